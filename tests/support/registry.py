@@ -91,7 +91,7 @@ class Registry:
         self.tokens = tokens
         self.tls = tls
         self.port = 0
-        self._client: KeyPair | None = tls.authority.client("registry-fixture") if tls else None
+        self.client: KeyPair | None = tls.authority.client("registry-fixture") if tls else None
         self._process: subprocess.Popen[bytes] | None = None
         self._session: requests.Session | None = None
         self._cleared = 0
@@ -110,6 +110,14 @@ class Registry:
     def pid(self) -> int:
         """The process id; 0 when it does not run."""
         return self._process.pid if self._process else 0
+
+    @property
+    def login(self) -> Credentials | None:
+        """A user that the registry lets in, whichever way it asks; None when anybody may."""
+        if self.tokens:
+            user, password = next(iter(self.tokens.users.items()))
+            return Credentials(user, password)
+        return self.credentials
 
     def __enter__(self) -> Registry:
         self.start()
@@ -167,10 +175,10 @@ class Registry:
             if self.credentials:
                 session.auth = HTTPBasicAuth(self.credentials.username, self.credentials.password)
             if self.tokens:
-                session.auth = _TokenAuth(self.tokens, next(iter(self.tokens.users), "fixture"))
-            if self.tls and self._client:
+                session.auth = _TokenAuth(self.tokens, "fixture")
+            if self.tls and self.client:
                 session.verify = str(self.tls.authority.ca_path)
-                session.cert = (str(self._client.certificate), str(self._client.key))
+                session.cert = (str(self.client.certificate), str(self.client.key))
             self._session = session
         return self._session
 

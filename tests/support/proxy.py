@@ -1,0 +1,317 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A proxy in front of a registry: does harm where a rule says so, and records every request with its headers."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import struct
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import cast
+from urllib.parse import urlsplit
+
+from .certificates import KeyPair, server_context
+from .faults import Action, Corrupt, Hold, Redirect, Reset, Respond, Rule, Stall, Truncate
+
+_CHUNK = 64 * 1024
+_HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"}
+
+
+@dataclass
+class ProxyRequest:
+    """One request as the client sent it, and what became of it.
+
+    ``headers`` have names in lower case, repeated ones joined. ``status`` is 0 while no answer was begun, ``sent`` is
+    the part of the body that has left, in bytes; ``done`` once nothing more will.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    action: Action | None
+    status: int = 0
+    sent: int = 0
+    done: bool = False
+
+
+class Proxy:
+    """Stands on a port of its own before ``upstream`` (``http://127.0.0.1:PORT``), as a context manager.
+
+    ``authorization`` replaces that header towards the registry, after the client's own was recorded. With ``tls`` the
+    proxy speaks https to the client; towards the registry it is always http.
+    """
+
+    def __init__(
+        self,
+        upstream: str,
+        rules: Iterable[Rule] = (),
+        *,
+        tls: KeyPair | None = None,
+        authorization: str = "",
+    ) -> None:
+        self.upstream = urlsplit(upstream)
+        self.authorization = authorization
+        self.ended = threading.Event()
+        self._rules = list(rules)
+        self._changed = threading.Condition()
+        self._requests: list[ProxyRequest] = []
+        self._server = _Server(self, tls)
+        self.scheme = "https" if tls else "http"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    @property
+    def host(self) -> str:
+        """``127.0.0.1:PORT``, the first part of a reference."""
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def url(self) -> str:
+        """``http://127.0.0.1:PORT``, or https."""
+        return f"{self.scheme}://{self.host}"
+
+    def __enter__(self) -> Proxy:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.ended.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def add(self, *rules: Rule) -> None:
+        """More rules, after those there are; the first that applies is taken."""
+        with self._changed:
+            self._rules.extend(rules)
+
+    def requests(self) -> list[ProxyRequest]:
+        """Every request since the start or the last ``clear``."""
+        with self._changed:
+            return list(self._requests)
+
+    def clear(self) -> None:
+        """Forgets the requests seen so far; the rules keep their counts."""
+        with self._changed:
+            self._requests.clear()
+
+    def blob_gets(self) -> Counter[str]:
+        """How often each blob was asked for, by digest, whatever the answer."""
+        found = (
+            re.search(r"/blobs/(sha256:[0-9a-f]{64})$", each.path) for each in self.requests() if each.method == "GET"
+        )
+        return Counter(each[1] for each in found if each)
+
+    def wait_for(self, condition: Callable[[list[ProxyRequest]], bool], timeout: float = 60.0) -> None:
+        """Returns once ``condition`` holds for the requests seen so far; asked again at each change.
+
+        :raises TimeoutError: it did not within ``timeout`` seconds
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: condition(self._requests), timeout):
+                raise TimeoutError(f"not seen within {timeout} seconds; requests: {self._requests}")
+
+    def begin(self, method: str, target: str, headers: Iterable[tuple[str, str]]) -> ProxyRequest:
+        """Records a request that has come in and finds its rule."""
+        path, _mark, query = target.partition("?")
+        lowered: dict[str, str] = {}
+        for name, text in headers:
+            known = lowered.get(name.lower())
+            lowered[name.lower()] = text if known is None else f"{known}, {text}"
+        with self._changed:
+            rule = next((each for each in self._rules if each.take(method, path)), None)
+            request = ProxyRequest(method, path, query, lowered, rule.action if rule else None)
+            self._requests.append(request)
+            self._changed.notify_all()
+        return request
+
+    def progress(self, request: ProxyRequest, *, status: int = 0, sent: int = 0, done: bool = False) -> None:
+        """Records how far the answer has come."""
+        with self._changed:
+            request.status = status or request.status
+            request.sent += sent
+            request.done = request.done or done
+            self._changed.notify_all()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, proxy: Proxy, tls: KeyPair | None) -> None:
+        self.proxy = proxy
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self._context = server_context(tls) if tls else None
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        connection, address = super().get_request()
+        if self._context:
+            # The handshake happens in the connection's own thread, at the first read.
+            connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        """Closes without the orderly shutdown that would come before a reset."""
+        self.close_request(request)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that go away are what the tests are about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        super().setup()
+        self.proxy = cast(_Server, self.server).proxy
+        self.upstream: http.client.HTTPConnection | None = None
+
+    def finish(self) -> None:
+        if self.upstream:
+            self.upstream.close()
+        super().finish()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keeps the tests' output free of it."""
+
+    def _serve(self) -> None:
+        request = self.proxy.begin(self.command, self.path, self.headers.items())
+        try:
+            self._act(request)
+        finally:
+            self.proxy.progress(request, done=True)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+
+    def _act(self, request: ProxyRequest) -> None:
+        action = request.action
+        if isinstance(action, Hold):
+            action.wait(self.proxy.ended)
+        if isinstance(action, Respond):
+            self._respond(request, action.status, action.headers, action.body)
+        elif isinstance(action, Redirect):
+            self._respond(request, action.status, {"Location": f"{action.base}{self.path}"}, b"")
+        elif isinstance(action, Reset) and action.after < 0:
+            self._reset()
+        else:
+            self._forward(request)
+
+    def _respond(self, request: ProxyRequest, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        # What the client sends along has to be read, or it would be taken for the next request.
+        for _data in self._sized(int(self.headers.get("Content-Length") or 0)):
+            pass
+        self.proxy.progress(request, status=status)
+        self.send_response_only(status)
+        for name, text in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, text)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+            self.proxy.progress(request, sent=len(body))
+
+    def _forward(self, request: ProxyRequest) -> None:
+        try:
+            answer = self._ask()
+        except (OSError, http.client.HTTPException) as error:
+            self._drop_upstream()
+            self.close_connection = True
+            self._respond(request, 502, {}, f"the registry is out of reach: {error}\n".encode())
+            return
+        self.proxy.progress(request, status=answer.status)
+        self.send_response_only(answer.status, answer.reason)
+        for name, text in answer.getheaders():
+            if name.lower() not in _HOP_BY_HOP:
+                self.send_header(name, text)
+        length = answer.getheader("Content-Length")
+        if length is None and self.command != "HEAD":
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self._body(request, answer)
+
+    def _ask(self) -> http.client.HTTPResponse:
+        if self.upstream is None:
+            self.upstream = http.client.HTTPConnection(self.proxy.upstream.hostname or "", self.proxy.upstream.port)
+        self.upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        replaced = {"x-forwarded-proto": self.proxy.scheme}
+        if self.proxy.authorization:
+            replaced["authorization"] = self.proxy.authorization
+        # One by one: a name may come more than once, as Accept does.
+        for name, text in self.headers.items():
+            if name.lower() not in _HOP_BY_HOP and name.lower() not in replaced:
+                self.upstream.putheader(name, text)
+        for name, text in replaced.items():
+            self.upstream.putheader(name, text)
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            self.upstream.putheader("Transfer-Encoding", "chunked")
+            self.upstream.endheaders(self._chunks(), encode_chunked=True)
+        else:
+            self.upstream.endheaders(self._sized(int(self.headers.get("Content-Length") or 0)))
+        return self.upstream.getresponse()
+
+    def _sized(self, length: int) -> Iterable[bytes]:
+        while length > 0:
+            data = self.rfile.read(min(length, _CHUNK))
+            if not data:
+                return
+            length -= len(data)
+            yield data
+
+    def _chunks(self) -> Iterable[bytes]:
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            yield from self._sized(size)
+            self.rfile.readline()
+        self.rfile.readline()
+
+    def _body(self, request: ProxyRequest, answer: http.client.HTTPResponse) -> None:
+        action = request.action
+        limit = action.after if isinstance(action, (Stall, Truncate, Reset)) else None
+        while True:
+            want = _CHUNK if limit is None else min(_CHUNK, limit - request.sent)
+            data = answer.read(want) if want > 0 else b""
+            if not data:
+                break
+            if isinstance(action, Corrupt) and request.sent <= action.at < request.sent + len(data):
+                place = action.at - request.sent
+                data = data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
+            self.wfile.write(data)
+            self.proxy.progress(request, sent=len(data))
+        if isinstance(action, Stall):
+            self._wait_for_client()
+        elif isinstance(action, Reset):
+            self._reset()
+        if isinstance(action, (Stall, Truncate, Reset)) or answer.getheader("Content-Length") is None:
+            self._drop_upstream()
+            self.close_connection = True
+
+    def _drop_upstream(self) -> None:
+        if self.upstream:
+            self.upstream.close()
+            self.upstream = None
+
+    def _wait_for_client(self) -> None:
+        """Returns when the client closes the connection or the proxy ends."""
+        self.connection.settimeout(0.05)
+        while not self.proxy.ended.is_set():
+            try:
+                if not self.connection.recv(1):
+                    return
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+
+    def _reset(self) -> None:
+        """Makes the close that follows a reset (RFC 9293, 3.10.4: close with linger 0)."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
