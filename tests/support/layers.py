@@ -95,13 +95,13 @@ def files_layer(files: Mapping[str, bytes], *, compression: str = GZIP, level: i
 
 def random_layer(seed: int, size: int, *, compression: str = GZIP) -> Layer:
     """A layer with one file of ``size`` bytes that no compressor makes smaller."""
-    data = random.Random(seed).randbytes(size)
+    data = random.Random(seed).randbytes(size)  # noqa: S311
     return files_layer({f"srv/random-{seed}.bin": data}, compression=compression, level=0)
 
 
 def text_layer(seed: int, size: int, *, compression: str = GZIP) -> Layer:
     """A layer with one file of ``size`` bytes that compresses well."""
-    chooser = random.Random(seed)
+    chooser = random.Random(seed)  # noqa: S311
     words = ["".join(chooser.choices("aeioustrnl", k=chooser.randint(2, 9))) for _word in range(500)]
     lines: list[str] = []
     length = 0

@@ -1,0 +1,260 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the module as Ansible does: a fresh Python process, arguments as JSON on stdin, the result as JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+COLLECTION = Path(__file__).resolve().parents[2]
+"""The collection that these fixtures are part of."""
+
+ROOT = COLLECTION.parents[2]
+"""The folder above ``ansible_collections``: what PYTHONPATH and ANSIBLE_COLLECTIONS_PATH want."""
+
+TIMEOUT = 300.0
+"""Seconds after which a run is taken to hang."""
+
+# What a developer's or a CI's environment may have and the module would act upon.
+_LEFT_OUT = re.compile(
+    r"(?i:(http|https|no|all)_proxy)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|SSL_CERT_(FILE|DIR)"
+    r"|SOURCE_(REGISTRY|USERNAME|PASSWORD)|REGISTRY_AUTH_FILE|DOCKER_CONFIG|XDG_RUNTIME_DIR"
+)
+
+
+class ModuleError(Exception):
+    """The module said nothing that Ansible could read."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the module returned: ``data`` is the JSON, ``rc`` the exit status."""
+
+    data: dict[str, Any]
+    rc: int
+    stderr: str
+
+    def __getitem__(self, key: str) -> Any:
+        return self.data[key]
+
+    @property
+    def changed(self) -> bool:
+        """Whether it says that something changed."""
+        return bool(self.data.get("changed"))
+
+    @property
+    def failed(self) -> bool:
+        """Whether it failed."""
+        return bool(self.data.get("failed")) or self.rc != 0
+
+    @property
+    def msg(self) -> str:
+        """The message for the user."""
+        return str(self.data.get("msg", ""))
+
+    @property
+    def warnings(self) -> list[str]:
+        """The texts of its warnings; ansible-core 2.19 and later wrap each in a document."""
+        warnings: list[Any] = self.data.get("warnings", [])
+        return [each if isinstance(each, str) else str(each["event"]["msg"]) for each in warnings]
+
+
+def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """This process's environment without proxies, registry settings and CA bundles, then with ``changes``.
+
+    A value of None removes a variable.
+    """
+    full: dict[str, str | None] = {name: text for name, text in os.environ.items() if not _LEFT_OUT.fullmatch(name)}
+    full.update({"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"})
+    full.update(changes or {})
+    return {name: text for name, text in full.items() if text is not None}
+
+
+class RunningModule:
+    """A run of the module; as a context manager it ends what still runs of it, children included."""
+
+    def __init__(self, command: list[str], arguments: bytes, env: dict[str, str], cwd: Path | None) -> None:
+        # Files instead of pipes: nobody has to read along.
+        self._files = ExitStack()
+        self._stdout = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        self._stderr = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write(arguments)
+            stdin.seek(0)
+            self.process = subprocess.Popen(
+                command,
+                stdin=stdin,
+                stdout=self._stdout,
+                stderr=self._stderr,
+                env=env,
+                cwd=cwd,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> RunningModule:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill(children=True)
+        self._files.close()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the module."""
+        return self.process.pid
+
+    def children(self) -> list[int]:
+        """The process ids of everything that descends from the module and is alive."""
+        return descendants(self.pid)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to the module alone."""
+        self.process.send_signal(number)
+
+    def kill(self, *, children: bool = False) -> None:
+        """Kills the module with SIGKILL, and its children too if asked to, and waits for their end."""
+        doomed = self.children() if children else []
+        self.process.kill()
+        self.process.wait()
+        for pid in doomed:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_for_end(doomed)
+
+    def wait(self, timeout: float = TIMEOUT) -> Result:
+        """Waits for the end and reads the result.
+
+        :raises subprocess.TimeoutExpired: it still runs after ``timeout`` seconds
+        :raises ModuleError: there is no JSON on its standard output
+        """
+        rc = self.process.wait(timeout)
+        stdout, stderr = self.output()
+        # Ansible, too, takes what begins at a line with a brace.
+        start = 0 if stdout.startswith("{") else stdout.find("\n{") + 1
+        try:
+            data = json.loads(stdout[start:])
+        except ValueError:
+            raise ModuleError(f"no result; rc {rc}\n--- stdout\n{stdout}\n--- stderr\n{stderr}") from None
+        return Result(data, rc, stderr)
+
+    def output(self) -> tuple[str, str]:
+        """What the module has written to stdout and stderr so far."""
+        texts: list[str] = []
+        for stream in (self._stdout, self._stderr):
+            size = os.fstat(stream.fileno()).st_size
+            # pread leaves the offset alone, which the module's own descriptor shares.
+            texts.append(os.pread(stream.fileno(), size, 0).decode("utf-8", "replace"))
+        return texts[0], texts[1]
+
+
+def descendants(pid: int) -> list[int]:
+    """The process ids of the living descendants of ``pid``, from /proc."""
+    parents: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:  # gone since the listing
+            continue
+        if fields[0] != "Z":
+            parents[int(path.parent.name)] = int(fields[1])
+    found: list[int] = []
+    generation = [pid]
+    while generation:
+        generation = [child for child, parent in parents.items() if parent in generation]
+        found += generation
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_for_end(pids: Iterable[int], timeout: float = 30.0) -> None:
+    """Returns once none of these processes is alive.
+
+    :raises TimeoutError: one still was after ``timeout`` seconds
+    """
+    deadline = time.monotonic() + timeout
+    remaining = list(pids)
+    while remaining := [pid for pid in remaining if alive(pid)]:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still alive: {remaining}")
+        time.sleep(0.005)
+
+
+def start_module(
+    params: Mapping[str, Any],
+    *,
+    check: bool = False,
+    diff: bool = False,
+    verbosity: int = 0,
+    env: Mapping[str, str | None] | None = None,
+    cwd: Path | None = None,
+    module: str = "image_save",
+    python: str = sys.executable,
+) -> RunningModule:
+    """Starts the module with ``params`` and returns at once.
+
+    The arguments go to stdin, where every ansible-core from 2.17 on looks for them when the module is started by hand;
+    the serialization profile, which 2.19 introduced, is then ``legacy``, as it is for modules in collections.
+    """
+    internal = {
+        "_ansible_check_mode": check,
+        "_ansible_diff": diff,
+        "_ansible_verbosity": verbosity,
+        "_ansible_remote_tmp": "~/.ansible/tmp",
+        "_ansible_keep_remote_files": False,
+        "_ansible_no_log": False,
+        "_ansible_debug": False,
+        "_ansible_module_name": f"airgap.images.{module}",
+        "_ansible_selinux_special_fs": ["fuse", "nfs", "vboxsf", "ramfs", "9p", "vfat"],
+        "_ansible_socket": None,
+        "_ansible_shell_executable": "/bin/sh",
+    }
+    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**params, **internal}}, default=os.fspath).encode("utf-8")
+    command = [python, "-m", f"ansible_collections.airgap.images.plugins.modules.{module}"]
+    return RunningModule(command, arguments, environment(env), cwd)
+
+
+def run_module(
+    params: Mapping[str, Any],
+    *,
+    check: bool = False,
+    diff: bool = False,
+    verbosity: int = 0,
+    env: Mapping[str, str | None] | None = None,
+    cwd: Path | None = None,
+    module: str = "image_save",
+    python: str = sys.executable,
+    timeout: float = TIMEOUT,
+) -> Result:
+    """Runs the module to its end; paths in ``params`` may be ``Path`` objects.
+
+    :raises subprocess.TimeoutExpired: it took longer than ``timeout`` seconds; it is ended then
+    :raises ModuleError: it returned no JSON
+    """
+    with start_module(
+        params, check=check, diff=diff, verbosity=verbosity, env=env, cwd=cwd, module=module, python=python
+    ) as running:
+        return running.wait(timeout)
