@@ -1,0 +1,86 @@
+"""The commands behind tests/setup.sh and tests/run.sh."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+
+from gates.catalogue import all_gates
+from gates.environments import environments, set_up, variables
+from gates.runner import run_gates
+from gates.versions import NoLeg, read_plan
+
+
+def main() -> int:
+    """Return the exit status."""
+    parser = argparse.ArgumentParser(prog="gates", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    setup = commands.add_parser("setup", help="make the virtual environments")
+    setup.add_argument("--env", action="store_true", help="print shell code that puts the first of them on PATH")
+    setup.add_argument("names", nargs="*", metavar="ENVIRONMENT", help="newest, oldest, tools, importer; default: all")
+    run = commands.add_parser("run", help="run gates")
+    run.add_argument("--list", action="store_true", help="print the gates and run none")
+    run.add_argument("--jobs", type=int, default=2, help="how many at the same time (default: %(default)s)")
+    run.add_argument("names", nargs="*", metavar="GATE", help="a gate or a group of gates; default: all")
+
+    words = sys.argv[1:]
+    at = words.index("--") if "--" in words else len(words)
+    arguments = parser.parse_args(words[:at])
+    try:
+        if arguments.command == "setup":
+            return _set_up(arguments, parser)
+        return _run(arguments, words[at + 1 :], parser)
+    except NoLeg as problem:
+        print(f"setup: {problem}", file=sys.stderr)
+        return 1
+
+
+def _set_up(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    plan = read_plan()
+    known = environments(plan)
+    unknown = [name for name in arguments.names if name not in known]
+    if unknown:
+        parser.error(f"no such environment: {', '.join(unknown)} (there are: {', '.join(known)})")
+    wanted = [known[name] for name in arguments.names or known]
+    for leg in plan.legs:
+        print(f"setup: {leg.name}: {leg}", file=sys.stderr)
+    for remark in plan.remarks:
+        print(f"setup: {remark}", file=sys.stderr)
+    set_up(wanted, plan)
+    if arguments.env:
+        values = variables(wanted[0], plan)
+        for name in ("PATH", "LC_ALL"):
+            print(f"export {name}={shlex.quote(values[name])}")
+        # A shim of pyenv would otherwise choose the Python.
+        print("unset PYENV_ROOT PYENV_VERSION PYTHONHOME PYTHONPATH")
+    return 0
+
+
+def _run(arguments: argparse.Namespace, more_arguments: list[str], parser: argparse.ArgumentParser) -> int:
+    plan = read_plan()
+    gates = all_gates(plan)
+    known = {gate.name for gate in gates} | {gate.group for gate in gates}
+    unknown = [name for name in arguments.names if name not in known]
+    if unknown:
+        parser.error(f"no such gate here: {', '.join(unknown)} (tests/run.sh --list shows them)")
+    if arguments.names:
+        # A gate and a group may have the same name (unit): the gate is meant when there are
+        # arguments for it, the group otherwise.
+        exact = {gate.name for gate in gates} if more_arguments else set()
+        gates = [gate for gate in gates if _is_meant(gate.name, gate.group, arguments.names, exact)]
+    if arguments.list:
+        for gate in gates:
+            print(f"{gate.group:12} {gate.name:20} {gate.about}")
+        return 0
+    if more_arguments and len(gates) != 1:
+        parser.error("arguments after -- are for one gate, and here are several")
+    return 0 if run_gates(gates, plan, environments(plan), arguments.jobs, more_arguments) else 1
+
+
+def _is_meant(name: str, group: str, wanted: list[str], exact: set[str]) -> bool:
+    return name in wanted or any(word == group and word not in exact for word in wanted)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

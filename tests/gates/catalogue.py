@@ -1,0 +1,274 @@
+"""The gates, each a short function."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gates import verdicts
+from gates.runner import Gate, GateFailure, Job
+from gates.versions import Leg, Plan
+
+# Lines and branches of plugins/module_utils that the unit tests have to reach, in percent.
+COVERAGE_FLOOR = 85
+
+MODULE = "airgap.images.image_save"
+
+
+def all_gates(plan: Plan) -> list[Gate]:
+    """Return the gates that this machine can run, in the order of the summary."""
+    gates = [
+        Gate("gates", "lint", 2, "the gates find what they are there for", check_gates),
+        Gate("ruff", "lint", 1, "style and likely mistakes of Python", check_ruff),
+        Gate("yamllint", "lint", 2, "style of YAML", check_yamllint),
+        Gate("shellcheck", "lint", 2, "likely mistakes of shell scripts", check_shellcheck),
+        Gate("mypy", "lint", 5, "types, strictly", check_mypy),
+        Gate("ansible-lint", "lint", 10, "profile production", check_ansible_lint),
+        Gate("docs", "lint", 8, "documentation of the plugins, and its references", check_docs),
+        Gate("changelog", "lint", 2, "fragments and changelog", check_changelog),
+        Gate("licences", "lint", 3, "every file has a licence (REUSE)", check_licences),
+        Gate("unit", "unit", 20, f"with coverage of at least {COVERAGE_FLOOR} %, {plan.newest}", check_unit),
+    ]
+    for leg in plan.legs:
+        run = _units(leg, leg.python.version)
+        gates.append(Gate(f"units-{leg.name}", "unit", 20, f"ansible-test units, {leg}", run))
+    if plan.target:
+        about = f"ansible-test units, ansible-core {plan.newest.core}, target Python {plan.target.version}"
+        gates.append(Gate("units-target", "unit", 20, about, _units(plan.newest, plan.target.version)))
+    gates.append(Gate("functional", "functional", 90, f"with a registry and skopeo, {plan.newest}", check_functional))
+    for leg in plan.legs:
+        gates.append(Gate(f"sanity-{leg.name}", "sanity", 120, f"ansible-test sanity, {leg}", _sanity(leg)))
+    for leg in plan.legs:
+        about = f"ansible-test integration, {leg}"
+        python = f"--python={leg.python.version}"
+        gates.append(Gate(f"integration-{leg.name}", "integration", 60, about, _integration(leg, "--venv", python)))
+    if plan.target:
+        gates.append(_integration_on_target(plan, plan.target.version))
+    gates.append(Gate("artefact", "package", 30, "build, install offline and use, on both legs", check_artefact))
+    gates.append(Gate("importer", "package", 30, "Galaxy's own check of the artefact", check_importer))
+    return gates
+
+
+# --- what reads the source
+
+
+def check_gates(job: Job) -> None:
+    """The checks of this folder, tested with runs that are green with nothing tested."""
+    output = job.run(["python", "-m", "pytest", "tests/gates"], PYTHONPATH=str(job.tree / "tests"))
+    job.require(verdicts.pytest_results(output))
+
+
+def check_ruff(job: Job) -> None:
+    """Linter and formatter."""
+    job.run(["ruff", "check", "--no-cache", "."], environment="tools")
+    job.run(["ruff", "format", "--no-cache", "--check", "--diff", "."], environment="tools")
+
+
+def check_yamllint(job: Job) -> None:
+    """Warnings count as well."""
+    job.run(["yamllint", "--strict", "."], environment="tools")
+
+
+def check_shellcheck(job: Job) -> None:
+    """Every file that a shell runs, by its name or its first line."""
+    scripts = [path.relative_to(job.tree) for path in sorted(job.tree.rglob("*")) if _is_shell_script(path)]
+    if Path(".ci/run") not in scripts:
+        raise GateFailure("shellcheck was not given .ci/run")
+    job.run(["shellcheck", "--external-sources", *scripts], environment="tools")
+
+
+def _is_shell_script(path: Path) -> bool:
+    if ".git" in path.parts or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        first_line = file.readline(100)
+    return path.suffix == ".sh" or (first_line.startswith(b"#!") and first_line.rstrip().endswith((b"/sh", b"bash")))
+
+
+def check_mypy(job: Job) -> None:
+    """The engine; pyproject.toml says how strictly."""
+    job.run(["mypy", "plugins/module_utils"], environment="tools")
+
+
+def check_ansible_lint(job: Job) -> None:
+    """It does not see wrong arguments to a module of the collection; the integration tests do."""
+    job.run(["ansible-lint", "--offline"], environment="tools", ANSIBLE_COLLECTIONS_PATH=str(job.root))
+
+
+def check_docs(job: Job) -> None:
+    """Also that what the documentation refers to is there."""
+    job.run(
+        [
+            "antsibull-docs",
+            "lint-collection-docs",
+            "--plugin-docs",
+            "--validate-collection-refs=all",
+            "--disallow-unknown-collection-refs",
+            ".",
+        ],
+        environment="tools",
+    )
+
+
+def check_changelog(job: Job) -> None:
+    """Fragments, what was released, and that the page is what they give."""
+    job.run(["antsibull-changelog", "lint"], environment="tools")
+    job.run(["antsibull-changelog", "lint-changelog-yaml", "changelogs/changelog.yaml"], environment="tools")
+    page = job.tree / "CHANGELOG.rst"
+    committed = page.read_text("utf-8")
+    job.run(["antsibull-changelog", "generate"], environment="tools")
+    if page.read_text("utf-8") != committed:
+        raise GateFailure("CHANGELOG.rst is not what changelogs/changelog.yaml gives: run antsibull-changelog generate")
+
+
+def check_licences(job: Job) -> None:
+    """https://reuse.software/spec-3.3/"""
+    job.run(["reuse", "lint"], environment="tools")
+
+
+# --- what runs the code
+
+
+def check_unit(job: Job) -> None:
+    """pytest, as it is run while working on the code, and coverage."""
+    coverage = ["--cov=plugins", "--cov-branch", "--cov-report="]
+    test = ["python", "-m", "pytest", *coverage, "tests/unit", *job.more_arguments]
+    output = job.run(test, PYTHONPATH=str(job.root))
+    if job.more_arguments:
+        return
+    job.require(verdicts.pytest_results(output))
+    report = ["coverage", "report", "--show-missing", "--skip-covered"]
+    job.run([*report, f"--fail-under={COVERAGE_FLOOR}", "--include=plugins/module_utils/*"])
+    job.run(report)
+
+
+def check_functional(job: Job) -> None:
+    """The engine against a real registry and a real skopeo."""
+    output = job.run(["python", "-m", "pytest", "tests/functional", *job.more_arguments], PYTHONPATH=str(job.root))
+    if not job.more_arguments:
+        job.require(verdicts.pytest_results(output))
+
+
+def _units(leg: Leg, python: str) -> Callable[[Job], None]:
+    def check(job: Job) -> None:
+        _pin_libraries(job, leg, "unit")
+        output = _ansible_test(job, leg, "units", "--venv", f"--python={python}")
+        job.require(verdicts.pytest_results(output))
+
+    return check
+
+
+def _sanity(leg: Leg) -> Callable[[Job], None]:
+    def check(job: Job) -> None:
+        listed = job.run(["ansible-test", "sanity", "--list-tests"], environment=leg.name)
+        expected = [line for line in listed.splitlines() if line and " " not in line]
+        with _alone(job, leg):
+            _ansible_test(job, leg, "sanity", "--junit")
+        results = job.tree / "tests" / "output" / "junit"
+        needed = [version for version in job.plan.interpreters if leg.knows(version)]
+        job.require(verdicts.sanity_results(results, expected=expected, pythons=needed))
+
+    return check
+
+
+@contextmanager
+def _alone(job: Job, leg: Leg) -> Iterator[None]:
+    """Sanity tests make virtual environments in the home directory that two runs must not make at once."""
+    with (job.environments[leg.name].home / "sanity.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _integration(leg: Leg, *hosts: str) -> Callable[[Job], None]:
+    def check(job: Job) -> None:
+        _pin_libraries(job, leg, "integration")
+        output = _ansible_test(job, leg, "integration", *hosts)
+        if not job.more_arguments:
+            job.require(verdicts.integration_results(output, targets=job.tree / "tests" / "integration" / "targets"))
+
+    return check
+
+
+def _integration_on_target(plan: Plan, target: str) -> Gate:
+    controller = f"--controller=origin:python=venv/{plan.newest.python.version}"
+    hosts = controller, f"--target=controller:python=venv/{target}"
+    about = f"ansible-test integration, ansible-core {plan.newest.core}, target Python {target}"
+    return Gate("integration-target", "integration", 60, about, _integration(plan.newest, *hosts))
+
+
+def _pin_libraries(job: Job, leg: Leg, kind: str) -> None:
+    """Have ansible-test install the libraries of a leg in the environments that it makes itself."""
+    with (job.tree / "tests" / kind / "requirements.txt").open("a", encoding="utf-8") as requirements:
+        requirements.writelines(f"{library}\n" for library in leg.libraries)
+
+
+def _ansible_test(job: Job, leg: Leg, command: str, *options: str) -> str:
+    output = job.run(["ansible-test", command, "--color=no", *options, *job.more_arguments], environment=leg.name)
+    job.require(verdicts.warnings_of_ansible_test(output, pythons=job.plan.interpreters))
+    return output
+
+
+# --- what is handed out
+
+
+def check_artefact(job: Job) -> None:
+    """Use what a user would install, from an empty folder."""
+    artefact = _build(job)
+    with tarfile.open(artefact) as archive:
+        names = set(archive.getnames())
+    needed = {"README.md", "CHANGELOG.rst", "meta/runtime.yml", "plugins/modules/image_save.py", "requirements.txt"}
+    unwanted = {name for name in names if name.split("/")[0] in ("tests", ".ci", "pyproject.toml", ".git")}
+    job.require([f"the artefact lacks {name}" for name in sorted(needed - names)])
+    job.require([f"the artefact has {name}" for name in sorted(unwanted)])
+    for leg in job.plan.legs:
+        _use(job, artefact, leg)
+
+
+def _build(job: Job) -> Path:
+    output = job.folder / "artefact"
+    job.run(["ansible-galaxy", "collection", "build", "--output-path", output])
+    (artefact,) = output.glob("*.tar.gz")
+    return artefact
+
+
+def _use(job: Job, artefact: Path, leg: Leg) -> None:
+    empty = job.folder / f"installed-{leg.name}"
+    job.run(["ansible-galaxy", "collection", "install", "--offline", "-p", empty, artefact], environment=leg.name)
+    path = {"ANSIBLE_COLLECTIONS_PATH": str(empty)}
+    text = job.run(["ansible-doc", "-t", "module", "--json", MODULE], environment=leg.name, cwd=empty, **path)
+    if "doc" not in json.loads(text[text.index("{") :])[MODULE]:
+        raise GateFailure(f"ansible-doc has nothing on {MODULE}")
+
+    # The module's own complaint about an option that only the action group gives it shows that
+    # the module runs, with everything that it imports, and that it is in the group.
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "module_defaults": {"group/airgap.images.all": {"no_such_option": 1}},
+        "tasks": [{MODULE: {}}],
+    }
+    playbook = empty / "use.yml"
+    playbook.write_text(json.dumps([play]), "utf-8")
+    command = ["ansible-playbook", "-i", "localhost,", "-c", "local", "--check", playbook]
+    said = job.run(command, environment=leg.name, cwd=empty, accept=(2,), **path)
+    if "Unsupported parameters for" not in said or "no_such_option" not in said or "Traceback" in said:
+        raise GateFailure(f"{MODULE} did not answer as a module does, on {leg}")
+
+
+def check_importer(job: Job) -> None:
+    """What Galaxy says when the artefact is handed in."""
+    artefact = _build(job)
+    settings = job.folder / "galaxy-importer.cfg"
+    settings.write_text("[galaxy-importer]\nRUN_ANSIBLE_TEST = False\nRUN_ANSIBLE_LINT = True\n", "utf-8")
+    output = job.run(
+        ["python", "-m", "galaxy_importer.main", artefact],
+        environment="importer",
+        cwd=job.folder,
+        GALAXY_IMPORTER_CONFIG=str(settings),
+    )
+    bad = [line for line in output.splitlines() if line.startswith(("WARNING", "ERROR"))]
+    job.require([f"galaxy-importer: {line}" for line in bad])

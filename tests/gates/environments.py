@@ -1,0 +1,206 @@
+"""The virtual environments that gates run in, and the variables that they see."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from gates.versions import CHECKOUT, Interpreter, Leg, Plan
+
+SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+REQUIREMENTS = CHECKOUT / "tests" / "requirements"
+
+# Settings of the person who runs the tests that would change what is tested.
+FOREIGN_VARIABLES = ("ANSIBLE_", "COVERAGE_", "GALAXY_", "MYPY", "PYENV_", "PYTEST_", "PYTHON", "RUFF_", "VIRTUAL_ENV")
+
+
+def cache_folder() -> Path:
+    """Return the folder that holds everything made by the set-up."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "airgap-images"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment with a home directory of its own."""
+
+    name: str
+    python: Interpreter
+    requirements: str
+
+    @property
+    def folder(self) -> Path:
+        """Named by what it was made from, so it is made again when that changes."""
+        made_from = f"{self.python.path}\n{self.requirements}"
+        return cache_folder() / "venvs" / f"{self.name}-{hashlib.sha256(made_from.encode()).hexdigest()[:12]}"
+
+    @property
+    def home(self) -> Path:
+        """Keeps the settings of the real home directory out, and what ansible-test keeps out of that."""
+        return cache_folder() / "home" / self.name
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was installed."""
+        return (self.folder / "complete").exists()
+
+
+def environments(plan: Plan) -> dict[str, Environment]:
+    """Return the environments of a plan by name."""
+    tools = (REQUIREMENTS / "tools.txt").read_text("utf-8") + f"ansible-core~={plan.newest.core}.0\n"
+    importer = (REQUIREMENTS / "importer.txt").read_text("utf-8")
+    python = plan.newest.python
+    return {
+        "newest": Environment("newest", python, _leg_requirements(plan.newest)),
+        "oldest": Environment("oldest", plan.oldest.python, _leg_requirements(plan.oldest)),
+        "tools": Environment("tools", python, tools),
+        "importer": Environment("importer", python, importer),
+    }
+
+
+def _leg_requirements(leg: Leg) -> str:
+    lines = [(REQUIREMENTS / "leg.txt").read_text("utf-8"), f"ansible-core~={leg.core}.0", *leg.libraries]
+    return "\n".join(lines) + "\n"
+
+
+def variables(environment: Environment, plan: Plan) -> dict[str, str]:
+    """Return the variables for a command in an environment.
+
+    PATH has the environment, then each interpreter's own folder (a shim of pyenv makes ansible-test
+    fail), then the system.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
+    folders = [environment.folder / "bin", _uv_folder() / "bin"]
+    folders += [interpreter.path.parent for interpreter in plan.interpreters.values()]
+    path = dict.fromkeys([*map(str, folders), *SYSTEM_PATH])
+    return kept | {
+        "ANSIBLE_NOCOLOR": "1",
+        "HOME": str(environment.home),
+        "LC_ALL": "C.UTF-8",
+        "NO_COLOR": "1",
+        "PATH": os.pathsep.join(path),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def set_up(wanted: Iterable[Environment], plan: Plan) -> None:
+    """Make the environments that are not there yet, two at a time."""
+    settings = _pip_settings(plan.newest.python)
+    missing = [environment for environment in wanted if not environment.complete]
+    if missing:
+        uv = _install_uv(plan.newest.python)
+        with ThreadPoolExecutor(max_workers=2) as workers:
+            list(workers.map(lambda environment: _build(environment, uv, settings), missing))
+    for environment in wanted:
+        _furnish_home(environment, settings)
+    for leg in plan.legs:
+        _stand_in_for_get_pip(leg, settings)
+
+
+def _say(text: str) -> None:
+    print(f"setup: {text}", file=sys.stderr, flush=True)
+
+
+def _uv_folder() -> Path:
+    return cache_folder() / "venvs" / "uv"
+
+
+def _install_uv(python: Interpreter) -> Path | None:
+    """Return uv's path, or None where it can't be had: pip then does the work, only more slowly."""
+    folder = _uv_folder()
+    uv = folder / "bin" / "uv"
+    if uv.exists():
+        return uv
+    _say("installing uv")
+    _run([python.path, "-m", "venv", "--clear", folder])
+    done = subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", "uv"], check=False)
+    return uv if done.returncode == 0 else None
+
+
+def _build(environment: Environment, uv: Path | None, settings: dict[str, str]) -> None:
+    folder = environment.folder
+    _say(f"making the environment '{environment.name}' with Python {environment.python.version}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not (uv and _build_with_uv(environment, uv, settings)):
+        _say(f"'{environment.name}': pip instead of uv")
+        _run([environment.python.path, "-m", "venv", "--clear", folder])
+        _run(
+            [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--requirement", "/dev/stdin"],
+            environment.requirements,
+        )
+    (folder / "complete").write_text(environment.requirements, "utf-8")
+
+
+def _build_with_uv(environment: Environment, uv: Path, settings: dict[str, str]) -> bool:
+    folder = environment.folder
+    uses = os.environ | _uv_settings(settings) | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": str(folder)}
+    make = [uv, "venv", "--quiet", "--python", environment.python.path, folder]
+    install = [uv, "pip", "install", "--quiet", "--requirement", "-"]
+    for command, text in ((make, ""), (install, environment.requirements)):
+        done = subprocess.run(command, env=uses, input=text, text=True, check=False)
+        if done.returncode:
+            return False
+    return True
+
+
+def _run(command: list[str | Path], text: str = "") -> None:
+    subprocess.run([str(word) for word in command], input=text, text=True, check=True, stdout=sys.stderr)
+
+
+def _pip_settings(python: Interpreter) -> dict[str, str]:
+    """Return pip's settings from its files and variables, the later of two winning as it does for pip."""
+    command = [str(python.path), "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    settings = {}
+    # Files first: pip prints its sections in the order of their names, and ':env:' comes first.
+    lines = [line for line in listed.splitlines() if "=" in line]
+    for line in sorted(lines, key=lambda line: line.startswith(":env:")):
+        name, value = line.split("=", 1)
+        section, key = name.rsplit(".", 1)
+        if section in ("global", "install", ":env:"):
+            settings[key] = str(ast.literal_eval(value))
+    return settings
+
+
+def _uv_settings(pip: dict[str, str]) -> dict[str, str]:
+    """Translate pip's settings for uv, which reads none of them. What is set for uv itself stays."""
+    translated = {
+        "UV_DEFAULT_INDEX": pip.get("index-url", ""),
+        "UV_INDEX": " ".join(pip.get("extra-index-url", "").split()),
+        "UV_FIND_LINKS": ",".join(pip.get("find-links", "").split()),
+        "UV_INSECURE_HOST": " ".join(pip.get("trusted-host", "").split()),
+        "SSL_CERT_FILE": pip.get("cert", ""),
+        # pip takes the best version of all indexes; uv takes the first index that knows the name.
+        "UV_INDEX_STRATEGY": "unsafe-best-match" if "extra-index-url" in pip else "",
+    }
+    return {name: os.environ.get(name, value) for name, value in translated.items() if value or name in os.environ}
+
+
+def _furnish_home(environment: Environment, settings: dict[str, str]) -> None:
+    """Give an environment's home the settings of pip: ansible-test passes none of the variables on."""
+    folder = environment.home / ".config" / "pip"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"{key} = {' '.join(value.split())}\n" for key, value in sorted(settings.items())]
+    _write_privately(folder / "pip.conf", "[global]\n" + "".join(lines))
+
+
+def _write_privately(file: Path, text: str) -> None:
+    """Write what may have an index's address in it, and so a password."""
+    file.touch(mode=0o600)
+    file.write_text(text, "utf-8")
+
+
+def _stand_in_for_get_pip(leg: Leg, settings: dict[str, str]) -> None:
+    folder = cache_folder() / "home" / leg.name / ".ansible" / "test" / "cache"
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_privately(folder / "uv.json", json.dumps(_uv_settings(settings)))
+    shutil.copyfile(Path(__file__).with_name("get_pip.py"), folder / f"get_pip_{leg.get_pip}.py")

@@ -1,0 +1,40 @@
+"""Put where ansible-test looks for the bootstrap script of pip before it downloads one.
+
+ansible-test runs it in an empty virtual environment with the packages to install as arguments
+(`pip==25.2 setuptools==… --no-wheel`). What it would download is a copy of pip; the copy that
+comes with Python, or uv where it is on PATH, does the same and asks no other host than the
+package index. Runs on every Python that ansible-test makes environments for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    """Install the packages named on the command line; return the exit status."""
+    packages = [word for word in sys.argv[1:] if not word.startswith("-")]
+    if install_with_uv(packages):
+        return 0
+    ensurepip = subprocess.call([sys.executable, "-m", "ensurepip"], stdout=subprocess.DEVNULL)
+    install = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", *packages]
+    return ensurepip or subprocess.call(install)
+
+
+def install_with_uv(packages: list[str]) -> bool:
+    """Return whether uv did it, with the settings that lie beside this script: ansible-test passes no variables on."""
+    settings = Path(__file__).with_name("uv.json")
+    uv = shutil.which("uv")
+    if not uv or not settings.exists():
+        return False
+    command = [uv, "pip", "install", "--quiet", "--python", sys.executable, *packages]
+    return subprocess.call(command, env={**os.environ, **json.loads(settings.read_text("utf-8"))}) == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""Runs that are green with nothing tested are found, and those that are sound are not complained about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from gates import verdicts
+
+PYTHONS = ("3.9", "3.11", "3.13")
+
+
+def review(*warnings: str) -> str:
+    """What ansible-test prints at its end."""
+    lines = [f"WARNING: Reviewing previous {len(warnings)} warning(s):", *(f"WARNING: {text}" for text in warnings)]
+    return "\n".join(["Running something", *lines, ""])
+
+
+class Run(NamedTuple):
+    name: str
+    output: str
+    complaint: str | None
+
+
+WARNINGS = [
+    Run("no warning", "Running sanity test\n", None),
+    Run("pip's warning, not ansible-test's", "WARNING: Location 'x' is ignored\n", None),
+    Run("locale", review('Using locale "C.UTF-8" instead of "en_US.UTF-8". Tests may behave.'), None),
+    Run(
+        "a Python that the machine does not have",
+        review('Skipping sanity test "compile" on Python 3.14 because it could not be found.'),
+        None,
+    ),
+    Run(
+        "a Python that the machine has",
+        review('Skipping sanity test "compile" on Python 3.9 because it could not be found.'),
+        "Python 3.9",
+    ),
+    Run("all skipped", "FATAL: All targets skipped.\n", "skipped all targets"),
+    Run("all skipped, as a warning", review("All targets skipped."), "skipped all targets"),
+    Run("no shellcheck", review('Required program "shellcheck" not found.'), "shellcheck"),
+    Run(
+        "destructive",
+        review('Excluding controller tests marked "destructive" which require --allow-destructive: image_save'),
+        "destructive",
+    ),
+    Run(
+        "two warnings, the second one bad",
+        review('Using locale "C.UTF-8" instead of "en_US.UTF-8". Tests.', "Excluding tests: image_save"),
+        "Excluding",
+    ),
+    Run("unit tests not run", review("Skipping unit tests on Python 3.9 because it could not be found."), "3.9"),
+]
+
+
+@pytest.mark.parametrize("run", WARNINGS, ids=lambda run: run.name)
+def test_warnings_of_ansible_test(run: Run) -> None:
+    complaints = verdicts.warnings_of_ansible_test(run.output, pythons=PYTHONS)
+    assert bool(complaints) == (run.complaint is not None), complaints
+    assert (run.complaint or "") in "".join(complaints)
+
+
+PYTEST = [
+    Run("passed", "===== 12 passed in 1.20s =====\n", None),
+    Run("passed, slowly", "===== 12 passed, 3 warnings in 83.20s (0:01:23) =====\n", None),
+    Run("two folders", "===== 1 passed in 1.2s =====\n\n===== 2 passed in 1.2s =====\n", None),
+    Run("skipped", "===== 12 passed, 1 skipped in 1.20s =====\n", "1 tests skipped"),
+    Run("skipped in one of two", "== 1 passed, 1 skipped in 1.2s ==\n== 2 passed in 1.2s ==\n", "1 tests skipped"),
+    Run("deselected", "===== 12 passed, 3 deselected in 1.20s =====\n", "3 tests deselected"),
+    Run("nothing", "===== no tests ran in 0.01s =====\n", "no test passed"),
+    Run("no pytest", "", "no test passed"),
+]
+
+
+@pytest.mark.parametrize("run", PYTEST, ids=lambda run: run.name)
+def test_pytest_results(run: Run) -> None:
+    complaints = verdicts.pytest_results(run.output)
+    assert complaints == ([] if run.complaint is None else [run.complaint])
+
+
+def write_result(folder: Path, name: str, *, skipped: bool = False) -> None:
+    inner = '<skipped message="No tests applicable."/>' if skipped else ""
+    case = f'<testcase classname="sanity" name="{name}">{inner}</testcase>'
+    text = f"<testsuites><testsuite>{case}</testsuite></testsuites>"
+    (folder / f"ansible-test-sanity-{name}.xml").write_text(text, "utf-8")
+
+
+def test_sanity_results_are_whole(tmp_path: Path) -> None:
+    for name in ("pylint", "compile-python-3.9", "import-python-3.9", "shellcheck"):
+        write_result(tmp_path, name)
+    write_result(tmp_path, "pslint", skipped=True)
+    expected = ["compile", "import", "pslint", "pylint", "shellcheck"]
+    assert verdicts.sanity_results(tmp_path, expected=expected, pythons=["3.9"]) == []
+
+
+def test_sanity_results_lack_a_test(tmp_path: Path) -> None:
+    write_result(tmp_path, "pep8")
+    complaints = verdicts.sanity_results(tmp_path, expected=["pep8", "replace-urlopen"], pythons=[])
+    assert complaints == ["sanity test 'replace-urlopen' did not run"]
+
+
+def test_sanity_results_lack_a_python(tmp_path: Path) -> None:
+    for name in ("compile-python-3.9", "compile-python-3.11", "import-python-3.9"):
+        write_result(tmp_path, name)
+    write_result(tmp_path, "import-python-3.11", skipped=True)
+    complaints = verdicts.sanity_results(tmp_path, expected=["compile", "import"], pythons=["3.9", "3.11"])
+    assert complaints == ["sanity test 'import-python-3.11' had nothing to look at"]
+
+
+def test_sanity_results_of_an_empty_tree(tmp_path: Path) -> None:
+    for name in ("pylint", "pslint"):
+        write_result(tmp_path, name, skipped=True)
+    complaints = verdicts.sanity_results(tmp_path, expected=["pslint", "pylint"], pythons=[])
+    assert "sanity test 'pylint' had nothing to look at" in complaints
+
+
+RECAP = "testhost                   : ok=3    changed=0    unreachable=0    failed=0\n"
+INTEGRATION = [
+    Run("all ran", f"Running one integration test role\n{RECAP}Running two integration test script\n{RECAP}", None),
+    Run("one did not", f"Running one integration test role\n{RECAP}", "integration target 'two' did not run"),
+    Run("none did", "", "integration target 'one' did not run"),
+    Run(
+        "one did nothing",
+        f"Running one integration test role\n{RECAP}Running two integration test role\n{RECAP.replace('ok=3', 'ok=0')}",
+        "a play ended with nothing done",
+    ),
+]
+
+
+@pytest.mark.parametrize("run", INTEGRATION, ids=lambda run: run.name)
+def test_integration_results(tmp_path: Path, run: Run) -> None:
+    for name, aliases in (("one", "destructive\n"), ("two", None), ("setup_registry", "hidden\n")):
+        (tmp_path / name).mkdir()
+        if aliases:
+            (tmp_path / name / "aliases").write_text(aliases, "utf-8")
+    complaints = verdicts.integration_results(run.output, targets=tmp_path)
+    assert bool(complaints) == (run.complaint is not None), complaints
+    assert (run.complaint or "") in "".join(complaints)
+
+
+def test_integration_results_without_targets(tmp_path: Path) -> None:
+    assert verdicts.integration_results("", targets=tmp_path) == [f"there is no integration target in {tmp_path}"]

@@ -1,0 +1,121 @@
+"""Finds the runs that end well although nothing, or not everything, was tested.
+
+ansible-test and pytest exit with 0 where tests are left out. Here that is an error: each function
+returns the complaints about one run, and an empty list means that the run counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+from xml.etree import ElementTree
+
+# ansible-test ends with all of its warnings; what looks like one before that may be pip's.
+REVIEW = re.compile(r"^WARNING: Reviewing previous (?P<count>\d+) warning\(s\):$")
+# Warnings that cost no test
+HARMLESS_WARNINGS = (
+    re.compile(r"Using locale \"C\.UTF-8\" instead of .*"),
+    re.compile(r"Skipping tests disabled by default without --allow-disabled: .*"),
+    re.compile(r"Sanity test \"[\w.-]+\" on Python [\d.]+ may be slow due to missing libyaml support in PyYAML\."),
+)
+MISSING_PYTHON = re.compile(r"Skipping sanity test \"[\w.-]+\" on Python (?P<version>[\d.]+) because it could not .*")
+
+# Sanity tests that have something to look at in every collection with a module and a shell script.
+# The others may have nothing to look at.
+INDISPENSABLE_SANITY_TESTS = frozenset(
+    {
+        "ansible-doc",
+        "compile",
+        "import",
+        "pep8",
+        "pylint",
+        "runtime-metadata",
+        "shebang",
+        "shellcheck",
+        "validate-modules",
+        "yamllint",
+    }
+)
+
+
+def warnings_of_ansible_test(output: str, *, pythons: Collection[str]) -> list[str]:
+    """Complain about every warning but the harmless ones.
+
+    :arg output: Everything that ansible-test printed.
+    :arg pythons: The Pythons of this machine. Others can't be tested with, and that is said elsewhere.
+    """
+    complaints = ["ansible-test skipped all targets"] if "All targets skipped" in output else []
+    for warning in sorted(_reviewed_warnings(output.splitlines())):
+        missing = MISSING_PYTHON.fullmatch(warning)
+        if missing:
+            harmless = missing["version"] not in pythons
+        else:
+            harmless = any(known.fullmatch(warning) for known in HARMLESS_WARNINGS)
+        if not harmless:
+            complaints.append(f"ansible-test warned: {warning}")
+    return complaints
+
+
+def _reviewed_warnings(lines: list[str]) -> set[str]:
+    warnings = set()
+    for at, line in enumerate(lines):
+        review = REVIEW.match(line)
+        if review:
+            warnings.update(lines[at + 1 : at + 1 + int(review["count"])])
+    return {line.removeprefix("WARNING: ").strip() for line in warnings}
+
+
+def sanity_results(folder: Path, *, expected: Collection[str], pythons: Collection[str]) -> list[str]:
+    """Complain about sanity tests that did not run or had nothing to look at.
+
+    :arg folder: Where ansible-test wrote its JUnit files.
+    :arg expected: The names of all sanity tests of this ansible-core.
+    :arg pythons: The versions with which `compile` and `import` must have run.
+    """
+    ran: set[str] = set()
+    empty: set[str] = set()
+    for file in folder.glob("ansible-test-sanity-*.xml"):
+        for case in ElementTree.parse(file).iter("testcase"):
+            name = file.stem.removeprefix("ansible-test-sanity-")
+            (empty if case.find("skipped") is not None else ran).add(name)
+    complaints = [f"sanity test '{name}' did not run" for name in sorted(expected) if not _any_of(name, ran | empty)]
+    needed = {name for name in INDISPENSABLE_SANITY_TESTS & set(expected) if name not in ("compile", "import")}
+    needed |= {f"{name}-python-{version}" for name in ("compile", "import") for version in pythons}
+    complaints += [f"sanity test '{name}' had nothing to look at" for name in sorted(needed) if name not in ran]
+    return complaints
+
+
+def _any_of(name: str, results: Collection[str]) -> bool:
+    return any(result == name or result.startswith(f"{name}-python-") for result in results)
+
+
+def integration_results(output: str, *, targets: Path) -> list[str]:
+    """Complain about integration targets that did not run.
+
+    :arg output: Everything that ansible-test printed.
+    :arg targets: The folder of the targets. Those whose alias is `hidden` only serve the others.
+    """
+    expected = {folder.name for folder in targets.glob("*/") if not _hidden(folder)}
+    if not expected:
+        return [f"there is no integration target in {targets}"]
+    ran = set(re.findall(r"^Running (\S+) integration test (?:role|script)", output, re.MULTILINE))
+    complaints = [f"integration target '{name}' did not run" for name in sorted(expected - ran)]
+    idle = re.findall(r"^\S+\s+: ok=0\b.*", output, re.MULTILINE)
+    return complaints + [f"a play ended with nothing done: {line}" for line in idle]
+
+
+def _hidden(target: Path) -> bool:
+    aliases = target / "aliases"
+    return aliases.exists() and "hidden" in aliases.read_text("utf-8").split()
+
+
+def pytest_results(output: str) -> list[str]:
+    """Complain where no test passed, or where one was skipped or deselected."""
+    summaries = re.findall(r"^=+ (.*) in [\d.]+s.*=+$", output, re.MULTILINE)
+    counts: Counter[str] = Counter()
+    for summary in summaries:
+        counts.update({word: int(count) for count, word in re.findall(r"(\d+) (\w+)", summary)})
+    complaints = [] if counts["passed"] else ["no test passed"]
+    return complaints + [f"{counts[word]} tests {word}" for word in ("skipped", "deselected") if counts[word]]

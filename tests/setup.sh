@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# Installs everything that the tests and the demonstration need, on Debian or Ubuntu.
+#
+#   tests/setup.sh                  everything (a second run takes a second)
+#   tests/setup.sh newest tools     only these environments: newest, oldest, tools, importer
+#   tests/setup.sh --env newest     and print shell code that puts the environment `newest` on PATH
+#
+# What is not from the distribution goes to ${XDG_CACHE_HOME:-~/.cache}/airgap-images; nothing is
+# written to the checkout. Only `--env` writes to standard output. To use it:
+#
+#   environment=$(tests/setup.sh --env newest) && eval "$environment"
+set -euo pipefail
+
+# The one list of Debian packages.
+packages=(
+    busybox             # tools that are not GNU's, to unpack archives with
+    ca-certificates
+    dash
+    docker-registry     # the registry that tests pull from
+    git
+    openssh-server      # a host to fetch from
+    openssl             # certificates for the registry
+    pigz
+    python3
+    python3-venv
+    skopeo
+    sudo
+    zstd
+)
+# Packages in that list which start a service when they are installed, and their units.
+declare -A units=(
+    [docker-registry]="docker-registry.service"
+    [openssh-server]="ssh.service ssh.socket"
+)
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() {
+    say "$*"
+    exit 1
+}
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+[[ -n ${HOME:-} ]] || die "HOME is not set: say where ~/.cache may be made"
+export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+
+as_root() {
+    if ((EUID == 0)); then
+        "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        sudo -n -- env "DEBIAN_FRONTEND=$DEBIAN_FRONTEND" "$@"
+    else
+        die "root is needed, or sudo without a password, for: $*"
+    fi
+}
+
+installed() {
+    # busybox-static is as good, and apt would remove it to install the other.
+    [[ $1 != busybox ]] || ! installed busybox-static || return 0
+    [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+install_packages() {
+    local package missing=()
+    command -v apt-get >/dev/null ||
+        die "no apt-get here: this script knows Debian and Ubuntu. It would install: ${packages[*]}"
+    for package in "${packages[@]}"; do
+        installed "$package" || missing+=("$package")
+    done
+    ((${#missing[@]})) || return 0
+    say "installing ${missing[*]}"
+
+    # The tests start servers of their own. So the new packages' services are neither started now
+    # nor at the next boot; what was installed before stays as it is.
+    local policy=/usr/sbin/policy-rc.d
+    if [[ ! -e $policy ]]; then
+        trap 'as_root rm -f -- /usr/sbin/policy-rc.d' EXIT
+        as_root sh -c "cat >$policy && chmod 0755 $policy" <<'END'
+#!/bin/sh
+# Made by the set-up of a test, which removes it when it is done.
+case "$1" in docker-registry | ssh | ssh.* | sshd) exit 101 ;; esac
+exit 0
+END
+    fi
+    local status=0
+    {
+        as_root apt-get -qq -o DPkg::Lock::Timeout=300 update &&
+            as_root apt-get -qq -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+                install --no-install-recommends "${missing[@]}"
+    } >&2 </dev/null || status=$?
+    ((status == 0)) || die "apt-get failed (status $status) to install: ${missing[*]}"
+
+    if command -v systemctl >/dev/null; then
+        local unit
+        for package in "${missing[@]}"; do
+            for unit in ${units[$package]:-}; do
+                as_root systemctl --quiet disable "$unit" >&2 2>/dev/null || true
+            done
+        done
+    fi
+}
+
+# Prints the best Python, at least 3.11, that can make virtual environments. pyenv's shims are no
+# interpreters, so its versions are looked for by themselves.
+find_python() {
+    local minor python roots=("${PYENV_ROOT:-$HOME/.pyenv}")
+    for minor in 13 12 11 14; do
+        for python in "${roots[0]}/versions/3.$minor".*/bin/python3 "/usr/local/bin/python3.$minor" \
+            "/usr/bin/python3.$minor"; do
+            if [[ -x $python ]] && "$python" -c 'import ensurepip, tomllib, venv' 2>/dev/null; then
+                printf '%s\n' "$python"
+                return
+            fi
+        done
+    done
+    die "no Python 3.11 or newer that can make virtual environments (modules venv and ensurepip)"
+}
+
+# In a shell of its own, so that what its trap removes is gone before anything else begins.
+(install_packages)
+python=$(find_python)
+# Two runs at the same time must not build the same environment.
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/airgap-images
+mkdir -p -- "$cache"
+exec 9>"$cache/setup.lock"
+flock --timeout 1200 9 || die "another setup has held $cache/setup.lock for 20 minutes"
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here "$python" -m gates setup "$@" 9>&-
