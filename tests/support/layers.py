@@ -13,6 +13,7 @@ import struct
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import zstandard
 
@@ -44,7 +45,7 @@ class Layer:
     urls: tuple[str, ...] = ()
     present: bool = True
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The digest of the stored bytes."""
         return sha256(self.data)
@@ -99,6 +100,7 @@ def random_layer(seed: int, size: int, *, compression: str = GZIP) -> Layer:
     return files_layer({f"srv/random-{seed}.bin": data}, compression=compression, level=0)
 
 
+@lru_cache(maxsize=64)
 def text_layer(seed: int, size: int, *, compression: str = GZIP) -> Layer:
     """A layer with one file of ``size`` bytes that compresses well."""
     chooser = random.Random(seed)  # noqa: S311

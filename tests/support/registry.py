@@ -173,7 +173,11 @@ class Registry:
             session.trust_env = False
             session.headers["User-Agent"] = "fixture"
             if self.credentials:
-                session.auth = HTTPBasicAuth(self.credentials.username, self.credentials.password)
+                session.auth = HTTPBasicAuth(
+                    # As text, requests would send them in latin-1.
+                    self.credentials.username.encode("utf-8"),
+                    self.credentials.password.encode("utf-8"),
+                )
             if self.tokens:
                 session.auth = _TokenAuth(self.tokens, "fixture")
             if self.tls and self.client:
@@ -255,9 +259,13 @@ class Registry:
 
     def _answers(self) -> bool:
         try:
-            return self.session().get(f"{self.url}/v2/", timeout=5).status_code == 200
+            answer = self.session().get(f"{self.url}/v2/", timeout=5)
         except requests.ConnectionError:
             return False
+        if answer.status_code != 200:
+            self.stop()
+            raise RegistryError(f"docker-registry answers {answer.status_code} {answer.text}")
+        return True
 
     def _synced_log(self) -> bytes:
         """The whole access log, once every request that was answered is in it."""

@@ -1,0 +1,59 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures for the tests that need real programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.airgap.images.tests.support.registry import Registry
+from ansible_collections.airgap.images.tests.support.samples import push_samples
+from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
+
+
+@pytest.fixture(scope="session")
+def seeded_source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
+    """A registry with every sample, started once for all tests of a worker."""
+    with Registry(tmp_path_factory.mktemp("source")) as registry:
+        yield Source(registry, push_samples(registry))
+
+
+@pytest.fixture
+def source(seeded_source: Source) -> Source:
+    """The registry with every sample, its record of requests empty. Tests must not write to it."""
+    seeded_source.registry.clear()
+    return seeded_source
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of the test's own, so that no credentials of the user's are found."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def workdir(tmp_path: Path) -> Path:
+    """An empty folder."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def bench(workdir: Path) -> Iterator[Workbench]:
+    """Makes registries, proxies and runs of the module that end with the test."""
+    with Workbench(workdir) as workbench:
+        yield workbench
+
+
+@pytest.fixture
+def registry(bench: Workbench) -> Registry:
+    """An empty registry of the test's own, which anybody may read and write."""
+    return bench.registry()
