@@ -117,14 +117,20 @@ def test_sanity_results_of_an_empty_tree(tmp_path: Path) -> None:
 
 
 RECAP = "testhost                   : ok=3    changed=0    unreachable=0    failed=0\n"
+DONE = f"\nTASK [Gathering Facts] ***\n\nTASK [one : Save] *****\n\n{RECAP}"
 INTEGRATION = [
-    Run("all ran", f"Running one integration test role\n{RECAP}Running two integration test script\n{RECAP}", None),
-    Run("one did not", f"Running one integration test role\n{RECAP}", "integration target 'two' did not run"),
+    Run("all ran", f"Running one integration test role\n{DONE}Running two integration test script\n", None),
+    Run("one did not", f"Running one integration test role\n{DONE}", "integration target 'two' did not run"),
     Run("none did", "", "integration target 'one' did not run"),
     Run(
-        "one did nothing",
-        f"Running one integration test role\n{RECAP}Running two integration test role\n{RECAP.replace('ok=3', 'ok=0')}",
-        "a play ended with nothing done",
+        "one skipped everything",
+        f"Running one integration test role\n{DONE}Running two integration test role\n{DONE.replace('ok=3', 'ok=0')}",
+        "integration target 'two' did nothing",
+    ),
+    Run(
+        "one has no task",
+        f"Running one integration test role\nTASK [Gathering Facts] *\n{RECAP}Running two integration test script\n",
+        "integration target 'one' did nothing",
     ),
 ]
 
