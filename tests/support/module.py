@@ -90,6 +90,7 @@ class RunningModule:
     def __init__(self, command: list[str], arguments: bytes, env: dict[str, str], cwd: Path | None) -> None:
         # Files instead of pipes: nobody has to read along.
         self._files = ExitStack()
+        self._adopted: list[int] = []
         self._stdout = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         self._stderr = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         with tempfile.TemporaryFile() as stdin:
@@ -123,13 +124,17 @@ class RunningModule:
         """The process ids of everything that descends from the module and is alive."""
         return descendants(self.pid)
 
+    def adopt(self, pids: Iterable[int]) -> None:
+        """Has these processes end with the context manager, although their parent may be gone by then."""
+        self._adopted.extend(pids)
+
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal to the module alone."""
         self.process.send_signal(number)
 
     def kill(self, *, children: bool = False) -> None:
         """Kills the module with SIGKILL, and its children too if asked to, and waits for their end."""
-        doomed = self.children() if children else []
+        doomed = [*self.children(), *self._adopted] if children else []
         self.process.kill()
         self.process.wait()
         for pid in doomed:
