@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from .archive import ROOT, SHARE, Archive, Folder, file_sha256, part_of, read_archive
+from .archive import ROOT, SHARE, Archive, Folder, archive_files, file_sha256, part_of, read_archive
 from .images import DOCKER_LIST, OCI_INDEX
 
 _FOLDER = re.compile(r"[0-9a-f]{64}")
@@ -26,8 +26,8 @@ def check_archive(dest: Path, *, beside: Collection[str] = (), part_digits: int 
 
     :raises AssertionError: it is not; the text says what
     """
+    check_files(dest, beside=beside, part_digits=part_digits)
     archive = read_archive(dest)
-    check_files(dest, archive, beside=beside, part_digits=part_digits)
     check_members(archive, directory=dest.is_dir())
     check_blobs(archive)
     check_folders(archive)
@@ -38,17 +38,11 @@ def check_archive(dest: Path, *, beside: Collection[str] = (), part_digits: int 
     return archive
 
 
-def check_files(dest: Path, archive: Archive, *, beside: Collection[str] = (), part_digits: int = 0) -> None:
+def check_files(dest: Path, *, beside: Collection[str] = (), part_digits: int = 0) -> None:
     """The parts are numbered without a gap and of one size; the checksums are right; nothing else lies there."""
-    parts = [path for path in archive.files if part_of(path, dest)]
-    if parts:
-        numbers = [int(match[1]) for path in parts if (match := part_of(path, dest))]
-        assert numbers == list(range(len(parts))), f"parts are missing: {numbers}"
-        if part_digits != 1:
-            assert sorted(parts) == parts, "cat NAME.part* would join the parts in a wrong order"
-        sizes = [path.stat().st_size for path in parts]
-        assert len(set(sizes[:-1])) <= 1, f"parts of different sizes: {sizes}"
-        assert len(sizes) == 1 or 0 < sizes[-1] <= sizes[0], f"the last part is too large or empty: {sizes}"
+    files = archive_files(dest)
+    if part_of(files[0], dest):
+        check_parts(dest, files, part_digits=part_digits)
     checksums = dest.parent / f"{dest.name}.sha256"
     assert checksums.is_file(), f"{checksums} is missing"
     done = subprocess.run(
@@ -57,10 +51,21 @@ def check_files(dest: Path, archive: Archive, *, beside: Collection[str] = (), p
     assert done.returncode == 0, f"sha256sum --check: {done.stdout}{done.stderr}"
     if not dest.is_dir():
         listed = [line.split(maxsplit=1)[1].lstrip("*") for line in checksums.read_text("utf-8").splitlines()]
-        assert set(listed) >= {path.name for path in archive.files}, f"a file has no checksum: {listed}"
-    known = {path.name for path in archive.files} | {checksums.name, f"{dest.name}.lock.json", *beside}
+        assert set(listed) >= {path.name for path in files}, f"a file has no checksum: {listed}"
+    known = {path.name for path in files} | {checksums.name, f"{dest.name}.lock.json", *beside}
     strange = [path.name for path in dest.parent.iterdir() if dest.name in path.name and path.name not in known]
     assert not strange, f"files that are not part of the archive: {strange}"
+
+
+def check_parts(dest: Path, parts: list[Path], *, part_digits: int = 0) -> None:
+    """The parts are numbered without a gap, in an order that a shell keeps, and all but the last of one size."""
+    numbers = [int(match[1]) for path in parts if (match := part_of(path, dest))]
+    assert numbers == list(range(len(parts))), f"parts are missing: {numbers}"
+    if part_digits != 1:
+        assert sorted(parts) == parts, "cat NAME.part* would join the parts in a wrong order"
+    sizes = [path.stat().st_size for path in parts]
+    assert len(set(sizes[:-1])) <= 1, f"parts of different sizes: {sizes}"
+    assert 0 < sizes[-1] <= sizes[0], f"the last part is too large or empty: {sizes}"
 
 
 def check_members(archive: Archive, *, directory: bool = False) -> None:

@@ -136,7 +136,7 @@ def empty_config_artifact() -> Image:
     return build_artifact([layer], b"{}", EMPTY_CONFIG, layer_media_type="application/vnd.example.note")
 
 
-def many_layers(count: int = 40, *, seed: int = 5000) -> Image:
+def many_layers(count: int = 24, *, seed: int = 5000) -> Image:
     """An image of ``count`` layers of about 2 kB."""
     return build_image([random_layer(seed + number, 2_000) for number in range(count)])
 
