@@ -1,0 +1,91 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One archive written from images as they become ready: which writer, which stages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ._archive import write_members
+from ._cache import Cache
+from ._compress import Encoder, make_encoder
+from ._layout import ROOT, SavedImage
+from ._options import DIR, Output
+from ._parts import PartWriter, WrittenFile
+from ._pipeline import Stage
+from ._tar import TarWriter
+from ._tree import TreeWriter
+
+
+@dataclass(frozen=True)
+class Built:
+    """A new archive in the staging directory, not yet published.
+
+    :param blobs: bytes of everything in ``share``, by digest.
+    """
+
+    images: list[SavedImage]
+    blobs: dict[str, int]
+    files: list[WrittenFile]
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)
+
+
+def build_archive(images: Iterable[SavedImage], cache: Cache, output: Output, directory: str) -> Built:
+    """Write the archive's files into an empty directory.
+
+    :param images: in list order; may wait for copies.
+    :raises DamagedBlobError: when a blob of the cache is not what its name says.
+    :raises SpaceError: when the filesystem is full.
+    """
+    if output.compress == DIR:
+        tree = TreeWriter(os.path.join(directory, output.name), ROOT)
+        saved, blobs = write_members(images, cache, tree)
+        return Built(saved, blobs, tree.written)
+    parts = PartWriter(directory, output.part_size)
+    try:
+        with Stage(parts.write) as writing:
+            encoder = make_encoder(output.compress, output.compress_level, _Queue(writing))
+
+            def encode(piece: tuple[bytes, bool]) -> None:
+                encoder.write(piece[0], stored=piece[1])
+
+            with Stage(encode) as encoding:
+                tar = TarWriter(_Encoding(encoding))
+                saved, blobs = write_members(images, cache, tar)
+                tar.finish()
+            encoder.finish()
+        return Built(saved, blobs, parts.finish())
+    except BaseException:
+        parts.abort()
+        raise
+
+
+class _Queue:
+    """What the encoder writes goes to the stage that writes files."""
+
+    def __init__(self, stage: Stage[bytes]) -> None:
+        self._stage = stage
+
+    def write(self, data: bytes) -> None:
+        if data:
+            self._stage.put(data)
+
+
+class _Encoding(Encoder):
+    """What the tar writer writes goes to the stage that compresses."""
+
+    def __init__(self, stage: Stage[tuple[bytes, bool]]) -> None:
+        self._stage = stage
+
+    def write(self, data: bytes, *, stored: bool) -> None:
+        self._stage.put((data, stored))
+
+    def finish(self) -> None:
+        """The encoder behind the stage is finished by its owner, once the stage is empty."""

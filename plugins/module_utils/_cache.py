@@ -1,0 +1,267 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The cache on disk: what is complete, what is sound, who uses it, and what is left over.
+
+It is an OCI image layout as a whole, and holds one folder per platform image, named by the manifest's digest. Blobs of
+all images lie in ``share/sha256``. Nothing gets its final name before it is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+from ._errors import DamagedBlobError, ManifestError, StorageError
+from ._filelock import FileLock
+from ._image import PlatformImage, StoredImage, hex_of
+from ._json import JsonError, parse_object
+from ._layout import OCI_LAYOUT, SHARE, folder_index
+from ._manifest import Descriptor, Manifest, digest_of, parse_descriptor, parse_manifest
+
+_LOCK = ".lock"
+_RUN = ".run-"
+_HEX = re.compile(r"^[0-9a-f]{64}$")
+_CHUNK = 1024 * 1024
+_BLOB_MODE = 0o644
+
+
+class Cache:
+    """A cache directory.
+
+    :param root: its path; a run in check mode reads it and makes nothing.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.share = os.path.join(root, *SHARE.split("/"))
+        self._run: str | None = None
+
+    # -- a run's hold on it ---------------------------------------------------
+
+    @contextmanager
+    def opened(self, lock_timeout: float) -> Iterator[None]:
+        """Make the cache if it is not there, hold its lock, clear what killed runs left, and clean up at the end.
+
+        :raises BusyError: when another run holds it for longer than ``lock_timeout`` seconds.
+        :raises StorageError: when it cannot be written.
+        """
+        with _explained(f"cannot use cache_dir {self.root}"):
+            os.makedirs(self.share, exist_ok=True)
+        with FileLock(os.path.join(self.root, _LOCK), what=f"the cache {self.root}", timeout=lock_timeout):
+            with _explained(f"cannot use cache_dir {self.root}"):
+                self._remove_leftovers()
+                self._complete_layout()
+                self._run = tempfile.mkdtemp(prefix=_RUN, dir=self.root)
+            try:
+                yield
+            finally:
+                shutil.rmtree(self._run, ignore_errors=True)
+                self._run = None
+
+    @property
+    def run_directory(self) -> str:
+        """A directory of this run alone, mode 0700, on the cache's filesystem; removed when the run ends."""
+        if self._run is None:
+            raise StorageError("the cache is not open")
+        return self._run
+
+    def _remove_leftovers(self) -> None:
+        for name in os.listdir(self.root):
+            if name.startswith(_RUN):
+                shutil.rmtree(os.path.join(self.root, name))
+
+    def _complete_layout(self) -> None:
+        blobs = os.path.join(self.root, "blobs")
+        if not os.path.islink(blobs):
+            os.symlink("share", blobs)
+        layout = os.path.join(self.root, "oci-layout")
+        if not os.path.isfile(layout):
+            _write(layout, OCI_LAYOUT)
+
+    # -- blobs ----------------------------------------------------------------
+
+    def blob_path(self, digest: str) -> str:
+        return os.path.join(self.share, hex_of(digest))
+
+    def has_blob(self, blob: Descriptor) -> bool:
+        """Whether the blob is there as a regular file of the right size. Its bytes are checked when they are used."""
+        try:
+            found = os.lstat(self.blob_path(blob.digest))
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size == blob.size
+
+    def check_blob(self, blob: Descriptor) -> None:
+        """Read a blob and compare its sha256 with its name.
+
+        :raises DamagedBlobError: when it is another, or is not there.
+        """
+        hasher = hashlib.sha256()
+        try:
+            with open(self.blob_path(blob.digest), "rb") as file:
+                for chunk in iter(lambda: file.read(_CHUNK), b""):
+                    hasher.update(chunk)
+        except OSError as error:
+            raise DamagedBlobError(blob.digest, str(error.strerror)) from error
+        if hasher.hexdigest() != hex_of(blob.digest):
+            raise DamagedBlobError(blob.digest, "its bytes have another sha256")
+
+    def drop_blob(self, digest: str) -> None:
+        """Remove whatever stands under a blob's name."""
+        path = self.blob_path(digest)
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        else:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def drop_unsound(self, blobs: Iterable[Descriptor]) -> None:
+        """Remove what skopeo would take for the blobs though it is not: it looks for the name alone."""
+        for blob in blobs:
+            if os.path.lexists(self.blob_path(blob.digest)) and not self.has_blob(blob):
+                self.drop_blob(blob.digest)
+
+    def read_document(self, digest: str) -> bytes | None:
+        """A manifest, index or configuration, if its bytes are those that the digest names."""
+        try:
+            with open(self.blob_path(digest), "rb") as file:
+                raw = file.read()
+        except OSError:
+            return None
+        return raw if digest_of(raw) == digest else None
+
+    def store_document(self, digest: str, raw: bytes) -> None:
+        """Keep a small blob that was checked already."""
+        with _explained(f"cannot write to cache_dir {self.root}"):
+            handle, path = tempfile.mkstemp(dir=self.run_directory)
+            with os.fdopen(handle, "wb") as file:
+                file.write(raw)
+            os.chmod(path, _BLOB_MODE)
+            self.drop_unsound([Descriptor("", digest, len(raw))])
+            os.replace(path, self.blob_path(digest))
+
+    def adopt_blob(self, path: str, digest: str) -> None:
+        """Give a file that was fetched and checked its final name."""
+        with _explained(f"cannot write to cache_dir {self.root}"):
+            os.replace(path, self.blob_path(digest))
+
+    # -- platform images ------------------------------------------------------
+
+    def stored(self, image: PlatformImage) -> StoredImage | None:
+        """A platform image as the cache holds it, or ``None`` when anything of it is missing."""
+        try:
+            descriptor = _read_folder(os.path.join(self.root, image.folder))
+            found = self._as_stored(image, descriptor)
+        except ManifestError:
+            return None
+        return found if all(self.has_blob(blob) for blob in found.all_blobs()) else None
+
+    def new_folder(self, image: PlatformImage) -> str:
+        """An empty place for skopeo to copy one image into; what an earlier try left there is removed."""
+        path = os.path.join(self.run_directory, f"copy-{image.folder}")
+        with _explained(f"cannot write to cache_dir {self.root}"):
+            shutil.rmtree(path, ignore_errors=True)
+        return path
+
+    def adopt_folder(self, copied: str, image: PlatformImage) -> StoredImage:
+        """Take over what skopeo wrote, after a look at what it really is.
+
+        :raises ManifestError: when it is not the image that was asked for, or not all of it.
+        """
+        descriptor = _read_folder(copied)
+        if not image.is_converted and descriptor.digest != image.digest:
+            raise ManifestError(f"skopeo stored {descriptor.digest} instead of {image.digest}")
+        descriptor = _with_source_values(descriptor, image.descriptor)
+        raw = self.read_document(descriptor.digest)
+        if raw is None:
+            raise ManifestError(f"skopeo left no sound manifest {descriptor.digest}")
+        with _explained(f"cannot write to cache_dir {self.root}"):
+            _write(os.path.join(copied, "index.json"), folder_index(descriptor))
+            _write(os.path.join(copied, "oci-layout"), OCI_LAYOUT)
+            final = os.path.join(self.root, image.folder)
+            shutil.rmtree(final, ignore_errors=True)
+            os.replace(copied, final)
+        stored = self.stored(image)
+        if stored is None:
+            raise ManifestError(f"skopeo reported success, but blobs of {image.digest} are missing in the cache")
+        return stored
+
+    def _as_stored(self, image: PlatformImage, descriptor: Descriptor) -> StoredImage:
+        if not image.is_converted:
+            if descriptor.digest != image.digest:
+                raise ManifestError(f"the folder of {image.digest} holds {descriptor.digest}")
+            return StoredImage(image, image.descriptor, image.blobs)
+        manifest = parse_manifest(self.read_document(descriptor.digest) or b"")
+        if not isinstance(manifest, Manifest):
+            raise ManifestError(f"{descriptor.digest} is no image manifest")
+        return StoredImage(image, descriptor, tuple(manifest.blobs()))
+
+    # -- the whole ------------------------------------------------------------
+
+    def write_layout(self, documents: dict[str, bytes]) -> None:
+        """Write the files by which other tools read the cache (``index.json`` and hangar's list), each at once."""
+        with _explained(f"cannot write to cache_dir {self.root}"):
+            for name, raw in documents.items():
+                path = os.path.join(self.run_directory, name)
+                _write(path, raw)
+                os.replace(path, os.path.join(self.root, name))
+
+    def prune(self, *, folders: set[str], blobs: set[str]) -> int:
+        """Remove the folders and blobs that are not named.
+
+        :returns: bytes that were removed.
+        """
+        freed = 0
+        for name in os.listdir(self.root):
+            if _HEX.match(name) and name not in folders:
+                shutil.rmtree(os.path.join(self.root, name), ignore_errors=True)
+        for entry in os.scandir(self.share):
+            if f"sha256:{entry.name}" not in blobs and entry.is_file(follow_symlinks=False):
+                freed += entry.stat(follow_symlinks=False).st_size
+                os.unlink(entry.path)
+        return freed
+
+
+def _read_folder(folder: str) -> Descriptor:
+    """The one manifest that a folder's ``index.json`` names."""
+    try:
+        with open(os.path.join(folder, "index.json"), "rb") as file:
+            entries = parse_object(file.read()).objects("manifests")
+        if len(entries) != 1:
+            raise ManifestError(f"{folder}/index.json names {len(entries)} manifests instead of one")
+        return parse_descriptor(entries[0])
+    except (OSError, JsonError) as error:
+        raise ManifestError(f"{folder}/index.json cannot be read: {error}") from error
+
+
+def _with_source_values(stored: Descriptor, source: Descriptor) -> Descriptor:
+    """What skopeo stored, with the platform and annotations that the source's index gave it."""
+    return Descriptor(
+        media_type=stored.media_type,
+        digest=stored.digest,
+        size=stored.size,
+        platform=source.platform,
+        annotations=source.annotations,
+        artifact_type=source.artifact_type,
+    )
+
+
+def _write(path: str, raw: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(raw)
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{what}: {error.strerror}") from error

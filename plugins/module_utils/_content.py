@@ -1,0 +1,53 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an archive is to hold, sorted out from the answers of the registries. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ._image import FailedImage, Resolution, ResolvedImage, SkippedImage
+from ._json import Json
+from ._lock import Lock, lock_skips, predict_image
+
+
+@dataclass(frozen=True)
+class Content:
+    """The images of a run by what becomes of them, each group in list order.
+
+    :param lock: the lock file to come, without blobs and parts.
+    """
+
+    resolved: tuple[ResolvedImage, ...]
+    skipped: tuple[SkippedImage, ...]
+    failed: tuple[FailedImage, ...]
+    lock: Lock
+
+    @property
+    def places(self) -> dict[str, tuple[int, int]]:
+        """For each platform image, its first reference's number in the list, and its own number there, from 1."""
+        places: dict[str, tuple[int, int]] = {}
+        for one in self.resolved:
+            for number, image in enumerate(one.platforms, start=1):
+                places.setdefault(image.digest, (one.listed.number, number))
+        return places
+
+
+def sort_out(resolutions: Sequence[Resolution], options: Mapping[str, Json]) -> Content:
+    """Group the answers, and foresee the lock file.
+
+    :param options: as the lock file records them.
+    """
+    resolved = tuple(one for one in resolutions if isinstance(one, ResolvedImage))
+    skipped = tuple(one for one in resolutions if isinstance(one, SkippedImage))
+    failed = tuple(one for one in resolutions if isinstance(one, FailedImage))
+    lock = Lock(
+        options=dict(options),
+        images=tuple(predict_image(one) for one in resolved),
+        skipped=lock_skips(skipped),
+        failed=tuple(str(one.listed.reference) for one in failed),
+    )
+    return Content(resolved, skipped, failed, lock)

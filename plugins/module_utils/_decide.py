@@ -1,0 +1,114 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What has to be done about the archive, and why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from ._json import Json
+from ._lock import Lock, form_of, image_key
+from ._published import Published
+from ._resolve import AskedImage, Pin
+
+
+class Action(Enum):
+    """From nothing to everything."""
+
+    KEEP = "keep"  # all is as it should be
+    RECORD = "record"  # the archive is right; what stands beside it is not
+    BUILD = "build"  # the archive has to be made
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do and, for the user, why."""
+
+    action: Action
+    reason: str
+
+
+def decide(published: Published, wanted: Lock, *, force: bool) -> Decision:
+    """Compare the archive that stands with the content that is wanted.
+
+    :param wanted: the content as it will be; its parts do not matter.
+    """
+    before = published.lock
+    if before is None:
+        return Decision(Action.BUILD, "there is no archive with a lock file that can be read")
+    if force:
+        return Decision(Action.BUILD, "force was set")
+    if published.damage:
+        return Decision(Action.BUILD, f"the archive is damaged: {published.damage}")
+    if not before.holds_same(wanted):
+        return Decision(Action.BUILD, difference(before, wanted))
+    if published.untidy:
+        return Decision(Action.RECORD, "; ".join(published.untidy))
+    if _record(before) != _record(wanted):
+        return Decision(Action.RECORD, "the same images, but options or left out images differ from the lock file")
+    return Decision(Action.KEEP, "nothing changed")
+
+
+def still_holds(
+    lock: Lock | None, asked: Sequence[AskedImage], pins: Mapping[int, Pin], options: Mapping[str, Json]
+) -> bool:
+    """Whether the digests alone show that the lock file's content is what is wanted."""
+    if lock is None or lock.failed or dict(lock.options) != dict(options):
+        return False
+    saved = {str(image.reference): image for image in lock.images}
+    skipped = {str(skip.reference): skip.digest for skip in lock.skipped}
+    order: list[str] = []
+    for one in asked:
+        reference = str(one.listed.reference)
+        image = saved.get(reference)
+        if one.failure or one.digest != (image.digest if image else skipped.get(reference, "")):
+            return False
+        pin = pins.get(one.listed.number)
+        if pin is not None and (image is None or pin.platforms != {p.source_digest for p in image.platforms}):
+            return False
+        if image is not None:
+            order.append(reference)
+    return order == [str(image.reference) for image in lock.images] and len(asked) == len(saved) + len(skipped)
+
+
+def difference(before: Lock, after: Lock) -> str:
+    """Say in a few words how two contents differ."""
+    old = {str(image.reference): image_key(image) for image in before.images}
+    new = {str(image.reference): image_key(image) for image in after.images}
+    counts = {
+        "added": len(new.keys() - old.keys()),
+        "removed": len(old.keys() - new.keys()),
+        "changed": sum(1 for name in old.keys() & new.keys() if old[name] != new[name]),
+    }
+    told = [f"{count} {'image' if count == 1 else 'images'} {what}" for what, count in counts.items() if count]
+    old_form, new_form = form_of(before.options), form_of(after.options)
+    told += [
+        f"{name} changed from {_show(old_form[name])} to {_show(new_form[name])}"
+        for name in new_form
+        if old_form[name] != new_form[name]
+    ]
+    return ", ".join(told) or "the order of the images changed"
+
+
+def describe(lock: Lock | None) -> str:
+    """An archive's content for a person: a line for each reference, one for each of its platform images."""
+    if lock is None:
+        return ""
+    lines: list[str] = []
+    for image in lock.images:
+        lines.append(f"{image.reference} {image.digest}")
+        lines += [f"  {platform.platform or 'artefact'} {platform.source_digest}" for platform in image.platforms]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _record(lock: Lock) -> tuple[object, ...]:
+    notes = [image.notes for image in lock.images]
+    return dict(lock.options), notes, lock.skipped, lock.failed
+
+
+def _show(value: Json) -> str:
+    return "none" if value is None else str(value)

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What can go wrong, in words for the person who reads the task's output.
+
+Every error that the user can cause is an :class:`ImageSaveError`; its text names the thing (image, file, line), what
+was expected and what to do. The engine raises, the module's ``main()`` catches.
+"""
+
+from __future__ import annotations
+
+import re
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LONGEST = 600
+
+
+def printable(text: str, longest: int = _LONGEST) -> str:
+    """Make text from outside safe to show: no control characters, no line breaks, bounded length.
+
+    :param text: anything a registry, a file or a program said.
+    :param longest: characters kept at most.
+    """
+    escaped = _UNPRINTABLE.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+    return escaped if len(escaped) <= longest else escaped[: longest - 1] + "…"
+
+
+class ImageSaveError(Exception):
+    """Root of all errors of this collection; the text is meant for the user."""
+
+
+class OptionError(ImageSaveError):
+    """An option, or a file that an option names, is not usable."""
+
+
+class InvalidReferenceError(ImageSaveError):
+    """A text is no image reference."""
+
+
+class ManifestError(ImageSaveError):
+    """A manifest, index or configuration is not what the specification allows."""
+
+
+class LockFileError(ImageSaveError):
+    """A ``*.lock.json`` cannot be read or contradicts itself."""
+
+
+class BusyError(ImageSaveError):
+    """Another run holds the cache or the destination."""
+
+
+class SpaceError(ImageSaveError):
+    """A filesystem has not enough room."""
+
+
+class StorageError(ImageSaveError):
+    """Reading or writing a file on the target failed."""
+
+
+class Interrupted(ImageSaveError):
+    """The run was asked to stop (SIGTERM, SIGINT)."""
+
+
+class TransferError(ImageSaveError):
+    """Something could not be fetched from a registry.
+
+    :param message: what happened and what to do, without the image's name.
+    :param heals: whether trying again can help.
+    :param retry_after: seconds that the registry asked to wait, if it did.
+    """
+
+    def __init__(self, message: str, *, heals: bool, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.heals = heals
+        self.retry_after = retry_after
+
+
+class DamagedBlobError(ImageSaveError):
+    """A blob in the cache is not what its name says.
+
+    :param digest: the blob's name, ``sha256:<hex>``.
+    """
+
+    def __init__(self, digest: str, found: str) -> None:
+        super().__init__(f"{digest} in the cache is damaged: {found}")
+        self.digest = digest

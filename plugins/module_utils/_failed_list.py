@@ -1,0 +1,50 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The list of what failed: usable as a list again, with the reasons as comments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from ._errors import StorageError, printable
+from ._image import FailedImage
+from ._image_list import InvalidLine
+
+
+def render(failed: Iterable[FailedImage], invalid: Iterable[InvalidLine]) -> bytes:
+    """One reference or line each, below a comment with its reason; empty when nothing failed."""
+    entries = [(one.reason, str(one.listed.reference)) for one in failed]
+    entries += [(f"{line.origin}: {line.reason}", line.text) for line in invalid]
+    return "".join(f"# {printable(reason)}\n{text}\n" for reason, text in entries).encode("utf-8")
+
+
+def update(path: str, content: bytes, *, check: bool) -> bool:
+    """Make the file say just this; without content there is to be no file.
+
+    :param check: only tell, change nothing.
+    :returns: whether it was (or would be) different.
+    :raises StorageError: when it cannot be written.
+    """
+    try:
+        with open(path, "rb") as file:
+            before: bytes | None = file.read()
+    except FileNotFoundError:
+        before = None
+    except OSError as error:
+        raise StorageError(f"failed_list: cannot read {path}: {error.strerror}") from error
+    if before == (content or None) or check:
+        return before != (content or None)
+    try:
+        if not content:
+            os.unlink(path)
+            return True
+        temporary = f"{path}.new"
+        with open(temporary, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise StorageError(f"failed_list: cannot write {path}: {error.strerror}") from error
+    return True

@@ -1,0 +1,287 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""HTTP for registries: one request at a time over kept-alive connections, failures told apart by whether they heal.
+
+``requests`` gets nothing from its environment by itself: no netrc, no CA variable; proxies are passed per request.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from urllib.parse import urljoin, urlsplit
+
+from ._errors import TransferError, printable
+from ._json import JsonError, parse_object
+from ._tls import Trust
+
+try:
+    import requests
+    import requests.adapters
+    import requests.exceptions
+    import requests.utils
+
+    REQUESTS_ERROR: ImportError | None = None
+except ImportError as missing:  # the module reports it, with the interpreter it runs under
+    REQUESTS_ERROR = missing
+
+USER_AGENT = "airgap.images/0.1.0"
+_CONNECT_TIMEOUT = 30.0
+_MAX_REDIRECTS = 5
+_MAX_ERROR_BYTES = 64 * 1024
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response whose body was read whole; header names are case-insensitive in ``headers``."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def header(self, name: str) -> str:
+        return self.headers.get(name.lower(), "")
+
+
+class Http:
+    """Requests to one registry and to the hosts that it names (token service, blob storage).
+
+    :param host: ``HOST[:PORT]``; only requests to it carry the client certificate and the Authorization header.
+    :param read_timeout: seconds without a byte after which a request is given up.
+    """
+
+    def __init__(self, host: str, trust: Trust, *, read_timeout: float, connections: int) -> None:
+        self.host = host
+        self._trust = trust
+        self._timeout = (_CONNECT_TIMEOUT, read_timeout)
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers["User-Agent"] = USER_AGENT
+        # Identity: a blob that is "decoded" on the way no longer has its digest.
+        self._session.headers["Accept-Encoding"] = "identity"
+        adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=connections, pool_block=False)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def read(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: dict[str, str],
+        limit: int,
+        form: dict[str, str] | None = None,
+    ) -> Answer:
+        """Send a request and read its body.
+
+        :param limit: bytes of the body accepted at most.
+        :param form: fields of a form, for POST.
+        :raises TransferError: when no answer comes, or a body longer than the limit.
+        """
+        with self._open(method, url, headers, form) as response:
+            wanted = limit if response.status_code < 400 else _MAX_ERROR_BYTES
+            body = b"" if method == "HEAD" else _read_body(response, wanted, fail=response.status_code < 400)
+            return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+
+    @contextmanager
+    def stream(self, url: str, *, headers: dict[str, str]) -> Iterator[tuple[Answer, Iterator[bytes]]]:
+        """GET a body of any size in chunks; the :class:`Answer` given has no body unless the status is an error."""
+        with self._open("GET", url, headers, None) as response:
+            failed = response.status_code >= 400
+            body = _read_body(response, _MAX_ERROR_BYTES, fail=False) if failed else b""
+            answer = Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+            yield answer, _chunks(response)
+
+    def close(self) -> None:
+        self._session.close()
+
+    @contextmanager
+    def _open(
+        self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None
+    ) -> Iterator[requests.Response]:
+        response = self._send(method, url, headers, form)
+        try:
+            for _hop in range(_MAX_REDIRECTS):
+                if response.status_code not in _REDIRECTS or "location" not in response.headers:
+                    break
+                target = self._redirect_target(url, response.headers["location"])
+                response.close()
+                if _origin(target) != _origin(url):
+                    headers = {key: value for key, value in headers.items() if key.lower() != "authorization"}
+                url = target
+                response = self._send(method, url, headers, form)
+            else:
+                raise TransferError(f"{self.host} redirects more than {_MAX_REDIRECTS} times", heals=False)
+            yield response
+        finally:
+            response.close()
+
+    def _redirect_target(self, url: str, location: str) -> str:
+        target = urljoin(url, location)
+        if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
+            raise TransferError(
+                f"{self.host} redirects from https to {printable(urlsplit(target).scheme)}, which is refused",
+                heals=False,
+            )
+        if urlsplit(target).scheme not in ("http", "https"):
+            raise TransferError(f"{self.host} redirects to something that is not http or https", heals=False)
+        return target
+
+    def _send(self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None) -> requests.Response:
+        own = urlsplit(url).netloc == self.host
+        try:
+            with warnings.catch_warnings():
+                # validate_certs=false was asked for; urllib3 would say so at every request.
+                warnings.simplefilter("ignore")
+                return self._session.request(
+                    method,
+                    url,
+                    headers=headers,
+                    data=form,
+                    stream=True,
+                    timeout=self._timeout,
+                    verify=self._trust.verify,
+                    cert=self._trust.client_cert if own else None,
+                    proxies=dict(requests.utils.get_environ_proxies(url)),
+                    allow_redirects=False,
+                )
+        except requests.exceptions.RequestException as error:
+            raise explain_failure(error, urlsplit(url).netloc) from error
+
+
+def explain_failure(error: Exception, host: str) -> TransferError:
+    """Say what went wrong on the way to a host, and whether trying again can help."""
+    kinds = requests.exceptions
+    detail = _innermost(error)
+    if isinstance(error, kinds.SSLError):
+        return TransferError(_explain_tls(detail, host), heals=False)
+    if isinstance(error, kinds.ProxyError):
+        return TransferError(f"the proxy on the way to {host} failed: {detail}", heals=True)
+    if isinstance(error, kinds.ConnectTimeout):
+        return TransferError(f"{host} did not accept a connection within {_CONNECT_TIMEOUT:.0f} s", heals=True)
+    if isinstance(error, kinds.ReadTimeout):
+        return TransferError(f"{host} sent nothing for the whole stall_timeout", heals=True)
+    if isinstance(error, (kinds.ChunkedEncodingError, kinds.ContentDecodingError)):
+        return TransferError(f"the answer of {host} broke off: {detail}", heals=True)
+    if isinstance(error, kinds.ConnectionError):
+        if "timed out" in detail.lower():
+            return TransferError(f"{host} sent nothing for the whole stall_timeout", heals=True)
+        if "resol" in detail.lower() or "name or service" in detail.lower():
+            return TransferError(f"the name of {host} cannot be resolved: {detail}", heals=True)
+        return TransferError(f"no connection to {host}: {detail}", heals=True)
+    return TransferError(f"the request to {host} failed: {detail}", heals=False)
+
+
+def explain_status(answer: Answer, *, host: str, what: str) -> TransferError:
+    """Say what an error status of a registry means for the thing that was asked for."""
+    said = _registry_message(answer.body)
+    told = f" ({said})" if said else ""
+    status = answer.status
+    if status == 401:
+        return TransferError(
+            f"{host} refused access to {what}: unauthorized{told}. Give username and password, registries or authfile; "
+            "some registries answer so for repositories that do not exist",
+            heals=False,
+        )
+    if status == 403:
+        return TransferError(f"{host} denied access to {what}{told}: the account may not pull it", heals=False)
+    if status == 404:
+        return TransferError(f"{what} does not exist on {host}{told}", heals=False)
+    if status == 429:
+        return TransferError(
+            f"{host} limits the rate of requests (429 too many requests){told}",
+            heals=True,
+            retry_after=parse_retry_after(answer.header("retry-after"), now=time.time()),
+        )
+    if status >= 500 or status == 408:
+        retry_after = parse_retry_after(answer.header("retry-after"), now=time.time())
+        return TransferError(
+            f"{host} answered {status} when asked for {what}{told}", heals=True, retry_after=retry_after
+        )
+    return TransferError(f"{host} answered {status} when asked for {what}{told}", heals=False)
+
+
+def parse_retry_after(value: str, *, now: float) -> float | None:
+    """Seconds that a Retry-After header asks for: a number, or a date (RFC 9110, 10.2.3); ``None`` if unreadable."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _explain_tls(detail: str, host: str) -> str:
+    low = detail.lower()
+    if "hostname mismatch" in low or "doesn't match" in low or "not valid for" in low:
+        return f"the certificate of {host} is for another name: {detail}. Use the name that the certificate has"
+    if "expired" in low:
+        return f"the certificate of {host} has expired: {detail}"
+    if "certificate verify failed" in low or "self-signed" in low or "self signed" in low:
+        return f"the certificate of {host} is not trusted: {detail}. Give its authority with ca_path"
+    if "wrong version number" in low or "record layer failure" in low:
+        return f"{host} does not speak TLS (http only?): {detail}. Plain http is used only with validate_certs=false"
+    return f"TLS with {host} failed: {detail}"
+
+
+def _innermost(error: BaseException) -> str:
+    """The text nearest to the cause: urllib3 wraps it in several layers."""
+    seen: BaseException = error
+    for _depth in range(8):
+        inner = getattr(seen, "reason", None) or seen.__cause__ or seen.__context__
+        if not isinstance(inner, BaseException) and seen.args and isinstance(seen.args[0], BaseException):
+            inner = seen.args[0]
+        if not isinstance(inner, BaseException):
+            break
+        seen = inner
+    return printable(str(seen) or type(seen).__name__, 300)
+
+
+def _registry_message(body: bytes) -> str:
+    """The first error of a registry's answer (distribution-spec, "Error Codes")."""
+    try:
+        errors = parse_object(body).objects("errors")
+        return printable(": ".join(filter(None, (errors[0].text("code"), errors[0].text("message")))), 200)
+    except (JsonError, IndexError):
+        return ""
+
+
+def _read_body(response: requests.Response, limit: int, *, fail: bool) -> bytes:
+    body = b""
+    for chunk in _chunks(response):
+        body += chunk
+        if len(body) > limit:
+            if fail:
+                raise TransferError(f"the answer is longer than {limit} bytes, which is refused", heals=False)
+            return body[:limit]
+    return body
+
+
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    host = urlsplit(response.url).netloc
+    received = 0
+    try:
+        for chunk in response.iter_content(_CHUNK):
+            received += len(chunk)
+            yield chunk
+    except requests.exceptions.RequestException as error:
+        raise explain_failure(error, host) from error
+    length = response.headers.get("content-length", "")
+    if length.isdigit() and received < int(length):
+        raise TransferError(f"the answer of {host} ended after {received} of {length} bytes", heals=True)
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc

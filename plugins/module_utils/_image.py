@@ -1,0 +1,121 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run works on: platform images, and the references that consist of them. Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Union
+
+from ._image_list import ListedImage
+from ._manifest import Descriptor, Manifest, Schema1
+from ._reference import Repository
+
+
+def hex_of(digest: str) -> str:
+    """The part of a digest behind the algorithm: the name of a blob's file and of an image's folder."""
+    return digest.partition(":")[2]
+
+
+@dataclass(frozen=True)
+class PlatformImage:
+    """One manifest to be copied: an image for one platform, an attestation or an artefact.
+
+    :param descriptor: as the registry has it, with the platform filled in where it is known.
+    :param blobs: configuration and layers that have to be in the cache; sizes in bytes.
+    """
+
+    descriptor: Descriptor
+    repository: Repository
+    content: Manifest | Schema1
+    blobs: tuple[Descriptor, ...]
+
+    @property
+    def digest(self) -> str:
+        return self.descriptor.digest
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder in cache and archive."""
+        return hex_of(self.descriptor.digest)
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether skopeo has to convert it, which gives it a new digest."""
+        return isinstance(self.content, Schema1)
+
+    @property
+    def foreign_layers(self) -> tuple[Descriptor, ...]:
+        """Those of its blobs that skopeo leaves out."""
+        return tuple(blob for blob in self.blobs if blob.is_foreign)
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """A platform image as the cache holds it.
+
+    :param descriptor: of the manifest as stored; differs from the registry's where skopeo had to convert.
+    :param blobs: configuration and layers as stored.
+    """
+
+    source: PlatformImage
+    descriptor: Descriptor
+    blobs: tuple[Descriptor, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of manifest, configuration and layers."""
+        return self.descriptor.size + sum(blob.size for blob in self.blobs)
+
+    def all_blobs(self) -> Iterator[Descriptor]:
+        """The manifest and what it names."""
+        yield self.descriptor
+        yield from self.blobs
+
+
+@dataclass(frozen=True)
+class ResolvedImage:
+    """A reference and what it stands for today.
+
+    :param digest: of the manifest or index that the tag names.
+    :param index: the index's bytes; ``None`` where the tag names a manifest.
+    :param platforms: what is to be saved, in the index's order.
+    :param is_whole: whether that is all the index names.
+    :param notes: what cannot be kept or was left out, in words.
+    """
+
+    listed: ListedImage
+    digest: str
+    media_type: str
+    index: bytes | None
+    platforms: tuple[PlatformImage, ...]
+    is_whole: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NotSaved:
+    """A reference that does not get into the archive: skipped on purpose, or failed.
+
+    :param digest: what the tag names, if that is known.
+    """
+
+    listed: ListedImage
+    reason: str
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class SkippedImage(NotSaved):
+    """The image has none of the wanted platforms."""
+
+
+@dataclass(frozen=True)
+class FailedImage(NotSaved):
+    """The image could not be resolved or copied."""
+
+
+Resolution = Union[ResolvedImage, SkippedImage, FailedImage]

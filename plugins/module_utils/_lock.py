@@ -1,0 +1,268 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lock file: what an archive holds, and by which the next run knows whether anything changed.
+
+Equal content gives equal bytes: no times, no host names, no paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ._errors import InvalidReferenceError, LockFileError, printable
+from ._image import ResolvedImage, SkippedImage
+from ._json import Json, JsonError, JsonObject, canonical, parse_object
+from ._layout import SavedImage
+from ._manifest import parse_platform, platform_json
+from ._options import Options
+from ._parts import Part
+from ._platform import Platform
+from ._reference import Reference, is_digest, parse_reference
+
+VERSION = 1
+_HEX_LENGTH = 64
+
+
+@dataclass(frozen=True)
+class LockedPlatform:
+    """One platform image of an archive.
+
+    :param digest: of its manifest as the archive holds it.
+    :param source_digest: of its manifest in the registry; another one only where skopeo had to convert it.
+    :param size: bytes of manifest, configuration and layers.
+    :param platform: ``None`` for artefacts.
+    """
+
+    digest: str
+    source_digest: str
+    media_type: str
+    size: int
+    platform: Platform | None
+
+
+@dataclass(frozen=True)
+class LockedImage:
+    """One reference of an archive.
+
+    :param digest: what its tag named in the registry.
+    """
+
+    reference: Reference
+    digest: str
+    media_type: str
+    platforms: tuple[LockedPlatform, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LockedSkip:
+    """A reference that was left out on purpose."""
+
+    reference: Reference
+    digest: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The record of an archive.
+
+    :param options: those that decide over its content and its bytes.
+    :param failed: references that a partial archive lacks.
+    :param blobs: bytes of everything in ``share``, by digest.
+    :param compressor: the library that made its bytes.
+    """
+
+    options: dict[str, Json]
+    images: tuple[LockedImage, ...]
+    skipped: tuple[LockedSkip, ...] = ()
+    failed: tuple[str, ...] = ()
+    blobs: Mapping[str, int] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
+    compressor: str = ""
+
+    def holds_same(self, other: Lock) -> bool:
+        """Whether both name the same content in the same form, so that one archive serves for both."""
+        return [image_key(image) for image in self.images] == [image_key(image) for image in other.images] and form_of(
+            self.options
+        ) == form_of(other.options)
+
+
+def image_key(image: LockedImage) -> tuple[str, str, tuple[str, ...]]:
+    """What decides over an image's share of the archive's bytes."""
+    return str(image.reference), image.digest, tuple(platform.source_digest for platform in image.platforms)
+
+
+def form_of(options: Mapping[str, Json]) -> dict[str, Json]:
+    """Those of the options that decide over the archive's bytes, given its images."""
+    names = ("compress", "compress_level", "part_size", "part_digits", "include_foreign_layers")
+    return {name: options.get(name) for name in names}
+
+
+def lock_options(options: Options) -> dict[str, Json]:
+    """The options that decide over an archive's content and bytes, as a lock file records them."""
+    selection, output = options.selection, options.output
+    return {
+        "arch": [str(architecture) for architecture in selection.platforms.architectures],
+        "os": list(selection.platforms.operating_systems),
+        "fail_on_missing_platform": selection.fail_on_missing_platform,
+        "include_foreign_layers": selection.include_foreign_layers,
+        "compress": output.compress,
+        "compress_level": output.compress_level,
+        "part_size": output.part_size,
+        "part_digits": output.part_digits,
+    }
+
+
+def lock_image(image: SavedImage) -> LockedImage:
+    """What a lock file says of a reference that was saved."""
+    platforms = [
+        LockedPlatform(
+            digest=stored.descriptor.digest,
+            source_digest=stored.source.digest,
+            media_type=stored.descriptor.media_type,
+            size=stored.size,
+            platform=stored.descriptor.platform,
+        )
+        for stored in image.stored
+    ]
+    resolved = image.resolved
+    return LockedImage(image.reference, resolved.digest, resolved.media_type, tuple(platforms), resolved.notes)
+
+
+def predict_image(resolved: ResolvedImage) -> LockedImage:
+    """What a lock file will say of a reference that is not copied yet; conversions are not foreseen."""
+    platforms = [
+        LockedPlatform(
+            digest=image.digest,
+            source_digest=image.digest,
+            media_type=image.descriptor.media_type,
+            size=image.descriptor.size + sum(blob.size for blob in image.blobs),
+            platform=image.descriptor.platform,
+        )
+        for image in resolved.platforms
+    ]
+    reference = resolved.listed.reference
+    return LockedImage(reference, resolved.digest, resolved.media_type, tuple(platforms), resolved.notes)
+
+
+def renew_record(before: Lock, wanted: Lock) -> Lock:
+    """The lock file for an archive that stands already: its parts and images, with the record of this run."""
+    images = [replace(old, notes=new.notes) for old, new in zip(before.images, wanted.images)]
+    return replace(before, options=wanted.options, images=tuple(images), skipped=wanted.skipped, failed=wanted.failed)
+
+
+def lock_skips(skipped: Iterable[SkippedImage]) -> tuple[LockedSkip, ...]:
+    return tuple(LockedSkip(one.listed.reference, one.digest, one.reason) for one in skipped)
+
+
+def with_parts(lock: Lock, parts: Sequence[Part], compressor: str) -> Lock:
+    return replace(lock, parts=tuple(parts), compressor=compressor)
+
+
+def write_lock(lock: Lock) -> bytes:
+    """The lock file's bytes."""
+    return canonical(
+        {
+            "version": VERSION,
+            "options": lock.options,
+            "images": [_image_json(image) for image in lock.images],
+            "skipped": [
+                {"reference": str(skip.reference), "digest": skip.digest, "reason": skip.reason}
+                for skip in lock.skipped
+            ],
+            "failed": list(lock.failed),
+            "blobs": {digest: lock.blobs[digest] for digest in sorted(lock.blobs)},
+            "compressor": lock.compressor,
+            "parts": [{"name": part.name, "size": part.size, "sha256": part.sha256} for part in lock.parts],
+        }
+    )
+
+
+def read_lock(raw: bytes, *, path: str) -> Lock:
+    """Read a lock file.
+
+    :param path: its path, for the error.
+    :raises LockFileError: when it is none, or is of another version.
+    """
+    try:
+        document = parse_object(raw)
+        version = document.integer("version")
+        if version != VERSION:
+            raise LockFileError(f"{path} is a lock file of version {version}; this release reads version {VERSION}")
+        return _parse(document)
+    except (JsonError, InvalidReferenceError) as error:
+        raise LockFileError(f"{path} is no lock file: {printable(str(error))}") from error
+
+
+def _parse(document: JsonObject) -> Lock:
+    blobs = document.object("blobs")
+    return Lock(
+        options=document.object("options").values(),
+        images=tuple(_parse_image(image) for image in document.objects("images")),
+        skipped=tuple(
+            LockedSkip(parse_reference(skip.text("reference")), skip.text("digest"), skip.text("reason"))
+            for skip in document.objects("skipped")
+        ),
+        failed=document.texts("failed"),
+        blobs={_digest(name): blobs.integer(name) for name in blobs.names()},
+        parts=tuple(_parse_part(part) for part in document.objects("parts")),
+        compressor=document.text("compressor"),
+    )
+
+
+def _parse_image(document: JsonObject) -> LockedImage:
+    return LockedImage(
+        reference=parse_reference(document.text("reference")),
+        digest=_digest(document.text("digest")),
+        media_type=document.text("media_type"),
+        platforms=tuple(_parse_platform(platform) for platform in document.objects("platforms")),
+        notes=document.texts("notes"),
+    )
+
+
+def _parse_platform(document: JsonObject) -> LockedPlatform:
+    digest = _digest(document.text("digest"))
+    return LockedPlatform(
+        digest=digest,
+        source_digest=_digest(document.text("source_digest") or digest),
+        media_type=document.text("media_type"),
+        size=document.integer("size"),
+        platform=parse_platform(document.object("platform")) if "platform" in document else None,
+    )
+
+
+def _parse_part(document: JsonObject) -> Part:
+    name, sha256 = document.text("name"), document.text("sha256")
+    if name.startswith("/") or ".." in name.split("/") or not name or len(sha256) != _HEX_LENGTH:
+        raise JsonError(f"part {printable(name, 100)!r} has no usable name or sha256")
+    return Part(name=name, size=document.integer("size"), sha256=sha256)
+
+
+def _digest(text: str) -> str:
+    if not is_digest(text):
+        raise JsonError(f"{printable(text, 100)!r} is no sha256 digest")
+    return text
+
+
+def _image_json(image: LockedImage) -> Json:
+    return {
+        "reference": str(image.reference),
+        "digest": image.digest,
+        "media_type": image.media_type,
+        "platforms": [_platform_json(platform) for platform in image.platforms],
+        "notes": list(image.notes),
+    }
+
+
+def _platform_json(platform: LockedPlatform) -> Json:
+    document: dict[str, Json] = {"digest": platform.digest}
+    if platform.source_digest != platform.digest:
+        document["source_digest"] = platform.source_digest
+    document.update({"media_type": platform.media_type, "size": platform.size})
+    if platform.platform is not None:
+        document["platform"] = platform_json(platform.platform)
+    return document

@@ -1,0 +1,270 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Descriptors, manifests and indexes, of OCI and of Docker. Pure: bytes in, frozen values out.
+
+Formats: image-spec descriptor.md, manifest.md, image-index.md; Docker "Image Manifest V 2, Schema 2" and "Schema 1".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Union
+
+from ._errors import ManifestError, printable
+from ._json import Json, JsonError, JsonObject, compact, parse_object
+from ._platform import Platform
+from ._reference import is_digest
+
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+json"
+DOCKER_SCHEMA1_SIGNED = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+
+INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
+MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+SCHEMA1_TYPES = frozenset({DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED})
+ACCEPTED_TYPES = (OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST, DOCKER_SCHEMA1_SIGNED, DOCKER_SCHEMA1)
+
+IMAGE_CONFIG_TYPES = frozenset(
+    {"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"}
+)
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # distribution-spec, "Pushing manifests": registries take at least this much
+MAX_CHILDREN = 1000
+MAX_BLOB_BYTES = 2**50
+
+_ATTESTATION = "attestation-manifest"
+_REFERENCE_TYPE = "vnd.docker.reference.type"
+_REFERENCE_DIGEST = "vnd.docker.reference.digest"
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """A typed pointer to content (image-spec, descriptor.md).
+
+    :param size: bytes.
+    :param platform: ``None`` where the entry has none.
+    :param urls: where a foreign layer can be had, as its image says.
+    """
+
+    media_type: str
+    digest: str
+    size: int
+    platform: Platform | None = None
+    annotations: dict[str, str] = field(default_factory=dict)
+    artifact_type: str = ""
+    urls: tuple[str, ...] = ()
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is a layer that registries need not hold (image-spec, layer.md, "Non-Distributable Layers").
+
+        skopeo leaves out every layer that names urls, whatever its media type says.
+        """
+        return bool(self.urls)
+
+    @property
+    def attests(self) -> str:
+        """The digest of the sibling that this entry is an attestation of; empty where it is none."""
+        is_attestation = self.annotations.get(_REFERENCE_TYPE) == _ATTESTATION
+        return self.annotations.get(_REFERENCE_DIGEST, "") if is_attestation else ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One platform image or artefact: a configuration and layers."""
+
+    media_type: str
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the configuration is that of a container image, and so tells a platform."""
+        return self.config.media_type in IMAGE_CONFIG_TYPES
+
+    def blobs(self) -> Iterator[Descriptor]:
+        """Configuration and layers, each digest once."""
+        seen: set[str] = set()
+        for descriptor in (self.config, *self.layers):
+            if descriptor.digest not in seen:
+                seen.add(descriptor.digest)
+                yield descriptor
+
+
+@dataclass(frozen=True)
+class Index:
+    """A list of manifests, one per platform."""
+
+    media_type: str
+    manifests: tuple[Descriptor, ...]
+
+
+@dataclass(frozen=True)
+class Schema1:
+    """Docker's first manifest: no configuration blob, layers without sizes."""
+
+    media_type: str
+    platform: Platform
+    layer_digests: tuple[str, ...]
+
+
+AnyManifest = Union[Manifest, Index, Schema1]
+
+
+def digest_of(raw: bytes) -> str:
+    """``sha256:<hex>`` of the bytes."""
+    return "sha256:" + hashlib.sha256(raw).hexdigest()
+
+
+def parse_manifest(raw: bytes, media_type: str = "") -> AnyManifest:
+    """Read a manifest or an index.
+
+    :param raw: the document as the registry sent it.
+    :param media_type: the Content-Type it came with; what the document says of itself must not contradict it.
+    :raises ManifestError: when it is none, or claims to be two things at once.
+    """
+    if len(raw) > MAX_MANIFEST_BYTES:
+        raise ManifestError(f"the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
+    try:
+        document = parse_object(raw)
+        if document.integer("schemaVersion") == 1:
+            return _parse_schema1(document)
+        return _parse_schema2(document, media_type)
+    except JsonError as error:
+        raise ManifestError(f"the manifest is not readable: {printable(str(error))}") from error
+
+
+def parse_config_platform(raw: bytes) -> Platform:
+    """Read the platform from an image's configuration (image-spec, config.md).
+
+    :raises ManifestError: when the document is none.
+    """
+    try:
+        return parse_platform(parse_object(raw))
+    except JsonError as error:
+        raise ManifestError(f"the image configuration is not readable: {printable(str(error))}") from error
+
+
+def generate_index(children: Iterable[Descriptor]) -> bytes:
+    """Write an OCI index over some manifests (image-spec, image-index.md); equal children give equal bytes."""
+    entries: list[Json] = [descriptor_json(child) for child in children]
+    return compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
+
+
+def descriptor_json(descriptor: Descriptor) -> dict[str, Json]:
+    """Write a descriptor as JSON, leaving out what is empty."""
+    document: dict[str, Json] = {
+        "mediaType": descriptor.media_type,
+        "digest": descriptor.digest,
+        "size": descriptor.size,
+    }
+    if descriptor.platform is not None:
+        document["platform"] = platform_json(descriptor.platform)
+    if descriptor.artifact_type:
+        document["artifactType"] = descriptor.artifact_type
+    if descriptor.annotations:
+        document["annotations"] = {key: descriptor.annotations[key] for key in sorted(descriptor.annotations)}
+    return document
+
+
+def platform_json(platform: Platform) -> dict[str, Json]:
+    """Write a platform object (image-spec, image-index.md), leaving out what is empty."""
+    document: dict[str, Json] = {"architecture": platform.architecture, "os": platform.os}
+    if platform.os_version:
+        document["os.version"] = platform.os_version
+    if platform.os_features:
+        document["os.features"] = list(platform.os_features)
+    if platform.variant:
+        document["variant"] = platform.variant
+    return document
+
+
+def parse_descriptor(document: JsonObject) -> Descriptor:
+    """Read one descriptor.
+
+    :raises JsonError: when a member has the wrong type.
+    :raises ManifestError: when digest or size cannot be right.
+    """
+    digest = document.text("digest")
+    if not is_digest(digest):
+        raise ManifestError(f"digest {printable(digest, 100)!r} is not sha256: and 64 lower-case hex digits")
+    size = document.integer("size")
+    if not 0 <= size <= MAX_BLOB_BYTES:
+        raise ManifestError(f"size {size} of {digest} cannot be right")
+    return Descriptor(
+        media_type=document.text("mediaType"),
+        digest=digest,
+        size=size,
+        platform=parse_platform(document.object("platform")) if "platform" in document else None,
+        annotations=document.text_map("annotations"),
+        artifact_type=document.text("artifactType"),
+        urls=document.texts("urls"),
+    )
+
+
+def parse_platform(document: JsonObject) -> Platform:
+    """Read a platform object; an image's configuration has the same members (image-spec, config.md).
+
+    :raises JsonError: when a member has the wrong type.
+    """
+    return Platform(
+        os=document.text("os"),
+        architecture=document.text("architecture"),
+        variant=document.text("variant"),
+        os_version=document.text("os.version"),
+        os_features=document.texts("os.features"),
+    )
+
+
+def _parse_schema2(document: JsonObject, media_type: str) -> Manifest | Index:
+    says_index, says_manifest = "manifests" in document, "config" in document or "layers" in document
+    if says_index and says_manifest:
+        raise ManifestError("it is manifest and index at once (CVE-2021-41190); refused")
+    stated = document.text("mediaType") or (media_type if media_type in INDEX_TYPES | MANIFEST_TYPES else "")
+    if media_type in INDEX_TYPES | MANIFEST_TYPES and stated != media_type:
+        raise ManifestError(f"it came as {media_type} but says {printable(stated, 120)!r} of itself; refused")
+    if stated in INDEX_TYPES or (says_index and not stated):
+        if says_manifest:
+            raise ManifestError(f"it says it is an index ({stated}) but holds a manifest; refused")
+        return _parse_index(document, stated or OCI_INDEX)
+    if stated in MANIFEST_TYPES or (says_manifest and not stated):
+        if says_index:
+            raise ManifestError(f"it says it is a manifest ({stated}) but holds an index; refused")
+        return _parse_image_manifest(document, stated or OCI_MANIFEST)
+    expected = "expected an OCI or Docker manifest or index"
+    raise ManifestError(f"media type {printable(stated, 120)!r} is not supported; {expected}")
+
+
+def _parse_index(document: JsonObject, media_type: str) -> Index:
+    entries = document.objects("manifests")
+    if len(entries) > MAX_CHILDREN:
+        raise ManifestError(f"the index names {len(entries)} manifests; at most {MAX_CHILDREN} are accepted")
+    return Index(media_type=media_type, manifests=tuple(parse_descriptor(entry) for entry in entries))
+
+
+def _parse_image_manifest(document: JsonObject, media_type: str) -> Manifest:
+    if "config" not in document:
+        raise ManifestError("the manifest names no configuration")
+    return Manifest(
+        media_type=media_type,
+        config=parse_descriptor(document.object("config")),
+        layers=tuple(parse_descriptor(layer) for layer in document.objects("layers")),
+    )
+
+
+def _parse_schema1(document: JsonObject) -> Schema1:
+    digests = [layer.text("blobSum") for layer in document.objects("fsLayers")]
+    for digest in digests:
+        if not is_digest(digest):
+            raise ManifestError(f"digest {printable(digest, 100)!r} is not sha256: and 64 lower-case hex digits")
+    # The document carries no operating system; nothing but linux was ever pushed in this format.
+    platform = Platform(os="linux", architecture=document.text("architecture") or "amd64")
+    signed = "signatures" in document
+    media_type = DOCKER_SCHEMA1_SIGNED if signed else DOCKER_SCHEMA1
+    return Schema1(media_type=media_type, platform=platform, layer_digests=tuple(dict.fromkeys(digests)))

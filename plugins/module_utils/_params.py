@@ -1,0 +1,157 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the module's parameters to typed options: suffixes, sizes, platforms and ranges. Pure."""
+
+from __future__ import annotations
+
+import os
+from typing import TypedDict
+
+from ._errors import InvalidReferenceError, OptionError
+from ._options import Access, Login, Options, Output, Selection, Work, check_level, check_range, complete_dest
+from ._platform import parse_filter
+from ._reference import SourceRegistry, canonical_registry, parse_source_registry
+from ._size import parse_size
+
+_CACHE_NAME = "saved-image-cache"
+
+
+class RegistryParams(TypedDict):
+    """One item of ``registries``."""
+
+    host: str
+    username: str
+    password: str
+
+
+class Params(TypedDict):
+    """The parameters as the module's argument specification gives them."""
+
+    images: list[str]
+    list_files: list[str]
+    from_lock: str | None
+    arch: list[str]
+    os: list[str]
+    source_registry: str | None
+    fail_on_missing_platform: bool
+    include_foreign_layers: bool
+    dest: str
+    compress: str
+    compress_level: int | None
+    part_size: str | None
+    part_digits: int | None
+    failed_list: str | None
+    allow_partial: bool
+    force: bool
+    username: str | None
+    password: str | None
+    registries: list[RegistryParams]
+    authfile: str | None
+    validate_certs: bool
+    ca_path: str | None
+    client_cert: str | None
+    client_key: str | None
+    cache_dir: str | None
+    jobs: int
+    retries: int
+    retry_delay: float
+    timeout: int
+    stall_timeout: int
+    lock_timeout: int
+    verify: str
+    prune_cache: bool
+    skopeo_path: str
+    signature_policy: str | None
+    insecure_policy: bool
+
+
+def read_options(params: Params, *, check: bool) -> Options:
+    """Check the parameters and give them types.
+
+    :raises OptionError: names the option, what it holds and what is accepted.
+    """
+    output = _output(params)
+    return Options(
+        selection=Selection(
+            images=tuple(params["images"]),
+            list_files=tuple(params["list_files"]),
+            from_lock=params["from_lock"],
+            platforms=parse_filter(params["arch"], params["os"]),
+            fail_on_missing_platform=params["fail_on_missing_platform"],
+            include_foreign_layers=params["include_foreign_layers"],
+        ),
+        output=output,
+        access=_access(params),
+        work=_work(params, output),
+        check=check,
+    )
+
+
+def _output(params: Params) -> Output:
+    compress = params["compress"]
+    check_level(params["compress_level"], compress)
+    part_size = params["part_size"]
+    if part_size is not None and compress == "dir":
+        raise OptionError("part_size: has no meaning with compress=dir; leave it out")
+    if params["part_digits"] is not None:
+        check_range("part_digits", params["part_digits"], 1, 9)
+    return Output(
+        dest=complete_dest(params["dest"], compress),
+        compress=compress,
+        compress_level=params["compress_level"],
+        part_size=None if part_size is None else parse_size(part_size, option="part_size"),
+        part_digits=params["part_digits"],
+        failed_list=params["failed_list"],
+        allow_partial=params["allow_partial"],
+        force=params["force"],
+    )
+
+
+def _access(params: Params) -> Access:
+    username, password = params["username"], params["password"]
+    return Access(
+        source=_source(params["source_registry"]),
+        login=(username, password) if username and password else None,
+        logins=tuple(
+            Login(canonical_registry(item["host"]), item["username"], item["password"]) for item in params["registries"]
+        ),
+        authfile=params["authfile"],
+        validate_certs=params["validate_certs"],
+        ca_path=params["ca_path"],
+        client_cert=params["client_cert"],
+        client_key=params["client_key"],
+    )
+
+
+def _source(text: str | None) -> SourceRegistry | None:
+    if not text:
+        return None
+    try:
+        return parse_source_registry(text)
+    except InvalidReferenceError as error:
+        raise OptionError(f"source_registry: {error}") from error
+
+
+def _work(params: Params, output: Output) -> Work:
+    check_range("jobs", params["jobs"], 1, 20)
+    check_range("retries", params["retries"], 0, 100)
+    check_range("retry_delay", params["retry_delay"], 0, 3600)
+    check_range("timeout", params["timeout"], 1, 7 * 86400)
+    check_range("stall_timeout", params["stall_timeout"], 1, 86400)
+    check_range("lock_timeout", params["lock_timeout"], 0, 7 * 86400)
+    return Work(
+        cache_dir=os.path.abspath(params["cache_dir"] or os.path.join(output.directory, _CACHE_NAME)),
+        jobs=params["jobs"],
+        retries=params["retries"],
+        retry_delay=params["retry_delay"],
+        timeout=params["timeout"],
+        stall_timeout=params["stall_timeout"],
+        lock_timeout=params["lock_timeout"],
+        verify=params["verify"],
+        prune_cache=params["prune_cache"],
+        skopeo_path=params["skopeo_path"],
+        signature_policy=params["signature_policy"],
+        insecure_policy=params["insecure_policy"],
+    )

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files that an archive is cut into, written and hashed in one pass."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ._errors import SpaceError, StorageError
+from ._size import format_size
+
+MAX_PARTS = 10_000
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a published archive.
+
+    :param name: its name beside ``dest``; for ``dir`` its path below it.
+    :param size: bytes.
+    :param sha256: hex digits.
+    """
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file in the staging directory, on disk to the last byte."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+class PartWriter:
+    """Cuts a stream at exact byte counts into files ``0``, ``1``, … of a directory.
+
+    :param directory: exists and is empty.
+    :param part_size: bytes of each file but the last; ``None``: one file.
+    """
+
+    def __init__(self, directory: str, part_size: int | None) -> None:
+        self._directory = directory
+        self._part_size = part_size
+        self._file: BinaryIO | None = None
+        self._hasher = hashlib.sha256()
+        self._size = 0
+        self._written: list[WrittenFile] = []
+
+    def write(self, data: bytes) -> None:
+        """Write on, over as many files as it takes.
+
+        :raises SpaceError: when the filesystem is full.
+        :raises StorageError: when it cannot be written otherwise.
+        """
+        view = memoryview(data)
+        while len(view):
+            room = len(view) if self._part_size is None else self._part_size - self._size
+            if room == 0:
+                self._close()
+                continue
+            self._write_here(view[:room])
+            view = view[room:]
+
+    def finish(self) -> list[WrittenFile]:
+        """Close the last file; every file is synced to disk."""
+        if self._file is not None or not self._written:
+            self._write_here(memoryview(b""))
+            self._close()
+        return self._written
+
+    def abort(self) -> None:
+        """Close what is open and leave it to the owner of the directory."""
+        if self._file is not None:
+            self._file.close()
+
+    def _write_here(self, view: memoryview) -> None:
+        try:
+            if self._file is None:
+                self._file = open(self._path(), "xb", buffering=0)  # noqa: SIM115  # closed by _close
+                self._hasher = hashlib.sha256()
+                self._size = 0
+            self._hasher.update(view)
+            done = 0
+            while done < len(view):
+                done += self._file.write(view[done:]) or 0
+            self._size += len(view)
+        except OSError as error:
+            raise explain_write_error(error, self._directory) from error
+
+    def _close(self) -> None:
+        if self._file is None:
+            return
+        try:
+            os.fsync(self._file.fileno())
+            self._file.close()
+        except OSError as error:
+            raise explain_write_error(error, self._directory) from error
+        self._written.append(WrittenFile(self._path(), self._size, self._hasher.hexdigest()))
+        self._file = None
+        self._size = 0
+
+    def _path(self) -> str:
+        return os.path.join(self._directory, str(len(self._written)))
+
+
+def part_names(name: str, count: int, *, split: bool, digits: int | None) -> list[str]:
+    """The final names of an archive's files.
+
+    :param name: the archive's name.
+    :param split: whether ``part_size`` was given; then even a single file is a part.
+    :param digits: ``part_digits``; ``None``: as wide as the last number, so that ``cat NAME.part*`` is in order.
+    """
+    if not split:
+        return [name]
+    width = len(str(count - 1)) if digits is None else digits
+    return [f"{name}.part{number:0{width}d}" for number in range(count)]
+
+
+def explain_write_error(error: OSError, place: str) -> StorageError | SpaceError:
+    """Say why something could not be written, and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        free = ""
+        try:
+            found = os.statvfs(place)
+            free = f"; {format_size(found.f_bavail * found.f_frsize)} are free"
+        except OSError:
+            pass
+        return SpaceError(f"no space left to write the archive in {os.path.dirname(place)}{free}")
+    return StorageError(f"cannot write the archive in {os.path.dirname(place)}: {error.strerror}")

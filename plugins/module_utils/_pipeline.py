@@ -1,0 +1,65 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A stage of a stream on a thread of its own: what it does overlaps with what comes before it.
+
+sha256, zlib, zstd and file I/O release the interpreter's lock, so the stages really run side by side.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from types import TracebackType
+from typing import Callable, Generic, TypeVar
+
+Item = TypeVar("Item")
+_QUEUED = 16
+
+
+class Stage(Generic[Item]):
+    """Hands items to a function on another thread, in order; a bounded number waits.
+
+    :param work: takes one item. After it has raised, further items are dropped, and the error comes back to the
+        caller of :meth:`put` or :meth:`close`.
+    """
+
+    def __init__(self, work: Callable[[Item], None]) -> None:
+        self._work = work
+        self._queue: queue.Queue[tuple[Item] | None] = queue.Queue(_QUEUED)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Stage[Item]:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the stage end; its error is raised only where the caller has none of its own."""
+        self._queue.put(None)
+        self._thread.join()
+        if kind is None:
+            self._raise()
+
+    def put(self, item: Item) -> None:
+        self._raise()
+        self._queue.put((item,))
+
+    def _run(self) -> None:
+        while True:
+            boxed = self._queue.get()
+            if boxed is None:
+                return
+            if self._error is not None:
+                continue
+            try:
+                self._work(boxed[0])
+            except BaseException as error:  # given to the caller, whatever it is
+                self._error = error
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wanted, minus what the cache holds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Callable
+
+from ._image import PlatformImage, ResolvedImage, StoredImage
+from ._manifest import Descriptor
+
+_TAR_BLOCK = 512
+_TAR_END = 20 * _TAR_BLOCK
+_FILES_PER_FOLDER = 3
+_ROOT_FILES = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The work that a run has to do.
+
+    :param platform_images: each once, in list order.
+    :param stored: those that the cache holds whole, by digest.
+    :param missing: bytes of each blob to be fetched, by digest; with what resolving fetched already.
+    :param fetched: bytes of what resolving fetched, by digest.
+    :param reused: bytes of each blob that is there already, by digest.
+    :param archive_bytes: an upper estimate: all blobs as they are, and the tar around them.
+    """
+
+    platform_images: tuple[PlatformImage, ...]
+    stored: dict[str, StoredImage]
+    missing: dict[str, int]
+    reused: dict[str, int]
+    fetched: Mapping[str, int]
+    archive_bytes: int
+
+    @property
+    def incomplete(self) -> tuple[PlatformImage, ...]:
+        """What has to be copied, in list order."""
+        return tuple(image for image in self.platform_images if image.digest not in self.stored)
+
+    @property
+    def missing_bytes(self) -> int:
+        return sum(self.missing.values())
+
+
+def make_plan(
+    images: Iterable[ResolvedImage],
+    *,
+    stored: Callable[[PlatformImage], StoredImage | None],
+    has_blob: Callable[[Descriptor], bool],
+    fetched: Mapping[str, int],
+) -> Plan:
+    """Compare the wanted images with the cache.
+
+    :param stored: gives a platform image as the cache holds it, or ``None`` where it is not whole.
+    :param has_blob: whether the cache holds a blob in the right size.
+    :param fetched: bytes of the manifests and configurations that resolving had to fetch, by digest.
+    """
+    resolved = list(images)
+    unique = {image.digest: image for one in resolved for image in one.platforms}
+    complete = {digest: found for digest, found in ((d, stored(i)) for d, i in unique.items()) if found is not None}
+    missing: dict[str, int] = dict(fetched)
+    reused: dict[str, int] = {}
+    for image in unique.values():
+        for blob in _blobs(image, complete.get(image.digest)):
+            if blob.digest not in missing and blob.digest not in reused:
+                (reused if has_blob(blob) else missing)[blob.digest] = blob.size
+    # An index may go in twice: as the source has it, and over the children that are saved.
+    documents = [2 * len(one.index) for one in resolved if one.index is not None]
+    blobs = [missing.get(digest, 0) for digest in missing if digest not in _index_digests(resolved)]
+    return Plan(
+        platform_images=tuple(unique.values()),
+        stored=complete,
+        missing=missing,
+        reused=reused,
+        fetched=fetched,
+        archive_bytes=_archive_bytes([*blobs, *reused.values(), *documents], len(unique)),
+    )
+
+
+def _blobs(image: PlatformImage, stored: StoredImage | None) -> Iterable[Descriptor]:
+    return stored.all_blobs() if stored is not None else (image.descriptor, *image.blobs)
+
+
+def _index_digests(resolved: Iterable[ResolvedImage]) -> set[str]:
+    return {one.digest for one in resolved if one.index is not None}
+
+
+def _archive_bytes(sizes: Sequence[int], folders: int) -> int:
+    members = len(sizes) + _FILES_PER_FOLDER * folders + _ROOT_FILES
+    padding = _TAR_BLOCK * len(sizes)
+    small_files = 2 * _TAR_BLOCK * folders
+    return sum(sizes) + padding + small_files + _TAR_BLOCK * members + _TAR_END

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Platforms: parse what the user wants, compare it with what an image offers. Pure.
+
+Names: image-spec, image-index.md ("platform") and Go's GOOS/GOARCH.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ._errors import OptionError
+
+_WORD = re.compile(r"^[a-z0-9][a-z0-9_.-]*$")
+_OTHER_NAMES = {
+    "x86_64": ("amd64", ""),
+    "x86-64": ("amd64", ""),
+    "aarch64": ("arm64", ""),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+    "i386": ("386", ""),
+}
+# The variant that an architecture has when none is written, as containerd and Docker read it.
+_IMPLIED_VARIANT = {"arm64": "v8", "arm": "v7", "amd64": "v1"}
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What a platform image runs on; absent values are empty."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+    os_version: str = ""
+    os_features: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        variant = f"/{self.variant}" if self.variant else ""
+        version = f" ({self.os_version})" if self.os_version else ""
+        return f"{self.os}/{self.architecture}{variant}{version}"
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the entry says ``unknown/unknown``, as build attestations do."""
+        return self.os == "unknown" and self.architecture == "unknown"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """An architecture that is wanted; without a variant every variant is."""
+
+    name: str
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.variant}" if self.variant else self.name
+
+    def matches(self, platform: Platform) -> bool:
+        """Whether a platform is of this architecture; a variant left out on the other side means the usual one."""
+        if platform.architecture != self.name:
+            return False
+        if not self.variant:
+            return True
+        return (platform.variant or _IMPLIED_VARIANT.get(self.name, "")) == self.variant
+
+
+@dataclass(frozen=True)
+class PlatformFilter:
+    """The platforms that are wanted: any of the architectures on any of the operating systems."""
+
+    architectures: tuple[Architecture, ...]
+    operating_systems: tuple[str, ...]
+
+    def matches(self, platform: Platform) -> bool:
+        return platform.os in self.operating_systems and any(arch.matches(platform) for arch in self.architectures)
+
+    def absent(self, platforms: Iterable[Platform]) -> tuple[Architecture, ...]:
+        """The architectures that none of the given platforms has."""
+        offered = tuple(platforms)
+        return tuple(arch for arch in self.architectures if not any(arch.matches(platform) for platform in offered))
+
+    def __str__(self) -> str:
+        arches = ", ".join(str(arch) for arch in self.architectures)
+        return f"{arches} on {', '.join(self.operating_systems)}"
+
+
+def parse_architecture(text: str) -> Architecture:
+    """Read ``amd64`` or ``arm/v7``; the kernel's names (``x86_64``, ``aarch64``) are taken for Go's.
+
+    :raises OptionError: when it is no architecture.
+    """
+    name, slash, variant = text.strip().lower().partition("/")
+    if not _WORD.match(name) or (slash and not _WORD.match(variant)):
+        raise OptionError(f"arch: {text!r} is no architecture; expected one such as amd64, arm64, s390x or arm/v7")
+    known, implied = _OTHER_NAMES.get(name, (name, ""))
+    return Architecture(name=known, variant=variant or implied)
+
+
+def parse_filter(architectures: Iterable[str], operating_systems: Iterable[str]) -> PlatformFilter:
+    """Read the options ``arch`` and ``os``; order and repetition do not matter.
+
+    :raises OptionError: when one of them is empty or not readable.
+    """
+    arches = sorted({parse_architecture(text) for text in architectures}, key=str)
+    systems = sorted({text.strip().lower() for text in operating_systems})
+    for system in systems:
+        if not _WORD.match(system):
+            raise OptionError(f"os: {system!r} is no operating system; expected one such as linux or windows")
+    if not arches or not systems:
+        raise OptionError("arch and os must each name at least one value")
+    return PlatformFilter(architectures=tuple(arches), operating_systems=tuple(systems))

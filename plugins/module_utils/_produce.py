@@ -1,0 +1,182 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Copy, archive and publish: the part of the flow that changes something on disk.
+
+The archive is written while copies run: it takes each image as soon as it is there, in list order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from ._archive import whole_documents
+from ._build import Built, build_archive
+from ._compress import library_of
+from ._content import Content
+from ._copy import CopyPool
+from ._errors import DamagedBlobError, ImageSaveError, StorageError
+from ._fetch import Fetcher
+from ._image import FailedImage, PlatformImage, ResolvedImage, StoredImage
+from ._layout import SAVED_IMAGES, SavedImage, assemble, saved_images_list
+from ._lock import Lock, lock_image, with_parts
+from ._parts import Part
+from ._plan import Plan
+from ._publish import Staging
+from ._published import Memory, path_of
+from ._result import Result
+from ._run import Run
+
+_BUILD_ROUNDS = 3
+
+
+@dataclass
+class _Copies:
+    """The images as they become ready, and those that do not."""
+
+    run: Run
+    content: Content
+    pool: CopyPool
+    failed: dict[int, FailedImage] = field(default_factory=dict)
+
+    def ready(self) -> Iterator[SavedImage]:
+        """Wait for each image in list order; one that fails is noted, and the others are waited for all the same."""
+        for image in self.content.resolved:
+            stored = self._wait(image)
+            if stored is not None:
+                yield assemble(image, stored)
+
+    def _wait(self, image: ResolvedImage) -> list[StoredImage] | None:
+        try:
+            return [self.pool.result(platform) for platform in image.platforms]
+        except ImageSaveError as error:
+            with self.run.log.about(image.listed.number):
+                self.run.log.error(f"{image.listed.reference} failed: {error}")
+            self.failed[image.listed.number] = FailedImage(image.listed, str(error), image.digest)
+            return None
+
+
+def produce(run: Run, content: Content, plan: Plan, fetcher: Fetcher, result: Result, memory: Memory) -> None:
+    """Bring the cache up to date, write the archive and put it in place; take down in the result what happened."""
+    with (
+        CopyPool(fetcher.fetch, fetcher.missing, plan.stored, jobs=run.options.work.jobs, stop=run.stop) as pool,
+        run.stage("copy_and_archive"),
+    ):
+        pool.add(plan.incomplete)
+        copies = _Copies(run, content, pool)
+        if result.is_failure:
+            # What can be fetched is fetched all the same, so that the next run has less to do.
+            for _image in copies.ready():
+                pass
+        else:
+            _make_archive(run, copies, fetcher, result, memory)
+    _count(run, plan, fetcher)
+    _take_down_failures(run, result, copies)
+
+
+def _make_archive(run: Run, copies: _Copies, fetcher: Fetcher, result: Result, memory: Memory) -> None:
+    output = run.options.output
+    with Staging(output, run.apply_attributes).opened(run.options.work.lock_timeout) as staging:
+        built = _build_sound(run, copies, staging)
+        if not built.images or (copies.failed and not output.allow_partial):
+            return
+        lock = _lock_of(run, copies, built, staging.name_parts(built.files))
+        result.lock = lock
+        run.stats.bytes_archive = built.size
+        with run.stage("publish"):
+            _write_cache_layout(run, built)
+            if _is_as_before(result.before, lock) and not output.force:
+                result.changed, result.reason = False, "nothing changed"
+                return
+            result.changed = True
+            staging.publish(lock, built.files)
+            for part in lock.parts:
+                memory.learn(path_of(output, part), part.sha256)
+
+
+def _build_sound(run: Run, copies: _Copies, staging: Staging) -> Built:
+    """Write the archive; when the cache turns out to be damaged, repair it from the registry and write it again."""
+    for _round in range(_BUILD_ROUNDS):
+        staging.clear()
+        try:
+            with run.stage("archive"):
+                return build_archive(_usable(run, copies), run.cache, run.options.output, staging.data)
+        except DamagedBlobError as error:
+            run.log.warning(f"{error}; it is fetched again, and the archive is written anew")
+            _repair(run, copies)
+    raise StorageError(
+        f"the cache {run.cache.root} does not keep what is written to it: blobs were damaged {_BUILD_ROUNDS} times. "
+        "Check the disk, or use another cache_dir"
+    )
+
+
+def _usable(run: Run, copies: _Copies) -> Iterator[SavedImage]:
+    """The images for the archive; after a failure none, where a partial archive is not wanted."""
+    for image in copies.ready():
+        if not copies.failed or run.options.output.allow_partial:
+            yield image
+
+
+def _repair(run: Run, copies: _Copies) -> None:
+    """Look at every blob that the archive needs, drop those that are damaged, and have their images copied again."""
+    damaged: set[str] = set()
+    checked: set[str] = set()
+    again: dict[str, PlatformImage] = {}
+    for image in copies.ready():
+        for stored in image.stored:
+            for blob in stored.all_blobs():
+                if blob.digest not in checked:
+                    checked.add(blob.digest)
+                    try:
+                        run.cache.check_blob(blob)
+                    except DamagedBlobError:
+                        damaged.add(blob.digest)
+                        run.cache.drop_blob(blob.digest)
+                if blob.digest in damaged:
+                    again[stored.source.digest] = stored.source
+    run.stats.blobs_repaired += len(damaged)
+    copies.failed.clear()
+    copies.pool.add(again.values())
+
+
+def _lock_of(run: Run, copies: _Copies, built: Built, parts: list[Part]) -> Lock:
+    foreseen = copies.content.lock
+    failed = [*foreseen.failed, *(str(one.listed.reference) for one in copies.failed.values())]
+    order = {str(one.listed.reference): one.listed.number for one in copies.content.failed}
+    order.update({str(one.listed.reference): number for number, one in copies.failed.items()})
+    lock = replace(
+        foreseen,
+        images=tuple(lock_image(image) for image in built.images),
+        failed=tuple(sorted(failed, key=lambda reference: order[reference])),
+        blobs=built.blobs,
+    )
+    return with_parts(lock, parts, library_of(run.options.output.compress))
+
+
+def _is_as_before(before: Lock | None, lock: Lock) -> bool:
+    """Whether a partial archive came out just as it was: the same images failed again."""
+    return before is not None and before == lock
+
+
+def _write_cache_layout(run: Run, built: Built) -> None:
+    documents = {**whole_documents(built.images), SAVED_IMAGES: saved_images_list(built.images)}
+    run.cache.write_layout(documents)
+    for image in built.images:
+        for digest, raw in image.documents.items():
+            if run.cache.read_document(digest) is None:
+                run.cache.store_document(digest, raw)
+
+
+def _count(run: Run, plan: Plan, fetcher: Fetcher) -> None:
+    downloaded = {**plan.fetched, **fetcher.downloaded}
+    run.stats.blobs_downloaded = len(downloaded)
+    run.stats.bytes_downloaded = sum(downloaded.values())
+
+
+def _take_down_failures(run: Run, result: Result, copies: _Copies) -> None:
+    failed = [*result.failed, *copies.failed.values()]
+    result.failed = sorted(failed, key=lambda one: one.listed.number)
+    if result.is_failure or len(copies.failed) == len(copies.content.resolved):
+        result.is_published, result.changed = False, False

@@ -1,0 +1,181 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a staging directory to the final names: all of a new archive, or the old one untouched.
+
+Everything is written and synced in ``.NAME.staging`` beside ``dest``. The moment its ``ready`` directory holds the lock
+file, the new archive is decided: from there on it is only renamed into place, and a run that is killed in between is
+completed by the next one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Callable
+
+from ._errors import LockFileError, StorageError
+from ._filelock import FileLock
+from ._lock import Lock, read_lock, write_lock
+from ._options import DIR, Output
+from ._parts import Part, WrittenFile, explain_write_error, part_names
+from ._published import checksum_lines, stale_names
+
+Attributes = Callable[[str], bool]
+
+
+class Staging:
+    """The place where one archive is made. Only one run at a time has it.
+
+    :param apply_attributes: gives a path the mode and owner that the user asked for.
+    """
+
+    def __init__(self, output: Output, apply_attributes: Attributes) -> None:
+        self._output = output
+        self._apply = apply_attributes
+        self._root = staging_path(output)
+        self._data = os.path.join(self._root, "data")
+        self._ready = os.path.join(self._root, "ready")
+
+    @contextmanager
+    def opened(self, lock_timeout: float) -> Iterator[Staging]:
+        """Make the directory, hold it, complete or clear what a killed run left, and remove it at the end."""
+        try:
+            os.makedirs(self._output.directory, exist_ok=True)
+            os.makedirs(self._root, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot write beside dest {self._output.dest}: {error.strerror}") from error
+        lock = FileLock(os.path.join(self._root, "lock"), what=f"dest {self._output.dest}", timeout=lock_timeout)
+        with lock:
+            try:
+                self._start_clean()
+                yield self
+            finally:
+                shutil.rmtree(self._root, ignore_errors=True)
+
+    @property
+    def data(self) -> str:
+        """Where the archive's files are written; empty at first."""
+        return self._data
+
+    def clear(self) -> None:
+        """Start again with an empty :attr:`data`."""
+        shutil.rmtree(self._data, ignore_errors=True)
+        os.mkdir(self._data, 0o700)
+
+    def name_parts(self, written: Sequence[WrittenFile]) -> list[Part]:
+        """Give the files their final names, once their number is known."""
+        output = self._output
+        if output.compress == DIR:
+            root = os.path.join(self._data, output.name)
+            return [Part(os.path.relpath(file.path, root), file.size, file.sha256) for file in written]
+        names = part_names(output.name, len(written), split=output.part_size is not None, digits=output.part_digits)
+        return [Part(name, file.size, file.sha256) for name, file in zip(names, written)]
+
+    def publish(self, lock: Lock, written: Sequence[WrittenFile]) -> None:
+        """Put the archive, its checksums and its lock file in place.
+
+        :raises StorageError: the old archive then stands as it was, or the next run completes the new one.
+        """
+        try:
+            self._make_ready(lock, written)
+            roll_forward(self._output, self._ready)
+        except OSError as error:
+            raise explain_write_error(error, self._root) from error
+
+    def publish_beside(self, lock: Lock) -> None:
+        """Write checksums and lock file anew for parts that stand already, and remove stale ones."""
+        self.publish(lock, [])
+
+    def _start_clean(self) -> None:
+        if is_decided(self._output):
+            roll_forward(self._output, self._ready)
+        for path in (self._data, self._ready):
+            shutil.rmtree(path, ignore_errors=True)
+            os.mkdir(path, 0o700)
+
+    def _make_ready(self, lock: Lock, written: Sequence[WrittenFile]) -> None:
+        output = self._output
+        if output.compress == DIR:
+            root = os.path.join(self._data, output.name)
+            if written:
+                for directory, _names, files in os.walk(root):
+                    for path in [directory, *(os.path.join(directory, name) for name in files)]:
+                        self._apply(path)
+                os.rename(root, os.path.join(self._ready, output.name))
+        else:
+            for part, file in zip(lock.parts, written):
+                self._apply(file.path)
+                os.rename(file.path, os.path.join(self._ready, part.name))
+        self._write(os.path.basename(output.checksum_file), checksum_lines(output, lock.parts))
+        _sync_directory(self._ready)
+        self._write(os.path.basename(output.lock_file), write_lock(lock))
+        _sync_directory(self._ready)
+
+    def _write(self, name: str, raw: bytes) -> None:
+        """A small file that appears in ``ready`` whole or not at all."""
+        temporary = os.path.join(self._data, f"{name}.new")
+        with open(temporary, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        self._apply(temporary)
+        os.rename(temporary, os.path.join(self._ready, name))
+
+
+def staging_path(output: Output) -> str:
+    """Where the staging directory of an archive is."""
+    return os.path.join(output.directory, f".{output.name}.staging")
+
+
+def is_decided(output: Output) -> bool:
+    """Whether a killed run left a new archive that only has to be put in place."""
+    return os.path.exists(os.path.join(staging_path(output), "ready", os.path.basename(output.lock_file)))
+
+
+def roll_forward(output: Output, ready: str) -> None:
+    """Put what is ready in place: stale files away, new ones in, the lock file last. May be repeated.
+
+    :raises StorageError: when a file cannot be renamed; what is left stays ready.
+    """
+    lock_name = os.path.basename(output.lock_file)
+    lock = _read_ready(os.path.join(ready, lock_name))
+    try:
+        for name in stale_names(output, lock.parts):
+            os.unlink(os.path.join(output.directory, name))
+        for name in sorted(os.listdir(ready), key=lambda name: (name == lock_name, name)):
+            _put(os.path.join(ready, name), os.path.join(output.directory, name))
+        _sync_directory(output.directory)
+    except OSError as error:
+        raise StorageError(
+            f"cannot put the new archive in place at {output.dest}: {error.strerror}. It is complete in {ready}; "
+            "the next run goes on from there"
+        ) from error
+
+
+def _put(source: str, target: str) -> None:
+    """Rename; a directory that stands in the way is moved aside first and then removed."""
+    if os.path.isdir(source) and os.path.isdir(target):
+        aside = os.path.join(os.path.dirname(os.path.dirname(source)), "old")
+        shutil.rmtree(aside, ignore_errors=True)
+        os.rename(target, aside)
+    os.rename(source, target)
+
+
+def _read_ready(path: str) -> Lock:
+    try:
+        with open(path, "rb") as file:
+            return read_lock(file.read(), path=path)
+    except OSError as error:
+        raise LockFileError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _sync_directory(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,187 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The archive that stands beside its lock file: is it still what the lock file says?"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ._errors import LockFileError, OptionError
+from ._json import Json, JsonError, compact, parse_object
+from ._lock import Lock, read_lock
+from ._options import DIR, Output
+from ._parts import Part
+
+_MEMORY = "verified.json"
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Published:
+    """What stands under the final names.
+
+    :param lock: the record of it; ``None`` where there is none that can be read.
+    :param damage: why the archive itself has to be made again; empty when it is whole.
+    :param untidy: what stands beside it and is wrong: stale parts, a checksum file that does not fit.
+    """
+
+    lock: Lock | None
+    damage: str = ""
+    untidy: tuple[str, ...] = ()
+
+
+class Memory:
+    """Remembers which files were hashed and have not been touched since, so that they need not be read again.
+
+    A file counts as untouched while inode, size, and times of change of content and inode are the same.
+
+    :param root: the cache directory, which holds the memory.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._path = os.path.join(root, _MEMORY)
+        self._known = self._read()
+        self._before = dict(self._known)
+
+    def sha256(self, path: str) -> str:
+        """The file's sha256, read only where it is not known."""
+        mark = self._mark(path)
+        known = self._known.get(path, "")
+        if known.startswith(f"{mark} "):
+            return known.rpartition(" ")[2]
+        hasher = hashlib.sha256()
+        with open(path, "rb") as file:
+            for chunk in iter(lambda: file.read(_CHUNK), b""):
+                hasher.update(chunk)
+        self.learn(path, hasher.hexdigest())
+        return hasher.hexdigest()
+
+    def learn(self, path: str, sha256: str) -> None:
+        """Take down that a file has this sha256 as it stands now."""
+        self._known[path] = f"{self._mark(path)} {sha256}"
+
+    def forget(self, path: str) -> None:
+        self._known.pop(path, None)
+
+    def save(self) -> None:
+        """Write the memory if it changed. To lose it costs time only."""
+        known: dict[str, Json] = {path: mark for path, mark in sorted(self._known.items()) if os.path.lexists(path)}
+        if known == self._before:
+            return
+        temporary = f"{self._path}.new"
+        try:
+            with open(temporary, "wb") as file:
+                file.write(compact(known))
+            os.replace(temporary, self._path)
+        except OSError:
+            return
+
+    def _read(self) -> dict[str, str]:
+        try:
+            with open(self._path, "rb") as file:
+                document = parse_object(file.read())
+            return {name: document.text(name) for name in document.names()}
+        except (OSError, JsonError):
+            return {}
+
+    @staticmethod
+    def _mark(path: str) -> str:
+        found = os.lstat(path)
+        return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
+
+
+def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
+    """Compare what stands under the final names with the lock file beside it.
+
+    :param verify: ``digest``: every part has the right sha256; ``size``: it has the right size.
+    :raises OptionError: when something stands in the way that is no archive.
+    """
+    _refuse_other_kind(output)
+    lock = _read_beside(output)
+    stale = tuple(f"{name} is no part of it" for name in stale_names(output, lock.parts if lock else ()))
+    if lock is None:
+        return Published(None, untidy=stale)
+    for part in lock.parts:
+        damage = _damage(path_of(output, part), part, memory, verify)
+        if damage:
+            return Published(lock, damage=f"{part.name} {damage}", untidy=stale)
+    return Published(lock, untidy=stale + _untidy_checksums(output, lock.parts))
+
+
+def path_of(output: Output, part: Part) -> str:
+    """Where a part stands."""
+    return os.path.join(output.dest if output.compress == DIR else output.directory, part.name)
+
+
+def checksum_lines(output: Output, parts: Sequence[Part]) -> bytes:
+    """What ``sha256sum -c`` reads, run in the directory of ``dest``."""
+    prefix = f"{output.name}/" if output.compress == DIR else ""
+    return "".join(f"{part.sha256}  {prefix}{part.name}\n" for part in parts).encode()
+
+
+def stale_names(output: Output, parts: Sequence[Part]) -> list[str]:
+    """Files that ``cat NAME.part*`` or a reader of ``NAME`` would take for the archive, and that are none of it."""
+    if output.compress == DIR:
+        return []
+    pattern = re.compile(rf"^{re.escape(output.name)}(\.part[0-9]+)?$")
+    ours = {part.name for part in parts}
+    try:
+        names = os.listdir(output.directory)
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in names if pattern.match(name) and name not in ours)
+
+
+def _read_beside(output: Output) -> Lock | None:
+    try:
+        with open(output.lock_file, "rb") as file:
+            return read_lock(file.read(), path=output.lock_file)
+    except (OSError, LockFileError):
+        return None
+
+
+def _refuse_other_kind(output: Output) -> None:
+    is_directory = os.path.isdir(output.dest)
+    if output.compress != DIR and is_directory:
+        raise OptionError(f"dest: {output.dest} is a directory; it must be the path of a file to be written")
+    if output.compress == DIR and os.path.lexists(output.dest):
+        if not is_directory or os.path.islink(output.dest):
+            raise OptionError(f"dest: {output.dest} is no directory, but compress=dir writes one")
+        if os.listdir(output.dest) and not os.path.exists(output.lock_file):
+            raise OptionError(
+                f"dest: {output.dest} is a directory that this module did not make (no {output.lock_file}); "
+                "name another, or remove it"
+            )
+
+
+def _damage(path: str, part: Part, memory: Memory, verify: str) -> str:
+    try:
+        found = os.lstat(path)
+        if not stat.S_ISREG(found.st_mode):
+            return "is no regular file"
+        if found.st_size != part.size:
+            return f"has {found.st_size} bytes instead of {part.size}"
+        if verify == "digest" and memory.sha256(path) != part.sha256:
+            return "has another sha256 than was published"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return ""
+
+
+def _untidy_checksums(output: Output, parts: Sequence[Part]) -> tuple[str, ...]:
+    try:
+        with open(output.checksum_file, "rb") as file:
+            if file.read() == checksum_lines(output, parts):
+                return ()
+    except OSError:
+        pass
+    return (f"{os.path.basename(output.checksum_file)} does not fit the parts",)

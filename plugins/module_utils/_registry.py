@@ -1,0 +1,260 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The distribution API as far as it is needed: digests, manifests and blobs of repositories, with authentication and
+retries (OCI distribution-spec, "Pull")."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Callable, TypeVar
+
+from ._auth import Authenticator
+from ._credentials import Credentials
+from ._errors import TransferError
+from ._http import Answer, Http, explain_status
+from ._manifest import ACCEPTED_TYPES, MAX_MANIFEST_BYTES, SCHEMA1_TYPES, Descriptor, digest_of
+from ._options import Access
+from ._reference import DOCKER_HUB, Repository, is_digest
+from ._retry import RetryPolicy, retrying
+from ._tls import TrustStore
+
+_Result = TypeVar("_Result")
+_DOCKER_HUB_HOST = "registry-1.docker.io"
+_ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
+
+
+@dataclass
+class RequestCount:
+    """How many requests for manifests were answered or refused."""
+
+    head: int = 0
+    get: int = 0
+
+
+@dataclass(frozen=True)
+class FetchedManifest:
+    """A manifest as it came: its bytes, the digest that is its name, and its Content-Type."""
+
+    raw: bytes
+    digest: str
+    media_type: str
+
+
+class Registries:
+    """All registries of a run; connections, tokens and counts are shared by its threads.
+
+    :param on_retry: is told of every failure that is tried again.
+    :param stop: set when the run is to end.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        credentials: Credentials,
+        trust: TrustStore,
+        policy: RetryPolicy,
+        *,
+        read_timeout: float,
+        connections: int,
+        stop: threading.Event,
+        on_retry: Callable[[str], None],
+    ) -> None:
+        self._schemes = ("https",) if access.validate_certs else ("https", "http")
+        self._credentials = credentials
+        self._trust = trust
+        self._policy = policy
+        self._read_timeout = read_timeout
+        self._connections = connections
+        self._stop = stop
+        self._on_retry = on_retry
+        self._mutex = threading.Lock()
+        self._endpoints: dict[str, _Endpoint] = {}
+        self.count = RequestCount()
+
+    def head_manifest(self, repository: Repository, tag: str) -> str:
+        """Ask for a tag's digest without pulling it; free of pull quotas.
+
+        :returns: the digest, or an empty string where the registry does not tell one that can be relied on.
+        :raises TransferError: when the tag does not exist or cannot be asked for.
+        """
+        url_path = f"/v2/{repository.path}/manifests/{tag}"
+        answer = self._ask("HEAD", repository, url_path, what=f"{repository}:{tag}", headers=_ACCEPT)
+        digest = answer.header("docker-content-digest")
+        # The digest of a signed schema 1 manifest covers a part of the document only.
+        unreliable = _media_type(answer) in SCHEMA1_TYPES or not is_digest(digest)
+        return "" if unreliable else digest
+
+    def get_manifest(self, repository: Repository, name: str) -> FetchedManifest:
+        """Pull a manifest by tag or digest.
+
+        :raises TransferError: also when the bytes are not those that the digest names.
+        """
+        separator = "@" if is_digest(name) else ":"
+        what = f"{repository}{separator}{name}"
+
+        def attempt() -> FetchedManifest:
+            answer = self._ask_once("GET", repository, f"/v2/{repository.path}/manifests/{name}", what, _ACCEPT)
+            return _checked_manifest(answer, name, what)
+
+        return self._retrying(attempt, what)
+
+    def get_blob(self, repository: Repository, descriptor: Descriptor, *, limit: int) -> bytes:
+        """Pull a small blob (an image configuration) into memory, and check its digest.
+
+        :param limit: bytes accepted at most.
+        """
+        what = f"blob {descriptor.digest} of {repository}"
+
+        def attempt() -> bytes:
+            url_path = f"/v2/{repository.path}/blobs/{descriptor.digest}"
+            body = self._ask_once("GET", repository, url_path, what, {}, limit=limit).body
+            if digest_of(body) != descriptor.digest:
+                raise TransferError(f"{what} came with other bytes than its digest names", heals=True)
+            return body
+
+        return self._retrying(attempt, what)
+
+    def blob_size(self, repository: Repository, digest: str) -> int:
+        """Ask how many bytes a blob has; 0 where the registry does not say."""
+        what = f"blob {digest} of {repository}"
+        answer = self._ask("HEAD", repository, f"/v2/{repository.path}/blobs/{digest}", what=what, headers={})
+        length = answer.header("content-length")
+        return int(length) if length.isascii() and length.isdigit() else 0
+
+    def fetch_blob(self, repository: Repository, descriptor: Descriptor, path: str) -> None:
+        """Pull a blob of any size into a new file, and check size and digest.
+
+        :param path: is written anew at each try; its owner removes it when this raises.
+        """
+        what = f"blob {descriptor.digest} of {repository}"
+        self._retrying(lambda: self._fetch_once(repository, descriptor, path, what), what)
+
+    def close(self) -> None:
+        for endpoint in self._endpoints.values():
+            endpoint.http.close()
+
+    def _fetch_once(self, repository: Repository, descriptor: Descriptor, path: str, what: str) -> None:
+        endpoint = self._endpoint(repository.registry)
+        url_path = f"/v2/{repository.path}/blobs/{descriptor.digest}"
+        hasher, size = hashlib.sha256(), 0
+        with endpoint.stream(repository.path, url_path, what) as chunks, open(path, "wb") as file:
+            for chunk in chunks:
+                size += len(chunk)
+                if size > descriptor.size or self._stop.is_set():
+                    break
+                hasher.update(chunk)
+                file.write(chunk)
+        if size != descriptor.size or f"sha256:{hasher.hexdigest()}" != descriptor.digest:
+            raise TransferError(f"{what} came with other bytes than its digest names", heals=True)
+
+    def _ask(
+        self, method: str, repository: Repository, url_path: str, *, what: str, headers: Mapping[str, str]
+    ) -> Answer:
+        return self._retrying(lambda: self._ask_once(method, repository, url_path, what, headers), what)
+
+    def _ask_once(
+        self,
+        method: str,
+        repository: Repository,
+        url_path: str,
+        what: str,
+        headers: Mapping[str, str],
+        limit: int = MAX_MANIFEST_BYTES,
+    ) -> Answer:
+        if "/manifests/" in url_path:
+            with self._mutex:
+                self.count.head += method == "HEAD"
+                self.count.get += method == "GET"
+        endpoint = self._endpoint(repository.registry)
+        answer = endpoint.ask(method, repository.path, url_path, headers, limit)
+        if answer.status != 200:
+            raise explain_status(answer, host=repository.registry, what=what)
+        return answer
+
+    def _retrying(self, attempt: Callable[[], _Result], what: str) -> _Result:
+        return retrying(
+            attempt, policy=self._policy, stop=self._stop, on_retry=lambda text: self._on_retry(f"{what}: {text}")
+        )
+
+    def _endpoint(self, registry: str) -> _Endpoint:
+        with self._mutex:
+            endpoint = self._endpoints.get(registry)
+            if endpoint is None:
+                host = _DOCKER_HUB_HOST if registry == DOCKER_HUB else registry
+                http = Http(
+                    host,
+                    self._trust.of(registry),
+                    read_timeout=self._read_timeout,
+                    connections=self._connections,
+                )
+                endpoint = _Endpoint(http, Authenticator(registry, http, self._credentials), self._schemes)
+                self._endpoints[registry] = endpoint
+            return endpoint
+
+
+class _Endpoint:
+    """One registry: which scheme it speaks, and its authentication."""
+
+    def __init__(self, http: Http, authenticator: Authenticator, schemes: tuple[str, ...]) -> None:
+        self.http = http
+        self._authenticator = authenticator
+        self._schemes = schemes
+        self._mutex = threading.Lock()
+
+    def ask(self, method: str, path: str, url_path: str, headers: Mapping[str, str], limit: int) -> Answer:
+        url = self._base(path) + url_path
+        answer = self.http.read(method, url, headers={**headers, **self._authenticator.header(path)}, limit=limit)
+        if answer.status == 401 and self._authenticator.answer(path, answer, url=url):
+            proof = self._authenticator.header(path)
+            answer = self.http.read(method, url, headers={**headers, **proof}, limit=limit)
+        return answer
+
+    @contextmanager
+    def stream(self, path: str, url_path: str, what: str) -> Iterator[Iterator[bytes]]:
+        url = self._base(path) + url_path
+        for last in (False, True):
+            with self.http.stream(url, headers=self._authenticator.header(path)) as (answer, chunks):
+                if answer.status == 200:
+                    yield chunks
+                    return
+                if last or answer.status != 401 or not self._authenticator.answer(path, answer, url=url):
+                    raise explain_status(answer, host=self.http.host, what=what)
+
+    def _base(self, path: str) -> str:
+        """``https://HOST``; ``http://HOST`` only where that is allowed and https does not answer."""
+        with self._mutex:
+            if len(self._schemes) > 1:
+                self._schemes = (self._choose(),)
+            return f"{self._schemes[0]}://{self.http.host}"
+
+    def _choose(self) -> str:
+        try:
+            self.http.read("GET", f"https://{self.http.host}/v2/", headers={}, limit=MAX_MANIFEST_BYTES)
+        except TransferError:
+            self.http.read("GET", f"http://{self.http.host}/v2/", headers={}, limit=MAX_MANIFEST_BYTES)
+            return "http"
+        return "https"
+
+
+def _checked_manifest(answer: Answer, name: str, what: str) -> FetchedManifest:
+    media_type = _media_type(answer)
+    digest = digest_of(answer.body)
+    stated = answer.header("docker-content-digest")
+    if media_type in SCHEMA1_TYPES:
+        # Its digest is taken without the signatures; skopeo checks it when it copies.
+        digest = name if is_digest(name) else stated if is_digest(stated) else digest
+    elif is_digest(name) and digest != name:
+        raise TransferError(f"{what} came with other bytes than its digest names", heals=True)
+    elif is_digest(stated) and digest != stated:
+        raise TransferError(f"{what} came with other bytes than the registry's own digest", heals=True)
+    return FetchedManifest(raw=answer.body, digest=digest, media_type=media_type)
+
+
+def _media_type(answer: Answer) -> str:
+    return answer.header("content-type").split(";", 1)[0].strip()

@@ -1,0 +1,262 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From references to platform images: what each tag is today, and which of its platforms are wanted.
+
+Two questions, so that a run with nothing new asks only the first: the digests (HEAD), then the manifests (GET) of what
+the cache does not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ._cache import Cache
+from ._errors import ManifestError, TransferError
+from ._image import FailedImage, PlatformImage, Resolution, ResolvedImage, SkippedImage
+from ._image_list import ListedImage
+from ._manifest import (
+    DOCKER_SCHEMA1,
+    MAX_MANIFEST_BYTES,
+    Descriptor,
+    Index,
+    Manifest,
+    Schema1,
+    digest_of,
+    parse_config_platform,
+    parse_manifest,
+)
+from ._options import Selection
+from ._parallel import parallel_map
+from ._platform import Platform
+from ._reference import Repository, SourceRegistry, pulled_from
+from ._registry import FetchedManifest, Registries
+
+CONNECTIONS = 8
+_MAX_CONFIG_BYTES = MAX_MANIFEST_BYTES
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What a lock file says an image is.
+
+    :param digest: of the manifest or index.
+    :param platforms: digests of the platform images to save.
+    """
+
+    digest: str
+    platforms: frozenset[str]
+
+
+@dataclass(frozen=True)
+class AskedImage:
+    """A reference and the digest that its registry gave.
+
+    :param fetched: the manifest, where the registry told the digest only together with it.
+    :param failure: why there is no digest; empty where there is one.
+    """
+
+    listed: ListedImage
+    digest: str = ""
+    fetched: FetchedManifest | None = None
+    failure: str = ""
+
+
+class Resolver:
+    """Asks registries through the cache.
+
+    :param keep: store what is fetched in the cache; not in check mode.
+    :ivar fetched: bytes of each manifest and configuration that was not in the cache, by digest.
+    """
+
+    def __init__(
+        self, registries: Registries, cache: Cache, selection: Selection, source: SourceRegistry | None, *, keep: bool
+    ) -> None:
+        self._registries = registries
+        self._cache = cache
+        self._selection = selection
+        self._source = source
+        self._keep = keep
+        self.fetched: dict[str, int] = {}
+
+    def ask(self, images: Sequence[ListedImage], pins: dict[int, Pin]) -> list[AskedImage]:
+        """Ask what each reference is today; one that names a digest, or is pinned, needs no question.
+
+        :param pins: by the image's number.
+        """
+
+        def one(listed: ListedImage) -> AskedImage:
+            pin = pins.get(listed.number)
+            known = pin.digest if pin is not None else listed.reference.digest
+            if known:
+                return AskedImage(listed, digest=known)
+            try:
+                return self._ask_tag(listed, pulled_from(listed.reference, self._source))
+            except TransferError as error:
+                return AskedImage(listed, failure=str(error))
+
+        return parallel_map(one, images, workers=CONNECTIONS)
+
+    def resolve(self, asked: Sequence[AskedImage], pins: dict[int, Pin]) -> list[Resolution]:
+        """Read the manifests and choose the platforms.
+
+        :returns: one answer for each image, in list order: resolved, skipped or failed.
+        """
+
+        def one(image: AskedImage) -> Resolution:
+            if image.failure:
+                return FailedImage(image.listed, image.failure)
+            try:
+                return self._resolve_one(image, pins.get(image.listed.number))
+            except (TransferError, ManifestError) as error:
+                return FailedImage(image.listed, str(error), image.digest)
+
+        return parallel_map(one, asked, workers=CONNECTIONS)
+
+    def _ask_tag(self, listed: ListedImage, repository: Repository) -> AskedImage:
+        tag = listed.reference.tag or ""
+        digest = self._registries.head_manifest(repository, tag)
+        if digest:
+            return AskedImage(listed, digest=digest)
+        fetched = self._registries.get_manifest(repository, tag)
+        self._keep_document(fetched.digest, fetched.raw)
+        return AskedImage(listed, digest=fetched.digest, fetched=fetched)
+
+    def _resolve_one(self, asked: AskedImage, pin: Pin | None) -> Resolution:
+        repository = pulled_from(asked.listed.reference, self._source)
+        fetched = asked.fetched or self._manifest(repository, asked.digest)
+        content = parse_manifest(fetched.raw, fetched.media_type)
+        if isinstance(content, Index):
+            return self._from_index(asked, repository, fetched, content, pin)
+        descriptor = Descriptor(content.media_type, asked.digest, len(fetched.raw))
+        image = self._platform_image(repository, descriptor, content)
+        platform = image.descriptor.platform
+        if pin is None and platform is not None and not self._selection.platforms.matches(platform):
+            return self._unwanted(asked, [platform])
+        return self._resolved(asked, content.media_type, None, [image], is_whole=True)
+
+    def _from_index(
+        self, asked: AskedImage, repository: Repository, fetched: FetchedManifest, index: Index, pin: Pin | None
+    ) -> Resolution:
+        looked = {e.digest: self._child(repository, e) for e in index.manifests if e.platform is None}
+        entries = [looked[e.digest].descriptor if e.digest in looked else e for e in index.manifests]
+        if pin is not None:
+            chosen = [entry for entry in entries if entry.digest in pin.platforms]
+        else:
+            chosen = choose(entries, self._selection)
+        if not chosen:
+            return self._unwanted(asked, [entry.platform for entry in entries if entry.platform is not None])
+        images = [looked.get(entry.digest) or self._child(repository, entry) for entry in chosen]
+        is_whole = {entry.digest for entry in chosen} == {entry.digest for entry in entries}
+        return self._resolved(asked, index.media_type, fetched.raw, images, is_whole=is_whole)
+
+    def _child(self, repository: Repository, entry: Descriptor) -> PlatformImage:
+        """Read a manifest of an index; where its entry names no platform, the configuration may."""
+        fetched = self._manifest(repository, entry.digest)
+        if len(fetched.raw) != entry.size:
+            raise ManifestError(f"its index gives {entry.digest} {entry.size} bytes, but it has {len(fetched.raw)}")
+        content = parse_manifest(fetched.raw, entry.media_type)
+        if isinstance(content, Index):
+            raise ManifestError(f"its index names another index ({entry.digest}), which cannot be saved")
+        return self._platform_image(repository, replace(entry, media_type=content.media_type), content)
+
+    def _platform_image(
+        self, repository: Repository, descriptor: Descriptor, content: Manifest | Schema1
+    ) -> PlatformImage:
+        if isinstance(content, Schema1):
+            blobs = tuple(
+                Descriptor(DOCKER_SCHEMA1, digest, self._registries.blob_size(repository, digest))
+                for digest in content.layer_digests
+            )
+            return PlatformImage(replace(descriptor, platform=content.platform), repository, content, blobs)
+        if descriptor.platform is None and content.is_image:
+            descriptor = replace(descriptor, platform=self._config_platform(repository, content))
+        foreign_too = self._selection.include_foreign_layers
+        blobs = tuple(blob for blob in content.blobs() if foreign_too or not blob.is_foreign)
+        return PlatformImage(descriptor, repository, content, blobs)
+
+    def _manifest(self, repository: Repository, digest: str) -> FetchedManifest:
+        raw = self._cache.read_document(digest)
+        if raw is not None:
+            return FetchedManifest(raw, digest, "")
+        fetched = self._registries.get_manifest(repository, digest)
+        self._keep_document(digest, fetched.raw)
+        return fetched
+
+    def _keep_document(self, digest: str, raw: bytes) -> None:
+        self.fetched[digest] = len(raw)
+        # A signed schema 1 manifest has a digest that is not its bytes'; it cannot be kept as a blob.
+        if self._keep and digest_of(raw) == digest:
+            self._cache.store_document(digest, raw)
+
+    def _config_platform(self, repository: Repository, manifest: Manifest) -> Platform:
+        raw = self._cache.read_document(manifest.config.digest)
+        if raw is None:
+            raw = self._registries.get_blob(repository, manifest.config, limit=_MAX_CONFIG_BYTES)
+            self._keep_document(manifest.config.digest, raw)
+        return parse_config_platform(raw)
+
+    def _unwanted(self, asked: AskedImage, offered: Iterable[Platform]) -> Resolution:
+        names = ", ".join(sorted({str(platform) for platform in offered if not platform.is_unknown}))
+        reason = f"none of the wanted platforms ({self._selection.platforms}); the image has {names or 'none'}"
+        kind = FailedImage if self._selection.fail_on_missing_platform else SkippedImage
+        return kind(asked.listed, reason, asked.digest)
+
+    def _resolved(
+        self,
+        asked: AskedImage,
+        media_type: str,
+        index: bytes | None,
+        images: Sequence[PlatformImage],
+        *,
+        is_whole: bool,
+    ) -> ResolvedImage:
+        return ResolvedImage(
+            listed=asked.listed,
+            digest=asked.digest,
+            media_type=media_type,
+            index=index,
+            platforms=tuple({image.digest: image for image in images}.values()),
+            is_whole=is_whole,
+            notes=tuple(_notes(asked.digest, images, self._selection)),
+        )
+
+
+def choose(entries: Sequence[Descriptor], selection: Selection) -> list[Descriptor]:
+    """The entries of an index to save: images of the wanted platforms, their attestations, and artefacts.
+
+    Artefacts (no platform, or ``unknown/unknown``) belong to an image's tag, not to a platform; where the index holds
+    images, but none that is wanted, they are no reason to save it.
+    """
+    images = [entry for entry in entries if entry.platform is not None and not entry.platform.is_unknown]
+    wanted = {e.digest for e in images if e.platform is not None and selection.platforms.matches(e.platform)}
+    if images and not wanted:
+        return []
+    return [entry for entry in entries if entry.digest in wanted or _belongs(entry, wanted)]
+
+
+def _belongs(entry: Descriptor, wanted: set[str]) -> bool:
+    if entry.attests:
+        return entry.attests in wanted
+    return entry.platform is None or entry.platform.is_unknown
+
+
+def _notes(digest: str, images: Sequence[PlatformImage], selection: Selection) -> Iterable[str]:
+    platforms = [
+        i.descriptor.platform for i in images if i.descriptor.platform and not i.descriptor.platform.is_unknown
+    ]
+    absent = selection.platforms.absent(platforms) if platforms else ()
+    if absent:
+        yield f"not available for {', '.join(str(architecture) for architecture in absent)}"
+    for image in images:
+        if isinstance(image.content, Schema1):
+            yield f"Docker schema 1: converted to OCI, so its digest {digest} cannot be kept"
+        elif not selection.include_foreign_layers:
+            left_out = [layer for layer in image.content.layers if layer.is_foreign]
+            if left_out:
+                yield (
+                    f"{len(left_out)} foreign layers of {image.descriptor.platform} were left out; hosts that run it "
+                    "fetch them from the addresses that the image names. include_foreign_layers=true saves them too"
+                )

@@ -1,0 +1,125 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run tells: data, and the one sentence at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ._image import FailedImage
+from ._image_list import ImageList
+from ._lock import Lock, LockedSkip
+from ._size import format_size
+
+_NAMED_FAILURES = 5
+
+
+@dataclass
+class Stats:
+    """Figures of a run; sizes in bytes.
+
+    :param seconds: wall time of each stage; copy and archive overlap.
+    """
+
+    images: int = 0
+    platform_images: int = 0
+    duplicates: int = 0
+    blobs_downloaded: int = 0
+    blobs_reused: int = 0
+    blobs_repaired: int = 0
+    bytes_downloaded: int = 0
+    bytes_reused: int = 0
+    bytes_archive: int = 0
+    bytes_pruned: int = 0
+    manifest_heads: int = 0
+    manifest_gets: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the plan says before anything is done; sizes in bytes.
+
+    :param images: references with something to download.
+    :param archive_bytes: an upper estimate of the archive's size.
+    """
+
+    images: int
+    platform_images: int
+    blobs: int
+    bytes: int
+    archive_bytes: int
+    cache_free: int
+    dest_free: int
+
+
+@dataclass
+class Result:
+    """The end of a run, failed or not.
+
+    :param lock: what the archive holds (in check mode: would hold); ``None`` where there is none.
+    :param before: what it held before.
+    """
+
+    changed: bool
+    reason: str
+    listed: ImageList
+    failed: list[FailedImage]
+    skipped: tuple[LockedSkip, ...]
+    stats: Stats
+    lock: Lock | None = None
+    before: Lock | None = None
+    forecast: Forecast | None = None
+    is_published: bool = True
+    allow_partial: bool = False
+
+    @property
+    def failures(self) -> int:
+        """Images and lines that are not in the archive though they were asked for."""
+        return len(self.failed) + len(self.listed.invalid)
+
+    @property
+    def is_failure(self) -> bool:
+        return bool(self.failures and not self.allow_partial) or not self.is_published
+
+    def sentence(self, dest: str, *, check: bool) -> str:
+        """One sentence for the user; several when something failed."""
+        if self.is_failure:
+            return self._failure(dest)
+        images = _count(len(self.lock.images) if self.lock else 0, "image")
+        if self.failures:
+            images += f", {self.failures} failed"
+        if self.skipped:
+            images += f", {len(self.skipped)} skipped"
+        if not self.changed:
+            return f"{dest} already holds {images}: {self.reason}"
+        if self.forecast is not None and check:
+            return (
+                f"would save {images} to {dest}: {self.reason}. To download: {_count(self.forecast.blobs, 'blob')}, "
+                f"{format_size(self.forecast.bytes)}; archive: up to {format_size(self.forecast.archive_bytes)}"
+            )
+        files = _count(len(self.lock.parts) if self.lock else 0, "file")
+        verb = "would save" if check else "saved"
+        return f"{verb} {images} to {dest} ({files}, {format_size(self.stats.bytes_archive)}): {self.reason}"
+
+    def _failure(self, dest: str) -> str:
+        total = len(self.listed.images) + len(self.listed.invalid)
+        reasons = [f"{one.listed.reference}: {one.reason}" for one in self.failed]
+        reasons += [f"{line.origin}: {line.text!r} is no reference: {line.reason}" for line in self.listed.invalid]
+        if not reasons:
+            return f"none of the {total} images has a wanted platform, so there is nothing to save; see skipped_images"
+        told = "; ".join(reasons[:_NAMED_FAILURES])
+        if len(reasons) > _NAMED_FAILURES:
+            told += f"; and {len(reasons) - _NAMED_FAILURES} more, see failed_images and invalid_lines"
+        if self.allow_partial:
+            return f"none of the {total} images could be saved, so {dest} was left as it was: {told}"
+        return (
+            f"{self.failures} of {total} images failed, so {dest} was left as it was: {told}. What was fetched stays "
+            "in the cache; allow_partial=true saves an archive without the images that fail"
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

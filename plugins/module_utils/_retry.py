@@ -1,0 +1,80 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Trying again: which delay, how often, and how a stop gets through."""
+
+from __future__ import annotations
+
+import random
+import threading
+from dataclasses import dataclass
+from typing import Callable, TypeVar
+
+from ._errors import Interrupted, TransferError
+
+_LONGEST_DELAY = 60.0
+_LONGEST_ASKED = 600.0
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often a transfer is tried again, and the first delay in seconds; each further delay is twice as long."""
+
+    retries: int
+    delay: float
+
+    def wait(self, attempt: int, asked: float | None) -> float:
+        """Seconds before the next try.
+
+        :param attempt: tries that failed so far, from 1.
+        :param asked: what the registry asked for (Retry-After), if it did; it is never undercut.
+        """
+        delay: float = min(self.delay * 2.0 ** (attempt - 1), _LONGEST_DELAY)
+        # Many copies that failed together should not come back together.
+        jittered = delay * random.uniform(0.75, 1.25)  # noqa: S311  # no secret hangs on it
+        return max(jittered, asked or 0.0)
+
+
+def retrying(
+    action: Callable[[], Result],
+    *,
+    policy: RetryPolicy,
+    stop: threading.Event,
+    on_retry: Callable[[str], None],
+) -> Result:
+    """Run an action until it succeeds, fails for good, or has used up its tries.
+
+    :param action: raises :class:`TransferError`; only one that ``heals`` is tried again.
+    :param stop: set when the run is to end; no delay outlasts it.
+    :param on_retry: is told what failed and when it is tried again.
+    :raises TransferError: the last failure, saying how often it was tried.
+    :raises Interrupted: when the run was stopped.
+    """
+    attempt = 0
+    while True:
+        if stop.is_set():
+            raise Interrupted("the run was stopped")
+        attempt += 1
+        try:
+            return action()
+        except TransferError as error:
+            if not error.heals:
+                raise
+            if attempt > policy.retries:
+                raise _given_up(error, attempt) from error
+            if (error.retry_after or 0.0) > _LONGEST_ASKED:
+                raise TransferError(
+                    f"{error} (the registry asks to wait {error.retry_after:.0f} seconds; run again later)",
+                    heals=False,
+                ) from error
+            delay = policy.wait(attempt, error.retry_after)
+            on_retry(f"{error}; try {attempt + 1} of {policy.retries + 1} in {delay:.1f} s")
+            stop.wait(delay)
+
+
+def _given_up(error: TransferError, attempts: int) -> TransferError:
+    tries = "once" if attempts == 1 else f"{attempts} times"
+    return TransferError(f"{error} (tried {tries})", heals=False)

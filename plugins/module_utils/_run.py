@@ -1,0 +1,47 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the steps of one run share."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Callable
+
+from ._cache import Cache
+from ._log import Log
+from ._options import Options
+from ._result import Stats
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: what it was asked, what it works with, and what it counts.
+
+    :param stop: set when the run is to end.
+    :param apply_attributes: gives a file the mode and owner that the user asked for; tells whether they differed.
+    """
+
+    options: Options
+    cache: Cache
+    log: Log
+    stop: threading.Event
+    apply_attributes: Callable[[str], bool]
+    stats: Stats = field(default_factory=Stats)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Take the wall time of one stage of the flow."""
+        started = time.monotonic()
+        self.log.debug(f"stage {name} begins")
+        try:
+            yield
+        finally:
+            seconds = self.stats.seconds.get(name, 0.0) + time.monotonic() - started
+            self.stats.seconds[name] = round(seconds, 3)
+            self.log.debug(f"stage {name} ended after {seconds:.3f} s")

@@ -1,0 +1,243 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One ``skopeo copy``: its command line, a watch on its progress, its end, and what its errors mean."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ._errors import Interrupted, OptionError, StorageError, TransferError, printable
+from ._image import PlatformImage
+from ._options import Access, Work
+from ._tls import TrustStore
+
+_OLDEST = (1, 6)
+_POLL_SECONDS = 0.05
+_LOOK_SECONDS = 1.0
+_TERM_SECONDS = 2.0
+_SECRET_VARIABLES = ("SOURCE_USERNAME", "SOURCE_PASSWORD")
+_PR_SET_PDEATHSIG = 1
+_VERSION = re.compile(r"version (\d+)\.(\d+)")
+_FATAL = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True)
+class _Cause:
+    """One class of skopeo's failures: how it is known, whether trying again can help, and what to tell the user."""
+
+    pattern: str
+    heals: bool
+    remedy: str = ""
+
+
+# The first that matches counts. Texts were read off skopeo 1.9.3 and 1.22.
+_CAUSES = (
+    _Cause("no space left on device|disk quota exceeded", False, "free some space for cache_dir"),
+    _Cause("policy\\.json: no such file", False, "install a policy.json, or set signature_policy or insecure_policy"),
+    _Cause("Source image rejected|signature was required", False, "the signature policy does not accept this image"),
+    _Cause("toomanyrequests|too many requests|status:? 429|registry 429", True),
+    _Cause("HTTP status: 5\\d\\d|from registry 5\\d\\d|status code 5\\d\\d", True),
+    _Cause("unauthorized|authentication required|denied", False, "give username and password, registries or authfile"),
+    _Cause("manifest unknown|name unknown|not found", False, "it is not (or no longer) in the registry"),
+    _Cause("x509|tls: |certificate", False, "give the registry's authority with ca_path"),
+    _Cause("gave HTTP response to HTTPS client", False, "plain http is used only with validate_certs=false"),
+    _Cause("unexpected EOF|EOF|connection reset|broken pipe|INTERNAL_ERROR|stream error", True),
+    _Cause("[Dd]igest did not match|does not match digest|expected.*but have", True),
+    _Cause("connection refused|no such host|i/o timeout|timeout|deadline exceeded|network is unreachable", True),
+    _Cause("server misbehaving|temporary failure", True),
+    _Cause("permission denied|read-only file system", False, "cache_dir must be writable"),
+)
+
+
+class Skopeo:
+    """Runs skopeo for the copies of one run.
+
+    :param authfile: a login file of our own, or ``None`` where skopeo's own search is to find credentials.
+    :param stop: set when the run is to end; copies under way are then ended too.
+    """
+
+    def __init__(
+        self, access: Access, work: Work, trust: TrustStore, *, authfile: str | None, stop: threading.Event
+    ) -> None:
+        self._access = access
+        self._work = work
+        self._trust = trust
+        self._authfile = authfile
+        self._stop = stop
+
+    def check(self) -> str:
+        """Make sure that skopeo is there and new enough.
+
+        :returns: its path.
+        :raises OptionError: says how to get it.
+        """
+        path = shutil.which(self._work.skopeo_path)
+        if path is None:
+            raise OptionError(f"skopeo_path: {self._work.skopeo_path!r} is no program on the target; install skopeo")
+        try:
+            told = subprocess.run(
+                [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+            ).stdout
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise OptionError(f"skopeo_path: {path} cannot be run: {error}") from error
+        version = _VERSION.search(told)
+        if version is None:
+            raise OptionError(f"skopeo_path: {path} --version does not answer as skopeo does")
+        if (int(version.group(1)), int(version.group(2))) < _OLDEST:
+            raise OptionError(f"skopeo_path: {path} is too old ({version.group(0)}); at least version 1.6 is needed")
+        return path
+
+    def copy(self, image: PlatformImage, folder: str, share: str, *, deadline: float) -> None:
+        """Copy one platform image into an empty OCI layout whose blobs are shared.
+
+        :param folder: path of the layout; is made by skopeo, its parent exists.
+        :param share: directory that holds ``sha256/``.
+        :param deadline: ``time.monotonic()`` at which the copy is given up.
+        :raises TransferError: what went wrong, and whether trying again can help.
+        """
+        with tempfile.TemporaryFile(dir=os.path.dirname(folder)) as errors:
+            try:
+                process = subprocess.Popen(
+                    self._command(image, folder, share),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                    env=_clean_environment(os.environ),
+                    start_new_session=True,
+                    preexec_fn=_die_with_parent,
+                )
+            except OSError as error:
+                raise TransferError(f"skopeo cannot be started: {error}", heals=False) from error
+            try:
+                self._watch(process, folder, deadline)
+            finally:
+                _end(process)
+            if process.returncode != 0:
+                errors.seek(0)
+                raise explain(errors.read(), process.returncode)
+
+    def _command(self, image: PlatformImage, folder: str, share: str) -> list[str]:
+        trust = self._trust.of(image.repository.registry)
+        command = [self._work.skopeo_path]
+        if self._work.insecure_policy:
+            command.append("--insecure-policy")
+        elif self._work.signature_policy is not None:
+            command += ["--policy", self._work.signature_policy]
+        command += ["copy", "--quiet", "--dest-shared-blob-dir", share]
+        if not image.is_converted:
+            # Of a schema 1 manifest skopeo would keep the bytes, but under a name that is not their sha256.
+            command.append("--preserve-digests")
+        if self._authfile is not None:
+            command += ["--src-authfile", self._authfile]
+        if trust.cert_dir is not None:
+            command += ["--src-cert-dir", trust.cert_dir]
+        if not self._access.validate_certs:
+            command.append("--src-tls-verify=false")
+        return [*command, f"docker://{image.repository}@{image.digest}", f"oci:{folder}"]
+
+    def _watch(self, process: subprocess.Popen[bytes], folder: str, deadline: float) -> None:
+        """Wait for the end; give up at the deadline, at a stop, or when its files do not grow for too long."""
+        seen, moved = _progress(folder), time.monotonic()
+        looked = moved
+        while True:
+            try:
+                process.wait(_POLL_SECONDS)
+                return
+            except subprocess.TimeoutExpired:
+                now = time.monotonic()
+            if self._stop.is_set():
+                raise Interrupted("the run was stopped")
+            if now >= deadline:
+                raise TransferError(f"it was not done within timeout ({self._work.timeout:g} s)", heals=False)
+            if now - looked < min(_LOOK_SECONDS, self._work.stall_timeout / 4):
+                continue
+            looked, progress = now, _progress(folder)
+            if progress != seen:
+                seen, moved = progress, now
+            elif now - moved >= self._work.stall_timeout:
+                raise TransferError(f"the transfer stalled: no byte in {self._work.stall_timeout:g} s", heals=True)
+
+
+def explain(stderr: bytes, status: int) -> TransferError:
+    """Turn skopeo's last words into an error for the user.
+
+    :param status: its exit status; negative for the signal that ended it.
+    """
+    text = stderr.decode("utf-8", "replace")
+    fatal = _FATAL.findall(text)
+    lines = [line for line in text.splitlines() if line.strip()]
+    said = fatal[-1].replace('\\"', '"') if fatal else (lines[-1] if lines else f"it ended with status {status}")
+    short = printable(said, 400)
+    if status < 0:
+        return TransferError(f"skopeo was ended by signal {-status}", heals=True)
+    for cause in _CAUSES:
+        if re.search(cause.pattern, said):
+            return TransferError(f"skopeo: {short}" + (f"; {cause.remedy}" if cause.remedy else ""), heals=cause.heals)
+    return TransferError(f"skopeo: {short}", heals=False)
+
+
+def _progress(folder: str) -> tuple[tuple[str, int], ...]:
+    """Names and sizes of the files that skopeo is writing (``oci-put-blob*``); any change is progress."""
+    found = []
+    try:
+        for entry in os.scandir(folder):
+            try:
+                found.append((entry.name, entry.stat(follow_symlinks=False).st_size))
+            except FileNotFoundError:
+                continue
+    except FileNotFoundError:
+        pass
+    return tuple(sorted(found))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a copy and whatever it started: it is the leader of a process group of its own."""
+    if process.poll() is not None:
+        return
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal_number)
+        try:
+            process.wait(_TERM_SECONDS)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+    raise StorageError(f"skopeo (process {process.pid}) cannot be ended")
+
+
+def _clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what is ours alone, and with messages in English."""
+    kept = {key: value for key, value in environ.items() if key not in _SECRET_VARIABLES}
+    return {**kept, "LC_ALL": "C"}
+
+
+def _load_prctl() -> ctypes._NamedFuncPointer | None:
+    try:
+        return ctypes.CDLL(None, use_errno=True).prctl
+    except (OSError, AttributeError):
+        return None
+
+
+_PRCTL = _load_prctl()
+_PARENT = os.getpid()
+
+
+def _die_with_parent() -> None:
+    """Runs in the child before skopeo does: a run that is killed must not leave copies behind."""
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() != _PARENT:
+            os._exit(1)

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Room on the target's filesystems, asked before the first byte."""
+
+from __future__ import annotations
+
+import os
+
+from ._errors import SpaceError
+from ._size import format_size
+
+
+def free_bytes(path: str) -> int:
+    """Bytes that this user may still write where the path is, or will be."""
+    found = os.statvfs(_existing(path))
+    return found.f_bavail * found.f_frsize
+
+
+def same_filesystem(first: str, second: str) -> bool:
+    """Whether two paths are, or will be, on one filesystem."""
+    return os.stat(_existing(first)).st_dev == os.stat(_existing(second)).st_dev
+
+
+def ensure_space(*, cache: str, cache_bytes: int, dest: str, dest_bytes: int) -> None:
+    """Refuse a run that cannot end well.
+
+    :param cache_bytes: to be downloaded.
+    :param dest_bytes: that the new archive takes; the old one stays until it is replaced.
+    :raises SpaceError: says what is needed, what is free, and where.
+    """
+    if same_filesystem(cache, dest):
+        _check(f"{cache} and {dest}", free_bytes(cache), cache_bytes + dest_bytes)
+    else:
+        _check(cache, free_bytes(cache), cache_bytes)
+        _check(dest, free_bytes(dest), dest_bytes)
+
+
+def _check(place: str, free: int, needed: int) -> None:
+    if needed > free:
+        raise SpaceError(
+            f"not enough space for {place}: {format_size(needed)} are needed, {format_size(free)} are free. "
+            f"Free {format_size(needed - free)} more, or choose another filesystem for cache_dir or dest"
+        )
+
+
+def _existing(path: str) -> str:
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return path

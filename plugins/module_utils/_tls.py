@@ -1,0 +1,157 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Trust: which authorities are believed and which client certificate is shown, per registry.
+
+``requests`` and skopeo get the same answer: system authorities, certs.d directories and the user's options together
+(containers-certs.d(5)).
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ._errors import OptionError
+from ._options import Access
+
+_SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Alpine
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",  # SUSE
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What one registry's connections use.
+
+    :param verify: ``requests``' ``verify``: path of a bundle, ``True`` for its own, ``False`` for none.
+    :param client_cert: certificate and key, or ``None``.
+    :param cert_dir: directory for skopeo's ``--src-cert-dir``; ``None`` where skopeo finds all by itself.
+    """
+
+    verify: bool | str
+    client_cert: tuple[str, str] | None
+    cert_dir: str | None
+
+
+class TrustStore:
+    """Answers per registry; files it has to make (bundles, links) go into a private directory.
+
+    :param directory: exists, belongs to this run alone, and is removed by its owner.
+    """
+
+    def __init__(self, access: Access, directory: str, environ: Mapping[str, str]) -> None:
+        self._access = access
+        self._directory = directory
+        self._environ = environ
+
+    def of(self, registry: str) -> Trust:
+        """What connections to this registry use.
+
+        :raises OptionError: when a file that the user named cannot be read.
+        """
+        found = self._certs_d(registry)
+        authorities = [path for path in found if path.endswith(".crt")]
+        if self._access.ca_path is not None:
+            authorities.append(self._access.ca_path)
+        return Trust(
+            verify=self._bundle(registry, authorities) if self._access.validate_certs else False,
+            client_cert=self._client_cert(found),
+            cert_dir=self._cert_dir(registry, found),
+        )
+
+    def _certs_d(self, registry: str) -> list[str]:
+        home = self._environ.get("HOME") or os.path.expanduser("~")
+        for base in (f"{home}/.config/containers/certs.d", "/etc/containers/certs.d", "/etc/docker/certs.d"):
+            directory = os.path.join(base, registry)
+            if os.path.isdir(directory):
+                return [os.path.join(directory, name) for name in sorted(os.listdir(directory))]
+        return []
+
+    def _client_cert(self, found: Iterable[str]) -> tuple[str, str] | None:
+        if self._access.client_cert is not None:
+            return self._access.client_cert, self._access.client_key or self._access.client_cert
+        for path in found:
+            key = f"{path[:-5]}.key"
+            if path.endswith(".cert") and os.path.exists(key):
+                return path, key
+        return None
+
+    def _bundle(self, registry: str, authorities: Iterable[str]) -> bool | str:
+        """System authorities and ours in one file, because ``requests`` takes one or the other."""
+        system = self._environ.get("SSL_CERT_FILE") or next(filter(os.path.exists, _SYSTEM_BUNDLES), None)
+        extra = [_read_authority(path) for path in authorities]
+        if not extra:
+            return system or True
+        path = os.path.join(self._directory, f"{_file_name(registry)}.pem")
+        with open(path, "wb") as bundle:
+            for part in ([_read_authority(system)] if system else []) + extra:
+                bundle.write(part.rstrip(b"\n") + b"\n")
+        return path
+
+    def _cert_dir(self, registry: str, found: Iterable[str]) -> str | None:
+        """A directory of links, so that no key is copied. ``--src-cert-dir`` replaces certs.d, so both go in."""
+        access = self._access
+        if access.ca_path is None and access.client_cert is None:
+            return None
+        directory = os.path.join(self._directory, f"{_file_name(registry)}.certs")
+        if os.path.isdir(directory):
+            return directory
+        os.mkdir(directory, 0o700)
+        for path in found:
+            if access.client_cert is None or not path.endswith((".cert", ".key")):
+                os.symlink(path, os.path.join(directory, f"system-{os.path.basename(path)}"))
+        if access.ca_path is not None:
+            os.symlink(os.path.abspath(access.ca_path), os.path.join(directory, "option.crt"))
+        if access.client_cert is not None:
+            key = access.client_key or access.client_cert
+            os.symlink(os.path.abspath(access.client_cert), os.path.join(directory, "option.cert"))
+            os.symlink(os.path.abspath(key), os.path.join(directory, "option.key"))
+        return directory
+
+
+def check_trust_files(access: Access) -> None:
+    """Refuse certificate options that cannot work, before anything else is done.
+
+    :raises OptionError: names the option and the file.
+    """
+    if access.client_key is not None and access.client_cert is None:
+        raise OptionError("client_key: is of no use without client_cert")
+    if access.ca_path is not None:
+        try:
+            ssl.create_default_context(cadata=_read_authority(access.ca_path).decode("ascii", "replace"))
+        except ssl.SSLError as error:
+            raise OptionError(f"ca_path: {access.ca_path} holds no certificate in PEM form") from error
+    if access.client_cert is not None:
+        try:
+            ssl.create_default_context().load_cert_chain(access.client_cert, access.client_key, password=_no_password)
+        except OSError as error:
+            files = access.client_cert if access.client_key is None else f"{access.client_cert}, {access.client_key}"
+            raise OptionError(
+                f"client_cert: {files} cannot be used: {error.strerror or error}; "
+                "expected a PEM certificate and its unencrypted key"
+            ) from error
+
+
+def _no_password() -> str:
+    """Answers for OpenSSL, which would ask on the terminal for the password of an encrypted key."""
+    return ""
+
+
+def _read_authority(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise OptionError(f"cannot read the certificate file {path}: {error.strerror}") from error
+
+
+def _file_name(registry: str) -> str:
+    return registry.replace(":", "_").replace("[", "").replace("]", "")

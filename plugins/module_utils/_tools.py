@@ -1,0 +1,94 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run works with: registries, skopeo and the resolver, with credentials and trust sorted out."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ._cache import Cache
+from ._credentials import Credentials, gather_credentials
+from ._log import Log
+from ._options import Options
+from ._reference import pulled_from
+from ._registry import Registries
+from ._resolve import CONNECTIONS, Resolver
+from ._retry import RetryPolicy
+from ._skopeo import Skopeo
+from ._tls import TrustStore, check_trust_files
+from ._wanted import Wanted
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The parts of a run that talk to others."""
+
+    registries: Registries
+    resolver: Resolver
+    skopeo: Skopeo
+    policy: RetryPolicy
+
+
+@contextmanager
+def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: threading.Event) -> Iterator[Tools]:
+    """Open the cache (in check mode: only look at it) and make the tools; everything private is gone afterwards.
+
+    :raises BusyError: when another run holds the cache.
+    :raises OptionError: when a credential or certificate option cannot work.
+    """
+    check_trust_files(options.access)
+    source = options.access.source
+    registries = {pulled_from(image.reference, source).registry for image in wanted.list.images}
+    credentials = gather_credentials(options.access, registries or {""}, os.environ)
+    with _private_directory(options, cache) as private:
+        trust = TrustStore(options.access, private, os.environ)
+        policy = RetryPolicy(options.work.retries, options.work.retry_delay)
+        client = Registries(
+            options.access,
+            credentials,
+            trust,
+            policy,
+            read_timeout=options.work.stall_timeout,
+            connections=CONNECTIONS,
+            stop=stop,
+            on_retry=log.warning,
+        )
+        try:
+            yield Tools(
+                registries=client,
+                resolver=Resolver(client, cache, options.selection, source, keep=not options.check),
+                skopeo=Skopeo(
+                    options.access, options.work, trust, authfile=_authfile(options, credentials, private), stop=stop
+                ),
+                policy=policy,
+            )
+        finally:
+            client.close()
+
+
+@contextmanager
+def _private_directory(options: Options, cache: Cache) -> Iterator[str]:
+    if options.check:
+        with tempfile.TemporaryDirectory(prefix="airgap-images-") as private:
+            yield private
+    else:
+        with cache.opened(options.work.lock_timeout):
+            yield cache.run_directory
+
+
+def _authfile(options: Options, credentials: Credentials, private: str) -> str | None:
+    """The login file that skopeo gets: one of our own only where options hold credentials."""
+    if not credentials.has_logins:
+        return options.access.authfile
+    path = os.path.join(private, "auth.json")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(credentials.login_file())
+    return path

@@ -1,0 +1,61 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is to be saved: the list, or the lock file of an earlier run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ._errors import LockFileError, OptionError
+from ._image_list import ImageList, ListedImage, Origin, read_image_list
+from ._lock import Lock, read_lock
+from ._options import Selection
+from ._resolve import Pin
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The images asked for.
+
+    :param pins: for images of a lock file, what they have to be, by the image's number.
+    :param lock: the lock file that they come from.
+    """
+
+    list: ImageList
+    pins: dict[int, Pin]
+    lock: Lock | None = None
+
+
+def read_wanted(selection: Selection) -> Wanted:
+    """Read the list, or the lock file that takes its place.
+
+    :raises OptionError: when a file cannot be read, or nothing at all is asked for.
+    """
+    if selection.from_lock is not None:
+        return _from_lock(selection.from_lock)
+    images = read_image_list(selection.images, selection.list_files)
+    if not images.images and not images.invalid:
+        raise OptionError("images and list_files name no image; at least one is needed")
+    return Wanted(images, {})
+
+
+def _from_lock(path: str) -> Wanted:
+    try:
+        with open(path, "rb") as file:
+            lock = read_lock(file.read(), path=path)
+    except OSError as error:
+        raise OptionError(f"from_lock: cannot read {path} on the target: {error.strerror}") from error
+    except LockFileError as error:
+        raise OptionError(f"from_lock: {error}") from error
+    if not lock.images:
+        raise OptionError(f"from_lock: {path} names no image")
+    listed = [
+        ListedImage(number, image.reference, Origin(path, number)) for number, image in enumerate(lock.images, start=1)
+    ]
+    pins = {
+        number: Pin(image.digest, frozenset(platform.source_digest for platform in image.platforms))
+        for number, image in enumerate(lock.images, start=1)
+    }
+    return Wanted(ImageList(tuple(listed), (), 0), pins, lock)

@@ -1,0 +1,735 @@
+#!/usr/bin/python
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: image_save
+short_description: Save container images into files that cross an air gap
+version_added: 0.1.0
+description:
+  - Fetches container images from their registries and writes them into one verified archive, if wanted in parts of a
+    given size, with checksums and a lock file beside it.
+  - The archive is an OCI image layout that skopeo, oras, regctl and crane can read, and that C(hangar load) of version
+    1.6 takes. The same images with the same options give the same bytes.
+  - Blobs are kept in a cache, so that a later run fetches only what is new. A run with nothing new asks the registries
+    for the digests of the tags, and changes nothing.
+  - Every file gets its final name only when it is whole. A run that fails leaves the archive before it as it was.
+  - The module needs neither root nor a container engine.
+author:
+  - airgap.images contributors (@airgap-images)
+requirements:
+  - skopeo >= 1.6
+  - Python >= 3.9
+  - requests
+  - zstandard, for O(compress=zstd) only
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check mode and return what would change without changing anything.
+    details:
+      - Asks the registries for digests and manifests, but fetches no layer and writes no file.
+  diff_mode:
+    support: full
+    description: Returns details on what has changed (or would change in check mode) when in diff mode.
+    details:
+      - Shows the references, and the digests of their platform images, before and after.
+  async:
+    support: full
+    description: Supports being run with the C(async) keyword.
+  idempotent:
+    support: full
+    description: When run twice in a row outside of check mode, with the same arguments, the second run changes nothing.
+    details:
+      - O(force=true) writes the archive again each time.
+      - Tags that were moved in the registry between the runs are a change.
+  platform:
+    support: full
+    platforms: posix
+    description: Target OS that can be operated against.
+    details:
+      - Needs Linux for ending skopeo together with a killed module.
+options:
+  images:
+    description:
+      - References of images, such as V(rancher/rancher:v2.7.9), V(quay.io/jetstack/cert-manager-controller:v1.12.3),
+        V(registry.lan:5000/team/app@sha256:…).
+      - Without a registry it is Docker Hub, without tag and digest it is the tag V(latest). Where tag and digest are
+        given, the digest counts.
+      - Blank lines and lines that begin with V(#) or V(//) are passed over, so that the content of a list file can
+        be given as well.
+      - What is no reference is counted as failed and returned in RV(invalid_lines).
+    type: list
+    elements: str
+    default: []
+  list_files:
+    description:
+      - Paths of text files on the target with one reference a line, in the form of O(images).
+      - UTF-8 or UTF-16, with or without byte order mark, with any line ends.
+    type: list
+    elements: path
+    default: []
+  from_lock:
+    description:
+      - Path of a lock file on the target (RV(lock_file) of an earlier run). Saves exactly the digests that it names,
+        whatever the tags are now.
+      - Which images and platforms are saved is then up to the lock file; O(arch) and O(os) have no effect.
+    type: path
+  arch:
+    description:
+      - Architectures to save, such as V(amd64), V(arm64) or V(s390x). V(arm/v7) takes this variant only.
+    type: list
+    elements: str
+    default: [amd64, arm64]
+  os:
+    description:
+      - Operating systems to save.
+    type: list
+    elements: str
+    default: [linux, windows]
+  source_registry:
+    description:
+      - Registry to fetch all images from, in place of the one that each reference names. A host, with port if needed,
+        or a host and a path that is put before each repository, such as V(mirror.lan:5000/dockerhub).
+      - The archive names images as the list does.
+      - If not set, the environment variable E(SOURCE_REGISTRY) is used.
+    type: str
+  fail_on_missing_platform:
+    description:
+      - Count images that have none of the wanted platforms as failed. By default they are skipped, and returned in
+        RV(skipped_images).
+    type: bool
+    default: false
+  include_foreign_layers:
+    description:
+      - Fetch foreign layers too (base layers of Windows images that name urls of their own). They are fetched from
+        the registry by digest; where it does not have them, the image fails.
+    type: bool
+    default: false
+  dest:
+    description:
+      - Path of the archive on the target. A missing suffix is added by format, V(.tar.gz), V(.tar.zst) or V(.tar).
+        With O(compress=dir) it is the path of a directory.
+      - Files beside it are named after it. With O(part_size) the archive is C(DEST.part0), C(DEST.part1) and so on.
+    type: path
+    required: true
+  compress:
+    description:
+      - Format of the archive. V(gzip), V(zstd) and V(none) write a tar file.
+      - V(dir) writes a directory with the same files; blobs are hard links into the cache where both are on one
+        filesystem.
+    type: str
+    choices: [gzip, zstd, none, dir]
+    default: gzip
+  compress_level:
+    description:
+      - Compression level for everything in the archive, 0 to 9 for gzip, 1 to 22 for zstd.
+      - By default, what is compressed already, as nearly all layers are, goes in as it is, and only the rest is
+        compressed. That is many times faster, for about half a percent of size.
+    type: int
+  part_size:
+    description:
+      - Cut the archive into parts of this size. A number of bytes, or a number with a unit as C(split) has them,
+        V(K), V(M), V(G), V(T) and V(KiB), V(MiB), … are powers of 1024, V(KB), V(MB), … are powers of 1000.
+        Fractions are accepted, such as V(4.7GB).
+      - By default the archive is one file.
+    type: str
+  part_digits:
+    description:
+      - Least number of digits in a part's name, filled with zeros.
+      - By default all numbers are as wide as the last one, V(.part0) to V(.part9), or V(.part00) to V(.part41), so
+        that C(cat DEST.part*) has the right order. C(hangar load) reads parts without zeros only, so set V(1) for it
+        when there are more than ten.
+    type: int
+  failed_list:
+    description:
+      - Path of a file on the target for what failed, one reference a line with its reason as a comment. It can be
+        used in O(list_files) as it is.
+      - When nothing failed, there is no such file, and one of an earlier run is removed.
+    type: path
+  allow_partial:
+    description:
+      - Save an archive without the images that failed, and do not fail because of them.
+      - By default the task fails after all images were tried; what was fetched stays in the cache.
+    type: bool
+    default: false
+  force:
+    description:
+      - Write the archive again even when nothing changed.
+    type: bool
+    default: false
+  username:
+    description:
+      - User name for O(source_registry), or for the only registry that the images come from. Where they come from
+        several, use O(registries).
+      - If not set, the environment variable E(SOURCE_USERNAME) is used.
+    type: str
+  password:
+    description:
+      - Password or access token for O(username).
+      - If not set, the environment variable E(SOURCE_PASSWORD) is used.
+    type: str
+  registries:
+    description:
+      - Credentials by registry. They come before those of login files.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      host:
+        description:
+          - The registry's host, with port if it has one, such as V(docker.io) or V(registry.lan:5000).
+        type: str
+        required: true
+      username:
+        description:
+          - User name.
+        type: str
+        required: true
+      password:
+        description:
+          - Password or access token.
+        type: str
+        required: true
+  authfile:
+    description:
+      - Path of a login file on the target, as C(skopeo login) and C(docker login) write it.
+      - By default the files that skopeo searches are used.
+    type: path
+  validate_certs:
+    description:
+      - Whether the certificates of registries are checked. With V(false), plain http is used where a registry has no
+        https.
+    type: bool
+    default: true
+    aliases: [tls_verify]
+  ca_path:
+    description:
+      - Path of a PEM file on the target with certificates of authorities to trust, beside those of the system and of
+        the C(certs.d) directories of containers and Docker.
+    type: path
+  client_cert:
+    description:
+      - Path of a PEM file on the target with the client certificate to show, and its key unless O(client_key) is set.
+    type: path
+  client_key:
+    description:
+      - Path of a PEM file on the target with the key of O(client_cert).
+    type: path
+  cache_dir:
+    description:
+      - Directory on the target for what was fetched. Runs for several archives can share it; one at a time uses it.
+      - By default C(saved-image-cache) beside O(dest).
+    type: path
+  jobs:
+    description:
+      - Copies at once, 1 to 20.
+    type: int
+    default: 4
+  retries:
+    description:
+      - How often something is tried again that can heal, such as an interrupted transfer or an overloaded registry.
+        Wrong credentials or missing tags fail at once.
+    type: int
+    default: 3
+  retry_delay:
+    description:
+      - Seconds before the first retry; each further delay is twice as long, up to a minute. A longer time that the
+        registry asks for is respected.
+    type: float
+    default: 2.0
+  timeout:
+    description:
+      - Seconds for the copy of one platform image, all of its retries included.
+    type: int
+    default: 3600
+  stall_timeout:
+    description:
+      - Seconds without a byte after which a transfer is ended and tried again.
+    type: int
+    default: 120
+  lock_timeout:
+    description:
+      - Seconds to wait for another run that uses the same O(cache_dir) or O(dest).
+    type: int
+    default: 0
+  verify:
+    description:
+      - How the published archive is checked when nothing else changed. V(digest) compares the sha256 of each part;
+        parts that were not touched since they were last read are not read again. V(size) compares sizes only, and
+        does not notice changed bytes.
+      - Blobs are always checked by digest when they go into an archive.
+    type: str
+    choices: [digest, size]
+    default: digest
+  prune_cache:
+    description:
+      - Remove from the cache what this archive does not need. Leave it off when several archives share the cache.
+    type: bool
+    default: false
+  skopeo_path:
+    description:
+      - Name or path of the skopeo program on the target.
+    type: path
+    default: skopeo
+  signature_policy:
+    description:
+      - Path of a signature policy on the target (containers-policy.json) in place of the system's.
+    type: path
+  insecure_policy:
+    description:
+      - Accept any image, whatever the signature policy says.
+    type: bool
+    default: false
+  log_file:
+    description:
+      - Path of a file on the target to which a log is appended. Every line has its time, its level, and the number of
+        the image in the list and of its platform image.
+      - Nothing is logged in check mode.
+    type: path
+  debug:
+    description:
+      - Log more, and return the last lines in RV(log).
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - ansible.builtin.files
+notes:
+  - Proxies are taken from the environment of the task (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY)).
+  - Credentials are passed on to skopeo in a file that only the user of the task can read, and that is gone when the
+    module ends. They are never part of a command line.
+  - The bytes of an archive depend on the version of zlib (V(gzip)) or zstd (V(zstd)) for those parts that are
+    compressed. RV(lock_file) names it.
+seealso:
+  - name: hangar
+    description: The tool whose archive format this module writes.
+    link: https://github.com/cnrancher/hangar
+  - name: OCI image layout
+    description: The specification of what an archive holds.
+    link: https://github.com/opencontainers/image-spec/blob/main/image-layout.md
+"""
+
+EXAMPLES = r"""
+- name: Save the images of a Rancher release for a USB stick
+  airgap.images.image_save:
+    list_files:
+      - /srv/airgap/rancher-images.txt
+    dest: /srv/airgap/rancher-v2.7.9.tar.gz
+    part_size: 4G
+    jobs: 10
+
+- name: Save a few images for one platform, with credentials from a vault
+  airgap.images.image_save:
+    images:
+      - rancher/rancher:v2.7.9
+      - quay.io/jetstack/cert-manager-controller:v1.12.3
+    arch: [amd64]
+    os: [linux]
+    registries:
+      - host: docker.io
+        username: "{{ vault_dockerhub_user }}"
+        password: "{{ vault_dockerhub_token }}"
+    dest: /srv/airgap/rancher.tar.zst
+    compress: zstd
+
+- name: Save everything from a mirror inside the company, and go on without what it lacks
+  airgap.images.image_save:
+    list_files:
+      - /srv/airgap/rke2-images.txt
+    source_registry: mirror.lan:5000/dockerhub
+    ca_path: /etc/pki/company-ca.pem
+    dest: /srv/airgap/rke2.tar.gz
+    failed_list: /srv/airgap/rke2-failed.txt
+    allow_partial: true
+
+- name: Save again exactly what an earlier archive held
+  airgap.images.image_save:
+    from_lock: /srv/airgap/rancher-v2.7.9.tar.gz.lock.json
+    dest: /srv/airgap/again/rancher-v2.7.9.tar.gz
+"""
+
+RETURN = r"""
+changed:
+  description: Whether a file that was asked for is different now (in check mode, would be).
+  returned: always
+  type: bool
+  sample: true
+reason:
+  description: Why the archive was written, or why it was not.
+  returned: always
+  type: str
+  sample: 1 image added, 2 images changed
+msg:
+  description: What happened, in a sentence.
+  returned: always
+  type: str
+  sample: 'saved 3 images to /srv/airgap/rancher.tar.gz (4 files, 6.3 GiB): 1 image added'
+dest:
+  description: Path of the archive, with its suffix.
+  returned: always
+  type: str
+  sample: /srv/airgap/rancher.tar.gz
+parts:
+  description: The files of the archive in their order; with O(compress=dir) all files of the directory.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Path of the file.
+      type: str
+    size:
+      description: Its size in bytes.
+      type: int
+    sha256:
+      description: Its sha256 in hex digits.
+      type: str
+  sample:
+    - path: /srv/airgap/rancher.tar.gz.part0
+      size: 4294967296
+      sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    - path: /srv/airgap/rancher.tar.gz.part1
+      size: 1873651200
+      sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+images:
+  description: The images of the list, in its order, with what became of them.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    reference:
+      description: The normalised reference.
+      type: str
+    status:
+      description: V(saved), V(skipped) or V(failed); V(fetched) where it is in the cache, but no archive was written
+        because others failed. In check mode V(saved) means that it would be.
+      type: str
+    digest:
+      description: The digest that the reference stands for in the registry; empty where it could not be told.
+      type: str
+    reason:
+      description: Why it was skipped or failed; empty where it was saved.
+      type: str
+    notes:
+      description: What could not be kept, and architectures that the image does not have.
+      type: list
+      elements: str
+    platforms:
+      description: Its platform images in the archive, with attestations and artefacts.
+      type: list
+      elements: dict
+      contains:
+        platform:
+          description: Operating system, architecture and variant; empty for artefacts.
+          type: str
+        digest:
+          description: Digest of the manifest in the archive.
+          type: str
+        size:
+          description: Bytes of manifest, configuration and layers.
+          type: int
+  sample:
+    - reference: docker.io/rancher/rancher:v2.7.9
+      status: saved
+      digest: sha256:5e1c8f2a7b3d49c06d1f80a2e4b95c7386f0d2a1b4c5e6978091a2b3c4d5e6f7
+      reason: ''
+      notes: []
+      platforms:
+        - platform: linux/amd64
+          digest: sha256:0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9
+          size: 583924117
+failed_images:
+  description: The images that could not be saved, in the order of the list.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    reference:
+      description: The normalised reference.
+      type: str
+    origin:
+      description: Where it stands in the list.
+      type: str
+    reason:
+      description: What happened, and what to do.
+      type: str
+  sample:
+    - reference: docker.io/rancher/no-such-image:v1
+      origin: /srv/airgap/rancher-images.txt:12
+      reason: docker.io/rancher/no-such-image:v1 does not exist on docker.io
+skipped_images:
+  description: The images that have none of the wanted platforms.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    reference:
+      description: The normalised reference.
+      type: str
+    reason:
+      description: What was wanted, and what the image has.
+      type: str
+  sample:
+    - reference: docker.io/rancher/wins:v0.4.11
+      reason: none of the wanted platforms (amd64 on linux); the image has windows/amd64 (10.0.17763.4131)
+invalid_lines:
+  description: The lines that are no reference. Each counts as failed.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    origin:
+      description: File and line number, or the number of the item in O(images).
+      type: str
+    line:
+      description: What it says.
+      type: str
+    reason:
+      description: Why it is no reference.
+      type: str
+  sample:
+    - origin: /srv/airgap/rancher-images.txt:40
+      line: 'docker pull rancher/rancher'
+      reason: it contains blanks; expected one reference a line
+stats:
+  description: Figures of the run.
+  returned: always
+  type: dict
+  contains:
+    images:
+      description: References in the archive.
+      type: int
+    platform_images:
+      description: Different platform images in the archive.
+      type: int
+    duplicates:
+      description: Lines that name an image a second time.
+      type: int
+    blobs_downloaded:
+      description: Blobs that were fetched, manifests included.
+      type: int
+    blobs_reused:
+      description: Blobs that were in the cache already. 0 when the archive was left as it was.
+      type: int
+    blobs_repaired:
+      description: Blobs of the cache that were damaged, and fetched again.
+      type: int
+    bytes_downloaded:
+      description: Bytes of the blobs that were fetched.
+      type: int
+    bytes_reused:
+      description: Bytes of the blobs that were in the cache already.
+      type: int
+    bytes_archive:
+      description: Bytes of the archive.
+      type: int
+    bytes_pruned:
+      description: Bytes that O(prune_cache) removed.
+      type: int
+    manifest_requests:
+      description: Requests for manifests, C(head) and C(get).
+      type: dict
+    seconds:
+      description: Wall time of each stage; copying and archiving overlap.
+      type: dict
+  sample:
+    images: 3
+    platform_images: 6
+    duplicates: 0
+    blobs_downloaded: 12
+    blobs_reused: 41
+    blobs_repaired: 0
+    bytes_downloaded: 310478112
+    bytes_reused: 6453112870
+    bytes_archive: 6768591360
+    bytes_pruned: 0
+    manifest_requests: {head: 3, get: 2}
+    seconds: {list: 0.001, resolve: 0.214, plan: 0.011, copy_and_archive: 41.705, publish: 0.052}
+plan:
+  description: What there is to do, before it is done. Returned when the archive has to be written.
+  returned: when the archive has to be (or would be) written
+  type: dict
+  contains:
+    images:
+      description: References with something to copy.
+      type: int
+    platform_images:
+      description: Platform images to copy.
+      type: int
+    blobs:
+      description: Blobs to download.
+      type: int
+    bytes:
+      description: Bytes to download.
+      type: int
+    archive_bytes:
+      description: Upper estimate of the size of the archive.
+      type: int
+    cache_free:
+      description: Free bytes on the filesystem of O(cache_dir).
+      type: int
+    dest_free:
+      description: Free bytes on the filesystem of O(dest).
+      type: int
+  sample:
+    images: 1
+    platform_images: 2
+    blobs: 12
+    bytes: 310478112
+    archive_bytes: 6768640000
+    cache_free: 81604378624
+    dest_free: 81604378624
+lock_file:
+  description: Path of the record of what the archive holds.
+  returned: always
+  type: str
+  sample: /srv/airgap/rancher.tar.gz.lock.json
+checksum_file:
+  description: Path of the checksums, for C(sha256sum -c).
+  returned: always
+  type: str
+  sample: /srv/airgap/rancher.tar.gz.sha256
+log:
+  description: The last lines of the log.
+  returned: when O(debug=true)
+  type: list
+  elements: str
+  sample:
+    - '2026-11-22T09:12:31.402Z INFO [image 2.1] copying docker.io/rancher/rancher@sha256:0a1b… (linux/amd64)'
+"""
+
+import signal
+import threading
+import traceback
+from typing import NoReturn
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+
+from ansible_collections.airgap.images.plugins.module_utils._compress import ZSTANDARD_ERROR
+from ansible_collections.airgap.images.plugins.module_utils._engine import save
+from ansible_collections.airgap.images.plugins.module_utils._errors import ImageSaveError, Interrupted
+from ansible_collections.airgap.images.plugins.module_utils._http import REQUESTS_ERROR
+from ansible_collections.airgap.images.plugins.module_utils._log import Log
+from ansible_collections.airgap.images.plugins.module_utils._params import read_options
+from ansible_collections.airgap.images.plugins.module_utils._returned import as_returned, diff_of
+
+
+def argument_spec() -> dict[str, dict[str, object]]:
+    """The options, as DOCUMENTATION describes them."""
+    return {
+        "images": {"type": "list", "elements": "str", "default": []},
+        "list_files": {"type": "list", "elements": "path", "default": []},
+        "from_lock": {"type": "path"},
+        "arch": {"type": "list", "elements": "str", "default": ["amd64", "arm64"]},
+        "os": {"type": "list", "elements": "str", "default": ["linux", "windows"]},
+        "source_registry": {"type": "str", "fallback": (env_fallback, ["SOURCE_REGISTRY"])},
+        "fail_on_missing_platform": {"type": "bool", "default": False},
+        "include_foreign_layers": {"type": "bool", "default": False},
+        "dest": {"type": "path", "required": True},
+        "compress": {"type": "str", "choices": ["gzip", "zstd", "none", "dir"], "default": "gzip"},
+        "compress_level": {"type": "int"},
+        "part_size": {"type": "str"},
+        "part_digits": {"type": "int"},
+        "failed_list": {"type": "path"},
+        "allow_partial": {"type": "bool", "default": False},
+        "force": {"type": "bool", "default": False},
+        "username": {"type": "str", "fallback": (env_fallback, ["SOURCE_USERNAME"])},
+        "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["SOURCE_PASSWORD"])},
+        "registries": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "host": {"type": "str", "required": True},
+                "username": {"type": "str", "required": True},
+                "password": {"type": "str", "required": True, "no_log": True},
+            },
+        },
+        "authfile": {"type": "path"},
+        "validate_certs": {"type": "bool", "default": True, "aliases": ["tls_verify"]},
+        "ca_path": {"type": "path"},
+        "client_cert": {"type": "path"},
+        "client_key": {"type": "path", "no_log": False},
+        "cache_dir": {"type": "path"},
+        "jobs": {"type": "int", "default": 4},
+        "retries": {"type": "int", "default": 3},
+        "retry_delay": {"type": "float", "default": 2.0},
+        "timeout": {"type": "int", "default": 3600},
+        "stall_timeout": {"type": "int", "default": 120},
+        "lock_timeout": {"type": "int", "default": 0},
+        "verify": {"type": "str", "choices": ["digest", "size"], "default": "digest"},
+        "prune_cache": {"type": "bool", "default": False},
+        "skopeo_path": {"type": "path", "default": "skopeo"},
+        "signature_policy": {"type": "path"},
+        "insecure_policy": {"type": "bool", "default": False},
+        "log_file": {"type": "path"},
+        "debug": {"type": "bool", "default": False},
+    }
+
+
+def make_module() -> AnsibleModule:
+    """The module with its options read and checked against each other."""
+    return AnsibleModule(
+        argument_spec=argument_spec(),
+        supports_check_mode=True,
+        add_file_common_args=True,
+        mutually_exclusive=[
+            ("from_lock", "images"),
+            ("from_lock", "list_files"),
+            ("signature_policy", "insecure_policy"),
+        ],
+        required_together=[("username", "password")],
+    )
+
+
+def require_libraries(module: AnsibleModule) -> None:
+    """Fail with the interpreter's name where a library is missing."""
+    if REQUESTS_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("requests"), exception=str(REQUESTS_ERROR))
+    if module.params["compress"] == "zstd" and ZSTANDARD_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("zstandard"), exception=str(ZSTANDARD_ERROR))
+
+
+def stop_on_signals() -> threading.Event:
+    """Turn SIGTERM, SIGINT and SIGHUP into an orderly end: copies are ended, and private files removed."""
+    stop = threading.Event()
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        stop.set()
+        raise Interrupted(f"the run was ended by signal {number}; what was fetched stays in the cache")
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    return stop
+
+
+def main() -> None:
+    module = make_module()
+    require_libraries(module)
+    stop = stop_on_signals()
+
+    def apply_attributes(path: str) -> bool:
+        arguments = module.load_file_common_arguments(module.params, path=path)
+        return bool(module.set_fs_attributes_if_different(arguments, False))
+
+    try:
+        options = read_options(module.params, check=module.check_mode)
+        log = Log(None if module.check_mode else module.params["log_file"], debug=module.params["debug"])
+        result = save(options, log=log, stop=stop, apply_attributes=apply_attributes)
+    except ImageSaveError as error:
+        module.fail_json(msg=str(error), exception=traceback.format_exc() if module.params["debug"] else None)
+    returned = as_returned(result, options.output, check=options.check)
+    if module.params["debug"]:
+        returned["log"] = log.lines
+    if module._diff:
+        returned["diff"] = diff_of(result, options.output)
+    if result.is_failure:
+        module.fail_json(**returned)
+    module.exit_json(**returned)
+
+
+if __name__ == "__main__":
+    main()
