@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.airgap.images.tests.support.archive import ROOT, SHARE, archive_files, read_archive, unpack
 from ansible_collections.airgap.images.tests.support.archive_check import check_archive
-from ansible_collections.airgap.images.tests.support.images import ARM64, Image, Index, build_index
+from ansible_collections.airgap.images.tests.support.images import ARM64, DOCKER_LIST, Image, Index, build_index
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import small
 from ansible_collections.airgap.images.tests.support.skopeo import digests_after_push
@@ -92,8 +92,8 @@ def publish(dest: Path, members: Members, *, part_size: int = 0, digits: int = 1
     for number, piece in enumerate(pieces):
         path = dest.parent / (f"{dest.name}.part{number:0{digits}}" if part_size else dest.name)
         path.write_bytes(piece)
-        parts.append({"path": path.name, "size": len(piece), "sha256": hashlib.sha256(piece).hexdigest()})
-    lines = [f"{part['sha256']}  {part['path']}\n" for part in parts]
+        parts.append({"name": path.name, "size": len(piece), "sha256": hashlib.sha256(piece).hexdigest()})
+    lines = [f"{part['sha256']}  {part['name']}\n" for part in parts]
     (dest.parent / f"{dest.name}.sha256").write_text("".join(lines), encoding="utf-8")
     (dest.parent / f"{dest.name}.lock.json").write_bytes(encoded({"parts": parts}))
     return dest
@@ -152,6 +152,10 @@ WRONG: dict[str, tuple[Callable[[], Members], str]] = {
     "time in the list": (
         lambda: replaced("saved-images-list.json", lambda data: data[:-1] + b', "SavedTime": "now"}'),
         "make each archive differ",
+    ),
+    "name that no OCI reader finds": (
+        lambda: replaced("index.json", lambda data: data.replace(INDEX.media_type.encode(), DOCKER_LIST.encode())),
+        "do not find that by its name",
     ),
     "index of something else": (
         lambda: replaced("index.json", lambda data: data.replace(INDEX.digest.encode(), b"sha256:" + b"0" * 64)),

@@ -174,8 +174,12 @@ def read_archive(dest: Path) -> Archive:
 def unpack(dest: Path, into: Path) -> Path:
     """Unpacks an archive the way the documentation tells users to; returns the cache's folder.
 
+    An archive that is a directory stays where it is.
+
     :raises subprocess.CalledProcessError: a command failed
     """
+    if dest.is_dir():
+        return dest / ROOT if (dest / ROOT).is_dir() else dest
     into.mkdir(parents=True, exist_ok=True)
     quoted = shlex.quote(str(dest))
     pattern = quoted if dest.exists() else f"{quoted}.part*"

@@ -76,7 +76,9 @@ def digests_after_push(layout: Path, name: str, registry: Registry, *, repositor
     """
     # A colon in the path would be read as the beginning of the name.
     assert ":" not in str(layout)
-    copy(f"oci:{layout}:{name}", f"docker://{registry.host}/{repository}:pushed", "--all", dest=registry)
+    # Without --preserve-digests skopeo would compress layers that are plain tars.
+    options = ("--all", "--preserve-digests")
+    copy(f"oci:{layout}:{name}", f"docker://{registry.host}/{repository}:pushed", *options, dest=registry)
     return registry_digests(registry, repository, "pushed")
 
 
