@@ -17,6 +17,7 @@ from typing import Callable
 
 from ._errors import Interrupted
 from ._image import PlatformImage, StoredImage
+from ._stop import Stop
 
 
 class CopyPool:
@@ -36,7 +37,7 @@ class CopyPool:
         stored: Mapping[str, StoredImage],
         *,
         jobs: int,
-        stop: threading.Event,
+        stop: Stop,
     ) -> None:
         self._copy = copy
         self._missing = missing
@@ -61,7 +62,7 @@ class CopyPool:
         with self._changed:
             self._closed = True
             if kind is not None:
-                self._stop.set()
+                self._stop.end()
                 self._pending.clear()
             self._changed.notify_all()
         for thread in self._threads:

@@ -39,7 +39,7 @@ def decide(published: Published, wanted: Lock, *, force: bool) -> Decision:
     """
     before = published.lock
     if before is None:
-        return Decision(Action.BUILD, "there is no archive with a lock file that can be read")
+        return Decision(Action.BUILD, published.damage)
     if force:
         return Decision(Action.BUILD, "force was set")
     if published.damage:

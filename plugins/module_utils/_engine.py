@@ -9,7 +9,7 @@ Knows nothing of Ansible: takes typed options, raises :class:`ImageSaveError`, r
 
 from __future__ import annotations
 
-import threading
+from dataclasses import replace
 from typing import Callable
 
 from ._cache import Cache
@@ -17,22 +17,22 @@ from ._content import Content, sort_out
 from ._decide import Action, Decision, decide, still_holds
 from ._failed_list import render, update
 from ._fetch import Fetcher
-from ._json import Json
 from ._lock import Lock, lock_options, renew_record
 from ._log import Log
 from ._options import DIR, Options
 from ._plan import Plan, make_plan
 from ._produce import produce
-from ._publish import Staging, is_decided
+from ._publish import Staging, is_decided, tree_paths
 from ._published import Memory, Published, inspect, path_of
 from ._result import Forecast, Result
 from ._run import Run
 from ._space import ensure_space, free_bytes
+from ._stop import Stop
 from ._tools import Tools, prepared
 from ._wanted import Wanted, read_wanted
 
 
-def save(options: Options, *, log: Log, stop: threading.Event, apply_attributes: Callable[[str], bool]) -> Result:
+def save(options: Options, *, log: Log, stop: Stop, apply_attributes: Callable[[str], bool]) -> Result:
     """Save the images that are asked for, or find that nothing has to be done.
 
     :param stop: end the run as soon as it is set.
@@ -43,7 +43,8 @@ def save(options: Options, *, log: Log, stop: threading.Event, apply_attributes:
     with run.stage("list"):
         wanted = read_wanted(options.selection)
         run.stats.duplicates = wanted.list.duplicates
-    with prepared(options, wanted, run.cache, log=log, stop=stop) as tools:
+        run = replace(run, options=replace(options, selection=wanted.selection))
+    with prepared(run.options, wanted, run.cache, log=log, stop=stop) as tools:
         completed = _complete_interrupted(run)
         memory = Memory(run.cache.root)
         result = _save(run, wanted, tools, memory)
@@ -55,7 +56,7 @@ def save(options: Options, *, log: Log, stop: threading.Event, apply_attributes:
 
 def _save(run: Run, wanted: Wanted, tools: Tools, memory: Memory) -> Result:
     options = run.options
-    recorded = _recorded_options(options, wanted)
+    recorded = lock_options(options)
     with run.stage("inspect"):
         published = inspect(options.output, memory, verify=options.work.verify)
 
@@ -88,7 +89,7 @@ def _save(run: Run, wanted: Wanted, tools: Tools, memory: Memory) -> Result:
             return result
 
     fetcher = Fetcher(tools, run.cache, run.log, places=content.places, timeout=options.work.timeout, stop=run.stop)
-    produce(run, content, plan, fetcher, result, memory)
+    produce(run, content, plan, fetcher, result, published, memory)
     return result
 
 
@@ -124,6 +125,10 @@ def _settle(
         result = Result(False, decision.reason, wanted.list, [], record.skipped, run.stats)
     result.lock, result.before, result.reason = record, before, decision.reason
     result.allow_partial = output.allow_partial
+    run.stats.bytes_archive = sum(part.size for part in record.parts)
+    if result.is_failure:
+        result.changed = False
+        return result
     if decision.action is Action.RECORD:
         result.changed = True
         if not run.options.check:
@@ -131,7 +136,6 @@ def _settle(
                 staging.publish_beside(record)
     if _apply_attributes(run, record, memory) and not result.changed:
         result.changed, result.reason = True, "mode or owner differed"
-    run.stats.bytes_archive = sum(part.size for part in record.parts)
     return result
 
 
@@ -142,9 +146,9 @@ def _apply_attributes(run: Run, lock: Lock, memory: Memory) -> bool:
     """
     output = run.options.output
     paths = {path_of(output, part): part.sha256 for part in lock.parts}
-    others = [output.checksum_file, output.lock_file, *([output.dest] if output.compress == DIR else [])]
+    archive = tree_paths(output.dest) if output.compress == DIR else paths
     changed = False
-    for path in [*paths, *others]:
+    for path in [*archive, output.checksum_file, output.lock_file]:
         if run.apply_attributes(path):
             changed = True
             if path in paths and not run.options.check:
@@ -179,7 +183,6 @@ def _first_result(
         forecast=forecast,
         allow_partial=output.allow_partial,
     )
-    run.stats.platform_images = len(plan.platform_images)
     run.stats.blobs_reused, run.stats.bytes_reused = len(plan.reused), sum(plan.reused.values())
     return result
 
@@ -197,7 +200,9 @@ def _ensure_space(run: Run, plan: Plan, *, archive: bool) -> None:
 def _tidy_up(run: Run, result: Result, memory: Memory) -> None:
     """What comes after every run: the failed list, the cache's size, the memory of what was verified."""
     options = run.options
-    run.stats.images = len(result.lock.images) if result.lock is not None and result.is_published else 0
+    if result.lock is not None and result.is_published:
+        platforms = {platform.digest for image in result.lock.images for platform in image.platforms}
+        run.stats.images, run.stats.platform_images = len(result.lock.images), len(platforms)
     if options.output.failed_list is not None:
         content = render(result.failed, result.listed.invalid)
         result.changed |= update(options.output.failed_list, content, check=options.check)
@@ -207,12 +212,3 @@ def _tidy_up(run: Run, result: Result, memory: Memory) -> None:
         folders = {platform.source_digest.partition(":")[2] for i in result.lock.images for platform in i.platforms}
         run.stats.bytes_pruned = run.cache.prune(folders=folders, blobs=set(result.lock.blobs))
     memory.save()
-
-
-def _recorded_options(options: Options, wanted: Wanted) -> dict[str, Json]:
-    """The options as the lock file records them; a run from a lock file goes on recording what chose its images."""
-    recorded = lock_options(options)
-    if wanted.lock is not None:
-        chosen = ("arch", "os", "fail_on_missing_platform", "include_foreign_layers")
-        recorded.update({name: wanted.lock.options.get(name) for name in chosen})
-    return recorded

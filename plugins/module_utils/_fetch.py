@@ -17,6 +17,7 @@ from ._image import PlatformImage, StoredImage, hex_of
 from ._log import Log
 from ._manifest import Descriptor
 from ._retry import retrying
+from ._stop import Stop
 from ._tools import Tools
 
 
@@ -35,7 +36,7 @@ class Fetcher:
         *,
         places: Mapping[str, tuple[int, int]],
         timeout: float,
-        stop: threading.Event,
+        stop: Stop,
     ) -> None:
         self._tools = tools
         self._cache = cache

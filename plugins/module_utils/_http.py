@@ -57,12 +57,14 @@ class Http:
 
     :param host: ``HOST[:PORT]``; only requests to it carry the client certificate and the Authorization header.
     :param read_timeout: seconds without a byte after which a request is given up.
+    :param total_timeout: seconds after which a request is given up even though bytes arrive.
     """
 
-    def __init__(self, host: str, trust: Trust, *, read_timeout: float, connections: int) -> None:
+    def __init__(self, host: str, trust: Trust, *, read_timeout: float, total_timeout: float, connections: int) -> None:
         self.host = host
         self._trust = trust
         self._timeout = (_CONNECT_TIMEOUT, read_timeout)
+        self._total_timeout = total_timeout
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -90,7 +92,7 @@ class Http:
         """
         with self._open(method, url, headers, form) as response:
             wanted = limit if response.status_code < 400 else _MAX_ERROR_BYTES
-            body = b"" if method == "HEAD" else _read_body(response, wanted, fail=response.status_code < 400)
+            body = self._body(response, wanted, fail=response.status_code < 400)
             return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
 
     @contextmanager
@@ -98,12 +100,39 @@ class Http:
         """GET a body of any size in chunks; the :class:`Answer` given has no body unless the status is an error."""
         with self._open("GET", url, headers, None) as response:
             failed = response.status_code >= 400
-            body = _read_body(response, _MAX_ERROR_BYTES, fail=False) if failed else b""
+            body = self._body(response, _MAX_ERROR_BYTES, fail=False) if failed else b""
             answer = Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
-            yield answer, _chunks(response)
+            yield answer, self._chunks(response)
 
     def close(self) -> None:
         self._session.close()
+
+    def _body(self, response: requests.Response, limit: int, *, fail: bool) -> bytes:
+        """Read a body to its end, also an empty one: only then is the connection kept."""
+        body = b""
+        for chunk in self._chunks(response):
+            body += chunk
+            if len(body) > limit:
+                if fail:
+                    raise TransferError(f"the answer is longer than {limit} bytes, which is refused", heals=False)
+                return body[:limit]
+        return body
+
+    def _chunks(self, response: requests.Response) -> Iterator[bytes]:
+        host = urlsplit(response.url).netloc
+        deadline = time.monotonic() + self._total_timeout
+        received = 0
+        try:
+            for chunk in response.iter_content(_CHUNK):
+                received += len(chunk)
+                yield chunk
+                if time.monotonic() > deadline:
+                    raise TransferError(f"{host} did not send all of its answer within timeout", heals=False)
+        except requests.exceptions.RequestException as error:
+            raise explain_failure(error, host) from error
+        length = response.headers.get("content-length", "")
+        if response.request.method != "HEAD" and length.isdigit() and received < int(length):
+            raise TransferError(f"the answer of {host} ended after {received} of {length} bytes", heals=True)
 
     @contextmanager
     def _open(
@@ -255,31 +284,6 @@ def _registry_message(body: bytes) -> str:
         return printable(": ".join(filter(None, (errors[0].text("code"), errors[0].text("message")))), 200)
     except (JsonError, IndexError):
         return ""
-
-
-def _read_body(response: requests.Response, limit: int, *, fail: bool) -> bytes:
-    body = b""
-    for chunk in _chunks(response):
-        body += chunk
-        if len(body) > limit:
-            if fail:
-                raise TransferError(f"the answer is longer than {limit} bytes, which is refused", heals=False)
-            return body[:limit]
-    return body
-
-
-def _chunks(response: requests.Response) -> Iterator[bytes]:
-    host = urlsplit(response.url).netloc
-    received = 0
-    try:
-        for chunk in response.iter_content(_CHUNK):
-            received += len(chunk)
-            yield chunk
-    except requests.exceptions.RequestException as error:
-        raise explain_failure(error, host) from error
-    length = response.headers.get("content-length", "")
-    if length.isdigit() and received < int(length):
-        raise TransferError(f"the answer of {host} ended after {received} of {length} bytes", heals=True)
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from ._lock import Lock, lock_image, with_parts
 from ._parts import Part
 from ._plan import Plan
 from ._publish import Staging
-from ._published import Memory, path_of
+from ._published import Memory, Published, path_of
 from ._result import Result
 from ._run import Run
 
@@ -58,8 +58,13 @@ class _Copies:
             return None
 
 
-def produce(run: Run, content: Content, plan: Plan, fetcher: Fetcher, result: Result, memory: Memory) -> None:
-    """Bring the cache up to date, write the archive and put it in place; take down in the result what happened."""
+def produce(
+    run: Run, content: Content, plan: Plan, fetcher: Fetcher, result: Result, published: Published, memory: Memory
+) -> None:
+    """Bring the cache up to date, write the archive and put it in place; take down in the result what happened.
+
+    :param published: the archive that stands.
+    """
     with (
         CopyPool(fetcher.fetch, fetcher.missing, plan.stored, jobs=run.options.work.jobs, stop=run.stop) as pool,
         run.stage("copy_and_archive"),
@@ -71,12 +76,12 @@ def produce(run: Run, content: Content, plan: Plan, fetcher: Fetcher, result: Re
             for _image in copies.ready():
                 pass
         else:
-            _make_archive(run, copies, fetcher, result, memory)
+            _make_archive(run, copies, result, published, memory)
     _count(run, plan, fetcher)
     _take_down_failures(run, result, copies)
 
 
-def _make_archive(run: Run, copies: _Copies, fetcher: Fetcher, result: Result, memory: Memory) -> None:
+def _make_archive(run: Run, copies: _Copies, result: Result, published: Published, memory: Memory) -> None:
     output = run.options.output
     with Staging(output, run.apply_attributes).opened(run.options.work.lock_timeout) as staging:
         built = _build_sound(run, copies, staging)
@@ -87,11 +92,12 @@ def _make_archive(run: Run, copies: _Copies, fetcher: Fetcher, result: Result, m
         run.stats.bytes_archive = built.size
         with run.stage("publish"):
             _write_cache_layout(run, built)
-            if _is_as_before(result.before, lock) and not output.force:
+            if _is_as_before(published, lock) and not output.force:
                 result.changed, result.reason = False, "nothing changed"
                 return
             result.changed = True
-            staging.publish(lock, built.files)
+            with run.stop.deferred():
+                staging.publish(lock, built.files)
             for part in lock.parts:
                 memory.learn(path_of(output, part), part.sha256)
 
@@ -155,9 +161,9 @@ def _lock_of(run: Run, copies: _Copies, built: Built, parts: list[Part]) -> Lock
     return with_parts(lock, parts, library_of(run.options.output.compress))
 
 
-def _is_as_before(before: Lock | None, lock: Lock) -> bool:
-    """Whether a partial archive came out just as it was: the same images failed again."""
-    return before is not None and before == lock
+def _is_as_before(published: Published, lock: Lock) -> bool:
+    """Whether a partial archive came out just as the one that stands: the same images failed again."""
+    return published.lock == lock and not published.damage and not published.untidy
 
 
 def _write_cache_layout(run: Run, built: Built) -> None:

@@ -54,7 +54,8 @@ class Staging:
                 self._start_clean()
                 yield self
             finally:
-                shutil.rmtree(self._root, ignore_errors=True)
+                if not is_decided(self._output):
+                    shutil.rmtree(self._root, ignore_errors=True)
 
     @property
     def data(self) -> str:
@@ -102,9 +103,8 @@ class Staging:
         if output.compress == DIR:
             root = os.path.join(self._data, output.name)
             if written:
-                for directory, _names, files in os.walk(root):
-                    for path in [directory, *(os.path.join(directory, name) for name in files)]:
-                        self._apply(path)
+                for path in tree_paths(root):
+                    self._apply(path)
                 os.rename(root, os.path.join(self._ready, output.name))
         else:
             for part, file in zip(lock.parts, written):
@@ -124,6 +124,13 @@ class Staging:
             os.fsync(file.fileno())
         self._apply(temporary)
         os.rename(temporary, os.path.join(self._ready, name))
+
+
+def tree_paths(root: str) -> Iterator[str]:
+    """A directory and everything below it, links aside."""
+    for directory, _names, files in os.walk(root):
+        yield directory
+        yield from (os.path.join(directory, name) for name in sorted(files))
 
 
 def staging_path(output: Output) -> str:

@@ -28,7 +28,7 @@ class Published:
     """What stands under the final names.
 
     :param lock: the record of it; ``None`` where there is none that can be read.
-    :param damage: why the archive itself has to be made again; empty when it is whole.
+    :param damage: why the archive itself has to be made again; empty only when there is one and it is whole.
     :param untidy: what stands beside it and is wrong: stale parts, a checksum file that does not fit.
     """
 
@@ -104,10 +104,11 @@ def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
     :raises OptionError: when something stands in the way that is no archive.
     """
     _refuse_other_kind(output)
-    lock = _read_beside(output)
-    stale = tuple(f"{name} is no part of it" for name in stale_names(output, lock.parts if lock else ()))
-    if lock is None:
-        return Published(None, untidy=stale)
+    try:
+        lock = _read_beside(output)
+    except LockFileError as error:
+        return Published(None, damage=str(error))
+    stale = tuple(f"{name} is no part of the archive" for name in stale_names(output, lock.parts))
     for part in lock.parts:
         damage = _damage(path_of(output, part), part, memory, verify)
         if damage:
@@ -139,12 +140,17 @@ def stale_names(output: Output, parts: Sequence[Part]) -> list[str]:
     return sorted(name for name in names if pattern.match(name) and name not in ours)
 
 
-def _read_beside(output: Output) -> Lock | None:
+def _read_beside(output: Output) -> Lock:
     try:
         with open(output.lock_file, "rb") as file:
             return read_lock(file.read(), path=output.lock_file)
-    except (OSError, LockFileError):
-        return None
+    except FileNotFoundError:
+        is_there = os.path.lexists(output.dest) or stale_names(output, ())
+        raise LockFileError(
+            f"an archive is there, but no {output.lock_file}" if is_there else "there was no archive"
+        ) from None
+    except OSError as error:
+        raise LockFileError(f"{output.lock_file} cannot be read: {error.strerror}") from error
 
 
 def _refuse_other_kind(output: Output) -> None:

@@ -22,6 +22,7 @@ from ._manifest import ACCEPTED_TYPES, MAX_MANIFEST_BYTES, SCHEMA1_TYPES, Descri
 from ._options import Access
 from ._reference import DOCKER_HUB, Repository, is_digest
 from ._retry import RetryPolicy, retrying
+from ._stop import Stop
 from ._tls import TrustStore
 
 _Result = TypeVar("_Result")
@@ -61,8 +62,9 @@ class Registries:
         policy: RetryPolicy,
         *,
         read_timeout: float,
+        total_timeout: float,
         connections: int,
-        stop: threading.Event,
+        stop: Stop,
         on_retry: Callable[[str], None],
     ) -> None:
         self._schemes = ("https",) if access.validate_certs else ("https", "http")
@@ -70,6 +72,7 @@ class Registries:
         self._trust = trust
         self._policy = policy
         self._read_timeout = read_timeout
+        self._total_timeout = total_timeout
         self._connections = connections
         self._stop = stop
         self._on_retry = on_retry
@@ -191,6 +194,7 @@ class Registries:
                     host,
                     self._trust.of(registry),
                     read_timeout=self._read_timeout,
+                    total_timeout=self._total_timeout,
                     connections=self._connections,
                 )
                 endpoint = _Endpoint(http, Authenticator(registry, http, self._credentials), self._schemes)

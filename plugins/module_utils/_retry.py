@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import random
-import threading
 from dataclasses import dataclass
 from typing import Callable, TypeVar
 
-from ._errors import Interrupted, TransferError
+from ._errors import TransferError
+from ._stop import Stop
 
 _LONGEST_DELAY = 60.0
 _LONGEST_ASKED = 600.0
@@ -42,7 +42,7 @@ def retrying(
     action: Callable[[], Result],
     *,
     policy: RetryPolicy,
-    stop: threading.Event,
+    stop: Stop,
     on_retry: Callable[[str], None],
 ) -> Result:
     """Run an action until it succeeds, fails for good, or has used up its tries.
@@ -55,8 +55,7 @@ def retrying(
     """
     attempt = 0
     while True:
-        if stop.is_set():
-            raise Interrupted("the run was stopped")
+        stop.check()
         attempt += 1
         try:
             return action()

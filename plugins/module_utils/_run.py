@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from ._cache import Cache
 from ._log import Log
 from ._options import Options
 from ._result import Stats
+from ._stop import Stop
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Run:
     options: Options
     cache: Cache
     log: Log
-    stop: threading.Event
+    stop: Stop
     apply_attributes: Callable[[str], bool]
     stats: Stats = field(default_factory=Stats)
 

@@ -13,15 +13,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ._errors import Interrupted, OptionError, StorageError, TransferError, printable
+from ._errors import OptionError, StorageError, TransferError, printable
 from ._image import PlatformImage
 from ._options import Access, Work
+from ._stop import Stop
 from ._tls import TrustStore
 
 _OLDEST = (1, 6)
@@ -69,9 +69,7 @@ class Skopeo:
     :param stop: set when the run is to end; copies under way are then ended too.
     """
 
-    def __init__(
-        self, access: Access, work: Work, trust: TrustStore, *, authfile: str | None, stop: threading.Event
-    ) -> None:
+    def __init__(self, access: Access, work: Work, trust: TrustStore, *, authfile: str | None, stop: Stop) -> None:
         self._access = access
         self._work = work
         self._trust = trust
@@ -158,8 +156,7 @@ class Skopeo:
                 return
             except subprocess.TimeoutExpired:
                 now = time.monotonic()
-            if self._stop.is_set():
-                raise Interrupted("the run was stopped")
+            self._stop.check()
             if now >= deadline:
                 raise TransferError(f"it was not done within timeout ({self._work.timeout:g} s)", heals=False)
             if now - looked < min(_LOOK_SECONDS, self._work.stall_timeout / 4):

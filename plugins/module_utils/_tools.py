@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from ._registry import Registries
 from ._resolve import CONNECTIONS, Resolver
 from ._retry import RetryPolicy
 from ._skopeo import Skopeo
+from ._stop import Stop
 from ._tls import TrustStore, check_trust_files
 from ._wanted import Wanted
 
@@ -37,7 +37,7 @@ class Tools:
 
 
 @contextmanager
-def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: threading.Event) -> Iterator[Tools]:
+def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: Stop) -> Iterator[Tools]:
     """Open the cache (in check mode: only look at it) and make the tools; everything private is gone afterwards.
 
     :raises BusyError: when another run holds the cache.
@@ -56,6 +56,7 @@ def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: 
             trust,
             policy,
             read_timeout=options.work.stall_timeout,
+            total_timeout=options.work.timeout,
             connections=CONNECTIONS,
             stop=stop,
             on_retry=log.warning,

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ._errors import LockFileError, OptionError
 from ._image_list import ImageList, ListedImage, Origin, read_image_list
+from ._json import Json
 from ._lock import Lock, read_lock
 from ._options import Selection
+from ._platform import parse_filter
 from ._resolve import Pin
 
 
@@ -20,12 +22,12 @@ class Wanted:
     """The images asked for.
 
     :param pins: for images of a lock file, what they have to be, by the image's number.
-    :param lock: the lock file that they come from.
+    :param selection: as given, or with what the lock file says of platforms and foreign layers.
     """
 
     list: ImageList
     pins: dict[int, Pin]
-    lock: Lock | None = None
+    selection: Selection
 
 
 def read_wanted(selection: Selection) -> Wanted:
@@ -34,14 +36,28 @@ def read_wanted(selection: Selection) -> Wanted:
     :raises OptionError: when a file cannot be read, or nothing at all is asked for.
     """
     if selection.from_lock is not None:
-        return _from_lock(selection.from_lock)
+        return _from_lock(selection, selection.from_lock)
     images = read_image_list(selection.images, selection.list_files)
     if not images.images and not images.invalid:
         raise OptionError("images and list_files name no image; at least one is needed")
-    return Wanted(images, {})
+    return Wanted(images, {}, selection)
 
 
-def _from_lock(path: str) -> Wanted:
+def chosen_by(selection: Selection, lock: Lock) -> Selection:
+    """The selection that a lock file records, so that its archive comes out the same."""
+    return replace(
+        selection,
+        platforms=parse_filter(_texts(lock.options.get("arch")), _texts(lock.options.get("os"))),
+        include_foreign_layers=lock.options.get("include_foreign_layers") is True,
+        fail_on_missing_platform=lock.options.get("fail_on_missing_platform") is True,
+    )
+
+
+def _texts(value: Json) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _from_lock(selection: Selection, path: str) -> Wanted:
     try:
         with open(path, "rb") as file:
             lock = read_lock(file.read(), path=path)
@@ -58,4 +74,4 @@ def _from_lock(path: str) -> Wanted:
         number: Pin(image.digest, frozenset(platform.source_digest for platform in image.platforms))
         for number, image in enumerate(lock.images, start=1)
     }
-    return Wanted(ImageList(tuple(listed), (), 0), pins, lock)
+    return Wanted(ImageList(tuple(listed), (), 0), pins, chosen_by(selection, lock))

@@ -601,20 +601,21 @@ log:
     - '2026-11-22T09:12:31.402Z INFO [image 2.1] copying docker.io/rancher/rancher@sha256:0a1b… (linux/amd64)'
 """
 
+import os
+import re
 import signal
-import threading
 import traceback
-from typing import NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from ansible_collections.airgap.images.plugins.module_utils._compress import ZSTANDARD_ERROR
 from ansible_collections.airgap.images.plugins.module_utils._engine import save
-from ansible_collections.airgap.images.plugins.module_utils._errors import ImageSaveError, Interrupted
+from ansible_collections.airgap.images.plugins.module_utils._errors import ImageSaveError
 from ansible_collections.airgap.images.plugins.module_utils._http import REQUESTS_ERROR
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._params import read_options
 from ansible_collections.airgap.images.plugins.module_utils._returned import as_returned, diff_of
+from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 
 
 def argument_spec() -> dict[str, dict[str, object]]:
@@ -693,35 +694,49 @@ def require_libraries(module: AnsibleModule) -> None:
         module.fail_json(msg=missing_required_lib("zstandard"), exception=str(ZSTANDARD_ERROR))
 
 
-def stop_on_signals() -> threading.Event:
+def stop_on_signals() -> Stop:
     """Turn SIGTERM, SIGINT and SIGHUP into an orderly end: copies are ended, and private files removed."""
-    stop = threading.Event()
+    stop = Stop()
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
-    def interrupt(number: int, frame: object) -> NoReturn:
-        stop.set()
-        raise Interrupted(f"the run was ended by signal {number}; what was fetched stays in the cache")
+    def interrupt(number: int, frame: object) -> None:
+        for other in signals:
+            signal.signal(other, signal.SIG_IGN)  # the end is under way, and must not be interrupted itself
+        stop.request(f"the run was ended by {signal.Signals(number).name}; what was fetched stays in the cache")
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in signals:
         signal.signal(number, interrupt)
     return stop
+
+
+def octal_mode(mode: object) -> int | None:
+    """The bits of a C(mode) that is a number, as Ansible reads it; ``None`` for symbolic ones and none at all."""
+    if isinstance(mode, int):
+        return mode
+    return int(mode, 8) if isinstance(mode, str) and re.fullmatch(r"0?o?[0-7]{3,4}", mode) else None
+
+
+def attributes_of(module: AnsibleModule, path: str) -> bool:
+    """Give a path the mode and owner of the task; directories may also be entered by who may read them."""
+    arguments = module.load_file_common_arguments(module.params, path=path)
+    bits = octal_mode(arguments["mode"])
+    if bits is not None and os.path.isdir(path):
+        arguments["mode"] = f"{bits | (bits & 0o444) >> 2:04o}"
+    return bool(module.set_fs_attributes_if_different(arguments, False))
 
 
 def main() -> None:
     module = make_module()
     require_libraries(module)
     stop = stop_on_signals()
-
-    def apply_attributes(path: str) -> bool:
-        arguments = module.load_file_common_arguments(module.params, path=path)
-        return bool(module.set_fs_attributes_if_different(arguments, False))
-
     try:
         options = read_options(module.params, check=module.check_mode)
         log = Log(None if module.check_mode else module.params["log_file"], debug=module.params["debug"])
-        result = save(options, log=log, stop=stop, apply_attributes=apply_attributes)
+        result = save(options, log=log, stop=stop, apply_attributes=lambda path: attributes_of(module, path))
     except ImageSaveError as error:
         module.fail_json(msg=str(error), exception=traceback.format_exc() if module.params["debug"] else None)
     returned = as_returned(result, options.output, check=options.check)
+    log.info(str(returned["msg"]))
     if module.params["debug"]:
         returned["log"] = log.lines
     if module._diff:
