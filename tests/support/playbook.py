@@ -102,6 +102,7 @@ def run_playbook(
             errors="replace",
             env=environment(settings),
             timeout=timeout,
+            check=False,
         )
         return PlaybookResult(done.returncode, done.stdout, done.stderr, _read(results))
 

@@ -50,6 +50,7 @@ def copy(
             text=True,
             errors="replace",
             timeout=_TIMEOUT,
+            check=False,
         )
     if done.returncode:
         raise RegistryError(f"skopeo copy {source} {destination}: {done.stderr.strip()}")
