@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from ._image import ResolvedImage, StoredImage, hex_of
 from ._json import Json, canonical, compact
-from ._manifest import OCI_INDEX, Descriptor, descriptor_json, digest_of, generate_index
+from ._manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, descriptor_json, digest_of, generate_index
 from ._reference import Reference
 
 ROOT = "saved-image-cache"
@@ -46,14 +46,14 @@ class SavedImage:
 def assemble(resolved: ResolvedImage, stored: Sequence[StoredImage]) -> SavedImage:
     """Choose what a reference's name points to in the archive.
 
-    The source's own index where it is an OCI index and all of its children are stored; else an index over those that
-    are, with the source's beside it. OCI readers do not look for Docker's manifest lists.
+    The source's own manifest or index, where it is one of OCI and all of it is stored; else an index over what is, with
+    the source's index beside it. OCI readers do not look for Docker's media types.
     """
-    if resolved.index is None:
+    if resolved.index is None and stored[0].descriptor.media_type == OCI_MANIFEST:
         return SavedImage(resolved, tuple(stored), stored[0].descriptor, {})
-    documents = {resolved.digest: resolved.index}
+    documents = {} if resolved.index is None else {resolved.digest: resolved.index}
     converted = any(image.source.is_converted for image in stored)
-    if resolved.media_type == OCI_INDEX and resolved.is_whole and not converted:
+    if resolved.index is not None and resolved.media_type == OCI_INDEX and resolved.is_whole and not converted:
         entry = Descriptor(OCI_INDEX, resolved.digest, len(resolved.index))
         return SavedImage(resolved, tuple(stored), entry, documents)
     generated = generate_index(image.descriptor for image in stored)
