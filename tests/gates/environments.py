@@ -50,7 +50,7 @@ class Environment:
     @property
     def complete(self) -> bool:
         """Whether everything was installed."""
-        return (self.folder / "complete").exists()
+        return (self.folder / "complete").exists() and (self.folder / "bin" / "python").exists()
 
 
 def environments(plan: Plan) -> dict[str, Environment]:
@@ -78,7 +78,7 @@ def variables(environment: Environment, plan: Plan) -> dict[str, str]:
     fail), then the system.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_VARIABLES)}
-    folders = [environment.folder / "bin", _uv_folder() / "bin"]
+    folders = [environment.folder / "bin"]
     folders += [interpreter.path.parent for interpreter in plan.interpreters.values()]
     path = dict.fromkeys([*map(str, folders), *SYSTEM_PATH])
     return kept | {
@@ -93,44 +93,48 @@ def variables(environment: Environment, plan: Plan) -> dict[str, str]:
 
 def set_up(wanted: Iterable[Environment], plan: Plan) -> None:
     """Make the environments that are not there yet, two at a time."""
-    settings = _pip_settings(plan.newest.python)
+    installer = _installer(plan.newest.python)
     missing = [environment for environment in wanted if not environment.complete]
-    if missing:
-        uv = _install_uv(plan.newest.python)
-        with ThreadPoolExecutor(max_workers=2) as workers:
-            list(workers.map(lambda environment: _build(environment, uv, settings), missing))
+    with ThreadPoolExecutor(max_workers=2) as workers:
+        list(workers.map(lambda environment: _build(environment, installer), missing))
     for environment in wanted:
-        _furnish_home(environment, settings)
+        _furnish_home(environment, installer)
     for leg in plan.legs:
-        _stand_in_for_get_pip(leg, settings)
+        _stand_in_for_get_pip(leg, installer)
 
 
 def _say(text: str) -> None:
-    print(f"setup: {text}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"setup: {text}\n")
 
 
-def _uv_folder() -> Path:
-    return cache_folder() / "venvs" / "uv"
+@dataclass(frozen=True)
+class Installer:
+    """What installs packages: uv where it can be had, for its speed, and otherwise pip.
+
+    :ivar pip: The settings of pip on this machine, from its files and from variables.
+    """
+
+    python: Path
+    uv: Path | None
+    pip: dict[str, str]
 
 
-def _install_uv(python: Interpreter) -> Path | None:
-    """Return uv's path, or None where it can't be had: pip then does the work, only more slowly."""
-    folder = _uv_folder()
-    uv = folder / "bin" / "uv"
-    if uv.exists():
-        return uv
-    _say("installing uv")
-    _run([python.path, "-m", "venv", "--clear", folder])
-    done = subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", "uv"], check=False)
-    return uv if done.returncode == 0 else None
+def _installer(interpreter: Interpreter) -> Installer:
+    folder = cache_folder() / "venvs" / f"bootstrap-{interpreter.version}"
+    python, uv = folder / "bin" / "python", folder / "bin" / "uv"
+    if not python.exists():  # or the interpreter behind it is gone
+        _say("installing uv")
+        _run([interpreter.path, "-m", "venv", "--clear", folder])
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "uv"], check=False)
+    return Installer(python, uv if uv.exists() else None, _pip_settings(python))
 
 
-def _build(environment: Environment, uv: Path | None, settings: dict[str, str]) -> None:
+def _build(environment: Environment, installer: Installer) -> None:
     folder = environment.folder
     _say(f"making the environment '{environment.name}' with Python {environment.python.version}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if not (uv and _build_with_uv(environment, uv, settings)):
+    if not _build_with_uv(environment, installer):
         _say(f"'{environment.name}': pip instead of uv")
         _run([environment.python.path, "-m", "venv", "--clear", folder])
         _run(
@@ -140,9 +144,11 @@ def _build(environment: Environment, uv: Path | None, settings: dict[str, str]) 
     (folder / "complete").write_text(environment.requirements, "utf-8")
 
 
-def _build_with_uv(environment: Environment, uv: Path, settings: dict[str, str]) -> bool:
-    folder = environment.folder
-    uses = os.environ | _uv_settings(settings) | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": str(folder)}
+def _build_with_uv(environment: Environment, installer: Installer) -> bool:
+    folder, uv = environment.folder, installer.uv
+    if uv is None:
+        return False
+    uses = os.environ | _uv_settings(installer.pip) | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": str(folder)}
     make = [uv, "venv", "--quiet", "--python", environment.python.path, folder]
     install = [uv, "pip", "install", "--quiet", "--requirement", "-"]
     for command, text in ((make, ""), (install, environment.requirements)):
@@ -156,9 +162,9 @@ def _run(command: list[str | Path], text: str = "") -> None:
     subprocess.run([str(word) for word in command], input=text, text=True, check=True, stdout=sys.stderr)
 
 
-def _pip_settings(python: Interpreter) -> dict[str, str]:
+def _pip_settings(python: Path) -> dict[str, str]:
     """Return pip's settings from its files and variables, the later of two winning as it does for pip."""
-    command = [str(python.path), "-m", "pip", "config", "list"]
+    command = [str(python), "-m", "pip", "config", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     settings = {}
     # Files first: pip prints its sections in the order of their names, and ':env:' comes first.
@@ -185,11 +191,12 @@ def _uv_settings(pip: dict[str, str]) -> dict[str, str]:
     return {name: os.environ.get(name, value) for name, value in translated.items() if value or name in os.environ}
 
 
-def _furnish_home(environment: Environment, settings: dict[str, str]) -> None:
+def _furnish_home(environment: Environment, installer: Installer) -> None:
     """Give an environment's home the settings of pip: ansible-test passes none of the variables on."""
     folder = environment.home / ".config" / "pip"
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [f"{key} = {' '.join(value.split())}\n" for key, value in sorted(settings.items())]
+    # quiet: an error of ansible-test would otherwise be lost among the packages that it installs.
+    lines = [f"{key} = {' '.join(value.split())}\n" for key, value in sorted({**installer.pip, "quiet": "2"}.items())]
     _write_privately(folder / "pip.conf", "[global]\n" + "".join(lines))
 
 
@@ -199,8 +206,9 @@ def _write_privately(file: Path, text: str) -> None:
     file.write_text(text, "utf-8")
 
 
-def _stand_in_for_get_pip(leg: Leg, settings: dict[str, str]) -> None:
+def _stand_in_for_get_pip(leg: Leg, installer: Installer) -> None:
     folder = cache_folder() / "home" / leg.name / ".ansible" / "test" / "cache"
     folder.mkdir(parents=True, exist_ok=True)
-    _write_privately(folder / "uv.json", json.dumps(_uv_settings(settings)))
+    uv = {"program": str(installer.uv or ""), "variables": _uv_settings(installer.pip)}
+    _write_privately(folder / "uv.json", json.dumps(uv))
     shutil.copyfile(Path(__file__).with_name("get_pip.py"), folder / f"get_pip_{leg.get_pip}.py")

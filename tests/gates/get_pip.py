@@ -2,7 +2,7 @@
 
 ansible-test runs it in an empty virtual environment with the packages to install as arguments
 (`pip==25.2 setuptools==… --no-wheel`). What it would download is a copy of pip; the copy that
-comes with Python, or uv where it is on PATH, does the same and asks no other host than the
+comes with Python, or uv where the set-up found it, does the same and asks no other host than the
 package index. Runs on every Python that ansible-test makes environments for.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,12 +27,11 @@ def main() -> int:
 
 def install_with_uv(packages: list[str]) -> bool:
     """Return whether uv did it, with the settings that lie beside this script: ansible-test passes no variables on."""
-    settings = Path(__file__).with_name("uv.json")
-    uv = shutil.which("uv")
-    if not uv or not settings.exists():
+    uv = json.loads(Path(__file__).with_name("uv.json").read_text("utf-8"))
+    if not uv["program"]:
         return False
-    command = [uv, "pip", "install", "--quiet", "--python", sys.executable, *packages]
-    return subprocess.call(command, env={**os.environ, **json.loads(settings.read_text("utf-8"))}) == 0
+    command = [uv["program"], "pip", "install", "--quiet", "--python", sys.executable, *packages]
+    return subprocess.call(command, env={**os.environ, **uv["variables"]}) == 0
 
 
 if __name__ == "__main__":

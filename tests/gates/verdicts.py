@@ -100,8 +100,8 @@ def integration_results(output: str, *, targets: Path) -> list[str]:
     expected = {folder.name for folder in targets.glob("*/") if not _hidden(folder)}
     if not expected:
         return [f"there is no integration target in {targets}"]
-    # The text before the first target, then by turns its name, its kind, and what it printed.
-    _, *parts = re.split(r"^Running (\S+) integration test (role|script)\b", output, flags=re.MULTILINE)
+    # After the text before the first target: by turns a name, a kind, and what was printed.
+    parts = re.split(r"^Running (\S+) integration test (role|script)\b", output, flags=re.MULTILINE)[1:]
     ran = {name: (kind, text) for name, kind, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True)}
     complaints = [f"integration target '{name}' did not run" for name in sorted(expected - ran.keys())]
     for name, (kind, text) in ran.items():
