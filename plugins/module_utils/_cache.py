@@ -221,7 +221,7 @@ class Cache:
         """
         freed = 0
         for name in os.listdir(self.root):
-            if _HEX.match(name) and name not in folders:
+            if _HEX.fullmatch(name) and name not in folders:
                 shutil.rmtree(os.path.join(self.root, name), ignore_errors=True)
         for entry in os.scandir(self.share):
             if f"sha256:{entry.name}" not in blobs and entry.is_file(follow_symlinks=False):

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_SCHEME = re.compile(rf"\s*,*\s*({_NAME})(?:\s+|$)")
+_SCHEME = re.compile(rf"\s*,*\s*({_NAME})(?:\s+|(?=,)|$)")
 _PARAMETER = re.compile(rf'\s*,*\s*({_NAME})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_NAME}))\s*(?=,|$)')
 _LONGEST = 8192
 

@@ -20,6 +20,7 @@ from ._fetch import Fetcher
 from ._lock import Lock, lock_options, renew_record
 from ._log import Log
 from ._options import DIR, Options
+from ._parts import check_part_count
 from ._plan import Plan, make_plan
 from ._produce import produce
 from ._publish import Staging, is_decided, tree_paths
@@ -82,6 +83,7 @@ def _save(run: Run, wanted: Wanted, tools: Tools, memory: Memory) -> Result:
             return result
         if decision.action is not Action.BUILD and not result.is_failure:
             return _settle(run, wanted, published, content.lock, decision, memory, result)
+        check_part_count(plan.archive_bytes, options.output.part_size)
         if plan.incomplete:
             tools.skopeo.check()
         _ensure_space(run, plan, archive=not result.is_failure)

@@ -61,6 +61,8 @@ class FileLock:
 
     def _try(self) -> bool:
         try:
+            # The run before may have removed the directory together with the file.
+            os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise StorageError(f"cannot make the lock file {self._path}: {error.strerror}") from error

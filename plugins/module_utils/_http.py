@@ -145,6 +145,8 @@ class Http:
                     break
                 target = self._redirect_target(url, response.headers["location"])
                 response.close()
+                if form is not None:
+                    raise TransferError(f"{self.host} redirects a request for a token, which is refused", heals=False)
                 if _origin(target) != _origin(url):
                     headers = {key: value for key, value in headers.items() if key.lower() != "authorization"}
                 url = target

@@ -10,10 +10,15 @@ A key that stands twice in one object is refused: two readers may take different
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from typing import Union
 
 Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class JsonError(ValueError):
@@ -106,7 +111,11 @@ def parse_object(raw: bytes) -> JsonObject:
     :raises JsonError: when it is anything else.
     """
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        text = raw.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        if _SURROGATE.search(text):
+            # Half a surrogate pair is accepted by the reader, but cannot be written again.
+            compact(value)
     except JsonError:
         raise
     except (ValueError, RecursionError) as error:
@@ -131,6 +140,13 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(values) != len(pairs):
         raise JsonError("a key stands twice in one object")
     return values
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise JsonError(f"{text} is too large a number")
+    return number
 
 
 def _no_constant(text: str) -> Json:

@@ -12,8 +12,8 @@ import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ._errors import SpaceError, StorageError
-from ._size import format_size
+from ._errors import OptionError, SpaceError, StorageError
+from ._size import exact_size, format_size
 
 MAX_PARTS = 10_000
 
@@ -111,6 +111,20 @@ class PartWriter:
 
     def _path(self) -> str:
         return os.path.join(self._directory, str(len(self._written)))
+
+
+def check_part_count(archive_bytes: int, part_size: int | None) -> None:
+    """Refuse a ``part_size`` that would give an absurd number of files.
+
+    :param archive_bytes: upper estimate of the archive's size.
+    :raises OptionError: names the least size.
+    """
+    if part_size is not None and archive_bytes // part_size >= MAX_PARTS:
+        least = exact_size(-(-archive_bytes // MAX_PARTS))
+        raise OptionError(
+            f"part_size: {part_size} bytes would make up to {archive_bytes // part_size + 1} parts; at most "
+            f"{MAX_PARTS} are accepted, so give at least {least}"
+        )
 
 
 def part_names(name: str, count: int, *, split: bool, digits: int | None) -> list[str]:

@@ -17,6 +17,8 @@ _TAR_BLOCK = 512
 _TAR_END = 20 * _TAR_BLOCK
 _FILES_PER_FOLDER = 3
 _ROOT_FILES = 8
+_INDEX_ENTRY = 1024  # a reference or platform image in the documents of the whole
+_STORED_OVERHEAD = 10_000  # of so many bytes, one for the headers of stored blocks
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,16 @@ def make_plan(
             if blob.digest not in missing and blob.digest not in reused:
                 (reused if has_blob(blob) else missing)[blob.digest] = blob.size
     # An index may go in twice: as the source has it, and over the children that are saved.
-    documents = [2 * len(one.index) for one in resolved if one.index is not None]
-    blobs = [missing.get(digest, 0) for digest in missing if digest not in _index_digests(resolved)]
+    indexes = {one.digest: 2 * len(one.index) for one in resolved if one.index is not None}
+    sizes = {**missing, **reused, **indexes}
+    entries = len(resolved) + sum(len(one.platforms) for one in resolved)
     return Plan(
         platform_images=tuple(unique.values()),
         stored=complete,
         missing=missing,
         reused=reused,
         fetched=fetched,
-        archive_bytes=_archive_bytes([*blobs, *reused.values(), *documents], len(unique)),
+        archive_bytes=_archive_bytes(list(sizes.values()), folders=len(unique), entries=entries),
     )
 
 
@@ -87,12 +90,9 @@ def _blobs(image: PlatformImage, stored: StoredImage | None) -> Iterable[Descrip
     return stored.all_blobs() if stored is not None else (image.descriptor, *image.blobs)
 
 
-def _index_digests(resolved: Iterable[ResolvedImage]) -> set[str]:
-    return {one.digest for one in resolved if one.index is not None}
-
-
-def _archive_bytes(sizes: Sequence[int], folders: int) -> int:
+def _archive_bytes(sizes: Sequence[int], *, folders: int, entries: int) -> int:
     members = len(sizes) + _FILES_PER_FOLDER * folders + _ROOT_FILES
     padding = _TAR_BLOCK * len(sizes)
-    small_files = 2 * _TAR_BLOCK * folders
-    return sum(sizes) + padding + small_files + _TAR_BLOCK * members + _TAR_END
+    documents = 2 * _TAR_BLOCK * folders + 2 * _INDEX_ENTRY * entries
+    total = sum(sizes) + padding + documents + _TAR_BLOCK * members + _TAR_END
+    return total + total // _STORED_OVERHEAD

@@ -94,7 +94,7 @@ def parse_architecture(text: str) -> Architecture:
     :raises OptionError: when it is no architecture.
     """
     name, slash, variant = text.strip().lower().partition("/")
-    if not _WORD.match(name) or (slash and not _WORD.match(variant)):
+    if not _WORD.fullmatch(name) or (slash and not _WORD.fullmatch(variant)):
         raise OptionError(f"arch: {text!r} is no architecture; expected one such as amd64, arm64, s390x or arm/v7")
     known, implied = _OTHER_NAMES.get(name, (name, ""))
     return Architecture(name=known, variant=variant or implied)
@@ -108,7 +108,7 @@ def parse_filter(architectures: Iterable[str], operating_systems: Iterable[str])
     arches = sorted({parse_architecture(text) for text in architectures}, key=str)
     systems = sorted({text.strip().lower() for text in operating_systems})
     for system in systems:
-        if not _WORD.match(system):
+        if not _WORD.fullmatch(system):
             raise OptionError(f"os: {system!r} is no operating system; expected one such as linux or windows")
     if not arches or not systems:
         raise OptionError("arch and os must each name at least one value")

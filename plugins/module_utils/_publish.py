@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Callable
 
 from ._errors import LockFileError, StorageError
@@ -24,6 +24,7 @@ from ._options import DIR, Output
 from ._parts import Part, WrittenFile, explain_write_error, part_names
 from ._published import checksum_lines, stale_names
 
+_LOCK = "lock"
 Attributes = Callable[[str], bool]
 
 
@@ -48,14 +49,22 @@ class Staging:
             os.makedirs(self._root, mode=0o700, exist_ok=True)
         except OSError as error:
             raise StorageError(f"cannot write beside dest {self._output.dest}: {error.strerror}") from error
-        lock = FileLock(os.path.join(self._root, "lock"), what=f"dest {self._output.dest}", timeout=lock_timeout)
+        lock = FileLock(os.path.join(self._root, _LOCK), what=f"dest {self._output.dest}", timeout=lock_timeout)
         with lock:
             try:
                 self._start_clean()
                 yield self
             finally:
                 if not is_decided(self._output):
-                    shutil.rmtree(self._root, ignore_errors=True)
+                    self._remove()
+
+    def _remove(self) -> None:
+        """The lock file goes last: from then on, the directory may be another run's."""
+        for path in (self._data, self._ready, os.path.join(self._root, "old")):
+            shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            os.unlink(os.path.join(self._root, _LOCK))
+            os.rmdir(self._root)
 
     @property
     def data(self) -> str:

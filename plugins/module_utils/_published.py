@@ -137,7 +137,7 @@ def stale_names(output: Output, parts: Sequence[Part]) -> list[str]:
         names = os.listdir(output.directory)
     except FileNotFoundError:
         return []
-    return sorted(name for name in names if pattern.match(name) and name not in ours)
+    return sorted(name for name in names if pattern.fullmatch(name) and name not in ours)
 
 
 def _read_beside(output: Output) -> Lock:

@@ -77,7 +77,7 @@ class SourceRegistry:
 
 def is_digest(text: str) -> bool:
     """Whether the text is ``sha256:`` and 64 lower-case hex digits (image-spec, descriptor.md, "Digests")."""
-    return _DIGEST.match(text) is not None
+    return _DIGEST.fullmatch(text) is not None
 
 
 def canonical_registry(host: str) -> str:
@@ -134,7 +134,7 @@ def _refuse_common_mistakes(text: str) -> None:
         raise InvalidReferenceError(f"it begins with {scheme.group()!r}; write the reference without it")
     if any(character.isspace() for character in text):
         raise InvalidReferenceError("it contains blanks; expected one reference a line")
-    if _IMAGE_ID.match(text):
+    if _IMAGE_ID.fullmatch(text):
         raise InvalidReferenceError("it is an image ID, which no registry knows; write a repository and tag")
 
 
@@ -144,7 +144,7 @@ def _split_digest(text: str) -> tuple[str, str | None]:
         return rest, None
     if is_digest(digest):
         return rest, digest
-    if _ANY_DIGEST.match(digest) and not digest.startswith("sha256:"):
+    if _ANY_DIGEST.fullmatch(digest) and not digest.startswith("sha256:"):
         algorithm = digest.split(":", 1)[0]
         raise InvalidReferenceError(f"digest algorithm {printable(algorithm)!r} is not supported; expected sha256")
     raise InvalidReferenceError(f"{printable(digest)!r} is no digest; expected sha256: and 64 lower-case hex digits")
@@ -154,7 +154,7 @@ def _split_tag(text: str) -> tuple[str, str | None]:
     head, colon, tag = text.rpartition(":")
     if not colon or "/" in tag or head.endswith(":") or _is_ipv6_tail(text):
         return text, None
-    if not _TAG.match(tag):
+    if not _TAG.fullmatch(tag):
         expected = "expected up to 128 letters, digits, '_', '.' and '-', not beginning with '.' or '-'"
         raise InvalidReferenceError(f"{printable(tag)!r} is no tag; {expected}")
     return head, tag
@@ -173,7 +173,7 @@ def _split_registry(text: str) -> tuple[str, str]:
 
 
 def _check_host(host: str) -> None:
-    match = _HOST.match(host)
+    match = _HOST.fullmatch(host)
     if match is None:
         raise InvalidReferenceError(f"{printable(host)!r} is no registry; expected HOST or HOST:PORT")
     port = match.group(1)
@@ -185,7 +185,7 @@ def _check_path(path: str, registry: str) -> None:
     if not path:
         raise InvalidReferenceError("it names no repository; expected [REGISTRY/]PATH[:TAG][@sha256:DIGEST]")
     for component in path.split("/"):
-        if not _COMPONENT.match(component):
+        if not _COMPONENT.fullmatch(component):
             expected = "expected lower-case letters and digits, joined by '.', '_', '__' or '-'"
             raise InvalidReferenceError(f"{printable(component)!r} is no part of a repository name; {expected}")
     if len(registry) + 1 + len(path) > _LONGEST_NAME:

@@ -172,7 +172,9 @@ class Resolver:
             )
             return PlatformImage(replace(descriptor, platform=content.platform), repository, content, blobs)
         if descriptor.platform is None and content.is_image:
-            descriptor = replace(descriptor, platform=self._config_platform(repository, content))
+            platform = self._config_platform(repository, content)
+            # Signatures have an image's configuration that names no platform: artefacts.
+            descriptor = replace(descriptor, platform=platform if platform.os and platform.architecture else None)
         foreign_too = self._selection.include_foreign_layers
         blobs = tuple(blob for blob in content.blobs() if foreign_too or not blob.is_foreign)
         return PlatformImage(descriptor, repository, content, blobs)

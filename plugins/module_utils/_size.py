@@ -28,7 +28,7 @@ def parse_size(text: str, *, option: str) -> int:
     :param option: the option's name, for the error.
     :raises OptionError: when the text is no size, or is not at least one byte.
     """
-    match = _SIZE.match(text)
+    match = _SIZE.fullmatch(text)
     if match is None:
         raise OptionError(f"{option}: {text!r} is not a size. Accepted: {ACCEPTED}.")
     number, unit, suffix = match.groups()

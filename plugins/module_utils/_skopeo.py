@@ -46,6 +46,7 @@ class _Cause:
 # The first that matches counts. Texts were read off skopeo 1.9.3 and 1.22.
 _CAUSES = (
     _Cause("no space left on device|disk quota exceeded", False, "free some space for cache_dir"),
+    _Cause("permission denied|read-only file system", False, "cache_dir must be writable"),
     _Cause("policy\\.json: no such file", False, "install a policy.json, or set signature_policy or insecure_policy"),
     _Cause("Source image rejected|signature was required", False, "the signature policy does not accept this image"),
     _Cause("toomanyrequests|too many requests|status:? 429|registry 429", True),
@@ -58,7 +59,6 @@ _CAUSES = (
     _Cause("[Dd]igest did not match|does not match digest|expected.*but have", True),
     _Cause("connection refused|no such host|i/o timeout|timeout|deadline exceeded|network is unreachable", True),
     _Cause("server misbehaving|temporary failure", True),
-    _Cause("permission denied|read-only file system", False, "cache_dir must be writable"),
 )
 
 
@@ -125,7 +125,7 @@ class Skopeo:
                 _end(process)
             if process.returncode != 0:
                 errors.seek(0)
-                raise explain(errors.read(), process.returncode)
+                raise explain(errors.read(), process.returncode, str(image.repository))
 
     def _command(self, image: PlatformImage, folder: str, share: str) -> list[str]:
         trust = self._trust.of(image.repository.registry)
@@ -168,10 +168,11 @@ class Skopeo:
                 raise TransferError(f"the transfer stalled: no byte in {self._work.stall_timeout:g} s", heals=True)
 
 
-def explain(stderr: bytes, status: int) -> TransferError:
+def explain(stderr: bytes, status: int, repository: str) -> TransferError:
     """Turn skopeo's last words into an error for the user.
 
     :param status: its exit status; negative for the signal that ended it.
+    :param repository: what was copied; words in its name say nothing about the cause.
     """
     text = stderr.decode("utf-8", "replace")
     fatal = _FATAL.findall(text)
@@ -180,8 +181,9 @@ def explain(stderr: bytes, status: int) -> TransferError:
     short = printable(said, 400)
     if status < 0:
         return TransferError(f"skopeo was ended by signal {-status}", heals=True)
+    told = said.replace(repository, "") if repository else said
     for cause in _CAUSES:
-        if re.search(cause.pattern, said):
+        if re.search(cause.pattern, told):
             return TransferError(f"skopeo: {short}" + (f"; {cause.remedy}" if cause.remedy else ""), heals=cause.heals)
     return TransferError(f"skopeo: {short}", heals=False)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -51,12 +52,20 @@ class TrustStore:
         self._access = access
         self._directory = directory
         self._environ = environ
+        self._mutex = threading.Lock()
+        self._known: dict[str, Trust] = {}
 
     def of(self, registry: str) -> Trust:
-        """What connections to this registry use.
+        """What connections to this registry use; sorted out once, for all threads.
 
         :raises OptionError: when a file that the user named cannot be read.
         """
+        with self._mutex:
+            if registry not in self._known:
+                self._known[registry] = self._sort_out(registry)
+            return self._known[registry]
+
+    def _sort_out(self, registry: str) -> Trust:
         found = self._certs_d(registry)
         authorities = [path for path in found if path.endswith(".crt")]
         if self._access.ca_path is not None:
@@ -102,8 +111,6 @@ class TrustStore:
         if access.ca_path is None and access.client_cert is None:
             return None
         directory = os.path.join(self._directory, f"{_file_name(registry)}.certs")
-        if os.path.isdir(directory):
-            return directory
         os.mkdir(directory, 0o700)
         for path in found:
             if access.client_cert is None or not path.endswith((".cert", ".key")):
