@@ -23,6 +23,7 @@ from ._layout import (
     folder_index,
     saved_images_list,
 )
+from ._manifest import Descriptor
 from ._tar import Writer
 
 
@@ -82,7 +83,9 @@ class _Members:
     def add_document(self, digest: str, raw: bytes) -> None:
         if digest not in self.blobs:
             self.blobs[digest] = len(raw)
-            self._writer.document(_blob_name(digest), raw)
+            if self._cache.read_document(digest) is None:
+                self._cache.store_document(digest, raw)
+            self._writer.blob(_blob_name(digest), self._cache.blob_path(digest), Descriptor("", digest, len(raw)))
 
 
 def _blob_name(digest: str) -> str:

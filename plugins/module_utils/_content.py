@@ -36,6 +36,11 @@ class Content:
         return places
 
 
+def as_recorded(lock: Lock) -> Content:
+    """The content of an archive that stands, when it is just what is wanted."""
+    return Content((), (), (), lock)
+
+
 def sort_out(resolutions: Sequence[Resolution], options: Mapping[str, Json]) -> Content:
     """Group the answers, and foresee the lock file.
 

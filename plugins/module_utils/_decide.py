@@ -10,8 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from ._content import Content
+from ._image_list import ImageList
 from ._json import Json
 from ._lock import Lock, form_of, image_key
+from ._options import Output
 from ._published import Published
 from ._resolve import AskedImage, Pin
 
@@ -22,6 +25,7 @@ class Action(Enum):
     KEEP = "keep"  # all is as it should be
     RECORD = "record"  # the archive is right; what stands beside it is not
     BUILD = "build"  # the archive has to be made
+    FETCH = "fetch"  # it cannot be made: what can be fetched is, and the archive stays as it was
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,20 @@ class Decision:
     reason: str
 
 
-def decide(published: Published, wanted: Lock, *, force: bool) -> Decision:
-    """Compare the archive that stands with the content that is wanted.
+def decide(published: Published, content: Content, listed: ImageList, output: Output) -> Decision:
+    """Compare the archive that stands with the content that is wanted."""
+    failures = len(content.failed) + len(listed.invalid)
+    if failures and not output.allow_partial:
+        return Decision(Action.FETCH, f"{failures} of the images asked for failed")
+    if not content.lock.images:
+        return Decision(Action.FETCH, "there is nothing to save")
+    return compare(published, content.lock, force=output.force)
 
-    :param wanted: the content as it will be; its parts do not matter.
+
+def compare(published: Published, wanted: Lock, *, force: bool) -> Decision:
+    """Find what to do to have the wanted content.
+
+    :param wanted: its parts do not matter.
     """
     before = published.lock
     if before is None:

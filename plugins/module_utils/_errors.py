@@ -26,6 +26,11 @@ def printable(text: str, longest: int = _LONGEST) -> str:
     return escaped if len(escaped) <= longest else escaped[: longest - 1] + "…"
 
 
+def quoted(text: str, longest: int = _LONGEST) -> str:
+    """Text from outside between quotes, safe to show."""
+    return f"'{printable(text, longest)}'"
+
+
 class ImageSaveError(Exception):
     """Root of all errors of this collection; the text is meant for the user."""
 

@@ -17,7 +17,6 @@ from ._image import PlatformImage, StoredImage, hex_of
 from ._log import Log
 from ._manifest import Descriptor
 from ._retry import retrying
-from ._stop import Stop
 from ._tools import Tools
 
 
@@ -36,14 +35,12 @@ class Fetcher:
         *,
         places: Mapping[str, tuple[int, int]],
         timeout: float,
-        stop: Stop,
     ) -> None:
         self._tools = tools
         self._cache = cache
         self._log = log
         self._places = places
         self._timeout = timeout
-        self._stop = stop
         self._mutex = threading.Lock()
         self.downloaded: dict[str, int] = {}
 
@@ -65,7 +62,7 @@ class Fetcher:
             stored = retrying(
                 lambda: self._copy(image, deadline),
                 policy=self._tools.policy,
-                stop=self._stop,
+                stop=self._tools.stop,
                 on_retry=self._log.warning,
             )
             self._log.info(f"copied {len(missing)} blobs in {time.monotonic() - started:.1f} s")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ._errors import InvalidReferenceError, LockFileError, printable
+from ._errors import InvalidReferenceError, LockFileError, printable, quoted
 from ._image import ResolvedImage, SkippedImage
 from ._json import Json, JsonError, JsonObject, canonical, parse_object
 from ._layout import SavedImage
@@ -238,13 +238,13 @@ def _parse_platform(document: JsonObject) -> LockedPlatform:
 def _parse_part(document: JsonObject) -> Part:
     name, sha256 = document.text("name"), document.text("sha256")
     if name.startswith("/") or ".." in name.split("/") or not name or len(sha256) != _HEX_LENGTH:
-        raise JsonError(f"part {printable(name, 100)!r} has no usable name or sha256")
+        raise JsonError(f"part {quoted(name, 100)} has no usable name or sha256")
     return Part(name=name, size=document.integer("size"), sha256=sha256)
 
 
 def _digest(text: str) -> str:
     if not is_digest(text):
-        raise JsonError(f"{printable(text, 100)!r} is no sha256 digest")
+        raise JsonError(f"{quoted(text, 100)} is no sha256 digest")
     return text
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Union
 
-from ._errors import ManifestError, printable
+from ._errors import ManifestError, printable, quoted
 from ._json import Json, JsonError, JsonObject, compact, parse_object
 from ._platform import Platform
 from ._reference import is_digest
@@ -193,7 +193,7 @@ def parse_descriptor(document: JsonObject) -> Descriptor:
     """
     digest = document.text("digest")
     if not is_digest(digest):
-        raise ManifestError(f"digest {printable(digest, 100)!r} is not sha256: and 64 lower-case hex digits")
+        raise ManifestError(f"digest {quoted(digest, 100)} is not sha256: and 64 lower-case hex digits")
     size = document.integer("size")
     if not 0 <= size <= MAX_BLOB_BYTES:
         raise ManifestError(f"size {size} of {digest} cannot be right")
@@ -228,7 +228,7 @@ def _parse_schema2(document: JsonObject, media_type: str) -> Manifest | Index:
         raise ManifestError("it is manifest and index at once (CVE-2021-41190); refused")
     stated = document.text("mediaType") or (media_type if media_type in INDEX_TYPES | MANIFEST_TYPES else "")
     if media_type in INDEX_TYPES | MANIFEST_TYPES and stated != media_type:
-        raise ManifestError(f"it came as {media_type} but says {printable(stated, 120)!r} of itself; refused")
+        raise ManifestError(f"it came as {media_type} but says {quoted(stated, 120)} of itself; refused")
     if stated in INDEX_TYPES or (says_index and not stated):
         if says_manifest:
             raise ManifestError(f"it says it is an index ({stated}) but holds a manifest; refused")
@@ -238,7 +238,7 @@ def _parse_schema2(document: JsonObject, media_type: str) -> Manifest | Index:
             raise ManifestError(f"it says it is a manifest ({stated}) but holds an index; refused")
         return _parse_image_manifest(document, stated or OCI_MANIFEST)
     expected = "expected an OCI or Docker manifest or index"
-    raise ManifestError(f"media type {printable(stated, 120)!r} is not supported; {expected}")
+    raise ManifestError(f"media type {quoted(stated, 120)} is not supported; {expected}")
 
 
 def _parse_index(document: JsonObject, media_type: str) -> Index:
@@ -262,7 +262,7 @@ def _parse_schema1(document: JsonObject) -> Schema1:
     digests = [layer.text("blobSum") for layer in document.objects("fsLayers")]
     for digest in digests:
         if not is_digest(digest):
-            raise ManifestError(f"digest {printable(digest, 100)!r} is not sha256: and 64 lower-case hex digits")
+            raise ManifestError(f"digest {quoted(digest, 100)} is not sha256: and 64 lower-case hex digits")
     # The document carries no operating system; nothing but linux was ever pushed in this format.
     platform = Platform(os="linux", architecture=document.text("architecture") or "amd64")
     signed = "signatures" in document

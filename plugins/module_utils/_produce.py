@@ -71,14 +71,14 @@ def produce(
     ):
         pool.add(plan.incomplete)
         copies = _Copies(run, content, pool)
-        if result.is_failure:
+        if not result.is_published:
             # What can be fetched is fetched all the same, so that the next run has less to do.
             for _image in copies.ready():
                 pass
         else:
             _make_archive(run, copies, result, published, memory)
     _count(run, plan, fetcher)
-    _take_down_failures(run, result, copies)
+    _take_down_failures(result, copies)
 
 
 def _make_archive(run: Run, copies: _Copies, result: Result, published: Published, memory: Memory) -> None:
@@ -169,10 +169,6 @@ def _is_as_before(published: Published, lock: Lock) -> bool:
 def _write_cache_layout(run: Run, built: Built) -> None:
     documents = {**whole_documents(built.images), SAVED_IMAGES: saved_images_list(built.images)}
     run.cache.write_layout(documents)
-    for image in built.images:
-        for digest, raw in image.documents.items():
-            if run.cache.read_document(digest) is None:
-                run.cache.store_document(digest, raw)
 
 
 def _count(run: Run, plan: Plan, fetcher: Fetcher) -> None:
@@ -181,8 +177,7 @@ def _count(run: Run, plan: Plan, fetcher: Fetcher) -> None:
     run.stats.bytes_downloaded = sum(downloaded.values())
 
 
-def _take_down_failures(run: Run, result: Result, copies: _Copies) -> None:
-    failed = [*result.failed, *copies.failed.values()]
-    result.failed = sorted(failed, key=lambda one: one.listed.number)
+def _take_down_failures(result: Result, copies: _Copies) -> None:
+    result.failed = sorted([*result.failed, *copies.failed.values()], key=lambda one: one.listed.number)
     if result.is_failure or len(copies.failed) == len(copies.content.resolved):
         result.is_published, result.changed = False, False

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ._errors import InvalidReferenceError, printable
+from ._errors import InvalidReferenceError, quoted
 
 DOCKER_HUB = "docker.io"
 _DOCKER_HUB_NAMES = frozenset({"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "docker.io"})
@@ -96,7 +96,7 @@ def parse_reference(text: str) -> Reference:
     rest, digest = _split_digest(text)
     rest, tag = _split_tag(rest)
     registry, path = _split_registry(rest)
-    if registry == DOCKER_HUB and "/" not in path:
+    if registry == DOCKER_HUB and path and "/" not in path:
         path = f"library/{path}"
     _check_path(path, registry)
     if tag is None and digest is None:
@@ -110,7 +110,7 @@ def parse_source_registry(text: str) -> SourceRegistry:
     :raises InvalidReferenceError: when the host or the path is not one.
     """
     if _SCHEME.match(text):
-        raise InvalidReferenceError(f"{printable(text)!r} begins with a scheme; write the host alone")
+        raise InvalidReferenceError(f"{quoted(text)} begins with a scheme; write the host alone")
     host, _slash, prefix = text.strip().rstrip("/").partition("/")
     _check_host(host)
     if prefix:
@@ -146,8 +146,8 @@ def _split_digest(text: str) -> tuple[str, str | None]:
         return rest, digest
     if _ANY_DIGEST.fullmatch(digest) and not digest.startswith("sha256:"):
         algorithm = digest.split(":", 1)[0]
-        raise InvalidReferenceError(f"digest algorithm {printable(algorithm)!r} is not supported; expected sha256")
-    raise InvalidReferenceError(f"{printable(digest)!r} is no digest; expected sha256: and 64 lower-case hex digits")
+        raise InvalidReferenceError(f"digest algorithm {quoted(algorithm)} is not supported; expected sha256")
+    raise InvalidReferenceError(f"{quoted(digest)} is no digest; expected sha256: and 64 lower-case hex digits")
 
 
 def _split_tag(text: str) -> tuple[str, str | None]:
@@ -156,7 +156,7 @@ def _split_tag(text: str) -> tuple[str, str | None]:
         return text, None
     if not _TAG.fullmatch(tag):
         expected = "expected up to 128 letters, digits, '_', '.' and '-', not beginning with '.' or '-'"
-        raise InvalidReferenceError(f"{printable(tag)!r} is no tag; {expected}")
+        raise InvalidReferenceError(f"{quoted(tag)} is no tag; {expected}")
     return head, tag
 
 
@@ -175,10 +175,10 @@ def _split_registry(text: str) -> tuple[str, str]:
 def _check_host(host: str) -> None:
     match = _HOST.fullmatch(host)
     if match is None:
-        raise InvalidReferenceError(f"{printable(host)!r} is no registry; expected HOST or HOST:PORT")
+        raise InvalidReferenceError(f"{quoted(host)} is no registry; expected HOST or HOST:PORT")
     port = match.group(1)
     if port is not None and not 0 < int(port) < 65536:
-        raise InvalidReferenceError(f"{printable(host)!r} has no usable port; expected 1 to 65535")
+        raise InvalidReferenceError(f"{quoted(host)} has no usable port; expected 1 to 65535")
 
 
 def _check_path(path: str, registry: str) -> None:
@@ -187,6 +187,6 @@ def _check_path(path: str, registry: str) -> None:
     for component in path.split("/"):
         if not _COMPONENT.fullmatch(component):
             expected = "expected lower-case letters and digits, joined by '.', '_', '__' or '-'"
-            raise InvalidReferenceError(f"{printable(component)!r} is no part of a repository name; {expected}")
+            raise InvalidReferenceError(f"{quoted(component)} is no part of a repository name; {expected}")
     if len(registry) + 1 + len(path) > _LONGEST_NAME:
         raise InvalidReferenceError(f"the name is longer than {_LONGEST_NAME} characters")

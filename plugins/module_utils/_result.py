@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ._errors import quoted
 from ._image import FailedImage
 from ._image_list import ImageList
 from ._lock import Lock, LockedSkip
@@ -107,7 +108,8 @@ class Result:
     def _failure(self, dest: str) -> str:
         total = len(self.listed.images) + len(self.listed.invalid)
         reasons = [f"{one.listed.reference}: {one.reason}" for one in self.failed]
-        reasons += [f"{line.origin}: {line.text!r} is no reference: {line.reason}" for line in self.listed.invalid]
+        for line in self.listed.invalid:
+            reasons.append(f"{line.origin}: {quoted(line.text)} is no reference: {line.reason}")
         if not reasons:
             return f"none of the {total} images has a wanted platform, so there is nothing to save; see skipped_images"
         told = "; ".join(reasons[:_NAMED_FAILURES])

@@ -34,6 +34,7 @@ class Tools:
     resolver: Resolver
     skopeo: Skopeo
     policy: RetryPolicy
+    stop: Stop
 
 
 @contextmanager
@@ -69,6 +70,7 @@ def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: 
                     options.access, options.work, trust, authfile=_authfile(options, credentials, private), stop=stop
                 ),
                 policy=policy,
+                stop=stop,
             )
         finally:
             client.close()
