@@ -1,0 +1,334 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What stands in for registries and skopeo in unit tests, and values made quickly."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Callable, cast
+
+from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
+from ansible_collections.airgap.images.plugins.module_utils._errors import TransferError
+from ansible_collections.airgap.images.plugins.module_utils._image import (
+    PlatformImage,
+    ResolvedImage,
+    StoredImage,
+    hex_of,
+)
+from ansible_collections.airgap.images.plugins.module_utils._image_list import ListedImage, Origin
+from ansible_collections.airgap.images.plugins.module_utils._manifest import (
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Descriptor,
+    Manifest,
+    digest_of,
+)
+from ansible_collections.airgap.images.plugins.module_utils._options import Options
+from ansible_collections.airgap.images.plugins.module_utils._params import Params, read_options
+from ansible_collections.airgap.images.plugins.module_utils._platform import Platform
+from ansible_collections.airgap.images.plugins.module_utils._reference import Repository, parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._registry import FetchedManifest, RequestCount
+from ansible_collections.airgap.images.tests.support.images import Image, Index
+
+AMD64 = Platform("linux", "amd64")
+ARM64 = Platform("linux", "arm64")
+ARM_V7 = Platform("linux", "arm", "v7")
+WINDOWS = Platform("windows", "amd64", os_version="10.0.17763.1")
+UNKNOWN = Platform("unknown", "unknown")
+
+OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
+OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+PARAMS: dict[str, Any] = {
+    "images": ["nginx"],
+    "list_files": [],
+    "from_lock": None,
+    "arch": ["amd64", "arm64"],
+    "os": ["linux", "windows"],
+    "source_registry": None,
+    "fail_on_missing_platform": False,
+    "include_foreign_layers": False,
+    "dest": "/srv/a",
+    "compress": "gzip",
+    "compress_level": None,
+    "part_size": None,
+    "part_digits": None,
+    "failed_list": None,
+    "allow_partial": False,
+    "force": False,
+    "username": None,
+    "password": None,
+    "registries": [],
+    "authfile": None,
+    "validate_certs": True,
+    "ca_path": None,
+    "client_cert": None,
+    "client_key": None,
+    "cache_dir": None,
+    "jobs": 4,
+    "retries": 3,
+    "retry_delay": 2.0,
+    "timeout": 3600,
+    "stall_timeout": 120,
+    "lock_timeout": 0,
+    "verify": "digest",
+    "prune_cache": False,
+    "skopeo_path": "skopeo",
+    "signature_policy": None,
+    "insecure_policy": False,
+}
+
+
+def make_params(**changed: Any) -> Params:
+    """The module's parameters with their defaults, but for those given."""
+    assert changed.keys() <= PARAMS.keys()
+    return cast(Params, {**PARAMS, **changed})
+
+
+def make_options(folder: Path | str = "/srv", *, check: bool = False, **changed: Any) -> Options:
+    """Options of a run that writes ``folder/out/images`` and has its cache in ``folder/cache``."""
+    places = {"dest": os.path.join(folder, "out", "images"), "cache_dir": os.path.join(folder, "cache")}
+    return read_options(make_params(**{**places, **changed}), check=check)
+
+
+def listed(reference: str, number: int = 1) -> ListedImage:
+    """An image of the ``images`` option."""
+    return ListedImage(number, parse_reference(reference), Origin(None, number))
+
+
+def describe(data: bytes, media_type: str = OCI_LAYER, **more: Any) -> Descriptor:
+    """The descriptor of some bytes."""
+    return Descriptor(media_type, digest_of(data), len(data), **more)
+
+
+def repository_of(reference: str) -> Repository:
+    """The repository of a reference, at its own registry."""
+    parsed = parse_reference(reference)
+    return Repository(parsed.registry, parsed.repository)
+
+
+class Sample:
+    """A platform image with the bytes of all its blobs, manifest included.
+
+    :param layers: the layers' bytes.
+    """
+
+    def __init__(
+        self, *layers: bytes, platform: Platform | None = AMD64, repository: str = "reg.lan/app", **more: Any
+    ) -> None:
+        system = {} if platform is None else {"architecture": platform.architecture, "os": platform.os}
+        config = json.dumps(system).encode()
+        content = Manifest(OCI_MANIFEST, describe(config, OCI_CONFIG), tuple(describe(layer) for layer in layers))
+        self.raw = json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": OCI_MANIFEST,
+                "config": _entry(content.config),
+                "layers": [_entry(layer) for layer in content.layers],
+            }
+        ).encode()
+        self.blobs = {digest_of(data): data for data in (self.raw, config, *layers)}
+        descriptor = describe(self.raw, OCI_MANIFEST, platform=platform, **more)
+        self.image = PlatformImage(descriptor, repository_of(repository), content, tuple(content.blobs()))
+
+    @property
+    def stored(self) -> StoredImage:
+        """As the cache would give it."""
+        return StoredImage(self.image, self.image.descriptor, self.image.blobs)
+
+    def put(self, cache: Cache) -> StoredImage:
+        """Place it in an open cache."""
+        for digest, data in self.blobs.items():
+            Path(cache.blob_path(digest)).write_bytes(data)
+        folder = cache.new_folder(self.image)
+        write_folder(folder, self.image.descriptor)
+        return cache.adopt_folder(folder, self.image)
+
+
+def resolved(
+    reference: str, *samples: Sample, number: int = 1, is_whole: bool = True, media_type: str = OCI_INDEX
+) -> ResolvedImage:
+    """A reference over several samples has an index; over one it is that manifest."""
+    platforms = tuple(sample.image for sample in samples)
+    if len(samples) == 1:
+        descriptor = platforms[0].descriptor
+        return ResolvedImage(
+            listed(reference, number), descriptor.digest, descriptor.media_type, None, platforms, True, ()
+        )
+    entries = [_entry(image.descriptor) for image in platforms]
+    index = json.dumps({"schemaVersion": 2, "mediaType": media_type, "manifests": entries}).encode()
+    return ResolvedImage(listed(reference, number), digest_of(index), media_type, index, platforms, is_whole, ())
+
+
+def write_folder(folder: str, *descriptors: Descriptor) -> None:
+    """What skopeo leaves in the folder of a layout."""
+    os.makedirs(folder)
+    Path(folder, "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    Path(folder, "index.json").write_text(
+        json.dumps({"schemaVersion": 2, "manifests": [_entry(descriptor) for descriptor in descriptors]})
+    )
+
+
+class FakeRegistries:
+    """Registries in memory, with the methods of ``Registries`` that resolving and fetching use.
+
+    :ivar asked: what was asked for, one ``METHOD NAME`` each.
+    :ivar failures: raised instead of an answer, by ``METHOD NAME``; each once.
+    """
+
+    def __init__(self) -> None:
+        self.count = RequestCount()
+        self.asked: list[str] = []
+        self.failures: dict[str, TransferError] = {}
+        self.tells_digests = True
+        self._mutex = threading.Lock()
+        self._tags: dict[str, str] = {}
+        self.manifests: dict[str, tuple[bytes, str]] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.closed = False
+
+    def push(self, reference: str, item: Image | Index) -> str:
+        """Put an image or index and all that it names under a tag.
+
+        :returns: its digest.
+        """
+        parsed = parse_reference(reference)
+        self._tags[f"{parsed.name}:{parsed.tag}"] = item.digest
+        self._add(item)
+        return item.digest
+
+    def push_raw(self, reference: str, raw: bytes, media_type: str, digest: str = "") -> str:
+        """Put any bytes under a tag."""
+        parsed = parse_reference(reference)
+        digest = digest or digest_of(raw)
+        self._tags[f"{parsed.name}:{parsed.tag}"] = digest
+        self.manifests[digest] = (raw, media_type)
+        return digest
+
+    def head_manifest(self, repository: Repository, tag: str) -> str:
+        self._ask("HEAD", f"{repository}:{tag}")
+        self.count.head += 1
+        digest = self._tag(repository, tag)
+        return digest if self.tells_digests else ""
+
+    def get_manifest(self, repository: Repository, name: str) -> FetchedManifest:
+        self._ask("GET", f"{repository}@{name}")
+        self.count.get += 1
+        digest = name if name.startswith("sha256:") else self._tag(repository, name)
+        if digest not in self.manifests:
+            raise TransferError(f"{repository}@{name} does not exist", heals=False)
+        raw, media_type = self.manifests[digest]
+        return FetchedManifest(raw, digest, media_type)
+
+    def get_blob(self, repository: Repository, descriptor: Descriptor, *, limit: int) -> bytes:
+        self._ask("GET", f"blob {descriptor.digest}")
+        return self.blobs[descriptor.digest]
+
+    def blob_size(self, repository: Repository, digest: str) -> int:
+        self._ask("HEAD", f"blob {digest}")
+        return len(self.blobs[digest])
+
+    def fetch_blob(self, repository: Repository, descriptor: Descriptor, path: str) -> None:
+        self._ask("GET", f"blob {descriptor.digest}")
+        if descriptor.digest not in self.blobs:
+            raise TransferError(f"blob {descriptor.digest} does not exist", heals=False)
+        Path(path).write_bytes(self.blobs[descriptor.digest])
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _ask(self, method: str, name: str) -> None:
+        with self._mutex:
+            self.asked.append(f"{method} {name}")
+            failure = self.failures.pop(f"{method} {name}", None)
+        if failure is not None:
+            raise failure
+
+    def _tag(self, repository: Repository, tag: str) -> str:
+        try:
+            return self._tags[f"{repository}:{tag}"]
+        except KeyError:
+            raise TransferError(f"{repository}:{tag} does not exist", heals=False) from None
+
+    def _add(self, item: Image | Index) -> None:
+        self.manifests[item.digest] = (item.raw, item.media_type)
+        if isinstance(item, Index):
+            for entry in item.entries:
+                self._add(entry.item)
+        else:
+            self.blobs[digest_of(item.config)] = item.config
+            self.blobs.update({layer.digest: layer.data for layer in item.layers if layer.present})
+
+
+class FakeSkopeo:
+    """Copies from :class:`FakeRegistries` what the cache lacks, as skopeo does.
+
+    :ivar copied: digests of the manifests, in the order of the copies.
+    :ivar failures: raised instead of a copy, by digest; each once.
+    :ivar before: called at the start of each copy.
+    """
+
+    def __init__(self, registries: FakeRegistries) -> None:
+        self._registries = registries
+        self._mutex = threading.Lock()
+        self.copied: list[str] = []
+        self.fetched: list[str] = []
+        self.checks = 0
+        self.failures: dict[str, list[TransferError]] = {}
+        self.before: Callable[[PlatformImage], None] = lambda _image: None
+
+    def check(self) -> str:
+        self.checks += 1
+        return "/usr/bin/skopeo"
+
+    def copy(self, image: PlatformImage, folder: str, share: str, *, deadline: float) -> None:
+        self.before(image)
+        with self._mutex:
+            self.copied.append(image.digest)
+            failures = self.failures.get(image.digest, [])
+            failure = failures.pop(0) if failures else None
+        if failure is not None:
+            raise failure
+        raw, media_type = self._registries.manifests[image.digest]
+        self._write(share, image.digest, raw)
+        assert isinstance(image.content, Manifest)
+        for blob in image.content.blobs():
+            path = os.path.join(share, "sha256", hex_of(blob.digest))
+            if not blob.is_foreign and not os.path.lexists(path):
+                with self._mutex:
+                    self.fetched.append(blob.digest)
+                self._write(share, blob.digest, self._registries.blobs[blob.digest])
+        write_folder(folder, Descriptor(media_type, image.digest, len(raw)))
+
+    @staticmethod
+    def _write(share: str, digest: str, data: bytes) -> None:
+        path = os.path.join(share, "sha256", hex_of(digest))
+        Path(f"{path}.put").write_bytes(data)
+        os.replace(f"{path}.put", path)
+
+
+def names_below(root: Path) -> list[str]:
+    """All files, links and folders below a folder, sorted."""
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+
+
+def join(paths: Iterable[str]) -> bytes:
+    """The bytes of files one after the other, as ``cat`` gives them."""
+    return b"".join(Path(path).read_bytes() for path in paths)
+
+
+def _entry(descriptor: Descriptor) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "mediaType": descriptor.media_type,
+        "digest": descriptor.digest,
+        "size": descriptor.size,
+    }
+    if descriptor.platform is not None:
+        entry["platform"] = {"architecture": descriptor.platform.architecture, "os": descriptor.platform.os}
+    return entry

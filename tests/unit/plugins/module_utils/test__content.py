@@ -1,0 +1,41 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an archive is to hold."""
+
+from __future__ import annotations
+
+from ansible_collections.airgap.images.plugins.module_utils._content import sort_out
+from ansible_collections.airgap.images.plugins.module_utils._image import FailedImage, SkippedImage
+from ansible_collections.airgap.images.tests.unit.fakes import ARM64, Sample, listed, resolved
+
+ONE, TWO = Sample(b"one"), Sample(b"two", platform=ARM64)
+DIGEST = "sha256:" + "ab" * 32
+
+
+def test_answers_are_sorted_out() -> None:
+    answers = [
+        SkippedImage(listed("b", 1), "no platform", DIGEST),
+        resolved("c", ONE, TWO, number=2),
+        FailedImage(listed("d", 3), "404"),
+        resolved("e", TWO, number=4),
+    ]
+    content = sort_out(answers, {"compress": "none"})
+    assert [one.listed.number for one in content.resolved] == [2, 4]
+    assert [one.listed.number for one in content.skipped] == [1]
+    assert [one.listed.number for one in content.failed] == [3]
+    assert content.lock.options == {"compress": "none"}
+    assert [str(image.reference) for image in content.lock.images] == [
+        "docker.io/library/c:latest",
+        "docker.io/library/e:latest",
+    ]
+    assert [(str(skip.reference), skip.digest, skip.reason) for skip in content.lock.skipped] == [
+        ("docker.io/library/b:latest", DIGEST, "no platform")
+    ]
+    assert content.lock.failed == ("docker.io/library/d:latest",)
+
+
+def test_a_platform_image_has_the_number_of_its_first_reference() -> None:
+    content = sort_out([resolved("a", ONE, number=3), resolved("b", ONE, TWO, number=7)], {})
+    assert content.places == {ONE.image.digest: (3, 1), TWO.image.digest: (7, 2)}

@@ -1,0 +1,145 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lists of references."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
+from ansible_collections.airgap.images.plugins.module_utils._image_list import (
+    ImageList,
+    Origin,
+    decode_list,
+    parse_lines,
+    read_image_list,
+    split_lines,
+)
+
+RANCHER = Path(__file__).parents[3] / "data" / "rancher-images-v2.7.9.txt"
+
+ENCODED: dict[str, bytes] = {
+    "UTF-8": b"a:1\nb:2\n",
+    "UTF-8 with byte order mark": codecs.BOM_UTF8 + b"a:1\nb:2\n",
+    "UTF-16, little end first": codecs.BOM_UTF16_LE + "a:1\nb:2\n".encode("utf-16-le"),
+    "UTF-16, big end first": codecs.BOM_UTF16_BE + "a:1\nb:2\n".encode("utf-16-be"),
+    "CRLF": b"a:1\r\nb:2\r\n",
+    "CR": b"a:1\rb:2\r",
+    "mixed, without an end": b"a:1\r\n\n\rb:2",
+    "blanks around": b"  a:1\t\n\t b:2 \n",
+    "comments": b"# first\na:1\n  # second\n// third\nb:2\n#",
+}
+
+
+def references(images: ImageList) -> list[str]:
+    return [str(listed.reference) for listed in images.images]
+
+
+@pytest.mark.parametrize("raw", ENCODED.values(), ids=ENCODED)
+def test_files_are_read_however_they_are_written(tmp_path: Path, raw: bytes) -> None:
+    path = tmp_path / "list.txt"
+    path.write_bytes(raw)
+    images = read_image_list([], [str(path)])
+    assert references(images) == ["docker.io/library/a:1", "docker.io/library/b:2"]
+    assert images.invalid == ()
+    assert images.duplicates == 0
+
+
+def test_the_option_comes_before_the_files(tmp_path: Path) -> None:
+    for name, text in (("one", "c\nb\n"), ("two", "d\nc\n")):
+        (tmp_path / name).write_text(text)
+    images = read_image_list(["a", "b\n# comment\ne"], [str(tmp_path / "one"), str(tmp_path / "two")])
+    assert [one.rpartition("/")[2] for one in references(images)] == [f"{name}:latest" for name in "abecd"]
+    assert [listed.number for listed in images.images] == [1, 2, 3, 4, 5]
+    assert [str(listed.origin) for listed in images.images] == [
+        "images, item 1",
+        "images, item 2",
+        "images, item 2",
+        f"{tmp_path}/one:1",
+        f"{tmp_path}/two:1",
+    ]
+    assert images.duplicates == 2
+
+
+def test_equal_images_in_different_spelling_count_once() -> None:
+    images = read_image_list(["nginx", "docker.io/library/nginx:latest", "index.docker.io/nginx"], [])
+    assert references(images) == ["docker.io/library/nginx:latest"]
+    assert images.duplicates == 2
+
+
+def test_lines_that_are_no_reference_are_reported(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_bytes(b"a:1\n\n# fine\ndocker pull b\nc\xff\xfe:1\r\nA/B/C\x1b[31m\nd:1\n")
+    images = read_image_list([], [str(path)])
+    assert references(images) == ["docker.io/library/a:1", "docker.io/library/d:1"]
+    assert [(str(line.origin), line.text) for line in images.invalid] == [
+        (f"{path}:4", "docker pull b"),
+        (f"{path}:5", "c\\xff\\xfe:1"),
+        (f"{path}:6", "A/B/C\\x1b[31m"),
+    ]
+    assert images.invalid[0].reason == "it contains blanks; expected one reference a line"
+
+
+@pytest.mark.parametrize("name", ["missing.txt", "."])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    path = str(tmp_path / name)
+    with pytest.raises(OptionError) as caught:
+        read_image_list([], [path])
+    assert str(caught.value).startswith(f"list_files: cannot read {path} on the target: ")
+
+
+def test_broken_utf16_loses_no_line() -> None:
+    text = decode_list(codecs.BOM_UTF16_LE + "a:1\nb:2".encode("utf-16-le") + b"\x00")
+    assert text.startswith("a:1\nb:2")
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\r\n"), max_size=12), min_size=1))
+def test_lines_are_split_where_editors_split_them(lines: list[str]) -> None:
+    for end in ("\n", "\r\n", "\r"):
+        assert split_lines(end.join(lines)) == lines
+
+
+@given(st.binary(max_size=80))
+def test_every_file_can_be_decoded(raw: bytes) -> None:
+    decode_list(raw)
+
+
+PIECES = st.sampled_from(["a", "b:1", "reg:5000/c", "A", "docker pull x", "", "  ", "# x", "//x", "é", "\x00", "a@b"])
+
+
+@given(st.lists(PIECES | st.text(max_size=10)))
+def test_every_line_is_accounted_for(lines: list[str]) -> None:
+    images = parse_lines((Origin(None, number), line) for number, line in enumerate(lines, start=1))
+    counted = [line for line in lines if line.strip() and not line.strip().startswith(("#", "//"))]
+    assert len(images.images) + images.duplicates + len(images.invalid) == len(counted)
+    assert len({listed.reference for listed in images.images}) == len(images.images)
+    assert [listed.number for listed in images.images] == list(range(1, len(images.images) + 1))
+
+
+def test_the_list_of_a_rancher_release() -> None:
+    images = read_image_list([], [str(RANCHER)])
+    assert images.invalid == ()
+    assert images.duplicates == 0
+    # Counted without this code; the last line has no line end, which is why `wc -l` says 711:
+    #   sort -u FILE | wc -l
+    #   cut -d: -f1 FILE | sort -u | wc -l
+    #   cut -d: -f2 FILE | sort -u | wc -l
+    assert len(images.images) == 712
+    assert len({listed.reference.name for listed in images.images}) == 215
+    assert len({listed.reference.tag for listed in images.images}) == 467
+    # cut -d/ -f1 FILE | sort | uniq -c
+    hosts = [listed.reference.registry for listed in images.images]
+    assert {host: hosts.count(host) for host in hosts} == {
+        "docker.io": 697,
+        "registry.k8s.io": 7,
+        "quay.io": 4,
+        "ghcr.io": 3,
+        "gcr.io": 1,
+    }

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files that an archive is cut into."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.airgap.images.plugins.module_utils import _parts
+from ansible_collections.airgap.images.plugins.module_utils._errors import SpaceError, StorageError
+from ansible_collections.airgap.images.plugins.module_utils._parts import (
+    PartWriter,
+    WrittenFile,
+    explain_write_error,
+    part_names,
+)
+from ansible_collections.airgap.images.tests.unit.fakes import join
+
+CUT: dict[str, tuple[bytes, int | None, list[bytes]]] = {
+    "one file": (b"abcdef", None, [b"abcdef"]),
+    "larger parts": (b"abcdef", 10, [b"abcdef"]),
+    "just one part": (b"abcdef", 6, [b"abcdef"]),
+    "equal parts": (b"abcdef", 3, [b"abc", b"def"]),
+    "a short last part": (b"abcdef", 4, [b"abcd", b"ef"]),
+    "bytes": (b"abc", 1, [b"a", b"b", b"c"]),
+    "nothing": (b"", 4, [b""]),
+    "nothing in one file": (b"", None, [b""]),
+}
+
+NAMES: dict[str, tuple[int, bool, int | None, list[str]]] = {
+    "not split": (1, False, None, ["a"]),
+    "split into one": (1, True, None, ["a.part0"]),
+    "ten": (10, True, None, [f"a.part{number}" for number in range(10)]),
+    "eleven": (11, True, None, [f"a.part{number:02d}" for number in range(11)]),
+    "as hangar has it": (11, True, 1, [f"a.part{number}" for number in range(11)]),
+    "wider": (2, True, 3, ["a.part000", "a.part001"]),
+}
+
+
+def write(directory: Path, data: bytes, part_size: int | None, pieces: list[int]) -> list[WrittenFile]:
+    writer = PartWriter(str(directory), part_size)
+    start = 0
+    for length in [*pieces, len(data)]:
+        writer.write(data[start : start + length])
+        start += length
+    return writer.finish()
+
+
+@pytest.mark.parametrize(("data", "part_size", "expected"), CUT.values(), ids=CUT)
+def test_parts_are_cut_at_exact_bytes(
+    tmp_path: Path, data: bytes, part_size: int | None, expected: list[bytes]
+) -> None:
+    files = write(tmp_path, data, part_size, [])
+    assert [Path(file.path).read_bytes() for file in files] == expected
+    assert [file.size for file in files] == [len(part) for part in expected]
+    assert [file.sha256 for file in files] == [hashlib.sha256(part).hexdigest() for part in expected]
+    assert sorted(os.listdir(tmp_path)) == [str(number) for number in range(len(expected))]
+
+
+@given(
+    data=st.binary(max_size=300),
+    part_size=st.none() | st.integers(10, 400),
+    pieces=st.lists(st.integers(0, 120), max_size=12),
+)
+def test_the_parts_joined_are_what_was_written(data: bytes, part_size: int | None, pieces: list[int]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        files = write(Path(directory), data, part_size, pieces)
+        assert join(file.path for file in files) == data
+        assert [file.sha256 for file in files] == [
+            hashlib.sha256(Path(file.path).read_bytes()).hexdigest() for file in files
+        ]
+        if part_size is not None:
+            assert all(file.size == part_size for file in files[:-1])
+            assert 0 < files[-1].size <= part_size or data == b""
+
+
+def test_files_that_are_there_are_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "0").write_bytes(b"old")
+    with pytest.raises(StorageError, match="cannot write the archive"):
+        PartWriter(str(tmp_path), None).write(b"new")
+    assert (tmp_path / "0").read_bytes() == b"old"
+
+
+def test_every_part_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(_parts.os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    write(tmp_path, b"abcdef", 4, [])
+    assert synced == [4, 2]
+
+
+def test_a_full_disk_is_explained() -> None:
+    writer = PartWriter("/dev", None)
+    writer._path = lambda: "/dev/full"  # type: ignore[method-assign]
+    real_open = open
+    writer._file = real_open("/dev/full", "wb", buffering=0)
+    with pytest.raises(SpaceError, match="no space left to write the archive"):
+        writer.write(b"x")
+    writer.abort()
+    assert writer._file.closed
+
+
+def test_an_aborted_writer_may_have_nothing_open(tmp_path: Path) -> None:
+    PartWriter(str(tmp_path), None).abort()
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_no_space_tells_what_is_free(tmp_path: Path, number: int) -> None:
+    error = explain_write_error(OSError(number, os.strerror(number)), str(tmp_path / "staging"))
+    assert isinstance(error, SpaceError)
+    assert str(error) == f"no space left to write the archive in {tmp_path}"
+    (tmp_path / "staging").mkdir()
+    error = explain_write_error(OSError(number, os.strerror(number)), str(tmp_path / "staging"))
+    assert str(error).endswith(" are free")
+
+
+def test_other_errors_are_told(tmp_path: Path) -> None:
+    error = explain_write_error(OSError(errno.EROFS, "Read-only file system"), str(tmp_path / "staging"))
+    assert type(error) is StorageError
+    assert str(error) == f"cannot write the archive in {tmp_path}: Read-only file system"
+
+
+@pytest.mark.parametrize(("count", "split", "digits", "expected"), NAMES.values(), ids=NAMES)
+def test_names_of_parts(count: int, split: bool, digits: int | None, expected: list[str]) -> None:
+    assert part_names("a", count, split=split, digits=digits) == expected
+
+
+@given(st.integers(1, 3000))
+def test_parts_sort_by_name_as_by_number(count: int) -> None:
+    names = part_names("a.tar.gz", count, split=True, digits=None)
+    assert sorted(names) == names
+    assert len(set(names)) == count

@@ -1,0 +1,140 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Trying again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, TransferError
+from ansible_collections.airgap.images.plugins.module_utils._retry import RetryPolicy, retrying
+from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
+
+DELAYS: dict[str, tuple[int, float | None, float, float]] = {
+    "the first": (1, None, 1.5, 2.5),
+    "twice as long": (2, None, 3.0, 5.0),
+    "four times as long": (3, None, 6.0, 10.0),
+    "a minute at most": (20, None, 45.0, 75.0),
+    "after all that are allowed": (100, None, 45.0, 75.0),
+    "what the registry asks for": (1, 30.0, 30.0, 30.0),
+    "no less than the own": (1, 0.1, 1.5, 2.5),
+}
+
+
+class RecordedStop(Stop):
+    """Takes down how long was waited, and does not wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        return self.is_set()
+
+
+class Action:
+    """Fails with the errors given, then succeeds."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self._errors: Iterator[Exception] = iter(errors)
+        self.tries = 0
+
+    def __call__(self) -> str:
+        self.tries += 1
+        error = next(self._errors, None)
+        if error is not None:
+            raise error
+        return "done"
+
+
+def heals(text: str = "503", retry_after: float | None = None) -> TransferError:
+    return TransferError(text, heals=True, retry_after=retry_after)
+
+
+def run(action: Action, *, retries: int, stop: Stop | None = None, told: list[str] | None = None) -> str:
+    return retrying(
+        action,
+        policy=RetryPolicy(retries, 1.0),
+        stop=stop or RecordedStop(),
+        on_retry=(told if told is not None else []).append,
+    )
+
+
+@pytest.mark.parametrize(("attempt", "asked", "low", "high"), DELAYS.values(), ids=DELAYS)
+def test_delays(attempt: int, asked: float | None, low: float, high: float) -> None:
+    policy = RetryPolicy(retries=3, delay=2.0)
+    assert all(low <= policy.wait(attempt, asked) <= high for _try in range(20))
+
+
+def test_success_needs_no_second_try() -> None:
+    action = Action()
+    assert run(action, retries=3) == "done"
+    assert action.tries == 1
+
+
+def test_what_heals_is_tried_again() -> None:
+    action, stop, told = Action(heals("503"), heals("EOF")), RecordedStop(), []
+    assert run(action, retries=2, stop=stop, told=told) == "done"
+    assert action.tries == 3
+    assert len(stop.waits) == 2
+    assert told[0].startswith("503; try 2 of 3 in ")
+    assert told[1].startswith("EOF; try 3 of 3 in ")
+
+
+def test_what_does_not_heal_fails_at_once() -> None:
+    error = TransferError("404", heals=False)
+    action = Action(error)
+    with pytest.raises(TransferError) as caught:
+        run(action, retries=5)
+    assert caught.value is error
+    assert action.tries == 1
+
+
+def test_other_errors_pass_through() -> None:
+    action = Action(ValueError("bug"))
+    with pytest.raises(ValueError, match="bug"):
+        run(action, retries=5)
+    assert action.tries == 1
+
+
+@pytest.mark.parametrize(("retries", "said"), [(0, "503 (tried once)"), (2, "503 (tried 3 times)")])
+def test_the_last_failure_says_how_often_it_was_tried(retries: int, said: str) -> None:
+    action = Action(*(heals() for _number in range(9)))
+    with pytest.raises(TransferError) as caught:
+        run(action, retries=retries)
+    assert str(caught.value) == said
+    assert caught.value.heals is False
+    assert action.tries == retries + 1
+
+
+def test_the_registry_is_waited_for() -> None:
+    stop = RecordedStop()
+    run(Action(heals("429", retry_after=33.0)), retries=1, stop=stop)
+    assert stop.waits == [33.0]
+
+
+def test_a_registry_that_asks_for_hours_is_not_waited_for() -> None:
+    stop = RecordedStop()
+    with pytest.raises(TransferError, match="asks to wait 7200 seconds; run again later"):
+        run(Action(heals("429", retry_after=7200.0)), retries=3, stop=stop)
+    assert stop.waits == []
+
+
+def test_a_stop_before_the_first_try() -> None:
+    stop, action = Stop(), Action()
+    stop.end()
+    with pytest.raises(Interrupted):
+        run(action, retries=3, stop=stop)
+    assert action.tries == 0
+
+
+def test_a_stop_cuts_the_delay_short() -> None:
+    stop, action = Stop(), Action(heals(retry_after=600.0), heals())
+    with pytest.raises(Interrupted):
+        retrying(action, policy=RetryPolicy(3, 1.0), stop=stop, on_retry=lambda _text: stop.end())
+    assert action.tries == 1
