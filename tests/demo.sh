@@ -39,7 +39,8 @@ environment=$("$here/setup.sh" --env newest)
 eval "$environment"
 export ANSIBLE_NOCOLOR=1 LC_ALL=C.UTF-8
 unset ANSIBLE_STDOUT_CALLBACK
-ansible --version | head -n 1
+version=$(ansible --version)
+printf '%s\n' "${version%%$'\n'*}"
 
 folder=$(mktemp -d)
 log=$folder/log
@@ -53,7 +54,7 @@ clean_up() {
         wait "$pid" || true
     fi
     if [[ $keep == true ]]; then
-        rm -rf -- "$folder/collections" "$folder/registry" "$folder"/*.tar.gz
+        rm -rf -- "$folder"/{collections,registry,log,before} "$folder"/*.tar.gz
         printf '\nKept: %s\n' "$folder"
     else
         rm -rf -- "$folder"
