@@ -47,8 +47,10 @@ class Cache:
     # -- a run's hold on it ---------------------------------------------------
 
     @contextmanager
-    def opened(self, lock_timeout: float) -> Iterator[None]:
+    def opened(self, lock_timeout: float) -> Iterator[str]:
         """Make the cache if it is not there, hold its lock, clear what killed runs left, and clean up at the end.
+
+        :returns: :attr:`run_directory`.
 
         :raises BusyError: when another run holds it for longer than ``lock_timeout`` seconds.
         :raises StorageError: when it cannot be written.
@@ -61,7 +63,7 @@ class Cache:
                 self._complete_layout()
                 self._run = tempfile.mkdtemp(prefix=_RUN, dir=self.root)
             try:
-                yield
+                yield self._run
             finally:
                 shutil.rmtree(self._run, ignore_errors=True)
                 self._run = None

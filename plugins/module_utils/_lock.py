@@ -23,7 +23,6 @@ from ._platform import Platform
 from ._reference import Reference, is_digest, parse_reference
 
 VERSION = 1
-_HEX_LENGTH = 64
 
 
 @dataclass(frozen=True)
@@ -208,7 +207,7 @@ def _parse(document: JsonObject) -> Lock:
             for skip in document.objects("skipped")
         ),
         failed=document.texts("failed"),
-        blobs={_digest(name): blobs.integer(name) for name in blobs.names()},
+        blobs={_digest(name): _size(blobs, name) for name in blobs.names()},
         parts=tuple(_parse_part(part) for part in document.objects("parts")),
         compressor=document.text("compressor"),
     )
@@ -230,16 +229,24 @@ def _parse_platform(document: JsonObject) -> LockedPlatform:
         digest=digest,
         source_digest=_digest(document.text("source_digest") or digest),
         media_type=document.text("media_type"),
-        size=document.integer("size"),
+        size=_size(document, "size"),
         platform=parse_platform(document.object("platform")) if "platform" in document else None,
     )
 
 
 def _parse_part(document: JsonObject) -> Part:
     name, sha256 = document.text("name"), document.text("sha256")
-    if name.startswith("/") or ".." in name.split("/") or not name or len(sha256) != _HEX_LENGTH:
-        raise JsonError(f"part {quoted(name, 100)} has no usable name or sha256")
-    return Part(name=name, size=document.integer("size"), sha256=sha256)
+    if name.startswith("/") or ".." in name.split("/") or not name:
+        raise JsonError(f"{quoted(name, 100)} is no usable name of a part")
+    _digest(f"sha256:{sha256}")
+    return Part(name=name, size=_size(document, "size"), sha256=sha256)
+
+
+def _size(document: JsonObject, key: str) -> int:
+    size = document.integer(key)
+    if size < 0:
+        raise JsonError(f"{key} is {size}, which is no number of bytes")
+    return size
 
 
 def _digest(text: str) -> str:

@@ -72,6 +72,9 @@ def make_plan(
         for blob in _blobs(image, complete.get(image.digest)):
             if blob.digest not in missing and blob.digest not in reused:
                 (reused if has_blob(blob) else missing)[blob.digest] = blob.size
+    for one in resolved:
+        if one.index is not None and one.digest not in missing:
+            reused[one.digest] = len(one.index)
     # An index may go in twice: as the source has it, and over the children that are saved.
     indexes = {one.digest: 2 * len(one.index) for one in resolved if one.index is not None}
     sizes = {**missing, **reused, **indexes}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from ._cache import Cache
@@ -76,14 +76,11 @@ def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: 
             client.close()
 
 
-@contextmanager
-def _private_directory(options: Options, cache: Cache) -> Iterator[str]:
+def _private_directory(options: Options, cache: Cache) -> AbstractContextManager[str]:
+    """A directory of this run alone, gone at its end; not in the cache where nothing may be touched."""
     if options.check:
-        with tempfile.TemporaryDirectory(prefix="airgap-images-") as private:
-            yield private
-    else:
-        with cache.opened(options.work.lock_timeout):
-            yield cache.run_directory
+        return tempfile.TemporaryDirectory(prefix="airgap-images-")
+    return cache.opened(options.work.lock_timeout)
 
 
 def _authfile(options: Options, credentials: Credentials, private: str) -> str | None:
