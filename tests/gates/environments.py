@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -67,7 +68,8 @@ def environments(plan: Plan) -> dict[str, Environment]:
 
 
 def _leg_requirements(leg: Leg) -> str:
-    lines = [(REQUIREMENTS / "leg.txt").read_text("utf-8"), f"ansible-core~={leg.core}.0", *leg.libraries]
+    listed = [REQUIREMENTS / "leg.txt", CHECKOUT / "tests" / "unit" / "requirements.txt"]
+    lines = [*(file.read_text("utf-8") for file in listed), f"ansible-core~={leg.core}.0", *leg.libraries]
     return "\n".join(lines) + "\n"
 
 
@@ -99,6 +101,7 @@ def set_up(wanted: Iterable[Environment], plan: Plan) -> None:
         list(workers.map(lambda environment: _build(environment, installer), missing))
     for environment in wanted:
         _furnish_home(environment, installer)
+        _share_jobs(environment)
     for leg in plan.legs:
         _stand_in_for_get_pip(leg, installer)
 
@@ -198,6 +201,19 @@ def _furnish_home(environment: Environment, installer: Installer) -> None:
     # quiet: an error of ansible-test would otherwise be lost among the packages that it installs.
     lines = [f"{key} = {' '.join(value.split())}\n" for key, value in sorted({**installer.pip, "quiet": "2"}.items())]
     _write_privately(folder / "pip.conf", "[global]\n" + "".join(lines))
+
+
+def _share_jobs(environment: Environment) -> None:
+    """Make asynchronous tasks find their jobs.
+
+    Ansible starts them in the home directory that HOME names, and looks for them in the one of the user database.
+    """
+    real = Path(pwd.getpwuid(os.getuid()).pw_dir) / ".ansible_async"
+    link = environment.home / ".ansible_async"
+    if not link.is_symlink():
+        shutil.rmtree(link, ignore_errors=True)
+        real.mkdir(mode=0o700, exist_ok=True)
+        link.symlink_to(real)
 
 
 def _write_privately(file: Path, text: str) -> None:
