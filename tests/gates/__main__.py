@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
 
 from gates.catalogue import all_gates
@@ -34,6 +35,9 @@ def main() -> int:
     except NoLeg as problem:
         print(f"setup: {problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 def _set_up(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
@@ -75,6 +79,9 @@ def _run(arguments: argparse.Namespace, more_arguments: list[str], parser: argpa
         return 0
     if more_arguments and len(gates) != 1:
         parser.error("arguments after -- are for one gate, and here are several")
+    # Being told to end is like Ctrl-C: what is running is ended, and what was made is removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
     return 0 if run_gates(gates, plan, environments(plan), arguments.jobs, more_arguments) else 1
 
 

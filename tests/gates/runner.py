@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from gates.versions import Plan
 # Longer than any gate takes on a loaded machine: only something that hangs is ended by it.
 TIMEOUT_SECONDS = 1500
 SHOWN_LINES = 150
+KEPT_RUNS = 20
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -121,14 +123,15 @@ class Job:
             process = subprocess.Popen(
                 words,
                 cwd=cwd or self.tree,
-                env=variables(self.environments[environment], self.plan) | more_variables,
+                env=variables(self.environments[environment], self.plan) | self._temporary() | more_variables,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
             self.processes.running.add(process)
-        deadline = threading.Timer(TIMEOUT_SECONDS, _end, [process])
+        expired = threading.Event()
+        deadline = threading.Timer(TIMEOUT_SECONDS, lambda: (expired.set(), _end(process)))
         deadline.start()
         try:
             assert process.stdout is not None
@@ -137,16 +140,21 @@ class Job:
                 self._append(line)
             status = process.wait()
         finally:
-            timed_out = not deadline.is_alive()
             deadline.cancel()
             with self.processes.lock:
                 self.processes.running.discard(process)
         text = ESCAPES.sub("", output.decode("utf-8", "replace"))
-        if timed_out:
+        if expired.is_set():
             raise GateFailure(f"{words[0]} had not ended after {TIMEOUT_SECONDS} s")
         if status not in accept:
             raise GateFailure(f"{' '.join(words[:3])} … ended with status {status}")
         return text
+
+    def _temporary(self) -> dict[str, str]:
+        """pytest removes those of earlier runs, and takes another run's for one of them."""
+        folder = self.folder / "tmp"
+        folder.mkdir(exist_ok=True)
+        return {"TMPDIR": str(folder)}
 
     def require(self, complaints: Sequence[str]) -> None:
         """Fail with the complaints, if there are any."""
@@ -184,12 +192,11 @@ def run_gates(
 
     A gate that runs alone prints as it goes. With several, a log is shown where the gate failed.
     """
-    logs = cache_folder() / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-    logs.mkdir(parents=True)
+    logs = _new_log_folder()
     processes = Processes()
     results = {}
     begin = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="airgap-images-") as folder:
+    with tempfile.TemporaryDirectory(prefix="airgap-images-", ignore_cleanup_errors=True) as folder:
         workers = ThreadPoolExecutor(max_workers=jobs)
 
         def start(gate: Gate) -> Result:
@@ -213,6 +220,17 @@ def run_gates(
     return _summary([results[gate.name] for gate in gates], plan, time.monotonic() - begin, logs)
 
 
+def _new_log_folder() -> Path:
+    """Make a folder for the logs of this run, and remove those of the oldest runs."""
+    logs = cache_folder() / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    for old in sorted(logs.iterdir())[:-KEPT_RUNS]:
+        shutil.rmtree(old, ignore_errors=True)
+    folder = logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    folder.mkdir()
+    return folder
+
+
 def _run_gate(gate: Gate, job: Job) -> Result:
     begin = time.monotonic()
     problem = None
@@ -221,8 +239,8 @@ def _run_gate(gate: Gate, job: Job) -> Result:
         gate.run(job)
     except GateFailure as failure:
         problem = str(failure)
-    except (OSError, subprocess.SubprocessError) as failure:
-        # A tool that is not there, above all.
+    except Exception as failure:  # A tool that is not there, above all. The other gates go on.
+        job.note(traceback.format_exc())
         problem = f"{type(failure).__name__}: {failure}"
     finally:
         shutil.rmtree(job.folder, ignore_errors=True)
