@@ -163,12 +163,12 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "a blob that is none": (changed(blobs={"x": 1}), "'x' is no sha256 digest"),
     "a blob without size": (changed(blobs={DIGEST: "1"}), "must be an integer"),
-    "a part elsewhere": (changed(parts=[{**PART, "name": "/etc/passwd"}]), "no usable name"),
-    "a part above": (changed(parts=[{**PART, "name": "a/../../b"}]), "no usable name"),
-    "a part without name": (changed(parts=[{**PART, "name": ""}]), "no usable name"),
-    "a part with a short sha256": (changed(parts=[{**PART, "sha256": "ab"}]), "no usable name or sha256"),
-    "a part whose sha256 is none": (changed(parts=[{**PART, "sha256": "g" * 64}]), "no usable name or sha256"),
-    "a part with a negative size": (changed(parts=[{**PART, "size": -1}]), "size"),
+    "a part elsewhere": (changed(parts=[{**PART, "name": "/etc/passwd"}]), "is no usable name"),
+    "a part above": (changed(parts=[{**PART, "name": "a/../../b"}]), "is no usable name"),
+    "a part without name": (changed(parts=[{**PART, "name": ""}]), "is no usable name"),
+    "a part with a short sha256": (changed(parts=[{**PART, "sha256": "ab"}]), "is no sha256 digest"),
+    "a part whose sha256 is none": (changed(parts=[{**PART, "sha256": "g" * 64}]), "is no sha256 digest"),
+    "a part with a negative size": (changed(parts=[{**PART, "size": -1}]), "no number of bytes"),
 }
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -17,13 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.airgap.images.plugins.module_utils import _parts
-from ansible_collections.airgap.images.plugins.module_utils._errors import SpaceError, StorageError
+from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, SpaceError, StorageError
 from ansible_collections.airgap.images.plugins.module_utils._parts import (
     PartWriter,
     WrittenFile,
+    check_part_count,
     explain_write_error,
     part_names,
 )
+from ansible_collections.airgap.images.plugins.module_utils._size import parse_size
 from ansible_collections.airgap.images.tests.unit.fakes import join
 
 CUT: dict[str, tuple[bytes, int | None, list[bytes]]] = {
@@ -140,3 +142,22 @@ def test_parts_sort_by_name_as_by_number(count: int) -> None:
     names = part_names("a.tar.gz", count, split=True, digits=None)
     assert sorted(names) == names
     assert len(set(names)) == count
+
+
+@pytest.mark.parametrize(("archive", "part_size"), [(10**12, None), (9_999, 1), (10**12, 10**9), (0, 1)])
+def test_a_reasonable_number_of_parts(archive: int, part_size: int | None) -> None:
+    check_part_count(archive, part_size)
+
+
+@pytest.mark.parametrize(("archive", "part_size", "least"), [(10_000, 1, "1"), (10**12, 1000, "100000000")])
+def test_too_many_parts(archive: int, part_size: int, least: str) -> None:
+    with pytest.raises(OptionError, match=f"^part_size: .*at most 10000 are accepted, so give at least {least}$"):
+        check_part_count(archive, part_size)
+
+
+@given(st.integers(1, 2**50), st.integers(1, 2**20))
+def test_the_least_size_that_is_named_is_accepted(archive: int, part_size: int) -> None:
+    try:
+        check_part_count(archive, part_size)
+    except OptionError as error:
+        check_part_count(archive, parse_size(str(error).rpartition(" ")[2], option="part_size"))

@@ -37,18 +37,21 @@ def plan_of(
 
 
 def test_an_empty_cache() -> None:
-    plan = plan_of([resolved("a", ONE, TWO)])
+    image = resolved("a", ONE, TWO)
+    assert image.index is not None
+    plan = plan_of([image])
     assert plan.incomplete == plan.platform_images == (ONE.image, TWO.image)
     assert plan.missing == {digest: len(data) for digest, data in {**ONE.blobs, **TWO.blobs}.items()}
     assert plan.missing_bytes == sum(plan.missing.values())
-    assert plan.reused == {}
+    assert plan.reused == {image.digest: len(image.index)}, "what resolving did not fetch is there"
 
 
 def test_a_full_cache() -> None:
-    plan = plan_of([resolved("a", ONE, TWO)], there=[ONE, TWO])
+    image = resolved("a", ONE, TWO)
+    plan = plan_of([image], there=[ONE, TWO])
     assert plan.incomplete == ()
     assert plan.missing == {}
-    assert plan.reused.keys() == {*ONE.blobs, *TWO.blobs}
+    assert plan.reused.keys() == {*ONE.blobs, *TWO.blobs, image.digest}
     assert plan.stored == {ONE.image.digest: ONE.stored, TWO.image.digest: TWO.stored}
 
 

@@ -1,0 +1,303 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The cache on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
+from ansible_collections.airgap.images.plugins.module_utils._errors import (
+    BusyError,
+    DamagedBlobError,
+    ManifestError,
+    StorageError,
+)
+from ansible_collections.airgap.images.plugins.module_utils._manifest import (
+    DOCKER_SCHEMA1,
+    OCI_MANIFEST,
+    Schema1,
+    digest_of,
+)
+from ansible_collections.airgap.images.tests.unit.fakes import (
+    AMD64,
+    Sample,
+    describe,
+    names_below,
+    write_folder,
+)
+
+SAMPLE = Sample(b"one", b"two")
+LAYER = SAMPLE.image.blobs[-1]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def cache(root: Path) -> Iterator[Cache]:
+    cache = Cache(str(root))
+    with cache.opened(0):
+        yield cache
+
+
+def test_an_open_cache_is_an_oci_layout(cache: Cache, root: Path) -> None:
+    assert json.loads((root / "oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
+    assert os.readlink(root / "blobs") == "share"
+    assert (root / "share/sha256").is_dir()
+    directory = Path(cache.run_directory)
+    assert directory.parent == root
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_what_belongs_to_the_run_is_gone_at_its_end(root: Path) -> None:
+    cache = Cache(str(root))
+    with cache.opened(0) as directory:
+        Path(directory, "auth.json").write_text("secret")
+        assert directory == cache.run_directory
+    assert not Path(directory).exists()
+    with pytest.raises(StorageError, match="not open"):
+        _ = cache.run_directory
+
+
+def test_it_is_gone_after_an_error_too(root: Path) -> None:
+    with pytest.raises(ValueError, match="x"), Cache(str(root)).opened(0):
+        raise ValueError("x")
+    assert not list(root.glob(".run-*"))
+
+
+def test_leftovers_of_killed_runs_are_removed(root: Path) -> None:
+    left = root / ".run-killed" / "copy-x"
+    left.mkdir(parents=True)
+    (left / "oci-put-blob123").write_bytes(b"half")
+    with Cache(str(root)).opened(0):
+        assert not left.exists()
+
+
+def test_two_runs_do_not_share_it(cache: Cache, root: Path) -> None:
+    with pytest.raises(BusyError, match="is in use by another run"), Cache(str(root)).opened(0):
+        pass
+
+
+def test_a_cache_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot use cache_dir"), Cache(str(tmp_path / "file")).opened(0):
+        pass
+
+
+def test_a_second_opening_changes_nothing(root: Path) -> None:
+    with Cache(str(root)).opened(0):
+        pass
+    before = names_below(root)
+    with Cache(str(root)).opened(0):
+        pass
+    assert names_below(root) == before == [".lock", "blobs", "oci-layout", "share", "share/sha256"]
+
+
+# What stands under a blob's name, and whether it is taken for the blob.
+Spoil = Callable[[Path], object]
+
+
+def to_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    (path / "x").write_text("")
+
+
+def to_link(path: Path) -> None:
+    path.rename(f"{path}.elsewhere")
+    path.symlink_to(f"{path}.elsewhere")
+
+
+SPOILED: dict[str, tuple[Spoil, bool, bool]] = {
+    "sound": (lambda path: None, True, True),
+    "missing": (lambda path: path.unlink(), False, False),
+    "truncated": (lambda path: path.write_bytes(b"tw"), False, False),
+    "empty": (lambda path: path.write_bytes(b""), False, False),
+    "flipped": (lambda path: path.write_bytes(b"twp"), True, False),
+    "a directory": (to_directory, False, False),
+    "a link": (to_link, False, True),
+}
+
+
+@pytest.mark.parametrize(("spoil", "is_there", "is_sound"), SPOILED.values(), ids=SPOILED)
+def test_what_is_there_and_what_is_sound(cache: Cache, spoil: Spoil, is_there: bool, is_sound: bool) -> None:
+    SAMPLE.put(cache)
+    spoil(Path(cache.blob_path(LAYER.digest)))
+    assert cache.has_blob(LAYER) is is_there
+    assert (cache.stored(SAMPLE.image) is not None) is is_there
+    if is_sound:
+        cache.check_blob(LAYER)
+    else:
+        with pytest.raises(DamagedBlobError) as caught:
+            cache.check_blob(LAYER)
+        assert caught.value.digest == LAYER.digest
+
+
+@pytest.mark.parametrize(("spoil", "is_there", "is_sound"), SPOILED.values(), ids=SPOILED)
+def test_what_skopeo_would_take_for_a_blob_is_removed(
+    cache: Cache, spoil: Spoil, is_there: bool, is_sound: bool
+) -> None:
+    SAMPLE.put(cache)
+    path = Path(cache.blob_path(LAYER.digest))
+    spoil(path)
+    cache.drop_unsound(SAMPLE.image.blobs)
+    assert os.path.lexists(path) is is_there
+    assert cache.has_blob(SAMPLE.image.blobs[0])
+
+
+@pytest.mark.parametrize(("spoil", "is_there", "is_sound"), SPOILED.values(), ids=SPOILED)
+def test_a_blob_can_be_dropped_whatever_it_is(cache: Cache, spoil: Spoil, is_there: bool, is_sound: bool) -> None:
+    SAMPLE.put(cache)
+    spoil(Path(cache.blob_path(LAYER.digest)))
+    cache.drop_blob(LAYER.digest)
+    assert not os.path.lexists(cache.blob_path(LAYER.digest))
+
+
+def test_documents_are_checked_when_they_are_read(cache: Cache) -> None:
+    digest = digest_of(b"{}")
+    assert cache.read_document(digest) is None
+    cache.store_document(digest, b"{}")
+    assert cache.read_document(digest) == b"{}"
+    assert stat.S_IMODE(os.stat(cache.blob_path(digest)).st_mode) == 0o644
+    Path(cache.blob_path(digest)).write_bytes(b"[]")
+    assert cache.read_document(digest) is None
+
+
+def test_a_document_replaces_whatever_stands_there(cache: Cache) -> None:
+    digest = digest_of(b"{}")
+    os.mkdir(cache.blob_path(digest))
+    cache.store_document(digest, b"{}")
+    assert cache.read_document(digest) == b"{}"
+    assert os.listdir(cache.run_directory) == []
+
+
+def test_a_fetched_blob_is_adopted(cache: Cache) -> None:
+    path = Path(cache.run_directory, "layer")
+    path.write_bytes(b"two")
+    cache.adopt_blob(str(path), LAYER.digest)
+    cache.check_blob(LAYER)
+    with pytest.raises(StorageError, match="cannot write to cache_dir"):
+        cache.adopt_blob(str(path), LAYER.digest)
+
+
+def test_an_image_is_whole_with_folder_and_blobs(cache: Cache, root: Path) -> None:
+    assert cache.stored(SAMPLE.image) is None
+    stored = SAMPLE.put(cache)
+    assert stored == SAMPLE.stored == cache.stored(SAMPLE.image)
+    assert sorted(os.listdir(root / SAMPLE.image.folder)) == ["index.json", "oci-layout"]
+
+
+INDEXES: dict[str, str | None] = {
+    "missing": None,
+    "empty": "",
+    "no JSON": "{",
+    "no manifest": '{"schemaVersion": 2, "manifests": []}',
+    "no digest": '{"schemaVersion": 2, "manifests": [{"size": 1}]}',
+    "two manifests": json.dumps({"manifests": [{"digest": digest_of(b""), "size": 0}] * 2}),
+    "another manifest": json.dumps({"manifests": [{"digest": digest_of(b""), "size": 0}]}),
+}
+
+
+@pytest.mark.parametrize("text", INDEXES.values(), ids=INDEXES)
+def test_an_image_is_not_whole_without_its_index(cache: Cache, root: Path, text: str | None) -> None:
+    SAMPLE.put(cache)
+    index = root / SAMPLE.image.folder / "index.json"
+    if text is None:
+        index.unlink()
+    else:
+        index.write_text(text)
+    assert cache.stored(SAMPLE.image) is None
+
+
+def test_a_new_folder_has_nothing_of_an_earlier_try(cache: Cache) -> None:
+    write_folder(cache.new_folder(SAMPLE.image), SAMPLE.image.descriptor)
+    assert not os.path.exists(cache.new_folder(SAMPLE.image))
+
+
+def adopt(cache: Cache, *entries: object) -> None:
+    folder = cache.new_folder(SAMPLE.image)
+    write_folder(folder, *entries)  # type: ignore[arg-type]
+    cache.adopt_folder(folder, SAMPLE.image)
+
+
+def test_what_skopeo_stored_is_looked_at(cache: Cache, root: Path) -> None:
+    with pytest.raises(ManifestError, match="names 0 manifests instead of one"):
+        adopt(cache)
+    with pytest.raises(ManifestError, match=f"skopeo stored {digest_of(b'')} instead of {SAMPLE.image.digest}"):
+        adopt(cache, describe(b"", OCI_MANIFEST))
+    with pytest.raises(ManifestError, match="skopeo left no sound manifest"):
+        adopt(cache, SAMPLE.image.descriptor)
+    cache.store_document(SAMPLE.image.digest, SAMPLE.raw)
+    with pytest.raises(ManifestError, match=r"skopeo reported success, but blobs of .* are missing"):
+        adopt(cache, SAMPLE.image.descriptor)
+
+
+def test_an_earlier_folder_is_replaced(cache: Cache, root: Path) -> None:
+    SAMPLE.put(cache)
+    (root / SAMPLE.image.folder / "leftover").write_text("")
+    SAMPLE.put(cache)
+    assert sorted(os.listdir(root / SAMPLE.image.folder)) == ["index.json", "oci-layout"]
+
+
+def test_a_converted_image_is_known_by_what_was_stored(cache: Cache, root: Path) -> None:
+    source = replace(
+        SAMPLE.image,
+        descriptor=replace(SAMPLE.image.descriptor, digest="sha256:" + "ab" * 32, media_type=DOCKER_SCHEMA1),
+        content=Schema1(DOCKER_SCHEMA1, AMD64, ()),
+        blobs=(),
+    )
+    for digest, data in SAMPLE.blobs.items():
+        cache.store_document(digest, data)
+    folder = cache.new_folder(source)
+    write_folder(folder, replace(SAMPLE.image.descriptor, platform=None))
+    stored = cache.adopt_folder(folder, source)
+    assert stored.source == source
+    assert stored.descriptor == SAMPLE.image.descriptor, "with the platform that the source has"
+    assert stored.blobs == SAMPLE.image.blobs
+    assert cache.stored(source) == stored
+    assert (root / source.folder / "index.json").exists()
+    cache.drop_blob(SAMPLE.image.digest)
+    assert cache.stored(source) is None
+
+
+def test_the_documents_of_the_whole_are_written(cache: Cache, root: Path) -> None:
+    (root / "index.json").write_text("old")
+    cache.write_layout({"index.json": b"{}", "saved-images-list.json": b"[]"})
+    assert (root / "index.json").read_bytes() == b"{}"
+    assert (root / "saved-images-list.json").read_bytes() == b"[]"
+
+
+def test_pruning_removes_what_is_not_named(cache: Cache, root: Path) -> None:
+    other = Sample(b"one", b"three", b"four")
+    for sample in (SAMPLE, other):
+        sample.put(cache)
+    (root / "notes.txt").write_text("of the user")
+    gone = other.blobs.keys() - SAMPLE.blobs.keys()
+    freed = cache.prune(folders={SAMPLE.image.folder}, blobs=set(SAMPLE.blobs))
+    assert freed == sum(len(other.blobs[digest]) for digest in gone)
+    assert cache.stored(SAMPLE.image) is not None
+    assert not (root / other.image.folder).exists()
+    assert {f"sha256:{name}" for name in os.listdir(cache.share)} == set(SAMPLE.blobs)
+    assert (root / "notes.txt").exists()
+    assert cache.prune(folders={SAMPLE.image.folder}, blobs=set(SAMPLE.blobs)) == 0
+
+
+def test_reading_makes_nothing(root: Path) -> None:
+    cache = Cache(str(root))
+    assert cache.stored(SAMPLE.image) is None
+    assert not cache.has_blob(LAYER)
+    assert cache.read_document(LAYER.digest) is None
+    assert not root.exists()

@@ -1,0 +1,116 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A stage on a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils._pipeline import Stage
+
+
+def test_items_are_worked_on_in_order_elsewhere() -> None:
+    seen: list[int] = []
+    threads: set[int] = set()
+
+    def work(item: int) -> None:
+        seen.append(item)
+        threads.add(threading.get_ident())
+
+    with Stage(work) as stage:
+        for number in range(200):
+            stage.put(number)
+    assert seen == list(range(200))
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+def test_nothing_to_do() -> None:
+    with Stage(lambda _item: None):
+        pass
+
+
+def test_an_error_comes_back_at_the_end() -> None:
+    def work(item: int) -> None:
+        raise ValueError(f"item {item}")
+
+    with pytest.raises(ValueError, match="item 1"), Stage(work) as stage:
+        stage.put(1)
+
+
+def test_an_error_comes_back_at_the_next_item() -> None:
+    failed = threading.Event()
+
+    def work(item: int) -> None:
+        try:
+            raise ValueError(f"item {item}")
+        finally:
+            failed.set()
+
+    def produce() -> None:
+        with Stage(work) as stage:
+            stage.put(1)
+            failed.wait(timeout=60)
+            while True:  # endless, were the error not told
+                stage.put(2)
+
+    with pytest.raises(ValueError, match="item 1"):
+        produce()
+
+
+def test_after_an_error_items_are_dropped() -> None:
+    seen: list[int] = []
+    go = threading.Event()
+
+    def work(item: int) -> None:
+        go.wait(timeout=60)
+        seen.append(item)
+        raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"), Stage(work) as stage:
+        for number in range(3):
+            stage.put(number)
+        go.set()
+    assert seen == [0]
+
+
+def test_the_callers_own_error_comes_first() -> None:
+    def work(_item: int) -> None:
+        raise ValueError("of the stage")
+
+    with pytest.raises(KeyError), Stage(work) as stage:
+        stage.put(1)
+        raise KeyError("of the caller")
+
+
+def test_stages_can_be_chained() -> None:
+    seen: list[str] = []
+    with Stage(seen.append) as second, Stage(lambda item: second.put(f"<{item}>")) as first:
+        for number in range(50):
+            first.put(str(number))
+    assert seen == [f"<{number}>" for number in range(50)]
+
+
+def test_an_error_passes_through_a_chain() -> None:
+    def work(item: int) -> None:
+        if item == 30:
+            raise OSError(28, "No space left on device")
+
+    def produce() -> None:
+        with Stage(work) as second, Stage(second.put) as first:
+            for number in range(1000):
+                first.put(number)
+
+    with pytest.raises(OSError, match="No space left"):
+        produce()
+
+
+def test_no_thread_is_left() -> None:
+    before = threading.active_count()
+    with Stage(lambda _item: None) as stage:
+        stage.put(1)
+    assert threading.active_count() == before

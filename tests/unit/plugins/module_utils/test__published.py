@@ -1,0 +1,305 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The archive that stands: is it still what its lock file says?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils import _published
+from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
+from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, write_lock
+from ansible_collections.airgap.images.plugins.module_utils._options import Output
+from ansible_collections.airgap.images.plugins.module_utils._parts import Part
+from ansible_collections.airgap.images.plugins.module_utils._published import (
+    Memory,
+    checksum_lines,
+    inspect,
+    path_of,
+    stale_names,
+)
+from ansible_collections.airgap.images.tests.unit.fakes import make_options
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def archive(folder: Path, names: dict[str, bytes], **options: Any) -> Output:
+    """Files as they stand after a run."""
+    output = make_options(folder, **{"compress": "none", **options}).output
+    parts = tuple(Part(name, len(data), sha256(data)) for name, data in names.items())
+    for part in parts:
+        path = Path(path_of(output, part))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(names[part.name])
+    Path(output.lock_file).write_bytes(write_lock(Lock({}, (), parts=parts)))
+    Path(output.checksum_file).write_bytes(checksum_lines(output, parts))
+    return output
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Output:
+    names = {"images.tar.part0": b"abcd", "images.tar.part1": b"ef"}
+    return archive(tmp_path, names, part_size="4B")
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Memory:
+    return Memory(str(tmp_path))
+
+
+def test_an_archive_that_is_whole(output: Output, memory: Memory) -> None:
+    for verify in ("digest", "size"):
+        published = inspect(output, memory, verify=verify)
+        assert published.lock is not None
+        assert (published.damage, published.untidy) == ("", ())
+
+
+def replaced_by_link(path: Path) -> None:
+    path.rename(path.with_suffix(".moved"))
+    path.symlink_to(path.with_suffix(".moved"))
+
+
+def replaced_by_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
+    "missing": (lambda path: path.unlink(), "is missing", "is missing"),
+    "shorter": (lambda path: path.write_bytes(b"e"), "has 1 bytes instead of 2", "has 1 bytes instead of 2"),
+    "longer": (lambda path: path.write_bytes(b"efg"), "has 3 bytes instead of 2", "has 3 bytes instead of 2"),
+    "changed": (lambda path: path.write_bytes(b"eF"), "has another sha256 than was published", ""),
+    "a link": (replaced_by_link, "is no regular file", "is no regular file"),
+    "a directory": (replaced_by_directory, "is no regular file", "is no regular file"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "by_digest", "by_size"), DAMAGES.values(), ids=DAMAGES)
+def test_damage(output: Output, memory: Memory, spoil: Callable[[Path], object], by_digest: str, by_size: str) -> None:
+    spoil(Path(output.directory, "images.tar.part1"))
+    for verify, said in (("digest", by_digest), ("size", by_size)):
+        published = inspect(output, memory, verify=verify)
+        assert published.lock is not None
+        assert published.damage == (f"images.tar.part1 {said}" if said else "")
+
+
+def write(name: str, data: bytes) -> Callable[[Output], object]:
+    return lambda output: Path(output.directory, name).write_bytes(data)
+
+
+UNTIDY: dict[str, tuple[Callable[[Output], object], tuple[str, ...]]] = {
+    "a stale part": (write("images.tar.part2", b""), ("images.tar.part2 is no part of the archive",)),
+    "a part with another width": (write("images.tar.part00", b""), ("images.tar.part00 is no part of the archive",)),
+    "an archive in one file": (write("images.tar", b""), ("images.tar is no part of the archive",)),
+    "other checksums": (write("images.tar.sha256", b"x"), ("images.tar.sha256 does not fit the parts",)),
+    "no checksums": (
+        lambda output: os.unlink(output.checksum_file),
+        ("images.tar.sha256 does not fit the parts",),
+    ),
+    "a file of somebody else": (write("images.tar.bak", b""), ()),
+}
+
+
+@pytest.mark.parametrize(("spoil", "untidy"), UNTIDY.values(), ids=UNTIDY)
+def test_what_stands_beside_it(
+    output: Output, memory: Memory, spoil: Callable[[Output], object], untidy: tuple[str, ...]
+) -> None:
+    spoil(output)
+    published = inspect(output, memory, verify="digest")
+    assert (published.damage, published.untidy) == ("", untidy)
+
+
+NO_LOCK: dict[str, tuple[Callable[[Output], object], str]] = {
+    "none, with parts": (lambda output: os.unlink(output.lock_file), "an archive is there, but no "),
+    "no JSON": (write("images.tar.lock.json", b"{"), "images.tar.lock.json is no lock file"),
+    "a later version": (write("images.tar.lock.json", b'{"version": 9}'), "is a lock file of version 9"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "said"), NO_LOCK.values(), ids=NO_LOCK)
+def test_no_lock_file_that_can_be_read(
+    output: Output, memory: Memory, spoil: Callable[[Output], object], said: str
+) -> None:
+    spoil(output)
+    published = inspect(output, memory, verify="digest")
+    assert published.lock is None
+    assert said in published.damage
+
+
+def test_nothing_is_there(tmp_path: Path, memory: Memory) -> None:
+    published = inspect(make_options(tmp_path).output, memory, verify="digest")
+    assert published.lock is None
+    assert published.damage == "there was no archive"
+
+
+def test_a_directory_of_files(tmp_path: Path, memory: Memory) -> None:
+    output = archive(tmp_path, {"index.json": b"{}", "share/sha256/x": b"x"}, compress="dir")
+    assert inspect(output, memory, verify="digest").damage == ""
+    Path(output.dest, "share/sha256/x").write_bytes(b"y")
+    assert inspect(output, memory, verify="digest").damage == "share/sha256/x has another sha256 than was published"
+    Path(output.dest, "share/sha256/x").unlink()
+    assert inspect(output, memory, verify="size").damage == "share/sha256/x is missing"
+
+
+def test_a_directory_where_a_file_is_to_be(tmp_path: Path, memory: Memory) -> None:
+    output = make_options(tmp_path, compress="none").output
+    os.makedirs(output.dest)
+    with pytest.raises(OptionError, match=r"dest: .* is a directory; it must be the path of a file"):
+        inspect(output, memory, verify="digest")
+
+
+def test_what_may_not_be_replaced_by_a_directory(tmp_path: Path, memory: Memory) -> None:
+    output = make_options(tmp_path, compress="dir").output
+    os.makedirs(output.directory)
+    Path(output.dest).write_text("precious")
+    with pytest.raises(OptionError, match="is no directory, but compress=dir writes one"):
+        inspect(output, memory, verify="digest")
+    os.unlink(output.dest)
+    os.symlink(tmp_path, output.dest)
+    with pytest.raises(OptionError, match="is no directory"):
+        inspect(output, memory, verify="digest")
+    os.unlink(output.dest)
+    os.makedirs(os.path.join(output.dest, "precious"))
+    with pytest.raises(OptionError, match="that this module did not make"):
+        inspect(output, memory, verify="digest")
+    os.rmdir(os.path.join(output.dest, "precious"))
+    assert inspect(output, memory, verify="digest").lock is None
+
+
+def test_stale_names(output: Output) -> None:
+    for name in ("images.tar", "images.tar.part2", "images.tar.part10", "images.tar.part", "images.tar.part1x", "x"):
+        Path(output.directory, name).write_text("")
+    Path(output.directory, "images.tar.part3\n").write_text("")
+    ours = [Part("images.tar.part0", 1, ""), Part("images.tar.part1", 1, "")]
+    assert stale_names(output, ours) == ["images.tar", "images.tar.part10", "images.tar.part2"]
+
+
+def test_no_directory_has_no_stale_names(tmp_path: Path) -> None:
+    assert stale_names(make_options(tmp_path / "missing").output, []) == []
+
+
+def test_checksum_lines(tmp_path: Path) -> None:
+    parts = [Part("a.part0", 1, "ab" * 32), Part("a.part1", 1, "cd" * 32)]
+    plain = make_options(tmp_path).output
+    assert checksum_lines(plain, parts) == f"{'ab' * 32}  a.part0\n{'cd' * 32}  a.part1\n".encode()
+    tree = make_options(tmp_path, compress="dir").output
+    assert checksum_lines(tree, parts[:1]) == f"{'ab' * 32}  images/a.part0\n".encode()
+
+
+class Counted:
+    """How many files were read for their sha256."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.hashed = 0
+        real = _published.hashlib.sha256
+
+        def counted(data: bytes = b"") -> Any:
+            self.hashed += not data
+            return real(data)
+
+        monkeypatch.setattr(_published.hashlib, "sha256", counted)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    return Counted(monkeypatch)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    return path
+
+
+def test_a_file_is_read_once(tmp_path: Path, file: Path, counted: Counted) -> None:
+    memory = Memory(str(tmp_path))
+    assert memory.sha256(str(file)) == memory.sha256(str(file)) == sha256(b"abc")
+    assert counted.hashed == 1
+    memory.save()
+    assert Memory(str(tmp_path)).sha256(str(file)) == sha256(b"abc")
+    assert counted.hashed == 1
+
+
+TOUCHES: dict[str, Callable[[Path], object]] = {
+    "rewritten in the same size": lambda path: path.write_bytes(b"abd"),
+    "replaced": lambda path: (path.with_suffix(".new").write_bytes(b"abd"), path.with_suffix(".new").replace(path)),
+    "touched": lambda path: os.utime(path, ns=(1, 1)),
+    "its time put back": lambda path: (
+        path.write_bytes(b"abd"),
+        os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns - 1)),
+    ),
+    "its mode changed": lambda path: path.chmod(0o600),
+}
+
+
+@pytest.mark.parametrize("touch", TOUCHES.values(), ids=TOUCHES)
+def test_a_file_that_was_touched_is_read_again(
+    tmp_path: Path, file: Path, touch: Callable[[Path], object], counted: Counted
+) -> None:
+    # An earlier time than any clock of a filesystem gives now, so that the test need not wait for a tick of it.
+    os.utime(file, ns=(0, 0))
+    memory = Memory(str(tmp_path))
+    memory.sha256(str(file))
+    file_before = file.read_bytes()
+    touch(file)
+    memory.sha256(str(file))
+    assert counted.hashed == 2
+    if file.read_bytes() != file_before:
+        assert memory.sha256(str(file)) == sha256(b"abd")
+
+
+def test_what_was_learned_is_not_read(tmp_path: Path, file: Path, counted: Counted) -> None:
+    memory = Memory(str(tmp_path))
+    memory.learn(str(file), "ab" * 32)
+    assert memory.sha256(str(file)) == "ab" * 32
+    memory.forget(str(file))
+    memory.forget(str(file))
+    assert memory.sha256(str(file)) == sha256(b"abc")
+    assert counted.hashed == 1
+
+
+def test_files_that_are_gone_are_forgotten(tmp_path: Path, file: Path) -> None:
+    memory = Memory(str(tmp_path))
+    memory.sha256(str(file))
+    memory.save()
+    assert list(json.loads((tmp_path / "verified.json").read_text())) == [str(file)]
+    file.unlink()
+    memory = Memory(str(tmp_path))
+    memory.save()
+    assert json.loads((tmp_path / "verified.json").read_text()) == {}
+
+
+def test_a_memory_that_did_not_change_is_not_written(tmp_path: Path, file: Path) -> None:
+    memory = Memory(str(tmp_path))
+    memory.save()
+    assert not (tmp_path / "verified.json").exists()
+    memory.sha256(str(file))
+    memory.save()
+    before = (tmp_path / "verified.json").stat()
+    memory = Memory(str(tmp_path))
+    memory.sha256(str(file))
+    memory.save()
+    assert (tmp_path / "verified.json").stat() == before
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'{"a": 1}', b'{"file": "x"}'])
+def test_a_memory_that_cannot_be_read_costs_time_only(tmp_path: Path, file: Path, raw: bytes) -> None:
+    (tmp_path / "verified.json").write_bytes(raw)
+    assert Memory(str(tmp_path)).sha256(str(file)) == sha256(b"abc")
+
+
+def test_a_memory_that_cannot_be_written_costs_time_only(tmp_path: Path, file: Path) -> None:
+    memory = Memory(str(tmp_path / "missing"))
+    memory.sha256(str(file))
+    memory.save()
