@@ -31,7 +31,7 @@ def all_gates(plan: Plan) -> list[Gate]:
         Gate("docs", "lint", 8, "documentation of the plugins, and its references", check_docs),
         Gate("changelog", "lint", 2, "fragments and changelog", check_changelog),
         Gate("licences", "lint", 3, "every file has a licence (REUSE)", check_licences),
-        Gate("unit", "unit", 20, f"with coverage of at least {COVERAGE_FLOOR} %, {plan.newest}", check_unit),
+        Gate("unit", "unit", 50, f"with coverage of at least {COVERAGE_FLOOR} %, {plan.newest}", check_unit),
     ]
     run = _units(plan.oldest, plan.oldest.python.version)
     gates.append(Gate("units-oldest", "unit", 60, f"ansible-test units, {plan.oldest}", run))
@@ -39,13 +39,13 @@ def all_gates(plan: Plan) -> list[Gate]:
     python = plan.target or plan.newest.python
     about = f"ansible-test units, ansible-core {plan.newest.core}, on Python {python.version}"
     gates.append(Gate("units-newest", "unit", 60, about, _units(plan.newest, python.version)))
-    gates.append(Gate("functional", "functional", 90, f"with a registry and skopeo, {plan.newest}", check_functional))
+    gates.append(Gate("functional", "functional", 240, f"with a registry and skopeo, {plan.newest}", check_functional))
     for leg in plan.legs:
-        gates.append(Gate(f"sanity-{leg.name}", "sanity", 120, f"ansible-test sanity, {leg}", _sanity(leg)))
+        gates.append(Gate(f"sanity-{leg.name}", "sanity", 90, f"ansible-test sanity, {leg}", _sanity(leg)))
     for leg in plan.legs:
         about = f"ansible-test integration, {leg}"
         python = f"--python={leg.python.version}"
-        gates.append(Gate(f"integration-{leg.name}", "integration", 60, about, _integration(leg, "--venv", python)))
+        gates.append(Gate(f"integration-{leg.name}", "integration", 45, about, _integration(leg, "--venv", python)))
     if plan.target:
         gates.append(_integration_on_target(plan, plan.target.version))
     gates.append(Gate("artefact", "package", 30, "build, install offline and use, on both legs", check_artefact))
@@ -197,7 +197,7 @@ def _integration_on_target(plan: Plan, target: str) -> Gate:
     controller = f"--controller=origin:python=venv/{plan.newest.python.version}"
     hosts = controller, f"--target=controller:python=venv/{target}"
     about = f"ansible-test integration, ansible-core {plan.newest.core}, target Python {target}"
-    return Gate("integration-target", "integration", 60, about, _integration(plan.newest, *hosts))
+    return Gate("integration-target", "integration", 45, about, _integration(plan.newest, *hosts))
 
 
 def _pin_libraries(job: Job, leg: Leg, kind: str) -> None:
