@@ -25,9 +25,11 @@ from ._image import PlatformImage, StoredImage, hex_of
 from ._json import JsonError, parse_object
 from ._layout import OCI_LAYOUT, SHARE, folder_index
 from ._manifest import Descriptor, Manifest, digest_of, parse_descriptor, parse_manifest
+from ._options import INSECURE_POLICY, SYSTEM_POLICY
 
 _LOCK = ".lock"
 _RUN = ".run-"
+_ACCEPTED = "accepted"
 _HEX = re.compile(r"^[0-9a-f]{64}$")
 _CHUNK = 1024 * 1024
 _BLOB_MODE = 0o644
@@ -37,11 +39,15 @@ class Cache:
     """A cache directory.
 
     :param root: its path; a run in check mode reads it and makes nothing.
+    :param policy: name of the signature policy in force; images accepted under another one have to be copied again.
+    :ivar repaired: digests of blobs that were not what their names say, and were removed to be fetched again.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, policy: str = SYSTEM_POLICY) -> None:
         self.root = root
+        self._policy = policy
         self.share = os.path.join(root, *SHARE.split("/"))
+        self.repaired: set[str] = set()
         self._run: str | None = None
 
     # -- a run's hold on it ---------------------------------------------------
@@ -78,10 +84,12 @@ class Cache:
     def _remove_leftovers(self) -> None:
         for name in os.listdir(self.root):
             if name.startswith(_RUN):
-                shutil.rmtree(os.path.join(self.root, name))
+                _remove(os.path.join(self.root, name))
 
     def _complete_layout(self) -> None:
         blobs = os.path.join(self.root, "blobs")
+        if os.path.lexists(blobs) and not os.path.islink(blobs):
+            raise StorageError(f"cache_dir {self.root} is something else: {blobs} is no link. Use another directory")
         if not os.path.islink(blobs):
             os.symlink("share", blobs)
         layout = os.path.join(self.root, "oci-layout")
@@ -118,12 +126,9 @@ class Cache:
 
     def drop_blob(self, digest: str) -> None:
         """Remove whatever stands under a blob's name."""
-        path = self.blob_path(digest)
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            with suppress(FileNotFoundError):
-                os.unlink(path)
+        with _explained(f"cannot repair cache_dir {self.root}"):
+            if _remove(self.blob_path(digest)):
+                self.repaired.add(digest)
 
     def drop_unsound(self, blobs: Iterable[Descriptor]) -> None:
         """Remove what skopeo would take for the blobs though it is not: it looks for the name alone."""
@@ -141,13 +146,15 @@ class Cache:
         return raw if digest_of(raw) == digest else None
 
     def store_document(self, digest: str, raw: bytes) -> None:
-        """Keep a small blob that was checked already."""
+        """Keep a small blob that was checked already, unless it is there."""
+        if self.read_document(digest) == raw:
+            return
         with _explained(f"cannot write to cache_dir {self.root}"):
             handle, path = tempfile.mkstemp(dir=self.run_directory)
             with os.fdopen(handle, "wb") as file:
                 file.write(raw)
             os.chmod(path, _BLOB_MODE)
-            self.drop_unsound([Descriptor("", digest, len(raw))])
+            self.drop_blob(digest)
             os.replace(path, self.blob_path(digest))
 
     def adopt_blob(self, path: str, digest: str) -> None:
@@ -164,13 +171,15 @@ class Cache:
             found = self._as_stored(image, descriptor)
         except ManifestError:
             return None
+        if self._policy != INSECURE_POLICY and self._acceptance(image) not in self._accepted(image):
+            return None
         return found if all(self.has_blob(blob) for blob in found.all_blobs()) else None
 
     def new_folder(self, image: PlatformImage) -> str:
         """An empty place for skopeo to copy one image into; what an earlier try left there is removed."""
         path = os.path.join(self.run_directory, f"copy-{image.folder}")
         with _explained(f"cannot write to cache_dir {self.root}"):
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
         return path
 
     def adopt_folder(self, copied: str, image: PlatformImage) -> StoredImage:
@@ -188,13 +197,26 @@ class Cache:
         with _explained(f"cannot write to cache_dir {self.root}"):
             _write(os.path.join(copied, "index.json"), folder_index(descriptor))
             _write(os.path.join(copied, "oci-layout"), OCI_LAYOUT)
+            accepted = sorted({*self._accepted(image), self._acceptance(image)})
+            _write(os.path.join(copied, _ACCEPTED), "".join(f"{line}\n" for line in accepted).encode())
             final = os.path.join(self.root, image.folder)
-            shutil.rmtree(final, ignore_errors=True)
+            _remove(final)
             os.replace(copied, final)
         stored = self.stored(image)
         if stored is None:
             raise ManifestError(f"skopeo reported success, but blobs of {image.digest} are missing in the cache")
         return stored
+
+    def _acceptance(self, image: PlatformImage) -> str:
+        """What is taken down when skopeo, and so the signature policy, has let an image through."""
+        return f"{self._policy} {image.repository}"
+
+    def _accepted(self, image: PlatformImage) -> list[str]:
+        try:
+            with open(os.path.join(self.root, image.folder, _ACCEPTED), encoding="utf-8", errors="replace") as file:
+                return file.read().splitlines()
+        except OSError:
+            return []
 
     def _as_stored(self, image: PlatformImage, descriptor: Descriptor) -> StoredImage:
         if not image.is_converted:
@@ -254,6 +276,20 @@ def _with_source_values(stored: Descriptor, source: Descriptor) -> Descriptor:
         annotations=source.annotations,
         artifact_type=source.artifact_type,
     )
+
+
+def _remove(path: str) -> bool:
+    """Remove whatever stands there.
+
+    :returns: whether anything did.
+    """
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+        return True
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+        return True
+    return False
 
 
 def _write(path: str, raw: bytes) -> None:

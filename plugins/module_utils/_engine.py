@@ -15,7 +15,7 @@ from typing import Callable
 from ._cache import Cache
 from ._content import Content, as_recorded, sort_out
 from ._decide import Action, Decision, decide, still_holds
-from ._failed_list import render, update
+from ._failed_list import refuse_foreign, render, update
 from ._fetch import Fetcher
 from ._image import hex_of
 from ._lock import lock_options
@@ -27,7 +27,8 @@ from ._produce import produce
 from ._published import Memory, Published, inspect
 from ._result import Forecast, Result
 from ._run import Run
-from ._settle import complete_interrupted, settle
+from ._settle import clear_interrupted, settle
+from ._skopeo import policy_name
 from ._space import ensure_space, free_bytes
 from ._stop import Stop
 from ._tools import Tools, prepared
@@ -41,12 +42,15 @@ def save(options: Options, *, log: Log, stop: Stop, apply_attributes: Callable[[
     :param apply_attributes: gives a file the mode and owner that the user asked for; tells whether they differed.
     :raises ImageSaveError: when the run as a whole cannot go on. Single images that fail are in the result.
     """
-    run = Run(options, Cache(options.work.cache_dir), log, stop, apply_attributes)
+    policy = policy_name(options.work)
+    run = Run(options, policy, Cache(options.work.cache_dir, policy), log, stop, apply_attributes)
+    if options.output.failed_list is not None:
+        refuse_foreign(options.output.failed_list)
     with run.stage("list"):
         wanted = read_wanted(options.selection)
         run = replace(run, options=replace(options, selection=wanted.selection))
     with prepared(run.options, wanted, run.cache, log=log, stop=stop) as tools:
-        completed = complete_interrupted(run)
+        completed = clear_interrupted(run)
         memory = Memory(run.cache.root)
         result = _save(run, wanted, tools, memory)
         result.changed |= completed
@@ -75,7 +79,7 @@ def _save(run: Run, wanted: Wanted, tools: Tools, memory: Memory) -> Result:
 def _resolve(run: Run, wanted: Wanted, tools: Tools, published: Published) -> Content:
     """Ask for digests; read manifests only where these do not show that nothing is new."""
     asked = tools.resolver.ask(wanted.list.images, wanted.pins)
-    recorded = lock_options(run.options)
+    recorded = lock_options(run.options, run.policy)
     may_stay = not published.damage and not run.options.output.force
     if may_stay and published.lock is not None and still_holds(published.lock, asked, wanted.pins, recorded):
         return as_recorded(published.lock)
@@ -133,6 +137,7 @@ def _plan(run: Run, content: Content, tools: Tools, decision: Decision, result: 
 def _finish(run: Run, tools: Tools, result: Result, memory: Memory) -> None:
     """What comes after every run: figures, the failed list, the cache's size, the memory of what was verified."""
     options, stats = run.options, run.stats
+    stats.blobs_repaired = len(run.cache.repaired)
     stats.manifest_heads, stats.manifest_gets = tools.registries.count.head, tools.registries.count.get
     if result.lock is not None and result.is_published:
         platforms = {platform.digest for image in result.lock.images for platform in image.platforms}

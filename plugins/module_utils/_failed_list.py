@@ -9,16 +9,38 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from ._errors import StorageError, printable
+from ._errors import OptionError, StorageError, printable
 from ._image import FailedImage
 from ._image_list import InvalidLine
+
+_HEADER = "# airgap.images: what could not be saved, with the reasons"
+
+
+def refuse_foreign(path: str) -> None:
+    """Make sure that the path is free, or holds a list that a run has written: it will be replaced or removed.
+
+    :raises OptionError: when something else stands there.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = file.read(len(_HEADER))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OptionError(f"failed_list: cannot read {path}: {error.strerror}") from error
+    if start and start != _HEADER.encode():
+        raise OptionError(
+            f"failed_list: {path} is a file that this module did not write, and would be replaced; name another"
+        )
 
 
 def render(failed: Iterable[FailedImage], invalid: Iterable[InvalidLine]) -> bytes:
     """One reference or line each, below a comment with its reason; empty when nothing failed."""
     entries = [(one.reason, str(one.listed.reference)) for one in failed]
     entries += [(f"{line.origin}: {line.reason}", line.text) for line in invalid]
-    return "".join(f"# {printable(reason)}\n{text}\n" for reason, text in entries).encode("utf-8")
+    if not entries:
+        return b""
+    return "".join([f"{_HEADER}\n", *(f"# {printable(reason)}\n{text}\n" for reason, text in entries)]).encode("utf-8")
 
 
 def update(path: str, content: bytes, *, check: bool) -> bool:

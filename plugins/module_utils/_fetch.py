@@ -16,6 +16,7 @@ from ._errors import ManifestError, TransferError
 from ._image import PlatformImage, StoredImage, hex_of
 from ._log import Log
 from ._manifest import Descriptor
+from ._parallel import parallel_map
 from ._retry import retrying
 from ._tools import Tools
 
@@ -75,7 +76,7 @@ class Fetcher:
     def _copy(self, image: PlatformImage, deadline: float) -> StoredImage:
         self._cache.drop_unsound((image.descriptor, *image.blobs))
         for layer in image.foreign_layers:
-            self._fetch_foreign(image, layer)
+            self._fetch_foreign(image, layer, deadline)
         folder = self._cache.new_folder(image)
         self._tools.skopeo.copy(image, folder, os.path.dirname(self._cache.share), deadline=deadline)
         try:
@@ -83,13 +84,23 @@ class Fetcher:
         except ManifestError as error:
             raise TransferError(str(error), heals=True) from error
 
-    def _fetch_foreign(self, image: PlatformImage, layer: Descriptor) -> None:
+    def _fetch_foreign(self, image: PlatformImage, layer: Descriptor, deadline: float) -> None:
         """Foreign layers are the ones that skopeo leaves out."""
         if self._cache.has_blob(layer):
             return
         path = os.path.join(self._cache.run_directory, f"layer-{hex_of(layer.digest)}")
+
+        def late(_path: str) -> None:
+            raise TransferError("it was not done within timeout", heals=False)
+
         try:
-            self._tools.registries.fetch_blob(image.repository, layer, path)
+            parallel_map(
+                lambda path: self._tools.registries.fetch_blob(image.repository, layer, path),
+                [path],
+                workers=1,
+                timeout=deadline - time.monotonic(),
+                late=late,
+            )
         except TransferError as error:
             raise TransferError(f"foreign layer: {error}", heals=False) from error
         self._cache.adopt_blob(path, layer.digest)

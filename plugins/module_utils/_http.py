@@ -42,8 +42,13 @@ _CHUNK = 1024 * 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """A response whose body was read whole; header names are case-insensitive in ``headers``."""
+    """A response whose body was read whole.
 
+    :param origin: ``SCHEME://HOST`` that it came from, behind all redirects.
+    :param headers: by name in lower case.
+    """
+
+    origin: str
     status: int
     headers: dict[str, str]
     body: bytes
@@ -57,14 +62,12 @@ class Http:
 
     :param host: ``HOST[:PORT]``; only requests to it carry the client certificate and the Authorization header.
     :param read_timeout: seconds without a byte after which a request is given up.
-    :param total_timeout: seconds after which a request is given up even though bytes arrive.
     """
 
-    def __init__(self, host: str, trust: Trust, *, read_timeout: float, total_timeout: float, connections: int) -> None:
+    def __init__(self, host: str, trust: Trust, *, read_timeout: float, connections: int) -> None:
         self.host = host
         self._trust = trust
         self._timeout = (_CONNECT_TIMEOUT, read_timeout)
-        self._total_timeout = total_timeout
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -93,7 +96,7 @@ class Http:
         with self._open(method, url, headers, form) as response:
             wanted = limit if response.status_code < 400 else _MAX_ERROR_BYTES
             body = self._body(response, wanted, fail=response.status_code < 400)
-            return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+            return _answer(response, body)
 
     @contextmanager
     def stream(self, url: str, *, headers: dict[str, str]) -> Iterator[tuple[Answer, Iterator[bytes]]]:
@@ -101,8 +104,7 @@ class Http:
         with self._open("GET", url, headers, None) as response:
             failed = response.status_code >= 400
             body = self._body(response, _MAX_ERROR_BYTES, fail=False) if failed else b""
-            answer = Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
-            yield answer, self._chunks(response)
+            yield _answer(response, body), self._chunks(response)
 
     def close(self) -> None:
         self._session.close()
@@ -120,14 +122,11 @@ class Http:
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         host = urlsplit(response.url).netloc
-        deadline = time.monotonic() + self._total_timeout
         received = 0
         try:
             for chunk in response.iter_content(_CHUNK):
                 received += len(chunk)
                 yield chunk
-                if time.monotonic() > deadline:
-                    raise TransferError(f"{host} did not send all of its answer within timeout", heals=False)
         except requests.exceptions.RequestException as error:
             raise explain_failure(error, host) from error
         length = response.headers.get("content-length", "")
@@ -286,6 +285,12 @@ def _registry_message(body: bytes) -> str:
         return printable(": ".join(filter(None, (errors[0].text("code"), errors[0].text("message")))), 200)
     except (JsonError, IndexError):
         return ""
+
+
+def _answer(response: requests.Response, body: bytes) -> Answer:
+    scheme, host = _origin(response.url)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(f"{scheme}://{host}", response.status_code, headers, body)
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -96,13 +96,23 @@ def image_key(image: LockedImage) -> tuple[str, str, tuple[str, ...]]:
 
 
 def form_of(options: Mapping[str, Json]) -> dict[str, Json]:
-    """Those of the options that decide over the archive's bytes, given its images."""
-    names = ("compress", "compress_level", "part_size", "part_digits", "include_foreign_layers")
+    """Those of the options that decide over the archive's bytes, given its images, or over what may be in it."""
+    names = (
+        "compress",
+        "compress_level",
+        "part_size",
+        "part_digits",
+        "include_foreign_layers",
+        "signature_policy",
+    )
     return {name: options.get(name) for name in names}
 
 
-def lock_options(options: Options) -> dict[str, Json]:
-    """The options that decide over an archive's content and bytes, as a lock file records them."""
+def lock_options(options: Options, policy: str) -> dict[str, Json]:
+    """The options that decide over an archive's content and bytes, as a lock file records them.
+
+    :param policy: name of the signature policy in force.
+    """
     selection, output = options.selection, options.output
     return {
         "arch": [str(architecture) for architecture in selection.platforms.architectures],
@@ -113,6 +123,7 @@ def lock_options(options: Options) -> dict[str, Json]:
         "compress_level": output.compress_level,
         "part_size": output.part_size,
         "part_digits": output.part_digits,
+        "signature_policy": policy,
     }
 
 

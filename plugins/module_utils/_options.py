@@ -13,6 +13,7 @@ from ._errors import OptionError
 from ._platform import PlatformFilter
 from ._reference import SourceRegistry
 
+SYSTEM_POLICY, INSECURE_POLICY = "system", "insecure"
 GZIP, ZSTD, NONE, DIR = "gzip", "zstd", "none", "dir"
 
 _SUFFIXES: dict[str, tuple[str, ...]] = {

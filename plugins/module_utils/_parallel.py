@@ -2,53 +2,107 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many small requests at once, results in order."""
+"""Many small requests at once, results in order, and none of them waited for without end."""
 
 from __future__ import annotations
 
-import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Sequence
-from typing import Callable, TypeVar
+from typing import Callable, Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def parallel_map(function: Callable[[Item], Result], items: Sequence[Item], *, workers: int) -> list[Result]:
+def parallel_map(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    workers: int,
+    timeout: float,
+    late: Callable[[Item], Result],
+) -> list[Result]:
     """Apply a function to every item on several threads.
 
-    The threads are daemons: an exception in the caller (a signal) does not wait for a request that hangs.
+    The threads are daemons: neither a signal in the caller nor the timeout waits for a request that hangs, and a server
+    that sends a byte a minute hangs without any socket noticing.
 
-    :param workers: threads at most.
+    :param workers: threads at most that are not given up.
+    :param timeout: seconds for each item, from its start.
+    :param late: gives the result for an item that took longer; may raise.
     :returns: results in the order of the items.
-    :raises Exception: the first one, by item order, that the function raised.
+    :raises Exception: the first one, by item order, that the function or ``late`` raised.
     """
-    todo: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in range(len(items)):
-        todo.put(number)
-    results: dict[int, Result] = {}
-    errors: dict[int, Exception] = {}
-    done: queue.SimpleQueue[None] = queue.SimpleQueue()
+    return _Map(function, items, timeout, late).run(workers)
 
-    def work() -> None:
-        try:
-            while not errors:
-                number = todo.get_nowait()
-                try:
-                    results[number] = function(items[number])
-                except Exception as error:
-                    errors[number] = error
-        except queue.Empty:
-            pass
-        finally:
-            done.put(None)
 
-    count = min(workers, len(items))
-    for _thread in range(count):
-        threading.Thread(target=work, daemon=True).start()
-    for _thread in range(count):
-        done.get()
-    if errors:
-        raise errors[min(errors)]
-    return [results[number] for number in range(len(items))]
+class _Map(Generic[Item, Result]):
+    def __init__(
+        self,
+        function: Callable[[Item], Result],
+        items: Sequence[Item],
+        timeout: float,
+        late: Callable[[Item], Result],
+    ) -> None:
+        self._function = function
+        self._items = items
+        self._timeout = timeout
+        self._late = late
+        self._changed = threading.Condition()
+        self._todo = deque(range(len(items)))
+        self._deadlines: dict[int, float] = {}
+        self._results: dict[int, Result] = {}
+        self._errors: dict[int, Exception] = {}
+
+    def run(self, workers: int) -> list[Result]:
+        for _thread in range(min(workers, len(self._items))):
+            threading.Thread(target=self._work, daemon=True).start()
+        with self._changed:
+            while len(self._results) + len(self._errors) < len(self._items):
+                self._changed.wait(self._next_deadline())
+                self._give_up_late()
+        if self._errors:
+            raise self._errors[min(self._errors)]
+        return [self._results[number] for number in range(len(self._items))]
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                if not self._todo:
+                    return
+                number = self._todo.popleft()
+                self._deadlines[number] = time.monotonic() + self._timeout
+                self._changed.notify_all()
+            try:
+                result = self._function(self._items[number])
+            except Exception as error:
+                self._finish(number, None, error)
+            else:
+                self._finish(number, (result,), None)
+
+    def _finish(self, number: int, result: tuple[Result] | None, error: Exception | None) -> None:
+        with self._changed:
+            if self._deadlines.pop(number, None) is None:
+                raise SystemExit  # given up, and another thread took this one's place
+            if result is not None:
+                self._results[number] = result[0]
+            elif error is not None:
+                self._errors[number] = error
+            self._changed.notify_all()
+
+    def _next_deadline(self) -> float | None:
+        if not self._deadlines:
+            return None
+        return max(0.0, min(self._deadlines.values()) - time.monotonic())
+
+    def _give_up_late(self) -> None:
+        now = time.monotonic()
+        for number in [number for number, deadline in self._deadlines.items() if deadline <= now]:
+            del self._deadlines[number]
+            try:
+                self._results[number] = self._late(self._items[number])
+            except Exception as error:
+                self._errors[number] = error
+            threading.Thread(target=self._work, daemon=True).start()

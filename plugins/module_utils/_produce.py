@@ -17,7 +17,7 @@ from ._build import Built, build_archive
 from ._compress import library_of
 from ._content import Content
 from ._copy import CopyPool
-from ._errors import DamagedBlobError, ImageSaveError, StorageError
+from ._errors import DamagedBlobError, ImageSaveError, Interrupted, StorageError
 from ._fetch import Fetcher
 from ._image import FailedImage, PlatformImage, ResolvedImage, StoredImage
 from ._layout import SAVED_IMAGES, SavedImage, assemble, saved_images_list
@@ -51,6 +51,8 @@ class _Copies:
     def _wait(self, image: ResolvedImage) -> list[StoredImage] | None:
         try:
             return [self.pool.result(platform) for platform in image.platforms]
+        except Interrupted:
+            raise  # the run's end is no failure of an image
         except ImageSaveError as error:
             with self.run.log.about(image.listed.number):
                 self.run.log.error(f"{image.listed.reference} failed: {error}")
@@ -84,7 +86,9 @@ def produce(
 def _make_archive(run: Run, copies: _Copies, result: Result, published: Published, memory: Memory) -> None:
     output = run.options.output
     with Staging(output, run.apply_attributes).opened(run.options.work.lock_timeout) as staging:
+        staging.ensure_unchanged(published.raw_lock)
         built = _build_sound(run, copies, staging)
+        run.stop.check()
         if not built.images or (copies.failed and not output.allow_partial):
             return
         lock = _lock_of(run, copies, built, staging.name_parts(built.files))
@@ -142,7 +146,6 @@ def _repair(run: Run, copies: _Copies) -> None:
                         run.cache.drop_blob(blob.digest)
                 if blob.digest in damaged:
                     again[stored.source.digest] = stored.source
-    run.stats.blobs_repaired += len(damaged)
     copies.failed.clear()
     copies.pool.add(again.values())
 

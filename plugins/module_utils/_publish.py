@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Callable
 
-from ._errors import LockFileError, StorageError
+from ._errors import BusyError, LockFileError, StorageError
 from ._filelock import FileLock
 from ._lock import Lock, read_lock, write_lock
 from ._options import DIR, Output
@@ -46,7 +47,9 @@ class Staging:
         """Make the directory, hold it, complete or clear what a killed run left, and remove it at the end."""
         try:
             os.makedirs(self._output.directory, exist_ok=True)
-            os.makedirs(self._root, mode=0o700, exist_ok=True)
+            with suppress(FileExistsError):
+                os.mkdir(self._root, 0o700)
+            self._refuse_foreign()
         except OSError as error:
             raise StorageError(f"cannot write beside dest {self._output.dest}: {error.strerror}") from error
         lock = FileLock(os.path.join(self._root, _LOCK), what=f"dest {self._output.dest}", timeout=lock_timeout)
@@ -95,6 +98,27 @@ class Staging:
             roll_forward(self._output, self._ready)
         except OSError as error:
             raise explain_write_error(error, self._root) from error
+
+    def ensure_unchanged(self, raw_lock: bytes) -> None:
+        """Make sure that the archive is the one that was looked at before this directory was held.
+
+        :param raw_lock: the lock file's bytes at that time; empty where there was none.
+        :raises BusyError: when another run has written it since.
+        """
+        try:
+            with open(self._output.lock_file, "rb") as file:
+                now = file.read()
+        except FileNotFoundError:
+            now = b""
+        if raw_lock and now != raw_lock:
+            raise BusyError(f"another run has written {self._output.dest} in the meantime; run again")
+
+    def _refuse_foreign(self) -> None:
+        """Refuse a staging directory that somebody else has put there, or may write to."""
+        found = os.lstat(self._root)
+        ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+        if not ours:
+            raise StorageError(f"{self._root} is no directory of this user alone; remove it, then run again")
 
     def publish_beside(self, lock: Lock) -> None:
         """Write checksums and lock file anew for parts that stand already, and remove stale ones."""

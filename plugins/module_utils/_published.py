@@ -30,11 +30,13 @@ class Published:
     :param lock: the record of it; ``None`` where there is none that can be read.
     :param damage: why the archive itself has to be made again; empty only when there is one and it is whole.
     :param untidy: what stands beside it and is wrong: stale parts, a checksum file that does not fit.
+    :param raw_lock: the lock file's bytes; another run that writes the archive changes them.
     """
 
     lock: Lock | None
     damage: str = ""
     untidy: tuple[str, ...] = ()
+    raw_lock: bytes = b""
 
 
 class Memory:
@@ -52,16 +54,21 @@ class Memory:
 
     def sha256(self, path: str) -> str:
         """The file's sha256, read only where it is not known."""
-        mark = self._mark(path)
-        known = self._known.get(path, "")
-        if known.startswith(f"{mark} "):
-            return known.rpartition(" ")[2]
+        mark = self._mark(path)  # as it is before it is read: a later change must not pass for the one read
+        known = self.known(path)
+        if known:
+            return known
         hasher = hashlib.sha256()
         with open(path, "rb") as file:
             for chunk in iter(lambda: file.read(_CHUNK), b""):
                 hasher.update(chunk)
-        self.learn(path, hasher.hexdigest())
+        self._known[path] = f"{mark} {hasher.hexdigest()}"
         return hasher.hexdigest()
+
+    def known(self, path: str) -> str:
+        """The file's sha256 if it was read before and not touched since; else empty."""
+        mark, _blank, sha256 = self._known.get(path, "").rpartition(" ")
+        return sha256 if mark and os.path.lexists(path) and mark == self._mark(path) else ""
 
     def learn(self, path: str, sha256: str) -> None:
         """Take down that a file has this sha256 as it stands now."""
@@ -105,15 +112,16 @@ def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
     """
     _refuse_other_kind(output)
     try:
-        lock = _read_beside(output)
+        raw = _read_beside(output)
+        lock = read_lock(raw, path=output.lock_file)
     except LockFileError as error:
         return Published(None, damage=str(error))
     stale = tuple(f"{name} is no part of the archive" for name in stale_names(output, lock.parts))
     for part in lock.parts:
         damage = _damage(path_of(output, part), part, memory, verify)
         if damage:
-            return Published(lock, damage=f"{part.name} {damage}", untidy=stale)
-    return Published(lock, untidy=stale + _untidy_checksums(output, lock.parts))
+            return Published(lock, damage=f"{part.name} {damage}", untidy=stale, raw_lock=raw)
+    return Published(lock, untidy=stale + _untidy_checksums(output, lock.parts), raw_lock=raw)
 
 
 def path_of(output: Output, part: Part) -> str:
@@ -140,10 +148,10 @@ def stale_names(output: Output, parts: Sequence[Part]) -> list[str]:
     return sorted(name for name in names if pattern.fullmatch(name) and name not in ours)
 
 
-def _read_beside(output: Output) -> Lock:
+def _read_beside(output: Output) -> bytes:
     try:
         with open(output.lock_file, "rb") as file:
-            return read_lock(file.read(), path=output.lock_file)
+            return file.read()
     except FileNotFoundError:
         is_there = os.path.lexists(output.dest) or stale_names(output, ())
         raise LockFileError(

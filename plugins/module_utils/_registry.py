@@ -62,7 +62,6 @@ class Registries:
         policy: RetryPolicy,
         *,
         read_timeout: float,
-        total_timeout: float,
         connections: int,
         stop: Stop,
         on_retry: Callable[[str], None],
@@ -72,7 +71,6 @@ class Registries:
         self._trust = trust
         self._policy = policy
         self._read_timeout = read_timeout
-        self._total_timeout = total_timeout
         self._connections = connections
         self._stop = stop
         self._on_retry = on_retry
@@ -83,15 +81,13 @@ class Registries:
     def head_manifest(self, repository: Repository, tag: str) -> str:
         """Ask for a tag's digest without pulling it; free of pull quotas.
 
-        :returns: the digest, or an empty string where the registry does not tell one that can be relied on.
+        :returns: the digest, or an empty string where the registry does not tell one.
         :raises TransferError: when the tag does not exist or cannot be asked for.
         """
         url_path = f"/v2/{repository.path}/manifests/{tag}"
         answer = self._ask("HEAD", repository, url_path, what=f"{repository}:{tag}", headers=_ACCEPT)
         digest = answer.header("docker-content-digest")
-        # The digest of a signed schema 1 manifest covers a part of the document only.
-        unreliable = _media_type(answer) in SCHEMA1_TYPES or not is_digest(digest)
-        return "" if unreliable else digest
+        return digest if is_digest(digest) else ""
 
     def get_manifest(self, repository: Repository, name: str) -> FetchedManifest:
         """Pull a manifest by tag or digest.
@@ -194,7 +190,6 @@ class Registries:
                     host,
                     self._trust.of(registry),
                     read_timeout=self._read_timeout,
-                    total_timeout=self._total_timeout,
                     connections=self._connections,
                 )
                 endpoint = _Endpoint(http, Authenticator(registry, http, self._credentials), self._schemes)
@@ -212,25 +207,29 @@ class _Endpoint:
         self._mutex = threading.Lock()
 
     def ask(self, method: str, path: str, url_path: str, headers: Mapping[str, str], limit: int) -> Answer:
-        url = self._base(path) + url_path
+        url = self._base() + url_path
         answer = self.http.read(method, url, headers={**headers, **self._authenticator.header(path)}, limit=limit)
-        if answer.status == 401 and self._authenticator.answer(path, answer, url=url):
+        if self._is_challenge(answer) and self._authenticator.answer(path, answer, url=url):
             proof = self._authenticator.header(path)
             answer = self.http.read(method, url, headers={**headers, **proof}, limit=limit)
         return answer
 
     @contextmanager
     def stream(self, path: str, url_path: str, what: str) -> Iterator[Iterator[bytes]]:
-        url = self._base(path) + url_path
+        url = self._base() + url_path
         for last in (False, True):
             with self.http.stream(url, headers=self._authenticator.header(path)) as (answer, chunks):
                 if answer.status == 200:
                     yield chunks
                     return
-                if last or answer.status != 401 or not self._authenticator.answer(path, answer, url=url):
+                if last or not self._is_challenge(answer) or not self._authenticator.answer(path, answer, url=url):
                     raise explain_status(answer, host=self.http.host, what=what)
 
-    def _base(self, path: str) -> str:
+    def _is_challenge(self, answer: Answer) -> bool:
+        """Whether the registry itself asks who we are; what a host behind a redirect asks is not answered."""
+        return answer.status == 401 and answer.origin == self._base()
+
+    def _base(self) -> str:
         """``https://HOST``; ``http://HOST`` only where that is allowed and https does not answer."""
         with self._mutex:
             if len(self._schemes) > 1:

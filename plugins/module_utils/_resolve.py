@@ -68,17 +68,27 @@ class Resolver:
     """Asks registries through the cache.
 
     :param keep: store what is fetched in the cache; not in check mode.
+    :param timeout: seconds for all questions about one image.
     :ivar fetched: bytes of each manifest and configuration that was not in the cache, by digest.
     """
 
     def __init__(
-        self, registries: Registries, cache: Cache, selection: Selection, source: SourceRegistry | None, *, keep: bool
+        self,
+        registries: Registries,
+        cache: Cache,
+        selection: Selection,
+        source: SourceRegistry | None,
+        *,
+        keep: bool,
+        timeout: float,
     ) -> None:
         self._registries = registries
         self._cache = cache
         self._selection = selection
         self._source = source
         self._keep = keep
+        self._timeout = timeout
+        self._late = f"its registry did not answer completely within timeout ({timeout:g} s)"
         self.fetched: dict[str, int] = {}
 
     def ask(self, images: Sequence[ListedImage], pins: dict[int, Pin]) -> list[AskedImage]:
@@ -97,7 +107,10 @@ class Resolver:
             except TransferError as error:
                 return AskedImage(listed, failure=str(error))
 
-        return parallel_map(one, images, workers=CONNECTIONS)
+        def late(listed: ListedImage) -> AskedImage:
+            return AskedImage(listed, failure=self._late)
+
+        return parallel_map(one, images, workers=CONNECTIONS, timeout=self._timeout, late=late)
 
     def resolve(self, asked: Sequence[AskedImage], pins: dict[int, Pin]) -> list[Resolution]:
         """Read the manifests and choose the platforms.
@@ -113,7 +126,10 @@ class Resolver:
             except (TransferError, ManifestError) as error:
                 return FailedImage(image.listed, str(error), image.digest)
 
-        return parallel_map(one, asked, workers=CONNECTIONS)
+        def late(image: AskedImage) -> Resolution:
+            return FailedImage(image.listed, self._late, image.digest)
+
+        return parallel_map(one, asked, workers=CONNECTIONS, timeout=self._timeout, late=late)
 
     def _ask_tag(self, listed: ListedImage, repository: Repository) -> AskedImage:
         tag = listed.reference.tag or ""

@@ -23,11 +23,13 @@ from ._stop import Stop
 class Run:
     """One run: what it was asked, what it works with, and what it counts.
 
+    :param policy: name of the signature policy in force.
     :param stop: set when the run is to end.
     :param apply_attributes: gives a file the mode and owner that the user asked for; tells whether they differed.
     """
 
     options: Options
+    policy: str
     cache: Cache
     log: Log
     stop: Stop

@@ -6,28 +6,30 @@
 
 from __future__ import annotations
 
+import os
+
 from ._decide import Action, Decision
 from ._lock import Lock, renew_record
 from ._options import DIR
-from ._publish import Staging, is_decided, tree_paths
+from ._publish import Staging, is_decided, staging_path, tree_paths
 from ._published import Memory, Published, path_of
 from ._result import Result
 from ._run import Run
 
 
-def complete_interrupted(run: Run) -> bool:
-    """Put an archive in place that a killed run had finished.
+def clear_interrupted(run: Run) -> bool:
+    """Put an archive in place that a killed run had finished, or remove what it had begun.
 
-    :returns: whether there was one (in check mode: is one).
+    :returns: whether there was a finished one (in check mode: is one).
+    :raises BusyError: when that run is not dead but at work.
     """
     output = run.options.output
-    if not is_decided(output):
-        return False
-    if not run.options.check:
-        run.log.info(f"an earlier run was killed while it put {output.dest} in place; going on from there")
+    decided = is_decided(output)
+    if os.path.isdir(staging_path(output)) and not run.options.check:
+        run.log.info(f"an earlier run did not end well; {'completing' if decided else 'removing'} what it left")
         with Staging(output, run.apply_attributes).opened(run.options.work.lock_timeout):
             pass
-    return True
+    return decided
 
 
 def settle(run: Run, published: Published, wanted: Lock, decision: Decision, result: Result, memory: Memory) -> None:
@@ -42,6 +44,7 @@ def settle(run: Run, published: Published, wanted: Lock, decision: Decision, res
         result.changed = True
         if not run.options.check:
             with Staging(run.options.output, run.apply_attributes).opened(run.options.work.lock_timeout) as staging:
+                staging.ensure_unchanged(published.raw_lock)
                 staging.publish_beside(record)
     if _apply_attributes(run, record, memory) and not result.changed:
         result.changed, result.reason = True, "mode or owner differed"
@@ -53,12 +56,13 @@ def _apply_attributes(run: Run, lock: Lock, memory: Memory) -> bool:
     :returns: whether any differed.
     """
     output = run.options.output
-    known = {path_of(output, part): part.sha256 for part in lock.parts}
-    archive = tree_paths(output.dest) if output.compress == DIR else known
+    parts = (path_of(output, part) for part in lock.parts)
+    archive = tree_paths(output.dest) if output.compress == DIR else parts
     changed = False
     for path in [*archive, output.checksum_file, output.lock_file]:
+        sha256 = memory.known(path)
         if run.apply_attributes(path):
             changed = True
-            if path in known and not run.options.check:
-                memory.learn(path, known[path])
+            if sha256 and not run.options.check:
+                memory.learn(path, sha256)
     return changed

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 from ._errors import OptionError, StorageError, TransferError, printable
 from ._image import PlatformImage
-from ._options import Access, Work
+from ._manifest import digest_of
+from ._options import INSECURE_POLICY, SYSTEM_POLICY, Access, Work
 from ._stop import Stop
 from ._tls import TrustStore
 
@@ -166,6 +167,22 @@ class Skopeo:
                 seen, moved = progress, now
             elif now - moved >= self._work.stall_timeout:
                 raise TransferError(f"the transfer stalled: no byte in {self._work.stall_timeout:g} s", heals=True)
+
+
+def policy_name(work: Work) -> str:
+    """A name for the signature policy in force: ``system``, ``insecure``, or the sha256 of the file given.
+
+    :raises OptionError: when that file cannot be read.
+    """
+    if work.insecure_policy:
+        return INSECURE_POLICY
+    if work.signature_policy is None:
+        return SYSTEM_POLICY
+    try:
+        with open(work.signature_policy, "rb") as file:
+            return digest_of(file.read())
+    except OSError as error:
+        raise OptionError(f"signature_policy: cannot read {work.signature_policy}: {error.strerror}") from error
 
 
 def explain(stderr: bytes, status: int, repository: str) -> TransferError:

@@ -57,7 +57,6 @@ def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: 
             trust,
             policy,
             read_timeout=options.work.stall_timeout,
-            total_timeout=options.work.timeout,
             connections=CONNECTIONS,
             stop=stop,
             on_retry=log.warning,
@@ -65,7 +64,9 @@ def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: 
         try:
             yield Tools(
                 registries=client,
-                resolver=Resolver(client, cache, options.selection, source, keep=not options.check),
+                resolver=Resolver(
+                    client, cache, options.selection, source, keep=not options.check, timeout=options.work.timeout
+                ),
                 skopeo=Skopeo(
                     options.access, options.work, trust, authfile=_authfile(options, credentials, private), stop=stop
                 ),
