@@ -1,0 +1,194 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check mode answers from the plan and touches nothing; diff mode shows what changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.images.tests.functional._helpers import (
+    assert_counts,
+    cached,
+    flip,
+    outcomes,
+    saved,
+    snapshot,
+    traffic,
+)
+from ansible_collections.airgap.images.tests.support.archive import file_sha256
+from ansible_collections.airgap.images.tests.support.images import ARM64, build_index
+from ansible_collections.airgap.images.tests.support.push import PushedImage, push
+from ansible_collections.airgap.images.tests.support.registry import Registry
+from ansible_collections.airgap.images.tests.support.samples import docker_list, oci_index, small
+from ansible_collections.airgap.images.tests.support.workbench import Workbench
+
+Prepare = Callable[[Workbench, Registry, list[PushedImage]], list[PushedImage]]
+
+
+def nothing_there(bench: Workbench, registry: Registry, images: list[PushedImage]) -> list[PushedImage]:
+    return images
+
+
+def all_saved(bench: Workbench, registry: Registry, images: list[PushedImage]) -> list[PushedImage]:
+    saved(bench.save(images))
+    return images
+
+
+def one_more(bench: Workbench, registry: Registry, images: list[PushedImage]) -> list[PushedImage]:
+    saved(bench.save(images[:1]))
+    return images
+
+
+def one_less(bench: Workbench, registry: Registry, images: list[PushedImage]) -> list[PushedImage]:
+    saved(bench.save(images))
+    return images[:1]
+
+
+def tag_moved(bench: Workbench, registry: Registry, images: list[PushedImage]) -> list[PushedImage]:
+    saved(bench.save(images))
+    moved = build_index([small(10), small(77, platform=ARM64)])
+    return [push(registry, images[0].repository, images[0].tag, moved), *images[1:]]
+
+
+def archive_gone(bench: Workbench, registry: Registry, images: list[PushedImage]) -> list[PushedImage]:
+    saved(bench.save(images))
+    bench.dest.unlink()
+    return images
+
+
+def archive_and_cache_damaged(bench: Workbench, registry: Registry, images: list[PushedImage]) -> list[PushedImage]:
+    saved(bench.save(images))
+    flip(bench.dest)
+    cached(bench.cache, images[0].platforms[0].layers[-1].digest).write_bytes(b"")
+    return images
+
+
+@pytest.mark.parametrize(
+    "prepare", [nothing_there, all_saved, one_more, one_less, tag_moved, archive_gone, archive_and_cache_damaged]
+)
+def test_check_mode_touches_nothing_and_foresees_the_real_run(
+    registry: Registry, bench: Workbench, prepare: Prepare
+) -> None:
+    """``changed``, ``reason``, images, blobs and bytes are those of the run that follows."""
+    pushed = [push(registry, "some/index", "1", oci_index()), push(registry, "some/list", "1", docker_list())]
+    bench.dest.parent.mkdir(parents=True)
+    images = prepare(bench, registry, pushed)
+    before = snapshot(bench.dest.parent, bench.cache, bench.directory / "home")
+    registry.clear()
+    foreseen = bench.save(images, check=True)
+    assert not foreseen.failed, foreseen.msg
+    assert snapshot(bench.dest.parent, bench.cache, bench.directory / "home") == before
+    layers = {layer.digest for image in images for each in image.platforms for layer in each.layers}
+    assert not layers & set(registry.blob_gets())
+    registry.clear()
+    sound = {f"sha256:{path.name}" for path in bench.cache.glob("share/sha256/*") if file_sha256(path) == path.name}
+    real = bench.save(images)
+    saved(real, changed=prepare is not all_saved)
+    assert (foreseen.changed, foreseen["reason"]) == (real.changed, real["reason"])
+    assert foreseen["images"] == real["images"]
+    assert ("plan" in foreseen.data) is foreseen.changed
+    if foreseen.changed:
+        # skopeo asks for manifest and config at each copy, whatever the cache has.
+        plan, fetched = foreseen["plan"], traffic(registry).fetched - sound
+        assert (plan["blobs"], plan["bytes"]) == (
+            len(fetched),
+            sum(registry.blob_path(digest).stat().st_size for digest in fetched),
+        )
+        assert (plan["blobs"], plan["bytes"]) == (
+            real["stats"]["blobs_downloaded"],
+            real["stats"]["bytes_downloaded"],
+        )
+        assert bench.dest.stat().st_size <= plan["archive_bytes"] < 3 * bench.dest.stat().st_size
+        assert plan["dest_free"] > 0 and plan["cache_free"] > 0
+        assert (foreseen["dest"], foreseen["lock_file"]) == (real["dest"], real["lock_file"])
+
+
+def test_check_mode_with_everything_that_writes(registry: Registry, bench: Workbench) -> None:
+    """No log, no failed list, no cache; what fails is told as the real run tells it."""
+    image = push(registry, "some/image", "1", small(1))
+    absent = f"{registry.host}/some/image:2"
+    bench.dest.parent.mkdir(parents=True)
+    params: dict[str, Any] = {
+        "log_file": bench.directory / "run.log",
+        "failed_list": bench.directory / "failed.txt",
+        "dest": bench.directory / "new" / "folder" / "images.tar.gz",
+        "prune_cache": True,
+    }
+    params["dest"].parent.mkdir(parents=True)
+    before = snapshot(bench.directory / "out", bench.directory / "new")
+    foreseen = bench.save([image.reference, absent, "no reference"], check=True, **params)
+    assert foreseen.failed
+    assert snapshot(bench.directory / "out", bench.directory / "new") == before
+    assert not (bench.directory / "run.log").exists() and not (bench.directory / "failed.txt").exists()
+    assert not bench.cache.exists()
+    real = bench.save([image.reference, absent, "no reference"], **params)
+    assert real.failed and (bench.directory / "failed.txt").exists()
+    for key in ("changed", "failed_images", "invalid_lines", "skipped_images"):
+        assert foreseen[key] == real[key]
+    assert_counts(foreseen, 3)
+
+
+def test_check_mode_with_allow_partial(registry: Registry, bench: Workbench) -> None:
+    image = push(registry, "some/image", "1", small(1))
+    absent = f"{registry.host}/some/image:2"
+    foreseen = bench.save([image.reference, absent], check=True, allow_partial=True)
+    assert foreseen.changed and not foreseen.failed
+    assert outcomes(foreseen) == {image.reference: "saved", absent: "failed"}
+
+
+def test_check_mode_with_a_change_of_mode_alone(registry: Registry, bench: Workbench) -> None:
+    image = push(registry, "some/image", "1", small(1))
+    saved(bench.save([image], mode="0644"))
+    before = snapshot(bench.dest.parent, bench.cache)
+    assert bench.save([image], mode="0600", check=True).changed
+    assert snapshot(bench.dest.parent, bench.cache) == before
+    assert bench.save([image], mode="0600").changed
+
+
+def diff_text(diff: Any) -> tuple[str, str]:
+    """The texts before and after, of one difference or several."""
+    each = diff if isinstance(diff, list) else [diff]
+    return "".join(str(one["before"]) for one in each), "".join(str(one["after"]) for one in each)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_diff_shows_the_images_and_digests_before_and_after(registry: Registry, bench: Workbench, check: bool) -> None:
+    stays = push(registry, "some/stays", "1", small(1))
+    old = push(registry, "some/app", "1", oci_index())
+    gone = push(registry, "some/gone", "1", small(2))
+    saved(bench.save([stays, old, gone]))
+    new = push(registry, "some/app", "1", build_index([small(10), small(88, platform=ARM64)]))
+    added = push(registry, "some/added", "1", small(3))
+    before, after = diff_text(bench.save([stays, new, added], check=check, diff=True)["diff"])
+    for image, text in ((stays, before + after), (gone, before), (added, after)):
+        assert image.reference in text and image.platforms[0].digest in text
+    assert gone.reference not in after and added.reference not in before
+    assert old.platform("arm64").digest in before and old.platform("arm64").digest not in after
+    assert new.platform("arm64").digest in after and new.platform("arm64").digest not in before
+
+
+def test_diff_of_a_first_run_and_of_one_that_changes_nothing(registry: Registry, bench: Workbench) -> None:
+    image = push(registry, "some/image", "1", small(1))
+    before, after = diff_text(bench.save([image], diff=True)["diff"])
+    assert image.reference not in before and image.platforms[0].digest in after
+    result = bench.save([image], diff=True)
+    before, after = diff_text(result["diff"])
+    assert not result.changed and before == after
+    assert "diff" not in bench.save([image]).data
+
+
+def test_check_mode_leaves_no_trace_in_what_follows(registry: Registry, bench: Workbench) -> None:
+    """A run after one in check mode gives what it would have given without."""
+    image = push(registry, "some/image", "1", oci_index())
+    bench.save([image], check=True)
+    assert not bench.cache.exists() and not bench.dest.exists()
+    first = bench.save([image])
+    saved(first)
+    other = bench.directory / "other"
+    bench.save([image], dest=other / bench.dest.name, cache_dir=other / "cache")
+    assert file_sha256(Path(first["dest"])) == file_sha256(other / bench.dest.name)
