@@ -75,10 +75,14 @@ class Processes:
 
 @dataclass
 class Job:
-    """What a gate gets to work with: a copy of the collection, commands, and a log."""
+    """What a gate gets to work with: a copy of the collection, commands, and a log.
+
+    :ivar snapshot: The collection as it was when the run began; all gates judge the same.
+    """
 
     plan: Plan
     environments: dict[str, Environment]
+    snapshot: Path
     folder: Path
     log: Path
     processes: Processes
@@ -95,7 +99,8 @@ class Job:
     def tree(self) -> Path:
         """The collection: a copy of this gate's own."""
         if self._tree is None:
-            self._tree = copy_collection(self.folder)
+            self._tree = self.folder / self.snapshot.relative_to(self.snapshot.parents[3])
+            shutil.copytree(self.snapshot, self._tree, symlinks=True)
         return self._tree
 
     def run(
@@ -197,13 +202,14 @@ def run_gates(
     results = {}
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="airgap-images-", ignore_cleanup_errors=True) as folder:
+        snapshot = copy_collection(Path(folder) / "snapshot")
         workers = ThreadPoolExecutor(max_workers=jobs)
 
         def start(gate: Gate) -> Result:
             place = Path(folder) / gate.name
             place.mkdir()
             log = logs / f"{gate.name}.log"
-            job = Job(plan, environments, place, log, processes, len(gates) == 1, more_arguments)
+            job = Job(plan, environments, snapshot, place, log, processes, len(gates) == 1, more_arguments)
             _print(f"begin  {gate.name}: {gate.about}")
             return _run_gate(gate, job)
 
