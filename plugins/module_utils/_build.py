@@ -45,7 +45,7 @@ def build_archive(images: Iterable[SavedImage], cache: Cache, output: Output, di
     :raises SpaceError: when the filesystem is full.
     """
     if output.compress == DIR:
-        tree = TreeWriter(os.path.join(directory, output.name), ROOT)
+        tree = TreeWriter(os.path.join(directory, output.name), ROOT, link=not output.has_attributes)
         saved, blobs = write_members(images, cache, tree)
         return Built(saved, blobs, tree.written)
     parts = PartWriter(directory, output.part_size)

@@ -93,7 +93,7 @@ class Cache:
         if not os.path.islink(blobs):
             os.symlink("share", blobs)
         layout = os.path.join(self.root, "oci-layout")
-        if not os.path.isfile(layout):
+        if _read(layout) != OCI_LAYOUT:
             _write(layout, OCI_LAYOUT)
 
     # -- blobs ----------------------------------------------------------------
@@ -290,6 +290,14 @@ def _remove(path: str) -> bool:
         os.unlink(path)
         return True
     return False
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def _write(path: str, raw: bytes) -> None:

@@ -188,7 +188,8 @@ def _only(registries: Iterable[str]) -> str:
     if len(names) == 1:
         return names[0]
     raise OptionError(
-        f"username and password could belong to any of {', '.join(names)}; name the registry: "
+        "username and password (or SOURCE_USERNAME and SOURCE_PASSWORD of the environment) could belong to any of "
+        f"{', '.join(names)}; name the registry: "
         "set source_registry, or give host, username and password under registries"
     )
 

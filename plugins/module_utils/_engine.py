@@ -15,6 +15,7 @@ from typing import Callable
 from ._cache import Cache
 from ._content import Content, as_recorded, sort_out
 from ._decide import Action, Decision, decide, still_holds
+from ._errors import StorageError
 from ._failed_list import refuse_foreign, render, update
 from ._fetch import Fetcher
 from ._image import hex_of
@@ -29,7 +30,7 @@ from ._result import Forecast, Result
 from ._run import Run
 from ._settle import clear_interrupted, settle
 from ._skopeo import policy_name
-from ._space import ensure_space, free_bytes
+from ._space import ensure_space, free_bytes, same_filesystem
 from ._stop import Stop
 from ._tools import Tools, prepared
 from ._wanted import Wanted, read_wanted
@@ -53,7 +54,8 @@ def save(options: Options, *, log: Log, stop: Stop, apply_attributes: Callable[[
         completed = clear_interrupted(run)
         memory = Memory(run.cache.root)
         result = _save(run, wanted, tools, memory)
-        result.changed |= completed
+        if completed and not result.changed:
+            result.changed, result.reason = True, "the archive of an interrupted run was put in place"
         _finish(run, tools, result, memory)
     return result
 
@@ -71,6 +73,7 @@ def _save(run: Run, wanted: Wanted, tools: Tools, memory: Memory) -> Result:
     with run.stage("plan"):
         plan = _plan(run, content, tools, decision, result)
     if not run.options.check:
+        tools.log_in(run.cache.run_directory)
         fetcher = Fetcher(tools, run.cache, run.log, places=content.places, timeout=run.options.work.timeout)
         produce(run, content, plan, fetcher, result, published, memory)
     return result
@@ -89,6 +92,7 @@ def _resolve(run: Run, wanted: Wanted, tools: Tools, published: Published) -> Co
 def _begin(run: Run, wanted: Wanted, content: Content, published: Published, decision: Decision) -> Result:
     """The result as far as it is known before anything is done."""
     run.stats.duplicates = wanted.list.duplicates
+    _log_answers(run, wanted, content)
     return Result(
         changed=decision.action is Action.BUILD,
         reason=decision.reason,
@@ -101,6 +105,18 @@ def _begin(run: Run, wanted: Wanted, content: Content, published: Published, dec
         is_published=decision.action is not Action.FETCH,
         allow_partial=run.options.output.allow_partial,
     )
+
+
+def _log_answers(run: Run, wanted: Wanted, content: Content) -> None:
+    """A line for every line of the list that is not saved."""
+    for line in wanted.list.invalid:
+        run.log.error(f"{line.origin}: {line.text}: {line.reason}")
+    for failed in content.failed:
+        with run.log.about(failed.listed.number):
+            run.log.error(f"{failed.listed.reference} failed: {failed.reason}")
+    for skipped in content.skipped:
+        with run.log.about(skipped.listed.number):
+            run.log.warning(f"{skipped.listed.reference} skipped: {skipped.reason}")
 
 
 def _plan(run: Run, content: Content, tools: Tools, decision: Decision, result: Result) -> Plan:
@@ -129,9 +145,16 @@ def _plan(run: Run, content: Content, tools: Tools, decision: Decision, result: 
         cache=work.cache_dir,
         cache_bytes=plan.missing_bytes,
         dest=output.directory,
-        dest_bytes=plan.archive_bytes if writes_archive and output.compress != DIR else 0,
+        dest_bytes=plan.archive_bytes if writes_archive and not _links(run) else 0,
     )
     return plan
+
+
+def _links(run: Run) -> bool:
+    """Whether the archive shares its blobs with the cache."""
+    output = run.options.output
+    shares = output.compress == DIR and not output.has_attributes
+    return shares and same_filesystem(run.options.work.cache_dir, output.directory)
 
 
 def _finish(run: Run, tools: Tools, result: Result, memory: Memory) -> None:
@@ -144,7 +167,10 @@ def _finish(run: Run, tools: Tools, result: Result, memory: Memory) -> None:
         stats.images, stats.platform_images = len(result.lock.images), len(platforms)
     if options.output.failed_list is not None:
         content = render(result.failed, result.listed.invalid)
-        result.changed |= update(options.output.failed_list, content, check=options.check)
+        try:
+            result.changed |= update(options.output.failed_list, content, check=options.check)
+        except StorageError as error:
+            result.warnings.append(str(error))
     if options.check:
         return
     if options.work.prune_cache and not result.is_failure and result.lock is not None:

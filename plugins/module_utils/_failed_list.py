@@ -25,6 +25,9 @@ def refuse_foreign(path: str) -> None:
         with open(path, "rb") as file:
             start = file.read(len(_HEADER))
     except FileNotFoundError:
+        directory = os.path.dirname(os.path.abspath(path))
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise OptionError(f"failed_list: {directory} is no directory that can be written to") from None
         return
     except OSError as error:
         raise OptionError(f"failed_list: cannot read {path}: {error.strerror}") from error

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 
 from ._cache import Cache
-from ._errors import ManifestError, TransferError
+from ._errors import ManifestError, StorageError, TransferError
 from ._image import PlatformImage, StoredImage, hex_of
 from ._log import Log
 from ._manifest import Descriptor
@@ -55,6 +55,12 @@ class Fetcher:
         :raises TransferError: why it could not be copied, after all tries.
         """
         number, platform = self._places[image.digest]
+        try:
+            return self._fetch(image, number, platform)
+        except OSError as error:
+            raise StorageError(f"cannot write to cache_dir {self._cache.root}: {error.strerror}") from error
+
+    def _fetch(self, image: PlatformImage, number: int, platform: int) -> StoredImage:
         with self._log.about(number, platform):
             missing = self.missing(image)
             self._log.info(f"copying {image.repository}@{image.digest} ({image.descriptor.platform or 'artefact'})")
@@ -64,6 +70,7 @@ class Fetcher:
                 lambda: self._copy(image, deadline),
                 policy=self._tools.policy,
                 stop=self._tools.stop,
+                deadline=deadline,
                 on_retry=self._log.warning,
             )
             self._log.info(f"copied {len(missing)} blobs in {time.monotonic() - started:.1f} s")
@@ -75,8 +82,8 @@ class Fetcher:
 
     def _copy(self, image: PlatformImage, deadline: float) -> StoredImage:
         self._cache.drop_unsound((image.descriptor, *image.blobs))
-        for layer in image.foreign_layers:
-            self._fetch_foreign(image, layer, deadline)
+        for layer in {layer.digest: layer for layer in (*image.foreign_layers, *image.repeated_layers)}.values():
+            self._fetch_layer(image, layer, deadline)
         folder = self._cache.new_folder(image)
         self._tools.skopeo.copy(image, folder, os.path.dirname(self._cache.share), deadline=deadline)
         try:
@@ -84,8 +91,8 @@ class Fetcher:
         except ManifestError as error:
             raise TransferError(str(error), heals=True) from error
 
-    def _fetch_foreign(self, image: PlatformImage, layer: Descriptor, deadline: float) -> None:
-        """Foreign layers are the ones that skopeo leaves out."""
+    def _fetch_layer(self, image: PlatformImage, layer: Descriptor, deadline: float) -> None:
+        """Fetch what skopeo would leave out, or fetch more than once."""
         if self._cache.has_blob(layer):
             return
         path = os.path.join(self._cache.run_directory, f"layer-{hex_of(layer.digest)}")
@@ -102,5 +109,9 @@ class Fetcher:
                 late=late,
             )
         except TransferError as error:
+            if not layer.is_foreign:
+                # Where only skopeo gets through (a mirror that registries.conf names), twice is better than not at all.
+                self._log.debug(f"{error}; left to skopeo")
+                return
             raise TransferError(f"foreign layer: {error}", heals=False) from error
         self._cache.adopt_blob(path, layer.digest)

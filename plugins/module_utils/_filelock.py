@@ -14,6 +14,7 @@ import fcntl
 import os
 import socket
 import time
+from contextlib import suppress
 from types import TracebackType
 
 from ._errors import BusyError, StorageError, printable
@@ -49,8 +50,9 @@ class FileLock:
                     "Let that run end, or wait longer with lock_timeout"
                 )
             time.sleep(_POLL_SECONDS)
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        with suppress(OSError):  # on a full disk the lock holds all the same
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         return self
 
     def __exit__(

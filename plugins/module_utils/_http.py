@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import email.utils
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +26,8 @@ try:
     import requests.adapters
     import requests.exceptions
     import requests.utils
+    import urllib3
+    import urllib3.exceptions
 
     REQUESTS_ERROR: ImportError | None = None
 except ImportError as missing:  # the module reports it, with the interpreter it runs under
@@ -74,6 +75,8 @@ class Http:
         self._session.headers["User-Agent"] = USER_AGENT
         # Identity: a blob that is "decoded" on the way no longer has its digest.
         self._session.headers["Accept-Encoding"] = "identity"
+        if trust.verify is False:  # was asked for; urllib3 would say so at every request
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=connections, pool_block=False)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -123,11 +126,13 @@ class Http:
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         host = urlsplit(response.url).netloc
         received = 0
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            raise TransferError(f"{host} sent an encoded answer, which was not asked for; refused", heals=False)
         try:
-            for chunk in response.iter_content(_CHUNK):
+            for chunk in response.raw.stream(_CHUNK, decode_content=False):
                 received += len(chunk)
                 yield chunk
-        except requests.exceptions.RequestException as error:
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             raise explain_failure(error, host) from error
         length = response.headers.get("content-length", "")
         if response.request.method != "HEAD" and length.isdigit() and received < int(length):
@@ -170,21 +175,18 @@ class Http:
     def _send(self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None) -> requests.Response:
         own = urlsplit(url).netloc == self.host
         try:
-            with warnings.catch_warnings():
-                # validate_certs=false was asked for; urllib3 would say so at every request.
-                warnings.simplefilter("ignore")
-                return self._session.request(
-                    method,
-                    url,
-                    headers=headers,
-                    data=form,
-                    stream=True,
-                    timeout=self._timeout,
-                    verify=self._trust.verify,
-                    cert=self._trust.client_cert if own else None,
-                    proxies=dict(requests.utils.get_environ_proxies(url)),
-                    allow_redirects=False,
-                )
+            return self._session.request(
+                method,
+                url,
+                headers=headers,
+                data=form,
+                stream=True,
+                timeout=self._timeout,
+                verify=self._trust.verify,
+                cert=self._trust.client_cert if own else None,
+                proxies=dict(requests.utils.get_environ_proxies(url)),
+                allow_redirects=False,
+            )
         except requests.exceptions.RequestException as error:
             raise explain_failure(error, urlsplit(url).netloc) from error
 
@@ -199,11 +201,12 @@ def explain_failure(error: Exception, host: str) -> TransferError:
         return TransferError(f"the proxy on the way to {host} failed: {detail}", heals=True)
     if isinstance(error, kinds.ConnectTimeout):
         return TransferError(f"{host} did not accept a connection within {_CONNECT_TIMEOUT:.0f} s", heals=True)
-    if isinstance(error, kinds.ReadTimeout):
+    if isinstance(error, (kinds.ReadTimeout, urllib3.exceptions.ReadTimeoutError)):
         return TransferError(f"{host} sent nothing for the whole stall_timeout", heals=True)
-    if isinstance(error, (kinds.ChunkedEncodingError, kinds.ContentDecodingError)):
+    broken = (kinds.ChunkedEncodingError, urllib3.exceptions.ProtocolError)
+    if isinstance(error, broken):
         return TransferError(f"the answer of {host} broke off: {detail}", heals=True)
-    if isinstance(error, kinds.ConnectionError):
+    if isinstance(error, (kinds.ConnectionError, OSError)) and not isinstance(error, kinds.InvalidURL):
         if "timed out" in detail.lower():
             return TransferError(f"{host} sent nothing for the whole stall_timeout", heals=True)
         if "resol" in detail.lower() or "name or service" in detail.lower():

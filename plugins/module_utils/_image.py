@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Union
 
 from ._image_list import ListedImage
@@ -52,6 +52,14 @@ class PlatformImage:
         """Those of its blobs that skopeo leaves out."""
         return tuple(blob for blob in self.blobs if blob.is_foreign)
 
+    @property
+    def repeated_layers(self) -> tuple[Descriptor, ...]:
+        """Those of its blobs that its manifest names more than once, and that skopeo would fetch as often."""
+        if isinstance(self.content, Schema1):
+            return ()
+        named = [layer.digest for layer in self.content.layers]
+        return tuple(blob for blob in self.blobs if named.count(blob.digest) > 1)
+
 
 @dataclass(frozen=True)
 class StoredImage:
@@ -74,6 +82,15 @@ class StoredImage:
         """The manifest and what it names."""
         yield self.descriptor
         yield from self.blobs
+
+
+def as_named_by(image: PlatformImage, stored: StoredImage) -> StoredImage:
+    """The same manifest with the platform and annotations that one reference's own index gives it."""
+    own = image.descriptor
+    descriptor = replace(
+        stored.descriptor, platform=own.platform, annotations=own.annotations, artifact_type=own.artifact_type
+    )
+    return replace(stored, source=image, descriptor=descriptor)
 
 
 @dataclass(frozen=True)

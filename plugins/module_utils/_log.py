@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
+from typing import TextIO
 
-from ._errors import StorageError, printable
+from ._errors import OptionError, printable
 
 _KEPT_LINES = 2000
 
@@ -19,20 +20,25 @@ _KEPT_LINES = 2000
 class Log:
     """Takes lines from all threads of a run.
 
-    :param path: file to append to, or ``None``.
     :param debug: take down lines of level DEBUG as well, and keep the last lines for the result.
-    :raises StorageError: when the file cannot be opened.
     """
 
-    def __init__(self, path: str | None, *, debug: bool) -> None:
+    def __init__(self, *, debug: bool) -> None:
         self._debug = debug
         self._mutex = threading.Lock()
         self._place = threading.local()
+        self._file: TextIO | None = None
         self.lines: list[str] = []
+
+    def append_to(self, path: str) -> None:
+        """Write all further lines to the end of a file.
+
+        :raises OptionError: when it cannot be written.
+        """
         try:
-            self._file = open(path, "a", encoding="utf-8") if path is not None else None  # noqa: SIM115
+            self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close
         except OSError as error:
-            raise StorageError(f"log_file: cannot write {path}: {error.strerror}") from error
+            raise OptionError(f"log_file: cannot write {path}: {error.strerror}") from error
 
     @contextmanager
     def about(self, image: int, platform: int | None = None) -> Iterator[None]:
@@ -69,5 +75,6 @@ class Log:
                 self.lines.append(line)
                 del self.lines[:-_KEPT_LINES]
             if self._file is not None:
-                self._file.write(line + "\n")
-                self._file.flush()
+                with suppress(OSError):  # a log that cannot be written must not end the run
+                    self._file.write(line + "\n")
+                    self._file.flush()

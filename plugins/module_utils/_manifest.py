@@ -10,6 +10,7 @@ Formats: image-spec descriptor.md, manifest.md, image-index.md; Docker "Image Ma
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Union
@@ -38,6 +39,7 @@ MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # distribution-spec, "Pushing manifests": 
 MAX_CHILDREN = 1000
 MAX_BLOB_BYTES = 2**50
 
+_PLATFORM_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:+~/-]{0,127}|")
 _ATTESTATION = "attestation-manifest"
 _REFERENCE_TYPE = "vnd.docker.reference.type"
 _REFERENCE_DIGEST = "vnd.docker.reference.digest"
@@ -213,32 +215,45 @@ def parse_platform(document: JsonObject) -> Platform:
 
     :raises JsonError: when a member has the wrong type.
     """
-    return Platform(
+    platform = Platform(
         os=document.text("os"),
         architecture=document.text("architecture"),
         variant=document.text("variant"),
         os_version=document.text("os.version"),
         os_features=document.texts("os.features"),
     )
+    words = (platform.os, platform.architecture, platform.variant, platform.os_version, *platform.os_features)
+    for word in words:
+        if not _PLATFORM_WORD.fullmatch(word):
+            raise JsonError(f"{quoted(word, 100)} is no word for a platform")
+    return platform
 
 
 def _parse_schema2(document: JsonObject, media_type: str) -> Manifest | Index:
     says_index, says_manifest = "manifests" in document, "config" in document or "layers" in document
     if says_index and says_manifest:
         raise ManifestError("it is manifest and index at once (CVE-2021-41190); refused")
-    stated = document.text("mediaType") or (media_type if media_type in INDEX_TYPES | MANIFEST_TYPES else "")
-    if media_type in INDEX_TYPES | MANIFEST_TYPES and stated != media_type:
+    # What the document is follows from its bytes alone, so that it is the same from a registry and from the cache.
+    stated = document.text("mediaType")
+    if stated and media_type in INDEX_TYPES | MANIFEST_TYPES and stated != media_type:
         raise ManifestError(f"it came as {media_type} but says {quoted(stated, 120)} of itself; refused")
-    if stated in INDEX_TYPES or (says_index and not stated):
+    if not stated:
+        stated = OCI_INDEX if says_index else _guess_manifest_type(document)
+    if stated in INDEX_TYPES:
         if says_manifest:
             raise ManifestError(f"it says it is an index ({stated}) but holds a manifest; refused")
-        return _parse_index(document, stated or OCI_INDEX)
-    if stated in MANIFEST_TYPES or (says_manifest and not stated):
+        return _parse_index(document, stated)
+    if stated in MANIFEST_TYPES:
         if says_index:
             raise ManifestError(f"it says it is a manifest ({stated}) but holds an index; refused")
-        return _parse_image_manifest(document, stated or OCI_MANIFEST)
+        return _parse_image_manifest(document, stated)
     expected = "expected an OCI or Docker manifest or index"
     raise ManifestError(f"media type {quoted(stated, 120)} is not supported; {expected}")
+
+
+def _guess_manifest_type(document: JsonObject) -> str:
+    config = document.object("config").text("mediaType")
+    return DOCKER_MANIFEST if config == "application/vnd.docker.container.image.v1+json" else OCI_MANIFEST
 
 
 def _parse_index(document: JsonObject, media_type: str) -> Index:

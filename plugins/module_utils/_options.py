@@ -49,6 +49,7 @@ class Output:
     :param dest: absolute path of the archive, with its suffix; of the directory for ``dir``.
     :param compress_level: ``None``: layers that are compressed already are stored, the rest is compressed lightly.
     :param part_size: bytes of each part; ``None``: one file.
+    :param has_attributes: whether files are to get a mode or owner of their own.
     :param part_digits: least width of the part's number; ``None``: as wide as the last part's number.
     """
 
@@ -60,6 +61,7 @@ class Output:
     failed_list: str | None
     allow_partial: bool
     force: bool
+    has_attributes: bool = False
 
     @property
     def directory(self) -> str:

@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 import os
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from ._errors import InvalidReferenceError, OptionError
-from ._options import Access, Login, Options, Output, Selection, Work, check_level, check_range, complete_dest
+from ._options import DIR, Access, Login, Options, Output, Selection, Work, check_level, check_range, complete_dest
 from ._platform import parse_filter
 from ._reference import SourceRegistry, canonical_registry, parse_source_registry
 from ._size import parse_size
 
+_ATTRIBUTES: tuple[Literal["mode", "owner", "group"], ...] = ("mode", "owner", "group")
 _CACHE_NAME = "saved-image-cache"
 
 
@@ -65,6 +66,9 @@ class Params(TypedDict):
     skopeo_path: str
     signature_policy: str | None
     insecure_policy: bool
+    mode: object
+    owner: str | None
+    group: str | None
 
 
 def read_options(params: Params, *, check: bool) -> Options:
@@ -73,6 +77,7 @@ def read_options(params: Params, *, check: bool) -> Options:
     :raises OptionError: names the option, what it holds and what is accepted.
     """
     output = _output(params)
+    _refuse_contradictions(params)
     return Options(
         selection=Selection(
             images=tuple(params["images"]),
@@ -87,6 +92,14 @@ def read_options(params: Params, *, check: bool) -> Options:
         work=_work(params, output),
         check=check,
     )
+
+
+def _refuse_contradictions(params: Params) -> None:
+    """Options that exclude each other; empty lists and false values are none, as playbooks pass them."""
+    if params["from_lock"] and (params["images"] or params["list_files"]):
+        raise OptionError("from_lock: takes the place of images and list_files; give one or the other")
+    if params["signature_policy"] and params["insecure_policy"]:
+        raise OptionError("signature_policy: has no meaning with insecure_policy=true; give one or the other")
 
 
 def _output(params: Params) -> Output:
@@ -106,6 +119,7 @@ def _output(params: Params) -> Output:
         failed_list=params["failed_list"],
         allow_partial=params["allow_partial"],
         force=params["force"],
+        has_attributes=any(params[name] is not None for name in _ATTRIBUTES),
     )
 
 
@@ -141,8 +155,10 @@ def _work(params: Params, output: Output) -> Work:
     check_range("timeout", params["timeout"], 1, 7 * 86400)
     check_range("stall_timeout", params["stall_timeout"], 1, 86400)
     check_range("lock_timeout", params["lock_timeout"], 0, 7 * 86400)
+    cache_dir = os.path.abspath(params["cache_dir"] or os.path.join(output.directory, _CACHE_NAME))
+    _check_cache_dir(cache_dir, output)
     return Work(
-        cache_dir=os.path.abspath(params["cache_dir"] or os.path.join(output.directory, _CACHE_NAME)),
+        cache_dir=cache_dir,
         jobs=params["jobs"],
         retries=params["retries"],
         retry_delay=params["retry_delay"],
@@ -155,3 +171,15 @@ def _work(params: Params, output: Output) -> Work:
         signature_policy=params["signature_policy"],
         insecure_policy=params["insecure_policy"],
     )
+
+
+def _check_cache_dir(cache_dir: str, output: Output) -> None:
+    if ":" in cache_dir:
+        raise OptionError(f"cache_dir: {cache_dir} must not contain ':', which skopeo reads as the end of the path")
+    if output.compress != DIR:
+        return
+    if os.path.commonpath([cache_dir, output.dest]) in (cache_dir, output.dest):
+        raise OptionError(
+            f"cache_dir: with compress=dir, {cache_dir} and dest {output.dest} must be apart; "
+            "give dest another name, or set cache_dir"
+        )

@@ -64,7 +64,11 @@ def make_plan(
     :param fetched: bytes of the manifests and configurations that resolving had to fetch, by digest.
     """
     resolved = list(images)
-    unique = {image.digest: image for one in resolved for image in one.platforms}
+    # The first reference to name a platform image decides where it is pulled from: another one behind changes nothing.
+    unique: dict[str, PlatformImage] = {}
+    for one in resolved:
+        for image in one.platforms:
+            unique.setdefault(image.digest, image)
     complete = {digest: found for digest, found in ((d, stored(i)) for d, i in unique.items()) if found is not None}
     missing: dict[str, int] = dict(fetched)
     reused: dict[str, int] = {}

@@ -10,6 +10,7 @@ The archive is written while copies run: it takes each image as soon as it is th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from ._archive import whole_documents
@@ -19,7 +20,7 @@ from ._content import Content
 from ._copy import CopyPool
 from ._errors import DamagedBlobError, ImageSaveError, Interrupted, StorageError
 from ._fetch import Fetcher
-from ._image import FailedImage, PlatformImage, ResolvedImage, StoredImage
+from ._image import FailedImage, PlatformImage, ResolvedImage, StoredImage, as_named_by
 from ._layout import SAVED_IMAGES, SavedImage, assemble, saved_images_list
 from ._lock import Lock, lock_image, with_parts
 from ._parts import Part
@@ -50,7 +51,7 @@ class _Copies:
 
     def _wait(self, image: ResolvedImage) -> list[StoredImage] | None:
         try:
-            return [self.pool.result(platform) for platform in image.platforms]
+            return [as_named_by(platform, self.pool.result(platform)) for platform in image.platforms]
         except Interrupted:
             raise  # the run's end is no failure of an image
         except ImageSaveError as error:
@@ -67,43 +68,59 @@ def produce(
 
     :param published: the archive that stands.
     """
-    with (
-        CopyPool(fetcher.fetch, fetcher.missing, plan.stored, jobs=run.options.work.jobs, stop=run.stop) as pool,
-        run.stage("copy_and_archive"),
-    ):
-        pool.add(plan.incomplete)
-        copies = _Copies(run, content, pool)
-        if not result.is_published:
-            # What can be fetched is fetched all the same, so that the next run has less to do.
+    output = run.options.output
+    if result.is_published:
+        with Staging(output, run.apply_attributes).opened(run.options.work.lock_timeout) as staging:
+            staging.ensure_unchanged(published.raw_lock)
+            staging.try_attributes()
+            with _copying(run, content, plan, fetcher) as copies:
+                built = _build_sound(run, copies, staging)
+            run.stop.check()
+            _publish(run, copies, built, staging, result, published, memory)
+    else:
+        # What can be fetched is fetched all the same, so that the next run has less to do.
+        with _copying(run, content, plan, fetcher) as copies:
             for _image in copies.ready():
                 pass
-        else:
-            _make_archive(run, copies, result, published, memory)
     _count(run, plan, fetcher)
     _take_down_failures(result, copies)
 
 
-def _make_archive(run: Run, copies: _Copies, result: Result, published: Published, memory: Memory) -> None:
+@contextmanager
+def _copying(run: Run, content: Content, plan: Plan, fetcher: Fetcher) -> Iterator[_Copies]:
+    jobs = run.options.work.jobs
+    with run.stage("copy_and_archive"):
+        pool = CopyPool(fetcher.fetch, fetcher.missing, plan.stored, jobs=jobs, stop=run.stop)
+        with pool:
+            pool.add(plan.incomplete)
+            yield _Copies(run, content, pool)
+
+
+def _publish(
+    run: Run,
+    copies: _Copies,
+    built: Built,
+    staging: Staging,
+    result: Result,
+    published: Published,
+    memory: Memory,
+) -> None:
+    """Put the new archive in place, unless it lacks what it must not lack, or is just the one that stands."""
     output = run.options.output
-    with Staging(output, run.apply_attributes).opened(run.options.work.lock_timeout) as staging:
-        staging.ensure_unchanged(published.raw_lock)
-        built = _build_sound(run, copies, staging)
-        run.stop.check()
-        if not built.images or (copies.failed and not output.allow_partial):
+    if not built.images or (copies.failed and not output.allow_partial):
+        return
+    lock = _lock_of(run, copies, built, staging.name_parts(built.files))
+    result.lock = lock
+    run.stats.bytes_archive = built.size
+    with run.stage("publish"):
+        _write_cache_layout(run, built)
+        if _is_as_before(published, lock) and not output.force:
+            result.changed, result.reason = False, "nothing changed"
             return
-        lock = _lock_of(run, copies, built, staging.name_parts(built.files))
-        result.lock = lock
-        run.stats.bytes_archive = built.size
-        with run.stage("publish"):
-            _write_cache_layout(run, built)
-            if _is_as_before(published, lock) and not output.force:
-                result.changed, result.reason = False, "nothing changed"
-                return
-            result.changed = True
-            with run.stop.deferred():
-                staging.publish(lock, built.files)
-            for part in lock.parts:
-                memory.learn(path_of(output, part), part.sha256)
+        with run.stop.deferred():
+            staging.publish(lock, built.files)
+        for part in lock.parts:
+            memory.learn(path_of(output, part), part.sha256)
 
 
 def _build_sound(run: Run, copies: _Copies, staging: Staging) -> Built:

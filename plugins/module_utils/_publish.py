@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Callable
@@ -41,6 +42,7 @@ class Staging:
         self._root = staging_path(output)
         self._data = os.path.join(self._root, "data")
         self._ready = os.path.join(self._root, "ready")
+        self._old = os.path.join(self._root, "old")
 
     @contextmanager
     def opened(self, lock_timeout: float) -> Iterator[Staging]:
@@ -63,7 +65,7 @@ class Staging:
 
     def _remove(self) -> None:
         """The lock file goes last: from then on, the directory may be another run's."""
-        for path in (self._data, self._ready, os.path.join(self._root, "old")):
+        for path in (self._data, self._ready, self._old):
             shutil.rmtree(path, ignore_errors=True)
         with suppress(OSError):
             os.unlink(os.path.join(self._root, _LOCK))
@@ -78,6 +80,17 @@ class Staging:
         """Start again with an empty :attr:`data`."""
         shutil.rmtree(self._data, ignore_errors=True)
         os.mkdir(self._data, 0o700)
+
+    def try_attributes(self) -> None:
+        """Find out whether files may get the mode and owner asked for, before hours go into making them."""
+        path = os.path.join(self._data, "attributes")
+        try:
+            with open(path, "xb"):
+                pass
+            self._apply(path)
+            os.unlink(path)
+        except OSError as error:
+            raise explain_write_error(error, self._root) from error
 
     def name_parts(self, written: Sequence[WrittenFile]) -> list[Part]:
         """Give the files their final names, once their number is known."""
@@ -96,6 +109,7 @@ class Staging:
         try:
             self._make_ready(lock, written)
             roll_forward(self._output, self._ready)
+            shutil.rmtree(self._old, ignore_errors=True)
         except OSError as error:
             raise explain_write_error(error, self._root) from error
 
@@ -127,9 +141,12 @@ class Staging:
     def _start_clean(self) -> None:
         if is_decided(self._output):
             roll_forward(self._output, self._ready)
-        for path in (self._data, self._ready):
-            shutil.rmtree(path, ignore_errors=True)
-            os.mkdir(path, 0o700)
+        try:
+            for path in (self._data, self._ready, self._old):
+                shutil.rmtree(path, ignore_errors=True)
+                os.mkdir(path, 0o700)
+        except OSError as error:
+            raise explain_write_error(error, self._root) from error
 
     def _make_ready(self, lock: Lock, written: Sequence[WrittenFile]) -> None:
         output = self._output
@@ -138,6 +155,8 @@ class Staging:
             if written:
                 for path in tree_paths(root):
                     self._apply(path)
+                for directory, _names, _files in os.walk(root, topdown=False):
+                    _sync_directory(directory)
                 os.rename(root, os.path.join(self._ready, output.name))
         else:
             for part, file in zip(lock.parts, written):
@@ -186,8 +205,10 @@ def roll_forward(output: Output, ready: str) -> None:
     try:
         for name in stale_names(output, lock.parts):
             os.unlink(os.path.join(output.directory, name))
-        for name in sorted(os.listdir(ready), key=lambda name: (name == lock_name, name)):
+        for name in sorted(set(os.listdir(ready)) - {lock_name}):
             _put(os.path.join(ready, name), os.path.join(output.directory, name))
+        _sync_directory(output.directory)  # the lock file must not be there before what it describes
+        os.rename(os.path.join(ready, lock_name), output.lock_file)
         _sync_directory(output.directory)
     except OSError as error:
         raise StorageError(
@@ -200,8 +221,7 @@ def _put(source: str, target: str) -> None:
     """Rename; a directory that stands in the way is moved aside first and then removed."""
     if os.path.isdir(source) and os.path.isdir(target):
         aside = os.path.join(os.path.dirname(os.path.dirname(source)), "old")
-        shutil.rmtree(aside, ignore_errors=True)
-        os.rename(target, aside)
+        os.rename(target, os.path.join(tempfile.mkdtemp(dir=aside), "archive"))
     os.rename(source, target)
 
 

@@ -74,9 +74,6 @@ class Memory:
         """Take down that a file has this sha256 as it stands now."""
         self._known[path] = f"{self._mark(path)} {sha256}"
 
-    def forget(self, path: str) -> None:
-        self._known.pop(path, None)
-
     def save(self) -> None:
         """Write the memory if it changed. To lose it costs time only."""
         known: dict[str, Json] = {path: mark for path, mark in sorted(self._known.items()) if os.path.lexists(path)}
@@ -121,6 +118,8 @@ def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
         damage = _damage(path_of(output, part), part, memory, verify)
         if damage:
             return Published(lock, damage=f"{part.name} {damage}", untidy=stale, raw_lock=raw)
+    if output.compress == DIR and not _has_blobs_link(output):
+        return Published(lock, damage="its link blobs is missing", raw_lock=raw)
     return Published(lock, untidy=stale + _untidy_checksums(output, lock.parts), raw_lock=raw)
 
 
@@ -173,6 +172,13 @@ def _refuse_other_kind(output: Output) -> None:
                 f"dest: {output.dest} is a directory that this module did not make (no {output.lock_file}); "
                 "name another, or remove it"
             )
+
+
+def _has_blobs_link(output: Output) -> bool:
+    try:
+        return os.readlink(os.path.join(output.dest, "blobs")) == "share"
+    except OSError:
+        return False
 
 
 def _damage(path: str, part: Part, memory: Memory, verify: str) -> str:

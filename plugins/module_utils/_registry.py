@@ -27,6 +27,7 @@ from ._tls import TrustStore
 
 _Result = TypeVar("_Result")
 _DOCKER_HUB_HOST = "registry-1.docker.io"
+_HEAD_REFUSED = (404, 405, 501)
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
 
 
@@ -81,13 +82,16 @@ class Registries:
     def head_manifest(self, repository: Repository, tag: str) -> str:
         """Ask for a tag's digest without pulling it; free of pull quotas.
 
-        :returns: the digest, or an empty string where the registry does not tell one.
+        :returns: the digest, or an empty string where only a GET will tell: the registry gives none, or refuses HEAD in
+            a way that some do for tags that exist.
         :raises TransferError: when the tag does not exist or cannot be asked for.
         """
         url_path = f"/v2/{repository.path}/manifests/{tag}"
-        answer = self._ask("HEAD", repository, url_path, what=f"{repository}:{tag}", headers=_ACCEPT)
+        accepted = (200, *_HEAD_REFUSED)
+        what = f"{repository}:{tag}"
+        answer = self._ask("HEAD", repository, url_path, what=what, headers=_ACCEPT, accepted=accepted)
         digest = answer.header("docker-content-digest")
-        return digest if is_digest(digest) else ""
+        return digest if answer.status == 200 and is_digest(digest) else ""
 
     def get_manifest(self, repository: Repository, name: str) -> FetchedManifest:
         """Pull a manifest by tag or digest.
@@ -153,9 +157,19 @@ class Registries:
             raise TransferError(f"{what} came with other bytes than its digest names", heals=True)
 
     def _ask(
-        self, method: str, repository: Repository, url_path: str, *, what: str, headers: Mapping[str, str]
+        self,
+        method: str,
+        repository: Repository,
+        url_path: str,
+        *,
+        what: str,
+        headers: Mapping[str, str],
+        accepted: tuple[int, ...] = (200,),
     ) -> Answer:
-        return self._retrying(lambda: self._ask_once(method, repository, url_path, what, headers), what)
+        def attempt() -> Answer:
+            return self._ask_once(method, repository, url_path, what, headers, accepted=accepted)
+
+        return self._retrying(attempt, what)
 
     def _ask_once(
         self,
@@ -165,6 +179,7 @@ class Registries:
         what: str,
         headers: Mapping[str, str],
         limit: int = MAX_MANIFEST_BYTES,
+        accepted: tuple[int, ...] = (200,),
     ) -> Answer:
         if "/manifests/" in url_path:
             with self._mutex:
@@ -172,7 +187,7 @@ class Registries:
                 self.count.get += method == "GET"
         endpoint = self._endpoint(repository.registry)
         answer = endpoint.ask(method, repository.path, url_path, headers, limit)
-        if answer.status != 200:
+        if answer.status not in accepted:
             raise explain_status(answer, host=repository.registry, what=what)
         return answer
 

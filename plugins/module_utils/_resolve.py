@@ -17,6 +17,7 @@ from ._cache import Cache
 from ._errors import ManifestError, TransferError
 from ._image import FailedImage, PlatformImage, Resolution, ResolvedImage, SkippedImage
 from ._image_list import ListedImage
+from ._log import Log
 from ._manifest import (
     DOCKER_SCHEMA1,
     MAX_MANIFEST_BYTES,
@@ -36,6 +37,7 @@ from ._registry import FetchedManifest, Registries
 
 CONNECTIONS = 8
 _MAX_CONFIG_BYTES = MAX_MANIFEST_BYTES
+_MAX_UNNAMED = 50  # each costs two requests and memory before anything is known about the image
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Resolver:
         self,
         registries: Registries,
         cache: Cache,
+        log: Log,
         selection: Selection,
         source: SourceRegistry | None,
         *,
@@ -84,6 +87,7 @@ class Resolver:
     ) -> None:
         self._registries = registries
         self._cache = cache
+        self._log = log
         self._selection = selection
         self._source = source
         self._keep = keep
@@ -102,10 +106,11 @@ class Resolver:
             known = pin.digest if pin is not None else listed.reference.digest
             if known:
                 return AskedImage(listed, digest=known)
-            try:
-                return self._ask_tag(listed, pulled_from(listed.reference, self._source))
-            except TransferError as error:
-                return AskedImage(listed, failure=str(error))
+            with self._log.about(listed.number):
+                try:
+                    return self._ask_tag(listed, pulled_from(listed.reference, self._source))
+                except (TransferError, ManifestError) as error:
+                    return AskedImage(listed, failure=str(error))
 
         def late(listed: ListedImage) -> AskedImage:
             return AskedImage(listed, failure=self._late)
@@ -121,10 +126,11 @@ class Resolver:
         def one(image: AskedImage) -> Resolution:
             if image.failure:
                 return FailedImage(image.listed, image.failure)
-            try:
-                return self._resolve_one(image, pins.get(image.listed.number))
-            except (TransferError, ManifestError) as error:
-                return FailedImage(image.listed, str(error), image.digest)
+            with self._log.about(image.listed.number):
+                try:
+                    return self._resolve_one(image, pins.get(image.listed.number))
+                except (TransferError, ManifestError) as error:
+                    return FailedImage(image.listed, str(error), image.digest)
 
         def late(image: AskedImage) -> Resolution:
             return FailedImage(image.listed, self._late, image.digest)
@@ -149,17 +155,23 @@ class Resolver:
         descriptor = Descriptor(content.media_type, asked.digest, len(fetched.raw))
         image = self._platform_image(repository, descriptor, content)
         platform = image.descriptor.platform
-        if pin is None and platform is not None and not self._selection.platforms.matches(platform):
+        if pin is not None:
+            _ensure_all(pin, {image.digest})
+        elif platform is not None and not self._selection.platforms.matches(platform):
             return self._unwanted(asked, [platform])
         return self._resolved(asked, content.media_type, None, [image], is_whole=True)
 
     def _from_index(
         self, asked: AskedImage, repository: Repository, fetched: FetchedManifest, index: Index, pin: Pin | None
     ) -> Resolution:
+        unnamed = sum(1 for entry in index.manifests if entry.platform is None)
+        if unnamed > _MAX_UNNAMED:
+            raise ManifestError(f"its index has {unnamed} entries without platform, more than {_MAX_UNNAMED}")
         looked = {e.digest: self._child(repository, e) for e in index.manifests if e.platform is None}
         entries = [looked[e.digest].descriptor if e.digest in looked else e for e in index.manifests]
         if pin is not None:
             chosen = [entry for entry in entries if entry.digest in pin.platforms]
+            _ensure_all(pin, {entry.digest for entry in chosen})
         else:
             chosen = choose(entries, self._selection)
         if not chosen:
@@ -200,6 +212,7 @@ class Resolver:
         if raw is not None:
             return FetchedManifest(raw, digest, "")
         fetched = self._registries.get_manifest(repository, digest)
+        parse_manifest(fetched.raw, fetched.media_type)  # nothing is kept that would be refused
         self._keep_document(digest, fetched.raw)
         return fetched
 
@@ -240,6 +253,12 @@ class Resolver:
             is_whole=is_whole,
             notes=tuple(_notes(asked.digest, images, self._selection)),
         )
+
+
+def _ensure_all(pin: Pin, found: set[str]) -> None:
+    absent = sorted(pin.platforms - found)
+    if absent:
+        raise ManifestError(f"the lock file names {absent[0]} as one of its platform images, but it is none")
 
 
 def choose(entries: Sequence[Descriptor], selection: Selection) -> list[Descriptor]:

@@ -62,6 +62,8 @@ class Result:
 
     :param lock: what the archive holds (in check mode: would hold); ``None`` where there is none.
     :param before: what it held before.
+    :param is_published: whether the archive holds what was asked for (in check mode: would hold).
+    :param warnings: what went wrong beside the archive.
     """
 
     changed: bool
@@ -74,6 +76,7 @@ class Result:
     before: Lock | None = None
     forecast: Forecast | None = None
     is_published: bool = True
+    warnings: list[str] = field(default_factory=list)
     allow_partial: bool = False
 
     @property

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import time
 from dataclasses import dataclass
 from typing import Callable, TypeVar
 
@@ -44,11 +46,13 @@ def retrying(
     policy: RetryPolicy,
     stop: Stop,
     on_retry: Callable[[str], None],
+    deadline: float = math.inf,
 ) -> Result:
     """Run an action until it succeeds, fails for good, or has used up its tries.
 
     :param action: raises :class:`TransferError`; only one that ``heals`` is tried again.
     :param stop: set when the run is to end; no delay outlasts it.
+    :param deadline: ``time.monotonic()`` after which nothing is tried again.
     :param on_retry: is told what failed and when it is tried again.
     :raises TransferError: the last failure, saying how often it was tried.
     :raises Interrupted: when the run was stopped.
@@ -70,6 +74,8 @@ def retrying(
                     heals=False,
                 ) from error
             delay = policy.wait(attempt, error.retry_after)
+            if time.monotonic() + delay >= deadline:
+                raise TransferError(f"{error} (no time is left to try again within timeout)", heals=False) from error
             on_retry(f"{error}; try {attempt + 1} of {policy.retries + 1} in {delay:.1f} s")
             stop.wait(delay)
 

@@ -6,31 +6,26 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import shutil
-import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
-from ._errors import OptionError, StorageError, TransferError, printable
+from ._errors import OptionError, TransferError, printable
 from ._image import PlatformImage
 from ._manifest import digest_of
 from ._options import INSECURE_POLICY, SYSTEM_POLICY, Access, Work
+from ._process import end, memory_file, start
 from ._stop import Stop
 from ._tls import TrustStore
 
 _OLDEST = (1, 6)
 _POLL_SECONDS = 0.05
 _LOOK_SECONDS = 1.0
-_TERM_SECONDS = 2.0
 _SECRET_VARIABLES = ("SOURCE_USERNAME", "SOURCE_PASSWORD")
-_PR_SET_PDEATHSIG = 1
 _VERSION = re.compile(r"version (\d+)\.(\d+)")
 _FATAL = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')
 
@@ -66,15 +61,15 @@ _CAUSES = (
 class Skopeo:
     """Runs skopeo for the copies of one run.
 
-    :param authfile: a login file of our own, or ``None`` where skopeo's own search is to find credentials.
+    :ivar authfile: the login file to give to skopeo; ``None`` where its own search is to find credentials.
     :param stop: set when the run is to end; copies under way are then ended too.
     """
 
-    def __init__(self, access: Access, work: Work, trust: TrustStore, *, authfile: str | None, stop: Stop) -> None:
+    def __init__(self, access: Access, work: Work, trust: TrustStore, *, stop: Stop) -> None:
         self._access = access
         self._work = work
         self._trust = trust
-        self._authfile = authfile
+        self.authfile = access.authfile
         self._stop = stop
 
     def check(self) -> str:
@@ -107,23 +102,16 @@ class Skopeo:
         :param deadline: ``time.monotonic()`` at which the copy is given up.
         :raises TransferError: what went wrong, and whether trying again can help.
         """
-        with tempfile.TemporaryFile(dir=os.path.dirname(folder)) as errors:
+        with memory_file("skopeo") as errors:
+            command = self._command(image, folder, share)
             try:
-                process = subprocess.Popen(  # pylint: disable=ansible-bad-function  # it is watched while it runs
-                    self._command(image, folder, share),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=errors,
-                    env=_clean_environment(os.environ),
-                    start_new_session=True,
-                    preexec_fn=_die_with_parent,
-                )
+                process = start(command, errors=errors, environment=_clean_environment(os.environ))
             except OSError as error:
                 raise TransferError(f"skopeo cannot be started: {error}", heals=False) from error
             try:
                 self._watch(process, folder, deadline)
             finally:
-                _end(process)
+                end(process)
             if process.returncode != 0:
                 errors.seek(0)
                 raise explain(errors.read(), process.returncode, str(image.repository))
@@ -139,8 +127,8 @@ class Skopeo:
         if not image.is_converted:
             # Of a schema 1 manifest skopeo would keep the bytes, but under a name that is not their sha256.
             command.append("--preserve-digests")
-        if self._authfile is not None:
-            command += ["--src-authfile", self._authfile]
+        if self.authfile is not None:
+            command += ["--src-authfile", self.authfile]
         if trust.cert_dir is not None:
             command += ["--src-cert-dir", trust.cert_dir]
         if not self._access.validate_certs:
@@ -219,41 +207,7 @@ def _progress(folder: str) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(found))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a copy and whatever it started: it is the leader of a process group of its own."""
-    if process.poll() is not None:
-        return
-    for signal_number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal_number)
-        try:
-            process.wait(_TERM_SECONDS)
-            return
-        except subprocess.TimeoutExpired:
-            continue
-    raise StorageError(f"skopeo (process {process.pid}) cannot be ended")
-
-
 def _clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment without what is ours alone, and with messages in English."""
     kept = {key: value for key, value in environ.items() if key not in _SECRET_VARIABLES}
     return {**kept, "LC_ALL": "C"}
-
-
-def _load_prctl() -> ctypes._NamedFuncPointer | None:
-    try:
-        return ctypes.CDLL(None, use_errno=True).prctl
-    except (OSError, AttributeError):
-        return None
-
-
-_PRCTL = _load_prctl()
-_PARENT = os.getpid()
-
-
-def _die_with_parent() -> None:
-    """Runs in the child before skopeo does: a run that is killed must not leave copies behind."""
-    if _PRCTL is not None:
-        _PRCTL(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != _PARENT:
-            os._exit(1)

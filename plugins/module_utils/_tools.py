@@ -35,6 +35,20 @@ class Tools:
     skopeo: Skopeo
     policy: RetryPolicy
     stop: Stop
+    credentials: Credentials
+
+    def log_in(self, directory: str) -> None:
+        """Give skopeo a login file of our own, where options hold credentials; only once a copy is due.
+
+        :param directory: of this run alone.
+        """
+        if not self.credentials.has_logins:
+            return
+        path = os.path.join(directory, "auth.json")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(self.credentials.login_file())
+        self.skopeo.authfile = path
 
 
 @contextmanager
@@ -65,13 +79,18 @@ def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: 
             yield Tools(
                 registries=client,
                 resolver=Resolver(
-                    client, cache, options.selection, source, keep=not options.check, timeout=options.work.timeout
+                    client,
+                    cache,
+                    log,
+                    options.selection,
+                    source,
+                    keep=not options.check,
+                    timeout=options.work.timeout,
                 ),
-                skopeo=Skopeo(
-                    options.access, options.work, trust, authfile=_authfile(options, credentials, private), stop=stop
-                ),
+                skopeo=Skopeo(options.access, options.work, trust, stop=stop),
                 policy=policy,
                 stop=stop,
+                credentials=credentials,
             )
         finally:
             client.close()
@@ -82,14 +101,3 @@ def _private_directory(options: Options, cache: Cache) -> AbstractContextManager
     if options.check:
         return tempfile.TemporaryDirectory(prefix="airgap-images-")
     return cache.opened(options.work.lock_timeout)
-
-
-def _authfile(options: Options, credentials: Credentials, private: str) -> str | None:
-    """The login file that skopeo gets: one of our own only where options hold credentials."""
-    if not credentials.has_logins:
-        return options.access.authfile
-    path = os.path.join(private, "auth.json")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(credentials.login_file())
-    return path

@@ -25,11 +25,13 @@ class TreeWriter:
 
     :param root: the directory; is made. The archive's own root is this directory, so its name is cut off.
     :param prefix: the root's name in the members' names.
+    :param link: share blobs with the cache; not where they get a mode or owner of their own.
     """
 
-    def __init__(self, root: str, prefix: str) -> None:
+    def __init__(self, root: str, prefix: str, *, link: bool) -> None:
         self._root = root
         self._prefix = prefix
+        self._place = _link_or_copy if link else _copy
         self.written: list[WrittenFile] = []
 
     def directory(self, name: str) -> None:
@@ -45,7 +47,7 @@ class TreeWriter:
     def blob(self, name: str, path: str, blob: Descriptor) -> None:
         for _chunk in checked_chunks(path, blob):
             pass
-        self._try(lambda: _link_or_copy(path, self._path(name)))
+        self._try(lambda: self._place(path, self._path(name)))
         self.written.append(WrittenFile(self._path(name), blob.size, hex_of(blob.digest)))
 
     def finish(self) -> None:
@@ -73,6 +75,16 @@ def _link_or_copy(source: str, target: str) -> None:
     except OSError as error:
         if error.errno not in _NO_LINK:
             raise
-        shutil.copyfile(source, target, follow_symlinks=False)
-    with open(target, "rb") as file:
+        _copy(source, target)
+        return
+    _sync(target)
+
+
+def _copy(source: str, target: str) -> None:
+    shutil.copyfile(source, target, follow_symlinks=False)
+    _sync(target)
+
+
+def _sync(path: str) -> None:
+    with open(path, "rb") as file:
         os.fsync(file.fileno())

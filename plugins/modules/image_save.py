@@ -120,7 +120,7 @@ options:
     description:
       - Format of the archive. V(gzip), V(zstd) and V(none) write a tar file.
       - V(dir) writes a directory with the same files; blobs are hard links into the cache where both are on one
-        filesystem.
+        filesystem, and no O(mode), O(owner) or O(group) is set.
     type: str
     choices: [gzip, zstd, none, dir]
     default: gzip
@@ -128,7 +128,8 @@ options:
     description:
       - Compression level for everything in the archive, 0 to 9 for gzip, 1 to 22 for zstd.
       - By default, what is compressed already, as nearly all layers are, goes in as it is, and only the rest is
-        compressed. That is many times faster, for about half a percent of size.
+        compressed. With zstd the library passes over what does not compress. That is many times faster, for about half
+        a percent of size.
     type: int
   part_size:
     description:
@@ -148,7 +149,8 @@ options:
     description:
       - Path of a file on the target for what failed, one reference a line with its reason as a comment. It can be
         used in O(list_files) as it is.
-      - When nothing failed, there is no such file, and one of an earlier run is removed.
+      - When nothing failed, there is no such file, and one of an earlier run is removed. A file that is no such list
+        is never touched.
     type: path
   allow_partial:
     description:
@@ -605,6 +607,7 @@ import os
 import re
 import signal
 import traceback
+from typing import NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
@@ -677,11 +680,6 @@ def make_module() -> AnsibleModule:
         argument_spec=argument_spec(),
         supports_check_mode=True,
         add_file_common_args=True,
-        mutually_exclusive=[
-            ("from_lock", "images"),
-            ("from_lock", "list_files"),
-            ("signature_policy", "insecure_policy"),
-        ],
         required_together=[("username", "password")],
     )
 
@@ -719,26 +717,42 @@ def octal_mode(mode: object) -> int | None:
 def attributes_of(module: AnsibleModule, path: str) -> bool:
     """Give a path the mode and owner of the task; directories may also be entered by who may read them."""
     arguments = module.load_file_common_arguments(module.params, path=path)
-    bits = octal_mode(arguments["mode"])
-    if bits is not None and os.path.isdir(path):
-        arguments["mode"] = f"{bits | (bits & 0o444) >> 2:04o}"
+    if arguments["mode"] is not None and os.path.isdir(path):
+        bits = octal_mode(arguments["mode"])
+        # A symbolic mode for files would take from directories what makes them usable.
+        arguments["mode"] = None if bits is None else f"{bits | (bits & 0o444) >> 2:04o}"
     return bool(module.set_fs_attributes_if_different(arguments, False))
+
+
+def fail(module: AnsibleModule, log: Log, message: str) -> NoReturn:
+    """End a run that as a whole cannot go on."""
+    log.error(message)
+    returned: dict[str, object] = {"msg": message}
+    if module.params["debug"]:
+        returned.update(log=log.lines, exception=traceback.format_exc())
+    module.fail_json(**returned)
 
 
 def main() -> None:
     module = make_module()
     require_libraries(module)
     stop = stop_on_signals()
+    log = Log(debug=module.params["debug"])
     try:
         options = read_options(module.params, check=module.check_mode)
-        log = Log(None if module.check_mode else module.params["log_file"], debug=module.params["debug"])
+        if module.params["log_file"] and not module.check_mode:
+            log.append_to(module.params["log_file"])
         result = save(options, log=log, stop=stop, apply_attributes=lambda path: attributes_of(module, path))
     except ImageSaveError as error:
-        module.fail_json(msg=str(error), exception=traceback.format_exc() if module.params["debug"] else None)
+        fail(module, log, str(error))
+    except OSError as error:
+        fail(module, log, f"{error.filename or 'a file'} cannot be read or written: {error.strerror or error}")
     returned = as_returned(result, options.output, check=options.check)
     log.info(str(returned["msg"]))
     if module.params["debug"]:
         returned["log"] = log.lines
+    for warning in result.warnings:
+        module.warn(warning)
     if module._diff:
         returned["diff"] = diff_of(result, options.output)
     if result.is_failure:

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Programs that run for us: they end when we do, however we end, and with all that they started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from functools import cache
+from typing import BinaryIO
+
+from ._errors import StorageError
+
+_TERM_SECONDS = 2.0
+_PROBE_SECONDS = 30.0
+# For hosts whose util-linux is older than 2.33: the same by hand, at the price of starting an interpreter.
+_WRAPPER = (
+    "import ctypes, os, signal, sys\n"
+    "ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)\n"
+    "os.execvp(sys.argv[1], sys.argv[1:])\n"
+)
+
+
+@cache
+def death_guard() -> tuple[str, ...]:
+    """The beginning of a command line whose program the kernel kills when the thread that started it ends.
+
+    prctl(2), PR_SET_PDEATHSIG. Not done between fork and exec of our own, where a process with threads may do little.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is not None:
+        guard = (setpriv, "--pdeathsig", "KILL", "--")
+        with suppress(OSError, subprocess.TimeoutExpired):
+            done = subprocess.run(  # pylint: disable=ansible-bad-function  # the engine knows no module
+                [*guard, "true"], stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_SECONDS, check=False
+            )
+            if done.returncode == 0:
+                return guard
+    return (sys.executable, "-I", "-S", "-c", _WRAPPER)
+
+
+def start(command: list[str], *, errors: BinaryIO, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start a program in a process group of its own, with nothing on its standard input.
+
+    :param errors: takes its standard error.
+    :raises OSError: when it cannot be started.
+    """
+    return subprocess.Popen(  # pylint: disable=ansible-bad-function  # it is watched while it runs
+        [*death_guard(), *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a program that was started here, and whatever it started itself.
+
+    :raises StorageError: when not even SIGKILL ends it, as on a filesystem that hangs.
+    """
+    if process.poll() is not None:
+        return
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal_number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_TERM_SECONDS)
+            return
+    raise StorageError(f"process {process.pid} cannot be ended")
+
+
+def memory_file(name: str) -> BinaryIO:
+    """A file that takes no room on any filesystem: what a program says of a full disk must not be lost to it."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create(name), "w+b")
+    return tempfile.TemporaryFile()
