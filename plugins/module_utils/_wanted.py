@@ -74,4 +74,8 @@ def _from_lock(selection: Selection, path: str) -> Wanted:
         number: Pin(image.digest, frozenset(platform.source_digest for platform in image.platforms))
         for number, image in enumerate(lock.images, start=1)
     }
-    return Wanted(ImageList(tuple(listed), (), 0), pins, chosen_by(selection, lock))
+    try:
+        chosen = chosen_by(selection, lock)
+    except OptionError as error:
+        raise OptionError(f"from_lock: {path} does not say which platforms it is for: {error}") from error
+    return Wanted(ImageList(tuple(listed), (), 0), pins, chosen)

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,6 +76,13 @@ class Result:
         return [each if isinstance(each, str) else str(each["event"]["msg"]) for each in warnings]
 
 
+@functools.cache
+def _bytecode_folder() -> str:
+    folder = tempfile.mkdtemp(prefix="airgap-images-bytecode-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
     """This process's environment without proxies, registry settings and CA bundles, then with ``changes``.
 
@@ -80,6 +90,8 @@ def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, st
     """
     full: dict[str, str | None] = {name: text for name, text in os.environ.items() if not _LEFT_OUT.fullmatch(name)}
     full.update({"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"})
+    # Whoever runs the tests may want no bytecode beside the sources; compiling all of them for each run is slow.
+    full.update({"PYTHONDONTWRITEBYTECODE": None, "PYTHONPYCACHEPREFIX": _bytecode_folder()})
     full.update(changes or {})
     return {name: text for name, text in full.items() if text is not None}
 
