@@ -41,7 +41,8 @@ _MAGICS = (
 class Sink(Protocol):
     """Takes bytes in order."""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes) -> None:
+        """Take the next bytes."""
 
 
 class Encoder(Protocol):
@@ -51,9 +52,11 @@ class Encoder(Protocol):
     input needs equal hints.
     """
 
-    def write(self, data: bytes, *, stored: bool) -> None: ...
+    def write(self, data: bytes, *, stored: bool) -> None:
+        """Take the next bytes."""
 
-    def finish(self) -> None: ...
+    def finish(self) -> None:
+        """End the stream."""
 
 
 def is_compressed(start: bytes) -> bool:

@@ -109,5 +109,5 @@ def _entry(reference: str, status: str, digest: str, *, reason: str = "") -> dic
 def _stats(stats: Stats) -> Json:
     figures: dict[str, Json] = dict(asdict(stats))
     heads, gets = figures.pop("manifest_heads"), figures.pop("manifest_gets")
-    figures["manifest_requests"] = {"head": heads, "get": gets}
+    figures["manifest_requests"] = {"HEAD": heads, "GET": gets}
     return figures

@@ -28,9 +28,11 @@ _RECORD = 20 * 512
 class Writer(Protocol):
     """Takes the members of an archive, in their order. Names are relative, with ``/``."""
 
-    def directory(self, name: str) -> None: ...
+    def directory(self, name: str) -> None:
+        """Take a directory; it comes before what is in it."""
 
-    def document(self, name: str, raw: bytes) -> None: ...
+    def document(self, name: str, raw: bytes) -> None:
+        """Take a small file that was made here."""
 
     def blob(self, name: str, path: str, blob: Descriptor) -> None:
         """Take a file of the cache, and check its bytes against its digest.
@@ -38,7 +40,8 @@ class Writer(Protocol):
         :raises DamagedBlobError: when they are not those; the archive is then of no use.
         """
 
-    def link(self, name: str, target: str) -> None: ...
+    def link(self, name: str, target: str) -> None:
+        """Take a symbolic link."""
 
 
 class TarWriter:

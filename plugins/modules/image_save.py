@@ -361,7 +361,7 @@ changed:
   sample: true
 reason:
   description: Why the archive was written, or why it was not.
-  returned: always
+  returned: when the list could be worked through
   type: str
   sample: 1 image added, 2 images changed
 msg:
@@ -371,12 +371,12 @@ msg:
   sample: 'saved 3 images to /srv/airgap/rancher.tar.gz (4 files, 6.3 GiB): 1 image added'
 dest:
   description: Path of the archive, with its suffix.
-  returned: always
+  returned: when the list could be worked through
   type: str
   sample: /srv/airgap/rancher.tar.gz
 parts:
   description: The files of the archive in their order; with O(compress=dir) all files of the directory.
-  returned: always
+  returned: when the list could be worked through
   type: list
   elements: dict
   contains:
@@ -398,7 +398,7 @@ parts:
       sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
 images:
   description: The images of the list, in its order, with what became of them.
-  returned: always
+  returned: when the list could be worked through
   type: list
   elements: dict
   contains:
@@ -445,7 +445,7 @@ images:
           size: 583924117
 failed_images:
   description: The images that could not be saved, in the order of the list.
-  returned: always
+  returned: when the list could be worked through
   type: list
   elements: dict
   contains:
@@ -464,7 +464,7 @@ failed_images:
       reason: docker.io/rancher/no-such-image:v1 does not exist on docker.io
 skipped_images:
   description: The images that have none of the wanted platforms.
-  returned: always
+  returned: when the list could be worked through
   type: list
   elements: dict
   contains:
@@ -479,7 +479,7 @@ skipped_images:
       reason: none of the wanted platforms (amd64 on linux); the image has windows/amd64 (10.0.17763.4131)
 invalid_lines:
   description: The lines that are no reference. Each counts as failed.
-  returned: always
+  returned: when the list could be worked through
   type: list
   elements: dict
   contains:
@@ -498,7 +498,7 @@ invalid_lines:
       reason: it contains blanks; expected one reference a line
 stats:
   description: Figures of the run.
-  returned: always
+  returned: when the list could be worked through
   type: dict
   contains:
     images:
@@ -532,7 +532,7 @@ stats:
       description: Bytes that O(prune_cache) removed.
       type: int
     manifest_requests:
-      description: Requests for manifests, C(head) and C(get).
+      description: Requests for manifests, by method.
       type: dict
     seconds:
       description: Wall time of each stage; copying and archiving overlap.
@@ -548,7 +548,7 @@ stats:
     bytes_reused: 6453112870
     bytes_archive: 6768591360
     bytes_pruned: 0
-    manifest_requests: {head: 3, get: 2}
+    manifest_requests: {HEAD: 3, GET: 2}
     seconds: {list: 0.001, resolve: 0.214, plan: 0.011, copy_and_archive: 41.705, publish: 0.052}
 plan:
   description: What there is to do, before it is done. Returned when the archive has to be written.
@@ -586,12 +586,12 @@ plan:
     dest_free: 81604378624
 lock_file:
   description: Path of the record of what the archive holds.
-  returned: always
+  returned: when the list could be worked through
   type: str
   sample: /srv/airgap/rancher.tar.gz.lock.json
 checksum_file:
   description: Path of the checksums, for C(sha256sum -c).
-  returned: always
+  returned: when the list could be worked through
   type: str
   sample: /srv/airgap/rancher.tar.gz.sha256
 log:
