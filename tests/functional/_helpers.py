@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.airgap.images.tests.support.archive import Archive, file_sha256
 from ansible_collections.airgap.images.tests.support.archive_check import check_archive
 from ansible_collections.airgap.images.tests.support.module import Result
 from ansible_collections.airgap.images.tests.support.push import PushedImage, PushedPlatform
 from ansible_collections.airgap.images.tests.support.registry import Registry
-
-OURS = "airgap.images/"
-"""How the module's own requests, and not skopeo's, name themselves."""
 
 
 def check(dest: Path, *, beside: Collection[str] = (), part_digits: int = 0) -> Archive:
@@ -104,7 +99,7 @@ def traffic(registry: Registry) -> Traffic:
     fetched: dict[str, int] = {}
     heads = gets = 0
     for each in registry.requests():
-        if each.manifest and each.user_agent.startswith(OURS):
+        if each.manifest and not each.user_agent.startswith("skopeo/"):
             heads += each.method == "HEAD"
             gets += each.method == "GET"
         if each.method == "GET" and each.status == 200 and (each.blob or each.manifest):
@@ -166,12 +161,3 @@ def leftovers(root: Path) -> list[str]:
     """What an interrupted copy or a half-written archive would leave below ``root``."""
     strange = re.compile(r"oci-put-blob|\.tmp|\.partial|\.new|auth|~$", re.IGNORECASE)
     return [str(path.relative_to(root)) for path in root.rglob("*") if strange.search(path.name)]
-
-
-@contextmanager
-def made_of(path: Path, files: Mapping[str, Any]) -> Iterator[Path]:
-    """A directory with these texts in it, gone afterwards."""
-    path.mkdir(parents=True)
-    for name, text in files.items():
-        (path / name).write_text(str(text), encoding="utf-8")
-    yield path

@@ -70,7 +70,7 @@ def whole(original: Whole, source: Source, workdir: Path) -> Whole:
 NAMES = ["oci/gzip:1", "oci/index:1", "docker/list:1", "docker/single:1", "charts/app:1.2.3", "oci/attested:1"]
 
 
-def test_hangar_fault_06_and_07_the_second_run_fetches_and_changes_nothing(source: Source, bench: Workbench) -> None:
+def test_hangar_fault_06_the_second_run_asks_nobody_and_changes_nothing(source: Source, bench: Workbench) -> None:
     """The cache is not empty, nobody is asked, nothing is copied again; one HEAD for each image."""
     images = [source[name] for name in NAMES]
     first = bench.save(images, part_size="100K", mode="0640")
@@ -83,7 +83,7 @@ def test_hangar_fault_06_and_07_the_second_run_fetches_and_changes_nothing(sourc
     seen = traffic(source.registry)
     assert seen.nothing, f"fetched again: {seen.fetched}"
     assert (seen.heads, seen.gets) == (len(NAMES), 0)
-    assert second["stats"]["manifest_requests"] == {"head": len(NAMES), "get": 0}
+    assert second["stats"]["manifest_requests"] == {"HEAD": len(NAMES), "GET": 0}
     for key in ("dest", "parts", "images", "lock_file", "checksum_file", "failed_images", "skipped_images"):
         assert second[key] == first[key], key
     for key in ("images", "platform_images", "bytes_archive", "duplicates"):
@@ -207,7 +207,7 @@ def test_a_damaged_archive_that_shares_files_with_the_cache(source: Source, benc
     assert file_sha256(cached(bench.cache, layer)) == layer[7:]
 
 
-def test_a_moved_tag_fetches_what_is_new_only(registry: Registry, bench: Workbench) -> None:
+def test_hangar_fault_07_a_moved_tag_fetches_only_what_is_new(registry: Registry, bench: Workbench) -> None:
     stays = push(registry, "some/stays", "1", small(1))
     old = push(registry, "some/app", "1", oci_index())
     saved(bench.save([stays, old]))

@@ -208,7 +208,7 @@ def test_the_figures_are_those_of_the_access_log(saved: Saved) -> None:
     assert (stats["blobs_downloaded"], stats["bytes_downloaded"]) == (len(seen.fetched), seen.size)
     assert (stats["blobs_reused"], stats["bytes_reused"], stats["blobs_repaired"]) == (0, 0, 0)
     assert stats["bytes_archive"] == saved.bench.dest.stat().st_size
-    assert stats["manifest_requests"] == {"head": seen.heads, "get": seen.gets}
+    assert stats["manifest_requests"] == {"HEAD": seen.heads, "GET": seen.gets}
     assert seen.heads == len(NAMES)
 
 

@@ -119,9 +119,10 @@ def test_notes_name_the_architectures_that_an_image_lacks(source: Source, bench:
     assert any("s390x" in note for note in result["images"][0]["notes"])
 
 
-@pytest.mark.parametrize("prefix", ["", "/mirror", "/mirror/docker-hub"])
-@pytest.mark.parametrize("way", ["option", "environment"])
-def test_source_registry(registry: Registry, bench: Workbench, prefix: str, way: str) -> None:
+@pytest.mark.parametrize(
+    ("way", "prefix"), [("option", ""), ("option", "/mirror/docker-hub"), ("environment", "/mirror")]
+)
+def test_source_registry(registry: Registry, bench: Workbench, way: str, prefix: str) -> None:
     """It replaces the registry of every reference and keeps the path; the archive names images as the list does."""
     above = prefix[1:] + "/" if prefix else ""
     first = push(registry, f"{above}library/app", "1", small(1))

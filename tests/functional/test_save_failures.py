@@ -121,10 +121,19 @@ def test_failed_list_is_a_list_and_goes_away_with_the_last_failure(registry: Reg
 def test_a_failed_list_of_an_earlier_run_goes_away_when_nothing_else_changes(source: Source, bench: Workbench) -> None:
     image, failed_list = source["oci/gzip:1"], bench.directory / "failed.txt"
     saved(bench.save([image]))
-    failed_list.write_text("some/image:1\n", encoding="utf-8")
+    assert bench.save([image.reference, f"{image.reference}-absent"], failed_list=failed_list).failed
+    assert failed_list.exists()
     result = bench.save([image], failed_list=failed_list)
     assert not result.failed and not failed_list.exists()
     assert result.changed, "a file that was asked for is different"
+
+
+def test_a_file_of_somebody_else_is_not_taken_for_a_failed_list(source: Source, bench: Workbench) -> None:
+    """Such as the list itself, by mistake."""
+    path = write_list(bench.directory / "list.txt", [source["oci/gzip:1"].reference])
+    result = bench.save([], list_files=[path], failed_list=path)
+    assert result.failed and str(path) in result.msg
+    assert path.read_text(encoding="utf-8") == f"{source['oci/gzip:1'].reference}\n"
 
 
 @pytest.mark.parametrize("partial", [False, True])

@@ -26,8 +26,9 @@ def lock_of(dest: Path) -> Path:
 
 def save(bench: Workbench, **params: Any) -> Result:
     """Runs the module without a list."""
-    full = bench.params([], **params)
+    full = bench.params([])
     del full["images"]
+    full.update(params)
     Path(full["dest"]).parent.mkdir(parents=True, exist_ok=True)
     return run_module(full)
 

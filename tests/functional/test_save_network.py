@@ -47,15 +47,10 @@ def layer_path(image: PushedImage) -> str:
     ],
     ids=lambda action: f"{type(action).__name__}{getattr(action, 'status', '')}",
 )
-@pytest.mark.parametrize("where", ["layer", "manifest"])
-def test_what_can_heal_is_tried_again(source: Source, bench: Workbench, action: Action, where: str) -> None:
+def test_what_can_heal_is_tried_again(source: Source, bench: Workbench, action: Action) -> None:
     """Twice the same fault, then the registry is well: the image is saved, and the good layers come once."""
     image = source["oci/gzip:1"]
-    path = layer_path(image) if where == "layer" else "/manifests/"
-    fault = Corrupt(100) if isinstance(action, Corrupt) and where == "manifest" else action
-    if isinstance(action, (Truncate, Reset)) and where == "manifest":
-        fault = type(action)(min(action.after, 100))
-    rule = Rule(fault, method="GET", path=path, times=2)
+    rule = Rule(action, path=layer_path(image), times=2)
     proxy = bench.proxy(source.registry, rule)
     archive = saved(bench.save([through(proxy, image)], retry_delay=0.01, retries=4))
     assert rule.hits == 2, "the fault was not met"
@@ -63,6 +58,18 @@ def test_what_can_heal_is_tried_again(source: Source, bench: Workbench, action: 
     sound = [layer.digest for layer in image.platforms[0].layers[:-1]]
     assert [proxy.blob_gets()[digest] for digest in sound] == [1, 1]
     assert not leftovers(bench.cache)
+
+
+@pytest.mark.parametrize(
+    "action", [Respond(503), Respond(429, {"Retry-After": "0"}), Truncate(100), Corrupt(100)], ids=repr
+)
+def test_manifests_are_asked_for_again(source: Source, bench: Workbench, action: Action) -> None:
+    image = source["oci/gzip:1"]
+    rule = Rule(action, path="/manifests/", times=2)
+    proxy = bench.proxy(source.registry, rule)
+    archive = saved(bench.save([through(proxy, image)], retry_delay=0.01, retries=4))
+    assert rule.hits == 2, "the fault was not met"
+    assert archive.references == {through(proxy, image): image.digest}
 
 
 def test_hangar_fault_13_a_stalled_transfer_is_ended_and_tried_again(source: Source, bench: Workbench) -> None:
