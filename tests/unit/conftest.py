@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # The same examples at every run, and no time limit: a loaded machine is no defect.
 settings.register_profile(
@@ -18,6 +18,7 @@ settings.register_profile(
     derandomize=True,
     deadline=None,
     max_examples=60,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Callable, cast
+
+from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._errors import TransferError
@@ -34,6 +37,7 @@ from ansible_collections.airgap.images.plugins.module_utils._params import Param
 from ansible_collections.airgap.images.plugins.module_utils._platform import Platform
 from ansible_collections.airgap.images.plugins.module_utils._reference import Repository, parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._registry import FetchedManifest, RequestCount
+from ansible_collections.airgap.images.plugins.modules.image_save import argument_spec
 from ansible_collections.airgap.images.tests.support.images import Image, Index
 
 AMD64 = Platform("linux", "amd64")
@@ -46,42 +50,9 @@ OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 PARAMS: dict[str, Any] = {
+    **{name: spec.get("default") for name, spec in {**FILE_COMMON_ARGUMENTS, **argument_spec()}.items()},
     "images": ["nginx"],
-    "list_files": [],
-    "from_lock": None,
-    "arch": ["amd64", "arm64"],
-    "os": ["linux", "windows"],
-    "source_registry": None,
-    "fail_on_missing_platform": False,
-    "include_foreign_layers": False,
     "dest": "/srv/a",
-    "compress": "gzip",
-    "compress_level": None,
-    "part_size": None,
-    "part_digits": None,
-    "failed_list": None,
-    "allow_partial": False,
-    "force": False,
-    "username": None,
-    "password": None,
-    "registries": [],
-    "authfile": None,
-    "validate_certs": True,
-    "ca_path": None,
-    "client_cert": None,
-    "client_key": None,
-    "cache_dir": None,
-    "jobs": 4,
-    "retries": 3,
-    "retry_delay": 2.0,
-    "timeout": 3600,
-    "stall_timeout": 120,
-    "lock_timeout": 0,
-    "verify": "digest",
-    "prune_cache": False,
-    "skopeo_path": "skopeo",
-    "signature_policy": None,
-    "insecure_policy": False,
 }
 
 
@@ -321,6 +292,15 @@ def names_below(root: Path) -> list[str]:
 def join(paths: Iterable[str]) -> bytes:
     """The bytes of files one after the other, as ``cat`` gives them."""
     return b"".join(Path(path).read_bytes() for path in paths)
+
+
+def wait_for_pipe(path: Path) -> None:
+    """Wait until another process writes to a named pipe."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert select.select([descriptor], [], [], 60)[0], f"nothing came through {path}"
+    finally:
+        os.close(descriptor)
 
 
 def _entry(descriptor: Descriptor) -> dict[str, Any]:

@@ -197,7 +197,7 @@ def test_an_image_is_whole_with_folder_and_blobs(cache: Cache, root: Path) -> No
     assert cache.stored(SAMPLE.image) is None
     stored = SAMPLE.put(cache)
     assert stored == SAMPLE.stored == cache.stored(SAMPLE.image)
-    assert sorted(os.listdir(root / SAMPLE.image.folder)) == ["index.json", "oci-layout"]
+    assert sorted(os.listdir(root / SAMPLE.image.folder)) == ["accepted", "index.json", "oci-layout"]
 
 
 INDEXES: dict[str, str | None] = {
@@ -249,7 +249,7 @@ def test_an_earlier_folder_is_replaced(cache: Cache, root: Path) -> None:
     SAMPLE.put(cache)
     (root / SAMPLE.image.folder / "leftover").write_text("")
     SAMPLE.put(cache)
-    assert sorted(os.listdir(root / SAMPLE.image.folder)) == ["index.json", "oci-layout"]
+    assert not (root / SAMPLE.image.folder / "leftover").exists()
 
 
 def test_a_converted_image_is_known_by_what_was_stored(cache: Cache, root: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import StorageError
-from ansible_collections.airgap.images.plugins.module_utils._failed_list import render, update
+from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, StorageError
+from ansible_collections.airgap.images.plugins.module_utils._failed_list import refuse_foreign, render, update
 from ansible_collections.airgap.images.plugins.module_utils._image import FailedImage
 from ansible_collections.airgap.images.plugins.module_utils._image_list import (
     ImageList,
@@ -35,6 +35,7 @@ def test_reasons_are_comments() -> None:
     failed = [FailedImage(listed("a"), "404\n\x1b[31m"), FailedImage(listed("reg.lan/b:1"), "no connection")]
     invalid = [InvalidLine(Origin("/srv/list", 3), "docker pull x", "it contains blanks")]
     assert render(failed, invalid).decode() == (
+        "# airgap.images: what could not be saved, with the reasons\n"
         "# 404\\x0a\\x1b[31m\ndocker.io/library/a:latest\n"
         "# no connection\nreg.lan/b:1\n"
         "# /srv/list:3: it contains blanks\ndocker pull x\n"
@@ -91,6 +92,24 @@ def test_check_mode_only_tells(tmp_path: Path, before: bytes | None, content: by
         path.write_bytes(before)
     assert update(str(path), content, check=True) is True
     assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_a_list_of_an_earlier_run_may_be_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "failed.txt"
+    refuse_foreign(str(path))
+    path.write_bytes(b"")
+    refuse_foreign(str(path))
+    path.write_bytes(render([FailedImage(listed("a"), "404")], []))
+    refuse_foreign(str(path))
+
+
+def test_a_file_of_the_user_may_not(tmp_path: Path) -> None:
+    path = tmp_path / "images.txt"
+    path.write_text("nginx\n")
+    with pytest.raises(OptionError, match=r"failed_list: .* is a file that this module did not write"):
+        refuse_foreign(str(path))
+    with pytest.raises(OptionError, match=r"failed_list: cannot read .*Is a directory"):
+        refuse_foreign(str(tmp_path))
 
 
 def test_a_directory_in_its_place(tmp_path: Path) -> None:

@@ -172,6 +172,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
 }
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+WORDS = st.from_regex(r"\A(?:[A-Za-z0-9][A-Za-z0-9._+-]{0,8})?\Z")
 DIGESTS = st.binary(min_size=32, max_size=32).map(lambda raw: f"sha256:{raw.hex()}")
 SIZES = st.integers(0, 2**50)
 REFERENCES = st.builds(
@@ -183,7 +184,7 @@ PLATFORMS = st.builds(
     DIGESTS,
     TEXTS,
     SIZES,
-    st.none() | st.builds(Platform, TEXTS, TEXTS, TEXTS, TEXTS, st.lists(TEXTS, max_size=2).map(tuple)),
+    st.none() | st.builds(Platform, WORDS, WORDS, WORDS, WORDS, st.lists(WORDS, max_size=2).map(tuple)),
 )
 IMAGES = st.builds(
     LockedImage,
@@ -285,7 +286,7 @@ def test_skips_are_locked() -> None:
 
 def test_options_are_recorded_in_one_spelling() -> None:
     options = make_options(arch=["x86_64", "arm/v7"], os=["Linux"], part_size="1KB", compress="zstd")
-    assert lock_options(options) == {
+    assert lock_options(options, "system") == {
         "arch": ["amd64", "arm/v7"],
         "os": ["linux"],
         "fail_on_missing_platform": False,
@@ -294,6 +295,7 @@ def test_options_are_recorded_in_one_spelling() -> None:
         "compress_level": None,
         "part_size": 1000,
         "part_digits": None,
+        "signature_policy": "system",
     }
 
 
@@ -327,6 +329,7 @@ def test_the_form_of_an_archive() -> None:
         "part_size": None,
         "part_digits": None,
         "include_foreign_layers": None,
+        "signature_policy": None,
     }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import StorageError
+from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
 
 LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARNING|ERROR) \[(.*?)\] (.*)$")
@@ -24,7 +24,7 @@ def parts(lines: list[str]) -> list[tuple[str, ...]]:
 
 
 def test_lines_have_time_level_and_place() -> None:
-    log = Log(None, debug=True)
+    log = Log(debug=True)
     log.debug("one")
     with log.about(2):
         log.info("two")
@@ -42,7 +42,7 @@ def test_lines_have_time_level_and_place() -> None:
 
 
 def test_each_thread_has_its_own_place() -> None:
-    log = Log(None, debug=True)
+    log = Log(debug=True)
     count = 8
     barrier = threading.Barrier(count)
 
@@ -63,7 +63,9 @@ def test_each_thread_has_its_own_place() -> None:
 def test_the_file_is_appended_to(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text("before\n")
-    log = Log(str(path), debug=False)
+    log = Log(debug=False)
+    log.info("before there is a file")
+    log.append_to(str(path))
     log.info("é")
     log.debug("not asked for")
     written = path.read_text(encoding="utf-8").splitlines()
@@ -73,14 +75,14 @@ def test_the_file_is_appended_to(tmp_path: Path) -> None:
 
 
 def test_lines_are_kept_only_for_debug() -> None:
-    log = Log(None, debug=False)
+    log = Log(debug=False)
     log.info("one")
     log.close()
     assert log.lines == []
 
 
 def test_a_message_is_one_line() -> None:
-    log = Log(None, debug=True)
+    log = Log(debug=True)
     log.info("one\ntwo\x1b[31m" + "x" * 3000)
     assert log.lines[0].count("\n") == 0
     assert "one\\x0atwo\\x1b[31m" in log.lines[0]
@@ -88,7 +90,7 @@ def test_a_message_is_one_line() -> None:
 
 
 def test_the_last_lines_are_kept() -> None:
-    log = Log(None, debug=True)
+    log = Log(debug=True)
     for number in range(2100):
         log.info(str(number))
     assert len(log.lines) == 2000
@@ -96,7 +98,7 @@ def test_the_last_lines_are_kept() -> None:
 
 
 def test_the_place_is_right_again_after_an_error() -> None:
-    log = Log(None, debug=True)
+    log = Log(debug=True)
     with pytest.raises(ValueError, match="x"), log.about(1):
         raise ValueError("x")
     log.info("after")
@@ -104,5 +106,12 @@ def test_the_place_is_right_again_after_an_error() -> None:
 
 
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"log_file: cannot write .*Is a directory"):
-        Log(str(tmp_path), debug=False)
+    with pytest.raises(OptionError, match=r"log_file: cannot write .*Is a directory"):
+        Log(debug=False).append_to(str(tmp_path))
+
+
+def test_a_full_disk_does_not_end_the_run() -> None:
+    log = Log(debug=True)
+    log.append_to("/dev/full")
+    log.info("one")
+    assert len(log.lines) == 1

@@ -46,6 +46,7 @@ OTHER = "sha256:" + "cd" * 32
 ENTRY: dict[str, Any] = {"mediaType": "x/y", "digest": DIGEST, "size": 3}
 IMAGE: dict[str, Any] = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": ENTRY, "layers": [ENTRY]}
 INDEX: dict[str, Any] = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [ENTRY]}
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 SCHEMA1: dict[str, Any] = {"schemaVersion": 1, "architecture": "arm64", "fsLayers": [{"blobSum": DIGEST}]}
 
 
@@ -60,7 +61,7 @@ def without(document: dict[str, Any], *names: str) -> dict[str, Any]:
 REFUSED: dict[str, tuple[object, str, str]] = {
     "no JSON": ("x", "", "is not readable"),
     "no version": (without(IMAGE, "schemaVersion"), "", "schemaVersion must be an integer"),
-    "no content": ({"schemaVersion": 2}, "", "media type '' is not supported"),
+    "no content": ({"schemaVersion": 2}, "", "names no configuration"),
     "manifest and index at once": ({**IMAGE, **INDEX}, "", "CVE-2021-41190"),
     "index with layers": ({**INDEX, "layers": []}, OCI_INDEX, "CVE-2021-41190"),
     "an index that says it is a manifest": ({**INDEX, "mediaType": OCI_MANIFEST}, "", "but holds an index"),
@@ -84,17 +85,28 @@ REFUSED: dict[str, tuple[object, str, str]] = {
     "urls that are none": ({**IMAGE, "layers": [{**ENTRY, "urls": [1]}]}, "", "urls must hold strings only"),
     "a platform that is none": ({**INDEX, "manifests": [{**ENTRY, "platform": "x"}]}, "", "must be an object"),
     "too many entries": ({**INDEX, "manifests": [ENTRY] * (MAX_CHILDREN + 1)}, "", "names 1001 manifests"),
+    "a platform with control characters": (
+        {**INDEX, "manifests": [{**ENTRY, "platform": {"os": "li\nnux", "architecture": "amd64"}}]},
+        "",
+        "is no word for a platform",
+    ),
+    "schema 1 with control characters": ({**SCHEMA1, "architecture": "amd64\x1b[31m"}, "", "is no word for a platform"),
     "schema 1 with a bad digest": ({**SCHEMA1, "fsLayers": [{"blobSum": "x"}]}, "", "is not sha256:"),
 }
 
 TYPES: dict[str, tuple[dict[str, Any], str, str]] = {
     "it says so": (IMAGE, "", OCI_MANIFEST),
     "it and its header say so": (IMAGE, OCI_MANIFEST, OCI_MANIFEST),
-    "only its header says so": (without(IMAGE, "mediaType"), DOCKER_MANIFEST, DOCKER_MANIFEST),
+    "its header alone does not count": (without(IMAGE, "mediaType"), DOCKER_MANIFEST, OCI_MANIFEST),
+    "its configuration says so": (
+        {**without(IMAGE, "mediaType"), "config": {**ENTRY, "mediaType": DOCKER_CONFIG}},
+        "",
+        DOCKER_MANIFEST,
+    ),
     "only its members say so": (without(IMAGE, "mediaType"), "", OCI_MANIFEST),
     "its header is of no use": (without(IMAGE, "mediaType"), "text/plain", OCI_MANIFEST),
     "an index that says so": (INDEX, "", OCI_INDEX),
-    "an index whose header says so": (without(INDEX, "mediaType"), DOCKER_LIST, DOCKER_LIST),
+    "an index by its members, whatever its header": (without(INDEX, "mediaType"), DOCKER_LIST, OCI_INDEX),
     "an index whose members say so": (without(INDEX, "mediaType"), "", OCI_INDEX),
     "an index without entries": ({**INDEX, "manifests": []}, "", OCI_INDEX),
     "schema 1": (SCHEMA1, DOCKER_SCHEMA1, DOCKER_SCHEMA1),
@@ -222,7 +234,8 @@ def test_descriptors_are_written(descriptor: Descriptor, document: dict[str, Any
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
-PLATFORMS = st.builds(Platform, TEXTS, TEXTS, TEXTS, TEXTS, st.lists(TEXTS, max_size=2).map(tuple))
+WORDS = st.from_regex(r"\A(?:[A-Za-z0-9][A-Za-z0-9._+-]{0,8})?\Z")
+PLATFORMS = st.builds(Platform, WORDS, WORDS, WORDS, WORDS, st.lists(WORDS, max_size=2).map(tuple))
 ANY_DESCRIPTORS = st.builds(
     Descriptor,
     TEXTS,

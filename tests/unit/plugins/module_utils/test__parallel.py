@@ -7,16 +7,28 @@
 from __future__ import annotations
 
 import threading
+from typing import Callable, TypeVar
 
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._parallel import parallel_map
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def never(item: object) -> str:
+    raise AssertionError(f"{item} was late")
+
+
+def run(function: Callable[[Item], Result], items: list[Item], *, workers: int) -> list[Result]:
+    return parallel_map(function, items, workers=workers, timeout=60, late=never)  # type: ignore[arg-type]
+
 
 @pytest.mark.parametrize("count", [0, 1, 3, 50])
 @pytest.mark.parametrize("workers", [1, 4, 100])
 def test_results_are_in_order(count: int, workers: int) -> None:
-    assert parallel_map(lambda item: item * item, list(range(count)), workers=workers) == [n * n for n in range(count)]
+    assert run(lambda item: item * item, list(range(count)), workers=workers) == [n * n for n in range(count)]
 
 
 def test_items_are_worked_on_at_once() -> None:
@@ -26,12 +38,12 @@ def test_items_are_worked_on_at_once() -> None:
         barrier.wait(timeout=60)
         return item
 
-    assert parallel_map(meet, [1, 2, 3, 4], workers=4) == [1, 2, 3, 4]
+    assert run(meet, [1, 2, 3, 4], workers=4) == [1, 2, 3, 4]
 
 
 def test_no_more_threads_than_asked_for() -> None:
     names: set[int] = set()
-    parallel_map(lambda _item: names.add(threading.get_ident()), list(range(40)), workers=3)
+    run(lambda _item: names.add(threading.get_ident()), list(range(40)), workers=3)
     assert len(names) <= 3
 
 
@@ -43,16 +55,39 @@ def test_the_first_error_by_order_is_raised() -> None:
         raise ValueError(f"item {item}")
 
     with pytest.raises(ValueError, match="item 1"):
-        parallel_map(fail, [1, 2, 3], workers=3)
+        run(fail, [1, 2, 3], workers=3)
 
 
-def test_after_an_error_nothing_new_is_begun() -> None:
-    begun: list[int] = []
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_item_that_hangs_is_given_up(workers: int) -> None:
+    release, ended = threading.Event(), threading.Event()
 
-    def fail(item: int) -> None:
-        begun.append(item)
-        raise ValueError("x")
+    def hang(item: int) -> str:
+        if item == 2:
+            release.wait(timeout=60)
+            ended.set()
+        return f"done {item}"
 
-    with pytest.raises(ValueError, match="x"):
-        parallel_map(fail, list(range(1000)), workers=1)
-    assert begun == [0]
+    found = parallel_map(hang, [1, 2, 3, 4], workers=workers, timeout=0.2, late=lambda item: f"late {item}")
+    assert found == ["done 1", "late 2", "done 3", "done 4"]
+    release.set()
+    assert ended.wait(timeout=60)
+    assert found[1] == "late 2"
+
+
+def test_what_late_raises_is_raised() -> None:
+    release = threading.Event()
+
+    def late(item: int) -> bool:
+        raise ValueError(f"item {item} took too long")
+
+    with pytest.raises(ValueError, match="item 7 took too long"):
+        parallel_map(lambda _item: release.wait(timeout=60), [7], workers=1, timeout=0.01, late=late)
+    release.set()
+
+
+def test_no_time_at_all() -> None:
+    release = threading.Event()
+    found = parallel_map(lambda _item: release.wait(timeout=60), [1], workers=1, timeout=-1, late=lambda _item: False)
+    release.set()
+    assert found == [False]

@@ -86,6 +86,48 @@ def test_values_are_taken_over() -> None:
     assert options.output.failed_list == "/srv/failed.txt"
 
 
+CONTRADICTIONS: dict[str, tuple[dict[str, Any], str]] = {
+    "a list and a lock file": ({"from_lock": "/x"}, "from_lock: takes the place of images and list_files"),
+    "list files and a lock file": (
+        {"from_lock": "/x", "images": [], "list_files": ["/y"]},
+        "from_lock: takes the place of images and list_files",
+    ),
+    "two policies": (
+        {"signature_policy": "/p", "insecure_policy": True},
+        "signature_policy: has no meaning with insecure_policy=true",
+    ),
+    "a cache with a colon": ({"cache_dir": "/srv/a:b"}, "cache_dir: /srv/a:b must not contain ':'"),
+    "the cache in the archive": ({"compress": "dir", "cache_dir": "/srv/a/cache"}, "cache_dir: with compress=dir"),
+    "the archive in the cache": (
+        {"compress": "dir", "cache_dir": "/srv", "dest": "/srv/a"},
+        "cache_dir: with compress=dir",
+    ),
+    "the archive is the cache": (
+        {"compress": "dir", "dest": "/srv/saved-image-cache"},
+        "cache_dir: with compress=dir",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changed", "said"), CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_contradictions_are_refused(changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        read_options(make_params(**changed), check=False)
+    assert str(caught.value).startswith(said)
+
+
+def test_empty_values_are_no_contradiction() -> None:
+    options = read_options(make_params(from_lock="/x", images=[], list_files=[], signature_policy=""), check=False)
+    assert options.selection.from_lock == "/x"
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"), [({}, False), ({"mode": "0640"}, True), ({"owner": "a"}, True), ({"group": "b"}, True)]
+)
+def test_whether_files_get_a_mode_of_their_own(changed: dict[str, Any], expected: bool) -> None:
+    assert read_options(make_params(**changed), check=False).output.has_attributes is expected
+
+
 def test_an_empty_source_registry_is_none() -> None:
     assert read_options(make_params(source_registry=""), check=False).access.source is None
 

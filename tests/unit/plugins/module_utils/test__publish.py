@@ -47,12 +47,12 @@ def no_attributes(_path: str) -> bool:
 def write(output: Output, staging: Staging, data: bytes) -> tuple[Lock, list[WrittenFile]]:
     """An archive in the staging directory; for ``dir`` with two files."""
     if output.compress == "dir":
-        tree = TreeWriter(os.path.join(staging.data, output.name), "root")
-        for folder in ("root", "root/sub"):
+        tree = TreeWriter(os.path.join(staging.data, output.name), "root", link=True)
+        for folder in ("root", "root/share"):
             tree.directory(folder)
-        for name in ("root/one", "root/sub/two"):
+        for name in ("root/one", "root/share/two"):
             tree.document(name, data)
-        tree.link("root/blobs", "sub")
+        tree.link("root/blobs", "share")
         files = tree.written
     else:
         writer = PartWriter(staging.data, output.part_size)
@@ -75,7 +75,7 @@ def content(output: Output) -> bytes:
     assert (published.damage, published.untidy) == ("", ())
     if output.compress != "dir":
         return join(os.path.join(output.directory, part.name) for part in published.lock.parts)
-    pieces = {Path(output.dest, name).read_bytes() for name in ("one", "sub/two")}
+    pieces = {Path(output.dest, name).read_bytes() for name in ("one", "share/two")}
     assert len(pieces) == 1
     return pieces.pop()
 
@@ -402,6 +402,7 @@ def test_everything_is_synced_before_it_is_decided(tmp_path: Path, monkeypatch: 
         "sync ready",
         "name images.tar.part0",
         "name images.tar.sha256",
+        "sync out",
         "name images.tar.lock.json",
         "sync out",
     ]

@@ -144,6 +144,8 @@ def test_nothing_is_there(tmp_path: Path, memory: Memory) -> None:
 
 def test_a_directory_of_files(tmp_path: Path, memory: Memory) -> None:
     output = archive(tmp_path, {"index.json": b"{}", "share/sha256/x": b"x"}, compress="dir")
+    assert inspect(output, memory, verify="digest").damage == "its link blobs is missing"
+    os.symlink("share", os.path.join(output.dest, "blobs"))
     assert inspect(output, memory, verify="digest").damage == ""
     Path(output.dest, "share/sha256/x").write_bytes(b"y")
     assert inspect(output, memory, verify="digest").damage == "share/sha256/x has another sha256 than was published"
@@ -263,10 +265,12 @@ def test_what_was_learned_is_not_read(tmp_path: Path, file: Path, counted: Count
     memory = Memory(str(tmp_path))
     memory.learn(str(file), "ab" * 32)
     assert memory.sha256(str(file)) == "ab" * 32
-    memory.forget(str(file))
-    memory.forget(str(file))
-    assert memory.sha256(str(file)) == sha256(b"abc")
-    assert counted.hashed == 1
+    assert memory.known(str(file)) == "ab" * 32
+    assert counted.hashed == 0
+    file.write_bytes(b"more than before")
+    assert memory.known(str(file)) == ""
+    file.unlink()
+    assert memory.known(str(file)) == ""
 
 
 def test_files_that_are_gone_are_forgotten(tmp_path: Path, file: Path) -> None:

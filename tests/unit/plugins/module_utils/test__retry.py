@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -123,6 +124,20 @@ def test_a_registry_that_asks_for_hours_is_not_waited_for() -> None:
     with pytest.raises(TransferError, match="asks to wait 7200 seconds; run again later"):
         run(Action(heals("429", retry_after=7200.0)), retries=3, stop=stop)
     assert stop.waits == []
+
+
+def test_after_the_deadline_nothing_is_tried_again() -> None:
+    action = Action(heals(), heals())
+    with pytest.raises(TransferError, match=r"503 \(no time is left to try again within timeout\)") as caught:
+        retrying(
+            action,
+            policy=RetryPolicy(5, 1.0),
+            stop=RecordedStop(),
+            on_retry=lambda _text: None,
+            deadline=time.monotonic() + 0.1,
+        )
+    assert action.tries == 1
+    assert caught.value.heals is False
 
 
 def test_a_stop_before_the_first_try() -> None:

@@ -34,8 +34,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "tree"
 
 
-def write(root: Path, source: str) -> TreeWriter:
-    writer = TreeWriter(str(root), "cache")
+def write(root: Path, source: str, *, link: bool = True) -> TreeWriter:
+    writer = TreeWriter(str(root), "cache", link=link)
     writer.directory("cache")
     writer.directory("cache/share/sha256")
     writer.document("cache/index.json", b"{}")
@@ -59,6 +59,12 @@ def test_members_lie_below_the_root(root: Path, source: str) -> None:
 def test_blobs_are_linked(root: Path, source: str) -> None:
     write(root, source)
     assert (root / "share/sha256/x").samefile(source)
+
+
+def test_blobs_are_copied_where_they_get_a_mode_of_their_own(root: Path, source: str) -> None:
+    write(root, source, link=False)
+    assert (root / "share/sha256/x").read_bytes() == DATA
+    assert not (root / "share/sha256/x").samefile(source)
 
 
 @pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM, errno.EMLINK])
@@ -92,7 +98,7 @@ def test_a_damaged_blob_does_not_get_in(root: Path, source: str) -> None:
 
 
 def test_nothing_is_overwritten(root: Path) -> None:
-    writer = TreeWriter(str(root), "cache")
+    writer = TreeWriter(str(root), "cache", link=True)
     writer.directory("cache")
     writer.document("cache/a", b"one")
     with pytest.raises(StorageError, match="File exists"):

@@ -1,0 +1,435 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From references to platform images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
+from ansible_collections.airgap.images.plugins.module_utils._errors import TransferError, printable
+from ansible_collections.airgap.images.plugins.module_utils._image import (
+    FailedImage,
+    Resolution,
+    ResolvedImage,
+    SkippedImage,
+)
+from ansible_collections.airgap.images.plugins.module_utils._log import Log
+from ansible_collections.airgap.images.plugins.module_utils._manifest import (
+    DOCKER_LIST,
+    DOCKER_SCHEMA1_SIGNED,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Descriptor,
+    Schema1,
+    digest_of,
+)
+from ansible_collections.airgap.images.plugins.module_utils._platform import Platform
+from ansible_collections.airgap.images.plugins.module_utils._reference import SourceRegistry
+from ansible_collections.airgap.images.plugins.module_utils._resolve import Pin, Resolver, choose
+from ansible_collections.airgap.images.tests.support import images as built
+from ansible_collections.airgap.images.tests.support import layers
+from ansible_collections.airgap.images.tests.unit.fakes import (
+    AMD64,
+    ARM64,
+    ARM_V7,
+    UNKNOWN,
+    WINDOWS,
+    FakeRegistries,
+    listed,
+    make_options,
+)
+
+LAYER = layers.files_layer({"etc/one": b"1"})
+NO_PINS: dict[int, Pin] = {}
+
+
+def image(platform: built.Platform = built.AMD64, **more: Any) -> built.Image:
+    return built.build_image([LAYER], platform=platform, **more)
+
+
+def attestation(of: built.Image) -> built.Entry:
+    proof = built.build_artifact([LAYER], of.raw, "application/vnd.in-toto+json")
+    annotations = {
+        "vnd.docker.reference.type": "attestation-manifest",
+        "vnd.docker.reference.digest": of.digest,
+    }
+    return built.Entry(proof, built.UNKNOWN, annotations)
+
+
+LINUX, ARM, V7 = image(), image(built.ARM64), image(built.ARM_V7)
+WINDOWS_IMAGE = image(built.WINDOWS_2019)
+CHART = built.build_artifact([LAYER], b"{}", "application/vnd.cncf.helm.config.v1+json")
+
+
+@pytest.fixture
+def registries() -> FakeRegistries:
+    return FakeRegistries()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[Cache]:
+    cache = Cache(str(tmp_path / "cache"))
+    with cache.opened(0):
+        yield cache
+
+
+class Asker:
+    """Resolves one reference, or several, as the engine does."""
+
+    def __init__(self, registries: FakeRegistries, cache: Cache) -> None:
+        self.registries = registries
+        self.cache = cache
+        self.fetched: dict[str, int] = {}
+
+    def all(
+        self,
+        *references: str,
+        pins: dict[int, Pin] = NO_PINS,
+        source: SourceRegistry | None = None,
+        keep: bool = True,
+        **options: Any,
+    ) -> list[Resolution]:
+        selection = make_options(**options).selection
+        client: Any = self.registries
+        resolver = Resolver(client, self.cache, Log(debug=True), selection, source, keep=keep, timeout=60)
+        asked = resolver.ask([listed(one, number) for number, one in enumerate(references, start=1)], pins)
+        resolutions = resolver.resolve(asked, pins)
+        self.fetched = resolver.fetched
+        return resolutions
+
+    def one(self, reference: str = "reg.lan/app:1", **more: Any) -> Any:
+        [resolution] = self.all(reference, **more)
+        return resolution
+
+
+@pytest.fixture
+def asker(registries: FakeRegistries, cache: Cache) -> Asker:
+    return Asker(registries, cache)
+
+
+def push(asker: Asker, *entries: built.Image | built.Entry, docker: bool = False) -> built.Index:
+    index = built.build_index(entries, docker=docker)
+    asker.registries.push("reg.lan/app:1", index)
+    return index
+
+
+def digests(resolution: ResolvedImage) -> list[str]:
+    return [platform.digest for platform in resolution.platforms]
+
+
+@pytest.mark.parametrize("docker", [False, True], ids=["OCI", "Docker"])
+def test_an_index_gives_the_platforms_that_are_wanted(asker: Asker, docker: bool) -> None:
+    index = push(asker, LINUX, ARM, V7, WINDOWS_IMAGE, docker=docker)
+    resolution = asker.one(arch=["amd64", "arm/v7"], os=["linux"])
+    assert digests(resolution) == [LINUX.digest, V7.digest]
+    assert resolution.digest == index.digest
+    assert resolution.index == index.raw
+    assert resolution.media_type == (DOCKER_LIST if docker else OCI_INDEX)
+    assert resolution.is_whole is False
+    assert resolution.notes == ()
+    assert [platform.descriptor.platform for platform in resolution.platforms] == [AMD64, ARM_V7]
+    assert [blob.digest for blob in resolution.platforms[0].blobs] == [digest_of(LINUX.config), LAYER.digest]
+    assert str(resolution.platforms[0].repository) == "reg.lan/app"
+
+
+def test_an_index_that_is_wanted_whole(asker: Asker) -> None:
+    push(asker, LINUX, ARM)
+    assert asker.one().is_whole is True
+
+
+def test_a_manifest_has_no_index(asker: Asker) -> None:
+    asker.registries.push("reg.lan/app:1", LINUX)
+    resolution = asker.one()
+    assert digests(resolution) == [resolution.digest] == [LINUX.digest]
+    assert resolution.index is None
+    assert resolution.is_whole is True
+    assert resolution.platforms[0].descriptor == Descriptor(OCI_MANIFEST, LINUX.digest, len(LINUX.raw), AMD64)
+
+
+def test_windows_images_are_told_apart_by_version(asker: Asker) -> None:
+    newer = image(built.WINDOWS_2022)
+    push(asker, WINDOWS_IMAGE, newer)
+    assert digests(asker.one(arch=["amd64"])) == [WINDOWS_IMAGE.digest, newer.digest]
+
+
+@pytest.mark.parametrize(("fails", "kind"), [(False, SkippedImage), (True, FailedImage)])
+def test_an_image_without_a_wanted_platform(asker: Asker, fails: bool, kind: type) -> None:
+    index = push(asker, WINDOWS_IMAGE, attestation(WINDOWS_IMAGE))
+    for reference, digest in (("reg.lan/app:1", index.digest), ("reg.lan/single:1", WINDOWS_IMAGE.digest)):
+        asker.registries.push("reg.lan/single:1", WINDOWS_IMAGE)
+        resolution = asker.one(reference, os=["linux"], fail_on_missing_platform=fails)
+        assert type(resolution) is kind
+        assert resolution.digest == digest
+        assert resolution.reason == (
+            "none of the wanted platforms (amd64, arm64 on linux); the image has windows/amd64 (10.0.17763.5329)"
+        )
+
+
+def test_what_an_image_has_is_shown_safely(asker: Asker) -> None:
+    push(asker, built.Entry(LINUX, built.Platform("li\nnux\x1b[31m", "amd64")))
+    resolution = asker.one()
+    assert isinstance(resolution, FailedImage)
+    assert printable(resolution.reason, 10_000) == resolution.reason
+
+
+def test_architectures_that_an_image_lacks_are_noted(asker: Asker) -> None:
+    push(asker, LINUX, V7)
+    resolution = asker.one(arch=["amd64", "arm64", "s390x"])
+    assert resolution.notes == ("not available for arm64, s390x",)
+
+
+def test_attestations_follow_their_image(asker: Asker) -> None:
+    of_linux, of_arm = attestation(LINUX), attestation(ARM)
+    push(asker, LINUX, ARM, of_linux, of_arm)
+    resolution = asker.one(arch=["arm64"])
+    assert digests(resolution) == [ARM.digest, of_arm.item.digest]
+    assert resolution.notes == ()
+
+
+def test_artefacts_belong_to_the_tag(asker: Asker) -> None:
+    push(asker, LINUX, ARM, built.Entry(CHART), built.Entry(CHART, built.UNKNOWN))
+    resolution = asker.one(arch=["amd64"])
+    assert digests(resolution) == [LINUX.digest, CHART.digest]
+    assert resolution.is_whole is False
+
+
+def test_artefacts_alone_are_saved(asker: Asker) -> None:
+    asker.registries.push("reg.lan/chart:1", CHART)
+    resolution = asker.one("reg.lan/chart:1")
+    assert digests(resolution) == [CHART.digest]
+    assert resolution.platforms[0].descriptor.platform is None
+    push(asker, built.Entry(CHART))
+    assert digests(asker.one()) == [CHART.digest]
+
+
+def test_a_signature_has_the_configuration_of_an_image_but_no_platform(asker: Asker) -> None:
+    config = b'{"architecture":"","os":"","rootfs":{"type":"layers","diff_ids":[]}}'
+    signature = built.build_artifact([LAYER], config, built.OCI_CONFIG)
+    asker.registries.push("reg.lan/app:sha256-ab.sig", signature)
+    resolution = asker.one("reg.lan/app:sha256-ab.sig")
+    assert isinstance(resolution, ResolvedImage)
+    assert resolution.platforms[0].descriptor.platform is None
+
+
+def test_an_entry_without_platform_is_looked_into(asker: Asker) -> None:
+    push(asker, built.Entry(LINUX), built.Entry(ARM), built.Entry(WINDOWS_IMAGE))
+    resolution = asker.one(arch=["arm64"])
+    assert digests(resolution) == [ARM.digest]
+    assert resolution.platforms[0].descriptor.platform == ARM64
+
+
+def test_the_same_image_twice_in_an_index(asker: Asker) -> None:
+    push(asker, LINUX, LINUX)
+    assert digests(asker.one()) == [LINUX.digest]
+
+
+def test_an_index_that_lies_about_sizes(asker: Asker) -> None:
+    raw = built.build_index([LINUX]).raw.replace(b'"size": %d' % len(LINUX.raw), b'"size": 7')
+    asker.registries.push("reg.lan/other:1", LINUX)
+    asker.registries.push_raw("reg.lan/app:1", raw, OCI_INDEX)
+    resolution = asker.one()
+    assert isinstance(resolution, FailedImage)
+    assert resolution.reason == (f"its index gives {LINUX.digest} 7 bytes, but it has {len(LINUX.raw)}")
+    assert resolution.digest == digest_of(raw)
+
+
+@pytest.mark.parametrize("platform", [built.AMD64, None], ids=["with platform", "without"])
+def test_an_index_in_an_index(asker: Asker, platform: built.Platform | None) -> None:
+    inner = built.build_index([LINUX])
+    push(asker, built.Entry(inner, platform))
+    resolution = asker.one()
+    assert isinstance(resolution, FailedImage)
+    assert resolution.reason == f"its index names another index ({inner.digest}), which cannot be saved"
+
+
+def test_a_manifest_that_is_none(asker: Asker) -> None:
+    digest = asker.registries.push_raw("reg.lan/app:1", b"{}", OCI_MANIFEST)
+    resolution = asker.one()
+    assert isinstance(resolution, FailedImage)
+    assert "schemaVersion must be an integer" in resolution.reason
+    assert resolution.digest == digest
+
+
+def test_one_image_that_fails_does_not_keep_the_others(asker: Asker) -> None:
+    asker.registries.push("reg.lan/app:1", LINUX)
+    first, second, third = asker.all("reg.lan/missing:1", "reg.lan/app:1", "reg.lan/missing:2")
+    assert isinstance(first, FailedImage)
+    assert first.reason == "reg.lan/missing:1 does not exist"
+    assert isinstance(second, ResolvedImage)
+    assert isinstance(third, FailedImage)
+    assert [one.listed.number for one in (first, second, third)] == [1, 2, 3]
+
+
+def test_a_child_that_is_missing_fails_the_image(asker: Asker) -> None:
+    push(asker, LINUX, ARM)
+    del asker.registries.manifests[ARM.digest]
+    resolution = asker.one()
+    assert isinstance(resolution, FailedImage)
+    assert "does not exist" in resolution.reason
+
+
+def test_schema_1(asker: Asker) -> None:
+    raw = built.encode(
+        {
+            "schemaVersion": 1,
+            "architecture": "amd64",
+            "fsLayers": [{"blobSum": LAYER.digest}, {"blobSum": LAYER.digest}],
+            "signatures": [{}],
+        }
+    )
+    digest = "sha256:" + "ab" * 32
+    asker.registries.push_raw("reg.lan/old:1", raw, DOCKER_SCHEMA1_SIGNED, digest)
+    asker.registries.blobs[LAYER.digest] = LAYER.data
+    asker.registries.tells_digests = False
+    resolution = asker.one("reg.lan/old:1", arch=["amd64"])
+    assert resolution.digest == digest
+    [platform] = resolution.platforms
+    assert isinstance(platform.content, Schema1)
+    assert [(blob.digest, blob.size) for blob in platform.blobs] == [(LAYER.digest, len(LAYER.data))]
+    assert resolution.notes == (f"Docker schema 1: converted to OCI, so its digest {digest} cannot be kept",)
+    assert asker.cache.read_document(digest) is None, "its bytes are not what the digest names"
+
+
+@pytest.mark.parametrize("included", [False, True])
+def test_foreign_layers(asker: Asker, included: bool) -> None:
+    foreign = layers.foreign(layers.files_layer({"base": b"b"}), "https://example.org/x", present=False)
+    windows = built.build_image([foreign, LAYER], platform=built.WINDOWS_2019)
+    asker.registries.push("reg.lan/app:1", windows)
+    resolution = asker.one(include_foreign_layers=included, arch=["amd64"])
+    [platform] = resolution.platforms
+    assert (foreign.digest in {blob.digest for blob in platform.blobs}) is included
+    assert len(platform.foreign_layers) == included
+    assert len(resolution.notes) == (not included)
+    if not included:
+        assert resolution.notes[0].startswith("1 foreign layer")
+        assert "include_foreign_layers=true" in resolution.notes[0]
+
+
+def test_a_source_registry_takes_the_place_of_all(asker: Asker) -> None:
+    asker.registries.push("mirror.lan/hub/library/app:1", LINUX)
+    resolution = asker.one("app:1", source=SourceRegistry("mirror.lan", "hub"))
+    assert str(resolution.platforms[0].repository) == "mirror.lan/hub/library/app"
+    assert str(resolution.listed.reference) == "docker.io/library/app:1"
+
+
+# -- how much is asked for
+
+
+def test_tags_are_asked_for_with_head(asker: Asker) -> None:
+    index = push(asker, LINUX, ARM)
+    asker.one()
+    assert sorted(asker.registries.asked) == sorted(
+        [
+            "HEAD reg.lan/app:1",
+            *(f"GET reg.lan/app@{one.digest}" for one in (index, LINUX, ARM)),
+        ]
+    )
+    assert asker.fetched == {one.digest: len(one.raw) for one in (index, LINUX, ARM)}
+
+
+def test_what_the_cache_holds_is_not_asked_for_again(asker: Asker) -> None:
+    asker.registries.push("reg.lan/app:1", LINUX)
+    asker.one()
+    asker.registries.asked.clear()
+    assert isinstance(asker.one(), ResolvedImage)
+    assert asker.registries.asked == ["HEAD reg.lan/app:1"]
+    assert asker.fetched == {}
+
+
+def test_in_check_mode_nothing_is_kept(asker: Asker) -> None:
+    asker.registries.push("reg.lan/app:1", LINUX)
+    assert isinstance(asker.one(keep=False), ResolvedImage)
+    assert asker.cache.read_document(LINUX.digest) is None
+
+
+def test_a_registry_that_tells_no_digest_is_asked_for_the_manifest_once(asker: Asker) -> None:
+    asker.registries.push("reg.lan/app:1", LINUX)
+    asker.registries.tells_digests = False
+    resolution = asker.one()
+    assert resolution.digest == LINUX.digest
+    assert asker.registries.asked == [
+        "HEAD reg.lan/app:1",
+        "GET reg.lan/app@1",
+        f"GET blob {digest_of(LINUX.config)}",
+    ]
+    assert asker.cache.read_document(LINUX.digest) == LINUX.raw
+
+
+def test_a_digest_needs_no_question(asker: Asker) -> None:
+    asker.registries.push("reg.lan/app:1", LINUX)
+    resolution = asker.one(f"reg.lan/app:other@{LINUX.digest}")
+    assert digests(resolution) == [LINUX.digest]
+    assert not [one for one in asker.registries.asked if one.startswith("HEAD reg")]
+
+
+# -- pins
+
+
+def test_a_pinned_image_is_what_the_lock_file_says(asker: Asker) -> None:
+    index = push(asker, LINUX, ARM, WINDOWS_IMAGE)
+    asker.registries.push("reg.lan/app:1", V7)  # the tag has moved since
+    pins = {1: Pin(index.digest, frozenset([WINDOWS_IMAGE.digest, ARM.digest]))}
+    resolution = asker.one(pins=pins, arch=["amd64"], os=["linux"])
+    assert resolution.digest == index.digest
+    assert digests(resolution) == [ARM.digest, WINDOWS_IMAGE.digest], "in the order of the index"
+    assert not [one for one in asker.registries.asked if one.startswith("HEAD")]
+
+
+def test_a_pinned_manifest_needs_no_wanted_platform(asker: Asker) -> None:
+    asker.registries.push("reg.lan/app:1", WINDOWS_IMAGE)
+    pins = {1: Pin(WINDOWS_IMAGE.digest, frozenset([WINDOWS_IMAGE.digest]))}
+    assert isinstance(asker.one(pins=pins, os=["linux"]), ResolvedImage)
+
+
+def test_a_pinned_image_that_is_gone_fails(asker: Asker) -> None:
+    gone = "sha256:" + "ab" * 32
+    resolution = asker.one(pins={1: Pin(gone, frozenset([gone]))})
+    assert isinstance(resolution, FailedImage)
+    assert resolution.digest == gone
+
+
+def test_a_failed_question_fails_the_image(asker: Asker) -> None:
+    asker.registries.push("reg.lan/app:1", LINUX)
+    asker.registries.failures["HEAD reg.lan/app:1"] = TransferError("reg.lan denied access", heals=False)
+    resolution = asker.one()
+    assert isinstance(resolution, FailedImage)
+    assert (resolution.reason, resolution.digest) == ("reg.lan denied access", "")
+
+
+# -- the choice by itself
+
+D1, D2, D3, D4 = ("sha256:" + two * 32 for two in ("a1", "b2", "c3", "d4"))
+
+
+def entry(digest: str, platform: Platform | None, attests: str = "") -> Descriptor:
+    annotations = (
+        {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": attests} if attests else {}
+    )
+    return Descriptor(OCI_MANIFEST, digest, 1, platform, annotations)
+
+
+CHOICES: dict[str, tuple[list[Descriptor], list[str]]] = {
+    "none": ([], []),
+    "both": ([entry(D1, AMD64), entry(D2, ARM64)], [D1, D2]),
+    "the order of the index": ([entry(D2, ARM64), entry(D1, AMD64)], [D2, D1]),
+    "not others": ([entry(D1, AMD64), entry(D2, ARM_V7), entry(D3, WINDOWS)], [D1]),
+    "none of them": ([entry(D2, ARM_V7), entry(D3, None), entry(D4, UNKNOWN)], []),
+    "an attestation of what is wanted": ([entry(D1, AMD64), entry(D2, UNKNOWN, D1)], [D1, D2]),
+    "an attestation of what is not": ([entry(D1, AMD64), entry(D2, ARM_V7), entry(D3, UNKNOWN, D2)], [D1]),
+    "an attestation of nothing that is there": ([entry(D1, AMD64), entry(D3, UNKNOWN, D4)], [D1]),
+    "an artefact": ([entry(D1, AMD64), entry(D2, None)], [D1, D2]),
+    "artefacts alone": ([entry(D1, None), entry(D2, UNKNOWN)], [D1, D2]),
+}
+
+
+@pytest.mark.parametrize(("entries", "expected"), CHOICES.values(), ids=CHOICES)
+def test_choices(entries: list[Descriptor], expected: list[str]) -> None:
+    selection = make_options(os=["linux"]).selection
+    assert [one.digest for one in choose(entries, selection)] == expected

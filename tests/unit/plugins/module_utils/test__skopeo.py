@@ -1,0 +1,422 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One `skopeo copy`."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils import _skopeo
+from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, OptionError, TransferError
+from ansible_collections.airgap.images.plugins.module_utils._manifest import DOCKER_SCHEMA1, Schema1, digest_of
+from ansible_collections.airgap.images.plugins.module_utils._skopeo import Skopeo, explain, policy_name
+from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
+from ansible_collections.airgap.images.plugins.module_utils._tls import Trust, TrustStore
+from ansible_collections.airgap.images.tests.unit.fakes import AMD64, Sample, make_options, wait_for_pipe
+
+IMAGE = Sample(b"layer", repository="reg.lan:5000/team/app").image
+SOURCE = f"docker://reg.lan:5000/team/app@{IMAGE.digest}"
+HEX = "ab" * 32
+
+
+class Trusts(TrustStore):
+    """The same answer for every registry."""
+
+    def __init__(self, cert_dir: str | None = None) -> None:
+        self._trust = Trust(True, None, cert_dir)
+
+    def of(self, registry: str) -> Trust:
+        return self._trust
+
+
+def make_skopeo(
+    *,
+    cert_dir: str | None = None,
+    stop: Stop | None = None,
+    stall_timeout: float = 60,
+    **options: Any,
+) -> Skopeo:
+    made = make_options(**options)
+    work = replace(made.work, stall_timeout=stall_timeout)
+    return Skopeo(made.access, work, Trusts(cert_dir), stop=stop or Stop())
+
+
+# -- what its errors mean. Texts of skopeo 1.9.3 and 1.22.2.
+
+
+def fatal(text: str) -> str:
+    return f'time="2026-11-22T05:00:00Z" level=fatal msg="{text}"\n'
+
+
+HEAD = f"initializing source {SOURCE}: "
+EXPLAINED: dict[str, tuple[str, bool, str]] = {
+    "unknown tag": (
+        fatal(f"{HEAD}reading manifest v9 in reg.lan:5000/team/app: manifest unknown: manifest unknown"),
+        False,
+        "it is not (or no longer) in the registry",
+    ),
+    "unknown repository": (
+        fatal(f"{HEAD}reading manifest v9 in reg.lan:5000/team/app: name unknown: repository name not known"),
+        False,
+        "it is not (or no longer) in the registry",
+    ),
+    "no credentials": (
+        fatal(f"{HEAD}reading manifest in reg.lan:5000/team/app: unauthorized: authentication required"),
+        False,
+        "give username and password, registries or authfile",
+    ),
+    "wrong credentials": (
+        fatal(f"{HEAD}unable to retrieve auth token: invalid username/password: unauthorized: incorrect password"),
+        False,
+        "give username and password, registries or authfile",
+    ),
+    "denied": (
+        fatal(f"{HEAD}Requesting bear token: denied: requested access to the resource is denied"),
+        False,
+        "give username and password",
+    ),
+    "unknown authority": (
+        fatal(
+            f'{HEAD}pinging container registry reg.lan:5000: Get \\"https://reg.lan:5000/v2/\\": x509: certificate '
+            "signed by unknown authority"
+        ),
+        False,
+        "give the registry's authority with ca_path",
+    ),
+    "plain http": (
+        fatal(
+            f'{HEAD}pinging container registry reg.lan:5000: Get \\"https://reg.lan:5000/v2/\\": http: server gave '
+            "HTTP response to HTTPS client"
+        ),
+        False,
+        "plain http is used only with validate_certs=false",
+    ),
+    "connection refused": (
+        fatal(
+            f'{HEAD}pinging container registry reg.lan:5000: Get \\"https://reg.lan:5000/v2/\\": dial tcp '
+            "127.0.0.1:5000: connect: connection refused"
+        ),
+        True,
+        "connection refused",
+    ),
+    "unknown host": (
+        fatal(f"{HEAD}dial tcp: lookup reg.lan on 10.0.0.2:53: no such host"),
+        True,
+        "no such host",
+    ),
+    "server error for a manifest": (
+        fatal(f"{HEAD}reading manifest: received unexpected HTTP status: 503 Service Unavailable"),
+        True,
+        "503",
+    ),
+    "server error for a blob": (
+        fatal(f"writing blob: reading blob sha256:{HEX}: invalid status code from registry 502 (Bad Gateway)"),
+        True,
+        "502",
+    ),
+    "too many requests": (
+        fatal(f"{HEAD}reading manifest: toomanyrequests: You have reached your pull rate limit."),
+        True,
+        "pull rate limit",
+    ),
+    "too many requests for a blob": (
+        fatal(f"reading blob sha256:{HEX}: Get: too many requests"),
+        True,
+        "too many requests",
+    ),
+    "a truncated body": (
+        fatal('writing blob: storing blob to file \\"/c/oci-put-blob1\\": happened during read: unexpected EOF'),
+        True,
+        "unexpected EOF",
+    ),
+    "other bytes": (
+        fatal(f"writing blob: Digest did not match, expected sha256:{HEX}, got sha256:{'cd' * 32}"),
+        True,
+        "Digest did not match",
+    ),
+    "a full disk": (
+        fatal('writing blob: storing blob to file \\"/c/x/oci-put-blob1\\": write: no space left on device'),
+        False,
+        "free some space for cache_dir",
+    ),
+    "no policy": (
+        fatal("Error loading trust policy: open /etc/containers/policy.json: no such file or directory"),
+        False,
+        "set signature_policy or insecure_policy",
+    ),
+    "refused by the policy": (
+        fatal("Source image rejected: Running image docker://reg.lan/a is rejected by policy."),
+        False,
+        "the signature policy does not accept this image",
+    ),
+    "a cache that cannot be written": (
+        fatal("creating an updated image manifest: open /srv/cache/x/oci-put-blob1: permission denied"),
+        False,
+        "cache_dir must be writable",
+    ),
+    "a reset": (fatal("reading blob: read tcp 10.0.0.1:1->10.0.0.2:443: connection reset by peer"), True, "reset"),
+    "a timeout": (fatal(f"{HEAD}net/http: TLS handshake timeout"), True, "TLS handshake timeout"),
+    "anything else": (fatal("unsupported feature"), False, "skopeo: unsupported feature"),
+    "the last of several": (
+        'time="x" level=warning msg="unexpected EOF"\n' + fatal("unexpected EOF") + fatal("manifest unknown"),
+        False,
+        "manifest unknown",
+    ),
+    "no log line": ("Error: unknown flag: --preserve-digests\n\n", False, "unknown flag: --preserve-digests"),
+    "nothing": ("", False, "it ended with status 7"),
+}
+
+
+@pytest.mark.parametrize(("stderr", "heals", "said"), EXPLAINED.values(), ids=EXPLAINED)
+def test_errors_are_explained(stderr: str, heals: bool, said: str) -> None:
+    error = explain(stderr.encode(), 7, "reg.lan:5000/team/app")
+    assert error.heals is heals
+    assert said in str(error)
+
+
+def test_quotes_are_shown_as_quotes() -> None:
+    error = explain(fatal('Get \\"https://x/v2/\\": EOF').encode(), 1, "x/a")
+    assert str(error) == 'skopeo: Get "https://x/v2/": EOF'
+
+
+@pytest.mark.parametrize("word", ["certificate", "denied", "unauthorized", "timeout", "x509"])
+@pytest.mark.parametrize(("text", "heals"), [("connection refused", True), ("manifest unknown", False)])
+def test_words_in_names_say_nothing_about_the_cause(word: str, text: str, heals: bool) -> None:
+    name = f"reg.lan/{word}/{word}-app"
+    stderr = fatal(f"initializing source docker://{name}@sha256:{HEX}: reading manifest in {name}: {text}")
+    assert explain(stderr.encode(), 1, name).heals is heals
+
+
+@pytest.mark.parametrize("stderr", [b"", b"unauthorized", b"\xff\xfe"])
+def test_a_signal_heals(stderr: bytes) -> None:
+    error = explain(stderr, -9, "reg.lan/a")
+    assert (str(error), error.heals) == ("skopeo was ended by signal 9", True)
+
+
+def test_its_words_are_shown_safely() -> None:
+    error = explain(b"\x1b[31m" + b"x" * 5000 + b"\xff", 1, "reg.lan/a")
+    assert "\x1b" not in str(error)
+    assert len(str(error)) < 500
+
+
+# -- its command line
+
+
+COPY = ["copy", "--quiet", "--dest-shared-blob-dir", "/c/share"]
+ENDS = [SOURCE, "oci:/c/folder"]
+COMMANDS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "plain": ({}, ["skopeo", *COPY, "--preserve-digests", *ENDS]),
+    "another program": (
+        {"skopeo_path": "/opt/skopeo"},
+        ["/opt/skopeo", *COPY, "--preserve-digests", *ENDS],
+    ),
+    "without policy": (
+        {"insecure_policy": True},
+        ["skopeo", "--insecure-policy", *COPY, "--preserve-digests", *ENDS],
+    ),
+    "a policy": (
+        {"signature_policy": "/p.json"},
+        ["skopeo", "--policy", "/p.json", *COPY, "--preserve-digests", *ENDS],
+    ),
+    "a login file": (
+        {"authfile": "/c/.run/auth.json"},
+        ["skopeo", *COPY, "--preserve-digests", "--src-authfile", "/c/.run/auth.json", *ENDS],
+    ),
+    "certificates": (
+        {"cert_dir": "/c/.run/certs"},
+        ["skopeo", *COPY, "--preserve-digests", "--src-cert-dir", "/c/.run/certs", *ENDS],
+    ),
+    "no validation": (
+        {"validate_certs": False},
+        ["skopeo", *COPY, "--preserve-digests", "--src-tls-verify=false", *ENDS],
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "expected"), COMMANDS.values(), ids=COMMANDS)
+def test_commands(options: dict[str, Any], expected: list[str]) -> None:
+    assert make_skopeo(**options)._command(IMAGE, "/c/folder", "/c/share") == expected
+
+
+def test_schema_1_is_converted() -> None:
+    old = replace(IMAGE, content=Schema1(DOCKER_SCHEMA1, AMD64, ()))
+    assert "--preserve-digests" not in make_skopeo()._command(old, "/c/folder", "/c/share")
+
+
+def test_no_secret_is_in_the_command() -> None:
+    skopeo = make_skopeo(
+        username="user-name",
+        password="s3cret",
+        registries=[{"host": "reg.lan:5000", "username": "user-name", "password": "s3cret"}],
+        authfile="/c/auth.json",
+        insecure_policy=True,
+        validate_certs=False,
+        client_key="/k",
+    )
+    command = " ".join(skopeo._command(IMAGE, "/c/folder", "/c/share"))
+    assert "s3cret" not in command
+    assert "user-name" not in command
+
+
+def test_policies_have_names(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.json"
+    policy.write_bytes(b"{}")
+    assert policy_name(make_options().work) == "system"
+    assert policy_name(make_options(insecure_policy=True).work) == "insecure"
+    assert policy_name(make_options(signature_policy=str(policy)).work) == digest_of(b"{}")
+    policy.unlink()
+    with pytest.raises(OptionError, match=r"signature_policy: cannot read .*No such file"):
+        policy_name(make_options(signature_policy=str(policy)).work)
+
+
+# -- a program that stands in for it
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    return tmp_path / "bin" / "skopeo"
+
+
+def write_program(program: Path, script: str) -> str:
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(stat.S_IRWXU)
+    return str(program)
+
+
+CHECKS: dict[str, tuple[str, str | None]] = {
+    "old enough": ("echo 'skopeo version 1.6.0'", None),
+    "of Debian": ("echo 'skopeo version 1.9.3 commit: 1.9.3+ds1-1'", None),
+    "new": ("echo 'skopeo version 1.22.2'", None),
+    "a later one": ("echo 'skopeo version 2.0.0-dev'", None),
+    "too old": ("echo 'skopeo version 1.5.2'", "is too old (version 1.5); at least version 1.6 is needed"),
+    "much too old": ("echo 'skopeo version 0.1.40'", "is too old"),
+    "something else": ("echo hello", "does not answer as skopeo does"),
+}
+
+
+@pytest.mark.parametrize(("script", "said"), CHECKS.values(), ids=CHECKS)
+def test_the_program_is_checked(program: Path, script: str, said: str | None) -> None:
+    path = write_program(program, script)
+    skopeo = make_skopeo(skopeo_path=path)
+    if said is None:
+        assert skopeo.check() == path
+    else:
+        with pytest.raises(OptionError) as caught:
+            skopeo.check()
+        assert said in str(caught.value)
+
+
+def test_a_program_that_is_not_there() -> None:
+    with pytest.raises(OptionError, match="skopeo_path: 'no-such-skopeo' is no program on the target; install skopeo"):
+        make_skopeo(skopeo_path="no-such-skopeo").check()
+
+
+def test_a_program_that_cannot_be_run(program: Path) -> None:
+    path = write_program(program, "")
+    program.write_text("#!/no/such/interpreter\n")
+    with pytest.raises(OptionError, match="cannot be run"):
+        make_skopeo(skopeo_path=path).check()
+
+
+class Copy:
+    """A copy by a program that the test writes."""
+
+    def __init__(self, tmp_path: Path, program: Path, script: str, **options: Any) -> None:
+        self.folder = tmp_path / "run" / "copy"
+        self.folder.parent.mkdir()
+        self.stop = Stop()
+        self._skopeo = make_skopeo(skopeo_path=write_program(program, script), stop=self.stop, **options)
+
+    def __call__(self, seconds: float = 60) -> None:
+        self._skopeo.copy(IMAGE, str(self.folder), "/share", deadline=time.monotonic() + seconds)
+
+
+def test_a_copy_runs_to_its_end(tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_PASSWORD", "s3cret")
+    monkeypatch.setenv("SOURCE_USERNAME", "user")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
+    copy = Copy(tmp_path, program, f'echo "$@" > {tmp_path}/words; env > {tmp_path}/env; echo noise')
+    copy()
+    assert (tmp_path / "words").read_text().split() == [
+        *COPY[:-1],
+        "/share",
+        "--preserve-digests",
+        SOURCE,
+        f"oci:{copy.folder}",
+    ]
+    environ = (tmp_path / "env").read_text().splitlines()
+    assert "LC_ALL=C" in environ
+    assert "HTTPS_PROXY=http://proxy:1" in environ
+    assert not [line for line in environ if "s3cret" in line or line.startswith("SOURCE_")]
+    assert os.listdir(copy.folder.parent) == []
+
+
+def test_a_copy_that_fails_says_why(tmp_path: Path, program: Path) -> None:
+    (tmp_path / "said").write_text(fatal("reading blob: unexpected EOF"))
+    with pytest.raises(TransferError, match="skopeo: reading blob: unexpected EOF") as caught:
+        Copy(tmp_path, program, f"cat {tmp_path}/said >&2; exit 1")()
+    assert caught.value.heals is True
+
+
+def test_a_copy_that_cannot_be_started(tmp_path: Path, program: Path) -> None:
+    copy = Copy(tmp_path, program, "")
+    program.unlink()
+    with pytest.raises(TransferError, match="No such file or directory") as caught:
+        copy()
+    assert caught.value.heals is False
+
+
+def test_a_copy_that_is_killed_can_be_tried_again(tmp_path: Path, program: Path) -> None:
+    with pytest.raises(TransferError, match="ended by signal 9"):
+        Copy(tmp_path, program, "kill -9 $$")()
+
+
+def test_a_copy_is_given_up_at_its_deadline(tmp_path: Path, program: Path) -> None:
+    with pytest.raises(TransferError, match="it was not done within timeout") as caught:
+        Copy(tmp_path, program, "sleep 600")(seconds=0)
+    assert caught.value.heals is False
+
+
+def test_a_stop_ends_the_copy(tmp_path: Path, program: Path) -> None:
+    copy = Copy(tmp_path, program, f"echo > {tmp_path}/ready; exec sleep 600")
+    os.mkfifo(tmp_path / "ready")
+
+    def stop_when_it_runs() -> None:
+        wait_for_pipe(tmp_path / "ready")
+        copy.stop.end()
+
+    watcher = threading.Thread(target=stop_when_it_runs)
+    watcher.start()
+    with pytest.raises(Interrupted):
+        copy()
+    watcher.join()
+
+
+def test_a_transfer_that_stalls_is_ended(tmp_path: Path, program: Path) -> None:
+    copy = Copy(tmp_path, program, "exec sleep 600", stall_timeout=0.05)
+    with pytest.raises(TransferError, match=r"the transfer stalled: no byte in 0\.05 s") as caught:
+        copy()
+    assert caught.value.heals is True
+
+
+def test_a_file_that_grows_is_progress(tmp_path: Path) -> None:
+    assert _skopeo._progress(str(tmp_path / "missing")) == ()
+    blob = tmp_path / "oci-put-blob1"
+    blob.write_bytes(b"a")
+    first = _skopeo._progress(str(tmp_path))
+    assert first == (("oci-put-blob1", 1),)
+    blob.write_bytes(b"ab")
+    assert _skopeo._progress(str(tmp_path)) != first
+    blob.rename(tmp_path / "oci-put-blob2")
+    assert _skopeo._progress(str(tmp_path)) == (("oci-put-blob2", 2),)
