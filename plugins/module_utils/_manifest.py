@@ -215,18 +215,20 @@ def parse_platform(document: JsonObject) -> Platform:
 
     :raises JsonError: when a member has the wrong type.
     """
-    platform = Platform(
-        os=document.text("os"),
-        architecture=document.text("architecture"),
-        variant=document.text("variant"),
-        os_version=document.text("os.version"),
-        os_features=document.texts("os.features"),
+    return Platform(
+        os=_platform_word(document.text("os")),
+        architecture=_platform_word(document.text("architecture")),
+        variant=_platform_word(document.text("variant")),
+        os_version=_platform_word(document.text("os.version")),
+        os_features=tuple(_platform_word(feature) for feature in document.texts("os.features")),
     )
-    words = (platform.os, platform.architecture, platform.variant, platform.os_version, *platform.os_features)
-    for word in words:
-        if not _PLATFORM_WORD.fullmatch(word):
-            raise JsonError(f"{quoted(word, 100)} is no word for a platform")
-    return platform
+
+
+def _platform_word(text: str) -> str:
+    """A word that is shown, compared and written again; nothing that could forge a line or move a cursor."""
+    if not _PLATFORM_WORD.fullmatch(text):
+        raise JsonError(f"{quoted(text, 100)} is no word for a platform")
+    return text
 
 
 def _parse_schema2(document: JsonObject, media_type: str) -> Manifest | Index:
@@ -279,7 +281,7 @@ def _parse_schema1(document: JsonObject) -> Schema1:
         if not is_digest(digest):
             raise ManifestError(f"digest {quoted(digest, 100)} is not sha256: and 64 lower-case hex digits")
     # The document carries no operating system; nothing but linux was ever pushed in this format.
-    platform = Platform(os="linux", architecture=document.text("architecture") or "amd64")
+    platform = Platform(os="linux", architecture=_platform_word(document.text("architecture")) or "amd64")
     signed = "signatures" in document
     media_type = DOCKER_SCHEMA1_SIGNED if signed else DOCKER_SCHEMA1
     return Schema1(media_type=media_type, platform=platform, layer_digests=tuple(dict.fromkeys(digests)))

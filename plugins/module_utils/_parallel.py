@@ -75,22 +75,26 @@ class _Map(Generic[Item, Result]):
                 number = self._todo.popleft()
                 self._deadlines[number] = time.monotonic() + self._timeout
                 self._changed.notify_all()
+            result: tuple[Result] | None = None
+            failure: Exception | None = None
             try:
-                result = self._function(self._items[number])
+                result = (self._function(self._items[number]),)
             except Exception as error:
-                self._finish(number, None, error)
-            else:
-                self._finish(number, (result,), None)
+                failure = error
+            if not self._finish(number, result, failure):
+                return
 
-    def _finish(self, number: int, result: tuple[Result] | None, error: Exception | None) -> None:
+    def _finish(self, number: int, result: tuple[Result] | None, error: Exception | None) -> bool:
+        """:returns: whether this thread is to go on; not when it was given up and another took its place."""
         with self._changed:
             if self._deadlines.pop(number, None) is None:
-                raise SystemExit  # given up, and another thread took this one's place
+                return False
             if result is not None:
                 self._results[number] = result[0]
             elif error is not None:
                 self._errors[number] = error
             self._changed.notify_all()
+            return True
 
     def _next_deadline(self) -> float | None:
         if not self._deadlines:

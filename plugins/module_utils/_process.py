@@ -74,8 +74,8 @@ def end(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, signal_number)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_TERM_SECONDS)
-            return
-    raise StorageError(f"process {process.pid} cannot be ended")
+    if process.returncode is None:
+        raise StorageError(f"process {process.pid} cannot be ended")
 
 
 def memory_file(name: str) -> BinaryIO:

@@ -133,7 +133,8 @@ def check_trust_files(access: Access) -> None:
         raise OptionError("client_key: is of no use without client_cert")
     if access.ca_path is not None:
         try:
-            ssl.create_default_context(cadata=_read_authority(access.ca_path).decode("ascii", "replace"))
+            # Empty data would mean "none given", and so an empty file would pass.
+            ssl.create_default_context(cadata=_read_authority(access.ca_path).decode("ascii", "replace") or "empty")
         except ssl.SSLError as error:
             raise OptionError(f"ca_path: {access.ca_path} holds no certificate in PEM form") from error
     if access.client_cert is not None:
