@@ -251,6 +251,7 @@ class FakeSkopeo:
         self.copied: list[str] = []
         self.fetched: list[str] = []
         self.checks = 0
+        self.authfile: str | None = None
         self.failures: dict[str, list[TransferError]] = {}
         self.before: Callable[[PlatformImage], None] = lambda _image: None
 

@@ -1,0 +1,403 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The distribution API, against a server that answers as registries do."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import replace
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils import _http
+from ansible_collections.airgap.images.plugins.module_utils._credentials import Credentials
+from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, TransferError
+from ansible_collections.airgap.images.plugins.module_utils._manifest import (
+    DOCKER_SCHEMA1_SIGNED,
+    MAX_MANIFEST_BYTES,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    digest_of,
+)
+from ansible_collections.airgap.images.plugins.module_utils._options import Login
+from ansible_collections.airgap.images.plugins.module_utils._reference import Repository
+from ansible_collections.airgap.images.plugins.module_utils._registry import FetchedManifest, Registries
+from ansible_collections.airgap.images.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
+from ansible_collections.airgap.images.plugins.module_utils._tls import TrustStore
+from ansible_collections.airgap.images.tests.unit.fakes import describe, make_options
+from ansible_collections.airgap.images.tests.unit.server import Reply, Request, Server
+
+RAW = b'{"schemaVersion": 2}'
+DIGEST = digest_of(RAW)
+OTHER = "sha256:" + "ab" * 32
+BLOB = b"blob" * 1000
+MANIFEST = "/v2/team/app/manifests/1"
+
+
+class RecordedStop(Stop):
+    """Takes down how long was waited, and does not wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        return self.is_set()
+
+
+class Bench:
+    """A registry without TLS, and a client that may talk to it."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.server = server
+        self.stop = RecordedStop()
+        self.told: list[str] = []
+        self.repository = Repository(server.host, "team/app")
+        self._folder = folder
+        self._clients: list[Registries] = []
+
+    def client(self, *logins: Login, **options: Any) -> Registries:
+        access = make_options(**{"validate_certs": False, **options}).access
+        client = Registries(
+            access,
+            Credentials(logins, []),
+            TrustStore(access, str(self._folder), {}),
+            RetryPolicy(retries=2, delay=1.0),
+            read_timeout=30,
+            connections=2,
+            stop=self.stop,
+            on_retry=self.told.append,
+        )
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        server.route("/v2/", Reply(200, b"{}"))
+        yield server
+
+
+@pytest.fixture
+def bench(server: Server, tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(server, tmp_path)
+    yield bench
+    bench.close()
+
+
+def manifest(raw: bytes = RAW, digest: str = DIGEST, media_type: str = OCI_MANIFEST) -> Reply:
+    headers = (("Content-Type", media_type), *((("Docker-Content-Digest", digest),) if digest else ()))
+    return Reply(200, raw, headers)
+
+
+def asked(server: Server) -> list[str]:
+    return [line for line in server.lines if line != "GET /v2/"]
+
+
+# -- digests of tags
+
+
+def test_the_digest_of_a_tag(bench: Bench) -> None:
+    bench.server.route(MANIFEST, manifest())
+    client = bench.client()
+    assert client.head_manifest(bench.repository, "1") == DIGEST
+    assert asked(bench.server) == [f"HEAD {MANIFEST}"]
+    accept = bench.server.requests[-1].headers["accept"]
+    assert OCI_INDEX in accept
+    assert DOCKER_SCHEMA1_SIGNED in accept
+    assert (client.count.head, client.count.get) == (1, 0)
+
+
+@pytest.mark.parametrize("digest", ["", "sha512:x", "nonsense"])
+def test_a_registry_that_tells_no_digest(bench: Bench, digest: str) -> None:
+    bench.server.route(MANIFEST, manifest(digest=digest))
+    assert bench.client().head_manifest(bench.repository, "1") == ""
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_registry_that_refuses_head(bench: Bench, status: int) -> None:
+    bench.server.route(MANIFEST, Reply(status))
+    assert bench.client().head_manifest(bench.repository, "1") == ""
+    assert len(asked(bench.server)) == 1
+
+
+# -- manifests
+
+
+@pytest.mark.parametrize("name", ["1", DIGEST], ids=["tag", "digest"])
+@pytest.mark.parametrize("stated", [DIGEST, ""], ids=["with digest", "without"])
+def test_a_manifest(bench: Bench, name: str, stated: str) -> None:
+    bench.server.route(f"/v2/team/app/manifests/{name}", manifest(digest=stated, media_type=f"{OCI_MANIFEST}; x=y"))
+    client = bench.client()
+    assert client.get_manifest(bench.repository, name) == FetchedManifest(RAW, DIGEST, OCI_MANIFEST)
+    assert (client.count.head, client.count.get) == (0, 1)
+
+
+def test_a_manifest_with_other_bytes_than_its_digest(bench: Bench) -> None:
+    bench.server.route(f"/v2/team/app/manifests/{OTHER}", manifest(digest=OTHER))
+    with pytest.raises(TransferError, match=r"other bytes than its digest names \(tried 3 times\)"):
+        bench.client().get_manifest(bench.repository, OTHER)
+    assert len(bench.told) == 2
+
+
+def test_a_manifest_with_other_bytes_than_its_header(bench: Bench) -> None:
+    bench.server.route(MANIFEST, manifest(digest=OTHER), manifest())
+    assert bench.client().get_manifest(bench.repository, "1").digest == DIGEST
+    assert "other bytes than the registry's own digest" in bench.told[0]
+
+
+@pytest.mark.parametrize(("name", "stated", "expected"), [("1", OTHER, OTHER), (OTHER, "", OTHER), ("1", "", DIGEST)])
+def test_the_digest_of_schema_1_is_not_that_of_its_bytes(bench: Bench, name: str, stated: str, expected: str) -> None:
+    reply = manifest(digest=stated, media_type=DOCKER_SCHEMA1_SIGNED)
+    bench.server.route(f"/v2/team/app/manifests/{name}", reply)
+    assert bench.client().get_manifest(bench.repository, name) == FetchedManifest(RAW, expected, DOCKER_SCHEMA1_SIGNED)
+
+
+def test_a_manifest_that_is_too_large(bench: Bench) -> None:
+    bench.server.route(MANIFEST, manifest(b"x" * (MAX_MANIFEST_BYTES + 1), ""))
+    with pytest.raises(TransferError, match="longer than 4194304 bytes"):
+        bench.client().get_manifest(bench.repository, "1")
+    assert bench.told == []
+
+
+# -- what heals
+
+
+def test_a_server_error_heals(bench: Bench) -> None:
+    bench.server.route(MANIFEST, Reply(503), Reply(500), manifest())
+    assert bench.client().get_manifest(bench.repository, "1").digest == DIGEST
+    assert [text.partition(";")[0] for text in bench.told] == [
+        f"{bench.repository}:1: {bench.server.host} answered {status} when asked for {bench.repository}:1"
+        for status in (503, 500)
+    ]
+
+
+def test_a_truncated_body_heals(bench: Bench) -> None:
+    bench.server.route(MANIFEST, replace(manifest(), cut=5), manifest())
+    assert bench.client().get_manifest(bench.repository, "1").raw == RAW
+
+
+def test_a_registry_is_waited_for(bench: Bench) -> None:
+    bench.server.route(MANIFEST, Reply(429, headers=(("Retry-After", "33"),)), manifest())
+    assert bench.client().head_manifest(bench.repository, "1") == DIGEST
+    assert bench.stop.waits == [33.0]
+
+
+def test_a_registry_may_name_a_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_800_000_000.0
+    monkeypatch.setattr(_http.time, "time", lambda: now)
+    bench.server.route(MANIFEST, Reply(429, headers=(("Retry-After", formatdate(now + 60, usegmt=True)),)), manifest())
+    assert bench.client().head_manifest(bench.repository, "1") == DIGEST
+    assert bench.stop.waits == [60.0]
+
+
+@pytest.mark.parametrize("status", [401, 403, 400])
+def test_other_answers_do_not_heal(bench: Bench, status: int) -> None:
+    bench.server.route(MANIFEST, Reply(status))
+    with pytest.raises(TransferError):
+        bench.client().get_manifest(bench.repository, "1")
+    assert len(asked(bench.server)) == 1
+
+
+def test_a_stop_ends_it(bench: Bench) -> None:
+    bench.stop.end()
+    with pytest.raises(Interrupted):
+        bench.client().get_manifest(bench.repository, "1")
+    assert bench.server.requests == []
+
+
+# -- blobs
+
+
+def test_a_small_blob(bench: Bench) -> None:
+    blob = describe(BLOB)
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", Reply(200, BLOB))
+    client = bench.client()
+    assert client.get_blob(bench.repository, blob, limit=10_000) == BLOB
+    assert (client.count.head, client.count.get) == (0, 0), "only manifests are counted"
+    with pytest.raises(TransferError, match="longer than 10 bytes"):
+        client.get_blob(bench.repository, blob, limit=10)
+
+
+def test_a_small_blob_with_other_bytes(bench: Bench) -> None:
+    blob = describe(BLOB)
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", Reply(200, b"other"), Reply(200, BLOB))
+    assert bench.client().get_blob(bench.repository, blob, limit=10_000) == BLOB
+    assert "other bytes than its digest names" in bench.told[0]
+
+
+SIZES: dict[str, tuple[Reply, int]] = {
+    "told": (Reply(200, BLOB), len(BLOB)),
+    "not told": (Reply(200, headers=(("Content-Length", "0"),)), 0),
+    "not readable": (Reply(200, headers=(("Content-Length", "\u00b2"),)), 0),
+}
+
+
+@pytest.mark.parametrize(("reply", "expected"), SIZES.values(), ids=SIZES)
+def test_the_size_of_a_blob(bench: Bench, reply: Reply, expected: int) -> None:
+    bench.server.route(f"/v2/team/app/blobs/{OTHER}", reply)
+    assert bench.client().blob_size(bench.repository, OTHER) == expected
+
+
+def test_a_large_blob(bench: Bench, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 10_000
+    blob = describe(data)
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", Reply(200, data))
+    bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+    assert (tmp_path / "blob").read_bytes() == data
+
+
+BROKEN: dict[str, Reply] = {
+    "truncated": Reply(200, BLOB, cut=100),
+    "shorter": Reply(200, BLOB[:-1]),
+    "longer": Reply(200, BLOB + b"x"),
+    "endless": Reply(200, BLOB * 3000),
+    "flipped": Reply(200, BLOB[:-1] + b"x"),
+    "an error": Reply(502),
+}
+
+
+@pytest.mark.parametrize("reply", BROKEN.values(), ids=BROKEN)
+def test_a_large_blob_that_comes_damaged_is_fetched_again(bench: Bench, tmp_path: Path, reply: Reply) -> None:
+    blob = describe(BLOB)
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", reply, Reply(200, BLOB))
+    bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+    assert (tmp_path / "blob").read_bytes() == BLOB
+    assert len(bench.told) == 1
+
+
+def test_a_large_blob_that_is_not_there(bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(TransferError, match=f"blob {OTHER} of .* does not exist"):
+        bench.client().fetch_blob(bench.repository, replace(describe(BLOB), digest=OTHER), str(tmp_path / "blob"))
+    assert len(asked(bench.server)) == 1
+
+
+def test_a_stop_ends_a_large_blob(bench: Bench, tmp_path: Path) -> None:
+    blob = describe(BLOB)
+
+    def stop(_request: Request) -> Reply:
+        bench.stop.end()
+        return Reply(200, BLOB)
+
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", stop)
+    with pytest.raises(Interrupted):
+        bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+
+
+# -- who we are
+
+
+def protected(challenge: str, proof: Callable[[str], str], reply: Reply) -> Callable[[Request], Reply]:
+    """Answers only who sends the right header."""
+
+    def answer(request: Request) -> Reply:
+        repository = request.path.split("/manifests/")[0].split("/blobs/")[0][len("/v2/") :]
+        if request.headers.get("authorization") == proof(repository):
+            return reply
+        return Reply(401, b"", (("WWW-Authenticate", challenge),))
+
+    return answer
+
+
+BASIC = "Basic " + base64.b64encode(b"user:s3cret").decode()
+
+
+def test_basic(bench: Bench) -> None:
+    bench.server.route("*", protected('Basic realm="x"', lambda _repository: BASIC, manifest()))
+    client = bench.client(Login(bench.server.host, "user", "s3cret"))
+    assert client.head_manifest(bench.repository, "1") == DIGEST
+    assert client.get_manifest(Repository(bench.server.host, "other"), "1").digest == DIGEST
+    assert [request.headers.get("authorization") for request in bench.server.requests[1:]] == [None, BASIC, BASIC]
+
+
+def test_wrong_credentials_are_told_at_once(bench: Bench) -> None:
+    bench.server.route("*", protected('Basic realm="x"', lambda _repository: "never", manifest()))
+    with pytest.raises(TransferError, match=r"refused access to .*unauthorized. Give username and password") as caught:
+        bench.client(Login(bench.server.host, "user", "s3cret")).head_manifest(bench.repository, "1")
+    assert "s3cret" not in str(caught.value)
+    assert len(asked(bench.server)) == 2
+
+
+def test_each_repository_costs_one_token(bench: Bench) -> None:
+    with Server() as service:
+        service.route(
+            "/token",
+            lambda request: Reply(200, b'{"token": "t-%s"}' % request.path.rpartition("%3A")[0][-3:].encode()),
+        )
+        challenge = f'Bearer realm="{service.url}/token",service="x"'
+        for name in ("app", "web"):
+            answer = protected(challenge, lambda repository: f"Bearer t-{repository[-3:]}", manifest())
+            bench.server.route(f"/v2/team/{name}/manifests/1", answer)
+        client = bench.client()
+        for name in ("app", "web", "app", "web"):
+            assert client.head_manifest(Repository(bench.server.host, f"team/{name}"), "1") == DIGEST
+        assert len(service.requests) == 2
+        assert len(asked(bench.server)) == 5, "one refusal in all"
+
+
+def test_a_token_that_ran_out_is_renewed_for_a_blob(bench: Bench, tmp_path: Path) -> None:
+    blob = describe(BLOB)
+    with Server() as service:
+        service.route("/token", Reply(200, b'{"token": "old"}'), Reply(200, b'{"token": "new"}'))
+        challenge = f'Bearer realm="{service.url}/token"'
+        answer = protected(challenge, lambda _repository: "Bearer new", Reply(200, BLOB))
+        bench.server.route(MANIFEST, protected(challenge, lambda _repository: "Bearer old", manifest()))
+        bench.server.route(f"/v2/team/app/blobs/{blob.digest}", answer)
+        client = bench.client()
+        assert client.head_manifest(bench.repository, "1") == DIGEST
+        client.fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+    assert (tmp_path / "blob").read_bytes() == BLOB
+
+
+def test_what_a_host_behind_a_redirect_asks_is_not_answered(bench: Bench) -> None:
+    with Server() as store:
+        store.route("*", Reply(401, headers=(("WWW-Authenticate", 'Basic realm="x"'),)))
+        bench.server.route(MANIFEST, Reply(307, headers=(("Location", f"{store.url}/x"),)))
+        with pytest.raises(TransferError, match="unauthorized"):
+            bench.client(Login(bench.server.host, "user", "s3cret")).get_manifest(bench.repository, "1")
+        assert [request.headers.get("authorization") for request in store.requests] == [None]
+
+
+def test_a_registry_in_capital_letters(bench: Bench) -> None:
+    host = f"LocalHost:{bench.server.port}"
+    bench.server.route("*", protected('Basic realm="x"', lambda _repository: BASIC, manifest()))
+    client = bench.client(Login(host, "user", "s3cret"))
+    assert client.head_manifest(Repository(host, "team/app"), "1") == DIGEST
+
+
+# -- http and https
+
+
+def test_plain_http_is_used_only_without_validation(bench: Bench) -> None:
+    bench.server.route(MANIFEST, manifest())
+    with pytest.raises(TransferError, match="does not speak TLS"):
+        bench.client(validate_certs=True).head_manifest(bench.repository, "1")
+    assert bench.client(validate_certs=False).head_manifest(bench.repository, "1") == DIGEST
+
+
+def test_the_scheme_is_found_out_once(bench: Bench) -> None:
+    bench.server.route(MANIFEST, manifest())
+    client = bench.client()
+    for _time in range(3):
+        client.head_manifest(bench.repository, "1")
+    assert bench.server.lines.count("GET /v2/") == 1
+
+
+def test_docker_hub_has_a_host_of_its_own(bench: Bench) -> None:
+    client = bench.client()
+    endpoint = client._endpoint("docker.io")
+    assert endpoint.http.host == "registry-1.docker.io"
+    assert client._endpoint("docker.io") is endpoint

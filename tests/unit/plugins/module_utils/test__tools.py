@@ -1,0 +1,84 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run works with."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import stat
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
+from ansible_collections.airgap.images.plugins.module_utils._errors import BusyError, OptionError
+from ansible_collections.airgap.images.plugins.module_utils._log import Log
+from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
+from ansible_collections.airgap.images.plugins.module_utils._tools import Tools, prepared
+from ansible_collections.airgap.images.plugins.module_utils._wanted import read_wanted
+from ansible_collections.airgap.images.tests.unit.fakes import make_options, names_below
+
+
+def tools(folder: Path, **options: Any) -> AbstractContextManager[Tools]:
+    made = make_options(folder, **{"images": ["reg.lan/a:1"], **options})
+    return prepared(made, read_wanted(made.selection), Cache(made.work.cache_dir), log=Log(debug=True), stop=Stop())
+
+
+def test_the_cache_is_held(tmp_path: Path) -> None:
+    with tools(tmp_path), pytest.raises(BusyError), tools(tmp_path):
+        pass
+
+
+def test_check_mode_touches_nothing(tmp_path: Path) -> None:
+    before = os.listdir(tmp_path)
+    with tools(tmp_path, check=True):
+        assert os.listdir(tmp_path) == before
+    assert os.listdir(tmp_path) == before
+
+
+def test_skopeo_gets_a_login_file_that_nobody_else_can_read(tmp_path: Path) -> None:
+    with tools(tmp_path, username="user", password="s3cret") as made:
+        made.log_in(str(tmp_path / "cache"))
+        path = tmp_path / "cache" / "auth.json"
+        assert made.skopeo.authfile == str(path)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        auths = json.loads(path.read_bytes())["auths"]
+        assert auths == {"reg.lan": {"auth": base64.b64encode(b"user:s3cret").decode()}}
+
+
+@pytest.mark.parametrize("authfile", [None, "auth.json"])
+def test_without_logins_it_finds_them_itself(tmp_path: Path, authfile: str | None) -> None:
+    if authfile is not None:
+        (tmp_path / authfile).write_text("{}")
+        authfile = str(tmp_path / authfile)
+    with tools(tmp_path, authfile=authfile) as made:
+        made.log_in(str(tmp_path / "cache"))
+        assert made.skopeo.authfile == authfile
+        assert not (tmp_path / "cache" / "auth.json").exists()
+
+
+def test_nothing_private_is_left(tmp_path: Path) -> None:
+    with tools(tmp_path, username="user", password="s3cret") as made:
+        [directory] = (tmp_path / "cache").glob(".run-*")
+        made.log_in(str(directory))
+    assert not [name for name in names_below(tmp_path) if "run-" in name or "auth" in name]
+
+
+def test_username_needs_one_registry(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"images": ["reg.lan/a", "other.lan/b"], "username": "u", "password": "p"}
+    with pytest.raises(OptionError, match="name the registry"), tools(tmp_path, **options):
+        pass
+    with tools(tmp_path, **options, source_registry="mirror.lan"):
+        pass
+
+
+def test_certificates_are_checked_first(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="client_key"), tools(tmp_path, client_key="/k"):
+        pass
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,408 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module: its options, its documentation and what it returns."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils import basic
+
+from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, TransferError
+from ansible_collections.airgap.images.plugins.module_utils._image import FailedImage
+from ansible_collections.airgap.images.plugins.module_utils._image_list import ImageList, InvalidLine, Origin
+from ansible_collections.airgap.images.plugins.module_utils._lock import (
+    Lock,
+    LockedImage,
+    LockedPlatform,
+    LockedSkip,
+)
+from ansible_collections.airgap.images.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST
+from ansible_collections.airgap.images.plugins.module_utils._options import Options
+from ansible_collections.airgap.images.plugins.module_utils._parts import Part
+from ansible_collections.airgap.images.plugins.module_utils._reference import parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._result import Forecast, Result, Stats
+from ansible_collections.airgap.images.plugins.modules import image_save
+from ansible_collections.airgap.images.tests.unit.fakes import AMD64, listed
+
+DOCUMENTED = yaml.safe_load(image_save.DOCUMENTATION)
+RETURNED = yaml.safe_load(image_save.RETURN)
+EXAMPLES = yaml.safe_load(image_save.EXAMPLES)
+DIGEST = "sha256:" + "ab" * 32
+SECRET = re.compile(r"password|secret|token|passphrase")
+
+
+# -- the documentation says what the specification says
+
+
+WORDS = ("type", "elements", "choices", "default", "required", "aliases")
+
+
+def as_documented(option: Mapping[str, Any]) -> dict[str, Any]:
+    """An option of the specification in the words of the documentation."""
+    words = {name: option[name] for name in WORDS if name in option}
+    if "options" in option:
+        words["suboptions"] = {name: as_documented(inner) for name, inner in option["options"].items()}
+    return words
+
+
+def without_description(option: Mapping[str, Any]) -> dict[str, Any]:
+    words = {name: value for name, value in option.items() if name != "description"}
+    if "suboptions" in words:
+        words["suboptions"] = {name: without_description(inner) for name, inner in words["suboptions"].items()}
+    return words
+
+
+def test_options_are_documented_as_they_are() -> None:
+    specified = {name: as_documented(option) for name, option in image_save.argument_spec().items()}
+    assert {name: without_description(option) for name, option in DOCUMENTED["options"].items()} == specified
+
+
+def test_options_are_documented_in_the_same_order() -> None:
+    assert list(DOCUMENTED["options"]) == list(image_save.argument_spec())
+
+
+def test_fallbacks_are_documented() -> None:
+    for name, option in image_save.argument_spec().items():
+        if "fallback" in option:
+            fallback, [variable] = option["fallback"]  # type: ignore[misc]
+            assert fallback is basic.env_fallback
+            assert f"E({variable})" in str(DOCUMENTED["options"][name]["description"])
+
+
+def secrets(options: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for name, option in options.items():
+        if SECRET.search(name):
+            yield option
+        yield from secrets(option.get("options", {}))
+
+
+def test_every_secret_is_kept_from_logs() -> None:
+    found = list(secrets(image_save.argument_spec()))
+    assert len(found) == 2
+    assert all(option["no_log"] is True for option in found)
+
+
+def test_file_attributes_are_documented() -> None:
+    assert "ansible.builtin.files" in DOCUMENTED["extends_documentation_fragment"]
+
+
+def test_examples_use_options_that_there_are() -> None:
+    names = {*image_save.argument_spec(), *basic.FILE_COMMON_ARGUMENTS}
+    for task in EXAMPLES:
+        assert set(task) == {"name", "airgap.images.image_save"}
+        assert set(task["airgap.images.image_save"]) <= names
+
+
+# -- the module as Ansible runs it
+
+
+@contextmanager
+def arguments(monkeypatch: pytest.MonkeyPatch, **values: Any) -> Iterator[None]:
+    """Give the next module these arguments, in the way of whichever ansible-core is there."""
+    try:
+        from ansible.module_utils.testing import patch_module_args
+    except ImportError:
+        raw = json.dumps({"ANSIBLE_MODULE_ARGS": values}).encode()
+        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", raw)
+        yield
+    else:
+        with patch_module_args(values):
+            yield
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """The module sets handlers of its own."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before):
+        signal.signal(number, handler)
+
+
+class Saved:
+    """Stands in for the engine: takes down what it is asked, and gives a result."""
+
+    def __init__(self) -> None:
+        self.options: Options | None = None
+        self.result: Result | Exception = full_result()
+
+    def __call__(self, options: Options, **more: Any) -> Result:
+        self.options = options
+        more["log"].info("saving")
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+def full_result() -> Result:
+    """A result in which nothing is empty."""
+    platform = LockedPlatform(DIGEST, DIGEST, OCI_MANIFEST, 7, AMD64)
+    image = LockedImage(parse_reference("reg.lan/a:1"), DIGEST, OCI_INDEX, (platform,), ("a note",))
+    lock = Lock({}, (image,), parts=(Part("a.tar.gz", 9, "ab" * 32),))
+    return Result(
+        changed=True,
+        reason="1 image added",
+        listed=ImageList(
+            (listed("reg.lan/a:1", 1), listed("reg.lan/b", 2), listed("reg.lan/c", 3)),
+            (InvalidLine(Origin("/l", 4), "A", "upper case"),),
+            0,
+        ),
+        failed=[FailedImage(listed("reg.lan/b", 2), "404")],
+        skipped=(LockedSkip(parse_reference("reg.lan/c"), DIGEST, "windows only"),),
+        stats=Stats(seconds={"plan": 0.1}),
+        lock=lock,
+        before=lock,
+        forecast=Forecast(1, 2, 3, 4, 5, 6, 7),
+        allow_partial=True,
+    )
+
+
+@pytest.fixture
+def saved(monkeypatch: pytest.MonkeyPatch) -> Saved:
+    saved = Saved()
+    monkeypatch.setattr(image_save, "save", saved)
+    return saved
+
+
+class Runner:
+    """Runs the module and gives what it returns."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._folder = folder
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def __call__(self, **values: Any) -> dict[str, Any]:
+        given = {"dest": str(self._folder / "a"), "images": ["reg.lan/a:1"], **values}
+        with arguments(self._monkeypatch, **given), pytest.raises(SystemExit):
+            image_save.main()
+        returned: dict[str, Any] = json.loads(self._capsys.readouterr().out)
+        return {name: value for name, value in returned.items() if name not in ("invocation", "deprecations")}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Runner:
+    return Runner(tmp_path, monkeypatch, capsys)
+
+
+def test_defaults(run: Runner, saved: Saved) -> None:
+    run()
+    options = saved.options
+    assert options is not None
+    assert str(options.selection.platforms) == "amd64, arm64 on linux, windows"
+    assert (options.output.compress, options.output.part_size, options.output.force) == ("gzip", None, False)
+    assert (options.output.allow_partial, options.output.failed_list) == (False, None)
+    assert (options.work.jobs, options.work.retries, options.work.retry_delay) == (4, 3, 2.0)
+    assert (options.work.timeout, options.work.stall_timeout, options.work.lock_timeout) == (3600, 120, 0)
+    assert (options.work.verify, options.work.prune_cache, options.work.skopeo_path) == ("digest", False, "skopeo")
+    assert (options.work.insecure_policy, options.access.validate_certs, options.check) == (False, True, False)
+
+
+def test_what_is_returned_is_documented(run: Runner, saved: Saved) -> None:
+    returned = run(debug=True)
+    assert set(returned) == set(RETURNED)
+
+
+@pytest.mark.parametrize("name", [name for name, value in RETURNED.items() if "contains" in value])
+def test_what_is_inside_is_documented(run: Runner, saved: Saved, name: str) -> None:
+    value, documented = run(debug=True)[name], RETURNED[name]
+    items = value if isinstance(value, list) else [value]
+    assert items
+    for item in items:
+        assert set(item) == set(documented["contains"])
+        for inner, more in documented["contains"].items():
+            if "contains" in more:
+                for one in item[inner]:
+                    assert set(one) == set(more["contains"])
+
+
+@pytest.mark.parametrize("name", [name for name, value in RETURNED.items() if "contains" in value])
+def test_samples_are_complete(name: str) -> None:
+    documented = RETURNED[name]
+    samples = documented["sample"] if documented["type"] == "list" else [documented["sample"]]
+    assert all(set(sample) == set(documented["contains"]) for sample in samples)
+
+
+def test_types_are_as_documented(run: Runner, saved: Saved) -> None:
+    kinds = {"bool": bool, "str": str, "list": list, "dict": dict, "int": int}
+    for name, value in run(debug=True).items():
+        assert isinstance(value, kinds[RETURNED[name]["type"]]), name
+        assert isinstance(RETURNED[name]["sample"], kinds[RETURNED[name]["type"]]), name
+
+
+def test_what_is_returned_without_plan_and_debug(run: Runner, saved: Saved) -> None:
+    saved.result = replace(full_result(), forecast=None)
+    assert set(run()) == set(RETURNED) - {"plan", "log"}
+
+
+def test_the_difference_is_returned_where_it_is_asked_for(run: Runner, saved: Saved) -> None:
+    assert "diff" not in run()
+    diff = run(_ansible_diff=True)["diff"]
+    assert diff["before"] == diff["after"]
+
+
+def test_check_mode_is_passed_on(run: Runner, saved: Saved, tmp_path: Path) -> None:
+    run(_ansible_check_mode=True, log_file=str(tmp_path / "log"))
+    assert saved.options is not None
+    assert saved.options.check is True
+    assert not (tmp_path / "log").exists()
+
+
+def test_the_log_is_written(run: Runner, saved: Saved, tmp_path: Path) -> None:
+    run(log_file=str(tmp_path / "log"))
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert lines[0].endswith("INFO [-] saving")
+    assert "INFO [-] saved 1 image" in lines[-1]
+
+
+def test_a_failure_fails_the_task(run: Runner, saved: Saved) -> None:
+    saved.result = replace(full_result(), allow_partial=False, is_published=False, changed=False)
+    returned = run()
+    assert returned["failed"] is True
+    assert returned["changed"] is False
+    assert returned["msg"].startswith("2 of 4 images failed")
+    assert returned["images"][0]["status"] == "fetched"
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_error_is_told_in_words(run: Runner, saved: Saved, debug: bool) -> None:
+    saved.result = TransferError("skopeo: no such host", heals=True)
+    returned = run(debug=debug)
+    assert (returned["failed"], returned["msg"]) == (True, "skopeo: no such host")
+    assert ("log" in returned) is debug
+    if debug:
+        assert returned["log"][-1].endswith("ERROR [-] skopeo: no such host")
+
+
+def test_an_error_of_the_system_is_told_in_words(run: Runner, saved: Saved) -> None:
+    saved.result = PermissionError(13, "Permission denied", "/srv/a")
+    assert run()["msg"] == "/srv/a cannot be read or written: Permission denied"
+
+
+def test_warnings_are_passed_on(run: Runner, saved: Saved) -> None:
+    saved.result = replace(full_result(), warnings=["failed_list: cannot write"])
+    assert "failed_list: cannot write" in str(run()["warnings"])
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "an empty dest": ({"dest": ""}, "dest: '' must end in a file name"),
+    "username alone": ({"username": "u"}, "parameters are required together: username, password"),
+    "another format": ({"compress": "zip"}, "value of compress must be one of"),
+    "a registry without password": (
+        {"registries": [{"host": "h", "username": "u"}]},
+        "missing required arguments: password",
+    ),
+    "an option that is none": ({"archs": ["amd64"]}, "Unsupported parameters"),
+    "a number of jobs": ({"jobs": 99}, "jobs: 99 is out of range; accepted are 1 to 20"),
+    "a lock file and a list": ({"from_lock": "/x"}, "from_lock: takes the place of images and list_files"),
+}
+
+
+@pytest.mark.parametrize(("values", "said"), REFUSED.values(), ids=REFUSED)
+def test_arguments_that_are_refused(run: Runner, saved: Saved, values: dict[str, Any], said: str) -> None:
+    returned = run(**values)
+    assert returned["failed"] is True
+    assert said in returned["msg"]
+    assert saved.options is None
+
+
+def test_the_other_name_of_validate_certs(run: Runner, saved: Saved) -> None:
+    run(tls_verify=False)
+    assert saved.options is not None
+    assert saved.options.access.validate_certs is False
+
+
+def test_environment_variables_are_taken(run: Runner, saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("REGISTRY", "mirror.lan/hub"), ("USERNAME", "user"), ("PASSWORD", "s3cret")):
+        monkeypatch.setenv(f"SOURCE_{name}", value)
+    returned = run()
+    assert saved.options is not None
+    assert saved.options.access.login == ("user", "s3cret")
+    assert saved.options.access.source is not None
+    assert saved.options.access.source.prefix == "hub"
+    assert "s3cret" not in json.dumps(returned)
+
+
+@pytest.mark.parametrize(("compress", "library"), [("gzip", "REQUESTS_ERROR"), ("zstd", "ZSTANDARD_ERROR")])
+def test_a_missing_library_is_named(
+    run: Runner, saved: Saved, monkeypatch: pytest.MonkeyPatch, compress: str, library: str
+) -> None:
+    monkeypatch.setattr(image_save, library, ImportError("no module"))
+    returned = run(compress=compress)
+    assert returned["failed"] is True
+    assert library.partition("_")[0].lower() in returned["msg"]
+    assert saved.options is None
+
+
+def test_zstandard_is_not_needed_for_gzip(run: Runner, saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_save, "ZSTANDARD_ERROR", ImportError("no module"))
+    assert "failed" not in run(compress="gzip")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_end_the_run_once(number: signal.Signals) -> None:
+    stop = image_save.stop_on_signals()
+    with pytest.raises(Interrupted, match=f"the run was ended by {number.name}; what was fetched stays in the cache"):
+        os.kill(os.getpid(), number)
+    assert stop.is_set()
+    os.kill(os.getpid(), number)
+
+
+MODES: dict[str, tuple[object, int | None]] = {
+    "none": (None, None),
+    "a number": (0o640, 0o640),
+    "octal": ("0640", 0o640),
+    "octal without zero": ("640", 0o640),
+    "octal as Python writes it": ("0o640", 0o640),
+    "with special bits": ("02755", 0o2755),
+    "symbolic": ("u=rw,g=r,o=", None),
+    "not octal": ("0689", None),
+}
+
+
+@pytest.mark.parametrize(("mode", "expected"), MODES.values(), ids=MODES)
+def test_modes(mode: object, expected: int | None) -> None:
+    assert image_save.octal_mode(mode) == expected
+
+
+APPLIED: dict[str, tuple[str | None, int, int]] = {
+    "0640": ("0640", 0o640, 0o750),
+    "0600": ("0600", 0o600, 0o700),
+    "0644": ("0644", 0o644, 0o755),
+    "symbolic": ("u=rw,g=,o=", 0o600, 0o755),
+    "none": (None, 0o644, 0o755),
+}
+
+
+@pytest.mark.parametrize(("mode", "of_file", "of_folder"), APPLIED.values(), ids=APPLIED)
+def test_directories_can_be_entered_by_who_may_read_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str | None, of_file: int, of_folder: int
+) -> None:
+    file, folder = tmp_path / "file", tmp_path / "folder"
+    file.write_text("")
+    folder.mkdir()
+    file.chmod(0o644)
+    folder.chmod(0o755)
+    values = {"dest": "/a", **({"mode": mode} if mode else {})}
+    with arguments(monkeypatch, **values):
+        module = image_save.make_module()
+    assert image_save.attributes_of(module, str(file)) is (of_file != 0o644)
+    assert image_save.attributes_of(module, str(folder)) is (of_folder != 0o755)
+    assert stat.S_IMODE(file.stat().st_mode) == of_file
+    assert stat.S_IMODE(folder.stat().st_mode) == of_folder
+    assert image_save.attributes_of(module, str(folder)) is False

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The variables of the role image_save are the options of the module, wherever they are written down."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
+from ansible_collections.airgap.images.plugins.modules import image_save
+
+ROLE = Path(__file__).parents[3] / "roles" / "image_save"
+PREFIX = "image_save_"
+
+# What the module does not know.
+OWN: dict[str, dict[str, Any]] = {
+    "remote_list_files": {"type": "list", "elements": "path", "default": []},
+    "staging_dir": {"type": "path"},
+    "fetch": {"type": "bool", "default": True},
+    "fetch_dest": {"type": "path"},
+}
+# A default that follows from another variable is in defaults/main.yml only.
+DERIVED = {"staging_dir": "`<directory of dest>/lists`"}
+COMPARED = ("type", "elements", "choices", "default", "required")
+
+
+def shape(option: dict[str, Any]) -> dict[str, Any]:
+    """What has to be the same of an option, with its suboptions."""
+    found: dict[str, Any] = {"type": option.get("type", "str")}
+    found.update({key: option[key] for key in COMPARED if option.get(key) is not None})
+    if "options" in option:
+        found["options"] = {name: shape(suboption) for name, suboption in option["options"].items()}
+    return found
+
+
+def expected() -> dict[str, dict[str, Any]]:
+    """All variables, as the module's options and those of the role's own define them."""
+    options = {**image_save.argument_spec(), **FILE_COMMON_ARGUMENTS, **OWN}
+    return {PREFIX + name: shape(option) for name, option in options.items()}
+
+
+def specified() -> dict[str, dict[str, Any]]:
+    """The options of meta/argument_specs.yml."""
+    options: dict[str, dict[str, Any]] = load("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    return options
+
+
+def load(name: str) -> Any:
+    return yaml.safe_load((ROLE / name).read_text("utf-8"))
+
+
+def table() -> dict[str, tuple[str, str, str]]:
+    """Type, default and meaning by variable, of the README's table."""
+    rows = re.findall(
+        r"^\| `(image_save_\w+)` \| (.*?) \| (?:(.*?) )?\| (.*) \|$", (ROLE / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert len(rows) == len({row[0] for row in rows})
+    return {name: (kind, default, meaning) for name, kind, default, meaning in rows if kind != "Default"}
+
+
+def test_specification_is_the_modules() -> None:
+    assert {name: shape(option) for name, option in specified().items()} == expected()
+
+
+def test_everything_is_described() -> None:
+    assert [name for name, option in specified().items() if not option["description"]] == []
+
+
+def test_defaults_are_the_modules() -> None:
+    defaults = load("defaults/main.yml")
+    derived = {PREFIX + name: defaults.pop(PREFIX + name) for name in DERIVED}
+    assert defaults == {name: option["default"] for name, option in expected().items() if "default" in option}
+    assert all("image_save_dest" in default for default in derived.values())
+
+
+def test_defaults_have_the_types_of_the_specification() -> None:
+    types = {"list": list, "bool": bool, "int": int, "float": float, "str": str, "path": str}
+    for name, default in load("defaults/main.yml").items():
+        assert type(default) is types[specified()[name]["type"]], name
+
+
+def test_table_has_every_variable_in_the_order_of_the_specification() -> None:
+    assert list(table()) == list(specified())
+
+
+def test_table_has_types_and_defaults() -> None:
+    for name, option in specified().items():
+        kind, default, meaning = table()[name]
+        assert kind == option["type"] + (f" of {option['elements']}" if "elements" in option else ""), name
+        assert default == cell(name, option), name
+        assert meaning, name
+
+
+def cell(name: str, option: dict[str, Any]) -> str:
+    """How the table shows a default."""
+    if option.get("required"):
+        return "**required**"
+    if "default" not in option:
+        return DERIVED.get(name[len(PREFIX) :], "")
+    default = option["default"]
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`[{', '.join(default)}]`" if isinstance(default, list) else f"`{default}`"
+
+
+def test_every_option_is_passed_on() -> None:
+    (block,) = load("tasks/save.yml")
+    passed = block["block"][0]["airgap.images.image_save"]
+    assert list(passed) == [name[len(PREFIX) :] for name in specified() if name[len(PREFIX) :] not in OWN]
+    for name, value in passed.items():
+        if name != "list_files":
+            needs_default = "default" not in specified()[PREFIX + name] and name != "dest"
+            assert value == "{{ " + PREFIX + name + (" | default(omit)" if needs_default else "") + " }}"
+    assert passed["list_files"] == "{{ __image_save_staged_lists + image_save_remote_list_files }}"
