@@ -68,7 +68,7 @@ class Authenticator:
 
     def _refuse_open_realm(self, challenge: Challenge, *, secure: bool) -> None:
         realm = challenge.parameters.get("realm", "")
-        if challenge.scheme == "bearer" and secure and urlsplit(realm).scheme != "https":
+        if challenge.scheme == "bearer" and secure and _scheme(realm) == "http":
             raise TransferError(
                 f"{self._registry} names a token service without TLS ({printable(realm, 100)}); refused", heals=False
             )
@@ -85,7 +85,7 @@ class Authenticator:
 
     def _token(self, path: str, challenge: Challenge, credential: Credential | None) -> str:
         realm = challenge.parameters.get("realm", "")
-        if urlsplit(realm).scheme not in ("http", "https"):
+        if _scheme(realm) not in ("http", "https"):
             raise TransferError(
                 f"{self._registry} names no usable token service ({printable(realm, 100)})", heals=False
             )
@@ -116,6 +116,15 @@ class Authenticator:
         separator = "&" if urlsplit(realm).query else "?"
         url = f"{realm}{separator}{urlencode(fields)}"
         return self._http.read("GET", url, headers=headers, limit=_MAX_TOKEN_BYTES)
+
+
+def _scheme(url: str) -> str:
+    """``http`` or ``https`` of a usable address; else empty."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme if parts.hostname else ""
+    except ValueError:
+        return ""
 
 
 def _basic(credential: Credential) -> str:

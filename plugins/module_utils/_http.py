@@ -135,7 +135,8 @@ class Http:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise explain_failure(error, host) from error
         length = response.headers.get("content-length", "")
-        if response.request.method != "HEAD" and length.isdigit() and received < int(length):
+        known = length.isascii() and length.isdigit()
+        if response.request.method != "HEAD" and known and received < int(length):
             raise TransferError(f"the answer of {host} ended after {received} of {length} bytes", heals=True)
 
     @contextmanager
@@ -162,7 +163,10 @@ class Http:
             response.close()
 
     def _redirect_target(self, url: str, location: str) -> str:
-        target = urljoin(url, location)
+        try:
+            target = urljoin(url, location)
+        except ValueError as error:
+            raise TransferError(f"{self.host} redirects to something that is no address", heals=False) from error
         if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
             raise TransferError(
                 f"{self.host} redirects from https to {printable(urlsplit(target).scheme)}, which is refused",
@@ -195,7 +199,9 @@ def explain_failure(error: Exception, host: str) -> TransferError:
     """Say what went wrong on the way to a host, and whether trying again can help."""
     kinds = requests.exceptions
     detail = _innermost(error)
-    if isinstance(error, kinds.SSLError):
+    if isinstance(error, (kinds.SSLError, urllib3.exceptions.SSLError)):
+        if "eof occurred" in detail.lower():
+            return TransferError(f"the connection to {host} broke off: {detail}", heals=True)
         return TransferError(_explain_tls(detail, host), heals=False)
     if isinstance(error, kinds.ProxyError):
         return TransferError(f"the proxy on the way to {host} failed: {detail}", heals=True)
@@ -206,7 +212,8 @@ def explain_failure(error: Exception, host: str) -> TransferError:
     broken = (kinds.ChunkedEncodingError, urllib3.exceptions.ProtocolError)
     if isinstance(error, broken):
         return TransferError(f"the answer of {host} broke off: {detail}", heals=True)
-    if isinstance(error, (kinds.ConnectionError, OSError)) and not isinstance(error, kinds.InvalidURL):
+    from_the_system = isinstance(error, OSError) and not isinstance(error, kinds.RequestException)
+    if isinstance(error, kinds.ConnectionError) or from_the_system:
         if "timed out" in detail.lower():
             return TransferError(f"{host} sent nothing for the whole stall_timeout", heals=True)
         if "resol" in detail.lower() or "name or service" in detail.lower():
