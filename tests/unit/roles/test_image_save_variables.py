@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
+
 from ansible_collections.airgap.images.plugins.modules import image_save
 
 ROLE = Path(__file__).parents[3] / "roles" / "image_save"
@@ -57,7 +58,9 @@ def load(name: str) -> Any:
 def table() -> dict[str, tuple[str, str, str]]:
     """Type, default and meaning by variable, of the README's table."""
     rows = re.findall(
-        r"^\| `(image_save_\w+)` \| (.*?) \| (?:(.*?) )?\| (.*) \|$", (ROLE / "README.md").read_text("utf-8"), re.MULTILINE
+        r"^\| `(image_save_\w+)` \| (.*?) \| (?:(.*?) )?\| (.*) \|$",
+        (ROLE / "README.md").read_text("utf-8"),
+        re.MULTILINE,
     )
     assert len(rows) == len({row[0] for row in rows})
     return {name: (kind, default, meaning) for name, kind, default, meaning in rows if kind != "Default"}
