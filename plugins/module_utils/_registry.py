@@ -242,7 +242,7 @@ class _Endpoint:
 
     def _is_challenge(self, answer: Answer) -> bool:
         """Whether the registry itself asks who we are; what a host behind a redirect asks is not answered."""
-        return answer.status == 401 and answer.origin == self._base()
+        return answer.status == 401 and answer.origin.lower() == self._base().lower()
 
     def _base(self) -> str:
         """``https://HOST``; ``http://HOST`` only where that is allowed and https does not answer."""
