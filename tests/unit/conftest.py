@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ settings.register_profile(
     "repeatable",
     derandomize=True,
     deadline=None,
-    max_examples=60,
+    max_examples=30,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
@@ -43,12 +42,25 @@ _FROM_OUTSIDE = (
 )
 
 
+@pytest.fixture(scope="session")
+def nobodys_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with nothing in it, for all tests that look into one."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A home of the test's own, and none of the user's proxies, certificates and credentials."""
-    folder = tmp_path_factory.mktemp("home")
-    monkeypatch.setenv("HOME", str(folder))
+def nothing_from_outside(nobodys_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of the user's proxies, certificates and credentials."""
+    monkeypatch.setenv("HOME", str(nobodys_home))
     for name in _FROM_OUTSIDE:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    yield folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, nothing_from_outside: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of the test's own, to put something in."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    return folder

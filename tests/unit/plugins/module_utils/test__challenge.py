@@ -61,8 +61,8 @@ def test_no_header_makes_it_raise(header: str) -> None:
     parse_challenges(header)
 
 
-NAMES = st.from_regex(r"\A[a-z]{1,8}\Z")
-VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
+NAMES = st.text(st.sampled_from("abz"), min_size=1, max_size=5)
+VALUES = st.text(st.sampled_from(' "\\,=:/az09'), max_size=20)
 
 
 @given(NAMES, st.dictionaries(NAMES, VALUES, min_size=1, max_size=4))

@@ -134,10 +134,11 @@ PULLED: dict[str, tuple[str, SourceRegistry | None, Repository]] = {
     "a prefix": ("nginx", SourceRegistry("mirror.lan", "hub/x"), Repository("mirror.lan", "hub/x/library/nginx")),
 }
 
-NAMES = st.from_regex(r"\A[a-z0-9]{1,8}\Z")
-COMPONENTS = st.from_regex(r"\A[a-z0-9]{1,6}(?:(?:\.|_|__|-{1,3})[a-z0-9]{1,4}){0,2}\Z")
+NAMES = st.text(st.sampled_from("az09"), min_size=1, max_size=6)
+JOINS = st.sampled_from([".", "_", "__", "-", "---"])
+COMPONENTS = NAMES | st.builds("{}{}{}".format, NAMES, JOINS, NAMES)
 HOSTS = st.sampled_from(["docker.io", "localhost", "reg.lan", "REG", "a.b-c.d:5000", "[::1]", "[fe80::1]:443", "r:1"])
-TAGS = st.from_regex(r"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}\Z")
+TAGS = st.builds("{}{}".format, st.sampled_from("aZ0_"), st.text(st.sampled_from("aZ09_.-"), max_size=12))
 DIGESTS = st.binary(min_size=32, max_size=32).map(lambda raw: f"sha256:{raw.hex()}")
 
 
