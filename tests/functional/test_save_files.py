@@ -127,12 +127,10 @@ def test_hangar_fault_17_zstd_is_not_at_its_slowest(press: Press, dest: Path) ->
     "params",
     [
         {"compress": "gzip", "compress_level": 10},
-        {"compress": "gzip", "compress_level": -1},
         {"compress": "zstd", "compress_level": 0},
         {"compress": "zstd", "compress_level": 23},
         {"compress": "dir", "part_size": "1M"},
         {"part_size": "1M", "part_digits": 0},
-        {"compress": "bzip2"},
     ],
     ids=str,
 )
@@ -169,7 +167,7 @@ def test_part_size(press: Press, dest: Path, text: str, size: int) -> None:
     assert joined == press.whole.read_bytes(), "the parts are not what the whole archive is"
 
 
-@pytest.mark.parametrize("text", ["0", "-5M", "5X", "1.2.3G", "nan", "0.1", ""])
+@pytest.mark.parametrize("text", ["0", "-5M", "5X", "nan", ""])
 def test_part_sizes_that_are_refused(press: Press, dest: Path, text: str) -> None:
     """With an error that says what is accepted."""
     result = press.save(dest, part_size=text)

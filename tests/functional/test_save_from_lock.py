@@ -102,14 +102,12 @@ def test_a_digest_that_is_gone_fails(registry: Registry, bench: Workbench) -> No
 def test_other_formats_of_the_same_lock(registry: Registry, bench: Workbench) -> None:
     image = push(registry, "some/image", "1", oci_index())
     blobs = saved(bench.save([image])).blobs
-    for compress in ("zstd", "dir"):
-        dest = bench.directory / compress / "images"
-        result = save(bench, from_lock=lock_of(bench.dest), dest=dest, compress=compress)
-        assert saved(result).blobs == blobs
+    result = save(bench, from_lock=lock_of(bench.dest), dest=bench.directory / "other", compress="dir")
+    assert saved(result).blobs == blobs
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"", b"{", b"[]", b"{}", b'{"version": 1, "images": [{}]}', b'{"version": 99, "images": []}']
+    "content", [None, b"{", b"{}", b'{"version": 1, "images": [{}]}', b'{"version": 99, "images": []}']
 )
 def test_a_lock_that_can_not_be_used_is_named(bench: Workbench, content: bytes | None) -> None:
     path = bench.directory / "some.lock.json"

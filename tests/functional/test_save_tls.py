@@ -89,8 +89,10 @@ def test_a_registry_that_wants_a_client_certificate_and_gets_none(bench: Workben
     assert "certificate" in result["failed_images"][0]["reason"]
 
 
-@pytest.mark.parametrize("option", ["ca_path", "client_cert", "signature_policy"])
-@pytest.mark.parametrize("content", [None, "no PEM, no JSON\n"])
+@pytest.mark.parametrize(
+    ("option", "content"),
+    [("ca_path", None), ("client_cert", "no PEM\n"), ("signature_policy", None), ("signature_policy", "no JSON\n")],
+)
 def test_files_that_can_not_be_used_are_named(
     source: Source, bench: Workbench, option: str, content: str | None
 ) -> None:
@@ -108,12 +110,11 @@ def forward(bench: Workbench, registry: Registry) -> Proxy:
     return bench.proxy(registry, Rule(Respond(501), method="CONNECT"))
 
 
-@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY"])
-def test_proxies_of_the_environment_are_used(bench: Workbench, registry: Registry, name: str) -> None:
+def test_proxies_of_the_environment_are_used(bench: Workbench, registry: Registry) -> None:
     """The registry's name means nothing here; only through the proxy is it reached."""
     image = push(registry, "some/image", "1", small(1))
     proxy = forward(bench, registry)
-    env = {name: proxy.url, name.replace("http", "https").replace("HTTP", "HTTPS"): proxy.url}
+    env = {"HTTP_PROXY": proxy.url, "HTTPS_PROXY": proxy.url}
     reference = "registry.example:5000/some/image:1"
     archive = saved(bench.save([reference], env=env))
     assert archive.references == {reference: image.digest}
@@ -146,7 +147,7 @@ def test_docker_hub_is_asked_under_its_own_name(bench: Workbench, registry: Regi
     assert hosts == {"registry-1.docker.io"}
 
 
-@pytest.mark.parametrize("host", ["docker.io", "index.docker.io", "registry-1.docker.io"])
+@pytest.mark.parametrize("host", ["docker.io", "index.docker.io"])
 def test_credentials_for_docker_hub_by_any_of_its_names(bench: Workbench, host: str) -> None:
     registry = bench.registry(basic=USER)
     push(registry, "library/app", "1", small(1))
