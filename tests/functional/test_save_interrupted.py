@@ -27,7 +27,7 @@ from ansible_collections.airgap.images.tests.functional._helpers import (
 from ansible_collections.airgap.images.tests.support.archive import file_sha256
 from ansible_collections.airgap.images.tests.support.faults import Hold, Rule, Stall
 from ansible_collections.airgap.images.tests.support.images import OCI_MANIFEST, Image
-from ansible_collections.airgap.images.tests.support.module import RunningModule, wait_for_end
+from ansible_collections.airgap.images.tests.support.module import RunningModule, alive, wait_for_end
 from ansible_collections.airgap.images.tests.support.proxy import Proxy
 from ansible_collections.airgap.images.tests.support.push import PushedImage, push
 from ansible_collections.airgap.images.tests.support.registry import Registry
@@ -121,13 +121,18 @@ def test_two_runs_on_one_cache(source: Source, bench: Workbench) -> None:
     assert_layers_once(source.registry, image.platforms)
 
 
-def test_two_runs_on_one_archive(source: Source, bench: Workbench) -> None:
-    image = source["oci/gzip:1"]
+@pytest.mark.parametrize("begun", [False, True])
+def test_two_runs_on_one_archive(source: Source, bench: Workbench, begun: bool) -> None:
+    """Whether or not the first has begun to write it: the second fails and names it, and the first is right."""
+    held, done = source["oci/gzip:1"], source["oci/plain:1"]
     hold = Hold()
-    proxy = bench.proxy(source.registry, Rule(hold, path="/blobs/"))
-    first = bench.start([f"{proxy.host}/{image.repository}:{image.tag}"])
+    proxy = bench.proxy(source.registry, Rule(hold, path=f"/blobs/{held.platforms[0].layers[-1].digest}"))
+    order = [done, held] if begun else [held]
+    first = bench.start([f"{proxy.host}/{each.repository}:{each.tag}" for each in order])
     proxy.wait_for(lambda seen: any(each.action is hold for each in seen))
-    second = bench.save([image], cache_dir=bench.directory / "another-cache")
+    while begun and not list(bench.dest.parent.iterdir()):
+        assert alive(first.pid)
+    second = bench.save([held], cache_dir=bench.directory / "another-cache")
     assert second.failed and str(bench.dest) in second.msg
     hold.release()
     saved(first.wait())
