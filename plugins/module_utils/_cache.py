@@ -16,6 +16,7 @@ import re
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -48,6 +49,7 @@ class Cache:
         self._policy = policy
         self.share = os.path.join(root, *SHARE.split("/"))
         self.repaired: set[str] = set()
+        self._storing = threading.Lock()
         self._run: str | None = None
 
     # -- a run's hold on it ---------------------------------------------------
@@ -147,9 +149,9 @@ class Cache:
 
     def store_document(self, digest: str, raw: bytes) -> None:
         """Keep a small blob that was checked already, unless it is there."""
-        if self.read_document(digest) == raw:
-            return
-        with _explained(f"cannot write to cache_dir {self.root}"):
+        with self._storing, _explained(f"cannot write to cache_dir {self.root}"):
+            if self.read_document(digest) == raw:
+                return
             handle, path = tempfile.mkstemp(dir=self.run_directory)
             with os.fdopen(handle, "wb") as file:
                 file.write(raw)

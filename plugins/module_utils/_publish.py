@@ -124,7 +124,7 @@ class Staging:
                 now = file.read()
         except FileNotFoundError:
             now = b""
-        if raw_lock and now != raw_lock:
+        if now != raw_lock:
             raise BusyError(f"another run has written {self._output.dest} in the meantime; run again")
 
     def _refuse_foreign(self) -> None:

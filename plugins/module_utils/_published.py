@@ -108,11 +108,12 @@ def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
     :raises OptionError: when something stands in the way that is no archive.
     """
     _refuse_other_kind(output)
+    raw = b""
     try:
         raw = _read_beside(output)
         lock = read_lock(raw, path=output.lock_file)
     except LockFileError as error:
-        return Published(None, damage=str(error))
+        return Published(None, damage=str(error), raw_lock=raw)
     stale = tuple(f"{name} is no part of the archive" for name in stale_names(output, lock.parts))
     for part in lock.parts:
         damage = _damage(path_of(output, part), part, memory, verify)
