@@ -82,7 +82,14 @@ def _places(version: str) -> list[Path]:
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     built = sorted(root.glob(f"versions/{version}.*"), key=_patch_level, reverse=True)
     folders = [folder / "bin" for folder in built] + [Path("/usr/local/bin"), Path("/usr/bin")]
+    # What set-up has found stands on PATH, also where PYENV_ROOT is no longer set.
+    folders += [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if _has_interpreters(folder)]
     return [folder / f"python{version}" for folder in folders]
+
+
+def _has_interpreters(folder: str) -> bool:
+    """Neither pyenv's shims nor a virtual environment."""
+    return bool(folder) and not folder.endswith("/shims") and not (Path(folder).parent / "pyvenv.cfg").exists()
 
 
 def _patch_level(folder: Path) -> int:
