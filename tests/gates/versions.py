@@ -81,9 +81,10 @@ def find_interpreters() -> dict[str, Interpreter]:
 def _places(version: str) -> list[Path]:
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     built = sorted(root.glob(f"versions/{version}.*"), key=_patch_level, reverse=True)
-    folders = [folder / "bin" for folder in built] + [Path("/usr/local/bin"), Path("/usr/bin")]
+    folders = [folder / "bin" for folder in built]
     # What set-up has found stands on PATH, also where PYENV_ROOT is no longer set.
     folders += [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if _has_interpreters(folder)]
+    folders += [Path("/usr/local/bin"), Path("/usr/bin")]
     return [folder / f"python{version}" for folder in folders]
 
 
