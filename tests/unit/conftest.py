@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 # The same examples at every run, and no time limit: a loaded machine is no defect.
 settings.register_profile(
@@ -22,6 +23,18 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("repeatable")
+
+
+def pytest_collection_finish() -> None:
+    """Have hypothesis read its tables now: ansible-test forks a process for each test, which would read them again."""
+
+    @settings(max_examples=1)
+    @given(st.text() | st.binary() | st.recursive(st.none(), st.lists))
+    def warm_up(value: object) -> None:
+        pass
+
+    warm_up()
+
 
 _FROM_OUTSIDE = (
     "HTTP_PROXY",
