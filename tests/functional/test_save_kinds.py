@@ -34,7 +34,7 @@ def test_schema_1_is_converted_and_the_result_says_so(registry: Registry, bench:
     reference = push_schema1(registry, new, "old/image", "1")
     result = bench.save([reference])
     archive = saved(result)
-    (folder,) = archive.folders.values()
+    [folder] = list(archive.folders.values())
     manifest = archive.blob(folder.digest)
     assert [each["digest"] for each in manifest["layers"]] == [each.digest for each in new.platforms[0].layers]
     assert folder.media_type == OCI_MANIFEST

@@ -41,7 +41,7 @@ KINDS = {"bool": bool, "str": str, "int": int, "list": list, "dict": dict, "floa
 
 def assert_documented(value: Any, described: dict[str, Any], where: str) -> None:
     """The type is right, and so is all that is inside."""
-    assert type(value) is KINDS[described["type"]], f"{where}: {value!r}"
+    assert value.__class__ is KINDS[described["type"]], f"{where}: {value!r}"
     if "contains" not in described:
         return
     several: list[Any] = value if isinstance(value, list) else [value]

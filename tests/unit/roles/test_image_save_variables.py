@@ -84,7 +84,7 @@ def test_defaults_are_the_modules() -> None:
 def test_defaults_have_the_types_of_the_specification() -> None:
     types = {"list": list, "bool": bool, "int": int, "float": float, "str": str, "path": str}
     for name, default in load("defaults/main.yml").items():
-        assert type(default) is types[specified()[name]["type"]], name
+        assert default.__class__ is types[specified()[name]["type"]], name
 
 
 def test_table_has_every_variable_in_the_order_of_the_specification() -> None:

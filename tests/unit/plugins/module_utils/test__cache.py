@@ -69,7 +69,7 @@ def test_what_belongs_to_the_run_is_gone_at_its_end(root: Path) -> None:
         assert directory == cache.run_directory
     assert not Path(directory).exists()
     with pytest.raises(StorageError, match="not open"):
-        _ = cache.run_directory
+        str(cache.run_directory)
 
 
 def test_it_is_gone_after_an_error_too(root: Path) -> None:

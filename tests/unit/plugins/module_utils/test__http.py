@@ -167,7 +167,12 @@ def test_a_server_that_does_not_answer() -> None:
 def test_a_server_that_closes_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         host = f"127.0.0.1:{listening.getsockname()[1]}"
-        threading.Thread(target=lambda: listening.accept()[0].close()).start()
+
+        def close_at_once() -> None:
+            connection, _address = listening.accept()
+            connection.close()
+
+        threading.Thread(target=close_at_once).start()
         http = Http(host, OPEN, read_timeout=30, connections=1)
         with pytest.raises(TransferError, match=f"no connection to {host}: ") as caught:
             http.read("GET", f"http://{host}/", headers={}, limit=LIMIT)

@@ -128,7 +128,7 @@ def test_no_space_tells_what_is_free(tmp_path: Path, number: int) -> None:
 
 def test_other_errors_are_told(tmp_path: Path) -> None:
     error = explain_write_error(OSError(errno.EROFS, "Read-only file system"), str(tmp_path / "staging"))
-    assert type(error) is StorageError
+    assert error.__class__ is StorageError
     assert str(error) == f"cannot write the archive in {tmp_path}: Read-only file system"
 
 

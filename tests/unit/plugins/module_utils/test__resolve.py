@@ -47,7 +47,6 @@ from ansible_collections.airgap.images.tests.unit.fakes import (
 )
 
 LAYER = layers.files_layer({"etc/one": b"1"})
-NO_PINS: dict[int, Pin] = {}
 
 
 def image(platform: built.Platform = built.AMD64, **more: Any) -> built.Image:
@@ -91,7 +90,7 @@ class Asker:
     def all(
         self,
         *references: str,
-        pins: dict[int, Pin] = NO_PINS,
+        pins: dict[int, Pin] | None = None,
         source: SourceRegistry | None = None,
         keep: bool = True,
         **options: Any,
@@ -99,8 +98,8 @@ class Asker:
         selection = make_options(**options).selection
         client: Any = self.registries
         resolver = Resolver(client, self.cache, Log(debug=True), selection, source, keep=keep, timeout=60)
-        asked = resolver.ask([listed(one, number) for number, one in enumerate(references, start=1)], pins)
-        resolutions = resolver.resolve(asked, pins)
+        asked = resolver.ask([listed(one, number) for number, one in enumerate(references, start=1)], pins or {})
+        resolutions = resolver.resolve(asked, pins or {})
         self.fetched = resolver.fetched
         return resolutions
 
@@ -165,7 +164,7 @@ def test_an_image_without_a_wanted_platform(asker: Asker, fails: bool, kind: typ
     for reference, digest in (("reg.lan/app:1", index.digest), ("reg.lan/single:1", WINDOWS_IMAGE.digest)):
         asker.registries.push("reg.lan/single:1", WINDOWS_IMAGE)
         resolution = asker.one(reference, os=["linux"], fail_on_missing_platform=fails)
-        assert type(resolution) is kind
+        assert resolution.__class__ is kind
         assert resolution.digest == digest
         assert resolution.reason == (
             "none of the wanted platforms (amd64, arm64 on linux); the image has windows/amd64 (10.0.17763.5329)"

@@ -139,14 +139,15 @@ class Saved:
 
     def __init__(self) -> None:
         self.options: Options | None = None
-        self.result: Result | Exception = full_result()
+        self.result = full_result()
+        self.errors: list[Exception] = []
 
     def __call__(self, options: Options, **more: Any) -> Result:
         self.options = options
         more["log"].info("saving")
-        if isinstance(self.result, Exception):
-            raise self.result
-        return self.result
+        if isinstance(self.result, Result):
+            return self.result
+        raise self.result
 
 
 def full_result() -> Result:
@@ -281,7 +282,7 @@ def test_a_failure_fails_the_task(run: Runner, saved: Saved) -> None:
 
 @pytest.mark.parametrize("debug", [False, True])
 def test_an_error_is_told_in_words(run: Runner, saved: Saved, debug: bool) -> None:
-    saved.result = TransferError("skopeo: no such host", heals=True)
+    saved.errors.append(TransferError("skopeo: no such host", heals=True))
     returned = run(debug=debug)
     assert (returned["failed"], returned["msg"]) == (True, "skopeo: no such host")
     assert ("log" in returned) is debug
@@ -290,7 +291,7 @@ def test_an_error_is_told_in_words(run: Runner, saved: Saved, debug: bool) -> No
 
 
 def test_an_error_of_the_system_is_told_in_words(run: Runner, saved: Saved) -> None:
-    saved.result = PermissionError(13, "Permission denied", "/srv/a")
+    saved.errors.append(PermissionError(13, "Permission denied", "/srv/a"))
     assert run()["msg"] == "/srv/a cannot be read or written: Permission denied"
 
 
