@@ -114,4 +114,5 @@ def test_a_full_disk_does_not_end_the_run() -> None:
     log = Log(debug=True)
     log.append_to("/dev/full")
     log.info("one")
+    log.close()
     assert len(log.lines) == 1

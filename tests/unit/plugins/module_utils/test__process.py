@@ -142,6 +142,7 @@ def test_what_cannot_be_ended_is_told() -> None:
     real_wait(60)
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_a_program_ends_with_us(tmp_path: Path, ready: Path, guard: str) -> None:
     """A run that is killed must not leave copies behind."""
     us = os.fork()

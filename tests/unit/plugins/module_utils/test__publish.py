@@ -40,6 +40,10 @@ def make_output(folder: Path, **options: Any) -> Output:
     return make_options(folder, **{"compress": "none", "part_size": "4B", **options}).output
 
 
+# A run that is killed is a process of its own; what it does between fork and end is to rename files.
+forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+
+
 def no_attributes(_path: str) -> bool:
     return False
 
@@ -226,6 +230,7 @@ def killed_publishing(output: Output, data: bytes, at: int) -> bool:
     return os.WEXITSTATUS(status) == 9
 
 
+@forks
 @forms
 def test_a_killed_run_leaves_the_old_archive_or_the_new_one(tmp_path: Path, options: dict[str, Any]) -> None:
     outcomes: list[bytes] = []
@@ -249,6 +254,7 @@ def test_a_killed_run_leaves_the_old_archive_or_the_new_one(tmp_path: Path, opti
     assert outcomes[-2:] == [NEW, NEW]
 
 
+@forks
 @forms
 def test_a_run_that_completes_may_be_killed_as_well(tmp_path: Path, options: dict[str, Any]) -> None:
     output = make_output(tmp_path, **options)
