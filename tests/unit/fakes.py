@@ -290,6 +290,12 @@ def names_below(root: Path) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
 
 
+def mark(path: Path | str) -> tuple[int, int, int]:
+    """What changes when a file is written or replaced, but not when it is read."""
+    found = os.stat(path)
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def join(paths: Iterable[str]) -> bytes:
     """The bytes of files one after the other, as ``cat`` gives them."""
     return b"".join(Path(path).read_bytes() for path in paths)

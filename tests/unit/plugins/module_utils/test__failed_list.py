@@ -24,7 +24,7 @@ from ansible_collections.airgap.images.plugins.module_utils._image_list import (
     parse_lines,
     split_lines,
 )
-from ansible_collections.airgap.images.tests.unit.fakes import listed
+from ansible_collections.airgap.images.tests.unit.fakes import listed, mark
 
 
 def lines(text: str) -> ImageList:
@@ -72,9 +72,9 @@ def test_it_is_replaced(tmp_path: Path) -> None:
 def test_it_is_left_alone_when_it_says_the_same(tmp_path: Path) -> None:
     path = tmp_path / "failed.txt"
     path.write_bytes(b"a\n")
-    before = path.stat()
+    before = mark(path)
     assert update(str(path), b"a\n", check=False) is False
-    assert path.stat() == before
+    assert mark(path) == before
 
 
 def test_it_is_removed_when_nothing_failed(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from ansible_collections.airgap.images.plugins.module_utils import _tls
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._tls import Trust, TrustStore, check_trust_files
-from ansible_collections.airgap.images.tests.unit.fakes import make_options
+from ansible_collections.airgap.images.tests.unit.fakes import make_options, mark
 
 REGISTRY = "reg.lan:5000"
 
@@ -173,9 +173,9 @@ def test_it_is_sorted_out_once_for_all_threads(private: Path, home: Path, system
         thread.join()
     assert len(found) == count
     assert len(set(found)) == 1
-    before = os.stat(str(found[0].verify))
+    before = mark(str(found[0].verify))
     trusts.of(REGISTRY)
-    assert os.stat(str(found[0].verify)) == before, "connections may be reading it"
+    assert mark(str(found[0].verify)) == before, "connections may be reading it"
 
 
 def test_a_registry_by_its_address(private: Path, home: Path, system: Path, pem: Path) -> None:

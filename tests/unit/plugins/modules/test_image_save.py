@@ -145,9 +145,9 @@ class Saved:
     def __call__(self, options: Options, **more: Any) -> Result:
         self.options = options
         more["log"].info("saving")
-        if isinstance(self.result, Result):
-            return self.result
-        raise self.result
+        for error in self.errors:
+            raise error
+        return self.result
 
 
 def full_result() -> Result:
