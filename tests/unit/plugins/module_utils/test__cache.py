@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from ansible_collections.airgap.images.plugins.module_utils._manifest import (
     Schema1,
     digest_of,
 )
+from ansible_collections.airgap.images.plugins.module_utils._reference import Repository
 from ansible_collections.airgap.images.tests.unit.fakes import (
     AMD64,
     Sample,
@@ -301,3 +303,64 @@ def test_reading_makes_nothing(root: Path) -> None:
     assert not cache.has_blob(LAYER)
     assert cache.read_document(LAYER.digest) is None
     assert not root.exists()
+
+
+OTHER_POLICY = "sha256:" + "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "counts"),
+    [
+        ("system", "system", True),
+        ("system", OTHER_POLICY, False),
+        (OTHER_POLICY, "system", False),
+        ("insecure", "system", False),
+        ("system", "insecure", True),
+    ],
+)
+def test_what_another_policy_accepted_has_to_be_copied_again(root: Path, first: str, second: str, counts: bool) -> None:
+    before, after = Cache(str(root), first), Cache(str(root), second)
+    with before.opened(0):
+        SAMPLE.put(before)
+    with after.opened(0):
+        assert (after.stored(SAMPLE.image) is not None) is counts
+        SAMPLE.put(after)
+        assert after.stored(SAMPLE.image) is not None
+    assert before.stored(SAMPLE.image) is not None, "what was accepted stays so"
+
+
+def test_what_came_from_another_repository_has_to_be_accepted_there(cache: Cache) -> None:
+    SAMPLE.put(cache)
+    elsewhere = replace(SAMPLE.image, repository=Repository("other.lan", "app"))
+    assert cache.stored(elsewhere) is None
+
+
+def test_a_directory_that_is_something_else_is_not_taken(root: Path) -> None:
+    (root / "blobs").mkdir(parents=True)
+    with pytest.raises(StorageError, match=r"is something else: .*blobs is no link"), Cache(str(root)).opened(0):
+        pass
+
+
+def test_a_document_may_be_brought_by_several_threads(cache: Cache) -> None:
+    documents = {digest_of(raw): raw for raw in (b"{}", b"[]", b"1")}
+    barrier = threading.Barrier(9)
+
+    def store(digest: str) -> None:
+        barrier.wait(timeout=60)
+        cache.store_document(digest, documents[digest])
+
+    threads = [threading.Thread(target=store, args=(digest,)) for digest in [*documents] * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {digest: cache.read_document(digest) for digest in documents} == documents
+    assert cache.repaired == set()
+
+
+def test_what_was_damaged_is_counted_as_repaired(cache: Cache) -> None:
+    SAMPLE.put(cache)
+    assert cache.repaired == set()
+    Path(cache.blob_path(LAYER.digest)).write_bytes(b"x")
+    cache.drop_unsound(SAMPLE.image.blobs)
+    assert cache.repaired == {LAYER.digest}

@@ -120,3 +120,8 @@ def test_a_directory_in_its_place(tmp_path: Path) -> None:
 def test_a_place_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"failed_list: cannot write .*No such file"):
         update(str(tmp_path / "missing" / "failed.txt"), b"a\n", check=False)
+
+
+def test_a_directory_that_is_not_there_is_noticed_early(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"failed_list: .*missing is no directory that can be written to"):
+        refuse_foreign(str(tmp_path / "missing" / "failed.txt"))

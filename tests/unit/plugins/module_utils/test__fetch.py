@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._credentials import Credentials
-from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, TransferError
+from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, StorageError, TransferError
 from ansible_collections.airgap.images.plugins.module_utils._fetch import Fetcher
 from ansible_collections.airgap.images.plugins.module_utils._image import PlatformImage
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
@@ -205,3 +206,46 @@ def test_all_blobs_of_a_converted_image_count(bench: Bench) -> None:
     bench.fetcher._places = {source.digest: (1, 1)}
     assert bench.fetcher.fetch(source).descriptor.digest == SAMPLE.image.digest
     assert bench.fetcher.downloaded == {digest: len(data) for digest, data in SAMPLE.blobs.items()}
+
+
+REPEATED = Sample(b"twice", b"once", b"twice")
+
+
+def test_a_layer_that_is_named_twice_is_fetched_once(bench: Bench) -> None:
+    bench.registries.manifests[REPEATED.image.digest] = (REPEATED.raw, REPEATED.image.descriptor.media_type)
+    bench.registries.blobs.update(REPEATED.blobs)
+    bench.fetcher._places = {REPEATED.image.digest: (1, 1)}
+    twice = describe(b"twice").digest
+    assert bench.fetcher.fetch(REPEATED.image) == REPEATED.stored
+    assert bench.registries.asked == [f"GET blob {twice}"]
+    assert twice not in bench.skopeo.fetched
+    assert bench.fetcher.downloaded.keys() == REPEATED.blobs.keys()
+
+
+def test_a_layer_that_only_skopeo_can_reach_is_left_to_it(bench: Bench) -> None:
+    bench.registries.manifests[REPEATED.image.digest] = (REPEATED.raw, REPEATED.image.descriptor.media_type)
+    bench.registries.blobs.update(REPEATED.blobs)
+    bench.fetcher._places = {REPEATED.image.digest: (1, 1)}
+    twice = describe(b"twice").digest
+    bench.registries.failures[f"GET blob {twice}"] = TransferError("404", heals=False)
+    assert bench.fetcher.fetch(REPEATED.image) == REPEATED.stored
+    assert twice in bench.skopeo.fetched
+    assert [line for line in bench.log.lines if "left to skopeo" in line]
+
+
+def test_a_foreign_layer_that_takes_too_long(bench: Bench) -> None:
+    release = threading.Event()
+    bench.registries.fetch_blob = lambda *_arguments: release.wait(60)  # type: ignore[method-assign, assignment, return-value]
+    bench.fetcher._timeout = 0.05
+    with pytest.raises(TransferError, match="foreign layer: it was not done within timeout"):
+        bench.fetcher.fetch(WITH_FOREIGN)
+    release.set()
+
+
+def test_a_cache_that_cannot_be_written_is_named(bench: Bench) -> None:
+    def refuse(*_arguments: object, **_more: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    bench.skopeo.copy = refuse  # type: ignore[method-assign, assignment]
+    with pytest.raises(StorageError, match=f"cannot write to cache_dir {bench.cache.root}: No space left on device"):
+        bench.fetcher.fetch(SAMPLE.image)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.airgap.images.plugins.module_utils._image import StoredImage, hex_of
+from ansible_collections.airgap.images.plugins.module_utils._image import StoredImage, as_named_by, hex_of
 from ansible_collections.airgap.images.plugins.module_utils._manifest import DOCKER_SCHEMA1, Schema1
-from ansible_collections.airgap.images.tests.unit.fakes import AMD64, Sample, describe
+from ansible_collections.airgap.images.tests.unit.fakes import AMD64, ARM64, Sample, describe
 
 
 def test_a_folder_is_named_by_the_digest() -> None:
@@ -37,3 +37,19 @@ def test_the_size_of_a_stored_image() -> None:
     stored = StoredImage(sample.image, sample.image.descriptor, sample.image.blobs)
     assert stored.size == sum(len(data) for data in sample.blobs.values())
     assert {blob.digest for blob in stored.all_blobs()} == set(sample.blobs)
+
+
+def test_layers_that_a_manifest_names_more_than_once() -> None:
+    image = Sample(b"twice", b"once", b"twice").image
+    assert image.repeated_layers == (describe(b"twice"),)
+    assert Sample(b"one", b"two").image.repeated_layers == ()
+    assert replace(image, content=Schema1(DOCKER_SCHEMA1, AMD64, ())).repeated_layers == ()
+
+
+def test_an_image_has_the_values_that_its_own_index_gives_it() -> None:
+    first = Sample(b"layer")
+    other = replace(first.image, descriptor=replace(first.image.descriptor, platform=ARM64, annotations={"a": "b"}))
+    named = as_named_by(other, first.stored)
+    assert named.source == other
+    assert named.descriptor == replace(first.image.descriptor, platform=ARM64, annotations={"a": "b"})
+    assert named.blobs == first.stored.blobs

@@ -437,3 +437,46 @@ def test_parts_get_their_names_once_their_number_is_known(tmp_path: Path) -> Non
     staging = Staging(output, no_attributes)
     assert staging.name_parts(files) == parts(f"images.tar.part{number:02d}" for number in range(11))
     assert staging.name_parts(files[:1]) == parts(["images.tar.part0"])
+
+
+def test_another_run_has_written_the_archive_meanwhile(tmp_path: Path) -> None:
+    output = make_output(tmp_path)
+    with Staging(output, no_attributes).opened(0) as staging:
+        staging.ensure_unchanged(b"")
+    publish(output, OLD)
+    seen = Path(output.lock_file).read_bytes()
+    with Staging(output, no_attributes).opened(0) as staging:
+        staging.ensure_unchanged(seen)
+        for other in (b"", seen + b" "):
+            with pytest.raises(BusyError, match=r"another run has written .*images\.tar in the meantime"):
+                staging.ensure_unchanged(other)
+
+
+@pytest.mark.parametrize("kind", ["a link", "a file", "open to others"])
+def test_a_staging_directory_of_somebody_else_is_not_used(tmp_path: Path, kind: str) -> None:
+    output = make_output(tmp_path)
+    os.makedirs(output.directory)
+    path = Path(staging_path(output))
+    if kind == "a link":
+        (tmp_path / "elsewhere").mkdir()
+        path.symlink_to(tmp_path / "elsewhere")
+    elif kind == "a file":
+        path.write_text("")
+    else:
+        path.mkdir()
+        path.chmod(0o777)
+    with pytest.raises(StorageError, match="is no directory of this user alone"):
+        publish(output, NEW)
+    assert not (tmp_path / "elsewhere").exists() or os.listdir(tmp_path / "elsewhere") == []
+
+
+def test_a_mode_that_cannot_be_given_is_noticed_early(tmp_path: Path) -> None:
+    def refuse(_path: str) -> bool:
+        raise PermissionError(1, "Operation not permitted")
+
+    refused = pytest.raises(StorageError, match="Operation not permitted")
+    with Staging(make_output(tmp_path), refuse).opened(0) as staging, refused:
+        staging.try_attributes()
+    with Staging(make_output(tmp_path), no_attributes).opened(0) as staging:
+        staging.try_attributes()
+        assert os.listdir(staging.data) == []

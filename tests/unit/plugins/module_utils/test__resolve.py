@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -432,3 +433,67 @@ CHOICES: dict[str, tuple[list[Descriptor], list[str]]] = {
 def test_choices(entries: list[Descriptor], expected: list[str]) -> None:
     selection = make_options(os=["linux"]).selection
     assert [one.digest for one in choose(entries, selection)] == expected
+
+
+def test_a_pin_that_the_index_does_not_hold(asker: Asker) -> None:
+    index = push(asker, LINUX, ARM)
+    for digest, name in ((index.digest, "index"), (LINUX.digest, "manifest")):
+        resolution = asker.one(pins={1: Pin(digest, frozenset([LINUX.digest, D1]))})
+        assert isinstance(resolution, FailedImage), name
+        assert resolution.reason == f"the lock file names {D1} as one of its platform images, but it is none"
+
+
+def test_an_index_with_very_many_entries_without_platform(asker: Asker) -> None:
+    charts = [built.build_artifact([], b"%d" % number, "application/vnd.x+json") for number in range(51)]
+    push(asker, *(built.Entry(chart) for chart in charts))
+    resolution = asker.one()
+    assert isinstance(resolution, FailedImage)
+    assert resolution.reason == "its index has 51 entries without platform, more than 50"
+    assert len(asker.registries.asked) == 2
+
+
+def test_a_registry_that_never_comes_to_an_end(asker: Asker) -> None:
+    asker.registries.push("reg.lan/app:1", LINUX)
+    release = threading.Event()
+
+    def hang(*_arguments: object) -> str:
+        release.wait(60)
+        return ""
+
+    client: Any = asker.registries
+    resolver = Resolver(client, asker.cache, Log(debug=True), make_options().selection, None, keep=True, timeout=0.05)
+    real = client.head_manifest
+    client.head_manifest = hang
+    [asked] = resolver.ask([listed("reg.lan/app:1")], {})
+    assert asked.failure == "its registry did not answer completely within timeout (0.05 s)"
+    client.head_manifest, client.get_manifest = real, hang
+    [asked] = resolver.ask([listed("reg.lan/app:1")], {})
+    [resolution] = resolver.resolve([asked], {})
+    assert isinstance(resolution, FailedImage)
+    assert (resolution.reason, resolution.digest) == (
+        "its registry did not answer completely within timeout (0.05 s)",
+        LINUX.digest,
+    )
+    release.set()
+
+
+def test_nothing_is_kept_that_would_be_refused(asker: Asker) -> None:
+    digest = asker.registries.push_raw("reg.lan/app:1", b"{}", OCI_MANIFEST)
+    asker.one()
+    assert asker.cache.read_document(digest) is None
+
+
+def test_warnings_name_the_image(registries: FakeRegistries, cache: Cache) -> None:
+    log = Log(debug=True)
+    registries.push("reg.lan/app:1", LINUX)
+    real = registries.get_manifest
+
+    def warn(*arguments: Any) -> Any:
+        log.warning("tried again")
+        return real(*arguments)
+
+    client: Any = registries
+    client.get_manifest = warn
+    resolver = Resolver(client, cache, log, make_options().selection, None, keep=True, timeout=60)
+    resolver.resolve(resolver.ask([listed("reg.lan/app:1", 7)], {}), {})
+    assert "WARNING [image 7] tried again" in log.lines[0]
