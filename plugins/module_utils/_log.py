@@ -65,7 +65,8 @@ class Log:
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what the disk did not take before, it does not take now
+                self._file.close()
 
     def _add(self, level: str, message: str) -> None:
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
