@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Union
@@ -57,8 +58,8 @@ class PlatformImage:
         """Those of its blobs that its manifest names more than once, and that skopeo would fetch as often."""
         if isinstance(self.content, Schema1):
             return ()
-        named = [layer.digest for layer in self.content.layers]
-        return tuple(blob for blob in self.blobs if named.count(blob.digest) > 1)
+        named = Counter(layer.digest for layer in self.content.layers)
+        return tuple(blob for blob in self.blobs if named[blob.digest] > 1)
 
 
 @dataclass(frozen=True)

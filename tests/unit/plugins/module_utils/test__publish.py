@@ -475,7 +475,7 @@ def test_a_mode_that_cannot_be_given_is_noticed_early(tmp_path: Path) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     refused = pytest.raises(StorageError, match="Operation not permitted")
-    with Staging(make_output(tmp_path), refuse).opened(0) as staging, refused:
+    with refused, Staging(make_output(tmp_path), refuse).opened(0) as staging:
         staging.try_attributes()
     with Staging(make_output(tmp_path), no_attributes).opened(0) as staging:
         staging.try_attributes()
