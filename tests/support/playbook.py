@@ -1,20 +1,20 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs ansible-playbook on localhost and tells what each task returned."""
+"""Runs ansible-playbook and tells what each task returned on each host."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from .module import ROOT, TIMEOUT, environment
+from .module import ROOT, TIMEOUT, RunningModule, environment
 
 _CALLBACKS = Path(__file__).resolve().parent / "callbacks"
 
@@ -55,56 +55,94 @@ class PlaybookResult:
         raise KeyError(f"{name!r} did not run:\n{self.stdout}\n{self.stderr}")
 
 
-def run_playbook(
+class RunningPlay:
+    """A run of ansible-playbook; as a context manager it ends what still runs of it, children included."""
+
+    def __init__(self, process: RunningModule, results: Path, folder: tempfile.TemporaryDirectory[str]) -> None:
+        self._process = process
+        self._results = results
+        self._folder = folder
+
+    def __enter__(self) -> RunningPlay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.__exit__(kind, error, trace)
+        self._folder.cleanup()
+
+    def kill(self) -> None:
+        """Kills it with SIGKILL, its workers and their connections too, and waits for their end."""
+        self._process.kill(children=True)
+
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.process.poll() is None
+
+    def wait(self, timeout: float = TIMEOUT) -> PlaybookResult:
+        """Waits for the end and reads the results.
+
+        :raises subprocess.TimeoutExpired: it still runs after ``timeout`` seconds
+        """
+        rc = self._process.process.wait(timeout)
+        return PlaybookResult(rc, *self._process.output(), _read(self._results))
+
+
+def start_playbook(
     playbook: Path | Sequence[Mapping[str, Any]],
     *,
+    inventory: Mapping[str, Mapping[str, Any]] | None = None,
     options: Sequence[str] = (),
     variables: Mapping[str, Any] | None = None,
     env: Mapping[str, str | None] | None = None,
-    timeout: float = TIMEOUT,
-) -> PlaybookResult:
-    """Runs a playbook, a file or a list of plays, with a connection to localhost.
+    prefix: Sequence[str] = (),
+) -> RunningPlay:
+    """Starts a playbook, a file or a list of plays, and returns at once.
 
-    ``options`` are more of ansible-playbook's (``--check``, ``--diff``, ``-vvv``), ``variables`` extra variables.
-
-    :raises subprocess.TimeoutExpired: it took longer than ``timeout`` seconds
+    ``inventory`` has the variables of each host, by default of localhost without ssh. ``options`` are more of
+    ansible-playbook's (``--check``, ``--diff``, ``-vvv``), ``variables`` extra variables. ``prefix`` is a command that
+    runs the command that follows it.
     """
-    with tempfile.TemporaryDirectory(prefix="playbook-") as name:
-        scratch = Path(name)
-        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-        config = scratch / "ansible.cfg"
-        config.write_text("[defaults]\n", encoding="utf-8")
-        inventory = scratch / "inventory.json"
-        inventory.write_text(json.dumps({"all": {"hosts": {"localhost": local}}}), encoding="utf-8")
-        if not isinstance(playbook, Path):
-            plays = scratch / "playbook.json"
-            plays.write_text(json.dumps(list(playbook), default=str), encoding="utf-8")
-            playbook = plays
-        command = [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), *options]
-        if variables:
-            command += ["-e", json.dumps(dict(variables), default=str)]
-        results = scratch / "results.jsonl"
-        settings: dict[str, str | None] = {
-            "ANSIBLE_CALLBACKS_ENABLED": "recorder",
-            "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT),
-            "ANSIBLE_CONFIG": str(config),
-            "ANSIBLE_HOME": str(scratch / "ansible"),
-            "ANSIBLE_NOCOLOR": "1",
-            "RECORDER_FILE": str(results),
-            **(env or {}),
-        }
-        done = subprocess.run(
-            [*command, str(playbook)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=environment(settings),
-            timeout=timeout,
-            check=False,
-        )
-        return PlaybookResult(done.returncode, done.stdout, done.stderr, _read(results))
+    # Removed at the end of the run, and here if there is none.
+    folder = tempfile.TemporaryDirectory(prefix="playbook-")
+    scratch = Path(folder.name)
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    config = scratch / "ansible.cfg"
+    config.write_text("[defaults]\n", encoding="utf-8")
+    hosts = scratch / "inventory.json"
+    hosts.write_text(json.dumps({"all": {"hosts": inventory or {"localhost": local}}}, default=str), "utf-8")
+    if not isinstance(playbook, Path):
+        plays = scratch / "playbook.json"
+        plays.write_text(json.dumps(list(playbook), default=str), encoding="utf-8")
+        playbook = plays
+    command = [*prefix, sys.executable, "-m", "ansible", "playbook", "-i", str(hosts), *options]
+    if variables:
+        command += ["-e", json.dumps(dict(variables), default=str)]
+    results = scratch / "results.jsonl"
+    settings: dict[str, str | None] = {
+        "ANSIBLE_CALLBACKS_ENABLED": "recorder",
+        "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT),
+        "ANSIBLE_CONFIG": str(config),
+        "ANSIBLE_HOME": str(scratch / "ansible"),
+        "ANSIBLE_NOCOLOR": "1",
+        "RECORDER_FILE": str(results),
+        **(env or {}),
+    }
+    process = RunningModule([*command, str(playbook)], b"", environment(settings), None)
+    return RunningPlay(process, results, folder)
+
+
+def run_playbook(
+    playbook: Path | Sequence[Mapping[str, Any]], *, timeout: float = TIMEOUT, **keywords: Any
+) -> PlaybookResult:
+    """Runs a playbook to its end; ``keywords`` are those of ``start_playbook``.
+
+    :raises subprocess.TimeoutExpired: it took longer than ``timeout`` seconds; it is ended then
+    """
+    with start_playbook(playbook, **keywords) as play:
+        return play.wait(timeout)
 
 
 def run_task(action: str, arguments: Mapping[str, Any], **keywords: Any) -> PlaybookResult:
