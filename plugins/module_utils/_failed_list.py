@@ -37,6 +37,20 @@ def refuse_foreign(path: str) -> None:
         )
 
 
+def is_failed_list(path: str) -> bool:
+    """Whether a list that a run has written stands there.
+
+    :raises StorageError: when what stands there cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_HEADER)) == _HEADER.encode()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+
+
 def render(failed: Iterable[FailedImage], invalid: Iterable[InvalidLine]) -> bytes:
     """One reference or line each, below a comment with its reason; empty when nothing failed."""
     entries = [(one.reason, str(one.listed.reference)) for one in failed]

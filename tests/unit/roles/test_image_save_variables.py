@@ -21,9 +21,19 @@ PREFIX = "image_save_"
 # What the module does not know.
 OWN: dict[str, dict[str, Any]] = {
     "remote_list_files": {"type": "list", "elements": "path", "default": []},
+    "list_urls": {"type": "list", "elements": "raw", "default": []},
+    "include": {"type": "list", "elements": "str", "default": []},
+    "exclude": {"type": "list", "elements": "str", "default": []},
     "staging_dir": {"type": "path"},
+    "environment": {"type": "dict", "default": {}},
+    "install": {"type": "bool", "default": True},
+    "async": {"type": "int", "default": 86400},
+    "poll": {"type": "int", "default": 5},
     "fetch": {"type": "bool", "default": True},
     "fetch_dest": {"type": "path"},
+    "distribute": {"type": "bool", "default": False},
+    "keep_cache": {"type": "bool", "default": True},
+    "keep_remote_archive": {"type": "bool", "default": True},
 }
 # A default that follows from another variable is in defaults/main.yml only.
 DERIVED = {"staging_dir": "`<directory of dest>/lists`"}
@@ -82,7 +92,7 @@ def test_defaults_are_the_modules() -> None:
 
 
 def test_defaults_have_the_types_of_the_specification() -> None:
-    types = {"list": list, "bool": bool, "int": int, "float": float, "str": str, "path": str}
+    types = {"list": list, "dict": dict, "bool": bool, "int": int, "float": float, "str": str, "path": str}
     for name, default in load("defaults/main.yml").items():
         assert default.__class__ is types[specified()[name]["type"]], name
 
@@ -115,8 +125,12 @@ def test_every_option_is_passed_on() -> None:
     (block,) = load("tasks/save.yml")
     passed = block["block"][0]["airgap.images.image_save"]
     assert list(passed) == [name[len(PREFIX) :] for name in specified() if name[len(PREFIX) :] not in OWN]
+    special = {
+        "images": "{{ __image_save_share if ansible_check_mode else [] }}",
+        "list_files": "{{ __image_save_list_files }}",
+        "mode": "{{ image_save_mode | default(__image_save_mode) }}",
+    }
     for name, value in passed.items():
-        if name != "list_files":
-            needs_default = "default" not in specified()[PREFIX + name] and name != "dest"
-            assert value == "{{ " + PREFIX + name + (" | default(omit)" if needs_default else "") + " }}"
-    assert passed["list_files"] == "{{ __image_save_staged_lists + image_save_remote_list_files }}"
+        needs_default = "default" not in specified()[PREFIX + name] and name != "dest"
+        usual = "{{ " + PREFIX + name + (" | default(omit)" if needs_default else "") + " }}"
+        assert value == special.get(name, usual), name

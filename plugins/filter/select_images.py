@@ -1,0 +1,98 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: select_images
+short_description: Merge lists of image references, and choose from them
+version_added: 0.1.0
+description:
+  - Merges lists from several places into one in which each reference stands once, as it is written.
+  - Blank lines and comments are left out. Lines that are no reference stay, so that they are reported where the list
+    is used.
+author:
+  - airgap.images contributors (@airgap-images)
+positional: _input
+options:
+  _input:
+    description:
+      - The lists, in their order. Each has a C(name), and either a C(text) or a C(content), which is a file's bytes in
+        base64, as M(ansible.builtin.slurp) returns them (UTF-8 or UTF-16).
+    type: list
+    elements: dict
+    required: true
+  include:
+    description:
+      - Regular expressions. If there are any, only references in which one of them is found are chosen.
+      - They are searched for in the reference as it is written and in its full form, such as
+        V(docker.io/rancher/rancher:v2.7.9).
+    type: list
+    elements: str
+    default: []
+  exclude:
+    description:
+      - Regular expressions. References in which one of them is found are not chosen, and neither are such lines that
+        are no reference.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Take Longhorn out of a list
+  ansible.builtin.debug:
+    msg: "{{ [{'name': 'rancher-images.txt', 'text': lookup('ansible.builtin.file', 'rancher-images.txt')}]
+             | airgap.images.select_images(exclude=['longhornio/']) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: What was chosen.
+  type: dict
+  contains:
+    lines:
+      description: The chosen lines, as they are written.
+      type: list
+      elements: str
+    invalid:
+      description: Those of them that are no reference, each with C(origin), C(line) and C(reason).
+      type: list
+      elements: dict
+    excluded:
+      description: The references that were not chosen, in their full form.
+      type: list
+      elements: str
+    duplicates:
+      description: How many lines named an image a second time.
+      type: int
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
+from ansible_collections.airgap.images.plugins.plugin_utils._selection import choose, compile_choice, read_source
+
+
+def select_images(
+    sources: Iterable[Mapping[str, object]], include: Iterable[str] = (), exclude: Iterable[str] = ()
+) -> Any:
+    """See DOCUMENTATION. What comes from a list is never taken for a template."""
+    try:
+        chosen = choose([read_source(source) for source in sources], compile_choice(include, exclude))
+    except OptionError as error:
+        raise AnsibleFilterError(f"select_images: {error}") from error
+    return wrap_var(asdict(chosen))
+
+
+class FilterModule:
+    """Offers the filter to Ansible."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"select_images": select_images}

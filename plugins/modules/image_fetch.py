@@ -1,0 +1,169 @@
+#!/usr/bin/python
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a module in name only: plugins/action/image_fetch.py does the work, on the controller.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: image_fetch
+short_description: Bring an archive of container images from a host to the controller
+version_added: 0.1.0
+description:
+  - Fetches what M(airgap.images.image_save) has written, parts, checksums and lock file, and verifies every part
+    against the sha256 in the lock file.
+  - Files that are on the controller with the right sha256 are not transferred again. What arrives gets its final name
+    only when everything is there and verified; a run that was interrupted goes on with the next file.
+  - Files of an older archive of the same name are removed.
+  - Files are always read by the user who logs in, also with C(become), under which M(ansible.builtin.fetch) holds whole
+    files in memory at both ends. The compression of SSH is turned off for them, since nearly all of their bytes are
+    compressed already. Memory does not grow with the size of the files.
+author:
+  - airgap.images contributors (@airgap-images)
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check mode and return what would change without changing anything.
+  diff_mode:
+    support: full
+    description: Returns details on what has changed (or would change in check mode) when in diff mode.
+    details:
+      - Shows the files on the controller with their sha256.
+  action:
+    support: full
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
+      controller.
+  async:
+    support: none
+    description: Supports being run with the C(async) keyword.
+  idempotent:
+    support: full
+    description: When run twice in a row outside of check mode, with the same arguments, the second run changes nothing.
+  platform:
+    support: full
+    platforms: posix
+    description: Target OS that can be operated against.
+options:
+  src:
+    description:
+      - Path of the archive on the host, with its suffix (RV(airgap.images.image_save#module:dest)).
+      - Its lock file says which parts it has.
+      - Required without O(failed_list).
+    type: path
+  dest:
+    description:
+      - Directory on the controller; an absolute path, or one that begins with V(~). It is made if it is missing.
+    type: path
+    required: true
+  failed_list:
+    description:
+      - Path of the list of what failed on the host. Where there is none, one on the controller is removed.
+    type: path
+  outdated:
+    description:
+      - Paths of files on the controller that are not true any more once this archive is another. They are removed just
+        before the archive is replaced, and stay when nothing is.
+    type: list
+    elements: path
+    default: []
+  retries:
+    description:
+      - How often the transfer of a file is tried again, over a new connection.
+    type: int
+    default: 3
+  retry_delay:
+    description:
+      - Seconds before the first retry; each further delay is twice as long, up to a minute.
+    type: float
+    default: 2.0
+seealso:
+  - module: airgap.images.image_save
+"""
+
+EXAMPLES = r"""
+- name: Save the images on the host
+  airgap.images.image_save:
+    list_files:
+      - /srv/airgap/rancher-images.txt
+    dest: /srv/airgap/rancher-v2.7.9
+    part_size: 4G
+    mode: "0644"
+  become: true
+  register: saved
+
+- name: Fetch the archive
+  airgap.images.image_fetch:
+    src: "{{ saved.dest }}"
+    dest: "~/media/{{ inventory_hostname }}"
+"""
+
+RETURN = r"""
+msg:
+  description: What happened, in a sentence.
+  returned: success
+  type: str
+  sample: 2 files (4.1 GiB) fetched from build1 to /home/me/media/build1
+dest:
+  description: The directory on the controller.
+  returned: success
+  type: str
+  sample: /home/me/media/build1
+parts:
+  description: The files of the archive on the controller, in their order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Path of the file.
+      type: str
+    size:
+      description: Its size in bytes.
+      type: int
+    sha256:
+      description: Its sha256 in hex digits.
+      type: str
+  sample:
+    - path: /home/me/media/build1/rancher-v2.7.9.tar.gz.part0
+      size: 4294967296
+      sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+checksum_file:
+  description: Path of the checksums on the controller; none without O(src).
+  returned: success
+  type: str
+  sample: /home/me/media/build1/rancher-v2.7.9.tar.gz.sha256
+lock_file:
+  description: Path of the lock file on the controller; none without O(src).
+  returned: success
+  type: str
+  sample: /home/me/media/build1/rancher-v2.7.9.tar.gz.lock.json
+failed_list:
+  description: Path of the list of what failed on the controller; none where nothing failed.
+  returned: success
+  type: str
+  sample: /home/me/media/build1/rancher-failed.txt
+files:
+  description: Paths of all of these.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - /home/me/media/build1/rancher-v2.7.9.tar.gz.part0
+    - /home/me/media/build1/rancher-v2.7.9.tar.gz.sha256
+    - /home/me/media/build1/rancher-v2.7.9.tar.gz.lock.json
+transferred:
+  description: Names of the files that were transferred (in check mode, that would be).
+  returned: success
+  type: list
+  elements: str
+  sample: [rancher-v2.7.9.tar.gz.part0]
+removed:
+  description: Paths of the files of an older archive that were removed (in check mode, that would be).
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""

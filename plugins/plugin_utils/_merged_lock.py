@@ -1,0 +1,99 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lock files of several hosts' archives become the record of the whole set. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ansible_collections.airgap.images.plugins.module_utils._errors import LockFileError
+from ansible_collections.airgap.images.plugins.module_utils._image_list import Origin, parse_lines
+from ansible_collections.airgap.images.plugins.module_utils._json import Json, JsonObject, canonical, parse_object
+from ansible_collections.airgap.images.plugins.module_utils._lock import VERSION, Lock, read_lock
+
+
+def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
+    """Merge lock files into one that has the same members, so that it can be read as a lock file again.
+
+    Images, what was skipped and what failed come from all hosts, sorted by reference, each with its C(host); parts are
+    named C(HOST/NAME), as they lie below the directory of the set.
+
+    :param raw_locks: the lock files by host.
+    :param lines: the list that all of them together have to cover.
+    :raises LockFileError: when one is no lock file, two name the same image, or the list is not covered.
+    """
+    locks = {host: read_lock(raw, path=f"the lock file of {host}") for host, raw in sorted(raw_locks.items())}
+    documents = {host: parse_object(raw_locks[host]) for host in locks}
+    _refuse_overlap(locks)
+    _refuse_gaps(locks, lines)
+    return canonical(
+        {
+            "version": VERSION,
+            "options": _common(document.object("options").values() for document in documents.values()),
+            "images": _with_host(documents, "images"),
+            "skipped": _with_host(documents, "skipped"),
+            "failed": sorted({name for lock in locks.values() for name in lock.failed}),
+            "blobs": _blobs(locks.values()),
+            "compressor": ", ".join(sorted({lock.compressor for lock in locks.values() if lock.compressor})),
+            "parts": [
+                {"name": f"{host}/{part.name}", "size": part.size, "sha256": part.sha256}
+                for host, lock in locks.items()
+                for part in lock.parts
+            ],
+            "hosts": list(locks),
+        }
+    )
+
+
+def covered(lock: Lock) -> list[str]:
+    """The references that a lock file accounts for: saved, skipped or failed."""
+    return [
+        *(str(image.reference) for image in lock.images),
+        *(str(skip.reference) for skip in lock.skipped),
+        *lock.failed,
+    ]
+
+
+def _refuse_overlap(locks: Mapping[str, Lock]) -> None:
+    holder: dict[str, str] = {}
+    for host, lock in locks.items():
+        for reference in covered(lock):
+            other = holder.setdefault(reference, host)
+            if other != host:
+                raise LockFileError(
+                    f"{reference} is in the archives of both {other} and {host}; run again on all hosts"
+                )
+
+
+def _refuse_gaps(locks: Mapping[str, Lock], lines: Iterable[str]) -> None:
+    wanted = parse_lines((Origin(file=None, line=number), line) for number, line in enumerate(lines, start=1))
+    known = {reference for lock in locks.values() for reference in covered(lock)}
+    missing = [str(image.reference) for image in wanted.images if str(image.reference) not in known]
+    if missing:
+        raise LockFileError(
+            f"{len(missing)} images of the list are in no host's archive: {', '.join(missing)}; run again on all hosts"
+        )
+
+
+def _with_host(documents: Mapping[str, JsonObject], key: str) -> list[Json]:
+    entries = [
+        ({**entry.values(), "host": host}, entry.text("reference"))
+        for host in documents
+        for entry in documents[host].objects(key)
+    ]
+    return [dict(entry) for entry, _reference in sorted(entries, key=lambda one: one[1])]
+
+
+def _common(options: Iterable[dict[str, Json]]) -> dict[str, Json]:
+    """Those of the options that are the same everywhere."""
+    first, *others = options
+    return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
+
+
+def _blobs(locks: Iterable[Lock]) -> dict[str, Json]:
+    sizes: dict[str, Json] = {}
+    for lock in locks:
+        sizes.update(lock.blobs)
+    return {digest: sizes[digest] for digest in sorted(sizes)}

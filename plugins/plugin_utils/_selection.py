@@ -1,0 +1,128 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lists from several places become the one list of a host. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, quoted
+from ansible_collections.airgap.images.plugins.module_utils._image_list import (
+    Origin,
+    decode_list,
+    parse_lines,
+    split_lines,
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text with references, and what to call it: a path, a URL, or the name of a variable."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which references of a list are wanted: any of ``include`` matches, if there is one, and none of ``exclude``.
+
+    Expressions are searched for in a reference as it is written and in its full form.
+    """
+
+    include: tuple[re.Pattern[str], ...] = ()
+    exclude: tuple[re.Pattern[str], ...] = ()
+
+    def wants(self, *forms: str) -> bool:
+        return self.wants_invalid(*forms) and (not self.include or _any_matches(self.include, forms))
+
+    def wants_invalid(self, *forms: str) -> bool:
+        """Lines that are no reference stay in the list, which reports them; only ``exclude`` takes them out."""
+        return not _any_matches(self.exclude, forms)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is left of all sources.
+
+    :param lines: as they are written, each reference once, in the order of the sources.
+    :param invalid: lines that are no reference: where they stand, what they say, and why they are none.
+    :param excluded: references that were taken out, in full form.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    invalid: list[dict[str, str]] = field(default_factory=list)
+    excluded: list[str] = field(default_factory=list)
+    duplicates: int = 0
+
+
+def read_source(values: Mapping[str, object]) -> Source:
+    """Read ``{name, text}`` or ``{name, content}``, where ``content`` is a file's bytes in base64.
+
+    :raises OptionError: when it is neither.
+    """
+    name, text, content = values.get("name"), values.get("text"), values.get("content")
+    if isinstance(name, str) and isinstance(text, str):
+        return Source(name, text)
+    if not isinstance(name, str) or not isinstance(content, str):
+        raise OptionError(f"a source must have a name, and a text or a content in base64: {quoted(str(dict(values)))}")
+    try:
+        return Source(name, decode_list(base64.b64decode(content, validate=True)))
+    except binascii.Error as error:
+        raise OptionError(f"{quoted(name)}: its content is not base64: {error}") from error
+
+
+def compile_choice(include: Iterable[str], exclude: Iterable[str]) -> Choice:
+    """
+    :raises OptionError: names the expression that is none.
+    """
+    return Choice(_compile("include", include), _compile("exclude", exclude))
+
+
+def choose(sources: Sequence[Source], choice: Choice) -> Chosen:
+    """Merge the sources and take out what is not wanted."""
+    lines = [(origin, line.strip()) for origin, line in _all_lines(sources)]
+    texts = dict(lines)
+    merged = parse_lines(lines)
+    wanted: list[tuple[Origin, str]] = []
+    excluded: list[str] = []
+    for image in merged.images:
+        if choice.wants(texts[image.origin], str(image.reference)):
+            wanted.append((image.origin, texts[image.origin]))
+        else:
+            excluded.append(str(image.reference))
+    invalid = [line for line in merged.invalid if choice.wants_invalid(texts[line.origin])]
+    wanted += [(line.origin, texts[line.origin]) for line in invalid]
+    place = {origin: number for number, (origin, _line) in enumerate(lines)}
+    return Chosen(
+        lines=[text for origin, text in sorted(wanted, key=lambda one: place[one[0]])],
+        invalid=[{"origin": str(line.origin), "line": line.text, "reason": line.reason} for line in invalid],
+        excluded=excluded,
+        duplicates=merged.duplicates,
+    )
+
+
+def _all_lines(sources: Iterable[Source]) -> Iterator[tuple[Origin, str]]:
+    for source in sources:
+        for number, line in enumerate(split_lines(source.text), start=1):
+            yield Origin(file=source.name, line=number), line
+
+
+def _compile(option: str, expressions: Iterable[str]) -> tuple[re.Pattern[str], ...]:
+    compiled = []
+    for expression in expressions:
+        try:
+            compiled.append(re.compile(expression))
+        except re.error as error:
+            raise OptionError(f"{option}: {quoted(expression)} is no regular expression: {error}") from error
+    return tuple(compiled)
+
+
+def _any_matches(expressions: Iterable[re.Pattern[str]], forms: Sequence[str]) -> bool:
+    return any(expression.search(form) for expression in expressions for form in forms)
