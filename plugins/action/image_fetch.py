@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -23,7 +22,7 @@ from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, r
 from ansible_collections.airgap.images.plugins.module_utils._size import format_size
 from ansible_collections.airgap.images.plugins.plugin_utils import _arrival
 from ansible_collections.airgap.images.plugins.plugin_utils._arrival import Item, Place
-from ansible_collections.airgap.images.plugins.plugin_utils._transport import as_login_user, without_compression
+from ansible_collections.airgap.images.plugins.plugin_utils._transport import without_compression
 
 ARGUMENTS: dict[str, dict[str, object]] = {
     "src": {"type": "path"},
@@ -41,11 +40,11 @@ class ActionModule(ActionBase):
     _supports_async = False
     _supports_check_mode = True
 
-    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        checked, arguments = self.validate_argument_spec(ARGUMENTS, required_one_of=[("src", "failed_list")])
-        del checked
-        as_login_user(self._connection)
+        arguments = self._arguments()
+        # Through become, files would have to pass through memory as a whole, at both ends.
+        self._connection.set_become_plugin(None)  # type: ignore[arg-type]
         without_compression(self._connection)
         host = Host(self, task_vars or {}, retries=arguments["retries"], delay=arguments["retry_delay"])
         try:
@@ -53,8 +52,14 @@ class ActionModule(ActionBase):
         except ImageSaveError as error:
             raise AnsibleActionFail(str(error)) from error
         finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
+            self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
         return result
+
+    def _arguments(self) -> dict[str, Any]:
+        validated: tuple[object, dict[str, Any]] = self.validate_argument_spec(  # type: ignore[no-untyped-call]
+            ARGUMENTS, required_one_of=[("src", "failed_list")]
+        )
+        return validated[1]
 
 
 class Host:
@@ -179,7 +184,7 @@ def read_records(host: Host, place: Place, source: str, *, check: bool) -> tuple
     if _arrival.is_sound(place.final(item), item):
         return _read(place.final(item), item), records
     if check:
-        with tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP) as folder:
+        with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "lock.json")
             host.transfer(item, path)
             return _read(path, item), records

@@ -34,7 +34,7 @@ def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
             "options": _common(document.object("options").values() for document in documents.values()),
             "images": _with_host(documents, "images"),
             "skipped": _with_host(documents, "skipped"),
-            "failed": sorted({name for lock in locks.values() for name in lock.failed}),
+            "failed": [*sorted({name for lock in locks.values() for name in lock.failed})],
             "blobs": _blobs(locks.values()),
             "compressor": ", ".join(sorted({lock.compressor for lock in locks.values() if lock.compressor})),
             "parts": [
@@ -42,7 +42,7 @@ def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
                 for host, lock in locks.items()
                 for part in lock.parts
             ],
-            "hosts": list(locks),
+            "hosts": [*locks],
         }
     )
 

@@ -19,22 +19,15 @@ _PLAIN = "-o Compression=no"
 class Connection(Protocol):
     """What is needed of a connection plugin (``ansible.plugins.connection.ConnectionBase``)."""
 
-    transport: str
+    @property
+    def transport(self) -> str:
+        """Name of the plugin."""
 
     def get_option(self, option: str) -> object:
         """The value of an option."""
 
     def set_option(self, option: str, value: object) -> None:
         """Change an option for this task only."""
-
-    def set_become_plugin(self, plugin: object) -> None:
-        """How commands become another user; ``None``: they do not."""
-
-
-def as_login_user(connection: Connection) -> None:
-    """Let everything be done by the user who logs in. Through C(become), files would have to pass through memory as a
-    whole, at both ends."""
-    connection.set_become_plugin(None)
 
 
 def without_compression(connection: Connection) -> None:
