@@ -5,16 +5,23 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.images.tests.support.forked import ForkServer, can_fork, read_at_start
 from ansible_collections.airgap.images.tests.support.module import (
+    ROOT,
     ModuleError,
+    RunningModule,
     alive,
+    environment,
     run_module,
     start_module,
     wait_for_end,
@@ -67,12 +74,50 @@ if __name__ == "__main__":
 '''
 
 
+STATE = """
+import atexit, gc, json, locale, os, random, resource, signal, sys, tempfile, threading, time
+from ansible.module_utils import basic
+
+
+def main():
+    status = open("/proc/self/status", encoding="ascii").read().splitlines()
+    limits = [name for name in dir(resource) if name.startswith("RLIMIT_")]
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    found = {
+        "argv": sys.argv,
+        "arguments": json.load(sys.stdin),
+        "cwd": os.getcwd(),
+        "environment": dict(os.environ),
+        "descriptors": sorted(os.listdir("/proc/self/fd"))[:-1],
+        "alone": [os.getsid(0) == os.getpid() == os.getpgid(0), len(os.listdir("/proc/self/task"))],
+        "status": [line for line in status if line.startswith(("Shd", "Umask", "Uid", "Gid", "Groups", "NoNew"))],
+        "signals": [line for line in status if line.startswith(("SigPnd", "SigBlk", "SigIgn", "SigCgt"))],
+        "handlers": [str(signal.getsignal(number)) for number in signal.valid_signals()],
+        "limits": [resource.getrlimit(getattr(resource, name)) for name in limits],
+        "locale": [locale.setlocale(locale.LC_ALL), sys.getfilesystemencoding(), time.tzname],
+        "path": sys.path,
+        "streams": [(each.encoding, each.errors, each.line_buffering, each.fileno()) for each in streams],
+        "temporary": [tempfile.tempdir, tempfile.gettempdir()],
+        "ansible": [basic._ANSIBLE_ARGS, vars(basic).get("_ANSIBLE_PROFILE")],
+        "main": [__name__, sys.modules["__main__"].main is main, threading.current_thread().name],
+        "collector": [gc.isenabled(), gc.get_threshold()],
+    }
+    atexit.register(print, json.dumps({"state": found, "random": random.random(), "hash": hash("a word")}))
+    sys.exit(7)
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
 @pytest.fixture
 def tree(workdir: Path) -> dict[str, str | None]:
     """The variables with which a collection of one module is found instead of ours."""
     modules = workdir / "ansible_collections" / "airgap" / "images" / "plugins" / "modules"
     modules.mkdir(parents=True)
     (modules / "echo.py").write_text(MODULE, encoding="utf-8")
+    (modules / "state.py").write_text(STATE, encoding="utf-8")
     return {"PYTHONPATH": str(workdir), "ANSIBLE_COLLECTIONS_PATH": str(workdir)}
 
 
@@ -115,6 +160,64 @@ def test_a_module_that_is_killed(tree: dict[str, str | None]) -> None:
         assert alive(children[0]), "only the module got the signal"
         running.adopt(children)
     wait_for_end(children, timeout=0)
+
+
+STATE_MODULE = "ansible_collections.airgap.images.plugins.modules.state"
+
+
+@pytest.fixture
+def servers(tree: dict[str, str | None], workdir: Path) -> Iterator[tuple[ForkServer, ForkServer, dict[str, str]]]:
+    """Two servers for the module ``state``, and the environment that they share."""
+    env = environment({**tree, "PYTHONPATH": f"{workdir}{os.pathsep}{ROOT}"})
+    first, second = [ForkServer(STATE_MODULE, dict(read_at_start(env))) for number in range(2)]
+    yield first, second, env
+    first.close()
+    second.close()
+
+
+def test_a_fork_finds_what_a_fresh_interpreter_finds(
+    servers: tuple[ForkServer, ForkServer, dict[str, str]], workdir: Path
+) -> None:
+    *both, env = servers
+    found = []
+    before = os.umask(0o027)
+    try:
+        for server in (None, both[0], both[0], both[1]):
+            (workdir / "scratch").mkdir(exist_ok=True)
+            changed = {**env, "TMPDIR": str(workdir / "scratch"), "SOURCE_USERNAME": "söme\nbody"}
+            command = [sys.executable, "-m", STATE_MODULE]
+            with RunningModule(command, b'{"some": 1}', changed, workdir, server=server) as running:
+                result = running.wait()
+            assert (result.rc, result.stderr) == (7, "")
+            assert running.process.returncode == running.process.poll() == 7
+            found.append(result.data)
+    finally:
+        os.umask(before)
+    assert found[0]["state"]["environment"]["SOURCE_USERNAME"] == "söme\nbody"
+    assert found[0]["state"]["cwd"] == str(workdir)
+    for name, seen in found[0]["state"].items():
+        assert [each["state"][name] for each in found[1:]] == [seen] * 3, name
+    assert len({each["random"] for each in found}) == 4, "the runs of a server share their random numbers"
+    assert found[2]["hash"] != found[3]["hash"], "both servers have the same seed of hashes"
+
+
+def test_a_fork_that_cannot_begin_says_why(
+    servers: tuple[ForkServer, ForkServer, dict[str, str]], workdir: Path
+) -> None:
+    with pytest.raises(FileNotFoundError):
+        RunningModule([], b"", servers[2], workdir / "absent", server=servers[0])
+    broken = ForkServer(f"{STATE_MODULE}less", dict(read_at_start(servers[2])))
+    with pytest.raises(ChildProcessError, match="ModuleNotFoundError"):
+        RunningModule([], b"", servers[2], workdir, server=broken)
+    broken.close()
+
+
+def test_what_an_interpreter_reads_at_its_start_wants_a_fresh_one() -> None:
+    usual = environment()
+    assert read_at_start(environment({"HOME": "/", "HTTP_PROXY": "http://a"})) == read_at_start(usual)
+    for name in ("LC_ALL", "PYTHONHASHSEED", "TZ", "OPENSSL_CONF", "SSLKEYLOGFILE", "ANSIBLE_DEBUG"):
+        assert read_at_start(environment({name: "x"})) != read_at_start(usual)
+    assert can_fork(usual) and not can_fork({**usual, "COVERAGE_PROCESS_START": "x"})
 
 
 def test_a_task_in_a_playbook(tree: dict[str, str | None], workdir: Path) -> None:

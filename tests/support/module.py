@@ -1,12 +1,16 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module as Ansible does: a fresh Python process, arguments as JSON on stdin, the result as JSON on stdout."""
+"""Runs the module as Ansible does: a process of its own, arguments as JSON on stdin, the result as JSON on stdout.
+
+It is a fork of a Python that has imported the libraries, as these imports would be most of what the tests do.
+"""
 
 from __future__ import annotations
 
 import atexit
 import functools
+import itertools
 import json
 import os
 import re
@@ -16,12 +20,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from .forked import ForkedProcess, ForkServer, can_fork, read_at_start
 
 COLLECTION = Path(__file__).resolve().parents[2]
 """The collection that these fixtures are part of."""
@@ -99,7 +105,16 @@ def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, st
 class RunningModule:
     """A run of the module; as a context manager it ends what still runs of it, children included."""
 
-    def __init__(self, command: list[str], arguments: bytes, env: dict[str, str], cwd: Path | None) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        arguments: bytes,
+        env: dict[str, str],
+        cwd: Path | None,
+        *,
+        server: ForkServer | None = None,
+    ) -> None:
+        """Starts ``command``, or what ``server`` makes instead of it."""
         # Files instead of pipes: nobody has to read along.
         self._files = ExitStack()
         self._adopted: list[int] = []
@@ -108,6 +123,10 @@ class RunningModule:
         with tempfile.TemporaryFile() as stdin:
             stdin.write(arguments)
             stdin.seek(0)
+            self.process: subprocess.Popen[bytes] | ForkedProcess
+            if server:
+                self.process = server.start(stdin, self._stdout, self._stderr, env=env, cwd=cwd)
+                return
             self.process = subprocess.Popen(
                 command,
                 stdin=stdin,
@@ -220,6 +239,15 @@ def wait_for_end(pids: Iterable[int], timeout: float = 30.0) -> None:
         time.sleep(0.005)
 
 
+@functools.cache
+def _servers(module: str, env: frozenset[tuple[str, str]]) -> Iterator[ForkServer]:
+    """Two servers by turns: each has another seed of hashes, so the order of a set is another in the next run."""
+    servers = [ForkServer(module, dict(env)) for number in range(2)]
+    for each in servers:
+        atexit.register(each.close)
+    return itertools.cycle(servers)
+
+
 def start_module(
     params: Mapping[str, Any],
     *,
@@ -230,8 +258,11 @@ def start_module(
     cwd: Path | None = None,
     module: str = "image_save",
     python: str = sys.executable,
+    fresh: bool = False,
 ) -> RunningModule:
     """Starts the module with ``params`` and returns at once.
+
+    It is a fork of a server unless ``fresh`` asks for an interpreter of its own, or ``python`` or ``env`` for another.
 
     The arguments go to stdin, where every ansible-core from 2.17 on looks for them when the module is started by hand;
     the serialization profile, which 2.19 introduced, is then ``legacy``, as it is for modules in collections.
@@ -250,8 +281,13 @@ def start_module(
         "_ansible_shell_executable": "/bin/sh",
     }
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**params, **internal}}, default=os.fspath).encode("utf-8")
-    command = [python, "-m", f"ansible_collections.airgap.images.plugins.modules.{module}"]
-    return RunningModule(command, arguments, environment(env), cwd)
+    name = f"ansible_collections.airgap.images.plugins.modules.{module}"
+    full = environment(env)
+    at_start = read_at_start(full)
+    server = None
+    if not fresh and python == sys.executable and at_start == read_at_start(environment()) and can_fork(full):
+        server = next(_servers(name, at_start))
+    return RunningModule([python, "-m", name], arguments, full, cwd, server=server)
 
 
 def run_module(
@@ -264,6 +300,7 @@ def run_module(
     cwd: Path | None = None,
     module: str = "image_save",
     python: str = sys.executable,
+    fresh: bool = False,
     timeout: float = TIMEOUT,
 ) -> Result:
     """Runs the module to its end; paths in ``params`` may be ``Path`` objects.
@@ -272,6 +309,6 @@ def run_module(
     :raises ModuleError: it returned no JSON
     """
     with start_module(
-        params, check=check, diff=diff, verbosity=verbosity, env=env, cwd=cwd, module=module, python=python
+        params, check=check, diff=diff, verbosity=verbosity, env=env, cwd=cwd, module=module, python=python, fresh=fresh
     ) as running:
         return running.wait(timeout)
