@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.images.tests.functional._role import Site
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import push_samples
+from ansible_collections.airgap.images.tests.support.ssh_hosts import SshHosts
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
 
@@ -57,3 +59,20 @@ def bench(workdir: Path) -> Iterator[Workbench]:
 def registry(bench: Workbench) -> Registry:
     """An empty registry of the test's own, which anybody may read and write."""
     return bench.registry()
+
+
+@pytest.fixture(scope="session")
+def ssh_hosts() -> Iterator[SshHosts]:
+    """An sshd that is any number of hosts, started once for all tests of a worker."""
+    with SshHosts() as hosts:
+        yield hosts
+
+
+@pytest.fixture
+def site(ssh_hosts: SshHosts, workdir: Path) -> Iterator[Site]:
+    """Hosts without any file, and a folder of the controller."""
+    made = Site(ssh_hosts, workdir)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -32,6 +32,7 @@ class Relay:
         self._sockets: list[socket.socket] = []
         self._pumps: list[threading.Thread] = []
         self._limit: int | None = None
+        self._refuse = 0
         self._ended = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -91,6 +92,18 @@ class Relay:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
+    def drop(self, count: int, timeout: float = 60.0) -> None:
+        """Breaks every connection off, turns the next ``count`` away and returns once that many were.
+
+        :raises TimeoutError: they were not within ``timeout`` seconds
+        """
+        with self._changed:
+            self._refuse = count
+        self.cut()
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._refuse == 0, timeout):
+                raise TimeoutError(f"{self._refuse} connections less were tried within {timeout} seconds")
+
     def wait_for_stall(self, timeout: float = 120.0) -> None:
         """Returns once bytes are held back.
 
@@ -106,6 +119,9 @@ class Relay:
                 client, _address = self._listener.accept()
             except OSError:  # the end
                 return
+            if self._turn_away():
+                client.close()
+                continue
             try:
                 server = socket.create_connection(("127.0.0.1", self._upstream))
             except OSError:
@@ -119,6 +135,14 @@ class Relay:
                 pump = threading.Thread(target=self._pump, args=arguments, daemon=True)
                 self._pumps.append(pump)
                 pump.start()
+
+    def _turn_away(self) -> bool:
+        with self._changed:
+            if not self._refuse:
+                return False
+            self._refuse -= 1
+            self._changed.notify_all()
+            return True
 
     def _pump(self, source: socket.socket, target: socket.socket, counted: Connection | None) -> None:
         with suppress(OSError):

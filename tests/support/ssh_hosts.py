@@ -254,7 +254,7 @@ class SshHosts:
 
     def _end_masters(self) -> None:
         """Has the connections that ssh keeps open end in order."""
-        for path in self._sockets.glob("*"):
+        for path in [each for each in self._sockets.rglob("*") if each.is_socket()]:
             command = ["ssh", "-F", "/dev/null", "-o", f"ControlPath={path}", "-O", "exit", "airgap-hosts"]
             subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
 
