@@ -27,29 +27,29 @@ def all_gates(plan: Plan) -> list[Gate]:
         Gate("yamllint", "lint", 2, "style of YAML", check_yamllint),
         Gate("shellcheck", "lint", 2, "likely mistakes of shell scripts", check_shellcheck),
         Gate("mypy", "lint", 5, "types, strictly", check_mypy),
-        Gate("ansible-lint", "lint", 10, "profile production", check_ansible_lint),
-        Gate("docs", "lint", 8, "documentation of the plugins, and its references", check_docs),
+        Gate("ansible-lint", "lint", 25, "profile production", check_ansible_lint),
+        Gate("docs", "lint", 15, "documentation of the plugins, and its references", check_docs),
         Gate("changelog", "lint", 2, "fragments and changelog", check_changelog),
         Gate("licences", "lint", 3, "every file has a licence (REUSE)", check_licences),
-        Gate("unit", "unit", 50, f"with coverage of at least {COVERAGE_FLOOR} %, {plan.newest}", check_unit),
+        Gate("unit", "unit", 75, f"with coverage of at least {COVERAGE_FLOOR} %, {plan.newest}", check_unit),
     ]
     run = _units(plan.oldest, plan.oldest.python.version)
-    gates.append(Gate("units-oldest", "unit", 60, f"ansible-test units, {plan.oldest}", run))
+    gates.append(Gate("units-oldest", "unit", 140, f"ansible-test units, {plan.oldest}", run))
     # The gate `unit` runs on the newest Python already, so the newest ansible-core takes the oldest.
     python = plan.target or plan.newest.python
     about = f"ansible-test units, ansible-core {plan.newest.core}, on Python {python.version}"
-    gates.append(Gate("units-newest", "unit", 60, about, _units(plan.newest, python.version)))
+    gates.append(Gate("units-newest", "unit", 140, about, _units(plan.newest, python.version)))
     gates.append(Gate("functional", "functional", 240, f"with a registry and skopeo, {plan.newest}", check_functional))
     for leg in plan.legs:
-        gates.append(Gate(f"sanity-{leg.name}", "sanity", 90, f"ansible-test sanity, {leg}", _sanity(leg)))
+        gates.append(Gate(f"sanity-{leg.name}", "sanity", 150, f"ansible-test sanity, {leg}", _sanity(leg)))
     for leg in plan.legs:
         about = f"ansible-test integration, {leg}"
         python = f"--python={leg.python.version}"
-        gates.append(Gate(f"integration-{leg.name}", "integration", 45, about, _integration(leg, "--venv", python)))
+        gates.append(Gate(f"integration-{leg.name}", "integration", 250, about, _integration(leg, "--venv", python)))
     if plan.target:
         gates.append(_integration_on_target(plan, plan.target.version))
-    gates.append(Gate("artefact", "package", 30, "build, install offline and use, on both legs", check_artefact))
-    gates.append(Gate("importer", "package", 30, "Galaxy's own check of the artefact", check_importer))
+    gates.append(Gate("artefact", "package", 20, "build, install offline and use, on both legs", check_artefact))
+    gates.append(Gate("importer", "package", 40, "Galaxy's own check of the artefact", check_importer))
     return gates
 
 
@@ -197,7 +197,7 @@ def _integration_on_target(plan: Plan, target: str) -> Gate:
     controller = f"--controller=origin:python=venv/{plan.newest.python.version}"
     hosts = controller, f"--target=controller:python=venv/{target}"
     about = f"ansible-test integration, ansible-core {plan.newest.core}, target Python {target}"
-    return Gate("integration-target", "integration", 45, about, _integration(plan.newest, *hosts))
+    return Gate("integration-target", "integration", 250, about, _integration(plan.newest, *hosts))
 
 
 def _pin_libraries(job: Job, leg: Leg, kind: str) -> None:
