@@ -1,0 +1,190 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way from the host to the controller: interrupted, damaged, dropped, too large."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.images.tests.functional._helpers import flip, traffic
+from ansible_collections.airgap.images.tests.functional._role import (
+    NAME,
+    Site,
+    assert_well,
+    changed,
+    failure,
+    identities,
+)
+from ansible_collections.airgap.images.tests.support.archive import file_sha256
+from ansible_collections.airgap.images.tests.support.faults import Hold, Rule
+from ansible_collections.airgap.images.tests.support.playbook import run_playbook
+from ansible_collections.airgap.images.tests.support.push import push
+from ansible_collections.airgap.images.tests.support.registry import Registry
+from ansible_collections.airgap.images.tests.support.relay import Relay
+from ansible_collections.airgap.images.tests.support.samples import big
+from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+# Runs a command and writes the largest resident size of any of its processes, in KiB.
+MEASURE = """
+import resource, subprocess, sys
+status = subprocess.call(sys.argv[2:])
+with open(sys.argv[1], "w") as out:
+    out.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(status)
+"""
+
+
+def test_a_fetch_that_was_killed_goes_on_and_what_is_damaged_comes_again(registry: Registry, site: Site) -> None:
+    image = push(registry, "team/large", "1", big(60, [3_400_000]))
+    variables = site.variables(images=[image.reference], part_size=MIB)
+    media = site.media / "one"
+
+    with Relay(site.hosts.port) as relay:
+        inventory = site.inventory("one", port=relay.port)
+        # The first part is there, and a half of the second.
+        relay.stall_after(MIB + MIB // 2)
+        with site.start(inventory, variables) as running:
+            relay.wait_for_stall()
+            assert running.running()
+            running.kill()
+        relay.cut()
+        relay.go_on()
+        for path in media.iterdir() if media.exists() else []:
+            if path.name.startswith(NAME):
+                assert file_sha256(path) == file_sha256(site.on_host("one", f"out/{path.name}")), f"half of {path}"
+
+        sent = relay.sent
+        registry.clear()
+        assert_well(site.run(inventory, variables))
+        archive = site.checked("one")
+        assert traffic(registry).nothing
+        size = sum(path.stat().st_size for path in archive.files)
+        assert len(archive.files) == 4
+        assert size - 2 * MIB < relay.sent - sent < size - MIB // 2, "not only the missing parts were transferred"
+
+        # Damage of two kinds, a part of an archive that was longer, and a file that is nobody's.
+        before = identities(media)
+        flip(archive.files[1], keep_times=True)
+        os.truncate(archive.files[3], 1000)
+        shutil.copy(archive.files[0], media / f"{NAME}.part4")
+        (media / "notes.txt").write_text("mine", encoding="utf-8")
+        sent = relay.sent
+        repaired = site.run(inventory, variables)
+        assert_well(repaired)
+        assert changed(repaired)
+        site.checked("one")
+        assert relay.sent - sent < archive.files[3].stat().st_size + MIB + MIB // 2, "sound parts were transferred"
+        after = identities(media)
+        assert {path.name for path in archive.files if after[path.name] == before[path.name]} == {
+            archive.files[0].name,
+            archive.files[2].name,
+        }
+        assert (media / "notes.txt").read_text("utf-8") == "mine"
+
+
+def test_saving_goes_on_while_ssh_is_away(source: Source, bench: Workbench, site: Site) -> None:
+    """The connection breaks while the module waits for a layer, and two attempts to come back fail."""
+    image = source["oci/gzip:1"]
+    hold = Hold()
+    layers = [layer.digest for layer in image.platforms[0].layers]
+    proxy = bench.proxy(source.registry, Rule(hold, path=f"/blobs/{layers[-1]}"))
+    variables = site.variables(images=[f"{proxy.host}/{image.repository}:{image.tag}"])
+    with Relay(site.hosts.port) as relay, site.start(site.inventory("one", port=relay.port), variables) as running:
+        proxy.wait_for(lambda seen: any(each.action is hold for each in seen), timeout=120)
+        relay.drop(2)
+        hold.release()
+        result = running.wait()
+    assert_well(result)
+    site.checked("one")
+    assert [proxy.blob_gets()[digest] for digest in layers] == [1] * len(layers), "saved twice"
+
+
+def fabricate(folder: Path, *sizes: int) -> Path:
+    """An archive whose parts hold nothing but zeros and take no space; only its files are as they should be.
+
+    The checksum of what is larger than 1 GiB is a wrong one.
+    """
+    folder.mkdir()
+    parts: list[dict[str, Any]] = []
+    for number, size in enumerate(sizes):
+        part = folder / f"{NAME}.part{number}"
+        part.touch()
+        os.truncate(part, size)
+        parts.append({"name": part.name, "size": size, "sha256": file_sha256(part) if size <= GIB else "0" * 64})
+    lock = {
+        "version": 1,
+        "options": {},
+        "images": [],
+        "skipped": [],
+        "failed": [],
+        "blobs": {},
+        "compressor": "zlib 1.3",
+        "parts": parts,
+    }
+    checksums = "".join(f"{part['sha256']}  {part['name']}\n" for part in parts)
+    (folder / f"{NAME}.sha256").write_text(checksums, encoding="utf-8")
+    (folder / f"{NAME}.lock.json").write_text(json.dumps(lock), encoding="utf-8")
+    return folder / NAME
+
+
+def fetch(dest: Path) -> list[dict[str, Any]]:
+    """A play that fetches what was fabricated, as root."""
+    arguments = {"src": "{{ archive }}", "dest": f"{dest}/{{{{ inventory_hostname }}}}"}
+    task = {"name": "Fetch", "airgap.images.image_fetch": arguments}
+    return [{"name": "Play", "hosts": "all", "gather_facts": False, "become": True, "tasks": [task]}]
+
+
+@pytest.fixture
+def zeros(site: Site) -> Any:
+    """The inventory with one small archive and one large; the files, which are no samples, are removed."""
+    inventory = site.inventory("small", "large")
+    for name, size in (("small", MIB), ("large", GIB)):
+        inventory[name]["archive"] = str(fabricate(site.on_host(name, "out"), size))
+    yield inventory
+    shutil.rmtree(site.media, ignore_errors=True)
+
+
+def test_memory_does_not_grow_with_a_part(site: Site, zeros: dict[str, Any]) -> None:
+    """With become, where fetching a file as Ansible does would hold all of it in memory."""
+    peaks: dict[str, int] = {}
+    for name in ("small", "large"):
+        report = site.folder / f"peak-{name}"
+        result = run_playbook(
+            fetch(site.media),
+            inventory={name: zeros[name]},
+            env=site.hosts.env,
+            prefix=[sys.executable, "-c", MEASURE, str(report)],
+        )
+        assert_well(result)
+        part, lock = (Path(f"{site.fetched(name)}{suffix}") for suffix in (".part0", ".lock.json"))
+        assert file_sha256(part) == json.loads(lock.read_bytes())["parts"][0]["sha256"]
+        peaks[name] = int(report.read_text("utf-8")) * 1024
+    assert part.stat().st_size == GIB
+    assert peaks["large"] - peaks["small"] < 40 * MIB, peaks
+
+
+def test_the_space_on_the_controller_is_looked_at_first(site: Site) -> None:
+    """The second part is larger than what is free, so the first does not come either."""
+    inventory = site.inventory("one")
+    site.media.mkdir()
+    size = shutil.disk_usage(site.media).free + GIB
+    inventory["one"]["archive"] = str(fabricate(site.on_host("one", "out"), MIB, size))
+    with Relay(site.hosts.port) as relay:
+        inventory["one"]["ansible_port"] = relay.port
+        result = run_playbook(fetch(site.media), inventory=inventory, env=site.hosts.env)
+        assert relay.sent < MIB // 2
+    assert result.rc == 2, result.stdout
+    assert str(site.media) in failure(result, "one")
+    assert "space" in failure(result, "one") or "free" in failure(result, "one")
+    assert not [*site.media.rglob("*.part*")]
