@@ -18,7 +18,7 @@ positional: _input
 options:
   _input:
     description:
-      - The lists, in their order. Each has a C(name), and either a C(text) or a C(content), which is a file's bytes in
+      - The lists, in their order. Each has a C(name), and either C(lines) or a C(content), which is a file's bytes in
         base64, as M(ansible.builtin.slurp) returns them (UTF-8 or UTF-16).
     type: list
     elements: dict
@@ -43,7 +43,7 @@ options:
 EXAMPLES = r"""
 - name: Take Longhorn out of a list
   ansible.builtin.debug:
-    msg: "{{ [{'name': 'rancher-images.txt', 'text': lookup('ansible.builtin.file', 'rancher-images.txt')}]
+    msg: "{{ [{'name': 'references', 'lines': ['rancher/rancher:v2.7.9', 'longhornio/longhorn-ui:v1.4.3']}]
              | airgap.images.select_images(exclude=['longhornio/']) }}"
 """
 

@@ -63,15 +63,15 @@ class Chosen:
 
 
 def read_source(values: Mapping[str, object]) -> Source:
-    """Read ``{name, text}`` or ``{name, content}``, where ``content`` is a file's bytes in base64.
+    """Read ``{name, lines}`` or ``{name, content}``, where ``content`` is a file's bytes in base64.
 
     :raises OptionError: when it is neither.
     """
-    name, text, content = values.get("name"), values.get("text"), values.get("content")
-    if isinstance(name, str) and isinstance(text, str):
-        return Source(name, text)
+    name, lines, content = values.get("name"), values.get("lines"), values.get("content")
+    if isinstance(name, str) and isinstance(lines, list):
+        return Source(name, "\n".join(str(line) for line in lines))
     if not isinstance(name, str) or not isinstance(content, str):
-        raise OptionError(f"a source must have a name, and a text or a content in base64: {quoted(str(dict(values)))}")
+        raise OptionError(f"a list must have a name, and lines or a content in base64: {quoted(str(dict(values)))}")
     try:
         return Source(name, decode_list(base64.b64decode(content, validate=True)))
     except binascii.Error as error:
