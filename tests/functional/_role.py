@@ -156,6 +156,15 @@ def failure(result: PlaybookResult, host: str) -> str:
     return "\n".join(f"{each.data.get('msg')}\n{json.dumps(each.data)}" for each in failed)
 
 
+def assert_not_failed(result: PlaybookResult, host: str) -> None:
+    """No task has failed on a host, whatever happened on others."""
+    assert on(result, host), f"{host} did nothing:\n{result.stdout[-10000:]}\n{result.stderr}"
+    failed = [
+        (each.task, each.data.get("msg")) for each in on(result, host) if each.status in ("failed", "unreachable")
+    ]
+    assert not failed, failed
+
+
 def assert_secret(result: PlaybookResult, *secrets: str) -> None:
     """None of these is in the output, or in what the tasks gave to callbacks."""
     text = f"{result.stdout}\n{result.stderr}\n{json.dumps([each.data for each in result.tasks])}"
