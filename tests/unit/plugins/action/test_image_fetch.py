@@ -1,0 +1,751 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Archives on their way to the controller, from a host that is a folder of the test."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import stat
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+
+from ansible_collections.airgap.images.plugins.action.image_fetch import ActionModule
+from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, write_lock
+from ansible_collections.airgap.images.plugins.module_utils._parts import Part
+from ansible_collections.airgap.images.plugins.plugin_utils import _arrival
+
+NAME = "images.tar.gz"
+HIDDEN = f".{NAME}.fetching"
+LOCK, SUMS = f"{NAME}.lock.json", f"{NAME}.sha256"
+FAILED = "# airgap.images: what could not be saved, with the reasons\n# 404\nnginx\n"
+
+Fault = Callable[[str], None]
+
+
+class FakeConnection:
+    """Copies files of the host; the faults of a name happen one after another, after its bytes have arrived."""
+
+    transport = "local"
+
+    def __init__(self) -> None:
+        self._shell = SimpleNamespace(tmpdir=None)
+        self.become: object = "sudo"
+        self.fetched: list[str] = []
+        self.faults: dict[str, list[Fault]] = {}
+        self.on_fetch: Callable[[], None] = lambda: None
+        self.resets = 0
+
+    def set_become_plugin(self, plugin: object) -> None:
+        self.become = plugin
+
+    def fetch_file(self, in_path: str, out_path: str) -> None:
+        assert self.become is None, "files are never fetched with become"
+        self.on_fetch()
+        name = os.path.basename(in_path)
+        self.fetched.append(name)
+        try:
+            data = Path(in_path).read_bytes()
+        except OSError as error:
+            raise AnsibleError(f"failed to transfer {in_path}") from error
+        Path(out_path).write_bytes(data)
+        if self.faults.get(name):
+            self.faults[name].pop(0)(out_path)
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+def damage(path: str) -> None:
+    Path(path).write_bytes(b"damaged")
+
+
+def lose_connection(path: str) -> None:
+    os.truncate(path, 1)
+    raise AnsibleConnectionFailure("Connection reset by peer")
+
+
+def stop(path: str) -> None:
+    raise KeyboardInterrupt
+
+
+class Scene:
+    """A host, a controller, and the action between them."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.host, self.media = folder / "host", folder / "media" / "build1"
+        self.host.mkdir()
+        self.connection = FakeConnection()
+        self.looked: list[str] = []
+        self.warnings: list[str] = []
+        self.waits: list[float] = []
+        monkeypatch.setattr(time, "sleep", self.waits.append)
+        monkeypatch.setattr("ansible.utils.display.Display.warning", self._warn)
+
+    def _warn(self, msg: str, **more: object) -> None:
+        self.warnings.append(msg)
+
+    def save(self, parts: Mapping[str, bytes], *, name: str = NAME, compress: str = "gzip") -> None:
+        """Write an archive as the module does, in place of an older one."""
+        folder = self.host / name if compress == "dir" else self.host
+        for path in self.host.rglob(f"{name}*" if compress != "dir" else "*"):
+            if not path.is_dir():
+                path.unlink()
+        for part, data in parts.items():
+            (folder / part).parent.mkdir(parents=True, exist_ok=True)
+            (folder / part).write_bytes(data)
+        self.write_records([part_of(part, data) for part, data in parts.items()], name=name, compress=compress)
+
+    def write_records(self, parts: list[Part], *, name: str = NAME, compress: str = "gzip") -> None:
+        (self.host / f"{name}.sha256").write_text("".join(f"{part.sha256}  {part.name}\n" for part in parts))
+        lock = Lock({"compress": compress}, (), parts=tuple(parts))
+        (self.host / f"{name}.lock.json").write_bytes(write_lock(lock))
+
+    def fetch(self, *, check: bool = False, diff: bool = False, **changed: Any) -> dict[str, Any]:
+        """Run the task."""
+        given = {"src": str(self.host / NAME), "dest": str(self.media), **changed}
+        arguments = {name: value for name, value in given.items() if value is not None}
+        task = SimpleNamespace(args=arguments, check_mode=check, diff=diff, async_val=0, action="image_fetch")
+        action = ActionModule(task, self.connection, SimpleNamespace(), None, None, None)
+        action._load_name = "image_fetch"
+        action._execute_module = self._execute_module
+        self.connection.become = "sudo"
+        self.connection.fetched.clear()
+        return action.run(None, {"inventory_hostname": "build1"})
+
+    def refused(self, **changed: Any) -> str:
+        """Run a task that fails, and return what it says."""
+        with pytest.raises(AnsibleError) as caught:
+            self.fetch(**changed)
+        return str(caught.value)
+
+    def _execute_module(
+        self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What the module ``stat`` says."""
+        assert (module_name, task_vars) == ("ansible.legacy.stat", {"inventory_hostname": "build1"})
+        assert (module_args["follow"], module_args["checksum_algorithm"]) == (True, "sha256")
+        path = module_args["path"]
+        self.looked.append(os.path.basename(path))
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            return {"changed": False, "stat": {"exists": False}}
+        except OSError as error:
+            return {"failed": True, "msg": error.strerror}
+        values = {"exists": True, "path": path, "size": found.st_size, "isreg": stat.S_ISREG(found.st_mode)}
+        values["readable"] = bool(found.st_mode & stat.S_IROTH)
+        if values["isreg"] and values["readable"]:
+            values["checksum"] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return {"changed": False, "stat": values}
+
+    def path(self, name: str) -> Path:
+        return self.media / name
+
+    def put(self, name: str, data: bytes | str = b"precious") -> Path:
+        """Write a file on the controller."""
+        path = self.media / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        return path
+
+    def visible(self) -> list[str]:
+        """What stands on the controller under final names."""
+        return [name for name in self.names() if not name.startswith(HIDDEN)]
+
+    def names(self) -> list[str]:
+        """What stands on the controller, with what is hidden."""
+        return sorted(str(path.relative_to(self.media)) for path in self.media.rglob("*"))
+
+
+def part_of(name: str, data: bytes) -> Part:
+    return Part(name, len(data), hashlib.sha256(data).hexdigest())
+
+
+def snapshot(folder: Path) -> dict[str, tuple[object, ...]]:
+    """All that can be told of a directory without reading times."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in sorted(folder.rglob("*")):
+        marks = os.lstat(path)
+        content = os.readlink(path) if path.is_symlink() else b"" if path.is_dir() else path.read_bytes()
+        found[str(path)] = (marks.st_ino, marks.st_mode, marks.st_mtime_ns, marks.st_ctime_ns, content)
+    return found
+
+
+PARTS = {f"{NAME}.part0": b"first", f"{NAME}.part1": b"second", f"{NAME}.part2": b"third"}
+LAYOUT = {"index.json": b"{}", "oci-layout": b"1", "share/sha256/ab": b"ab", "share/sha256/cd": b"cd"}
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    made = Scene(tmp_path, monkeypatch)
+    made.save(PARTS)
+    return made
+
+
+def test_an_archive_is_fetched(scene: Scene) -> None:
+    result = scene.fetch()
+    media = str(scene.media)
+    assert scene.names() == sorted([*PARTS, LOCK, SUMS])
+    assert {name: scene.path(name).read_bytes() for name in PARTS} == PARTS
+    assert scene.path(LOCK).read_bytes() == (scene.host / LOCK).read_bytes()
+    assert scene.path(SUMS).read_bytes() == (scene.host / SUMS).read_bytes()
+    assert result["changed"] is True
+    assert result["dest"] == media
+    assert result["parts"] == [
+        {"path": f"{media}/{name}", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in PARTS.items()
+    ]
+    assert result["checksum_file"] == f"{media}/{SUMS}"
+    assert result["lock_file"] == f"{media}/{LOCK}"
+    assert result["failed_list"] is None
+    assert result["files"] == [f"{media}/{name}" for name in [*PARTS, SUMS, LOCK]]
+    assert set(PARTS) <= set(result["transferred"])
+    assert result["removed"] == []
+    assert f"fetched from build1 to {media}" in result["msg"]
+    assert "diff" not in result
+
+
+def test_a_second_time_transfers_nothing(scene: Scene) -> None:
+    scene.fetch()
+    before = snapshot(scene.media)
+    result = scene.fetch()
+    assert (result["changed"], result["transferred"], scene.connection.fetched) == (False, [], [])
+    assert result["msg"] == f"0 files (0 bytes) fetched from build1 to {scene.media}"
+    assert snapshot(scene.media) == before
+
+
+def test_only_what_is_different_is_transferred(scene: Scene) -> None:
+    scene.fetch()
+    scene.save({**PARTS, f"{NAME}.part1": b"other"})
+    result = scene.fetch()
+    assert result["changed"] is True
+    assert sorted(scene.connection.fetched) == sorted([f"{NAME}.part1", LOCK, SUMS])
+    assert scene.path(f"{NAME}.part1").read_bytes() == b"other"
+
+
+@pytest.mark.parametrize("name", [*PARTS, LOCK, SUMS])
+def test_what_is_lacking_or_damaged_is_fetched_again(scene: Scene, name: str) -> None:
+    scene.fetch()
+    good = scene.path(name).read_bytes()
+    for bad in (None, b"", b"x" * len(good)):
+        scene.path(name).unlink()
+        if bad is not None:
+            scene.put(name, bad)
+        assert scene.fetch()["changed"] is True
+        assert scene.connection.fetched == [name]
+        assert scene.path(name).read_bytes() == good
+        assert scene.names() == sorted([*PARTS, LOCK, SUMS])
+
+
+def test_nothing_gets_its_name_before_everything_is_verified(scene: Scene) -> None:
+    def look() -> None:
+        assert scene.visible() == []
+
+    scene.connection.on_fetch = look
+    scene.connection.faults = {f"{NAME}.part2": [damage] * 4}
+    scene.refused()
+    look()
+    scene.connection.faults = {f"{NAME}.part2": [damage]}
+    scene.fetch()
+    assert scene.names() == sorted([*PARTS, LOCK, SUMS])
+
+
+def test_an_old_archive_stays_whole_until_then(scene: Scene) -> None:
+    scene.fetch()
+    before = {name: scene.path(name).read_bytes() for name in scene.names()}
+    scene.save({NAME: b"one file instead"})
+
+    def look() -> None:
+        assert {name: scene.path(name).read_bytes() for name in scene.visible()} == before
+
+    scene.connection.on_fetch = look
+    scene.connection.faults = {NAME: [damage] * 4}
+    scene.refused()
+    look()
+    assert scene.fetch()["removed"] == [str(scene.path(name)) for name in sorted(PARTS)]
+    assert scene.names() == sorted([NAME, LOCK, SUMS])
+
+
+def test_an_interrupted_run_is_continued(scene: Scene) -> None:
+    scene.connection.faults = {f"{NAME}.part1": [stop]}
+    with pytest.raises(KeyboardInterrupt):
+        scene.fetch()
+    assert scene.connection.fetched == [LOCK, f"{NAME}.part0", f"{NAME}.part1"]
+    scene.path(f"{HIDDEN}/{NAME}.part1").write_bytes(b"sec")
+    result = scene.fetch()
+    assert scene.connection.fetched == [f"{NAME}.part1", f"{NAME}.part2", SUMS]
+    assert f"{NAME}.part0" not in result["transferred"]
+    assert {name: scene.path(name).read_bytes() for name in PARTS} == PARTS
+    assert scene.names() == sorted([*PARTS, LOCK, SUMS])
+
+
+def test_what_an_interrupted_run_left_is_not_trusted(scene: Scene) -> None:
+    scene.put(f"{HIDDEN}/{LOCK}", b"{}")
+    scene.put(f"{HIDDEN}/{NAME}.part0", b"fir5t")
+    scene.put(f"{HIDDEN}/{NAME}.part1", b"second")
+    scene.put(f"{HIDDEN}/{NAME}.part9", b"of another archive")
+    scene.fetch()
+    assert sorted(scene.connection.fetched) == sorted([LOCK, f"{NAME}.part0", f"{NAME}.part2", SUMS])
+    assert {name: scene.path(name).read_bytes() for name in PARTS} == PARTS
+    assert scene.names() == sorted([*PARTS, LOCK, SUMS])
+
+
+def test_everything_was_there_but_for_the_names(scene: Scene) -> None:
+    for name in [*PARTS, LOCK, SUMS]:
+        scene.put(f"{HIDDEN}/{name}", (scene.host / name).read_bytes())
+    result = scene.fetch()
+    assert (result["changed"], result["transferred"], scene.connection.fetched) == (True, [], [])
+    assert scene.names() == sorted([*PARTS, LOCK, SUMS])
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_publishing_that_was_interrupted_is_completed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    replace = os.replace
+    left = [None] * number
+
+    def fail(source: str, target: str) -> None:
+        if not left:
+            raise OSError(errno.ENOSPC, "No space left on device", source)
+        left.pop()
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    assert "on the controller cannot be read or written: No space left on device" in scene.refused()
+    assert scene.visible() == [*PARTS, SUMS][:number], "the lock file is the last"
+    monkeypatch.undo()
+    result = scene.fetch()
+    assert (result["changed"], result["transferred"], scene.connection.fetched) == (True, [], [])
+    assert scene.names() == sorted([*PARTS, LOCK, SUMS])
+
+
+@pytest.mark.parametrize(("fault", "resets"), [(damage, 0), (lose_connection, 2)])
+def test_a_transfer_is_tried_again(scene: Scene, fault: Fault, resets: int) -> None:
+    scene.connection.faults = {f"{NAME}.part1": [fault] * 2}
+    scene.fetch(retries=2, retry_delay=3)
+    assert scene.connection.fetched.count(f"{NAME}.part1") == 3
+    assert scene.waits == [3, 6]
+    assert scene.connection.resets == resets
+    assert scene.path(f"{NAME}.part1").read_bytes() == b"second"
+    assert len(scene.warnings) == 2
+    assert f"{scene.host}/{NAME}.part1 on build1: " in scene.warnings[0]
+    assert "; trying again in 3 seconds" in scene.warnings[0]
+
+
+def test_a_wait_has_an_end(scene: Scene) -> None:
+    scene.connection.faults = {f"{NAME}.part1": [damage] * 8}
+    scene.fetch(retries=8)
+    assert scene.waits == [2, 4, 8, 16, 32, 60, 60, 60]
+
+
+REASONS: dict[str, tuple[Fault, str]] = {
+    "other bytes": (damage, f"what arrived has not the sha256 {hashlib.sha256(b'second').hexdigest()}"),
+    "no connection": (lose_connection, "Connection reset by peer"),
+}
+
+
+@pytest.mark.parametrize("retries", [0, 1, 3])
+@pytest.mark.parametrize(("fault", "said"), REASONS.values(), ids=REASONS)
+def test_a_transfer_that_never_succeeds(scene: Scene, fault: Fault, said: str, retries: int) -> None:
+    scene.connection.faults = {f"{NAME}.part1": [fault] * 9}
+    message = scene.refused(retries=retries)
+    assert message.startswith(f"{scene.host}/{NAME}.part1 could not be fetched from build1: {said}")
+    assert message.endswith("What has arrived is kept; run again")
+    assert scene.connection.fetched.count(f"{NAME}.part1") == retries + 1
+    assert scene.visible() == []
+
+
+def test_a_connection_that_cannot_be_reset(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise AnsibleError("no such socket")
+
+    monkeypatch.setattr(scene.connection, "reset", fail)
+    scene.connection.faults = {LOCK: [lose_connection]}
+    assert scene.fetch()["changed"] is True
+
+
+def test_a_connection_without_a_reset(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scene.connection, "reset", None)
+    scene.connection.faults = {LOCK: [lose_connection]}
+    assert scene.fetch()["changed"] is True
+
+
+OTHERS = [
+    f"{NAME}2",
+    f"{NAME}.part0.bak",
+    f"{NAME}.part",
+    f"{NAME}.notes",
+    f"{NAME}.part7/file",
+    "other.tar.gz",
+    "other.tar.gz.part0",
+    ".hidden",
+    ".other.tar.gz.fetching/other.tar.gz",
+    "folder/file",
+]
+
+
+def test_older_parts_are_removed_and_nothing_else(scene: Scene) -> None:
+    old = [NAME, f"{NAME}.part3", f"{NAME}.part12", f"{NAME}.part00"]
+    for name in [*old, *OTHERS]:
+        scene.put(name)
+    before = {name: mark for name, mark in snapshot(scene.media).items() if not name.endswith(tuple(old))}
+    result = scene.fetch()
+    assert result["removed"] == sorted(str(scene.path(name)) for name in old)
+    assert result["msg"].endswith(", 4 older ones removed")
+    after = snapshot(scene.media)
+    assert {name: after.get(name) for name in before} == before
+    assert len(after) == len(before) + len([*PARTS, LOCK, SUMS])
+
+
+def test_older_parts_alone_are_a_change(scene: Scene) -> None:
+    scene.fetch()
+    scene.put(f"{NAME}.part3")
+    result = scene.fetch()
+    assert (result["changed"], result["transferred"]) == (True, [])
+    assert scene.names() == sorted([*PARTS, LOCK, SUMS])
+
+
+BAD_NAMES = ["../x", "/etc/passwd", "other.tar.gz", f"x/../{NAME}", f"{NAME}2", "", f"{NAME}.lock.json", "notes.txt"]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_lock_file_that_names_another_file_is_refused(scene: Scene, name: str) -> None:
+    scene.put("other.tar.gz")
+    scene.put("notes.txt")
+    scene.put("../x")
+    before = snapshot(scene.media.parent)
+    scene.write_records([part_of(f"{NAME}.part0", b"first"), part_of(name, b"evil")])
+    assert f"{scene.host}/{LOCK} " in scene.refused()
+    assert scene.connection.fetched == [LOCK]
+    after = {path: mark[0::4] for path, mark in snapshot(scene.media.parent).items() if HIDDEN not in path}
+    assert after == {path: mark[0::4] for path, mark in before.items()}
+    assert scene.visible() == ["notes.txt", "other.tar.gz"]
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "share/../../x"])
+def test_a_lock_file_of_a_directory_that_names_another_file_is_refused(scene: Scene, name: str) -> None:
+    scene.put("../x")
+    scene.write_records([part_of(name, b"evil")], compress="dir")
+    assert "is no usable name of a part" in scene.refused()
+    assert scene.visible() == []
+    assert scene.path("../x").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b'{"version": 2}'])
+def test_what_is_no_lock_file_is_named(scene: Scene, raw: bytes) -> None:
+    (scene.host / LOCK).write_bytes(raw)
+    assert scene.refused().startswith(f"{scene.host}/{LOCK} is ")
+
+
+@pytest.mark.parametrize("name", [f"{NAME}.part1", LOCK])
+@pytest.mark.parametrize("hidden", ["", f"{HIDDEN}/"])
+def test_planted_links_are_replaced(scene: Scene, tmp_path: Path, name: str, hidden: str) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    planted = scene.path(f"{hidden}{name}")
+    planted.parent.mkdir(parents=True)
+    planted.symlink_to(victim)
+    scene.fetch()
+    assert victim.read_bytes() == b"precious"
+    assert scene.path(name).read_bytes() == (scene.host / name).read_bytes()
+    assert not any(path.is_symlink() for path in scene.media.rglob("*"))
+
+
+def test_a_link_to_the_right_bytes_is_replaced_too(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "same").write_bytes(b"first")
+    scene.fetch()
+    scene.path(f"{NAME}.part0").unlink()
+    scene.path(f"{NAME}.part0").symlink_to(tmp_path / "same")
+    assert scene.fetch()["changed"] is True
+    assert not scene.path(f"{NAME}.part0").is_symlink()
+
+
+def test_there_has_to_be_space(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_arrival, "free_bytes", lambda path: 3)
+    message = scene.refused()
+    assert message.startswith(f"not enough space in {scene.media} on the controller: ")
+    assert scene.connection.fetched == [LOCK], "no part was begun"
+
+
+def test_space_is_needed_only_for_what_is_missing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.fetch()
+    scene.path(f"{NAME}.part0").unlink()
+    monkeypatch.setattr(_arrival, "free_bytes", lambda path: len(b"first"))
+    assert scene.fetch()["changed"] is True
+
+
+def nothing_there(scene: Scene) -> None:
+    pass
+
+
+def all_there(scene: Scene) -> None:
+    scene.fetch()
+
+
+def part_damaged(scene: Scene) -> None:
+    scene.fetch()
+    scene.put(f"{NAME}.part0", b"x")
+
+
+def lock_lacking(scene: Scene) -> None:
+    scene.fetch()
+    scene.path(LOCK).unlink()
+
+
+def older_there(scene: Scene) -> None:
+    scene.fetch()
+    scene.put(f"{NAME}.part3")
+
+
+def half_arrived(scene: Scene) -> None:
+    scene.put(f"{HIDDEN}/{NAME}.part0", b"first")
+    scene.put(f"{HIDDEN}/{NAME}.part1", b"x")
+
+
+def new_archive(scene: Scene) -> None:
+    scene.fetch()
+    scene.save({NAME: b"one file instead"})
+
+
+SITUATIONS = [nothing_there, all_there, part_damaged, lock_lacking, older_there, half_arrived, new_archive]
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_check_mode_touches_nothing_and_tells_the_same(
+    scene: Scene, tmp_path: Path, situation: Callable[[Scene], None]
+) -> None:
+    situation(scene)
+    outdated = str(tmp_path / "set.lock.json")
+    Path(outdated).write_text("{}")
+    before = snapshot(tmp_path)
+    told = scene.fetch(check=True, outdated=[outdated])
+    assert snapshot(tmp_path) == before
+    done = scene.fetch(outdated=[outdated])
+    assert told["changed"] is done["changed"] is (situation is not all_there)
+    for key in ("dest", "parts", "files", "removed", "lock_file", "checksum_file", "failed_list"):
+        assert told[key] == done[key]
+    assert " would be fetched from build1 to " in told["msg"]
+    assert scene.fetch(check=True)["changed"] is False
+
+
+def test_check_mode_has_no_use_for_space(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_arrival, "free_bytes", lambda path: 0)
+    assert scene.fetch(check=True)["changed"] is True
+
+
+def test_a_directory_is_fetched(scene: Scene) -> None:
+    scene.save(LAYOUT, name="images", compress="dir")
+    result = scene.fetch(src=str(scene.host / "images"))
+    assert scene.names() == sorted(
+        ["images", "images/blobs", "images/share", "images/share/sha256", "images.sha256", "images.lock.json"]
+        + [f"images/{name}" for name in LAYOUT]
+    )
+    assert os.readlink(scene.path("images/blobs")) == "share"
+    assert {name: scene.path(f"images/{name}").read_bytes() for name in LAYOUT} == LAYOUT
+    assert [part["path"] for part in result["parts"]] == [str(scene.path(f"images/{name}")) for name in LAYOUT]
+    assert scene.fetch(src=str(scene.host / "images"))["changed"] is False
+
+
+def test_a_newer_directory_leaves_nothing_of_the_older(scene: Scene) -> None:
+    scene.save({**LAYOUT, "share/sha256/old/ef": b"ef", "old": b""}, name="images", compress="dir")
+    scene.fetch(src=str(scene.host / "images"))
+    scene.put("images2/file")
+    scene.save({**LAYOUT, "share/sha256/ef": b"ef"}, name="images", compress="dir")
+    result = scene.fetch(src=str(scene.host / "images"))
+    assert result["removed"] == [str(scene.path("images/old")), str(scene.path("images/share/sha256/old/ef"))]
+    assert scene.names() == sorted(
+        ["images", "images/blobs", "images/share", "images/share/sha256", "images/share/sha256/ef"]
+        + [f"images/{name}" for name in LAYOUT]
+        + ["images.sha256", "images.lock.json", "images2", "images2/file"]
+    )
+
+
+def test_a_directory_that_lacks_its_link_gets_it(scene: Scene) -> None:
+    scene.save(LAYOUT, name="images", compress="dir")
+    scene.fetch(src=str(scene.host / "images"))
+    scene.path("images/blobs").unlink()
+    assert scene.fetch(src=str(scene.host / "images"), check=True)["changed"] is True
+    assert scene.fetch(src=str(scene.host / "images"))["changed"] is True
+    assert os.readlink(scene.path("images/blobs")) == "share"
+    assert scene.fetch(src=str(scene.host / "images"))["changed"] is False
+
+
+def test_outdated_files_go_only_when_something_is_published(scene: Scene, tmp_path: Path) -> None:
+    record = tmp_path / "media" / "images.lock.json"
+    scene.fetch()
+    record.write_text("{}")
+    assert scene.fetch(outdated=[str(record)])["changed"] is False
+    assert record.exists()
+    scene.save({NAME: b"new"})
+    scene.connection.faults = {NAME: [damage] * 4}
+    scene.refused(outdated=[str(record)])
+    assert record.exists()
+    scene.fetch(outdated=[str(record), str(tmp_path / "gone")])
+    assert not record.exists()
+
+
+def failed_list(scene: Scene, text: str = FAILED) -> str:
+    (scene.host / "failed.txt").write_text(text)
+    return str(scene.host / "failed.txt")
+
+
+def test_the_list_of_what_failed_comes_too(scene: Scene) -> None:
+    result = scene.fetch(failed_list=failed_list(scene))
+    assert scene.path("failed.txt").read_text() == FAILED
+    assert result["failed_list"] == str(scene.path("failed.txt"))
+    assert result["files"][-1] == result["failed_list"]
+    assert scene.fetch(failed_list=str(scene.host / "failed.txt"))["changed"] is False
+
+
+def test_it_goes_when_it_is_gone_on_the_host(scene: Scene) -> None:
+    path = failed_list(scene)
+    scene.fetch(failed_list=path)
+    os.unlink(path)
+    for check in (True, False):
+        result = scene.fetch(failed_list=path, check=check)
+        assert (result["changed"], result["removed"]) == (True, [str(scene.path("failed.txt"))])
+        assert result["failed_list"] is None
+        assert scene.path("failed.txt").exists() is check
+    assert scene.fetch(failed_list=path)["changed"] is False
+
+
+def test_a_list_of_the_users_own_stays(scene: Scene) -> None:
+    scene.fetch()
+    scene.put("failed.txt", "nginx\n")
+    assert scene.fetch(failed_list=str(scene.host / "failed.txt"))["changed"] is False
+    assert scene.path("failed.txt").read_text() == "nginx\n"
+
+
+def test_a_list_alone(scene: Scene) -> None:
+    scene.put(f"{NAME}.part9")
+    result = scene.fetch(src=None, failed_list=failed_list(scene))
+    assert scene.names() == ["failed.txt", f"{NAME}.part9"], "no archive is looked at"
+    assert set(scene.looked) == {"failed.txt"}
+    assert (result["parts"], result["lock_file"], result["checksum_file"]) == ([], None, None)
+    assert (result["removed"], result["files"]) == ([], [str(scene.path("failed.txt"))])
+    os.unlink(scene.host / "failed.txt")
+    assert scene.fetch(src=None, failed_list=str(scene.host / "failed.txt"))["changed"] is True
+    assert scene.names() == [f"{NAME}.part9"]
+
+
+def test_no_list_and_none_there(scene: Scene) -> None:
+    assert scene.fetch(src=None, failed_list=str(scene.host / "failed.txt"))["changed"] is False
+    assert not scene.media.exists()
+
+
+def test_a_list_that_cannot_be_told_from_others(scene: Scene) -> None:
+    scene.path("failed.txt").mkdir(parents=True)
+    assert "failed.txt cannot be read: " in scene.refused(src=None, failed_list=str(scene.host / "failed.txt"))
+
+
+@pytest.mark.parametrize(("name", "said"), [(LOCK, LOCK), (SUMS, SUMS)])
+def test_there_has_to_be_an_archive(scene: Scene, name: str, said: str) -> None:
+    (scene.host / name).unlink()
+    assert scene.refused() == f"src: there is no {scene.host}/{said} on build1; save the archive first"
+    assert not scene.media.exists()
+
+
+def test_a_part_that_is_gone_is_named(scene: Scene) -> None:
+    (scene.host / f"{NAME}.part0").unlink()
+    assert scene.refused() == f"{scene.host}/{NAME}.part0 is not on build1 any more; save the archive again"
+
+
+@pytest.mark.parametrize("name", [LOCK, f"{NAME}.part0"])
+def test_a_file_that_the_login_user_cannot_read_is_named(scene: Scene, name: str) -> None:
+    (scene.host / name).chmod(0o600)
+    message = scene.refused()
+    assert message.startswith(f"{scene.host}/{name} on build1 is no file that the login user can read")
+    assert "image_save_mode: '0644'" in message
+
+
+def test_a_directory_where_a_file_should_be_is_named(scene: Scene) -> None:
+    (scene.host / LOCK).unlink()
+    (scene.host / LOCK).mkdir()
+    assert f"{scene.host}/{LOCK} on build1 is no file" in scene.refused()
+
+
+def test_a_host_that_cannot_be_asked(scene: Scene) -> None:
+    file = scene.host / "file"
+    file.touch()
+    assert scene.refused(src=f"{file}/x") == f"{file}/x.sha256 on build1 cannot be looked at: Not a directory"
+
+
+def test_a_file_in_place_of_the_directory(scene: Scene) -> None:
+    scene.media.parent.mkdir()
+    scene.media.touch()
+    assert "on the controller cannot be read or written: Not a directory" in scene.refused()
+    assert scene.media.is_file()
+
+
+def test_a_directory_in_place_of_a_file(scene: Scene) -> None:
+    scene.path(f"{NAME}.part1").mkdir(parents=True)
+    message = scene.refused()
+    assert f"{NAME}.part1 on the controller cannot be read or written: " in message
+    assert scene.path(f"{NAME}.part1").is_dir()
+    scene.path(f"{NAME}.part1").rmdir()
+    scene.fetch()
+    assert scene.names() == sorted([*PARTS, LOCK, SUMS]), "the next run completes it"
+
+
+def test_dest_is_absolute_or_at_home(scene: Scene, home: Path) -> None:
+    assert scene.refused(dest="media") == "dest: 'media' must be an absolute path, or begin with '~'"
+    assert scene.fetch(dest="~/media/../media/")["dest"] == str(home / "media")
+    assert (home / "media" / LOCK).exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"src": None}, "src, failed_list"),
+        ({"dest": None}, "dest"),
+        ({"retries": "often"}, "retries"),
+        ({"source": "/srv"}, "source"),
+    ],
+)
+def test_arguments_are_checked(scene: Scene, changed: dict[str, Any], said: str) -> None:
+    assert said in scene.refused(**changed)
+    assert scene.looked == []
+
+
+def test_the_difference_is_shown(scene: Scene) -> None:
+    scene.fetch()
+    scene.save({f"{NAME}.part0": b"first", f"{NAME}.part1": b"other"})
+    for check in (True, False):
+        shown = scene.fetch(check=check, diff=True)["diff"]
+        assert shown["before_header"] == shown["after_header"] == str(scene.media)
+        assert shown["after"].count("\n") == 4
+        first, second = (hashlib.sha256(data).hexdigest() for data in (b"first", b"other"))
+        assert f"{first}  {NAME}.part0\n" in shown["before"]
+        assert f"{first}  {NAME}.part0\n" in shown["after"]
+        assert f"{second}  {NAME}.part1\n" in shown["after"]
+        assert f"{NAME}.part1\n" in shown["before"]
+        assert f"{scene.media}/{NAME}.part2\n" in shown["before"]
+    same = scene.fetch(diff=True)["diff"]
+    assert same["before"] == same["after"]
+
+
+def test_the_temporary_directory_of_the_host_is_removed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    removed: list[object] = []
+    monkeypatch.setattr(ActionModule, "_remove_tmp_path", lambda action, path: removed.append(path))
+    scene.connection._shell.tmpdir = "/var/ansible-1"
+    scene.fetch()
+    (scene.host / LOCK).write_text("{}")
+    scene.refused()
+    assert removed == ["/var/ansible-1"] * 2
+
+
+def test_lock_files_are_read_as_the_module_writes_them(scene: Scene) -> None:
+    document = json.loads((scene.host / LOCK).read_bytes())
+    assert [part["name"] for part in document["parts"]] == list(PARTS), "the scene is true"

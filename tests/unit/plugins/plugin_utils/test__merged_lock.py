@@ -1,0 +1,177 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lock files of several hosts become one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.airgap.images.plugins.module_utils._errors import LockFileError
+from ansible_collections.airgap.images.plugins.module_utils._json import Json
+from ansible_collections.airgap.images.plugins.module_utils._lock import (
+    Lock,
+    LockedImage,
+    LockedPlatform,
+    LockedSkip,
+    read_lock,
+    write_lock,
+)
+from ansible_collections.airgap.images.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST
+from ansible_collections.airgap.images.plugins.module_utils._parts import Part
+from ansible_collections.airgap.images.plugins.module_utils._reference import parse_reference
+from ansible_collections.airgap.images.plugins.plugin_utils._merged_lock import covered, merge
+from ansible_collections.airgap.images.tests.unit.fakes import AMD64
+
+DIGEST, OTHER = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
+SHA = "ef" * 32
+OPTIONS: dict[str, Json] = {"compress": "gzip", "arch": ["amd64"], "part_size": None}
+
+
+def image(reference: str) -> LockedImage:
+    platform = LockedPlatform(DIGEST, OTHER, OCI_MANIFEST, 12, AMD64)
+    return LockedImage(parse_reference(reference), DIGEST, OCI_INDEX, (platform,), ("a note",))
+
+
+def lock(*references: str, **members: Any) -> Lock:
+    part = Part("images.tar.gz", 5, SHA)
+    made = Lock(OPTIONS, tuple(image(one) for one in references), parts=(part,), compressor="zlib 1.3")
+    return replace(made, **members)
+
+
+def merged(locks: Mapping[str, Lock], *lines: str) -> Lock:
+    return read_lock(merge({host: write_lock(one) for host, one in locks.items()}, lines), path="x")
+
+
+ONE = lock(
+    "reg.lan/z:1",
+    "b",
+    skipped=(LockedSkip(parse_reference("d"), OTHER, "not for windows"),),
+    failed=("docker.io/library/y:1",),
+    blobs={OTHER: 2, DIGEST: 1},
+)
+TWO = lock(
+    "a",
+    skipped=(LockedSkip(parse_reference("c"), "", "why"),),
+    failed=("docker.io/library/x:1",),
+    blobs={DIGEST: 1, "sha256:" + "01" * 32: 3},
+    compressor="zstd 1.5",
+    options={**OPTIONS, "part_size": 5, "os": ["linux"]},
+    parts=(Part("images.tar.gz.part0", 5, SHA), Part("images.tar.gz.part1", 4, SHA)),
+)
+
+
+def test_it_can_be_read_as_a_lock_file() -> None:
+    found = merged({"two": TWO, "one": ONE})
+    assert [str(one.reference) for one in found.images] == [
+        "docker.io/library/a:latest",
+        "docker.io/library/b:latest",
+        "reg.lan/z:1",
+    ]
+    assert found.images[0] == TWO.images[0]
+    assert found.skipped == (*TWO.skipped, *ONE.skipped)
+    assert found.failed == ("docker.io/library/x:1", "docker.io/library/y:1")
+    assert found.blobs == {**ONE.blobs, **TWO.blobs}
+    assert list(found.blobs) == sorted(found.blobs)
+    assert found.compressor == "zlib 1.3, zstd 1.5"
+    assert found.options == {"compress": "gzip", "arch": ["amd64"]}, "what is not the same everywhere is left out"
+    assert [(part.name, part.size, part.sha256) for part in found.parts] == [
+        ("one/images.tar.gz", 5, SHA),
+        ("two/images.tar.gz.part0", 5, SHA),
+        ("two/images.tar.gz.part1", 4, SHA),
+    ]
+
+
+def test_it_names_the_hosts() -> None:
+    document = json.loads(merge({"two": write_lock(TWO), "one": write_lock(ONE)}))
+    assert document["hosts"] == ["one", "two"]
+    assert [one["host"] for one in document["images"]] == ["two", "one", "one"]
+    assert [one["host"] for one in document["skipped"]] == ["two", "one"]
+    assert list(document) == [*json.loads(write_lock(ONE)), "hosts"]
+
+
+def test_one_host() -> None:
+    found = merged({"one": ONE})
+    assert sorted(found.images, key=lambda one: str(one.reference)) == list(found.images)
+    assert replace(found, images=ONE.images, parts=ONE.parts) == ONE
+
+
+def test_what_was_converted_and_what_is_new_in_a_lock_file_is_kept() -> None:
+    document = json.loads(write_lock(lock("a")))
+    document["images"][0]["new"] = {"b": 1}
+    [found] = json.loads(merge({"one": json.dumps(document).encode()}))["images"]
+    assert found == {**document["images"][0], "host": "one"}
+
+
+OVERLAPS: dict[str, tuple[Lock, Lock]] = {
+    "saved twice": (lock("a"), lock("b", "docker.io/library/a:latest")),
+    "saved and skipped": (lock("a"), lock(skipped=(LockedSkip(parse_reference("a"), "", "why"),))),
+    "saved and failed": (lock("a"), lock(failed=("docker.io/library/a:latest",))),
+    "failed twice": (lock(failed=("docker.io/library/a:latest",)), lock(failed=("docker.io/library/a:latest",))),
+}
+
+
+@pytest.mark.parametrize(("first", "second"), OVERLAPS.values(), ids=OVERLAPS)
+def test_an_image_in_two_of_them_is_refused(first: Lock, second: Lock) -> None:
+    with pytest.raises(LockFileError) as caught:
+        merged({"one": first, "two": second})
+    assert str(caught.value) == (
+        "docker.io/library/a:latest is in the archives of both one and two; run again on all hosts"
+    )
+
+
+def test_two_tags_of_a_repository_are_two_images() -> None:
+    assert len(merged({"one": lock("a:1"), "two": lock("a:2")}).images) == 2
+
+
+def test_the_list_is_covered() -> None:
+    lines = ["a", "docker.io/library/b:latest", "c", "d", "x:1", "y:1", "# comment", "", "reg.lan/z:1", "no reference"]
+    merged({"one": ONE, "two": TWO}, *lines)
+
+
+def test_a_gap_is_refused() -> None:
+    with pytest.raises(LockFileError) as caught:
+        merged({"one": ONE, "two": TWO}, "a", "gone", "reg.lan/z:2")
+    assert str(caught.value) == (
+        "2 images of the list are in no host's archive: docker.io/library/gone:latest, reg.lan/z:2; "
+        "run again on all hosts"
+    )
+
+
+def test_what_is_no_lock_file_is_named_by_its_host() -> None:
+    with pytest.raises(LockFileError, match=r"^the lock file of two is no lock file: "):
+        merge({"one": write_lock(ONE), "two": b"{}"})
+    with pytest.raises(LockFileError, match=r"^the lock file of two is a lock file of version 2"):
+        merge({"one": write_lock(ONE), "two": write_lock(TWO).replace(b'"version": 1', b'"version": 2')})
+
+
+def test_what_a_lock_file_covers() -> None:
+    assert covered(ONE) == [
+        "reg.lan/z:1",
+        "docker.io/library/b:latest",
+        "docker.io/library/d:latest",
+        "docker.io/library/y:1",
+    ]
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), unique=True), st.lists(st.sampled_from(["one", "two", "h3"]), min_size=8))
+def test_every_image_is_in_it_once(names: list[str], owners: list[str]) -> None:
+    share = {host: [name for name, owner in zip(names, owners) if owner == host] for host in sorted(set(owners))}
+    document = json.loads(merge({host: write_lock(lock(*share[host])) for host in share}, names))
+    assert [one["reference"] for one in document["images"]] == [
+        f"docker.io/library/{one}:latest" for one in sorted(names)
+    ]
+    assert all(one["reference"][18:19] in share[one["host"]] for one in document["images"])
+
+
+def test_the_order_of_the_hosts_does_not_matter() -> None:
+    raw = {"one": write_lock(ONE), "two": write_lock(TWO)}
+    assert merge(raw) == merge(dict(reversed(raw.items())))
