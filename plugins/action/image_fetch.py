@@ -83,7 +83,7 @@ class Host:
         :raises StorageError: when the login user cannot read it.
         """
         arguments = {"path": path, "follow": True, "get_checksum": True, "checksum_algorithm": "sha256"}
-        found = self._action._execute_module(
+        found: dict[str, Any] = self._action._execute_module(
             module_name="ansible.legacy.stat", module_args=arguments, task_vars=self._task_vars
         )
         if found.get("failed"):
