@@ -3,14 +3,15 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Sets up what is missing and shows the main job: images go from a registry into an archive in
-# parts, the archive is verified and listed, and a second run changes nothing.
+# Sets up what is missing and shows the main job: three hosts share out a list, save its images and
+# hand over verified archives, in parts; the same playbook again changes nothing.
 #
 #   tests/demo.sh           everything is removed at the end
-#   tests/demo.sh --keep    the archive stays, and where it is is said
+#   tests/demo.sh --keep    what was brought to the controller stays, and where it is is said
 #
-# The registry is a real one, on loopback, with images made on the spot. Exits with 1 when anything
-# is not as it should be.
+# The registry is a real docker-registry, the hosts are a real sshd, both on loopback. Who logs in
+# is no root, but may use sudo: as root, a user is made for that and removed at the end. Exits with
+# 1 when anything is not as it should be.
 set -euo pipefail
 
 keep=false
@@ -29,6 +30,7 @@ if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
     bold=$'\e[1m' plain=$'\e[0m'
 fi
 heading() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
+typed() { printf '\n%s$ %s%s\n' "$bold" "$*" "$plain"; }
 die() {
     printf '\nDEMO FAILED: %s\n' "$*" >&2
     exit 1
@@ -37,24 +39,24 @@ die() {
 heading "Setting up (the first time takes a minute or two)"
 environment=$("$here/setup.sh" --env newest)
 eval "$environment"
-export ANSIBLE_NOCOLOR=1 LC_ALL=C.UTF-8
-unset ANSIBLE_STDOUT_CALLBACK
-version=$(ansible --version)
-printf '%s\n' "${version%%$'\n'*}"
-
+# Neither the user's settings of Ansible nor those of a shell that runs it.
+for name in "${!ANSIBLE_@}"; do
+    unset "$name"
+done
 folder=$(mktemp -d)
 log=$folder/log
 # shellcheck disable=SC2317,SC2329 # called by the trap
 clean_up() {
     local status=$?
-    # The registry ends when its standard input does.
+    trap '' INT TERM HUP
+    # The registry and the hosts end when their standard input does.
     if [[ -n ${SOURCE_PID:-} ]]; then
         local pid=$SOURCE_PID
         eval "exec ${SOURCE[1]}>&-"
         wait "$pid" || true
     fi
     if [[ $keep == true ]]; then
-        rm -rf -- "$folder"/{collections,registry,log,before} "$folder"/*.tar.gz
+        rm -rf -- "$folder"/{ansible,ansible.cfg,collections,registry,log,before} "$folder"/*.tar.gz
         printf '\nKept: %s\n' "$folder"
     else
         rm -rf -- "$folder"
@@ -63,6 +65,10 @@ clean_up() {
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
+export ANSIBLE_CONFIG=$folder/ansible.cfg
+printf '[defaults]\nhome = ansible\n' >"$ANSIBLE_CONFIG"
+version=$(ansible --version)
+printf '%s\n' "${version%%$'\n'*}"
 
 heading "Building the collection and installing it, without Galaxy"
 ansible-galaxy collection build --output-path "$folder" "$here/.." >"$log" || die "$(cat "$log")"
@@ -74,47 +80,62 @@ collection=$folder/collections/ansible_collections/airgap/images
 mkdir -p -- "$collection/tests"
 cp -R -- "$here/support" "$here/demo" "$collection/tests/"
 
-heading "Starting a registry with a few images"
+heading "Starting a registry with a few images, and an sshd with three hosts"
 coproc SOURCE {
-    PYTHONPATH=$folder/collections exec python -m ansible_collections.airgap.images.tests.demo.source \
-        "$folder/registry"
+    PYTHONPATH=$folder/collections exec python -m ansible_collections.airgap.images.tests.demo.source "$folder"
 }
-read -r source <&"${SOURCE[0]}" || die "the registry did not start"
-references=()
-while read -r reference <&"${SOURCE[0]}" && [[ -n $reference ]]; do
-    references+=("$reference")
-    printf '%s/%s\n' "$source" "$reference"
-done
-((${#references[@]} >= 2)) || die "the registry has no images"
+{ read -r ready <&"${SOURCE[0]}" && [[ $ready == ready ]]; } || die "the registry or the sshd did not start"
+cd -- "$folder"
+sed '1,/^$/d' "$here/demo/save.yml" >save.yml
+printf 'The images:\n'
+typed "cat images.txt" && cat images.txt
+printf '\nThe hosts:\n'
+typed "cat inventory.ini" && cat inventory.ini
+printf '\nThe playbook:\n'
+typed "cat save.yml" && cat save.yml
 
-# All but the last are given in the playbook, the last one by a list file, as people write it.
-printf '# more images\n\n%s\n' "${references[-1]}" >"$folder/more-images.txt"
-unset 'references[-1]'
-quoted=$(printf '"%s",' "${references[@]}")
-variables="{\"folder\": \"$folder\", \"source\": \"$source\", \"references\": [${quoted%,}]}"
-mkdir -p -- "$folder/media"
+hosts=(north east west)
 play() {
-    ANSIBLE_COLLECTIONS_PATH=$folder/collections ansible-playbook -i localhost, -c local \
-        -e "ansible_python_interpreter=$(command -v python)" -e "$variables" "$here/demo/save.yml" |
-        tee "$log"
+    typed "ansible-playbook -i inventory.ini save.yml"
+    SECONDS=0
+    # Looks at a job are left out.
+    ansible-playbook -i inventory.ini save.yml 2>&1 | tee "$log" | grep --line-buffered -v '^ASYNC ' ||
+        die "the playbook failed: what is wrong stands above"
+    seconds=$SECONDS
 }
-recap() { grep -Eq "^localhost +: ok=2 +changed=$1 .*failed=0 " "$log"; }
+# Whether all hosts end well with as many changes as the pattern says.
+recap() {
+    local host
+    for host in "${hosts[@]}"; do
+        grep -Eq "^$host +: ok=[0-9]+ +changed=$1 +unreachable=0 +failed=0 .*rescued=0 +ignored=0" "$log" || return
+    done
+}
 
-heading "Saving ${#references[@]} images of a playbook and one of a list file"
-play || die "the playbook failed"
-recap 1 || die "the first run should have changed something"
+heading "Saving: tasks that change something are shown, and the recap"
+play
+recap '[1-9][0-9]*' || die "the first run should have changed something on each host"
+! grep -q '^TASK.*Install' "$log" || die "there should have been nothing to install"
 
-heading "What is on the media"
-cd -- "$folder/media"
-ls -l
-parts=(images.tar.gz.part*)
-((${#parts[@]} >= 2)) || die "there should be several parts"
+heading "What has arrived here, on the controller"
+cd -- media
+typed "ls -l *" && ls -l -- *
+for host in "${hosts[@]}"; do
+    parts=("$host"/images.tar.gz.part*)
+    ((${#parts[@]} >= 2)) || die "$host should have brought several parts"
+done
 
-heading "Verifying: sha256sum -c images.tar.gz.sha256"
-sha256sum -c images.tar.gz.sha256
+heading "Verifying it"
+for host in "${hosts[@]}"; do
+    typed "(cd $host && sha256sum -c images.tar.gz.sha256)"
+    (cd -- "$host" && sha256sum -c images.tar.gz.sha256) || die "what came from $host is damaged"
+done
 
-heading "Listing: cat images.tar.gz.part* | tar tz"
-cat -- images.tar.gz.part* | tar tz >"$log"
+heading "Which host has which image, as media/images.lock.json says"
+python "$here/demo/summary.py" ../images.txt . || die "the set is not what the list asks for"
+
+heading "Looking into one of the archives"
+typed "cat north/images.tar.gz.part* | tar tz"
+cat -- north/images.tar.gz.part* | tar tz >"$log"
 members=$(wc -l <"$log")
 head -n 8 -- "$log"
 printf '   ... %d more ...\n' "$((members - 12))"
@@ -123,10 +144,12 @@ for member in index.json oci-layout saved-images-list.json; do
     grep -qx "saved-image-cache/$member" "$log" || die "the archive lacks $member"
 done
 
-heading "Running the same playbook again"
-sha256sum -- * >"$folder/before"
-play || die "the playbook failed the second time"
+heading "The same playbook again: nothing is downloaded, fetched or changed"
+state() { find . -type f -printf '%p %i %T@ ' -exec sha256sum {} \; | sort; }
+state >../before
+cd -- ..
+play
 recap 0 || die "the second run should have changed nothing"
-sha256sum -- * | cmp -s -- - "$folder/before" || die "the second run wrote other files"
+(cd -- media && state) | cmp -s -- - before || die "the second run has written files"
 
-heading "Done: ${#parts[@]} verified parts, and changed=0 when run again"
+heading "Done: verified parts of three hosts, and changed=0 when run again, in $seconds seconds"

@@ -1,29 +1,86 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The demonstration's source: a registry on loopback with a few images, until standard input ends.
+"""What the demonstration works with: a registry with a few images and three hosts, until standard input ends.
 
-First writes ``HOST:PORT`` to standard output, then one reference a line, then an empty line.
+Writes ``images.txt``, ``inventory.ini`` and ``ansible.cfg`` into a folder, then ``ready`` to standard output.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
 from ansible_collections.airgap.images.tests.support.registry import Registry, RegistryError
 from ansible_collections.airgap.images.tests.support.samples import small_real_images
+from ansible_collections.airgap.images.tests.support.ssh_hosts import SshHosts, SshHostsError
+
+NAMES = ("north", "east", "west")
+
+
+def inventory(hosts: SshHosts, registry: Registry) -> str:
+    """The three hosts, as somebody writes them down, and what the loopback asks for."""
+    variables = hosts.inventory(NAMES)[NAMES[0]]
+    shown = ("ansible_host", "ansible_port", "ansible_user", "ansible_ssh_private_key_file")
+    lines = [
+        "[connected]",
+        *(f"{name:<6} folder={hosts.folder(name)}" for name in NAMES),
+        "",
+        "[connected:vars]",
+        *(f"{name}={variables[name]}" for name in shown),
+        "ansible_python_interpreter=/usr/bin/python3",
+        "",
+        "# The registry of the demonstration. It has no TLS, and its images are saved in a second.",
+        f"registry={registry.host}",
+        "image_save_validate_certs=false",
+        "image_save_poll=1",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def settings(hosts: SshHosts) -> str:
+    """Ansible's settings: nothing of the user's or the system's is used or written to, and output is brief."""
+    # Both who logs in and who becomes root make files there. The first makes the folder, or it could not enter it.
+    temporary, jobs = hosts.folder("tmp"), hosts.folder("jobs")
+    lines = [
+        "[defaults]",
+        "inventory = inventory.ini",
+        "collections_path = collections",
+        "home = ansible",
+        "nocolor = true",
+        "display_ok_hosts = false",
+        "display_skipped_hosts = false",
+        f"remote_tmp = {temporary}",
+        f"async_dir = {jobs}",
+        "[ssh_connection]",
+        "pipelining = true",
+        # Without privileges, an sshd can't give a terminal to a session everywhere.
+        "usetty = false",
+        f"ssh_common_args = {hosts.inventory(NAMES)[NAMES[0]]['ansible_ssh_common_args']}",
+        f"control_path_dir = {hosts.env['ANSIBLE_SSH_CONTROL_PATH_DIR']}",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def main() -> int:
-    """Serves; its one argument is the folder for what the registry stores and logs."""
+    """Serves; its one argument is the folder."""
+    # A Ctrl-C is for the whole group of processes. What has to be removed is removed when the shell closes the pipe.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    folder = Path(sys.argv[1])
     try:
-        with Registry(Path(sys.argv[1])) as registry:
+        with Registry(folder / "registry") as registry, SshHosts() as hosts:
             images = small_real_images(registry)
-            print(registry.host, *(f"{image.repository}:{image.tag}" for image in images), "", sep="\n", flush=True)
+            references = [f"{image.repository}:{image.tag}" for image in images]
+            (folder / "images.txt").write_text("\n".join(["# one reference a line", *references, ""]), encoding="utf-8")
+            (folder / "inventory.ini").write_text(inventory(hosts, registry), encoding="utf-8")
+            (folder / "ansible.cfg").write_text(settings(hosts), encoding="utf-8")
+            print("ready", flush=True)
             # Ends when whoever started this closes the pipe, or dies.
             sys.stdin.read()
-    except RegistryError as error:
+    except (RegistryError, SshHostsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
