@@ -30,6 +30,9 @@ NAME = "images.tar.gz"
 Variables = Mapping[str, Any]
 Inventory = Mapping[str, Mapping[str, Any]]
 
+JOB = {"async": 3600}
+"""What ``Site.variables`` is given where the module runs as a job."""
+
 SHOW = {"name": "Show the result", "ansible.builtin.debug": {"var": "image_save_result"}}
 
 
@@ -58,13 +61,14 @@ class Site:
         return {name: {"work": str(self.hosts.folder(name)), **self.hosts.unreachable(name)[name]}}
 
     def variables(self, **more: Any) -> dict[str, Any]:
-        """The role's variables for a small archive, quick and with neither TLS nor an installation."""
+        """The role's variables for a small archive: no TLS, no installation, no job but where a test is about it."""
         usual = {
             "image_save_dest": f"{{{{ work }}}}/out/{NAME}",
             "image_save_cache_dir": "{{ work }}/cache",
             "image_save_fetch_dest": str(self.media),
             "image_save_validate_certs": False,
             "image_save_install": False,
+            "image_save_async": 0,
             "image_save_poll": 1,
             "image_save_retries": 0,
         }

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
-from ansible_collections.airgap.images.tests.functional._helpers import snapshot, traffic
+from ansible_collections.airgap.images.tests.functional._helpers import flip, snapshot, traffic
 from ansible_collections.airgap.images.tests.functional._role import (
+    JOB,
     NAME,
     Site,
     assert_unchanged,
@@ -36,7 +39,7 @@ def test_from_nothing_to_another_image(registry: Registry, site: Site) -> None:
     lists = site.folder / "files"
     lists.mkdir()
     (lists / "images.txt").write_text(f"# two images\n\n{first.reference}\n{second.reference}\n", encoding="utf-8")
-    variables = site.variables(list_files=[lists / "images.txt"], part_size=PART)
+    variables = site.variables(list_files=[lists / "images.txt"], part_size=PART, **JOB)
     host, media = site.on_host("one"), site.media / "one"
 
     with Relay(site.hosts.port) as relay:
@@ -89,6 +92,12 @@ def test_from_nothing_to_another_image(registry: Registry, site: Site) -> None:
         # Only the second image becomes another, and only one of its layers.
         other = push(registry, "team/second", "1", big(2, [100_000, 150_000]))
         before_files = {path.name: file_sha256(path) for path in media.iterdir()}
+        # Beside that, two parts are damaged, one is of a longer archive before, and a file is nobody's.
+        flip(archive.files[1], keep_times=True)
+        os.truncate(archive.files[2], 1000)
+        shutil.copy(archive.files[0], media / f"{NAME}.part9")
+        (media / "notes.txt").write_text("mine", encoding="utf-8")
+        damaged = {archive.files[1].name, archive.files[2].name}
         before_identities = identities(media)
         registry.clear()
         sent = relay.sent
@@ -100,13 +109,15 @@ def test_from_nothing_to_another_image(registry: Registry, site: Site) -> None:
         assert after.references[other.reference] == other.digest
         transferred = 0
         for path in after.files:
-            if before_files.get(path.name) == file_sha256(path):
+            if before_files.get(path.name) == file_sha256(path) and path.name not in damaged:
                 assert identities(media)[path.name] == before_identities[path.name], f"{path.name} was written again"
             else:
                 transferred += path.stat().st_size
-        kept = [path for path in after.files if before_files.get(path.name) == file_sha256(path)]
-        assert len(kept) >= 4 and transferred
+        same = {path.name for path in after.files if before_files.get(path.name) == file_sha256(path)}
+        assert damaged < same and len(same - damaged) >= 2
+        assert transferred > 2 * PART, "nothing is different"
         assert relay.sent - sent < transferred + PART, "more was transferred than what is different"
+        assert (media / "notes.txt").read_text("utf-8") == "mine"
 
 
 def assert_uncompressed(site: Site, relay: Relay) -> None:

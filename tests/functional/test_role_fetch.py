@@ -14,14 +14,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.tests.functional._helpers import flip, traffic
+from ansible_collections.airgap.images.tests.functional._helpers import traffic
 from ansible_collections.airgap.images.tests.functional._role import (
+    JOB,
     NAME,
     Site,
     assert_well,
-    changed,
     failure,
-    identities,
 )
 from ansible_collections.airgap.images.tests.support.archive import file_sha256
 from ansible_collections.airgap.images.tests.support.faults import Hold, Rule
@@ -45,7 +44,7 @@ sys.exit(status)
 """
 
 
-def test_a_fetch_that_was_killed_goes_on_and_what_is_damaged_comes_again(registry: Registry, site: Site) -> None:
+def test_a_fetch_that_was_killed_goes_on_with_what_is_missing(registry: Registry, site: Site) -> None:
     image = push(registry, "team/large", "1", big(60, [3_400_000]))
     variables = site.variables(images=[image.reference], part_size=MIB)
     media = site.media / "one"
@@ -73,25 +72,6 @@ def test_a_fetch_that_was_killed_goes_on_and_what_is_damaged_comes_again(registr
         assert len(archive.files) == 4
         assert size - 2 * MIB < relay.sent - sent < size - MIB // 2, "not only the missing parts were transferred"
 
-        # Damage of two kinds, a part of an archive that was longer, and a file that is nobody's.
-        before = identities(media)
-        flip(archive.files[1], keep_times=True)
-        os.truncate(archive.files[3], 1000)
-        shutil.copy(archive.files[0], media / f"{NAME}.part4")
-        (media / "notes.txt").write_text("mine", encoding="utf-8")
-        sent = relay.sent
-        repaired = site.run(inventory, variables)
-        assert_well(repaired)
-        assert changed(repaired)
-        site.checked("one")
-        assert relay.sent - sent < archive.files[3].stat().st_size + MIB + MIB // 2, "sound parts were transferred"
-        after = identities(media)
-        assert {path.name for path in archive.files if after[path.name] == before[path.name]} == {
-            archive.files[0].name,
-            archive.files[2].name,
-        }
-        assert (media / "notes.txt").read_text("utf-8") == "mine"
-
 
 def test_saving_goes_on_while_ssh_is_away(source: Source, bench: Workbench, site: Site) -> None:
     """The connection breaks while the module waits for a layer, and two attempts to come back fail."""
@@ -99,7 +79,7 @@ def test_saving_goes_on_while_ssh_is_away(source: Source, bench: Workbench, site
     hold = Hold()
     layers = [layer.digest for layer in image.platforms[0].layers]
     proxy = bench.proxy(source.registry, Rule(hold, path=f"/blobs/{layers[-1]}"))
-    variables = site.variables(images=[f"{proxy.host}/{image.repository}:{image.tag}"])
+    variables = site.variables(images=[f"{proxy.host}/{image.repository}:{image.tag}"], **JOB)
     with Relay(site.hosts.port) as relay, site.start(site.inventory("one", port=relay.port), variables) as running:
         proxy.wait_for(lambda seen: any(each.action is hold for each in seen), timeout=120)
         relay.drop(2)

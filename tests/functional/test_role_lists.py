@@ -1,0 +1,166 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the role takes its list from: references, files here and there, URLs; and what it leaves out of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+
+from ansible_collections.airgap.images.tests.functional._helpers import holds, traffic
+from ansible_collections.airgap.images.tests.functional._role import (
+    Site,
+    assert_not_failed,
+    assert_secret,
+    assert_unchanged,
+    failure,
+    play,
+    references,
+    staged,
+)
+from ansible_collections.airgap.images.tests.support.workbench import Source
+
+TOKEN = "t0p-s3cret-t0ken"
+
+
+class Files:
+    """Serves files over http; those under ``/private/`` only to who shows the token. A context manager."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self.files = dict(files)
+        self.asked: list[tuple[str, str]] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    def url(self, path: str) -> str:
+        """The URL of a file."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}{path}"
+
+    def __enter__(self) -> Files:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _handler(files: Files) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            authorization = self.headers.get("Authorization", "")
+            files.asked.append((self.path, authorization))
+            known = self.path in files.files
+            status = 200 if known else 404
+            if self.path.startswith("/private/") and authorization != f"Bearer {TOKEN}":
+                status = 401
+            body = files.files[self.path].encode() if status == 200 else b"no"
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keeps the tests' output free of it."""
+
+    return Handler
+
+
+def checksum(text: str) -> str:
+    """What ``get_url`` calls a checksum."""
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+@pytest.fixture
+def files(source: Source) -> Iterator[Files]:
+    """Three lists to download."""
+    host = source.registry.host
+    lists = {
+        "/open.txt": f"{host}/oci/index:1\n{host}/windows/list:1\n",
+        "/private/list.txt": f"# private\n{host}/docker/single:1\n{host}/a/b/c/d:1.0\n",
+        "/changed.txt": f"{host}/oci/gzip:1\n",
+    }
+    with Files(lists) as served:
+        yield served
+
+
+def test_lists_from_everywhere(source: Source, site: Site, files: Files) -> None:
+    """All kinds of lists at once on one host; on another one, a URL whose file is not what was promised."""
+    host = source.registry.host
+    folder = site.folder / "project" / "files"
+    folder.mkdir(parents=True)
+    wide = f"{host}/oci/gzip:1\r\n# umlauts: äöü\r\n\r\n  {host}/oci/attested:1  \r\n"
+    (folder / "wide.txt").write_bytes(wide.encode("utf-16"))
+    plain = folder / "plain.txt"
+    plain.write_text(f"{host}/oci/gzip:1\n{host}/oci/nested:1\n", encoding="utf-8")
+    remote = site.on_host("mixed", "there.txt")
+    remote.write_text(f"{host}/oci/plain:1\n{host}/charts/app:1.2.3\n", encoding="utf-8")
+    common = {"image_save_exclude": ["/nested:", "^127[.]0[.]0[.]1:[0-9]+/windows/"], "image_save_include": ["[:]1"]}
+    cases = {
+        "mixed": {
+            **common,
+            "image_save_images": [f"{host}/oci/variants:1", f"{host}/oci/variants:1"],
+            # The first is looked for where ``copy`` would look.
+            "image_save_list_files": ["wide.txt", str(plain)],
+            "image_save_remote_list_files": [str(remote)],
+            "image_save_list_urls": [
+                files.url("/open.txt"),
+                {
+                    "url": files.url("/private/list.txt"),
+                    "checksum": checksum(files.files["/private/list.txt"]),
+                    "headers": {"Authorization": f"Bearer {TOKEN}"},
+                },
+            ],
+            "image_save_arch": ["amd64"],
+        },
+        "wrong": {
+            "image_save_images": [f"{host}/oci/zstd:1"],
+            "image_save_list_urls": [{"url": files.url("/changed.txt"), "checksum": checksum("something else")}],
+        },
+    }
+    inventory = {name: {**site.inventory(name)[name], **variables} for name, variables in cases.items()}
+    project = playbook(folder.parent)
+    result = site.run(inventory, site.variables(), plays=project, options=["-vvvv"])
+
+    assert_not_failed(result, "mixed")
+    wanted = ["variants:1", "gzip:1", "attested:1", "plain:1", "app:1.2.3", "index:1", "single:1", "d:1.0"]
+    lines = staged(site, "mixed")
+    assert sorted(line.rpartition("/")[2] for line in lines) == sorted(wanted), lines
+    assert references(site.checked("mixed")) == lines
+    assert ("/private/list.txt", f"Bearer {TOKEN}") in files.asked
+    assert_secret(result, TOKEN)
+    assert not holds(site.on_host("mixed"), TOKEN) and not holds(site.on_host("home"), TOKEN)
+
+    assert result.rc == 2, result.stdout
+    assert files.url("/changed.txt") in failure(result, "wrong")
+    assert not [*site.on_host("wrong").rglob("*.part*")] and not site.fetched("wrong").parent.exists()
+    asked = {each.manifest for each in source.registry.requests()}
+    assert not any(each.startswith("oci/zstd") for each in asked), "saved although a list is not the promised one"
+
+    # Nothing new: no list is staged again.
+    source.registry.clear()
+    again = site.run({"mixed": inventory["mixed"]}, site.variables(), plays=project)
+    assert_unchanged(again)
+    assert traffic(source.registry).nothing
+
+
+def playbook(folder: Path) -> Path:
+    """A playbook in a folder of its own, so that it has ``files`` beside it."""
+    path = folder / "site.json"
+    path.write_text(json.dumps([play()]), encoding="utf-8")
+    return path
