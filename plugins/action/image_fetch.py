@@ -12,22 +12,32 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import ImageSaveError, OptionError, StorageError
-from ansible_collections.airgap.images.plugins.module_utils._failed_list import is_failed_list
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, read_lock
+from ansible_collections.airgap.images.plugins.module_utils._options import check_range
 from ansible_collections.airgap.images.plugins.module_utils._size import format_size
-from ansible_collections.airgap.images.plugins.plugin_utils import _arrival
-from ansible_collections.airgap.images.plugins.plugin_utils._arrival import Item, Place
+from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
+    LOCK_SUFFIX,
+    Delivery,
+    clear_way,
+    compare,
+    discard_arrived,
+    ensure_space,
+    items_of,
+    publish,
+)
+from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place
 from ansible_collections.airgap.images.plugins.plugin_utils._transport import without_compression
 
+# Paths of the host are texts here: a type that expands "~" would take the controller's home for it.
 ARGUMENTS: dict[str, dict[str, object]] = {
-    "src": {"type": "path"},
+    "src": {"type": "str"},
     "dest": {"type": "path", "required": True},
-    "failed_list": {"type": "path"},
+    "failed_list": {"type": "str"},
     "outdated": {"type": "list", "elements": "path", "default": []},
     "retries": {"type": "int", "default": 3},
     "retry_delay": {"type": "float", "default": 2.0},
@@ -50,7 +60,7 @@ class ActionModule(ActionBase):
         try:
             result.update(fetch(host, arguments, check=self._task.check_mode, diff=self._task.diff))
         except ImageSaveError as error:
-            raise AnsibleActionFail(str(error)) from error
+            result.update(failed=True, msg=str(error))
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
         return result
@@ -77,34 +87,32 @@ class Host:
         self._display = Display()
         self.name = str(task_vars.get("inventory_hostname", "the host"))
 
-    def look(self, path: str, *, name: str = "") -> Item | None:
+    def look(self, path: str) -> Item | None:
         """What a file of the host is; ``None`` where there is none.
 
         :raises StorageError: when the login user cannot read it.
         """
-        arguments = {"path": path, "follow": True, "get_checksum": True, "checksum_algorithm": "sha256"}
-        found: dict[str, Any] = self._action._execute_module(
-            module_name="ansible.legacy.stat", module_args=arguments, task_vars=self._task_vars
-        )
-        if found.get("failed"):
-            raise StorageError(f"{path} on {self.name} cannot be looked at: {found.get('msg', 'no reason was given')}")
-        stat = found["stat"]
-        if not stat["exists"]:
+        stat = self._stat(path, hashed=True)
+        if stat is None:
             return None
-        if not stat.get("isreg") or not stat.get("readable"):
-            raise StorageError(
-                f"{path} on {self.name} is no file that the login user can read, and files are never fetched with "
-                "become: give the archive a mode (image_save_mode: '0644') and let the user enter its directory"
-            )
-        return Item(str(stat["path"]), name or os.path.basename(path), int(stat["size"]), str(stat["checksum"]))
+        return Item(str(stat["path"]), os.path.basename(path), int(stat["size"]), str(stat["checksum"]))
 
-    def transfer(self, item: Item, path: str) -> None:
+    def require(self, path: str) -> None:
+        """Make sure that the login user can read a file, without reading it.
+
+        :raises StorageError: when that is not so.
+        """
+        if self._stat(path, hashed=False) is None:
+            raise StorageError(f"{path} is not on {self.name} any more; save the archive again")
+
+    def transfer(self, item: Item, place: Place, path: str) -> None:
         """Bring a file to the controller, and make sure that it is whole.
 
         :raises StorageError: when it could not be had, after all retries.
         """
+        problem = ""
         for attempt in range(self._retries + 1):
-            problem = self._try(item, path)
+            problem = self._try(item, place, path)
             if not problem:
                 return
             if attempt < self._retries:
@@ -115,13 +123,32 @@ class Host:
             f"{item.source} could not be fetched from {self.name}: {problem}. What has arrived is kept; run again"
         )
 
-    def _try(self, item: Item, path: str) -> str:
+    def say(self, text: str) -> None:
+        """Tell what is going on, with C(-vv)."""
+        self._display.vv(text, host=self.name)
+
+    def _stat(self, path: str, *, hashed: bool) -> dict[str, Any] | None:
+        arguments = {"path": path, "follow": True, "get_checksum": hashed, "checksum_algorithm": "sha256"}
+        found: dict[str, Any] = self._action._execute_module(
+            module_name="ansible.legacy.stat", module_args=arguments, task_vars=self._task_vars
+        )
+        if found.get("failed"):
+            raise StorageError(f"{path} on {self.name} cannot be looked at: {found.get('msg', 'no reason was given')}")
+        stat: dict[str, Any] = found["stat"]
+        if stat["exists"] and not (stat.get("isreg") and stat.get("readable")):
+            raise StorageError(
+                f"{path} on {self.name} is no file that the login user can read, and files are never fetched with "
+                "become: give the archive a mode (image_save_mode: '0644') and let the user enter its directory"
+            )
+        return stat if stat["exists"] else None
+
+    def _try(self, item: Item, place: Place, path: str) -> str:
         try:
             self._action._connection.fetch_file(item.source, path)
-        except AnsibleError as error:  # also of a connection that is lost
+        except (AnsibleError, OSError) as error:  # also of a connection that is lost
             self._reconnect()
             return str(error)
-        if _arrival.is_sound(path, item):
+        if place.holds(path, item):
             return ""
         return f"what arrived has not the sha256 {item.sha256} of its lock file; look at the file and the disks of both"
 
@@ -133,76 +160,87 @@ class Host:
             except AnsibleError as error:
                 self._display.vv(f"{self.name}: {error}")
 
-    def say(self, text: str) -> None:
-        """Tell what is going on, with C(-vv)."""
-        self._display.vv(text, host=self.name)
-
 
 def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) -> dict[str, Any]:
-    """Compare, transfer what is missing, and publish.
+    """Compare, transfer what is wanted, and publish.
 
     :param arguments: as ``ARGUMENTS`` describes them.
     :returns: what the task returns.
     :raises ImageSaveError: nothing under a final name was touched then, unless publishing itself failed.
     """
+    check_range("retries", arguments["retries"], 0, 100)
+    check_range("retry_delay", arguments["retry_delay"], 0, 3600)
     source, failed_list = arguments["src"], arguments["failed_list"]
     place = Place(_absolute(arguments["dest"]), os.path.basename(source or failed_list))
     failed = host.look(failed_list) if failed_list else None
-    lock, records = (None, []) if source is None else read_records(host, place, source, check=check)
-    parts = _arrival.items_of(lock, records[-1].source[: -len(".lock.json")]) if lock else []
-    items = [*parts, *([failed] if failed else []), *records]
+    records = look_at_records(host, source) if source else []
+    lock = read_arrived_lock(host, place, records[-1], check=check) if records else None
+    parts = items_of(lock, records[-1].source[: -len(LOCK_SUFFIX)]) if lock else []
+    delivery = compare(
+        place,
+        [*parts, *([failed] if failed else []), *records],
+        lock=lock,
+        failed_list=os.path.basename(failed_list) if failed_list else None,
+    )
+    difference = {"diff": _diff(delivery)} if diff else {}
+    if not check:
+        deliver(host, delivery, arguments["outdated"])
+    # The lock file came first, to tell what else is wanted.
+    transferred = [item for item in delivery.wanted if item in delivery.coming or item in records[-1:]]
+    return {
+        "changed": delivery.is_change,
+        "msg": _message(host, delivery, transferred, check=check),
+        "transferred": [item.name for item in transferred],
+        "removed": list(delivery.stale),
+        **describe(place, parts, records, failed),
+        **difference,
+    }
 
-    wanted = _arrival.missing(place, items)
-    stale = _arrival.older(place, items) if lock else []
-    if failed_list and not failed:
-        stale += [path for path in [_beside(place, failed_list)] if is_failed_list(path)]
-    changed = bool(wanted or stale or (lock and _arrival.lacks_link(place, lock)))
-    expected = [item for item in wanted if not _arrival.is_sound(place.temporary(item), item)]
-    if changed and not check:
-        receive(host, place, expected)
-        _arrival.publish(place, items, [*arguments["outdated"], *stale])
-    returned = describe(place, parts, records, failed)
-    returned.update(changed=changed, transferred=[item.name for item in expected], removed=stale)
-    returned["msg"] = _message(host, place, expected, stale, check=check)
-    if diff:
-        returned["diff"] = _diff(place, items, wanted, stale)
-    return returned
 
+def look_at_records(host: Host, source: str) -> list[Item]:
+    """What stands beside an archive: its checksums and, last, its lock file.
 
-def read_records(host: Host, place: Place, source: str, *, check: bool) -> tuple[Lock, list[Item]]:
-    """The lock file of an archive, and what stands beside it: the checksums and the lock file itself.
-
-    :raises ImageSaveError: when there is no archive that is whole.
+    :raises OptionError: when it is not there.
     """
     records = []
-    for suffix in (".sha256", ".lock.json"):
+    for suffix in (".sha256", LOCK_SUFFIX):
         record = host.look(f"{source}{suffix}")
         if record is None:
             raise OptionError(f"src: there is no {source}{suffix} on {host.name}; save the archive first")
         records.append(record)
-    item = records[-1]
-    if _arrival.is_sound(place.final(item), item):
-        return _read(place.final(item), item), records
+    return records
+
+
+def read_arrived_lock(host: Host, place: Place, item: Item, *, check: bool) -> Lock:
+    """Read the lock file of the archive on the host, which is transferred for it if need be.
+
+    :raises ImageSaveError: when it cannot be had, or is none.
+    """
+    for path in (place.final(item), place.temporary(item)):
+        if place.holds(path, item):
+            return _read_lock(path, item)
     if check:
         with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "lock.json")
-            host.transfer(item, path)
-            return _read(path, item), records
-    path = place.temporary(item)
-    if not _arrival.is_sound(path, item):
-        path = _arrival.make_room(place, item)
-        host.transfer(item, path)
-    return _read(path, item), records
+            elsewhere = Place(os.path.realpath(folder), place.archive)
+            host.transfer(item, elsewhere, elsewhere.final(item))
+            return _read_lock(elsewhere.final(item), item)
+    path = clear_way(place, item)
+    host.transfer(item, place, path)
+    return _read_lock(path, item)
 
 
-def receive(host: Host, place: Place, items: Sequence[Item]) -> None:
-    """Transfer files into the hidden directory, from which they are published together."""
-    if items and host.look(items[0].source) is None:
-        raise StorageError(f"{items[0].source} is not on {host.name} any more; save the archive again")
-    _arrival.ensure_space(place, items)
-    for number, item in enumerate(items, start=1):
-        host.say(f"fetching file {number} of {len(items)}: {item.source} ({format_size(item.size)})")
-        host.transfer(item, _arrival.make_room(place, item))
+def deliver(host: Host, delivery: Delivery, outdated: Sequence[str]) -> None:
+    """Transfer into the hidden directory what is still to come, and publish all of it together."""
+    if not delivery.is_change:
+        discard_arrived(delivery.place)
+        return
+    if delivery.coming:
+        host.require(delivery.coming[0].source)
+        ensure_space(delivery)
+    for number, item in enumerate(delivery.coming, start=1):
+        host.say(f"fetching file {number} of {len(delivery.coming)}: {item.source} ({format_size(item.size)})")
+        host.transfer(item, delivery.place, clear_way(delivery.place, item))
+    publish(delivery, outdated)
 
 
 def describe(place: Place, parts: Sequence[Item], records: Sequence[Item], failed: Item | None) -> dict[str, Any]:
@@ -218,7 +256,7 @@ def describe(place: Place, parts: Sequence[Item], records: Sequence[Item], faile
     }
 
 
-def _read(path: str, item: Item) -> Lock:
+def _read_lock(path: str, item: Item) -> Lock:
     with open(path, "rb") as file:
         return read_lock(file.read(), path=item.source)
 
@@ -229,25 +267,22 @@ def _absolute(path: str) -> str:
     return os.path.normpath(path)
 
 
-def _beside(place: Place, failed_list: str) -> str:
-    return os.path.join(place.directory, os.path.basename(failed_list))
-
-
-def _message(host: Host, place: Place, items: Sequence[Item], stale: Sequence[str], *, check: bool) -> str:
+def _message(host: Host, delivery: Delivery, items: Sequence[Item], *, check: bool) -> str:
     verb = "would be fetched" if check else "fetched"
     size = format_size(sum(item.size for item in items))
-    removed = f", {len(stale)} older ones removed" if stale and not check else ""
-    return f"{len(items)} files ({size}) {verb} from {host.name} to {place.directory}{removed}"
+    removed = f", {len(delivery.stale)} older ones removed" if delivery.stale and not check else ""
+    return f"{len(items)} files ({size}) {verb} from {host.name} to {delivery.place.directory}{removed}"
 
 
-def _diff(place: Place, items: Sequence[Item], wanted: Sequence[Item], stale: Sequence[str]) -> dict[str, str]:
-    kept = [item for item in items if item not in wanted]
-    replaced = [f"{item.name}\n" for item in wanted if os.path.lexists(place.final(item))]
-    before = [f"{item.sha256}  {item.name}\n" for item in kept] + replaced + [f"{path}\n" for path in stale]
-    after = [f"{item.sha256}  {item.name}\n" for item in items]
+def _diff(delivery: Delivery) -> dict[str, str]:
+    place = delivery.place
+    kept = [f"{item.sha256}  {item.name}" for item in delivery.items if item not in delivery.wanted]
+    replaced = [item.name for item in delivery.wanted if os.path.lexists(place.final(item))]
+    stale = [os.path.relpath(path, place.directory) for path in delivery.stale]
+    after = [f"{item.sha256}  {item.name}" for item in delivery.items]
     return {
         "before_header": place.directory,
         "after_header": place.directory,
-        "before": "".join(sorted(before)),
-        "after": "".join(sorted(after)),
+        "before": "".join(f"{line}\n" for line in sorted([*kept, *replaced, *stale])),
+        "after": "".join(f"{line}\n" for line in sorted(after)),
     }

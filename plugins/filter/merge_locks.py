@@ -10,7 +10,7 @@ short_description: Merge the lock files of several hosts into the record of the 
 version_added: 0.1.0
 description:
   - Merges lock files of M(airgap.images.image_save) into one that has the same members. In it every image names its
-    C(host), and the parts are named C(HOST/NAME).
+    C(host), and the parts are named as they lie below the directory of the set.
   - Fails when an image is in two of them, or when the list is not covered.
 author:
   - airgap.images contributors (@airgap-images)
@@ -18,7 +18,7 @@ positional: _input
 options:
   _input:
     description:
-      - The texts of the lock files by host.
+      - The texts of the lock files, by their paths below the directory of the set, C(HOST/NAME.lock.json).
     type: dict
     required: true
   images:
@@ -32,8 +32,9 @@ options:
 EXAMPLES = r"""
 - name: Write the record of what two hosts have saved
   ansible.builtin.copy:
-    content: "{{ {'one': lookup('ansible.builtin.file', 'one/images.tar.gz.lock.json'),
-                  'two': lookup('ansible.builtin.file', 'two/images.tar.gz.lock.json')} | airgap.images.merge_locks }}"
+    content: "{{ {'one/images.tar.gz.lock.json': lookup('ansible.builtin.file', 'one/images.tar.gz.lock.json'),
+                  'two/images.tar.gz.lock.json': lookup('ansible.builtin.file', 'two/images.tar.gz.lock.json')}
+                 | airgap.images.merge_locks }}"
     dest: images.lock.json
     mode: "0644"
   delegate_to: localhost
@@ -46,20 +47,22 @@ _value:
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import LockFileError
 from ansible_collections.airgap.images.plugins.plugin_utils._merged_lock import merge
 
 
-def merge_locks(locks: Mapping[str, str], images: Sequence[str] = ()) -> str:
-    """See DOCUMENTATION."""
+def merge_locks(locks: Mapping[str, str], images: Sequence[str] = ()) -> Any:
+    """See DOCUMENTATION. What registries said is never taken for a template."""
     try:
-        raw = {str(host): str(text).encode("utf-8") for host, text in locks.items()}
-        return merge(raw, [str(image) for image in images]).decode("utf-8")
+        raw = {str(path): str(text).encode("utf-8", "surrogatepass") for path, text in locks.items()}
+        return wrap_var(merge(raw, [str(image) for image in images]).decode("utf-8"))
     except LockFileError as error:
-        raise AnsibleFilterError(f"merge_locks: {error}") from error
+        raise AnsibleFilterError(f"merge_locks: {error}") from None
 
 
 class FilterModule:

@@ -87,7 +87,7 @@ def select_images(
     try:
         chosen = choose([read_source(source) for source in sources], compile_choice(include, exclude))
     except OptionError as error:
-        raise AnsibleFilterError(f"select_images: {error}") from error
+        raise AnsibleFilterError(f"select_images: {error}") from None
     return wrap_var(asdict(chosen))
 
 

@@ -57,7 +57,7 @@ def share_images(lines: Sequence[str], hosts: Sequence[str]) -> Any:
     try:
         return wrap_var(share_out([str(line) for line in lines], [str(host) for host in hosts]))
     except OptionError as error:
-        raise AnsibleFilterError(f"share_images: {error}") from error
+        raise AnsibleFilterError(f"share_images: {error}") from None
 
 
 class FilterModule:

@@ -58,12 +58,9 @@ class Memory:
         known = self.known(path)
         if known:
             return known
-        hasher = hashlib.sha256()
-        with open(path, "rb") as file:
-            for chunk in iter(lambda: file.read(_CHUNK), b""):
-                hasher.update(chunk)
-        self._known[path] = f"{mark} {hasher.hexdigest()}"
-        return hasher.hexdigest()
+        sha256 = sha256_of(path)
+        self._known[path] = f"{mark} {sha256}"
+        return sha256
 
     def known(self, path: str) -> str:
         """The file's sha256 if it was read before and not touched since; else empty."""
@@ -101,6 +98,15 @@ class Memory:
         return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
 
 
+def sha256_of(path: str) -> str:
+    """A file's sha256 in hex digits."""
+    hasher = hashlib.sha256()
+    with open(path, "rb") as file:
+        for chunk in iter(lambda: file.read(_CHUNK), b""):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
 def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
     """Compare what stands under the final names with the lock file beside it.
 
@@ -119,7 +125,7 @@ def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
         damage = _damage(path_of(output, part), part, memory, verify)
         if damage:
             return Published(lock, damage=f"{part.name} {damage}", untidy=stale, raw_lock=raw)
-    if output.compress == DIR and not _has_blobs_link(output):
+    if output.compress == DIR and not has_blobs_link(output.dest):
         return Published(lock, damage="its link blobs is missing", raw_lock=raw)
     return Published(lock, untidy=stale + _untidy_checksums(output, lock.parts), raw_lock=raw)
 
@@ -139,13 +145,17 @@ def stale_names(output: Output, parts: Sequence[Part]) -> list[str]:
     """Files that ``cat NAME.part*`` or a reader of ``NAME`` would take for the archive, and that are none of it."""
     if output.compress == DIR:
         return []
-    pattern = re.compile(rf"^{re.escape(output.name)}(\.part[0-9]+)?$")
     ours = {part.name for part in parts}
     try:
         names = os.listdir(output.directory)
     except FileNotFoundError:
         return []
-    return sorted(name for name in names if pattern.fullmatch(name) and name not in ours)
+    return sorted(name for name in names if is_part_name(output.name, name) and name not in ours)
+
+
+def is_part_name(archive: str, name: str) -> bool:
+    """Whether a file of this name would be taken for the archive, or for a part of it."""
+    return re.fullmatch(rf"{re.escape(archive)}(\.part[0-9]+)?", name) is not None
 
 
 def _read_beside(output: Output) -> bytes:
@@ -175,9 +185,10 @@ def _refuse_other_kind(output: Output) -> None:
             )
 
 
-def _has_blobs_link(output: Output) -> bool:
+def has_blobs_link(root: str) -> bool:
+    """Whether a directory of C(compress=dir) has the link that makes it an image layout."""
     try:
-        return os.readlink(os.path.join(output.dest, "blobs")) == "share"
+        return os.readlink(os.path.join(root, "blobs")) == "share"
     except OSError:
         return False
 

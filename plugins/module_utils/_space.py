@@ -30,18 +30,24 @@ def ensure_space(*, cache: str, cache_bytes: int, dest: str, dest_bytes: int) ->
     :param dest_bytes: that the new archive takes; the old one stays until it is replaced.
     :raises SpaceError: says what is needed, what is free, and where.
     """
+    other = "or choose another filesystem for cache_dir or dest"
     if same_filesystem(cache, dest):
-        _check(f"{cache} and {dest}", free_bytes(cache), cache_bytes + dest_bytes)
+        require(f"{cache} and {dest}", free_bytes(cache), cache_bytes + dest_bytes, otherwise=other)
     else:
-        _check(cache, free_bytes(cache), cache_bytes)
-        _check(dest, free_bytes(dest), dest_bytes)
+        require(cache, free_bytes(cache), cache_bytes, otherwise=other)
+        require(dest, free_bytes(dest), dest_bytes, otherwise=other)
 
 
-def _check(place: str, free: int, needed: int) -> None:
+def require(place: str, free: int, needed: int, *, otherwise: str) -> None:
+    """Refuse to begin where there is not enough room.
+
+    :param otherwise: what else can be done, beside making room.
+    :raises SpaceError: says what is needed, what is free, and where.
+    """
     if needed > free:
         raise SpaceError(
             f"not enough space for {place}: {format_size(needed)} are needed, {format_size(free)} are free. "
-            f"Free {format_size(needed - free)} more, or choose another filesystem for cache_dir or dest"
+            f"Free {format_size(needed - free)} more, {otherwise}"
         )
 
 

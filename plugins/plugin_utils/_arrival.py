@@ -2,212 +2,231 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An archive's files on the controller: which are there, which are missing, and how they get their final names."""
+"""An archive's files on the controller: which are there, which are wanted, and how they get their final names."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import LockFileError, SpaceError, StorageError
+from ansible_collections.airgap.images.plugins.module_utils._errors import LockFileError, OptionError
+from ansible_collections.airgap.images.plugins.module_utils._failed_list import is_failed_list
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._options import DIR
-from ansible_collections.airgap.images.plugins.module_utils._size import format_size
-from ansible_collections.airgap.images.plugins.module_utils._space import free_bytes
+from ansible_collections.airgap.images.plugins.module_utils._published import has_blobs_link, is_part_name
+from ansible_collections.airgap.images.plugins.module_utils._space import free_bytes, require
+from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place, explain
 
-_CHUNK = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Item:
-    """A file that is to be on the controller.
-
-    :param source: its path on the host.
-    :param name: its path below the directory on the controller.
-    :param size: bytes.
-    :param sha256: hex digits.
-    """
-
-    source: str
-    name: str
-    size: int
-    sha256: str
+LOCK_SUFFIX = ".lock.json"
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the files of one archive lie on the controller.
+class Delivery:
+    """What there is to do on the controller, compared once.
 
-    :param directory: absolute path; need not be there yet.
-    :param archive: name of the archive.
+    :param items: all files, in the order in which they are published: the lock file is the last.
+    :param wanted: those that do not stand under their final names with the right content.
+    :param coming: those of them that have to be transferred; the others have arrived in an earlier run.
+    :param stale: paths of files that a reader would take for this archive, and that are none of it.
+    :param is_layout: whether the archive is a directory (C(compress=dir)).
     """
 
-    directory: str
-    archive: str
+    place: Place
+    items: tuple[Item, ...]
+    wanted: tuple[Item, ...]
+    coming: tuple[Item, ...]
+    stale: tuple[str, ...]
+    is_layout: bool
 
     @property
-    def incoming(self) -> str:
-        """Holds what is on its way; a run that was interrupted leaves it for the next one."""
-        return os.path.join(self.directory, f".{self.archive}.fetching")
+    def is_change(self) -> bool:
+        """Whether anything under a final name will be different."""
+        return bool(self.wanted or self.stale or (self.is_layout and not has_blobs_link(self.place.root)))
 
-    def final(self, item: Item) -> str:
-        return os.path.join(self.directory, item.name)
 
-    def temporary(self, item: Item) -> str:
-        return os.path.join(self.incoming, item.name)
+def is_layout(lock: Lock | None) -> bool:
+    """Whether the archive is a directory."""
+    return lock is not None and lock.options.get("compress") == DIR
 
 
 def items_of(lock: Lock, source: str) -> list[Item]:
     """The files of an archive, as its lock file names them.
 
     :param source: path of the archive on the host.
-    :raises LockFileError: when a part is named like no part of this archive: it could replace another file.
+    :raises LockFileError: when a name is none that this archive can have: it could replace another file.
     """
     folder, archive = os.path.split(source)
-    inside = lock.options.get("compress") == DIR
-    items = []
+    items: dict[str, Item] = {}
     for part in lock.parts:
-        name = f"{archive}/{part.name}" if inside else part.name
-        if not inside and not _is_part(archive, part.name):
-            raise LockFileError(f"{source}.lock.json names {part.name!r}, which is no part of {archive}")
-        items.append(Item(os.path.join(folder, name), name, part.size, part.sha256))
-    return items
+        name = f"{archive}/{part.name}" if is_layout(lock) else part.name
+        is_usable = _is_inside_layout(part.name) if is_layout(lock) else is_part_name(archive, part.name)
+        if not is_usable or name in items:
+            raise LockFileError(f"{source}{LOCK_SUFFIX} names {part.name!r}, which cannot be a part of {archive}")
+        items[name] = Item(os.path.join(folder, name), name, part.size, part.sha256)
+    return list(items.values())
 
 
-def missing(place: Place, items: Iterable[Item]) -> list[Item]:
-    """Those that do not stand under their final names with the right content."""
-    return [item for item in items if not is_sound(place.final(item), item)]
+def compare(place: Place, items: Sequence[Item], *, lock: Lock | None, failed_list: str | None) -> Delivery:
+    """Find out what is wanted, and what is of another archive.
 
-
-def older(place: Place, items: Iterable[Item]) -> list[str]:
-    """Paths of files that a reader would take for this archive, and that are none of it."""
-    ours = {item.name for item in items}
-    return sorted(os.path.join(place.directory, name) for name in _names_there(place) if name not in ours)
-
-
-def is_sound(path: str, item: Item) -> bool:
-    """Whether a regular file with the item's content is there.
-
-    :raises StorageError: when it cannot be read.
+    :param lock: of the archive; ``None`` where only a failed list is fetched.
+    :param failed_list: name of the failed list on the controller; one that is not among the items is removed.
+    :raises OptionError: when something stands in the way that is nobody's archive or list.
+    :raises StorageError: when something cannot be read.
     """
-    try:
-        if os.path.islink(path) or not os.path.isfile(path) or os.path.getsize(path) != item.size:
-            return False
-        return sha256_of(path) == item.sha256
-    except OSError as error:
-        raise _explain(error, path) from error
+    _refuse_foreign(place, items, lock, failed_list)
+    wanted = tuple(item for item in items if not place.holds(place.final(item), item))
+    stale = _other_files(place, items, is_layout(lock)) if lock else []
+    if failed_list is not None and not any(item.name == failed_list for item in items):
+        path = os.path.join(place.directory, failed_list)
+        stale += [path] if is_failed_list(path) else []
+    return Delivery(
+        place=place,
+        items=tuple(items),
+        wanted=wanted,
+        coming=tuple(item for item in wanted if not place.holds(place.temporary(item), item)),
+        stale=tuple(stale),
+        is_layout=is_layout(lock),
+    )
 
 
-def sha256_of(path: str) -> str:
-    """Hex digits."""
-    hasher = hashlib.sha256()
-    with open(path, "rb") as file:
-        for chunk in iter(lambda: file.read(_CHUNK), b""):
-            hasher.update(chunk)
-    return hasher.hexdigest()
-
-
-def ensure_space(place: Place, items: Iterable[Item]) -> None:
+def ensure_space(delivery: Delivery) -> None:
     """Refuse to begin what cannot end well.
 
-    :param items: that are to be transferred.
     :raises SpaceError: says what is needed, what is free, and where.
+    :raises StorageError: when that cannot be told.
     """
-    needed, free = sum(item.size for item in items), free_bytes(place.directory)
-    if needed > free:
-        raise SpaceError(
-            f"not enough space in {place.directory} on the controller: {format_size(needed)} are needed, "
-            f"{format_size(free)} are free. Free {format_size(needed - free)} more, or choose another directory"
-        )
+    directory = delivery.place.directory
+    try:
+        free = free_bytes(directory)
+    except OSError as error:
+        raise explain(error) from error
+    needed = sum(item.size for item in delivery.coming)
+    require(f"{directory} on the controller", free, needed, otherwise="or choose another directory")
 
 
-def make_room(place: Place, item: Item) -> str:
-    """Make the directory that the item arrives in.
+def clear_way(place: Place, item: Item) -> str:
+    """Make the directory that the item arrives in, and remove what an interrupted run has left of it.
 
     :returns: the path to write to.
-    :raises StorageError: when it cannot be made.
+    :raises StorageError: when that fails.
     """
     path = place.temporary(item)
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        place.make_folder(os.path.dirname(path))
         with suppress(FileNotFoundError):
-            os.unlink(path)  # of an interrupted run: it may be a link, or not ours to write to
+            os.unlink(path)
     except OSError as error:
-        raise _explain(error, path) from error
+        raise explain(error) from error
     return path
 
 
-def publish(place: Place, items: Sequence[Item], outdated: Iterable[str]) -> None:
+def publish(delivery: Delivery, outdated: Iterable[str]) -> None:
     """Give what has arrived its final names, in the order of the items, and remove what is of another archive.
 
-    :param items: all of the archive; those that are in place already stay. The lock file is the last.
     :param outdated: paths to remove first.
     :raises StorageError: what has arrived stays for the next run.
     """
-    path = place.directory
+    place = delivery.place
     try:
-        os.makedirs(place.directory, exist_ok=True)
-        for path in outdated:
+        for path in (*outdated, *delivery.stale):
             with suppress(FileNotFoundError):
                 os.unlink(path)
-        for item in items:
-            path = place.final(item)
-            if os.path.lexists(place.temporary(item)):
-                _settle(place.temporary(item), path)
-        if any(item.name.startswith(f"{place.archive}/") for item in items):
-            path = os.path.join(place.directory, place.archive)
-            _tidy_layout(path)
-        shutil.rmtree(place.incoming, ignore_errors=True)
+        for item in delivery.wanted:
+            _settle(place, item)
+        if delivery.is_layout:
+            _tidy_layout(place.root)
+        discard_arrived(place)
     except OSError as error:
-        raise _explain(error, path) from error
+        raise explain(error) from error
 
 
-def lacks_link(place: Place, lock: Lock) -> bool:
-    """Whether the directory of ``compress: dir`` lacks the link that makes it an image layout."""
-    link = os.path.join(place.directory, place.archive, "blobs")
-    return lock.options.get("compress") == DIR and not os.path.islink(link)
+def discard_arrived(place: Place) -> None:
+    """Remove what is on its way, which nobody waits for any more."""
+    shutil.rmtree(place.incoming, ignore_errors=True)
 
 
-def _settle(temporary: str, final: str) -> None:
-    """Rename a file once its bytes are on disk, so that a power cut leaves none of it or all."""
-    with open(temporary, "rb") as file:
-        os.fsync(file.fileno())
-    os.makedirs(os.path.dirname(final), exist_ok=True)
-    os.replace(temporary, final)
+def _settle(place: Place, item: Item) -> None:
+    """Rename a file once its bytes are on disk, so that a power cut leaves the one before or this one."""
+    final = place.final(item)
+    place.make_folder(os.path.dirname(final))
+    _sync(place.temporary(item))
+    os.replace(place.temporary(item), final)
+    _sync(os.path.dirname(final))
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _tidy_layout(root: str) -> None:
-    """Make the link of the layout, and remove directories that nothing is left in."""
-    link = os.path.join(root, "blobs")
-    if not os.path.islink(link):
-        os.symlink("share", link)
+    """Remove directories that nothing is left in, and make the link of the layout."""
     for folder, _folders, _files in os.walk(root, topdown=False):
         with suppress(OSError):
             os.rmdir(folder)
+    if not has_blobs_link(root):
+        link = os.path.join(root, "blobs")
+        with suppress(FileNotFoundError):
+            os.unlink(link)
+        os.symlink("share", link)
 
 
-def _names_there(place: Place) -> Iterator[str]:
-    root = os.path.join(place.directory, place.archive)
-    if os.path.isdir(root):
-        for folder, _folders, files in os.walk(root):
-            for name in files:
-                path = os.path.join(folder, name)
-                if not (os.path.islink(path) and name == "blobs" and folder == root):
-                    yield os.path.relpath(path, place.directory)
-    with suppress(FileNotFoundError):
+def _refuse_foreign(place: Place, items: Sequence[Item], lock: Lock | None, failed_list: str | None) -> None:
+    """Make sure that what will be replaced or removed is an archive, or a list of what failed."""
+    root = place.root
+    if lock and is_layout(lock) and os.path.lexists(root):
+        if os.path.islink(root) or not os.path.isdir(root):
+            raise OptionError(f"{root} on the controller is no directory, but the archive is one; move it away")
+        if os.listdir(root) and not os.path.lexists(f"{root}{LOCK_SUFFIX}") and not os.path.isdir(place.incoming):
+            raise OptionError(
+                f"{root} on the controller was not fetched (there is no {root}{LOCK_SUFFIX}); move it away"
+            )
+    elif lock and os.path.isdir(root):
+        raise OptionError(f"{root} on the controller is a directory, but the archive is none; move it away")
+    if failed_list is not None and any(item.name == failed_list for item in items):
+        path = os.path.join(place.directory, failed_list)
+        if os.path.lexists(path) and os.path.getsize(path) and not is_failed_list(path):
+            raise OptionError(
+                f"{path} on the controller is no list of what failed, and would be replaced; move it away"
+            )
+
+
+def _other_files(place: Place, items: Iterable[Item], layout: bool) -> list[str]:
+    """Files that a reader would take for this archive, and that are none of it."""
+    ours = {place.final(item) for item in items}
+    try:
+        return sorted(path for path in _files_of(place, layout) if path not in ours)
+    except OSError as error:
+        raise explain(error) from error
+
+
+def _files_of(place: Place, layout: bool) -> Iterator[str]:
+    if layout:
+        known_link = os.path.join(place.root, "blobs") if has_blobs_link(place.root) else ""
+        for folder, folders, files in os.walk(place.root, onerror=_fail):
+            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+            paths = [os.path.join(folder, name) for name in [*files, *links]]
+            yield from (path for path in paths if path != known_link)
+        return
+    if os.path.lexists(place.directory):
         for name in os.listdir(place.directory):
-            if _is_part(place.archive, name) and not os.path.isdir(os.path.join(place.directory, name)):
-                yield name
+            path = os.path.join(place.directory, name)
+            if is_part_name(place.archive, name) and (os.path.islink(path) or not os.path.isdir(path)):
+                yield path
 
 
-def _is_part(archive: str, name: str) -> bool:
-    return re.fullmatch(rf"{re.escape(archive)}(\.part[0-9]+)?", name) is not None
+def _fail(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
-def _explain(error: OSError, path: str) -> StorageError:
-    return StorageError(f"{error.filename or path} on the controller cannot be read or written: {error.strerror}")
+def _is_inside_layout(name: str) -> bool:
+    """Whether a part of a directory is named as one can be: below it, and not through its link."""
+    return os.path.normpath(name) == name != "." and name.split("/")[0] not in ("..", "blobs", "") and "\0" not in name

@@ -7,27 +7,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import LockFileError
 from ansible_collections.airgap.images.plugins.module_utils._image_list import Origin, parse_lines
 from ansible_collections.airgap.images.plugins.module_utils._json import Json, JsonObject, canonical, parse_object
 from ansible_collections.airgap.images.plugins.module_utils._lock import VERSION, Lock, read_lock
+from ansible_collections.airgap.images.plugins.module_utils._options import DIR
+
+SUFFIX = ".lock.json"
 
 
 def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
     """Merge lock files into one that has the same members, so that it can be read as a lock file again.
 
     Images, what was skipped and what failed come from all hosts, sorted by reference, each with its C(host); parts are
-    named C(HOST/NAME), as they lie below the directory of the set.
+    named as they lie below the directory of the set.
 
-    :param raw_locks: the lock files by host.
+    :param raw_locks: the lock files by their paths below the directory of the set, C(HOST/NAME.lock.json).
     :param lines: the list that all of them together have to cover.
     :raises LockFileError: when one is no lock file, two name the same image, or the list is not covered.
     """
-    locks = {host: read_lock(raw, path=f"the lock file of {host}") for host, raw in sorted(raw_locks.items())}
-    documents = {host: parse_object(raw_locks[host]) for host in locks}
+    if not raw_locks:
+        raise LockFileError("there is no lock file to merge")
+    archives = {path: _archive_of(path) for path in sorted(raw_locks)}
+    locks = {archives[path]: read_lock(raw_locks[path], path=path) for path in archives}
+    documents = {archives[path].host: parse_object(raw_locks[path]) for path in archives}
     _refuse_overlap(locks)
-    _refuse_gaps(locks, lines)
+    _refuse_gaps(locks.values(), lines)
     return canonical(
         {
             "version": VERSION,
@@ -38,13 +45,30 @@ def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
             "blobs": _blobs(locks.values()),
             "compressor": ", ".join(sorted({lock.compressor for lock in locks.values() if lock.compressor})),
             "parts": [
-                {"name": f"{host}/{part.name}", "size": part.size, "sha256": part.sha256}
-                for host, lock in locks.items()
+                {"name": item.name_in_set(part.name, lock), "size": part.size, "sha256": part.sha256}
+                for item, lock in locks.items()
                 for part in lock.parts
             ],
-            "hosts": [*locks],
+            "hosts": [*documents],
         }
     )
+
+
+@dataclass(frozen=True)
+class _Archive:
+    host: str
+    name: str
+
+    def name_in_set(self, part: str, lock: Lock) -> str:
+        below = (self.host, self.name) if lock.options.get("compress") == DIR else (self.host,)
+        return "/".join([*below, part])
+
+
+def _archive_of(path: str) -> _Archive:
+    host, name = path.split("/", 1) if "/" in path else ("", "")
+    if not host or not name.endswith(SUFFIX):
+        raise LockFileError(f"{path} is no path of a lock file below the directory of the set (HOST/NAME{SUFFIX})")
+    return _Archive(host, name[: -len(SUFFIX)])
 
 
 def covered(lock: Lock) -> list[str]:
@@ -56,20 +80,20 @@ def covered(lock: Lock) -> list[str]:
     ]
 
 
-def _refuse_overlap(locks: Mapping[str, Lock]) -> None:
+def _refuse_overlap(locks: Mapping[_Archive, Lock]) -> None:
     holder: dict[str, str] = {}
-    for host, lock in locks.items():
+    for archive, lock in locks.items():
         for reference in covered(lock):
-            other = holder.setdefault(reference, host)
-            if other != host:
+            other = holder.setdefault(reference, archive.host)
+            if other != archive.host:
                 raise LockFileError(
-                    f"{reference} is in the archives of both {other} and {host}; run again on all hosts"
+                    f"{reference} is in the archives of both {other} and {archive.host}; run again on all hosts"
                 )
 
 
-def _refuse_gaps(locks: Mapping[str, Lock], lines: Iterable[str]) -> None:
+def _refuse_gaps(locks: Iterable[Lock], lines: Iterable[str]) -> None:
     wanted = parse_lines((Origin(file=None, line=number), line) for number, line in enumerate(lines, start=1))
-    known = {reference for lock in locks.values() for reference in covered(lock)}
+    known = {reference for lock in locks for reference in covered(lock)}
     missing = [str(image.reference) for image in wanted.images if str(image.reference) not in known]
     if missing:
         raise LockFileError(

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,11 +39,11 @@ class Choice:
     exclude: tuple[re.Pattern[str], ...] = ()
 
     def wants(self, *forms: str) -> bool:
-        return self.wants_invalid(*forms) and (not self.include or _any_matches(self.include, forms))
+        return not self.excludes(*forms) and (not self.include or _any_matches(self.include, forms))
 
-    def wants_invalid(self, *forms: str) -> bool:
-        """Lines that are no reference stay in the list, which reports them; only ``exclude`` takes them out."""
-        return not _any_matches(self.exclude, forms)
+    def excludes(self, *forms: str) -> bool:
+        """All that counts for lines that are no reference: they stay, to be reported where the list is used."""
+        return _any_matches(self.exclude, forms)
 
 
 @dataclass(frozen=True)
@@ -74,44 +73,53 @@ def read_source(values: Mapping[str, object]) -> Source:
         raise OptionError(f"a list must have a name, and lines or a content in base64: {quoted(str(dict(values)))}")
     try:
         return Source(name, decode_list(base64.b64decode(content, validate=True)))
-    except binascii.Error as error:
+    except ValueError as error:
         raise OptionError(f"{quoted(name)}: its content is not base64: {error}") from error
 
 
 def compile_choice(include: Iterable[str], exclude: Iterable[str]) -> Choice:
-    """
-    :raises OptionError: names the expression that is none.
+    """Read the expressions.
+
+    :raises OptionError: names the one that is none.
     """
     return Choice(_compile("include", include), _compile("exclude", exclude))
 
 
 def choose(sources: Sequence[Source], choice: Choice) -> Chosen:
     """Merge the sources and take out what is not wanted."""
-    lines = [(origin, line.strip()) for origin, line in _all_lines(sources)]
-    texts = dict(lines)
-    merged = parse_lines(lines)
-    wanted: list[tuple[Origin, str]] = []
+    lines = list(_all_lines(sources))
+    # Numbered over all sources, because two of them may have one name.
+    merged = parse_lines((Origin(file=None, line=number), line.text) for number, line in enumerate(lines))
+    wanted: list[int] = []
     excluded: list[str] = []
     for image in merged.images:
-        if choice.wants(texts[image.origin], str(image.reference)):
-            wanted.append((image.origin, texts[image.origin]))
+        if choice.wants(lines[image.origin.line].text, str(image.reference)):
+            wanted.append(image.origin.line)
         else:
             excluded.append(str(image.reference))
-    invalid = [line for line in merged.invalid if choice.wants_invalid(texts[line.origin])]
-    wanted += [(line.origin, texts[line.origin]) for line in invalid]
-    place = {origin: number for number, (origin, _line) in enumerate(lines)}
+    invalid = [line for line in merged.invalid if not choice.excludes(lines[line.origin.line].text)]
+    wanted += [line.origin.line for line in invalid]
     return Chosen(
-        lines=[text for origin, text in sorted(wanted, key=lambda one: place[one[0]])],
-        invalid=[{"origin": str(line.origin), "line": line.text, "reason": line.reason} for line in invalid],
+        lines=[lines[number].text for number in sorted(wanted)],
+        invalid=[
+            {"origin": str(lines[line.origin.line].origin), "line": line.text, "reason": line.reason}
+            for line in invalid
+        ],
         excluded=excluded,
         duplicates=merged.duplicates,
     )
 
 
-def _all_lines(sources: Iterable[Source]) -> Iterator[tuple[Origin, str]]:
+@dataclass(frozen=True)
+class _Line:
+    origin: Origin
+    text: str
+
+
+def _all_lines(sources: Iterable[Source]) -> Iterator[_Line]:
     for source in sources:
         for number, line in enumerate(split_lines(source.text), start=1):
-            yield Origin(file=source.name, line=number), line
+            yield _Line(Origin(file=source.name, line=number), line.strip())
 
 
 def _compile(option: str, expressions: Iterable[str]) -> tuple[re.Pattern[str], ...]:

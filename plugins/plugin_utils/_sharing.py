@@ -41,4 +41,4 @@ def _repository(line: str) -> str:
 
 
 def _weight(repository: str, host: str) -> bytes:
-    return hashlib.sha256(f"{repository}\0{host}".encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(f"{repository}\0{host}".encode("utf-8", "surrogatepass")).digest()

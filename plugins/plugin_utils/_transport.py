@@ -13,7 +13,11 @@ from typing import Protocol
 
 # Dead connections are noticed after two minutes, unless the inventory says otherwise: of several, ssh takes the first.
 _KEEP_ALIVE = "-o ServerAliveInterval=30 -o ServerAliveCountMax=4"
-_PLAIN = "-o Compression=no"
+# What connections without compression are shared through, so that they are told apart.
+_SOCKETS = "plain"
+_ARGUMENTS = ("ssh_args", "ssh_common_args", "ssh_extra_args", "sftp_extra_args", "scp_extra_args")
+# Flags of ssh, sftp and scp that take no value, so that several can stand in one word.
+_FLAGS = re.compile(r"-[46AaCfGgKkMNnqsTtVvXxYy]+")
 
 
 class Connection(Protocol):
@@ -37,28 +41,30 @@ def without_compression(connection: Connection) -> None:
     """
     if connection.transport != "ssh":
         return
-    arguments = _text(connection, "ssh_args")
-    if _PLAIN in arguments:
+    directory = _text(connection, "control_path_dir")
+    if os.path.basename(directory) == _SOCKETS:
         return
-    others = {option: _text(connection, option) for option in ("ssh_common_args", "ssh_extra_args")}
-    first = _PLAIN
-    if _has_own_control_path(connection, " ".join([arguments, *others.values()])):
+    texts = {option: _text(connection, option) for option in _ARGUMENTS}
+    first = "-o Compression=no"
+    if _has_own_control_path(connection, " ".join(texts.values())):
         first += " -o ControlMaster=no -o ControlPath=none"
-    connection.set_option("ssh_args", f"{first} {without_flag(arguments)} {_KEEP_ALIVE}")
-    for option, text in others.items():
-        connection.set_option(option, without_flag(text))
-    connection.set_option("control_path_dir", os.path.join(_text(connection, "control_path_dir"), "plain"))
+    for option, text in texts.items():
+        connection.set_option(option, _without_flag(text))
+    connection.set_option("ssh_args", f"{first} {_without_flag(texts['ssh_args'])} {_KEEP_ALIVE}")
+    connection.set_option("control_path_dir", os.path.join(directory, _SOCKETS))
 
 
 def _has_own_control_path(connection: Connection, arguments: str) -> bool:
     """Whether the inventory says where the socket is, so that another directory gives no other socket."""
     path = _text(connection, "control_path")
-    return "controlpath" in arguments.lower() or bool(path and "%(directory)s" not in path)
+    names_one = re.search(r"controlpath|(?:^|\s)-S", arguments, re.IGNORECASE) is not None
+    return names_one or bool(path and "%(directory)s" not in path)
 
 
-def without_flag(arguments: str) -> str:
+def _without_flag(arguments: str) -> str:
     """Arguments of ssh without C(-C), which would count for more than C(Compression=no)."""
-    return shlex.join(word for word in shlex.split(arguments) if not re.fullmatch(r"-[C46]*C[C46]*", word))
+    words = [re.sub("C", "", word) if _FLAGS.fullmatch(word) else word for word in shlex.split(arguments)]
+    return shlex.join(word for word in words if word != "-")
 
 
 def _text(connection: Connection, option: str) -> str:
