@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
@@ -29,10 +30,17 @@ from ansible_collections.airgap.images.tests.functional._role import (
 from ansible_collections.airgap.images.tests.support.workbench import Source
 
 TOKEN = "t0p-s3cret-t0ken"
+PASSWORD = "p4ss-f0r-lists"
+BASIC = f"Basic {base64.b64encode(f'somebody:{PASSWORD}'.encode()).decode()}"
+PROXIED = "http://lists.invalid/list.txt"
+"""What a proxy is asked for."""
+
+NEEDED = {"/private/list.txt": f"Bearer {TOKEN}", PROXIED: BASIC}
+"""The header without which a file is refused."""
 
 
 class Files:
-    """Serves files over http; those under ``/private/`` only to who shows the token. A context manager."""
+    """Serves files over http, some only to who may see them. A context manager."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self.files = dict(files)
@@ -63,10 +71,12 @@ def _handler(files: Files) -> type[BaseHTTPRequestHandler]:
             files.asked.append((self.path, authorization))
             known = self.path in files.files
             status = 200 if known else 404
-            if self.path.startswith("/private/") and authorization != f"Bearer {TOKEN}":
+            if authorization != NEEDED.get(self.path, authorization):
                 status = 401
             body = files.files[self.path].encode() if status == 200 else b"no"
             self.send_response(status)
+            if status == 401:
+                self.send_header("WWW-Authenticate", 'Basic realm="lists"')
             self.send_header("Content-Type", "text/plain")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -88,19 +98,20 @@ def checksum(text: str) -> str:
 
 @pytest.fixture
 def files(source: Source) -> Iterator[Files]:
-    """Three lists to download."""
+    """Lists to download."""
     host = source.registry.host
     lists = {
         "/open.txt": f"{host}/oci/index:1\n{host}/windows/list:1\n",
         "/private/list.txt": f"# private\n{host}/docker/single:1\n{host}/a/b/c/d:1.0\n",
         "/changed.txt": f"{host}/oci/gzip:1\n",
+        PROXIED: f"{host}/oci/many-layers:1\n",
     }
     with Files(lists) as served:
         yield served
 
 
 def test_lists_from_everywhere(source: Source, site: Site, files: Files) -> None:
-    """All kinds of lists at once on one host; on another one, a URL whose file is not what was promised."""
+    """All kinds of lists at once on one host, one through a proxy, and one that is not what was promised."""
     host = source.registry.host
     folder = site.folder / "project" / "files"
     folder.mkdir(parents=True)
@@ -110,11 +121,14 @@ def test_lists_from_everywhere(source: Source, site: Site, files: Files) -> None
     plain.write_text(f"{host}/oci/gzip:1\n{host}/oci/nested:1\n", encoding="utf-8")
     remote = site.on_host("mixed", "there.txt")
     remote.write_text(f"{host}/oci/plain:1\n{host}/charts/app:1.2.3\n", encoding="utf-8")
-    common = {"image_save_exclude": ["/nested:", "^127[.]0[.]0[.]1:[0-9]+/windows/"], "image_save_include": ["[:]1"]}
+    common = {
+        "image_save_exclude": ["/nested:", "^127[.]0[.]0[.]1:[0-9]+/windows/"],
+        "image_save_include": ["/(oci|docker|windows)/", "app:1[.]2[.]3$", "a/b/c/d"],
+    }
     cases = {
         "mixed": {
             **common,
-            "image_save_images": [f"{host}/oci/variants:1", f"{host}/oci/variants:1"],
+            "image_save_images": [f"{host}/oci/variants:1", f"{host}/oci/variants:1", f"{host}/other/app:1"],
             # The first is looked for where ``copy`` would look.
             "image_save_list_files": ["wide.txt", str(plain)],
             "image_save_remote_list_files": [str(remote)],
@@ -127,6 +141,12 @@ def test_lists_from_everywhere(source: Source, site: Site, files: Files) -> None
                 },
             ],
             "image_save_arch": ["amd64"],
+        },
+        "proxied": {
+            "image_save_list_urls": [
+                {"url": PROXIED, "username": "somebody", "password": PASSWORD},
+            ],
+            "image_save_environment": {"http_proxy": files.url(""), "no_proxy": "127.0.0.1"},
         },
         "wrong": {
             "image_save_images": [f"{host}/oci/zstd:1"],
@@ -143,8 +163,13 @@ def test_lists_from_everywhere(source: Source, site: Site, files: Files) -> None
     assert sorted(line.rpartition("/")[2] for line in lines) == sorted(wanted), lines
     assert references(site.checked("mixed")) == lines
     assert ("/private/list.txt", f"Bearer {TOKEN}") in files.asked
-    assert_secret(result, TOKEN)
-    assert not holds(site.on_host("mixed"), TOKEN) and not holds(site.on_host("home"), TOKEN)
+    assert_secret(result, TOKEN, PASSWORD, BASIC)
+    for secret in (TOKEN, PASSWORD, BASIC):
+        assert not [path for name in (*cases, "home") for path in holds(site.on_host(name), secret)]
+
+    assert_not_failed(result, "proxied")
+    assert references(site.checked("proxied")) == staged(site, "proxied") == [f"{host}/oci/many-layers:1"]
+    assert (PROXIED, BASIC) in files.asked
 
     assert result.rc == 2, result.stdout
     assert files.url("/changed.txt") in failure(result, "wrong")
