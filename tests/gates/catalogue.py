@@ -18,6 +18,9 @@ COVERAGE_FLOOR = 85
 
 MODULE = "airgap.images.image_save"
 
+# What stands second in the names of those tests/functional/test_*.py that are a gate of their own.
+ROLE_TESTS = ("role", "docs")
+
 # Below plugins/. The modules themselves are thin.
 TYPED = ("action", "filter", "module_utils", "plugin_utils")
 
@@ -43,14 +46,10 @@ def all_gates(plan: Plan) -> list[Gate]:
     about = f"ansible-test units, ansible-core {plan.newest.core}, on Python {python.version}"
     gates.append(Gate("units-newest", "unit", 140, about, _units(plan.newest, python.version)))
     gates.append(Gate("functional", "functional", 240, f"with a registry and skopeo, {plan.newest}", check_functional))
+    gates.append(Gate("role", "functional", 240, f"over sshd, {plan.newest}", check_role))
     for leg in plan.legs:
         gates.append(Gate(f"sanity-{leg.name}", "sanity", 150, f"ansible-test sanity, {leg}", _sanity(leg)))
-    for leg in plan.legs:
-        about = f"ansible-test integration, {leg}"
-        python = f"--python={leg.python.version}"
-        gates.append(Gate(f"integration-{leg.name}", "integration", 250, about, _integration(leg, "--venv", python)))
-    if plan.target:
-        gates.append(_integration_on_target(plan, plan.target.version))
+    gates += _integration_gates(plan)
     gates.append(Gate("artefact", "package", 20, "build, install offline and use, on both legs", check_artefact))
     gates.append(Gate("importer", "package", 40, "Galaxy's own check of the artefact", check_importer))
     return gates
@@ -151,8 +150,25 @@ def check_unit(job: Job) -> None:
 
 
 def check_functional(job: Job) -> None:
-    """The engine against a real registry and a real skopeo."""
-    output = job.run(["python", "-m", "pytest", "tests/functional", *job.more_arguments], PYTHONPATH=str(job.root))
+    """The module against a real registry and a real skopeo."""
+    _pytest(job, [path for path in _functional_tests(job) if not _is_of_the_role(path)])
+
+
+def check_role(job: Job) -> None:
+    """The role over a real sshd, and what the documentation shows of it."""
+    _pytest(job, [path for path in _functional_tests(job) if _is_of_the_role(path)])
+
+
+def _functional_tests(job: Job) -> list[Path]:
+    return [path.relative_to(job.tree) for path in sorted((job.tree / "tests" / "functional").glob("test_*.py"))]
+
+
+def _is_of_the_role(path: Path) -> bool:
+    return path.name.split("_")[1] in ROLE_TESTS
+
+
+def _pytest(job: Job, files: list[Path]) -> None:
+    output = job.run(["python", "-m", "pytest", *files, *job.more_arguments], PYTHONPATH=str(job.root))
     if not job.more_arguments:
         job.require(verdicts.pytest_results(output))
 
@@ -197,11 +213,20 @@ def _integration(leg: Leg, *hosts: str) -> Callable[[Job], None]:
     return check
 
 
-def _integration_on_target(plan: Plan, target: str) -> Gate:
-    controller = f"--controller=origin:python=venv/{plan.newest.python.version}"
-    hosts = controller, f"--target=controller:python=venv/{target}"
-    about = f"ansible-test integration, ansible-core {plan.newest.core}, target Python {target}"
-    return Gate("integration-target", "integration", 250, about, _integration(plan.newest, *hosts))
+def _integration_gates(plan: Plan) -> list[Gate]:
+    """Both ansible-cores; the newest one with the oldest Python on the host, where the machine has it."""
+    gates = []
+    for leg in plan.legs:
+        python, about = leg.python.version, f"ansible-test integration, {leg}"
+        hosts = ["--venv", f"--python={python}"]
+        if leg is plan.newest and plan.target:
+            hosts = [
+                f"--controller=origin:python=venv/{python}",
+                f"--target=controller:python=venv/{plan.target.version}",
+            ]
+            about += f", target Python {plan.target.version}"
+        gates.append(Gate(f"integration-{leg.name}", "integration", 200, about, _integration(leg, *hosts)))
+    return gates
 
 
 def _pin_libraries(job: Job, leg: Leg, kind: str) -> None:

@@ -69,7 +69,12 @@ class SshHosts:
     @property
     def env(self) -> dict[str, str]:
         """What ansible-playbook wants to know in its environment."""
-        return {"ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._sockets), "ANSIBLE_PIPELINING": "1"}
+        return {
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._sockets),
+            "ANSIBLE_PIPELINING": "1",
+            # An sshd that is not root's cannot give terminals away where /dev/pts is not mounted with gid=5.
+            "ANSIBLE_SSH_USETTY": "0",
+        }
 
     def inventory(self, names: Iterable[str], *, port: int = 0, **variables: Any) -> dict[str, dict[str, Any]]:
         """The variables of these hosts; ``port`` is that of a relay before the sshd."""
