@@ -77,6 +77,8 @@ class Host:
 
     :param retries: how often a transfer is tried again.
     :param delay: seconds before the first retry; each further one is twice as long.
+
+    ``transferred`` grows with what has arrived whole.
     """
 
     def __init__(self, action: ActionBase, task_vars: dict[str, Any], *, retries: int, delay: float) -> None:
@@ -86,6 +88,7 @@ class Host:
         self._delay = delay
         self._display = Display()
         self.name = str(task_vars.get("inventory_hostname", "the host"))
+        self.transferred: list[Item] = []
 
     def look(self, path: str) -> Item | None:
         """What a file of the host is; ``None`` where there is none.
@@ -114,6 +117,7 @@ class Host:
         for attempt in range(self._retries + 1):
             problem = self._try(item, place, path)
             if not problem:
+                self.transferred.append(item)
                 return
             if attempt < self._retries:
                 wait = min(self._delay * 2**attempt, 60.0)
@@ -185,8 +189,9 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
     difference = {"diff": _diff(delivery)} if diff else {}
     if not check:
         deliver(host, delivery, arguments["outdated"])
-    # The lock file came first, to tell what else is wanted.
-    transferred = [item for item in delivery.wanted if item in delivery.coming or item in records[-1:]]
+    # The lock file came first, also in check mode, to tell what else is wanted.
+    coming = {*host.transferred, *delivery.coming}
+    transferred = [item for item in delivery.wanted if item in coming]
     return {
         "changed": delivery.is_change,
         "msg": _message(host, delivery, transferred, check=check),
@@ -276,7 +281,7 @@ def _message(host: Host, delivery: Delivery, items: Sequence[Item], *, check: bo
 
 def _diff(delivery: Delivery) -> dict[str, str]:
     place = delivery.place
-    kept = [f"{item.sha256}  {item.name}" for item in delivery.items if item not in delivery.wanted]
+    kept = [f"{item.sha256}  {item.name}" for item in {*delivery.items} - {*delivery.wanted}]
     replaced = [item.name for item in delivery.wanted if os.path.lexists(place.final(item))]
     stale = [os.path.relpath(path, place.directory) for path in delivery.stale]
     after = [f"{item.sha256}  {item.name}" for item in delivery.items]

@@ -32,6 +32,7 @@ class Delivery:
     :param coming: those of them that have to be transferred; the others have arrived in an earlier run.
     :param stale: paths of files that a reader would take for this archive, and that are none of it.
     :param is_layout: whether the archive is a directory (C(compress=dir)).
+    :param lacks_link: whether it is one without the link that makes it an image layout.
     """
 
     place: Place
@@ -40,11 +41,12 @@ class Delivery:
     coming: tuple[Item, ...]
     stale: tuple[str, ...]
     is_layout: bool
+    lacks_link: bool
 
     @property
     def is_change(self) -> bool:
         """Whether anything under a final name will be different."""
-        return bool(self.wanted or self.stale or (self.is_layout and not has_blobs_link(self.place.root)))
+        return bool(self.wanted or self.stale or self.lacks_link)
 
 
 def is_layout(lock: Lock | None) -> bool:
@@ -77,12 +79,15 @@ def compare(place: Place, items: Sequence[Item], *, lock: Lock | None, failed_li
     :raises OptionError: when something stands in the way that is nobody's archive or list.
     :raises StorageError: when something cannot be read.
     """
-    _refuse_foreign(place, items, lock, failed_list)
     wanted = tuple(item for item in items if not place.holds(place.final(item), item))
-    stale = _other_files(place, items, is_layout(lock)) if lock else []
-    if failed_list is not None and not any(item.name == failed_list for item in items):
-        path = os.path.join(place.directory, failed_list)
-        stale += [path] if is_failed_list(path) else []
+    try:
+        if lock:
+            _refuse_foreign_root(place, {place.final(item) for item in {*items} - {*wanted}}, is_layout(lock))
+        stale = _other_files(place, items, is_layout(lock)) if lock else []
+        if failed_list is not None:
+            stale += _stale_list(place, items, failed_list)
+    except OSError as error:
+        raise explain(error, place.directory) from error
     return Delivery(
         place=place,
         items=tuple(items),
@@ -90,6 +95,7 @@ def compare(place: Place, items: Sequence[Item], *, lock: Lock | None, failed_li
         coming=tuple(item for item in wanted if not place.holds(place.temporary(item), item)),
         stale=tuple(stale),
         is_layout=is_layout(lock),
+        lacks_link=is_layout(lock) and not has_blobs_link(place.root),
     )
 
 
@@ -103,7 +109,7 @@ def ensure_space(delivery: Delivery) -> None:
     try:
         free = free_bytes(directory)
     except OSError as error:
-        raise explain(error) from error
+        raise explain(error, directory) from error
     needed = sum(item.size for item in delivery.coming)
     require(f"{directory} on the controller", free, needed, otherwise="or choose another directory")
 
@@ -120,7 +126,7 @@ def clear_way(place: Place, item: Item) -> str:
         with suppress(FileNotFoundError):
             os.unlink(path)
     except OSError as error:
-        raise explain(error) from error
+        raise explain(error, path) from error
     return path
 
 
@@ -141,7 +147,7 @@ def publish(delivery: Delivery, outdated: Iterable[str]) -> None:
             _tidy_layout(place.root)
         discard_arrived(place)
     except OSError as error:
-        raise explain(error) from error
+        raise explain(error, place.directory) from error
 
 
 def discard_arrived(place: Place) -> None:
@@ -178,33 +184,37 @@ def _tidy_layout(root: str) -> None:
         os.symlink("share", link)
 
 
-def _refuse_foreign(place: Place, items: Sequence[Item], lock: Lock | None, failed_list: str | None) -> None:
-    """Make sure that what will be replaced or removed is an archive, or a list of what failed."""
-    root = place.root
-    if lock and is_layout(lock) and os.path.lexists(root):
-        if os.path.islink(root) or not os.path.isdir(root):
-            raise OptionError(f"{root} on the controller is no directory, but the archive is one; move it away")
-        if os.listdir(root) and not os.path.lexists(f"{root}{LOCK_SUFFIX}") and not os.path.isdir(place.incoming):
-            raise OptionError(
-                f"{root} on the controller was not fetched (there is no {root}{LOCK_SUFFIX}); move it away"
-            )
-    elif lock and os.path.isdir(root):
+def _refuse_foreign_root(place: Place, held: set[str], layout: bool) -> None:
+    """Make sure that what will be replaced or emptied is an archive.
+
+    :param held: paths of files that have the right content.
+    """
+    root, record = place.root, f"{place.root}{LOCK_SUFFIX}"
+    if not layout and os.path.isdir(root):
         raise OptionError(f"{root} on the controller is a directory, but the archive is none; move it away")
-    if failed_list is not None and any(item.name == failed_list for item in items):
-        path = os.path.join(place.directory, failed_list)
-        if os.path.lexists(path) and os.path.getsize(path) and not is_failed_list(path):
-            raise OptionError(
-                f"{path} on the controller is no list of what failed, and would be replaced; move it away"
-            )
+    if not layout or not os.path.lexists(root):
+        return
+    if os.path.islink(root) or not os.path.isdir(root):
+        raise OptionError(f"{root} on the controller is no directory, but the archive is one; move it away")
+    # Without a lock file, publishing may have been interrupted; then there is nothing but what it has published.
+    if not os.path.lexists(record) and not held.issuperset(_files_of(place, layout)):
+        raise OptionError(f"{root} on the controller was not fetched (there is no {record}); move it away")
+
+
+def _stale_list(place: Place, items: Iterable[Item], name: str) -> list[str]:
+    """The list of what failed, where it is to be removed; where it is to be replaced, make sure that it is one."""
+    path = os.path.join(place.directory, name)
+    if not any(item.name == name for item in items):
+        return [path] if is_failed_list(path) else []
+    if os.path.exists(path) and os.path.getsize(path) and not is_failed_list(path):
+        raise OptionError(f"{path} on the controller is no list of what failed, and would be replaced; move it away")
+    return []
 
 
 def _other_files(place: Place, items: Iterable[Item], layout: bool) -> list[str]:
     """Files that a reader would take for this archive, and that are none of it."""
     ours = {place.final(item) for item in items}
-    try:
-        return sorted(path for path in _files_of(place, layout) if path not in ours)
-    except OSError as error:
-        raise explain(error) from error
+    return sorted(path for path in _files_of(place, layout) if path not in ours)
 
 
 def _files_of(place: Place, layout: bool) -> Iterator[str]:

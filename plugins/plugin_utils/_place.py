@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,15 +71,15 @@ class Place:
                 and sha256_of(path) == item.sha256
             )
         except OSError as error:
-            raise explain(error) from error
+            raise explain(error, path) from error
 
     def make_folder(self, folder: str) -> None:
         """Make a directory below this one; a link in its place is replaced, and what it points to left alone."""
-        os.makedirs(self.directory, exist_ok=True)
+        _make(self.directory)
         for step in self._steps(folder):
             if os.path.islink(step):
                 os.unlink(step)
-            os.makedirs(step, exist_ok=True)
+            _make(step)
 
     def _steps(self, path: str) -> Iterator[str]:
         """The path and all directories above it, down from this one."""
@@ -88,7 +89,17 @@ class Place:
             yield step
 
 
-def explain(error: OSError) -> StorageError:
-    """The error for the user."""
-    path = error.filename2 or error.filename
-    return StorageError(f"{path} on the controller cannot be read or written: {error.strerror or error}")
+def explain(error: OSError, path: str) -> StorageError:
+    """The error for the user.
+
+    :param path: what to name where the error names nothing, as those of a file that is open do.
+    """
+    named = error.filename2 or error.filename or path
+    return StorageError(f"{named} on the controller cannot be read or written: {error.strerror or error}")
+
+
+def _make(folder: str) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None

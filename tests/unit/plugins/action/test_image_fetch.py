@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import stat
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.airgap.images.plugins.action.image_fetch import ActionModule
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, write_lock
@@ -125,11 +126,9 @@ class Scene:
 
     def refused(self, **changed: Any) -> str:
         """Run a task that fails, and return what it says."""
-        try:
-            result = self.fetch(**changed)
-        except AnsibleError as error:
-            return str(error)
+        result = self.fetch(**changed)
         assert result.get("failed") is True
+        assert not result.get("changed")
         return str(result["msg"])
 
     def _execute_module(
@@ -312,6 +311,37 @@ def test_everything_was_there_but_for_the_names(scene: Scene) -> None:
     assert scene.names() == sorted([*PARTS, LOCK, SUMS])
 
 
+def test_what_an_interrupted_run_left_never_replaces_what_is_right(scene: Scene) -> None:
+    """Archive A is there; the fetch of B stops after its first part; then the host has A2, whose first part is A's."""
+    scene.fetch()
+    scene.save({**PARTS, f"{NAME}.part0": b"of B"})
+    scene.connection.faults = {SUMS: [stop]}
+    with pytest.raises(KeyboardInterrupt):
+        scene.fetch()
+    assert scene.path(f"{HIDDEN}/{NAME}.part0").read_bytes() == b"of B"
+    scene.save({**PARTS, f"{NAME}.part2": b"of A2"})
+    scene.fetch()
+    assert scene.path(f"{NAME}.part0").read_bytes() == b"first"
+
+
+def test_a_hidden_link_never_replaces_what_is_right(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "evil").write_bytes(b"evil")
+    scene.fetch()
+    scene.path(f"{NAME}.part2").unlink()
+    scene.path(HIDDEN).mkdir()
+    scene.path(f"{HIDDEN}/{NAME}.part0").symlink_to(tmp_path / "evil")
+    scene.fetch()
+    assert scene.path(f"{NAME}.part0").read_bytes() == b"first"
+
+
+def test_what_an_interrupted_run_left_goes_when_nothing_is_to_be_done(scene: Scene) -> None:
+    """It may be gigabytes, and no later run has a use for it."""
+    scene.fetch()
+    scene.put(f"{HIDDEN}/{NAME}.part0", b"of B")
+    assert scene.fetch()["changed"] is False
+    assert scene.names() == sorted([*PARTS, LOCK, SUMS])
+
+
 @pytest.mark.parametrize("number", range(5))
 def test_publishing_that_was_interrupted_is_completed(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, number: int
@@ -353,9 +383,15 @@ def test_a_wait_has_an_end(scene: Scene) -> None:
     assert scene.waits == [2, 4, 8, 16, 32, 60, 60, 60]
 
 
+def no_space(path: str) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device", path)
+
+
 REASONS: dict[str, tuple[Fault, str]] = {
     "other bytes": (damage, f"what arrived has not the sha256 {hashlib.sha256(b'second').hexdigest()}"),
     "no connection": (lose_connection, "Connection reset by peer"),
+    # ssh (piped), docker and others open the file themselves.
+    "a connection that cannot write": (no_space, "[Errno 28] No space left on device: "),
 }
 
 
@@ -446,6 +482,12 @@ def test_a_lock_file_of_a_directory_that_names_another_file_is_refused(scene: Sc
     assert scene.path("../x").read_bytes() == b"precious"
 
 
+def test_a_part_that_is_named_twice_is_refused(scene: Scene) -> None:
+    scene.write_records([part_of(NAME, b"one"), part_of(NAME, b"two")])
+    assert f"{LOCK} " in scene.refused()
+    assert scene.connection.fetched == [LOCK]
+
+
 @pytest.mark.parametrize("raw", [b"", b"{}", b'{"version": 2}'])
 def test_what_is_no_lock_file_is_named(scene: Scene, raw: bytes) -> None:
     (scene.host / LOCK).write_bytes(raw)
@@ -478,7 +520,7 @@ def test_a_link_to_the_right_bytes_is_replaced_too(scene: Scene, tmp_path: Path)
 def test_there_has_to_be_space(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_arrival, "free_bytes", lambda path: 3)
     message = scene.refused()
-    assert message.startswith(f"not enough space in {scene.media} on the controller: ")
+    assert message.startswith(f"not enough space for {scene.media} on the controller: ")
     assert scene.connection.fetched == [LOCK], "no part was begun"
 
 
@@ -517,12 +559,17 @@ def half_arrived(scene: Scene) -> None:
     scene.put(f"{HIDDEN}/{NAME}.part1", b"x")
 
 
+def all_arrived(scene: Scene) -> None:
+    for name in [*PARTS, LOCK, SUMS]:
+        scene.put(f"{HIDDEN}/{name}", (scene.host / name).read_bytes())
+
+
 def new_archive(scene: Scene) -> None:
     scene.fetch()
     scene.save({NAME: b"one file instead"})
 
 
-SITUATIONS = [nothing_there, all_there, part_damaged, lock_lacking, older_there, half_arrived, new_archive]
+SITUATIONS = [nothing_there, all_there, part_damaged, lock_lacking, older_there, half_arrived, all_arrived, new_archive]
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
@@ -537,7 +584,8 @@ def test_check_mode_touches_nothing_and_tells_the_same(
     assert snapshot(tmp_path) == before
     done = scene.fetch(outdated=[outdated])
     assert told["changed"] is done["changed"] is (situation is not all_there)
-    for key in ("dest", "parts", "files", "removed", "lock_file", "checksum_file", "failed_list"):
+    assert sorted(done["transferred"]) == sorted(scene.connection.fetched)
+    for key in ("dest", "parts", "files", "transferred", "removed", "lock_file", "checksum_file", "failed_list"):
         assert told[key] == done[key]
     assert " would be fetched from build1 to " in told["msg"]
     assert scene.fetch(check=True)["changed"] is False
@@ -585,6 +633,94 @@ def test_a_directory_that_lacks_its_link_gets_it(scene: Scene) -> None:
     assert scene.fetch(src=str(scene.host / "images"))["changed"] is False
 
 
+@pytest.mark.parametrize("target", ["../elsewhere", "index.json", "missing"])
+def test_a_blobs_link_to_elsewhere_is_replaced(scene: Scene, target: str) -> None:
+    scene.save(LAYOUT, name="images", compress="dir")
+    scene.fetch(src=str(scene.host / "images"))
+    scene.path("images/blobs").unlink()
+    scene.path("images/blobs").symlink_to(target)
+    assert scene.fetch(src=str(scene.host / "images"))["changed"] is True
+    assert os.readlink(scene.path("images/blobs")) == "share"
+
+
+def test_a_blobs_directory_of_an_older_layout_makes_way(scene: Scene) -> None:
+    scene.save(LAYOUT, name="images", compress="dir")
+    scene.put("images/blobs/sha256/ab", b"ab")
+    scene.put("images.lock.json", b"{}")
+    scene.fetch(src=str(scene.host / "images"))
+    assert os.readlink(scene.path("images/blobs")) == "share"
+
+
+def test_a_directory_named_like_an_archive_that_is_a_file_is_left_alone(scene: Scene) -> None:
+    scene.put(f"{NAME}/file")
+    scene.put(f"{NAME}/folder/file")
+    assert scene.refused().startswith(f"{scene.media}/{NAME} on the controller is a directory")
+    assert scene.path(f"{NAME}/file").read_bytes() == b"precious"
+    assert scene.path(f"{NAME}/folder/file").read_bytes() == b"precious"
+
+
+def test_a_foreign_directory_is_not_emptied_for_a_layout(scene: Scene) -> None:
+    """The module refuses this on the host: "is a directory that this module did not make"."""
+    scene.save(LAYOUT, name="images", compress="dir")
+    scene.put("images/notes.txt")
+    for _again in range(2):
+        assert "images on the controller was not fetched" in scene.refused(src=str(scene.host / "images"))
+        assert scene.path("images/notes.txt").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_publishing_a_layout_that_was_interrupted_is_completed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    replace = os.replace
+    left = [None] * number
+
+    def fail(source: str, target: str) -> None:
+        if not left:
+            raise OSError(errno.ENOSPC, "No space left on device", source)
+        left.pop()
+        replace(source, target)
+
+    scene.save(LAYOUT, name="images", compress="dir")
+    monkeypatch.setattr(os, "replace", fail)
+    scene.refused(src=str(scene.host / "images"))
+    monkeypatch.undo()
+    assert scene.fetch(src=str(scene.host / "images"))["transferred"] == []
+    assert {name: scene.path(f"images/{name}").read_bytes() for name in LAYOUT} == LAYOUT
+
+
+def test_a_linked_directory_is_not_emptied(scene: Scene, tmp_path: Path) -> None:
+    scene.save(LAYOUT, name="images", compress="dir")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "notes.txt").write_bytes(b"precious")
+    scene.media.mkdir(parents=True)
+    scene.path("images").symlink_to(tmp_path / "elsewhere")
+    before = snapshot(tmp_path / "elsewhere")
+    scene.refused(src=str(scene.host / "images"))
+    assert snapshot(tmp_path / "elsewhere") == before
+
+
+def test_a_linked_directory_inside_a_layout_is_not_written_through(scene: Scene, tmp_path: Path) -> None:
+    scene.save(LAYOUT, name="images", compress="dir")
+    scene.fetch(src=str(scene.host / "images"))
+    (tmp_path / "elsewhere").mkdir()
+    shutil.rmtree(scene.path("images/share"))
+    scene.path("images/share").symlink_to(tmp_path / "elsewhere")
+    scene.fetch(src=str(scene.host / "images"))
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert {name: scene.path(f"images/{name}").read_bytes() for name in LAYOUT} == LAYOUT
+
+
+def test_a_link_at_the_hidden_directory_is_not_followed(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / LOCK).write_bytes(b"precious")
+    scene.media.mkdir(parents=True)
+    scene.path(HIDDEN).symlink_to(tmp_path / "elsewhere")
+    scene.fetch()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "elsewhere").iterdir()} == {LOCK: b"precious"}
+    assert scene.names() == sorted([*PARTS, LOCK, SUMS])
+
+
 def test_outdated_files_go_only_when_something_is_published(scene: Scene, tmp_path: Path) -> None:
     record = tmp_path / "media" / "images.lock.json"
     scene.fetch()
@@ -628,6 +764,14 @@ def test_a_list_of_the_users_own_stays(scene: Scene) -> None:
     scene.fetch()
     scene.put("failed.txt", "nginx\n")
     assert scene.fetch(failed_list=str(scene.host / "failed.txt"))["changed"] is False
+    assert scene.path("failed.txt").read_text() == "nginx\n"
+
+
+def test_a_list_of_the_users_own_is_not_replaced(scene: Scene) -> None:
+    """On the host the module refuses to replace a file that it did not write."""
+    scene.put("failed.txt", "nginx\n")
+    message = scene.refused(failed_list=failed_list(scene))
+    assert message.startswith(f"{scene.path('failed.txt')} on the controller is no list of what failed")
     assert scene.path("failed.txt").read_text() == "nginx\n"
 
 
@@ -685,17 +829,20 @@ def test_a_host_that_cannot_be_asked(scene: Scene) -> None:
     assert scene.refused(src=f"{file}/x") == f"{file}/x.sha256 on build1 cannot be looked at: Not a directory"
 
 
-def test_a_file_in_place_of_the_directory(scene: Scene) -> None:
+@pytest.mark.parametrize("check", [False, True])
+def test_a_file_in_place_of_the_directory(scene: Scene, check: bool) -> None:
+    """Since 2.19 ansible-core puts the messages of all causes behind one another (C(raise ... from error))."""
     scene.media.parent.mkdir()
     scene.media.touch()
-    assert "on the controller cannot be read or written: Not a directory" in scene.refused()
+    assert scene.refused(check=check) == f"{scene.media} on the controller cannot be read or written: Not a directory"
     assert scene.media.is_file()
 
 
 def test_a_directory_in_place_of_a_file(scene: Scene) -> None:
     scene.path(f"{NAME}.part1").mkdir(parents=True)
     message = scene.refused()
-    assert f"{NAME}.part1 on the controller cannot be read or written: " in message
+    # Not the hidden file that should have taken its place, with which nothing is wrong.
+    assert message.startswith(f"{scene.media}/{NAME}.part1 on the controller cannot be read or written: ")
     assert scene.path(f"{NAME}.part1").is_dir()
     scene.path(f"{NAME}.part1").rmdir()
     scene.fetch()
@@ -718,8 +865,43 @@ def test_dest_is_absolute_or_at_home(scene: Scene, home: Path) -> None:
     ],
 )
 def test_arguments_are_checked(scene: Scene, changed: dict[str, Any], said: str) -> None:
-    assert said in scene.refused(**changed)
+    with pytest.raises(AnsibleActionFail, match=said):
+        scene.fetch(**changed)
     assert scene.looked == []
+
+
+@pytest.mark.parametrize(("option", "value"), [("retries", -1), ("retries", 101), ("retry_delay", -0.5)])
+def test_numbers_have_a_range(scene: Scene, option: str, value: float) -> None:
+    assert scene.refused(**{option: value}).startswith(f"{option}: {value} is out of range; accepted are 0 to ")
+    assert scene.looked == []
+
+
+def asked(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the host's module was asked from now on; it takes C(~) for the folder of the host."""
+    calls: list[dict[str, Any]] = []
+    real = scene._execute_module
+
+    def ask(module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        calls.append(module_args)
+        return real(module_name, {**module_args, "path": module_args["path"].replace("~", str(scene.host))}, task_vars)
+
+    monkeypatch.setattr(scene, "_execute_module", ask)
+    return calls
+
+
+def test_a_home_in_src_is_the_hosts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C(stat) expands it on the host; its answer is used from then on."""
+    calls = asked(scene, monkeypatch)
+    scene.fetch(src=f"~/{NAME}")
+    assert calls[0]["path"] == f"~/{NAME}.sha256"
+    assert scene.path(LOCK).exists()
+
+
+def test_the_host_does_not_hash_a_part_to_see_that_it_is_there(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = asked(scene, monkeypatch)
+    scene.fetch()
+    hashed = [os.path.basename(call["path"]) for call in calls if call["get_checksum"]]
+    assert sorted(hashed) == sorted([LOCK, SUMS])
 
 
 def test_the_difference_is_shown(scene: Scene) -> None:
@@ -734,7 +916,8 @@ def test_the_difference_is_shown(scene: Scene) -> None:
         assert f"{first}  {NAME}.part0\n" in shown["after"]
         assert f"{second}  {NAME}.part1\n" in shown["after"]
         assert f"{NAME}.part1\n" in shown["before"]
-        assert f"{scene.media}/{NAME}.part2\n" in shown["before"]
+        assert f"{NAME}.part2\n" in shown["before"]
+        assert f"{NAME}.part2" not in shown["after"]
     same = scene.fetch(diff=True)["diff"]
     assert same["before"] == same["after"]
 

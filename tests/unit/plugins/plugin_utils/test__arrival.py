@@ -9,32 +9,35 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import LockFileError, SpaceError, StorageError
+from ansible_collections.airgap.images.plugins.module_utils._errors import (
+    LockFileError,
+    OptionError,
+    SpaceError,
+    StorageError,
+)
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._parts import Part
 from ansible_collections.airgap.images.plugins.plugin_utils import _arrival
 from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
-    Item,
-    Place,
+    Delivery,
+    clear_way,
+    compare,
+    discard_arrived,
     ensure_space,
-    is_sound,
     items_of,
-    lacks_link,
-    make_room,
-    missing,
-    older,
     publish,
-    sha256_of,
 )
+from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place
 
 NAME = "images.tar.gz"
 SHA = "ef" * 32
+FAILED = b"# airgap.images: what could not be saved, with the reasons\n# 404\nnginx\n"
+ARCHIVE, LAYOUT = Lock({"compress": "gzip"}, ()), Lock({"compress": "dir"}, ())
 
 
 def item(name: str, data: bytes = b"data") -> Item:
@@ -47,7 +50,19 @@ def place_at(folder: Path) -> Place:
 
 def arrive(place: Place, arrived: Item, data: bytes = b"data") -> None:
     """Let a file stand in the hidden directory."""
-    Path(make_room(place, arrived)).write_bytes(data)
+    Path(clear_way(place, arrived)).write_bytes(data)
+
+
+def compared(place: Place, *items: Item, lock: Lock | None = ARCHIVE, failed_list: str | None = None) -> Delivery:
+    return compare(place, items, lock=lock, failed_list=failed_list)
+
+
+def stale(place: Place, *items: Item, lock: Lock | None = ARCHIVE) -> list[str]:
+    return list(compared(place, *items, lock=lock).stale)
+
+
+def publish_all(place: Place, *items: Item, lock: Lock | None = ARCHIVE, outdated: Sequence[str] = ()) -> None:
+    publish(compared(place, *items, lock=lock), outdated)
 
 
 def tree(folder: Path) -> dict[str, bytes | str | None]:
@@ -62,11 +77,18 @@ def tree(folder: Path) -> dict[str, bytes | str | None]:
     return found
 
 
-def test_names() -> None:
-    place = Place("/media", NAME)
-    assert place.incoming == "/media/.images.tar.gz.fetching"
-    assert place.final(item("a/b")) == "/media/a/b"
-    assert place.temporary(item("a/b")) == "/media/.images.tar.gz.fetching/a/b"
+def layout_at(folder: Path, *names: str) -> Path:
+    """A directory of C(compress=dir) that was fetched, with these files of one content."""
+    (folder / NAME).mkdir(parents=True)
+    for name in names:
+        (folder / NAME / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / NAME / name).write_bytes(b"data")
+    (folder / NAME / "blobs").symlink_to("share")
+    (folder / f"{NAME}.lock.json").touch()
+    return folder / NAME
+
+
+# --- what an archive's files are called
 
 
 def test_the_files_of_an_archive() -> None:
@@ -108,49 +130,77 @@ def test_the_files_of_a_directory() -> None:
 def test_what_is_named_like_no_part_is_refused(name: str) -> None:
     with pytest.raises(LockFileError) as caught:
         items_of(Lock({"compress": "gzip"}, (), parts=(Part(name, 5, SHA),)), f"/srv/{NAME}")
-    assert str(caught.value) == f"/srv/{NAME}.lock.json names {name!r}, which is no part of {NAME}"
+    assert str(caught.value) == f"/srv/{NAME}.lock.json names {name!r}, which cannot be a part of {NAME}"
 
 
-@given(st.binary(max_size=40), st.binary(max_size=40))
-def test_only_the_same_bytes_are_sound(tmp_path: Path, expected: bytes, found: bytes) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(found)
-    assert is_sound(str(path), item("file", expected)) is (found == expected)
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".",
+        "",
+        "..",
+        "../x",
+        "/x",
+        "//x",
+        "a/..",
+        "a/../../x",
+        "./a",
+        "a//b",
+        "a/",
+        "a\x00b",
+        "index.json/",
+        "blobs",
+        "blobs/x",
+    ],
+)
+def test_what_is_no_name_in_a_directory_is_refused(name: str) -> None:
+    lock = Lock({"compress": "dir"}, (), parts=(Part("index.json", 1, SHA), Part(name, 1, SHA)))
+    with pytest.raises(LockFileError) as caught:
+        items_of(lock, "/srv/images")
+    assert str(caught.value) == f"/srv/images.lock.json names {name!r}, which cannot be a part of images"
 
 
-def test_only_regular_files_are_sound(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"data")
-    (tmp_path / "link").symlink_to("file")
-    (tmp_path / "dangling").symlink_to("missing")
-    (tmp_path / "directory").mkdir()
-    os.mkfifo(tmp_path / "pipe")
-    assert is_sound(str(tmp_path / "file"), item("x"))
-    for name in ("link", "dangling", "directory", "pipe", "missing", "file/below"):
-        assert not is_sound(str(tmp_path / name), item("x"))
+@pytest.mark.parametrize("compress", ["gzip", "dir"])
+def test_a_part_that_is_named_twice_is_refused(compress: str) -> None:
+    lock = Lock({"compress": compress}, (), parts=(Part("images", 1, SHA), Part("images", 2, SHA)))
+    with pytest.raises(LockFileError, match="names 'images', which cannot be a part of images"):
+        items_of(lock, "/srv/images")
 
 
-def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_bytes(b"data")
-
-    def refuse(path: str) -> str:
-        raise PermissionError(errno.EACCES, "Permission denied", path)
-
-    monkeypatch.setattr(_arrival, "sha256_of", refuse)
-    with pytest.raises(StorageError, match=r"/file on the controller cannot be read or written: Permission denied$"):
-        is_sound(str(tmp_path / "file"), item("x"))
+# --- what is wanted
 
 
-def test_files_are_hashed_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_arrival, "_CHUNK", 3)
-    (tmp_path / "file").write_bytes(b"0123456789")
-    assert sha256_of(str(tmp_path / "file")) == hashlib.sha256(b"0123456789").hexdigest()
-
-
-def test_what_is_missing(tmp_path: Path) -> None:
+def test_what_is_wanted(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"data")
     (tmp_path / "b").write_bytes(b"atad")
-    assert missing(place_at(tmp_path), [item("a"), item("b"), item("c")]) == [item("b"), item("c")]
-    assert missing(place_at(tmp_path / "new"), [item("a")]) == [item("a")]
+    found = compared(place_at(tmp_path), item("a"), item("b"), item("c"))
+    assert found.items == (item("a"), item("b"), item("c"))
+    assert found.wanted == found.coming == (item("b"), item("c"))
+    assert found.is_change
+    assert compared(place_at(tmp_path / "new"), item("a")).wanted == (item("a"),)
+
+
+def test_what_has_arrived_is_not_transferred_again(tmp_path: Path) -> None:
+    place = place_at(tmp_path)
+    arrive(place, item("a"))
+    arrive(place, item("b"), b"atad")
+    arrive(place, item("c"))
+    (tmp_path / "c").write_bytes(b"data")
+    found = compared(place, item("a"), item("b"), item("c"))
+    assert found.wanted == (item("a"), item("b"))
+    assert found.coming == (item("b"),)
+
+
+def test_no_change(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"data")
+    assert not compared(place_at(tmp_path), item("a")).is_change
+    (tmp_path / f"{NAME}.part7").touch()
+    found = compared(place_at(tmp_path), item("a"))
+    assert (found.is_change, found.wanted, found.stale) == (True, (), (str(tmp_path / f"{NAME}.part7"),))
+    assert not compared(place_at(tmp_path), item("a"), lock=None).is_change, "no archive is looked at"
+
+
+# --- what is of another archive
 
 
 OTHERS = [
@@ -174,56 +224,218 @@ def test_what_is_older(tmp_path: Path) -> None:
     (tmp_path / f"{NAME}.part5").mkdir()
     (tmp_path / f"{NAME}.part6").symlink_to("notes.txt")
     (tmp_path / f"{NAME}.part7").symlink_to(tmp_path)
-    found = older(place_at(tmp_path), [item(f"{NAME}.part0")])
-    expected = [NAME, f"{NAME}.part1", f"{NAME}.part007", f"{NAME}.part12", f"{NAME}.part6"]
+    found = stale(place_at(tmp_path), item(f"{NAME}.part0"))
+    expected = [NAME, f"{NAME}.part1", f"{NAME}.part007", f"{NAME}.part12", f"{NAME}.part6", f"{NAME}.part7"]
     assert found == sorted(str(tmp_path / name) for name in expected)
 
 
 def test_nothing_is_older_where_nothing_is(tmp_path: Path) -> None:
-    assert older(place_at(tmp_path / "new"), []) == []
+    assert stale(place_at(tmp_path / "new")) == []
+    assert stale(place_at(tmp_path / "new"), lock=LAYOUT) == []
 
 
 def test_what_is_older_in_a_directory(tmp_path: Path) -> None:
-    root = tmp_path / NAME
-    (root / "share" / "sha256").mkdir(parents=True)
-    (root / "blobs").symlink_to("share")
-    for name in ("index.json", "share/sha256/ab", "share/sha256/cd", "share/blobs"):
-        (root / name).touch()
-    assert older(place_at(tmp_path), [item(f"{NAME}/index.json"), item(f"{NAME}/share/sha256/ab")]) == [
+    root = layout_at(tmp_path, "index.json", "share/sha256/ab", "share/sha256/cd", "share/blobs")
+    items = [item(f"{NAME}/index.json"), item(f"{NAME}/share/sha256/ab")]
+    assert stale(place_at(tmp_path), *items, lock=LAYOUT) == [
         str(root / "share" / "blobs"),
         str(root / "share" / "sha256" / "cd"),
     ]
-    assert older(place_at(tmp_path), []) == sorted(
+    assert stale(place_at(tmp_path), lock=LAYOUT) == sorted(
         str(root / name) for name in ("index.json", "share/blobs", "share/sha256/ab", "share/sha256/cd")
     ), "but for the link"
 
 
 def test_the_link_of_a_layout_is_never_older(tmp_path: Path) -> None:
+    layout_at(tmp_path)
+    assert stale(place_at(tmp_path), lock=LAYOUT) == [], "also while nothing is in the layout"
+
+
+def test_links_to_directories_are_older(tmp_path: Path) -> None:
+    root = layout_at(tmp_path, "index.json")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").touch()
+    (root / "share").symlink_to("../elsewhere")
+    assert stale(place_at(tmp_path), item(f"{NAME}/index.json"), lock=LAYOUT) == [str(root / "share")]
+
+
+def test_a_link_to_elsewhere_is_not_that_of_a_layout(tmp_path: Path) -> None:
+    root = layout_at(tmp_path, "index.json", "other/x")
+    (root / "blobs").unlink()
+    (root / "blobs").symlink_to("other")
+    items = [item(f"{NAME}/index.json"), item(f"{NAME}/other/x")]
+    found = compared(place_at(tmp_path), *items, lock=LAYOUT)
+    assert (found.lacks_link, found.stale) == (True, (str(root / "blobs"),))
+
+
+def test_whether_the_link_is_lacking(tmp_path: Path) -> None:
+    place = place_at(tmp_path)
+    assert compared(place, lock=LAYOUT).lacks_link
     (tmp_path / NAME).mkdir()
+    found = compared(place, lock=LAYOUT)
+    assert (found.lacks_link, found.is_change) == (True, True)
     (tmp_path / NAME / "blobs").symlink_to("share")
-    assert older(place_at(tmp_path), []) == [], "also while nothing is in the layout"
+    assert not compared(place, lock=LAYOUT).is_change
+    assert found.is_change, "it was compared once"
+
+
+def test_only_a_layout_lacks_a_link(tmp_path: Path) -> None:
+    for lock in (ARCHIVE, None):
+        assert not compared(place_at(tmp_path), lock=lock).lacks_link
+
+
+@pytest.mark.parametrize(("name", "lock"), [("listdir", ARCHIVE), ("scandir", LAYOUT)])
+def test_a_directory_that_cannot_be_listed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, lock: Lock
+) -> None:
+    def refuse(path: str) -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    place = place_at(tmp_path)
+    if lock is LAYOUT:
+        layout_at(tmp_path, "index.json")
+    monkeypatch.setattr(os, name, refuse)
+    with pytest.raises(StorageError) as caught:
+        compared(place, item("x"), lock=lock)
+    path = place.root if lock is LAYOUT else place.directory
+    assert str(caught.value) == f"{path} on the controller cannot be read or written: Permission denied"
+
+
+# --- what is nobody's archive
+
+
+def test_a_directory_in_place_of_an_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(OptionError) as caught:
+        compared(place_at(tmp_path), item(f"{NAME}.part0"))
+    assert str(caught.value) == (
+        f"{tmp_path}/{NAME} on the controller is a directory, but the archive is none; move it away"
+    )
+    assert compared(place_at(tmp_path), item("failed.txt"), lock=None).is_change, "no archive is looked at"
+
+
+@pytest.mark.parametrize("kind", ["file", "link to a directory", "dangling link"])
+def test_something_else_in_place_of_a_directory_is_refused(tmp_path: Path, kind: str) -> None:
+    layout_at(tmp_path / "elsewhere")
+    if kind == "file":
+        (tmp_path / NAME).touch()
+    else:
+        (tmp_path / NAME).symlink_to(f"elsewhere/{NAME}" if kind == "link to a directory" else "missing")
+    (tmp_path / f"{NAME}.lock.json").touch()
+    with pytest.raises(OptionError) as caught:
+        compared(place_at(tmp_path), item(f"{NAME}/index.json"), lock=LAYOUT)
+    assert str(caught.value) == (
+        f"{tmp_path}/{NAME} on the controller is no directory, but the archive is one; move it away"
+    )
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+@pytest.mark.parametrize("name", ["notes.txt", "index.json", "blobs/sha256/ab"])
+def test_a_directory_that_was_not_fetched_is_refused(tmp_path: Path, name: str, arrived: bool) -> None:
+    place, new = place_at(tmp_path), item(f"{NAME}/index.json")
+    if arrived:
+        arrive(place, new)
+    (tmp_path / NAME / name).parent.mkdir(parents=True)
+    (tmp_path / NAME / name).write_bytes(b"precious")
+    with pytest.raises(OptionError) as caught:
+        compared(place, new, lock=LAYOUT)
+    assert str(caught.value) == (
+        f"{tmp_path}/{NAME} on the controller was not fetched (there is no {tmp_path}/{NAME}.lock.json); move it away"
+    )
+
+
+def test_a_directory_with_nothing_in_it_is_taken(tmp_path: Path) -> None:
+    (tmp_path / NAME / "share").mkdir(parents=True)
+    assert compared(place_at(tmp_path), item(f"{NAME}/index.json"), lock=LAYOUT).is_change
+
+
+def test_a_directory_that_was_not_yet_published_as_a_whole_is_completed(tmp_path: Path) -> None:
+    items = [item(f"{NAME}/index.json"), item(f"{NAME}/share/sha256/ab")]
+    (tmp_path / NAME).mkdir()
+    (tmp_path / NAME / "index.json").write_bytes(b"data")
+    assert compared(place_at(tmp_path), *items, lock=LAYOUT).wanted == (items[1],)
+
+
+# --- the list of what failed
+
+
+def test_a_list_of_what_failed_goes_with_the_one_on_the_host(tmp_path: Path) -> None:
+    place, path = place_at(tmp_path), tmp_path / "failed.txt"
+    assert compared(place, failed_list="failed.txt").stale == ()
+    path.write_bytes(FAILED)
+    for lock in (ARCHIVE, None):
+        assert compared(place, lock=lock, failed_list="failed.txt").stale == (str(path),)
+    assert compared(place, item("failed.txt", FAILED), failed_list="failed.txt").stale == ()
+    assert compared(place).stale == (), "nobody asked for one"
+    path.write_bytes(b"nginx\n")
+    assert compared(place, failed_list="failed.txt").stale == ()
+
+
+@pytest.mark.parametrize("content", [FAILED, b"", None])
+def test_a_list_of_what_failed_is_replaced(tmp_path: Path, content: bytes | None) -> None:
+    if content is None:
+        (tmp_path / "failed.txt").symlink_to("missing")
+    else:
+        (tmp_path / "failed.txt").write_bytes(content)
+    new = item("failed.txt", FAILED * 2)
+    assert compared(place_at(tmp_path), new, failed_list="failed.txt").wanted == (new,)
+
+
+def test_a_users_own_list_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "failed.txt").write_bytes(b"nginx\n")
+    with pytest.raises(OptionError) as caught:
+        compared(place_at(tmp_path), item("failed.txt", FAILED), failed_list="failed.txt")
+    assert str(caught.value) == (
+        f"{tmp_path}/failed.txt on the controller is no list of what failed, and would be replaced; move it away"
+    )
+
+
+# --- room
 
 
 def test_there_has_to_be_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_arrival, "free_bytes", lambda path: 6 * 1024**3)
     items = [Item("/srv/a", "a", 4 * 1024**3, SHA), Item("/srv/b", "b", 2 * 1024**3, SHA)]
-    ensure_space(place_at(tmp_path), items)
+    ensure_space(compared(place_at(tmp_path), *items))
     with pytest.raises(SpaceError) as caught:
-        ensure_space(place_at(tmp_path), [*items, Item("/srv/c", "c", 1024**3, SHA)])
+        ensure_space(compared(place_at(tmp_path), *items, Item("/srv/c", "c", 1024**3, SHA)))
     assert str(caught.value) == (
-        f"not enough space in {tmp_path} on the controller: 7.0 GiB are needed, 6.0 GiB are free. "
+        f"not enough space for {tmp_path} on the controller: 7.0 GiB are needed, 6.0 GiB are free. "
         "Free 1.0 GiB more, or choose another directory"
     )
 
 
+def test_space_is_needed_only_for_what_is_coming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = place_at(tmp_path)
+    arrive(place, item("a"))
+    (tmp_path / "b").write_bytes(b"data")
+    monkeypatch.setattr(_arrival, "free_bytes", lambda path: 0)
+    ensure_space(compared(place, item("a"), item("b")))
+
+
 def test_space_is_asked_where_the_directory_will_be(tmp_path: Path) -> None:
-    ensure_space(place_at(tmp_path / "a" / "b"), [item("a")])
+    ensure_space(compared(place_at(tmp_path / "a" / "b"), item("a")))
+
+
+def test_space_that_cannot_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> os.statvfs_result:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(os, "statvfs", refuse)
+    with pytest.raises(StorageError, match=r"^/.* on the controller cannot be read or written: Permission denied$"):
+        ensure_space(compared(place_at(tmp_path), item("a")))
 
 
 def test_room_for_a_file(tmp_path: Path) -> None:
     place = place_at(tmp_path / "new")
-    assert make_room(place, item("a/b")) == f"{tmp_path}/new/.{NAME}.fetching/a/b"
+    assert clear_way(place, item("a/b")) == f"{tmp_path}/new/.{NAME}.fetching/a/b"
     assert tree(tmp_path / "new") == {f".{NAME}.fetching": None, f".{NAME}.fetching/a": None}
+
+
+def test_what_an_interrupted_run_has_left_makes_room(tmp_path: Path) -> None:
+    place = place_at(tmp_path)
+    arrive(place, item("a"), b"da")
+    assert not os.path.exists(clear_way(place, item("a")))
 
 
 def test_a_link_in_its_place_is_not_written_through(tmp_path: Path) -> None:
@@ -237,17 +449,31 @@ def test_a_link_in_its_place_is_not_written_through(tmp_path: Path) -> None:
     assert not os.path.islink(place.temporary(item("a")))
 
 
+def test_a_link_in_place_of_the_hidden_directory_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a").write_bytes(b"precious")
+    place = place_at(tmp_path / "media")
+    os.mkdir(place.directory)
+    os.symlink("../elsewhere", place.incoming)
+    arrive(place, item("a"))
+    assert tree(tmp_path / "elsewhere") == {"a": b"precious"}
+    assert tree(tmp_path / "media") == {f".{NAME}.fetching": None, f".{NAME}.fetching/a": b"data"}
+
+
 def test_no_room_where_a_file_stands(tmp_path: Path) -> None:
     (tmp_path / "media").write_bytes(b"")
-    with pytest.raises(StorageError, match=r"media.* on the controller cannot be read or written: Not a directory"):
-        make_room(place_at(tmp_path / "media"), item("a"))
+    with pytest.raises(StorageError, match=r"media on the controller cannot be read or written: Not a directory"):
+        clear_way(place_at(tmp_path / "media"), item("a"))
 
 
 def test_no_room_where_a_directory_stands(tmp_path: Path) -> None:
     place = place_at(tmp_path)
     os.makedirs(place.temporary(item("a")))
     with pytest.raises(StorageError, match=r"fetching/a on the controller cannot be read or written: "):
-        make_room(place, item("a"))
+        clear_way(place, item("a"))
+
+
+# --- final names
 
 
 def test_what_has_arrived_gets_its_name(tmp_path: Path) -> None:
@@ -255,7 +481,7 @@ def test_what_has_arrived_gets_its_name(tmp_path: Path) -> None:
     items = [item("a"), item("b/c")]
     for one in items:
         arrive(place, one)
-    publish(place, items, [])
+    publish_all(place, *items)
     assert tree(tmp_path / "media") == {"a": b"data", "b": None, "b/c": b"data"}
 
 
@@ -264,8 +490,27 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     before = os.stat(tmp_path / "a")
     place = place_at(tmp_path)
     arrive(place, item("b"))
-    publish(place, [item("a"), item("b")], [])
-    assert os.stat(tmp_path / "a") == before
+    publish_all(place, item("a"), item("b"))
+    after = os.stat(tmp_path / "a")
+    assert (after.st_ino, after.st_mtime_ns, after.st_ctime_ns) == (
+        before.st_ino,
+        before.st_mtime_ns,
+        before.st_ctime_ns,
+    )
+    assert tree(tmp_path) == {"a": b"data", "b": b"data"}
+
+
+def test_what_has_arrived_and_is_of_no_use_goes(tmp_path: Path) -> None:
+    place = place_at(tmp_path)
+    (tmp_path / "a").write_bytes(b"data")
+    arrive(place, item("a"), b"of another archive")
+    arrive(place, item("b"))
+    arrive(place, item("c"))
+    publish_all(place, item("a"), item("b"))
+    assert tree(tmp_path) == {"a": b"data", "b": b"data"}, "what is right is never replaced"
+    arrive(place, item("c"))
+    discard_arrived(place)
+    discard_arrived(place)
     assert tree(tmp_path) == {"a": b"data", "b": b"data"}
 
 
@@ -273,7 +518,7 @@ def test_what_is_outdated_goes(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         (tmp_path / name).write_bytes(b"precious")
     (tmp_path / "link").symlink_to("c")
-    publish(place_at(tmp_path), [], [str(tmp_path / name) for name in ("a", "link", "gone")])
+    publish_all(place_at(tmp_path), outdated=[str(tmp_path / name) for name in ("a", "link", "gone")])
     assert tree(tmp_path) == {"b": b"precious", "c": b"precious"}
 
 
@@ -293,11 +538,32 @@ def test_it_goes_before_anything_comes(tmp_path: Path, monkeypatch: pytest.Monke
     items = [item(f"{NAME}.part0"), item(f"{NAME}.sha256"), item(f"{NAME}.lock.json")]
     for one in reversed(items):
         arrive(place, one)
-    (tmp_path / "old").touch()
+    for name in ("old", f"{NAME}.part7"):
+        (tmp_path / name).touch()
     monkeypatch.setattr(os, "unlink", unlinking)
     monkeypatch.setattr(os, "replace", replacing)
-    publish(place, items, [str(tmp_path / "old")])
-    assert steps[:4] == ["- old", f"+ {NAME}.part0", f"+ {NAME}.sha256", f"+ {NAME}.lock.json"], "the lock file last"
+    publish_all(place, *items, outdated=[str(tmp_path / "old")])
+    assert steps[:2] == ["- old", f"- {NAME}.part7"]
+    assert steps[2:5] == [f"+ {NAME}.part0", f"+ {NAME}.sha256", f"+ {NAME}.lock.json"], "the lock file last"
+
+
+def test_bytes_are_on_disk_before_they_get_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    replace = os.replace
+
+    def replacing(source: str, target: str) -> None:
+        steps.append(f"rename {os.path.basename(target)}")
+        replace(source, target)
+
+    def syncing(descriptor: int) -> None:
+        steps.append(f"sync {os.path.basename(os.readlink(f'/proc/self/fd/{descriptor}'))}")
+
+    place = place_at(tmp_path / "media")
+    arrive(place, item("a"))
+    monkeypatch.setattr(os, "replace", replacing)
+    monkeypatch.setattr(os, "fsync", syncing)
+    publish_all(place, item("a"))
+    assert steps == ["sync a", "rename a", "sync media"]
 
 
 def test_a_link_at_a_final_name_is_replaced(tmp_path: Path) -> None:
@@ -306,7 +572,7 @@ def test_a_link_at_a_final_name_is_replaced(tmp_path: Path) -> None:
     place = place_at(tmp_path / "media")
     arrive(place, item("a"))
     (tmp_path / "media" / "a").symlink_to(victim)
-    publish(place, [item("a")], [])
+    publish_all(place, item("a"))
     assert tree(tmp_path) == {"media": None, "media/a": b"data", "victim": b"precious"}
 
 
@@ -315,8 +581,7 @@ def test_a_layout_gets_its_link_and_loses_empty_directories(tmp_path: Path) -> N
     arrive(place, item(f"{NAME}/share/sha256/ab"))
     (tmp_path / NAME / "share" / "sha256" / "old" / "older").mkdir(parents=True)
     (tmp_path / "other").mkdir()
-    publish(place, [item(f"{NAME}/share/sha256/ab")], [])
-    assert tree(tmp_path) == {
+    expected = {
         NAME: None,
         f"{NAME}/blobs": "share",
         f"{NAME}/share": None,
@@ -324,8 +589,36 @@ def test_a_layout_gets_its_link_and_loses_empty_directories(tmp_path: Path) -> N
         f"{NAME}/share/sha256/ab": b"data",
         "other": None,
     }
-    publish(place, [item(f"{NAME}/share/sha256/ab")], [])
-    assert os.readlink(tmp_path / NAME / "blobs") == "share"
+    for _again in range(2):
+        publish_all(place, item(f"{NAME}/share/sha256/ab"), lock=LAYOUT)
+        assert tree(tmp_path) == expected
+
+
+def test_an_archive_gets_no_link(tmp_path: Path) -> None:
+    place = place_at(tmp_path)
+    arrive(place, item(NAME))
+    publish_all(place, item(NAME))
+    assert tree(tmp_path) == {NAME: b"data"}
+
+
+@pytest.mark.parametrize("target", ["../elsewhere", "index.json", "missing"])
+def test_another_link_of_a_layout_is_replaced(tmp_path: Path, target: str) -> None:
+    root = layout_at(tmp_path, "index.json")
+    (root / "blobs").unlink()
+    (root / "blobs").symlink_to(target)
+    publish_all(place_at(tmp_path), item(f"{NAME}/index.json"), lock=LAYOUT)
+    assert tree(root) == {"blobs": "share", "index.json": b"data"}
+
+
+def test_links_in_a_layout_are_not_written_through(tmp_path: Path) -> None:
+    root = layout_at(tmp_path / "media", "index.json")
+    (tmp_path / "elsewhere").mkdir()
+    (root / "share").symlink_to(tmp_path / "elsewhere")
+    place, items = place_at(tmp_path / "media"), [item(f"{NAME}/index.json"), item(f"{NAME}/share/ab")]
+    arrive(place, items[1])
+    publish_all(place, *items, lock=LAYOUT)
+    assert tree(tmp_path / "elsewhere") == {}
+    assert tree(root) == {"blobs": "share", "index.json": b"data", "share": None, "share/ab": b"data"}
 
 
 @pytest.mark.parametrize("failing", ["replace", "fsync", "makedirs"])
@@ -337,23 +630,15 @@ def test_a_full_disk_is_reported_and_what_has_arrived_stays(
 
     place = place_at(tmp_path)
     arrive(place, item("a"))
+    delivery = compared(place, item("a"))
     monkeypatch.setattr(os, failing, fail)
-    with pytest.raises(StorageError, match="on the controller cannot be read or written: No space left on device"):
-        publish(place, [item("a")], [])
+    with pytest.raises(StorageError) as caught:
+        publish(delivery, [])
+    assert str(caught.value) == f"{tmp_path} on the controller cannot be read or written: No space left on device"
     assert tree(tmp_path) == {f".{NAME}.fetching": None, f".{NAME}.fetching/a": b"data"}
 
 
 def test_an_outdated_path_that_is_a_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     with pytest.raises(StorageError, match=r"/old on the controller cannot be read or written: "):
-        publish(place_at(tmp_path), [], [str(tmp_path / "old")])
-
-
-def test_whether_the_link_is_lacking(tmp_path: Path) -> None:
-    place, layout = place_at(tmp_path), Lock({"compress": "dir"}, ())
-    assert lacks_link(place, layout)
-    (tmp_path / NAME).mkdir()
-    assert lacks_link(place, layout)
-    assert not lacks_link(place, Lock({"compress": "gzip"}, ()))
-    (tmp_path / NAME / "blobs").symlink_to("share")
-    assert not lacks_link(place, layout)
+        publish_all(place_at(tmp_path), outdated=[str(tmp_path / "old")])
