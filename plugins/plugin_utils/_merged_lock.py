@@ -31,6 +31,7 @@ def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
     if not raw_locks:
         raise LockFileError("there is no lock file to merge")
     archives = {path: _archive_of(path) for path in sorted(raw_locks)}
+    _refuse_seconds(archives)
     locks = {archives[path]: read_lock(raw_locks[path], path=path) for path in archives}
     documents = {archives[path].host: parse_object(raw_locks[path]) for path in archives}
     _refuse_overlap(locks)
@@ -65,10 +66,18 @@ class _Archive:
 
 
 def _archive_of(path: str) -> _Archive:
-    host, name = path.split("/", 1) if "/" in path else ("", "")
-    if not host or not name.endswith(SUFFIX):
+    host, _slash, name = path.partition("/")
+    if not host or "/" in name or not name.endswith(SUFFIX):
         raise LockFileError(f"{path} is no path of a lock file below the directory of the set (HOST/NAME{SUFFIX})")
     return _Archive(host, name[: -len(SUFFIX)])
+
+
+def _refuse_seconds(archives: Mapping[str, _Archive]) -> None:
+    path_of: dict[str, str] = {}
+    for path, archive in archives.items():
+        first = path_of.setdefault(archive.host, path)
+        if first != path:
+            raise LockFileError(f"{first} and {path} are both of {archive.host}; expected one lock file of each host")
 
 
 def covered(lock: Lock) -> list[str]:

@@ -10,10 +10,15 @@ import json
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible.release import __version__ as core_version
+from ansible.utils.unsafe_proxy import AnsibleUnsafe
 
 from ansible_collections.airgap.images.plugins.filter.merge_locks import FilterModule, merge_locks
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, LockedSkip, read_lock, write_lock
 from ansible_collections.airgap.images.plugins.module_utils._reference import parse_reference
+
+CORE = tuple(int(number) for number in core_version.split(".")[:2])
+ONE, TWO = "one/images.tar.gz.lock.json", "two/images.tar.gz.lock.json"
 
 
 def text(reference: str, reason: str = "why") -> str:
@@ -26,13 +31,21 @@ def test_it_is_offered() -> None:
 
 
 def test_what_it_returns() -> None:
-    merged = merge_locks({"one": text("a", "für später"), "two": text("b")}, images=["b", "a"])
+    merged = merge_locks({ONE: text("a", "für später"), TWO: text("b")}, images=["b", "a"])
     assert [skip.reason for skip in read_lock(merged.encode(), path="x").skipped] == ["für später", "why"]
     assert json.loads(merged)["hosts"] == ["one", "two"]
 
 
 def test_errors_name_the_filter() -> None:
-    with pytest.raises(AnsibleFilterError, match="merge_locks: the lock file of one is no lock file"):
-        merge_locks({"one": "no JSON"})
+    for content in ("no JSON", "\ud800"):
+        with pytest.raises(AnsibleFilterError, match=f"merge_locks: {ONE} is no lock file"):
+            merge_locks({ONE: content})
     with pytest.raises(AnsibleFilterError, match="merge_locks: 1 images of the list are in no host's archive"):
-        merge_locks({"one": text("a")}, ["b"])
+        merge_locks({ONE: text("a")}, ["b"])
+
+
+def test_what_a_lock_file_says_is_never_taken_for_a_template() -> None:
+    reason = "{{ lookup('pipe', 'id') }}"
+    found = merge_locks({ONE: text("a", reason)})
+    assert reason in found
+    assert CORE >= (2, 19) or isinstance(found, AnsibleUnsafe), "later ones evaluate only what is marked as trusted"

@@ -48,7 +48,12 @@ def lock(*references: str, **members: Any) -> Lock:
 
 
 def merged(locks: Mapping[str, Lock], *lines: str) -> Lock:
-    return read_lock(merge({host: write_lock(one) for host, one in locks.items()}, lines), path="x")
+    return read_lock(merge(raw(locks), lines), path="x")
+
+
+def raw(locks: Mapping[str, Lock]) -> dict[str, bytes]:
+    """The lock files by their paths, as they lie below the directory of the set."""
+    return {f"{host}/images.tar.gz.lock.json": write_lock(one) for host, one in locks.items()}
 
 
 ONE = lock(
@@ -91,7 +96,7 @@ def test_it_can_be_read_as_a_lock_file() -> None:
 
 
 def test_it_names_the_hosts() -> None:
-    document = json.loads(merge({"two": write_lock(TWO), "one": write_lock(ONE)}))
+    document = json.loads(merge(raw({"two": TWO, "one": ONE})))
     assert document["hosts"] == ["one", "two"]
     assert [one["host"] for one in document["images"]] == ["two", "one", "one"]
     assert [one["host"] for one in document["skipped"]] == ["two", "one"]
@@ -107,7 +112,7 @@ def test_one_host() -> None:
 def test_what_was_converted_and_what_is_new_in_a_lock_file_is_kept() -> None:
     document = json.loads(write_lock(lock("a")))
     document["images"][0]["new"] = {"b": 1}
-    [found] = json.loads(merge({"one": json.dumps(document).encode()}))["images"]
+    [found] = json.loads(merge({"one/images.tar.gz.lock.json": json.dumps(document).encode()}))["images"]
     assert found == {**document["images"][0], "host": "one"}
 
 
@@ -146,11 +151,53 @@ def test_a_gap_is_refused() -> None:
     )
 
 
-def test_what_is_no_lock_file_is_named_by_its_host() -> None:
-    with pytest.raises(LockFileError, match=r"^the lock file of two is no lock file: "):
-        merge({"one": write_lock(ONE), "two": b"{}"})
-    with pytest.raises(LockFileError, match=r"^the lock file of two is a lock file of version 2"):
-        merge({"one": write_lock(ONE), "two": write_lock(TWO).replace(b'"version": 1', b'"version": 2')})
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{}", "is no lock file: "),
+        (b"\xed\xa0\x80", "is no lock file: "),
+        (write_lock(TWO).replace(b'"version": 1', b'"version": 2'), "is a lock file of version 2"),
+    ],
+)
+def test_what_is_no_lock_file_is_named(content: bytes, said: str) -> None:
+    with pytest.raises(LockFileError, match=f"^two/images.tar.gz.lock.json {said}"):
+        merge({**raw({"one": ONE}), "two/images.tar.gz.lock.json": content})
+
+
+def test_no_lock_files_at_all() -> None:
+    with pytest.raises(LockFileError, match="there is no lock file to merge"):
+        merge({})
+
+
+BAD_PATHS = ["one", "images.lock.json", "/images.lock.json", "one/images.json", "one/two/images.lock.json", ""]
+
+
+@pytest.mark.parametrize("path", BAD_PATHS)
+def test_a_path_that_names_no_host_is_refused(path: str) -> None:
+    with pytest.raises(LockFileError) as caught:
+        merge({path: write_lock(ONE)})
+    assert str(caught.value) == (
+        f"{path} is no path of a lock file below the directory of the set (HOST/NAME.lock.json)"
+    )
+
+
+def test_two_lock_files_of_one_host_are_refused() -> None:
+    paths = ["one/a.tar.lock.json", "one/b.tar.lock.json"]
+    with pytest.raises(LockFileError) as caught:
+        merge({path: write_lock(lock()) for path in reversed(paths)})
+    assert str(caught.value) == f"{paths[0]} and {paths[1]} are both of one; expected one lock file of each host"
+
+
+def test_parts_are_named_as_they_lie() -> None:
+    """``one/images/index.json``: the name of the directory is not in the lock file."""
+    layout = lock("a", options={"compress": "dir"}, parts=(Part("index.json", 2, SHA), Part("share/sha256/ab", 1, SHA)))
+    archive = lock("b", parts=(Part("images.tar.gz", 5, SHA),))
+    found = merge({"one/images.lock.json": write_lock(layout), "two/images.tar.gz.lock.json": write_lock(archive)})
+    assert [part["name"] for part in json.loads(found)["parts"]] == [
+        "one/images/index.json",
+        "one/images/share/sha256/ab",
+        "two/images.tar.gz",
+    ]
 
 
 def test_what_a_lock_file_covers() -> None:
@@ -165,7 +212,7 @@ def test_what_a_lock_file_covers() -> None:
 @given(st.lists(st.sampled_from("abcdefgh"), unique=True), st.lists(st.sampled_from(["one", "two", "h3"]), min_size=8))
 def test_every_image_is_in_it_once(names: list[str], owners: list[str]) -> None:
     share = {host: [name for name, owner in zip(names, owners) if owner == host] for host in sorted(set(owners))}
-    document = json.loads(merge({host: write_lock(lock(*share[host])) for host in share}, names))
+    document = json.loads(merge(raw({host: lock(*share[host]) for host in share}), names))
     assert [one["reference"] for one in document["images"]] == [
         f"docker.io/library/{one}:latest" for one in sorted(names)
     ]
@@ -173,5 +220,5 @@ def test_every_image_is_in_it_once(names: list[str], owners: list[str]) -> None:
 
 
 def test_the_order_of_the_hosts_does_not_matter() -> None:
-    raw = {"one": write_lock(ONE), "two": write_lock(TWO)}
-    assert merge(raw) == merge(dict(reversed(raw.items())))
+    found = raw({"one": ONE, "two": TWO})
+    assert merge(found) == merge(dict(reversed(found.items())))
