@@ -68,6 +68,7 @@ NO_SOURCES: dict[str, tuple[dict[str, object], str]] = {
     "lines that are none": ({"name": "x", "lines": "a"}, "must have a name"),
     "a content that is none": ({"name": "x", "content": b"YQ=="}, "must have a name"),
     "no base64": ({"name": "x\x1b", "content": "a b"}, "'x\\x1b': its content is not base64: "),
+    "other letters": ({"name": "x", "content": "é"}, "'x': its content is not base64: "),
     "half of it": ({"name": "x", "content": "YWJ"}, "'x': its content is not base64: "),
 }
 
@@ -160,6 +161,30 @@ def test_sources_keep_their_order_and_every_image_stands_once() -> None:
     assert [line["origin"] for line in chosen.invalid] == ["images[1]:4", "/srv/list.txt:4"]
     assert chosen.duplicates == 2
     assert chosen.excluded == []
+
+
+def test_two_sources_of_one_name_are_two() -> None:
+    """Two hosts may have different files at one path (image_save_distribute)."""
+    chosen = choose([Source("/srv/list.txt", "a\nx y"), Source("/srv/list.txt", "b\nz")], EVERYTHING)
+    assert chosen.lines == ["a", "x y", "b", "z"]
+    assert [line["line"] for line in chosen.invalid] == ["x y"]
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "wants", "excludes"),
+    [
+        ([], [], True, False),
+        (["^a$"], [], True, False),
+        (["full"], [], True, False),
+        (["x"], [], False, False),
+        ([], ["full"], False, True),
+        (["^a$"], ["^a$"], False, True),
+        (["x"], ["y"], False, False),
+    ],
+)
+def test_a_choice(include: list[str], exclude: list[str], wants: bool, excludes: bool) -> None:
+    choice = compile_choice(include, exclude)
+    assert (choice.wants("a", "full/a"), choice.excludes("a", "full/a")) == (wants, excludes)
 
 
 def test_no_sources() -> None:

@@ -88,6 +88,10 @@ def test_the_next_release_shares_out_in_the_same_way() -> None:
     }
 
 
+def test_a_line_with_half_a_character_is_shared_out() -> None:
+    assert share_out(["\ud800"], ["one"]) == {"one": ["\ud800"]}
+
+
 def test_there_has_to_be_a_host() -> None:
     with pytest.raises(OptionError, match="there is no host"):
         share_out(["a"], [])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.plugin_utils._transport import without_compression, without_flag
+from ansible_collections.airgap.images.plugins.plugin_utils._transport import _without_flag, without_compression
 
 # What Ansible takes if the inventory says nothing.
 DEFAULTS: dict[str, object] = {
@@ -69,18 +69,23 @@ FLAGS: dict[str, tuple[str, list[str]]] = {
         "-o ProxyCommand=\"nc -C '%h' %p\"",
         ["-o", "ProxyCommand=nc -C '%h' %p"],
     ),
+    "with a family": ("-4C", ["-4"]),
+    "before a family": ("-C6", ["-6"]),
+    "after another flag": ("-vC", ["-v"]),
+    "before another flag": ("-CA", ["-A"]),
+    "between others": ("-qCT -x", ["-qT", "-x"]),
     "another option's name": ("-o Compression=yes -F -config", ["-o", "Compression=yes", "-F", "-config"]),
 }
 
 
 @pytest.mark.parametrize(("arguments", "expected"), FLAGS.values(), ids=FLAGS)
 def test_the_flag_is_taken_out(arguments: str, expected: list[str]) -> None:
-    assert shlex.split(without_flag(arguments)) == expected
+    assert shlex.split(_without_flag(arguments)) == expected
 
 
 @given(st.lists(st.sampled_from(["-o", "A=b c", "-v", "it's", "ProxyCommand=ssh -C x", "", "%h", '"', "\\", "$HOME"])))
 def test_all_other_words_stay_as_they_are(words: list[str]) -> None:
-    assert shlex.split(without_flag(shlex.join([*words, "-C"]))) == words
+    assert shlex.split(_without_flag(shlex.join([*words, "-C"]))) == words
 
 
 def test_the_defaults() -> None:
@@ -110,6 +115,19 @@ def test_arguments_in_every_place() -> None:
     assert connection.options["ssh_extra_args"] == "-R 1:2:3"
 
 
+@pytest.mark.parametrize("option", ["sftp_extra_args", "scp_extra_args"])
+def test_the_flag_is_taken_from_what_transfers_files(option: str) -> None:
+    connection = FakeConnection(**{option: "-C -q"})
+    without_compression(connection)
+    assert connection.options[option] == "-q"
+
+
+def test_the_users_own_word_on_compression_is_no_mark_of_ours() -> None:
+    connection = FakeConnection(ssh_args="-o Compression=no", ssh_common_args="-C")
+    without_compression(connection)
+    assert "-C" not in connection.words
+
+
 def test_the_users_word_on_keep_alive_comes_first() -> None:
     connection = FakeConnection(ssh_args="-o ServerAliveInterval=5")
     without_compression(connection)
@@ -125,6 +143,8 @@ OWN_SOCKETS: dict[str, tuple[dict[str, object], bool]] = {
     "in the arguments, in other letters": ({"ssh_args": "-o controlpath=/run/ssh/%h"}, True),
     "in the common arguments": ({"ssh_common_args": "-o 'ControlPath /run/ssh/%h'"}, True),
     "in the extra arguments": ({"ssh_extra_args": "-oControlPath=/run/ssh/%h"}, True),
+    "after its flag": ({"ssh_args": "-S /run/ssh/%h"}, True),
+    "after its flag, among others": ({"ssh_common_args": "-4 -S/run/ssh/%h"}, True),
 }
 
 
