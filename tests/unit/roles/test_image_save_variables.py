@@ -7,9 +7,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 
@@ -55,6 +58,7 @@ def expected() -> dict[str, dict[str, Any]]:
     return {PREFIX + name: shape(option) for name, option in options.items()}
 
 
+@cache
 def specified() -> dict[str, dict[str, Any]]:
     """The options of meta/argument_specs.yml."""
     options: dict[str, dict[str, Any]] = load("meta/argument_specs.yml")["argument_specs"]["main"]["options"]
@@ -134,3 +138,93 @@ def test_every_option_is_passed_on() -> None:
         needs_default = "default" not in specified()[PREFIX + name] and name != "dest"
         usual = "{{ " + PREFIX + name + (" | default(omit)" if needs_default else "") + " }}"
         assert value == special.get(name, usual), name
+
+
+# --- what the role itself uses
+
+
+DEFINING = ("register", "loop_var", "index_var")
+SET_FACT = ("set_fact", "ansible.builtin.set_fact")
+
+
+def used(node: object) -> Iterator[str]:
+    """The role's variables in what is evaluated or shown. Tags are named in the same way, and are no variables."""
+    if isinstance(node, str):
+        yield from re.findall(r"(?<![\w.])(?:__)?image_save_\w+", node)
+    elif isinstance(node, list):
+        for value in node:
+            yield from used(value)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key not in ("tags", *DEFINING):
+                yield from used(value)
+
+
+def defined(node: object) -> Iterator[str]:
+    """What tasks register, set, loop over, or have as variables of their own."""
+    if isinstance(node, list):
+        for value in node:
+            yield from defined(value)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key in DEFINING:
+                yield value
+            elif key in (*SET_FACT, "vars"):
+                yield from value
+            yield from defined(value)
+
+
+TASKS = {path.name: load(f"tasks/{path.name}") for path in sorted((ROLE / "tasks").glob("*.yml"))}
+VARIABLES = {path.name: load(f"vars/{path.name}") for path in sorted((ROLE / "vars").glob("*.yml"))}
+# Read for one distribution each; what all of them define can be used everywhere.
+DISTRIBUTIONS = {name: set(values) for name, values in VARIABLES.items() if name != "main.yml"}
+EVERYWHERE = {
+    *specified(),
+    *load("defaults/main.yml"),
+    *VARIABLES["main.yml"],
+    *set.intersection(*DISTRIBUTIONS.values()),
+    *defined(list(TASKS.values())),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_what_tasks_use_is_defined(name: str) -> None:
+    assert set(used(TASKS[name])) - EVERYWHERE == set()
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_what_variables_use_is_defined(name: str) -> None:
+    assert set(used(VARIABLES[name])) - EVERYWHERE - DISTRIBUTIONS.get(name, set()) == set()
+
+
+def test_what_is_defined_is_used() -> None:
+    everything = {*EVERYWHERE, *set.union(*DISTRIBUTIONS.values())}
+    names = {name for name in everything if re.match(r"(__)?image_save_", name)}
+    in_use = {*used(list(TASKS.values())), *used(list(VARIABLES.values())), *used(load("defaults/main.yml"))}
+    assert names - in_use == set()
+
+
+def test_uses_and_definitions_are_found() -> None:
+    tasks = [
+        {
+            "block": [
+                {"airgap.images.image_save": {"dest": "{{ image_save_dest }}"}, "register": "__image_save_saved"},
+                {
+                    "ansible.builtin.set_fact": {
+                        "image_save_result": "{{ hostvars | map('extract', '__image_save_x') }}"
+                    }
+                },
+            ],
+            "when": ["not image_save_a | bool", "__image_save_b.stat.image_save_member"],
+            "vars": {"__image_save_own": 1},
+            "loop_control": {"loop_var": "__image_save_item"},
+            "tags": ["image_save_save"],
+        }
+    ]
+    assert set(used(tasks)) == {"image_save_dest", "image_save_a", "__image_save_b", "__image_save_x"}
+    assert set(defined(tasks)) == {
+        "__image_save_saved",
+        "image_save_result",
+        "__image_save_own",
+        "__image_save_item",
+    }
