@@ -6,19 +6,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible import constants
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import ImageSaveError, OptionError, StorageError
+from ansible_collections.airgap.images.plugins.module_utils._errors import ImageSaveError, OptionError
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, read_lock
 from ansible_collections.airgap.images.plugins.module_utils._options import check_range
+from ansible_collections.airgap.images.plugins.module_utils._published import Memory
 from ansible_collections.airgap.images.plugins.module_utils._size import format_size
 from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
     LOCK_SUFFIX,
@@ -30,6 +31,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
     items_of,
     publish,
 )
+from ansible_collections.airgap.images.plugins.plugin_utils._host import Host
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place
 from ansible_collections.airgap.images.plugins.plugin_utils._transport import without_compression
 
@@ -72,99 +74,6 @@ class ActionModule(ActionBase):
         return validated[1]
 
 
-class Host:
-    """The managed host, as far as files have to be looked at and transferred.
-
-    :param retries: how often a transfer is tried again.
-    :param delay: seconds before the first retry; each further one is twice as long.
-
-    ``transferred`` grows with what has arrived whole.
-    """
-
-    def __init__(self, action: ActionBase, task_vars: dict[str, Any], *, retries: int, delay: float) -> None:
-        self._action = action
-        self._task_vars = task_vars
-        self._retries = retries
-        self._delay = delay
-        self._display = Display()
-        self.name = str(task_vars.get("inventory_hostname", "the host"))
-        self.transferred: list[Item] = []
-
-    def look(self, path: str) -> Item | None:
-        """What a file of the host is; ``None`` where there is none.
-
-        :raises StorageError: when the login user cannot read it.
-        """
-        stat = self._stat(path, hashed=True)
-        if stat is None:
-            return None
-        return Item(str(stat["path"]), os.path.basename(path), int(stat["size"]), str(stat["checksum"]))
-
-    def require(self, path: str) -> None:
-        """Make sure that the login user can read a file, without reading it.
-
-        :raises StorageError: when that is not so.
-        """
-        if self._stat(path, hashed=False) is None:
-            raise StorageError(f"{path} is not on {self.name} any more; save the archive again")
-
-    def transfer(self, item: Item, place: Place, path: str) -> None:
-        """Bring a file to the controller, and make sure that it is whole.
-
-        :raises StorageError: when it could not be had, after all retries.
-        """
-        problem = ""
-        for attempt in range(self._retries + 1):
-            problem = self._try(item, place, path)
-            if not problem:
-                self.transferred.append(item)
-                return
-            if attempt < self._retries:
-                wait = min(self._delay * 2**attempt, 60.0)
-                self._display.warning(f"{item.source} on {self.name}: {problem}; trying again in {wait:g} seconds")
-                time.sleep(wait)
-        raise StorageError(
-            f"{item.source} could not be fetched from {self.name}: {problem}. What has arrived is kept; run again"
-        )
-
-    def say(self, text: str) -> None:
-        """Tell what is going on, with C(-vv)."""
-        self._display.vv(text, host=self.name)
-
-    def _stat(self, path: str, *, hashed: bool) -> dict[str, Any] | None:
-        arguments = {"path": path, "follow": True, "get_checksum": hashed, "checksum_algorithm": "sha256"}
-        found: dict[str, Any] = self._action._execute_module(
-            module_name="ansible.legacy.stat", module_args=arguments, task_vars=self._task_vars
-        )
-        if found.get("failed"):
-            raise StorageError(f"{path} on {self.name} cannot be looked at: {found.get('msg', 'no reason was given')}")
-        stat: dict[str, Any] = found["stat"]
-        if stat["exists"] and not (stat.get("isreg") and stat.get("readable")):
-            raise StorageError(
-                f"{path} on {self.name} is no file that the login user can read, and files are never fetched with "
-                "become: give the archive a mode (image_save_mode: '0644') and let the user enter its directory"
-            )
-        return stat if stat["exists"] else None
-
-    def _try(self, item: Item, place: Place, path: str) -> str:
-        try:
-            self._action._connection.fetch_file(item.source, path)
-        except (AnsibleError, OSError) as error:  # also of a connection that is lost
-            self._reconnect()
-            return str(error)
-        if place.holds(path, item):
-            return ""
-        return f"what arrived has not the sha256 {item.sha256} of its lock file; look at the file and the disks of both"
-
-    def _reconnect(self) -> None:
-        reset: Callable[[], None] | None = getattr(self._action._connection, "reset", None)
-        if reset is not None:
-            try:
-                reset()
-            except AnsibleError as error:
-                self._display.vv(f"{self.name}: {error}")
-
-
 def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) -> dict[str, Any]:
     """Compare, transfer what is wanted, and publish.
 
@@ -175,7 +84,9 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
     check_range("retries", arguments["retries"], 0, 100)
     check_range("retry_delay", arguments["retry_delay"], 0, 3600)
     source, failed_list = arguments["src"], arguments["failed_list"]
-    place = Place(_absolute(arguments["dest"]), os.path.basename(source or failed_list))
+    memory = remembered(arguments["dest"])
+    place = Place(_absolute(arguments["dest"]), os.path.basename(source or failed_list), memory)
+    host.refuse_same(source or failed_list, place)
     failed = host.look(failed_list) if failed_list else None
     records = look_at_records(host, source) if source else []
     lock = read_arrived_lock(host, place, records[-1], check=check) if records else None
@@ -189,6 +100,7 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
     difference = {"diff": _diff(delivery)} if diff else {}
     if not check:
         deliver(host, delivery, arguments["outdated"])
+        memory.save()
     # The lock file came first, also in check mode, to tell what else is wanted.
     coming = {*host.transferred, *delivery.coming}
     transferred = [item for item in delivery.wanted if item in coming]
@@ -200,6 +112,18 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
         **describe(place, parts, records, failed),
         **difference,
     }
+
+
+def remembered(directory: str) -> Memory:
+    """What is known of the files of a directory, so that an archive of 100 GB is not read by every run.
+
+    It is kept in Ansible's home on the controller, and not beside files that are carried away.
+    """
+    name = hashlib.sha256(os.path.abspath(directory).encode("utf-8", "surrogateescape")).hexdigest()
+    folder = os.path.join(constants.config.get_config_value("ANSIBLE_HOME"), "airgap-images", name[:16])
+    with suppress(OSError):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    return Memory(folder)
 
 
 def look_at_records(host: Host, source: str) -> list[Item]:

@@ -18,10 +18,10 @@ positional: _input
 options:
   _input:
     description:
-      - The lists, in their order. Each has a C(name), and either C(lines) or a C(content), which is a file's bytes in
-        base64, as M(ansible.builtin.slurp) returns them (UTF-8 or UTF-16).
+      - The lists, in their order. Each is either a dictionary with C(name) and C(lines), or a pair of a name and a
+        file's bytes in base64, as M(ansible.builtin.slurp) returns them (UTF-8 or UTF-16).
     type: list
-    elements: dict
+    elements: raw
     required: true
   include:
     description:
@@ -69,7 +69,7 @@ _value:
       type: int
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -80,9 +80,7 @@ from ansible_collections.airgap.images.plugins.module_utils._errors import Optio
 from ansible_collections.airgap.images.plugins.plugin_utils._selection import choose, compile_choice, read_source
 
 
-def select_images(
-    sources: Iterable[Mapping[str, object]], include: Iterable[str] = (), exclude: Iterable[str] = ()
-) -> Any:
+def select_images(sources: Iterable[object], include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Any:
     """See DOCUMENTATION. What comes from a list is never taken for a template."""
     try:
         chosen = choose([read_source(source) for source in sources], compile_choice(include, exclude))

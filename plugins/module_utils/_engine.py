@@ -169,6 +169,8 @@ def _finish(run: Run, tools: Tools, result: Result, memory: Memory) -> None:
         content = render(result.failed, result.listed.invalid)
         try:
             result.changed |= update(options.output.failed_list, content, check=options.check)
+            if content and not options.check:
+                result.changed |= run.apply_attributes(options.output.failed_list)
         except StorageError as error:
             result.warnings.append(str(error))
     if options.check:

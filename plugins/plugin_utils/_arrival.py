@@ -162,6 +162,8 @@ def _settle(place: Place, item: Item) -> None:
     _sync(place.temporary(item))
     os.replace(place.temporary(item), final)
     _sync(os.path.dirname(final))
+    if place.memory:
+        place.memory.learn(final, item.sha256)
 
 
 def _sync(path: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import StorageError
-from ansible_collections.airgap.images.plugins.module_utils._published import sha256_of
+from ansible_collections.airgap.images.plugins.module_utils._published import Memory, sha256_of
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,12 @@ class Place:
 
     :param directory: absolute path; need not be there yet.
     :param archive: name of the archive.
+    :param memory: of files that were read before and not touched since; ``None``: all are read.
     """
 
     directory: str
     archive: str
+    memory: Memory | None = None
 
     @property
     def root(self) -> str:
@@ -68,7 +70,7 @@ class Place:
                 not any(os.path.islink(step) for step in self._steps(path))
                 and os.path.isfile(path)
                 and os.path.getsize(path) == item.size
-                and sha256_of(path) == item.sha256
+                and (self.memory.sha256(path) if self.memory else sha256_of(path)) == item.sha256
             )
         except OSError as error:
             raise explain(error, path) from error

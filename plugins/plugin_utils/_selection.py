@@ -61,16 +61,16 @@ class Chosen:
     duplicates: int = 0
 
 
-def read_source(values: Mapping[str, object]) -> Source:
-    """Read ``{name, lines}`` or ``{name, content}``, where ``content`` is a file's bytes in base64.
+def read_source(values: object) -> Source:
+    """Read ``{name, lines}``, or a pair of a name and a file's bytes in base64.
 
     :raises OptionError: when it is neither.
     """
-    name, lines, content = values.get("name"), values.get("lines"), values.get("content")
-    if isinstance(name, str) and isinstance(lines, list):
-        return Source(name, "\n".join(str(line) for line in lines))
-    if not isinstance(name, str) or not isinstance(content, str):
-        raise OptionError(f"a list must have a name, and lines or a content in base64: {quoted(str(dict(values)))}")
+    if isinstance(values, Mapping) and isinstance(values.get("name"), str) and isinstance(values.get("lines"), list):
+        return Source(values["name"], "\n".join(str(line) for line in values["lines"]))
+    if not isinstance(values, (list, tuple)) or len(values) != 2 or not isinstance(values[1], str):
+        raise OptionError(f"a list must be a name with lines, or a pair of a name and base64: {quoted(str(values))}")
+    name, content = str(values[0]), values[1]
     try:
         return Source(name, decode_list(base64.b64decode(content, validate=True)))
     except ValueError as error:

@@ -54,6 +54,16 @@ def without_compression(connection: Connection) -> None:
     connection.set_option("control_path_dir", os.path.join(directory, _SOCKETS))
 
 
+def transfer_methods(connection: Connection) -> tuple[str, ...]:
+    """How files can be transferred, in the order to try; nothing where there is no choice.
+
+    Ansible's own choice ends with piping, which holds whole files in memory, so it is made here.
+    """
+    if connection.transport != "ssh":
+        return ()
+    return ("scp",) if _text(connection, "ssh_transfer_method") == "scp" else ("sftp", "scp")
+
+
 def _has_own_control_path(connection: Connection, arguments: str) -> bool:
     """Whether the inventory says where the socket is, so that another directory gives no other socket."""
     path = _text(connection, "control_path")

@@ -130,7 +130,7 @@ def test_every_option_is_passed_on() -> None:
     passed = block["block"][0]["airgap.images.image_save"]
     assert list(passed) == [name[len(PREFIX) :] for name in specified() if name[len(PREFIX) :] not in OWN]
     special = {
-        "images": "{{ __image_save_share if ansible_check_mode else [] }}",
+        "images": "{{ __image_save_share | default([]) if ansible_check_mode else [] }}",
         "list_files": "{{ __image_save_list_files }}",
         "mode": "{{ image_save_mode | default(__image_save_mode) }}",
     }

@@ -31,8 +31,8 @@ except ImportError:  # before 2.19 all is trusted that is not marked
 CORE = tuple(int(number) for number in core_version.split(".")[:2])
 
 
-def source(*lines: str) -> dict[str, object]:
-    return {"name": "list.txt", "content": base64.b64encode("\n".join(lines).encode()).decode()}
+def source(*lines: str) -> tuple[str, str]:
+    return ("list.txt", base64.b64encode("\n".join(lines).encode()).decode())
 
 
 def evaluate(value: object) -> Any:
@@ -62,7 +62,7 @@ def test_what_it_returns() -> None:
 @pytest.mark.parametrize(
     ("sources", "include", "said"),
     [
-        ([{}], [], "select_images: a list must have a name"),
+        ([{}], [], "select_images: a list must be a name"),
         ([source("a")], ["("], "select_images: include: '(' is no regular expression"),
     ],
 )

@@ -47,7 +47,7 @@ CONTENTS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("raw", CONTENTS.values(), ids=CONTENTS)
 def test_the_bytes_of_a_file(raw: bytes) -> None:
-    source = read_source({"name": "/srv/list.txt", "content": encoded(raw)})
+    source = read_source(("/srv/list.txt", encoded(raw)))
     assert source.name == "/srv/list.txt"
     chosen = choose([source], EVERYTHING)
     assert (chosen.lines, chosen.invalid) == (["a:1", "b:2"], [])
@@ -60,21 +60,21 @@ def test_references_of_a_variable() -> None:
     assert (chosen.lines, chosen.invalid[0]["origin"]) == (["a", "b", "A B"], "images:5")
 
 
-NO_SOURCES: dict[str, tuple[dict[str, object], str]] = {
-    "nothing": ({}, "must have a name, and lines or a content in base64: '{}'"),
-    "no name": ({"lines": ["a"]}, "must have a name"),
-    "no lines": ({"name": "x"}, "must have a name"),
-    "a name that is none": ({"name": 1, "lines": ["a"]}, "must have a name"),
-    "lines that are none": ({"name": "x", "lines": "a"}, "must have a name"),
-    "a content that is none": ({"name": "x", "content": b"YQ=="}, "must have a name"),
-    "no base64": ({"name": "x\x1b", "content": "a b"}, "'x\\x1b': its content is not base64: "),
-    "other letters": ({"name": "x", "content": "é"}, "'x': its content is not base64: "),
-    "half of it": ({"name": "x", "content": "YWJ"}, "'x': its content is not base64: "),
+NO_SOURCES: dict[str, tuple[object, str]] = {
+    "nothing": ({}, "must be a name with lines, or a pair of a name and base64: '{}'"),
+    "no name": ({"lines": ["a"]}, "must be a name"),
+    "no lines": ({"name": "x"}, "must be a name"),
+    "a name that is none": ({"name": 1, "lines": ["a"]}, "must be a name"),
+    "lines that are none": ({"name": "x", "lines": "a"}, "must be a name"),
+    "a content that is none": (("x", b"YQ=="), "must be a name"),
+    "no base64": (("x\x1b", "a b"), "'x\\x1b': its content is not base64: "),
+    "other letters": (("x", "é"), "'x': its content is not base64: "),
+    "half of it": (("x", "YWJ"), "'x': its content is not base64: "),
 }
 
 
 @pytest.mark.parametrize(("values", "said"), NO_SOURCES.values(), ids=NO_SOURCES)
-def test_what_is_no_source_is_named(values: dict[str, object], said: str) -> None:
+def test_what_is_no_source_is_named(values: object, said: str) -> None:
     with pytest.raises(OptionError) as caught:
         read_source(values)
     assert said in str(caught.value)
