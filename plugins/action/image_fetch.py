@@ -84,7 +84,8 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
     check_range("retries", arguments["retries"], 0, 100)
     check_range("retry_delay", arguments["retry_delay"], 0, 3600)
     source, failed_list = arguments["src"], arguments["failed_list"]
-    memory = remembered(arguments["dest"])
+    folder = memory_folder(arguments["dest"])
+    memory = Memory(folder)
     place = Place(_absolute(arguments["dest"]), os.path.basename(source or failed_list), memory)
     host.refuse_same(source or failed_list, place)
     failed = host.look(failed_list) if failed_list else None
@@ -100,6 +101,8 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
     difference = {"diff": _diff(delivery)} if diff else {}
     if not check:
         deliver(host, delivery, arguments["outdated"])
+        with suppress(OSError):  # to lose it costs time only
+            os.makedirs(folder, mode=0o700, exist_ok=True)
         memory.save()
     # The lock file came first, also in check mode, to tell what else is wanted.
     coming = {*host.transferred, *delivery.coming}
@@ -114,16 +117,11 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
     }
 
 
-def remembered(directory: str) -> Memory:
-    """What is known of the files of a directory, so that an archive of 100 GB is not read by every run.
-
-    It is kept in Ansible's home on the controller, and not beside files that are carried away.
-    """
+def memory_folder(directory: str) -> str:
+    """Where is kept what is known of the files of a directory, so that not every run reads 100 GB again: in Ansible's
+    home on the controller, and not beside files that are carried away."""
     name = hashlib.sha256(os.path.abspath(directory).encode("utf-8", "surrogateescape")).hexdigest()
-    folder = os.path.join(constants.config.get_config_value("ANSIBLE_HOME"), "airgap-images", name[:16])
-    with suppress(OSError):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-    return Memory(folder)
+    return os.path.join(constants.config.get_config_value("ANSIBLE_HOME"), "airgap-images", name[:16])
 
 
 def look_at_records(host: Host, source: str) -> list[Item]:

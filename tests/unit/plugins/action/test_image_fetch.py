@@ -22,6 +22,7 @@ import pytest
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.airgap.images.plugins.action.image_fetch import ActionModule
+from ansible_collections.airgap.images.plugins.module_utils import _published
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, write_lock
 from ansible_collections.airgap.images.plugins.module_utils._parts import Part
 from ansible_collections.airgap.images.plugins.plugin_utils import _arrival
@@ -46,6 +47,13 @@ class FakeConnection:
         self.faults: dict[str, list[Fault]] = {}
         self.on_fetch: Callable[[], None] = lambda: None
         self.resets = 0
+        self.options: dict[str, object] = {}
+
+    def get_option(self, option: str) -> object:
+        return self.options.get(option)
+
+    def set_option(self, option: str, value: object) -> None:
+        self.options[option] = value
 
     def set_become_plugin(self, plugin: object) -> None:
         self.become = plugin
@@ -90,6 +98,7 @@ class Scene:
         self.looked: list[str] = []
         self.warnings: list[str] = []
         self.waits: list[float] = []
+        monkeypatch.setenv("ANSIBLE_HOME", str(folder / "ansible"))
         monkeypatch.setattr(time, "sleep", self.waits.append)
         monkeypatch.setattr("ansible.utils.display.Display.warning", self._warn)
 
@@ -935,3 +944,55 @@ def test_the_temporary_directory_of_the_host_is_removed(scene: Scene, monkeypatc
 def test_lock_files_are_read_as_the_module_writes_them(scene: Scene) -> None:
     document = json.loads((scene.host / LOCK).read_bytes())
     assert [part["name"] for part in document["parts"]] == list(PARTS), "the scene is true"
+
+
+def test_files_that_were_not_touched_are_not_read_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.fetch()
+    scene.fetch()
+    read: list[str] = []
+
+    def count(path: str) -> str:
+        read.append(os.path.basename(path))
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+    monkeypatch.setattr(_published, "sha256_of", count)
+    assert scene.fetch()["changed"] is False
+    assert read == []
+
+    path = scene.path(f"{NAME}.part1")
+    times = os.stat(path).st_mtime_ns
+    path.write_bytes(b"sEcond")
+    os.utime(path, ns=(times, times))
+    assert scene.fetch()["transferred"] == [path.name]
+    assert path.read_bytes() == b"second"
+
+
+def test_check_mode_remembers_nothing(scene: Scene, tmp_path: Path) -> None:
+    scene.fetch(check=True)
+    assert not (tmp_path / "ansible" / "airgap-images").exists()
+
+
+def test_an_archive_is_not_fetched_to_where_it_is(scene: Scene) -> None:
+    scene.connection.transport = "local"
+    scene.media = scene.host
+    before = snapshot(scene.host)
+    assert "nothing to fetch" in scene.refused(dest=str(scene.host))
+    assert snapshot(scene.host) == before
+
+
+def test_sftp_then_scp_and_never_piped(scene: Scene) -> None:
+    scene.connection.transport = "ssh"
+    options = scene.connection.options = {"ssh_transfer_method": "smart", "control_path_dir": "/x/plain"}
+    tried: list[object] = []
+    fetch_file = scene.connection.fetch_file
+
+    def by_scp_only(source: str, path: str) -> None:
+        tried.append(options["ssh_transfer_method"])
+        if tried[-1] == "sftp":
+            raise AnsibleError("subsystem request failed")
+        fetch_file(source, path)
+
+    scene.connection.fetch_file = by_scp_only
+    assert scene.fetch(retries=0)["changed"] is True
+    assert set(tried) == {"sftp", "scp"}
+    assert scene.visible() == sorted([*PARTS, LOCK, SUMS])

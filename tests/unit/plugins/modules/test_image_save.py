@@ -296,7 +296,7 @@ def test_an_error_of_the_system_is_told_in_words(run: Runner, saved: Saved) -> N
 
 
 def test_warnings_are_passed_on(run: Runner, saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Where a test has imported plugins of the controller, Ansible's own method shows warnings instead of returning them.
+    # Where a test has imported plugins of the controller, Ansible's own method shows warnings and returns none.
     warnings: list[str] = []
     monkeypatch.setattr(image_save.AnsibleModule, "warn", lambda module, text: warnings.append(text))
     saved.result = replace(full_result(), warnings=["failed_list: cannot write"])
