@@ -1,0 +1,33 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role does where the module cannot run yet."""
+
+from __future__ import annotations
+
+import subprocess
+
+from ansible_collections.airgap.images.tests.functional._role import NAME, Site, changed, failure, play
+from ansible_collections.airgap.images.tests.support.workbench import Source
+
+
+def test_the_interpreter_of_the_module_is_the_one_that_counts(source: Source, site: Site) -> None:
+    """The distribution's package is there, but not for the Python that the inventory names: that is said, and how to
+    mend it, before anything is saved."""
+    environment = site.on_host("venv", "python")
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", str(environment)], check=True)
+    interpreter = str(environment / "bin" / "python")
+    inventory = site.inventory("venv", ansible_python_interpreter=interpreter)
+    variables = {**site.variables(images=[source["docker/single:1"].reference]), "image_save_install": True}
+
+    # The user who logs in may not install anything without sudo, which the role uses by itself.
+    said = failure(site.run(inventory, variables, plays=[play()]), "venv")
+    for words in ("venv lacks requests", interpreter, "-m pip install", "ansible_python_interpreter"):
+        assert words in said
+    assert not site.on_host("venv", "out").exists()
+
+    foreseen = site.run(inventory, variables, plays=[play()], options=["--check"])
+    assert foreseen.rc == 0, foreseen.stdout
+    assert not changed(foreseen), "the package is there, so it would not be installed"
+    assert "once the host has requests" in foreseen.stdout
+    assert not site.on_host("venv", f"out/{NAME}").exists()
