@@ -18,11 +18,10 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import ImageSaveError, OptionError
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, read_lock
-from ansible_collections.airgap.images.plugins.module_utils._options import check_range
+from ansible_collections.airgap.images.plugins.module_utils._options import CHECKSUM_SUFFIX, LOCK_SUFFIX, check_range
 from ansible_collections.airgap.images.plugins.module_utils._published import Memory
 from ansible_collections.airgap.images.plugins.module_utils._size import format_size
 from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
-    LOCK_SUFFIX,
     Delivery,
     clear_way,
     compare,
@@ -130,7 +129,7 @@ def look_at_records(host: Host, source: str) -> list[Item]:
     :raises OptionError: when it is not there.
     """
     records = []
-    for suffix in (".sha256", LOCK_SUFFIX):
+    for suffix in (CHECKSUM_SUFFIX, LOCK_SUFFIX):
         record = host.look(f"{source}{suffix}")
         if record is None:
             raise OptionError(f"src: there is no {source}{suffix} on {host.name}; save the archive first")

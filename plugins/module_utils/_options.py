@@ -15,6 +15,8 @@ from ._reference import SourceRegistry
 
 SYSTEM_POLICY, INSECURE_POLICY = "system", "insecure"
 GZIP, ZSTD, NONE, DIR = "gzip", "zstd", "none", "dir"
+# What stands beside an archive is named after it.
+LOCK_SUFFIX, CHECKSUM_SUFFIX = ".lock.json", ".sha256"
 
 _SUFFIXES: dict[str, tuple[str, ...]] = {
     GZIP: (".tar.gz", ".tgz"),
@@ -73,11 +75,11 @@ class Output:
 
     @property
     def lock_file(self) -> str:
-        return f"{self.dest}.lock.json"
+        return f"{self.dest}{LOCK_SUFFIX}"
 
     @property
     def checksum_file(self) -> str:
-        return f"{self.dest}.sha256"
+        return f"{self.dest}{CHECKSUM_SUFFIX}"
 
 
 @dataclass(frozen=True)

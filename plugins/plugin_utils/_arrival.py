@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from ansible_collections.airgap.images.plugins.module_utils._errors import LockFileError, OptionError
 from ansible_collections.airgap.images.plugins.module_utils._failed_list import is_failed_list
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock
-from ansible_collections.airgap.images.plugins.module_utils._options import DIR
+from ansible_collections.airgap.images.plugins.module_utils._options import DIR, LOCK_SUFFIX
 from ansible_collections.airgap.images.plugins.module_utils._published import has_blobs_link, is_part_name
 from ansible_collections.airgap.images.plugins.module_utils._space import free_bytes, require
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place, explain
-
-LOCK_SUFFIX = ".lock.json"
 
 
 @dataclass(frozen=True)

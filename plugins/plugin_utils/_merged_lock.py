@@ -13,9 +13,7 @@ from ansible_collections.airgap.images.plugins.module_utils._errors import LockF
 from ansible_collections.airgap.images.plugins.module_utils._image_list import Origin, parse_lines
 from ansible_collections.airgap.images.plugins.module_utils._json import Json, JsonObject, canonical, parse_object
 from ansible_collections.airgap.images.plugins.module_utils._lock import VERSION, Lock, read_lock
-from ansible_collections.airgap.images.plugins.module_utils._options import DIR
-
-SUFFIX = ".lock.json"
+from ansible_collections.airgap.images.plugins.module_utils._options import DIR, LOCK_SUFFIX
 
 
 def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
@@ -67,9 +65,9 @@ class _Archive:
 
 def _archive_of(path: str) -> _Archive:
     host, _slash, name = path.partition("/")
-    if not host or "/" in name or not name.endswith(SUFFIX):
-        raise LockFileError(f"{path} is no path of a lock file below the directory of the set (HOST/NAME{SUFFIX})")
-    return _Archive(host, name[: -len(SUFFIX)])
+    if not host or "/" in name or not name.endswith(LOCK_SUFFIX):
+        raise LockFileError(f"{path} is no path of a lock file below the directory of the set (HOST/NAME{LOCK_SUFFIX})")
+    return _Archive(host, name[: -len(LOCK_SUFFIX)])
 
 
 def _refuse_seconds(archives: Mapping[str, _Archive]) -> None:

@@ -351,10 +351,8 @@ def test_what_an_interrupted_run_left_goes_when_nothing_is_to_be_done(scene: Sce
     assert scene.names() == sorted([*PARTS, LOCK, SUMS])
 
 
-@pytest.mark.parametrize("number", range(5))
-def test_publishing_that_was_interrupted_is_completed(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+def fill_disk_after(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let so many files get their final names, and then none."""
     replace = os.replace
     left = [None] * number
 
@@ -365,6 +363,13 @@ def test_publishing_that_was_interrupted_is_completed(
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", fail)
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_publishing_that_was_interrupted_is_completed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    fill_disk_after(number, monkeypatch)
     assert "on the controller cannot be read or written: No space left on device" in scene.refused()
     assert scene.visible() == [*PARTS, SUMS][:number], "the lock file is the last"
     monkeypatch.undo()
@@ -681,17 +686,8 @@ def test_a_foreign_directory_is_not_emptied_for_a_layout(scene: Scene) -> None:
 def test_publishing_a_layout_that_was_interrupted_is_completed(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    replace = os.replace
-    left = [None] * number
-
-    def fail(source: str, target: str) -> None:
-        if not left:
-            raise OSError(errno.ENOSPC, "No space left on device", source)
-        left.pop()
-        replace(source, target)
-
     scene.save(LAYOUT, name="images", compress="dir")
-    monkeypatch.setattr(os, "replace", fail)
+    fill_disk_after(number, monkeypatch)
     scene.refused(src=str(scene.host / "images"))
     monkeypatch.undo()
     assert scene.fetch(src=str(scene.host / "images"))["transferred"] == []
