@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Sets up what is missing and measures how fast and how small the module works, each figure beside a
+# reference that is measured in the same run: a registry, images and all of it on this machine.
+#
+#   tests/bench.sh              about five minutes on two cores, and 5 GB of disk
+#   tests/bench.sh --help       sizes, single groups of figures, and where the results go
+#
+# Prints a table and writes results.json, results.md and plot.svg to docs/performance. Exits with 1
+# where a ratio misses what it must reach.
+set -euo pipefail
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+environment=$("$here/setup.sh" --env newest)
+eval "$environment"
+# A copy, so that the checkout may stand anywhere, and be worked on meanwhile.
+folder=$(mktemp -d)
+trap 'rm -rf -- "$folder"' EXIT
+collection=$folder/ansible_collections/airgap/images
+mkdir -p -- "$collection/tests"
+cp -R -- "$here/../galaxy.yml" "$here/../meta" "$here/../plugins" "$collection/"
+cp -R -- "$here/bench" "$here/support" "$collection/tests/"
+export PYTHONPATH=$folder
+python -m ansible_collections.airgap.images.tests.bench \
+    --output "$here/../docs/performance" --work "${TMPDIR:-/var/tmp}" "$@"

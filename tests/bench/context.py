@@ -1,0 +1,128 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every group of measurements works with: a registry, the images in it, sizes, and empty folders."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..support.registry import Registry
+from . import workload
+from .process import BenchError, ModuleRun, run, run_module
+from .storage import Storage, Stored
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured. Megabytes are 1,000,000 bytes.
+
+    :param megabytes: unique blobs of the main workload; half of it is enough where a run is not shaped.
+    :param images: references in it, of two platform images each.
+    :param references: of tiny images: growth is measured at each of these, from the first to the last.
+    :param list_sizes: references for the re-runs: a short list and a long one.
+    :param huge: megabytes of blobs for the peak of memory, less and more.
+    :param many: platform images for the peak of memory, fewer and more.
+    """
+
+    rounds: int = 3
+    megabytes: float = 480.0
+    images: int = 40
+    references: tuple[int, ...] = (100, 300, 700, 2000)
+    list_sizes: tuple[int, int] = (100, 711)
+    huge: tuple[float, float] = (250.0, 2000.0)
+    many: tuple[int, int] = (100, 2000)
+
+
+SHORT = Sizes(
+    rounds=1,
+    megabytes=2.0,
+    images=10,
+    references=(2, 4, 8),
+    list_sizes=(3, 6),
+    huge=(1.0, 2.0),
+    many=(4, 16),
+)
+"""Enough to see that the harness is right, and nothing else."""
+
+
+class Bench:
+    """A folder, a registry in it, and its images, which are made when they are first asked for."""
+
+    def __init__(self, folder: Path, registry: Registry, sizes: Sizes) -> None:
+        self.folder = folder
+        self.registry = registry
+        self.sizes = sizes
+        self.storage = Storage(registry.storage)
+
+    @cached_property
+    def images(self) -> list[Stored]:
+        """The main workload."""
+        say(f"making {self.sizes.images} references, {self.sizes.megabytes:g} MB")
+        return workload.add_images(self.storage, self.sizes.megabytes, self.sizes.images)
+
+    @property
+    def half(self) -> list[Stored]:
+        """The first half of it, and of its bytes."""
+        return self.images[: len(self.images) // 2]
+
+    @cached_property
+    def tiny(self) -> list[Stored]:
+        """Many tiny images, as many as any group needs."""
+        count = max(self.sizes.references[-1], self.sizes.list_sizes[1], self.sizes.many[1] // len(workload.PLATFORMS))
+        say(f"making {count} references of tiny images")
+        return workload.add_tiny_images(self.storage, count)
+
+    @cached_property
+    def tiny_cache(self) -> Path:
+        """A cache of the module that holds all tiny images."""
+        cache = self.folder / "tiny-cache"
+        self.storage.fill_cache(self.tiny, cache)
+        return cache
+
+    def params(self, images: Sequence[Stored], folder: Path, **params: Any) -> dict[str, Any]:
+        """Parameters of the module: destination and cache below ``folder``; ``params`` come on top."""
+        return {
+            "images": [f"{self.registry.host}/{each.repository}:{each.tag}" for each in images],
+            "dest": folder / "out" / "images",
+            "cache_dir": folder / "cache",
+            "validate_certs": False,
+            "insecure_policy": True,
+            "jobs": 10,
+            **params,
+        }
+
+    def first_run(self, params: Mapping[str, Any]) -> ModuleRun:
+        """A run whose cache was filled beforehand.
+
+        :raises BenchError: it found something missing there all the same
+        """
+        done = run_module(params)
+        if done.data["stats"]["blobs_downloaded"]:
+            raise BenchError("the module does not find in its cache what was put there")
+        return done
+
+    @contextmanager
+    def empty(self) -> Iterator[Path]:
+        """An empty folder with an empty ``out`` in it, while nothing waits to be written to the disk."""
+        folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.folder))
+        try:
+            (folder / "out").mkdir()
+            run(["sync", "--file-system", self.folder])
+            self.registry.clear()
+            yield folder
+        finally:
+            shutil.rmtree(folder)
+
+
+def say(text: str) -> None:
+    """Tells whoever waits what is going on."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,140 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs after the first: with nothing new, and with one tag moved."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .context import Bench
+from .figures import Figure, series
+from .process import MEGA, BenchError, alternating, module_start, run, run_module
+from .storage import Stored
+from .workload import blobs_of, small_index
+
+GROUP = "again"
+
+_NEW_LAYER = 10 * MEGA
+_MOVED = 1
+"""Which reference's tag is moved."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """A run with nothing new: its seconds, and what it did though it should not have."""
+
+    wall: float
+    broken: tuple[str, ...] = ()
+
+
+def measure(bench: Bench) -> list[Figure]:
+    """The rows of this group."""
+    return [_nothing_new(bench), _one_moved(bench)]
+
+
+def _nothing_new(bench: Bench) -> Figure:
+    images = bench.tiny[: bench.sizes.list_sizes[1]]
+    cache = bench.tiny_cache
+    with bench.empty() as folder:
+        params = bench.params(images, folder, cache_dir=cache)
+        bench.first_run(params)
+        samples = alternating(
+            max(bench.sizes.rounds, 1),
+            {
+                "start": lambda: Again(module_start()),
+                "heads": lambda: Again(heads(bench, images)),
+                "again": lambda: nothing_new(bench, params),
+            },
+        )
+    start = series("", "s", (each.wall for each in samples["start"])).median
+    return Figure(
+        GROUP,
+        f"re-run, nothing new, {len(images)} references",
+        series("run less its start", "s", (each.wall - start for each in samples["again"])),
+        series(f"HEAD of {len(images)} manifests, 8 connections", "s", (each.wall for each in samples["heads"])),
+        2.00,
+        tuple(sorted({what for each in samples["again"] for what in each.broken})),
+        (f"two platforms each; the start, {start:.2f} s, is that of a module that refuses its arguments",),
+    )
+
+
+def heads(bench: Bench, images: Sequence[Stored]) -> float:
+    """Seconds for a HEAD of each image's manifest."""
+    paths = "\n".join(f"/v2/{each.repository}/manifests/{each.tag}" for each in images)
+    name = "ansible_collections.airgap.images.tests.bench.heads"
+    return float(run([sys.executable, "-m", name, bench.registry.host], stdin=paths.encode("ascii")).stdout)
+
+
+def nothing_new(bench: Bench, params: Mapping[str, Any]) -> Again:
+    """A run that has nothing to do, watched for requests other than HEAD and for anything that it writes."""
+    roots = (Path(params["cache_dir"]), Path(params["dest"]).parent)
+    before = _state(roots)
+    bench.registry.clear()
+    done = run_module(params)
+    written = [path for path, state in _state(roots).items() if before.pop(path, None) != state] + list(before)
+    gets = sum(1 for each in bench.registry.requests() if each.method == "GET" and (each.manifest or each.blob))
+    broken = [f"{gets} GETs"] if gets else []
+    broken += [f"{path.rpartition('/')[2]} was written" for path in written]
+    return Again(done.wall, (*broken, "it says that something changed") if done.data["changed"] else tuple(broken))
+
+
+def _state(roots: Sequence[Path]) -> dict[str, tuple[int, ...]]:
+    """Kind, inode, size and times of change of everything below these folders."""
+    found: dict[str, tuple[int, ...]] = {}
+    for root in roots:
+        for path in (root, *root.rglob("*")):
+            stat = path.lstat()
+            found[str(path)] = (stat.st_mode, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    return found
+
+
+def _one_moved(bench: Bench) -> Figure:
+    """What the run takes longer than one with nothing new, for a long list and a short one."""
+    original = bench.tiny[_MOVED]
+    extra: dict[int, list[float]] = {size: [] for size in bench.sizes.list_sizes}
+    broken: set[str] = set()
+    with bench.empty() as folder:
+        params = {size: _prepared(bench, folder / str(size), size) for size in bench.sizes.list_sizes}
+        for number in range(bench.sizes.rounds):
+            idle = {size: run_module(params[size]).wall for size in params}
+            new = bench.storage.add(original.repository, original.tag, small_index(f"moved-{number}", _NEW_LAYER))
+            for size in params:
+                bench.registry.clear()
+                done = run_module(params[size])
+                if not done.data["changed"]:
+                    raise BenchError("the module does not see that a tag was moved")
+                extra[size].append(done.wall - idle[size])
+                broken |= _unexpected(bench, new)
+        bench.storage.put_tag(original.repository, original.tag, original.digest)
+    short, long = bench.sizes.list_sizes
+    return Figure(
+        GROUP,
+        f"re-run, one of {long} tags moved, dir",
+        series(f"run less one with nothing new, list of {long}", "s", extra[long]),
+        series(f"the same, list of {short}", "s", extra[short]),
+        2.00,
+        tuple(sorted(broken)),
+        (f"the new image has {sum(blobs_of([new]).values()) / MEGA:.0f} MB",),
+    )
+
+
+def _prepared(bench: Bench, folder: Path, size: int) -> dict[str, Any]:
+    """Parameters for a run after the first, with a cache of its own."""
+    (folder / "out").mkdir(parents=True)
+    images = bench.tiny[:size]
+    bench.storage.fill_cache(images, folder / "cache")
+    params = bench.params(images, folder, compress="dir")
+    bench.first_run(params)
+    return params
+
+
+def _unexpected(bench: Bench, new: Stored) -> set[str]:
+    """What was downloaded beside the blobs of the new image, each of which is to be sent once."""
+    sent = bench.registry.blob_gets()
+    strange = {f"{digest} was downloaded" for digest in sent if digest not in new.blobs}
+    return strange | {f"{digest} was sent {count} times" for digest, count in sent.items() if count > 1}
