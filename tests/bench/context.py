@@ -38,18 +38,18 @@ class Sizes:
     images: int = 40
     references: tuple[int, ...] = (100, 300, 700, 2000)
     list_sizes: tuple[int, int] = (100, 711)
-    huge: tuple[float, float] = (250.0, 2000.0)
+    huge: tuple[float, float] = (100.0, 800.0)
     many: tuple[int, int] = (100, 2000)
 
 
 SHORT = Sizes(
     rounds=1,
     megabytes=2.0,
-    images=10,
-    references=(2, 4, 8),
+    images=6,
+    references=(2, 6),
     list_sizes=(3, 6),
     huge=(1.0, 2.0),
-    many=(4, 16),
+    many=(4, 12),
 )
 """Enough to see that the harness is right, and nothing else."""
 

@@ -56,7 +56,7 @@ def measure(bench: Bench) -> list[Figure]:
         },
     )
     unique = sum(blobs_of(images).values())
-    _ensure_same(images, samples)
+    ensure_same(images, samples)
     rows: list[Figure] = []
     for jobs in JOBS:
         rows += _copy_rows(samples, jobs, unique)
@@ -117,7 +117,7 @@ def _names(share: Path) -> frozenset[str]:
     return frozenset(path.name for path in (share / "sha256").iterdir())
 
 
-def _ensure_same(images: Sequence[Stored], samples: dict[str, list[Cold]]) -> None:
+def ensure_same(images: Sequence[Stored], samples: dict[str, list[Cold]]) -> None:
     """Whoever copies, and however often, the same blobs and the same archive have to result.
 
     :raises BenchError: it is not so, so that nothing here can be compared

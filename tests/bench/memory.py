@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from .context import Bench
 from .figures import Figure, Series, series
-from .process import MEGA, run_module
+from .process import MEGA, alternating, run_module
+from .storage import Stored
 from .workload import PLATFORMS, add_huge_images
 
 GROUP = "memory"
@@ -19,28 +20,36 @@ _LIMIT = 120.0
 
 
 def measure(bench: Bench) -> list[Figure]:
-    """The rows of this group. A peak is no time: once is enough where it takes gigabytes."""
+    """The rows of this group."""
     less, more = bench.sizes.huge
-    peaks = [_cold(bench, each) for each in (less, more)]
+    huge = {each: add_huge_images(bench.storage, f"of-{each:g}", each, _HUGE_IMAGES) for each in (less, more)}
     fewer, many = bench.sizes.many
-    few_peaks = [_warm(bench, fewer) for _round in range(bench.sizes.rounds)]
-    many_peaks = [_warm(bench, many) for _round in range(bench.sizes.rounds)]
+    samples = alternating(
+        bench.sizes.rounds,
+        {
+            "less": lambda: _cold(bench, huge[less]),
+            "more": lambda: _cold(bench, huge[more]),
+            "fewer": lambda: _warm(bench, fewer),
+            "many": lambda: _warm(bench, many),
+        },
+    )
+    few = _series("", samples["fewer"])
     return [
         Figure(
             GROUP,
-            f"peak memory, {more / 1000:g} GB of blobs",
-            _series(f"peak, cold gzip run, {more:g} MB", peaks[1:]),
-            _series(f"the same, {less:g} MB", peaks[:1]),
-            1.10,
+            f"peak memory, {more:g} MB of blobs",
+            _series(f"peak, cold gzip run, {more:g} MB", samples["more"]),
+            _series(f"the same, {less:g} MB", samples["less"]),
+            1.25,
             notes=(f"{_HUGE_IMAGES} images of one layer each; layers are zeros behind the magic number of gzip",),
         ),
         Figure(
             GROUP,
             f"peak memory, {many} platform images",
-            _series(f"peak, {many} platform images", many_peaks),
+            _series(f"peak, {many} platform images", samples["many"]),
             Series("the limit", "MB", (_LIMIT,)),
             1.00,
-            notes=(f"{_series('', few_peaks).median:.0f} MB with {fewer}; all of them in the cache already",),
+            notes=(f"{few.median:.0f} MB with {fewer}; all of them in the cache already",),
         ),
     ]
 
@@ -49,8 +58,7 @@ def _series(what: str, peaks: Sequence[int]) -> Series:
     return series(what, "MB", (peak / MEGA for peak in peaks))
 
 
-def _cold(bench: Bench, megabytes: float) -> int:
-    images = add_huge_images(bench.storage, f"of-{megabytes:g}", megabytes, _HUGE_IMAGES)
+def _cold(bench: Bench, images: Sequence[Stored]) -> int:
     with bench.empty() as folder:
         return run_module(bench.params(images, folder)).peak
 

@@ -44,7 +44,7 @@ def _nothing_new(bench: Bench) -> Figure:
         params = bench.params(images, folder, cache_dir=cache)
         bench.first_run(params)
         samples = alternating(
-            max(bench.sizes.rounds, 1),
+            bench.sizes.rounds,
             {
                 "start": lambda: Again(module_start()),
                 "heads": lambda: Again(heads(bench, images)),

@@ -81,9 +81,7 @@ class Storage:
 
     def put_tag(self, repository: str, tag: str, digest: str) -> None:
         """Has a tag name a manifest."""
-        folder = self._repositories / repository / "_manifests/tags" / tag
-        _write(folder / "index/sha256" / _hex(digest) / "link", digest)
-        _write(folder / "current/link", digest)
+        _write(self._repositories / repository / "_manifests/tags" / tag / "current/link", digest)
 
     def link_blob(self, repository: str, digest: str) -> None:
         """Says that a repository has a blob."""
@@ -93,8 +91,7 @@ class Storage:
         """Stores bytes, unless they are there."""
         path = self.path(digest)
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+            _write(path, data)
 
     def path(self, digest: str) -> Path:
         """Where the bytes of a blob or manifest are."""
@@ -120,6 +117,10 @@ def _hex(digest: str) -> str:
     return digest.removeprefix("sha256:")
 
 
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="ascii")
+def _write(path: Path, content: str | bytes) -> None:
+    data = content if isinstance(content, bytes) else content.encode("ascii")
+    try:
+        path.write_bytes(data)
+    except FileNotFoundError:  # one attempt more is cheaper than to look first, thousands of times
+        path.parent.mkdir(parents=True)
+        path.write_bytes(data)
