@@ -25,6 +25,9 @@ RATE = 40 * MEGA
 LATENCY = 0.020
 """Seconds that pass before a new connection is handed on."""
 
+_BURST = 0.020
+"""Seconds of idle time that the link makes up for, or every late wake-up of a thread would slow it down for good."""
+
 _CHUNK = 128 * 1024
 
 
@@ -37,9 +40,9 @@ class Bucket:
         self._free = 0.0
 
     def take(self, size: int) -> None:
-        """Returns when ``size`` bytes have gone over the link. What it did not carry while idle is lost."""
+        """Returns when ``size`` bytes have gone over the link. What it did not carry while idle is lost, but for a burst."""
         with self._lock:
-            self._free = max(self._free, time.monotonic()) + size / self._rate
+            self._free = max(self._free, time.monotonic() - _BURST) + size / self._rate
             free = self._free
         time.sleep(max(0.0, free - time.monotonic()))
 

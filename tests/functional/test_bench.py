@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ElementTree
 from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
