@@ -72,7 +72,7 @@ def measure(bench: Bench) -> list[Figure]:
     samples = alternating(bench.sizes.rounds, {"kept": lambda: sample(True), "dropped": lambda: sample(False)})
     return [
         _row("keep_cache: true", samples["kept"], unique, None),
-        _row("keep_cache: false", samples["dropped"], unique, 1.50),
+        _row("keep_cache: false", samples["dropped"], unique, 1.25),
     ]
 
 

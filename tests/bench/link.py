@@ -40,7 +40,7 @@ class Bucket:
         self._free = 0.0
 
     def take(self, size: int) -> None:
-        """Returns when ``size`` bytes have gone over the link. What it did not carry while idle is lost, but for a burst."""
+        """Returns when ``size`` bytes have gone over the link. What it did not carry while idle is lost, nearly all."""
         with self._lock:
             self._free = max(self._free, time.monotonic() - _BURST) + size / self._rate
             free = self._free

@@ -94,7 +94,9 @@ def ansible(bench: Bench, module: str, *arguments: str, accept: int = 0) -> floa
     command = [program, "localhost", "--inventory", "localhost,", "--connection", "local", "--module-name", module]
     command += ["--extra-vars", f"ansible_python_interpreter={sys.executable}", *arguments]
     settings = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT), "ANSIBLE_HOME": str(bench.folder / "ansible")}
-    return run(command, env=environment(settings), accept=(accept,)).wall
+    # Ansible itself has its bytecode beside its sources.
+    env = environment({**settings, "PYTHONPYCACHEPREFIX": None})
+    return run(command, env=env, accept=(accept,)).wall
 
 
 def _first(bench: Bench) -> float:
