@@ -22,6 +22,7 @@ packages=(
     openssl             # certificates for the registry
     pigz
     python3
+    python3-apt         # with what Ansible looks for packages of the distribution
     python3-requests    # what the module needs on a host that is managed with the system's Python
     python3-venv
     python3-zstandard   # the same

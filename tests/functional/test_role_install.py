@@ -6,9 +6,26 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 from ansible_collections.airgap.images.tests.functional._role import NAME, Site, changed, failure, play
 from ansible_collections.airgap.images.tests.support.workbench import Source
+
+
+def apt_without_sources(folder: Path) -> dict[str, str]:
+    """Variables with which apt knows what is installed, and does not take a minute to ask what else there is."""
+    lists = folder / "lists"
+    lists.mkdir(parents=True)
+    settings = {
+        "Dir::Etc::SourceList": "/dev/null",
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::State::Lists": lists,
+        "Dir::Cache::pkgcache": "",
+        "Dir::Cache::srcpkgcache": "",
+    }
+    config = folder / "apt.conf"
+    config.write_text("".join(f'{name} "{text}";\n' for name, text in settings.items()), encoding="utf-8")
+    return {"APT_CONFIG": str(config)}
 
 
 def test_the_interpreter_of_the_module_is_the_one_that_counts(source: Source, site: Site) -> None:
@@ -18,7 +35,11 @@ def test_the_interpreter_of_the_module_is_the_one_that_counts(source: Source, si
     subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", str(environment)], check=True)
     interpreter = str(environment / "bin" / "python")
     inventory = site.inventory("venv", ansible_python_interpreter=interpreter)
-    variables = {**site.variables(images=[source["docker/single:1"].reference]), "image_save_install": True}
+    variables = site.variables(
+        images=[source["docker/single:1"].reference],
+        environment=apt_without_sources(site.on_host("venv", "apt")),
+        install=True,
+    )
 
     # The user who logs in may not install anything without sudo, which the role uses by itself.
     said = failure(site.run(inventory, variables, plays=[play()]), "venv")
