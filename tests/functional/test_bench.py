@@ -114,7 +114,7 @@ def test_images_are_the_same_as_if_they_had_been_pushed(benchmark: Bench, workdi
     stored = images[0]
     raw, _media_type = get_manifest(benchmark.registry, stored.repository, stored.tag)
     assert len(raw) == stored.manifests[stored.digest]
-    done = bare(benchmark, images[:1], 2)
+    done = bare(benchmark, images[:1], 1)  # more at once may fetch what they share twice
     assert done.sent == sum(stored.blobs.values())
     assert done.shared == {each.partition(":")[2] for each in (*stored.platforms, *stored.blobs)}
 
