@@ -22,7 +22,7 @@ def main() -> int:
     setup.add_argument("names", nargs="*", metavar="ENVIRONMENT", help="newest, oldest, tools, importer; default: all")
     run = commands.add_parser("run", help="run gates")
     run.add_argument("--list", action="store_true", help="print the gates and run none")
-    run.add_argument("--jobs", type=int, default=2, help="how many at the same time (default: %(default)s)")
+    run.add_argument("--jobs", type=int, default=3, help="how many at the same time (default: %(default)s)")
     run.add_argument("names", nargs="*", metavar="GATE", help="a gate or a group of gates; default: all")
 
     words = sys.argv[1:]

@@ -94,10 +94,10 @@ def variables(environment: Environment, plan: Plan) -> dict[str, str]:
 
 
 def set_up(wanted: Iterable[Environment], plan: Plan) -> None:
-    """Make the environments that are not there yet, two at a time."""
+    """Make the environments that are not there yet, all at the same time: much of it is waiting for the network."""
     installer = _installer(plan.newest.python)
     missing = [environment for environment in wanted if not environment.complete]
-    with ThreadPoolExecutor(max_workers=2) as workers:
+    with ThreadPoolExecutor() as workers:
         list(workers.map(lambda environment: _build(environment, installer), missing))
     for environment in wanted:
         _furnish_home(environment, installer)

@@ -1,4 +1,4 @@
-"""Runs gates, two at a time, and sums up."""
+"""Runs gates, several at a time, and sums up."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ def _show(result: Result, *, whole_log: bool) -> None:
 
 
 def _print(text: str) -> None:
-    """Print in one piece: two gates may have something to say at once."""
+    """Print in one piece: several gates may have something to say at once."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
