@@ -21,17 +21,20 @@ settings.register_profile(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
+settings.register_profile("brief", settings.get_profile("repeatable"), max_examples=10)
 settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have ansible-test run the tests as pytest does: that it forks a process for each is half of what it costs.
 
-    That no test depends on another's process is shown by the gate `unit`, which knows no such processes.
+    That no test needs a process of its own is shown by the gate `unit`, which knows none. That gate tries all examples
+    too; another ansible-core and another Python are told apart by few.
     """
     forked = config.pluginmanager.get_plugin("ansible_forked")
     if forked is not None:
         config.pluginmanager.unregister(forked)
+        settings.load_profile("brief")
 
 
 _FROM_OUTSIDE = (

@@ -56,6 +56,7 @@ class CallbackModule(CallbackBase):
                 plugins.get(name, class_only=True)
         loader.become_loader.get("sudo", class_only=True)
         loader.shell_loader.get("sh", class_only=True)
-        # Forks share what the collector of garbage leaves alone.
+        # Forks share what the collector of garbage leaves alone, and none of them lives for long.
         gc.collect()
         gc.freeze()
+        gc.disable()
