@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Callable
 
 from ._archive import write_members
 from ._cache import Cache
@@ -18,7 +19,9 @@ from ._options import DIR, Output
 from ._parts import PartWriter, WrittenFile
 from ._pipeline import Stage
 from ._tar import TarWriter
-from ._tree import TreeWriter
+from ._tree import Standing, TreeWriter
+
+_SYNCS_WAITING = 2
 
 
 @dataclass(frozen=True)
@@ -37,34 +40,47 @@ class Built:
         return sum(file.size for file in self.files)
 
 
-def build_archive(images: Iterable[SavedImage], cache: Cache, output: Output, directory: str) -> Built:
+def build_archive(
+    images: Iterable[SavedImage], cache: Cache, output: Output, directory: str, standing: Standing
+) -> Built:
     """Write the archive's files into an empty directory.
 
     :param images: in list order; may wait for copies.
+    :param standing: the directory that this one replaces.
     :raises DamagedBlobError: when a blob of the cache is not what its name says.
     :raises SpaceError: when the filesystem is full.
     """
     if output.compress == DIR:
-        tree = TreeWriter(os.path.join(directory, output.name), ROOT, link=not output.has_attributes)
+        tree = TreeWriter(os.path.join(directory, output.name), ROOT, standing, link=not output.has_attributes)
         saved, blobs = write_members(images, cache, tree)
         return Built(saved, blobs, tree.written)
-    parts = PartWriter(directory, output.part_size)
-    try:
-        with Stage(parts.write) as writing:
-            encoder = make_encoder(output.compress, output.compress_level, _Queue(writing))
+    with Stage(_run, waiting=_SYNCS_WAITING) as syncing:
+        parts = PartWriter(directory, output.part_size, syncing.put)
+        try:
+            with Stage(parts.write) as writing:
+                encoder = make_encoder(output.compress, output.compress_level, _Queue(writing))
+                with Stage(_encode_with(encoder)) as encoding:
+                    tar = TarWriter(_Encoding(encoding))
+                    saved, blobs = write_members(images, cache, tar)
+                    tar.finish()
+                encoder.finish()
+            parts.finish()
+        except BaseException:
+            syncing.wait()
+            parts.abort()
+            raise
+    return Built(saved, blobs, parts.written)
 
-            def encode(piece: tuple[bytes, bool]) -> None:
-                encoder.write(piece[0], stored=piece[1])
 
-            with Stage(encode) as encoding:
-                tar = TarWriter(_Encoding(encoding))
-                saved, blobs = write_members(images, cache, tar)
-                tar.finish()
-            encoder.finish()
-        return Built(saved, blobs, parts.finish())
-    except BaseException:
-        parts.abort()
-        raise
+def _run(action: Callable[[], None]) -> None:
+    action()
+
+
+def _encode_with(encoder: Encoder) -> Callable[[tuple[bytes, bool]], None]:
+    def encode(piece: tuple[bytes, bool]) -> None:
+        encoder.write(piece[0], stored=piece[1])
+
+    return encode
 
 
 class _Queue:

@@ -83,10 +83,21 @@ class Cache:
             raise StorageError("the cache is not open")
         return self._run
 
+    def is_clean(self) -> bool:
+        """Whether it is there, and no killed run left anything in it."""
+        try:
+            return not self._leftovers()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageError(f"cannot use cache_dir {self.root}: {error.strerror}") from error
+
+    def _leftovers(self) -> list[str]:
+        return [os.path.join(self.root, name) for name in os.listdir(self.root) if name.startswith(_RUN)]
+
     def _remove_leftovers(self) -> None:
-        for name in os.listdir(self.root):
-            if name.startswith(_RUN):
-                _remove(os.path.join(self.root, name))
+        for path in self._leftovers():
+            _remove(path)
 
     def _complete_layout(self) -> None:
         blobs = os.path.join(self.root, "blobs")
@@ -131,6 +142,11 @@ class Cache:
         with _explained(f"cannot repair cache_dir {self.root}"):
             if _remove(self.blob_path(digest)):
                 self.repaired.add(digest)
+
+    def release_blob(self, digest: str) -> None:
+        """Remove a sound blob that is not needed any more."""
+        with _explained(f"cannot free cache_dir {self.root}"):
+            _remove(self.blob_path(digest))
 
     def drop_unsound(self, blobs: Iterable[Descriptor]) -> None:
         """Remove what skopeo would take for the blobs though it is not: it looks for the name alone."""
@@ -240,19 +256,32 @@ class Cache:
                 _write(path, raw)
                 os.replace(path, os.path.join(self.root, name))
 
+    def forget(self, image: PlatformImage) -> None:
+        """Remove an image's folder; its blobs are dropped one by one."""
+        shutil.rmtree(os.path.join(self.root, image.folder), ignore_errors=True)
+
+    def superfluous(self, *, folders: set[str], blobs: set[str]) -> list[str]:
+        """Paths of the folders and blobs that are not named."""
+        if not os.path.isdir(self.share):
+            return []
+        found = [entry.path for entry in os.scandir(self.root) if _HEX.fullmatch(entry.name)]
+        found = [path for path in found if os.path.basename(path) not in folders]
+        return found + [
+            entry.path
+            for entry in os.scandir(self.share)
+            if f"sha256:{entry.name}" not in blobs and entry.is_file(follow_symlinks=False)
+        ]
+
     def prune(self, *, folders: set[str], blobs: set[str]) -> int:
         """Remove the folders and blobs that are not named.
 
-        :returns: bytes that were removed.
+        :returns: bytes of the blobs that were removed.
         """
         freed = 0
-        for name in os.listdir(self.root):
-            if _HEX.fullmatch(name) and name not in folders:
-                shutil.rmtree(os.path.join(self.root, name), ignore_errors=True)
-        for entry in os.scandir(self.share):
-            if f"sha256:{entry.name}" not in blobs and entry.is_file(follow_symlinks=False):
-                freed += entry.stat(follow_symlinks=False).st_size
-                os.unlink(entry.path)
+        for path in self.superfluous(folders=folders, blobs=blobs):
+            if os.path.dirname(path) == self.share:
+                freed += os.lstat(path).st_size
+            _remove(path)
         return freed
 
 

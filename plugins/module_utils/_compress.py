@@ -5,7 +5,7 @@
 """Compressors behind one small interface: what is compressed already is stored, the rest is compressed.
 
 gzip: RFC 1952 around RFC 1951; stored parts are "non-compressed blocks" (RFC 1951, 3.2.4), all in one member.
-zstd: RFC 8878, one frame with a checksum; its fast levels pass over what does not compress.
+zstd: RFC 8878; stored parts are frames of raw blocks, without the library's checksum: sha256 is over all of it anyway.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ except ImportError as missing:  # the module reports it, with the interpreter it
     ZSTANDARD_ERROR = missing
 
 STORED_CHUNK = 65535  # the most that one stored block holds
-_GZIP_LEVEL = 6
+_GZIP_LEVEL = 4
 _ZSTD_LEVEL = 1
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # no name, no time, unknown system: the same everywhere
+_ZSTD_BLOCK = 128 * 1024  # Block_Maximum_Size, which is also the window that the frame header below announces
+_ZSTD_STORED_FRAME = b"\x28\xb5\x2f\xfd" + bytes((0, (17 - 10) << 3))  # no size, no checksum, a window of 2^17
+_ZSTD_LAST_BLOCK = b"\x01\x00\x00"
 _LAST_BLOCK = b"\x01\x00\x00\xff\xff"
 
 _MAGICS = (
@@ -126,12 +129,12 @@ class GzipEncoder:
         self._sink.write(_LAST_BLOCK + struct.pack("<II", self._crc, self._size & 0xFFFFFFFF))
 
     def _store(self, data: bytes) -> None:
-        pieces: list[bytes] = []
+        pieces: list[bytes | memoryview] = []
         view = memoryview(data)
         for start in range(0, len(data), STORED_CHUNK):
             piece = view[start : start + STORED_CHUNK]
             pieces.append(struct.pack("<BHH", 0, len(piece), len(piece) ^ 0xFFFF))
-            pieces.append(piece)  # type: ignore[arg-type]  # join takes any buffer
+            pieces.append(piece)
         self._sink.write(b"".join(pieces))
 
     def _end_deflated(self) -> None:
@@ -141,15 +144,48 @@ class GzipEncoder:
 
 
 class ZstdEncoder:
-    """One zstd frame at one level."""
+    """zstd frames one after the other: those of the library, and our own with what is stored (RFC 8878, 3.1.1).
+
+    The library would look at every byte to find that it does not compress.
+    """
 
     def __init__(self, sink: Sink, level: int | None) -> None:
         self._sink = sink
-        compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL if level is None else level, write_checksum=True)
-        self._frame = compressor.compressobj()
+        self._may_store = level is None
+        self._compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL if level is None else level, write_checksum=True)
+        self._frame: zstandard.ZstdCompressionObj | None = None
+        self._is_storing = False
 
     def write(self, data: bytes, *, stored: bool) -> None:
+        if stored and self._may_store:
+            self._end_compressed()
+            self._store(data)
+            return
+        self._end_stored()
+        if self._frame is None:
+            self._frame = self._compressor.compressobj()
         self._sink.write(self._frame.compress(data))
 
     def finish(self) -> None:
-        self._sink.write(self._frame.flush())
+        self._end_stored()
+        self._end_compressed()
+
+    def _store(self, data: bytes) -> None:
+        pieces: list[bytes | memoryview] = [] if self._is_storing else [_ZSTD_STORED_FRAME]
+        self._is_storing = True
+        view = memoryview(data)
+        for start in range(0, len(data), _ZSTD_BLOCK):
+            piece = view[start : start + _ZSTD_BLOCK]
+            pieces.append((len(piece) << 3).to_bytes(3, "little"))  # a Raw_Block that is not the last
+            pieces.append(piece)
+        self._sink.write(b"".join(pieces))
+
+    def _end_stored(self) -> None:
+        if self._is_storing:
+            self._sink.write(_ZSTD_LAST_BLOCK)
+            self._is_storing = False
+
+    def _end_compressed(self) -> None:
+        if self._frame is not None:
+            self._sink.write(self._frame.flush())
+            self._frame = None

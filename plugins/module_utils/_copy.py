@@ -2,49 +2,105 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Several copies at once, and no blob fetched by two of them.
+"""Several transfers at once, and no blob fetched by two of them.
 
-A worker takes the first image none of whose missing blobs another worker is fetching; until then that image waits,
-and the workers go on with others.
+A worker copies the first image that has all its blobs; where there is none, it fetches a blob that images wait for.
+Blobs that only skopeo can fetch are leased to the copy that will, and no other copy with such a blob runs meanwhile.
 """
 
 from __future__ import annotations
 
+import bisect
 import threading
+import time
+from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Callable
+from typing import Protocol
 
-from ._errors import Interrupted
+from ._errors import ImageSaveError, Interrupted
 from ._image import PlatformImage, StoredImage
+from ._manifest import Descriptor
+from ._order import BlobQueue
 from ._stop import Stop
+
+_LAST_WORDS = 2.0
+
+
+@dataclass(frozen=True)
+class Lack:
+    """What an image lacks in the cache.
+
+    :param to_fetch: blobs to be fetched one by one, before it is copied.
+    :param to_copy: digests of those that its copy will fetch.
+    """
+
+    to_fetch: tuple[Descriptor, ...]
+    to_copy: frozenset[str]
+
+
+class Transfer(Protocol):
+    """What the pool has done; errors are :class:`ImageSaveError`."""
+
+    def lack(self, image: PlatformImage) -> Lack:
+        """What the image lacks now."""
+
+    def fetch_blob(self, image: PlatformImage, blob: Descriptor) -> bool:
+        """Fetch one blob of an image into the cache.
+
+        :returns: whether it is there; if not, it is the copy that has to fetch it.
+        """
+
+    def copy(self, image: PlatformImage) -> StoredImage:
+        """Copy an image, with the blobs that are not there."""
+
+
+@dataclass(eq=False)
+class _Task:
+    """An image on its way.
+
+    :ivar number: its place in the order.
+    :ivar awaits: the blobs to come before it can be copied, by digest.
+    :ivar leases: digests of what its copy fetches.
+    """
+
+    number: int
+    image: PlatformImage
+    awaits: dict[str, Descriptor] = field(default_factory=dict)
+    leases: set[str] = field(default_factory=set)
 
 
 class CopyPool:
-    """Copies platform images on some threads; whoever needs one waits for it.
+    """Brings platform images into the cache on some threads; whoever needs one waits for it.
 
-    :param copy: copies one image and gives it as stored; raises :class:`ImageSaveError`.
-    :param missing: digests of the blobs that a copy of this image would fetch now.
     :param stored: images that need no copy, by digest.
-    :param jobs: copies at once.
-    :param stop: set when the run is to end; ``copy`` watches it too.
+    :param jobs: transfers at once.
+    :param ahead: images at most that are on their way or unclaimed; ``None``: all.
+    :param stop: set when the run is to end; ``transfer`` watches it too.
     """
 
     def __init__(
         self,
-        copy: Callable[[PlatformImage], StoredImage],
-        missing: Callable[[PlatformImage], set[str]],
+        transfer: Transfer,
         stored: Mapping[str, StoredImage],
         *,
         jobs: int,
         stop: Stop,
+        ahead: int | None = None,
     ) -> None:
-        self._copy = copy
-        self._missing = missing
+        self._transfer = transfer
         self._stop = stop
+        self._ahead = ahead
         self._changed = threading.Condition()
-        self._pending: dict[str, PlatformImage] = {}
-        self._leases: dict[str, set[str]] = {}
+        self._backlog: deque[PlatformImage] = deque()
+        self._unclaimed: set[str] = set()
+        self._admitted = 0
+        self._tasks: dict[str, _Task] = {}
+        self._ready: list[tuple[int, _Task]] = []
+        self._waiting: dict[str, list[_Task]] = {}
+        self._queue = BlobQueue(jobs if ahead is None else 0)  # who is to take little room goes by the order
+        self._busy: set[str] = set()
         self._stored = dict(stored)
         self._failed: dict[str, Exception] = {}
         self._closed = False
@@ -63,79 +119,182 @@ class CopyPool:
             self._closed = True
             if kind is not None:
                 self._stop.end()
-                self._pending.clear()
             self._changed.notify_all()
+        until = time.monotonic() + _LAST_WORDS
         for thread in self._threads:
-            thread.join()
+            # Who waits for a silent registry cannot be woken, and does nothing any more once it is.
+            while thread.is_alive() and (not self._stop.is_set() or time.monotonic() < until):
+                thread.join(_LAST_WORDS / 20)
 
     def add(self, images: Iterable[PlatformImage]) -> None:
-        """Have images copied, in this order as far as leases allow; also again, if they were copied before."""
+        """Have images copied, in this order as far as blobs allow; also again, if they were copied before."""
         with self._changed:
             for image in images:
                 self._stored.pop(image.digest, None)
                 self._failed.pop(image.digest, None)
-                self._pending[image.digest] = image
-            self._changed.notify_all()
+                self._backlog.append(image)
+            self._admit()
 
     def result(self, image: PlatformImage) -> StoredImage:
-        """Wait until an image that was added is copied.
+        """Wait until an image that was added is copied; those behind it may then go on.
 
         :raises ImageSaveError: why it could not be.
         """
         with self._changed:
+            # Of an image that failed, the other platforms are never asked for: they must not fill the window for ever.
+            while any(image.digest == waiting.digest for waiting in self._backlog):
+                self._unclaimed.clear()
+                self._admit()
             self._changed.wait_for(lambda: image.digest in self._stored or image.digest in self._failed)
+            self._unclaimed.discard(image.digest)
+            self._admit()
             if image.digest in self._failed:
                 raise self._failed[image.digest]
             return self._stored[image.digest]
 
+    # -- all that follows, with the mutex held, unless it says otherwise ----------------
+
+    def _admit(self) -> None:
+        while self._backlog and (self._ahead is None or len(self._unclaimed) < self._ahead):
+            image = self._backlog.popleft()
+            lack = self._transfer.lack(image)
+            task = _Task(self._admitted, image, {blob.digest: blob for blob in lack.to_fetch}, set(lack.to_copy))
+            self._admitted += 1
+            self._unclaimed.add(image.digest)
+            self._tasks[image.digest] = task
+            for digest, blob in task.awaits.items():
+                self._waiting.setdefault(digest, []).append(task)
+                if digest not in self._busy:
+                    self._queue.add(digest, blob.size)
+            if not task.awaits:
+                bisect.insort(self._ready, (task.number, task))
+        self._changed.notify_all()
+
     def _work(self) -> None:
+        """A worker's life; without the mutex."""
         while True:
-            image = self._take()
-            if image is None:
+            with self._changed:
+                task, blob = self._next()
+            if task is None:
                 return
-            try:
-                stored = self._copy(image)
-            except Exception as error:
-                self._finish(image, None, error)
+            if blob is None:
+                self._copy(task)
             else:
-                self._finish(image, stored, None)
+                self._fetch(task, blob)
 
-    def _take(self) -> PlatformImage | None:
-        with self._changed:
-            while True:
-                if self._stop.is_set():
-                    self._fail_pending()
-                image = self._first_free()
-                if image is not None:
-                    del self._pending[image.digest]
-                    return image
-                if self._closed and not self._pending:
-                    return None
-                self._changed.wait()
+    def _next(self) -> tuple[_Task | None, Descriptor | None]:
+        """Wait for something to do: an image to copy, or one of its blobs to fetch; nothing when all is done."""
+        while True:
+            if self._stop.is_set():
+                self._fail_all()
+            task = self._take_ready()
+            if task is not None:
+                return task, None
+            found = self._take_blob()
+            if found is not None:
+                return found
+            if self._closed and not self._tasks and not self._backlog:
+                return None, None
+            self._changed.wait()
 
-    def _first_free(self) -> PlatformImage | None:
-        """The first image that no running copy stands in the way of; takes the leases for it."""
-        busy = set().union(*self._leases.values())
-        for image in self._pending.values():
-            if image.digest in self._leases:
-                continue
-            needed = self._missing(image)
-            if busy.isdisjoint(needed):
-                self._leases[image.digest] = needed
-                return image
+    def _take_ready(self) -> _Task | None:
+        """The first image that no running transfer stands in the way of; takes the leases for it."""
+        for place, (_number, task) in enumerate(self._ready):
+            if self._busy.isdisjoint(task.leases):
+                del self._ready[place]
+                self._busy |= task.leases
+                return task
         return None
 
-    def _finish(self, image: PlatformImage, stored: StoredImage | None, error: Exception | None) -> None:
+    def _take_blob(self) -> tuple[_Task, Descriptor] | None:
+        while len(self._queue):
+            digest = self._queue.take()
+            if digest not in self._busy and self._waiting.get(digest):
+                self._busy.add(digest)
+                task = self._waiting[digest][0]
+                return task, task.awaits[digest]
+        return None
+
+    def _copy(self, task: _Task) -> None:
+        """Without the mutex."""
+        stored: StoredImage | None = None
+        failure: Exception | None = None
+        try:
+            stored = self._transfer.copy(task.image)
+        except Exception as error:
+            failure = error
         with self._changed:
-            del self._leases[image.digest]
-            if stored is not None:
-                self._stored[image.digest] = stored
-            elif error is not None:
-                self._failed[image.digest] = error
+            self._busy -= task.leases
+            self._finish(task, stored, failure)
+            for digest in task.leases & self._waiting.keys():
+                if stored is not None:
+                    self._arrived(digest)
+                else:
+                    self._requeue(digest)
+
+    def _fetch(self, task: _Task, blob: Descriptor) -> None:
+        """Without the mutex."""
+        is_there = False
+        failure: Exception | None = None
+        try:
+            is_there = self._transfer.fetch_blob(task.image, blob)
+        except Exception as error:
+            failure = error
+        with self._changed:
+            self._busy.discard(blob.digest)
+            if is_there:
+                self._arrived(blob.digest)
+                return
+            # Others may need it too, from a repository that has it.
+            if failure is not None:
+                self._finish(task, None, failure)
+            else:
+                self._drop_wait(task, blob.digest)
+                task.leases.add(blob.digest)
+                self._let_go(task)
+            self._requeue(blob.digest)
             self._changed.notify_all()
 
-    def _fail_pending(self) -> None:
-        for digest in self._pending:
-            self._failed[digest] = Interrupted("the run was stopped")
-        self._pending.clear()
+    def _arrived(self, digest: str) -> None:
+        for task in self._waiting.pop(digest, ()):
+            task.awaits.pop(digest, None)
+            self._let_go(task)
+        self._queue.discard(digest)
+        self._changed.notify_all()
+
+    def _let_go(self, task: _Task) -> None:
+        if not task.awaits and task.image.digest in self._tasks:
+            bisect.insort(self._ready, (task.number, task))
+
+    def _requeue(self, digest: str) -> None:
+        if self._waiting.get(digest):
+            self._queue.add(digest, self._waiting[digest][0].awaits[digest].size)
+
+    def _drop_wait(self, task: _Task, digest: str) -> None:
+        task.awaits.pop(digest, None)
+        waiting = self._waiting.get(digest, [])
+        if task in waiting:
+            waiting.remove(task)
+        if not waiting:
+            self._waiting.pop(digest, None)
+            self._queue.discard(digest)
+
+    def _finish(self, task: _Task, stored: StoredImage | None, failure: Exception | None) -> None:
+        self._tasks.pop(task.image.digest, None)
+        for digest in list(task.awaits):
+            self._drop_wait(task, digest)
+        if stored is not None:
+            self._stored[task.image.digest] = stored
+        elif task.image.digest not in self._failed:
+            self._failed[task.image.digest] = failure or ImageSaveError("it was not copied")
+        self._changed.notify_all()
+
+    def _fail_all(self) -> None:
+        for image in [*(task.image for task in self._tasks.values()), *self._backlog]:
+            self._failed.setdefault(image.digest, Interrupted("the run was stopped"))
+        self._tasks.clear()
+        self._backlog.clear()
+        self._ready.clear()
+        self._waiting.clear()
+        self._queue = BlobQueue(0)
         self._changed.notify_all()

@@ -9,26 +9,30 @@ Knows nothing of Ansible: takes typed options, raises :class:`ImageSaveError`, r
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Callable
+from typing import Callable, TypedDict
 
 from ._cache import Cache
 from ._content import Content, as_recorded, sort_out
 from ._decide import Action, Decision, decide, still_holds
 from ._errors import StorageError
 from ._failed_list import refuse_foreign, render, update
-from ._fetch import Fetcher
 from ._image import hex_of
-from ._lock import lock_options
+from ._lock import Lock, lock_options
 from ._log import Log
 from ._options import DIR, Options
 from ._parts import check_part_count
 from ._plan import Plan, make_plan
-from ._produce import produce
-from ._published import Memory, Published, inspect
+from ._publish import is_decided, staging_path
+from ._published import Memory, Published, inspect, is_rewritten
+from ._release import working_set
+from ._resolve import AskedImage
 from ._result import Forecast, Result
 from ._run import Run
 from ._settle import clear_interrupted, settle
+from ._size import format_size
 from ._skopeo import policy_name
 from ._space import ensure_space, free_bytes, same_filesystem
 from ._stop import Stop
@@ -51,37 +55,83 @@ def save(options: Options, *, log: Log, stop: Stop, apply_attributes: Callable[[
         wanted = read_wanted(options.selection)
         run = replace(run, options=replace(options, selection=wanted.selection))
     with prepared(run.options, wanted, run.cache, log=log, stop=stop) as tools:
-        completed = clear_interrupted(run)
-        memory = Memory(run.cache.root)
-        result = _save(run, wanted, tools, memory)
-        if completed and not result.changed:
-            result.changed, result.reason = True, "the archive of an interrupted run was put in place"
-        _finish(run, tools, result, memory)
-    return result
+        return _save(run, wanted, tools, Memory(run.cache.root))
 
 
 def _save(run: Run, wanted: Wanted, tools: Tools, memory: Memory) -> Result:
+    """Look first: only a run that has something to do takes hold of the cache and writes."""
     with run.stage("inspect"):
         published = inspect(run.options.output, memory, verify=run.options.work.verify)
     with run.stage("resolve"):
-        content = _resolve(run, wanted, tools, published)
+        asked = tools.resolver.ask(wanted.list.images, wanted.pins)
+    if run.options.check or _is_all_done(run, wanted, published, asked):
+        return _go_on(run, wanted, tools, memory, published, asked, completed=is_decided(run.options.output))
+    with run.cache.opened(run.options.work.lock_timeout):
+        completed = clear_interrupted(run)
+        if completed or is_rewritten(run.options.output, published):
+            with run.stage("inspect"):
+                published = inspect(run.options.output, memory, verify=run.options.work.verify)
+        return _go_on(run, wanted, tools, memory, published, asked, completed=completed)
+
+
+def _is_all_done(run: Run, wanted: Wanted, published: Published, asked: Sequence[AskedImage]) -> bool:
+    """Whether the archive is what is wanted, and nothing lies about that should be gone."""
+    lock, output = published.lock, run.options.output
+    if lock is None or published.damage or published.untidy or output.force or wanted.list.invalid:
+        return False
+    if os.path.lexists(staging_path(output)) or not run.cache.is_clean():
+        return False
+    if run.options.work.prune_cache and run.cache.superfluous(**_kept_by(lock)):
+        return False
+    return still_holds(lock, asked, wanted.pins, lock_options(run.options, run.policy))
+
+
+def _go_on(
+    run: Run,
+    wanted: Wanted,
+    tools: Tools,
+    memory: Memory,
+    published: Published,
+    asked: Sequence[AskedImage],
+    *,
+    completed: bool,
+) -> Result:
+    """From the answers of the registries to the archive.
+
+    :param completed: whether an archive of an interrupted run was (in check mode: would be) put in place.
+    """
+    with run.stage("resolve"):
+        content = _resolve(run, wanted, tools, published, asked)
     decision = decide(published, content, wanted.list, run.options.output)
     result = _begin(run, wanted, content, published, decision)
     if decision.action in (Action.KEEP, Action.RECORD):
         settle(run, published, content.lock, decision, result, memory)
-        return result
-    with run.stage("plan"):
-        plan = _plan(run, content, tools, decision, result)
-    if not run.options.check:
-        tools.log_in(run.cache.run_directory)
-        fetcher = Fetcher(tools, run.cache, run.log, places=content.places, timeout=run.options.work.timeout)
-        produce(run, content, plan, fetcher, result, published, memory)
+    else:
+        with run.stage("plan"):
+            plan = _plan(run, content, tools, decision, result)
+        if not run.options.check:
+            _make(run, tools, memory, content, plan, published, result)
+    if completed and not result.changed:
+        result.changed, result.reason = True, "the archive of an interrupted run was put in place"
+    _finish(run, tools, result, memory)
     return result
 
 
-def _resolve(run: Run, wanted: Wanted, tools: Tools, published: Published) -> Content:
-    """Ask for digests; read manifests only where these do not show that nothing is new."""
-    asked = tools.resolver.ask(wanted.list.images, wanted.pins)
+def _make(
+    run: Run, tools: Tools, memory: Memory, content: Content, plan: Plan, published: Published, result: Result
+) -> None:
+    """Copy, archive, publish."""
+    # A third of the code, which a run that finds nothing new would read in vain.
+    from ._fetch import Fetcher
+    from ._produce import produce
+
+    tools.log_in(run.cache.run_directory)
+    fetcher = Fetcher(tools, run.cache, run.log, run.options, places=content.places)
+    produce(run, content, plan, fetcher, result, published, memory)
+
+
+def _resolve(run: Run, wanted: Wanted, tools: Tools, published: Published, asked: Sequence[AskedImage]) -> Content:
+    """Read manifests, but only where the digests do not show that nothing is new."""
     recorded = lock_options(run.options, run.policy)
     may_stay = not published.damage and not run.options.output.force
     if may_stay and published.lock is not None and still_holds(published.lock, asked, wanted.pins, recorded):
@@ -141,13 +191,23 @@ def _plan(run: Run, content: Content, tools: Tools, decision: Decision, result: 
     writes_archive = decision.action is Action.BUILD
     if writes_archive:
         check_part_count(plan.archive_bytes, output.part_size)
+    cache_bytes = plan.missing_bytes
+    if run.ahead is not None:
+        cache_bytes = working_set(content.resolved, plan.missing, ahead=run.ahead)
+        result.reason += _told_again(plan, result)
     ensure_space(
         cache=work.cache_dir,
-        cache_bytes=plan.missing_bytes,
+        cache_bytes=cache_bytes,
         dest=output.directory,
         dest_bytes=plan.archive_bytes if writes_archive and not _links(run) else 0,
     )
     return plan
+
+
+def _told_again(plan: Plan, result: Result) -> str:
+    """What is downloaded a second time because the cache was not kept, in words."""
+    again = [size for digest, size in plan.missing.items() if result.before and digest in result.before.blobs]
+    return f"; {len(again)} known blobs ({format_size(sum(again))}) are not in the cache any more" if again else ""
 
 
 def _links(run: Run) -> bool:
@@ -176,6 +236,16 @@ def _finish(run: Run, tools: Tools, result: Result, memory: Memory) -> None:
     if options.check:
         return
     if options.work.prune_cache and not result.is_failure and result.lock is not None:
-        folders = {hex_of(platform.source_digest) for image in result.lock.images for platform in image.platforms}
-        stats.bytes_pruned = run.cache.prune(folders=folders, blobs=set(result.lock.blobs))
+        stats.bytes_pruned = run.cache.prune(**_kept_by(result.lock))
     memory.save()
+
+
+class _Kept(TypedDict):
+    folders: set[str]
+    blobs: set[str]
+
+
+def _kept_by(lock: Lock) -> _Kept:
+    """What of the cache an archive is made of."""
+    platforms = [platform for image in lock.images for platform in image.platforms]
+    return _Kept(folders={hex_of(platform.source_digest) for platform in platforms}, blobs=set(lock.blobs))

@@ -73,12 +73,14 @@ class TransferError(ImageSaveError):
     :param message: what happened and what to do, without the image's name.
     :param heals: whether trying again can help.
     :param retry_after: seconds that the registry asked to wait, if it did.
+    :param is_final: whether every try was used up, or the time: then no other way is worth trying either.
     """
 
-    def __init__(self, message: str, *, heals: bool, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *, heals: bool, retry_after: float | None = None, is_final: bool = False) -> None:
         super().__init__(message)
         self.heals = heals
         self.retry_after = retry_after
+        self.is_final = is_final
 
 
 class DamagedBlobError(ImageSaveError):

@@ -2,30 +2,37 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One platform image from registry to cache: with retries, leftovers removed, and a look at what arrived."""
+"""From registry to cache: single blobs by our own client, each image as a whole by skopeo.
+
+skopeo writes an image's layout and checks the signature policy. It fetches blobs as well where it may know a way that
+the client does not: registries that its configuration mentions, conversions, and whatever the client was refused.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from ._cache import Cache
+from ._copy import Lack
 from ._errors import ManifestError, StorageError, TransferError
 from ._image import PlatformImage, StoredImage, hex_of
 from ._log import Log
-from ._manifest import Descriptor
-from ._parallel import parallel_map
+from ._manifest import Descriptor, Schema1
+from ._options import DIR, Options
+from ._registries_conf import RegistriesConf
 from ._retry import retrying
 from ._tools import Tools
 
 
 class Fetcher:
-    """Copies platform images into the cache, and counts what that downloaded.
+    """Brings blobs and platform images into the cache, and counts what that downloaded.
 
     :param places: the number of each platform image's reference in the list, and its own within the reference.
-    :param timeout: seconds for one image, with all its tries.
+    :ivar downloaded: bytes by digest.
     """
 
     def __init__(
@@ -33,38 +40,62 @@ class Fetcher:
         tools: Tools,
         cache: Cache,
         log: Log,
+        options: Options,
         *,
         places: Mapping[str, tuple[int, int]],
-        timeout: float,
     ) -> None:
         self._tools = tools
         self._cache = cache
         self._log = log
         self._places = places
-        self._timeout = timeout
+        self._timeout = options.work.timeout
+        self._is_final = options.output.compress == DIR
+        self._configuration = RegistriesConf(os.environ)
         self._mutex = threading.Lock()
+        self._deadlines: dict[str, float] = {}
         self.downloaded: dict[str, int] = {}
 
-    def missing(self, image: PlatformImage) -> set[str]:
-        """Digests of the blobs that a copy would fetch now."""
-        return {blob.digest for blob in (image.descriptor, *image.blobs) if not self._cache.has_blob(blob)}
+    def lack(self, image: PlatformImage) -> Lack:
+        """What the image lacks, and who fetches it."""
+        missing = {blob.digest: blob for blob in _all_blobs(image) if not self._cache.has_blob(blob)}
+        fetched = {digest: blob for digest, blob in missing.items() if self._is_for_client(image, blob)}
+        return Lack(tuple(fetched.values()), frozenset(missing.keys() - fetched.keys()))
 
-    def fetch(self, image: PlatformImage) -> StoredImage:
-        """Copy an image, unless it is whole already.
+    def fetch_blob(self, image: PlatformImage, blob: Descriptor) -> bool:
+        """Fetch one blob; the client leaves to skopeo what it is refused.
+
+        :raises TransferError: why it could not be fetched, after all tries.
+        """
+        with self._working_on(image) as deadline:
+            self._cache.drop_unsound([blob])
+            if self._cache.has_blob(blob):
+                return True
+            path = os.path.join(self._cache.run_directory, f"blob-{hex_of(blob.digest)}")
+            try:
+                self._tools.registries.fetch_blob(image.repository, blob, path, deadline=deadline)
+            except TransferError as error:
+                if blob.is_foreign:  # skopeo leaves them out
+                    raise TransferError(f"foreign layer: {error}", heals=False) from error
+                if error.is_final:
+                    raise
+                self._log.debug(f"{error}; left to skopeo")
+                return False
+            if self._is_final:
+                _begin_writing_out(path)
+            self._cache.adopt_blob(path, blob.digest)
+            with self._mutex:
+                self.downloaded[blob.digest] = blob.size
+            self._log.debug(f"fetched blob {blob.digest} ({blob.size} bytes)")
+            return True
+
+    def copy(self, image: PlatformImage) -> StoredImage:
+        """Have skopeo copy an image, with the blobs that are not there yet.
 
         :raises TransferError: why it could not be copied, after all tries.
         """
-        number, platform = self._places[image.digest]
-        try:
-            return self._fetch(image, number, platform)
-        except OSError as error:
-            raise StorageError(f"cannot write to cache_dir {self._cache.root}: {error.strerror}") from error
-
-    def _fetch(self, image: PlatformImage, number: int, platform: int) -> StoredImage:
-        with self._log.about(number, platform):
-            missing = self.missing(image)
+        with self._working_on(image) as deadline:
+            missing = {blob.digest for blob in _all_blobs(image) if not self._cache.has_blob(blob)}
             self._log.info(f"copying {image.repository}@{image.digest} ({image.descriptor.platform or 'artefact'})")
-            deadline = time.monotonic() + self._timeout
             started = time.monotonic()
             stored = retrying(
                 lambda: self._copy(image, deadline),
@@ -73,17 +104,26 @@ class Fetcher:
                 deadline=deadline,
                 on_retry=self._log.warning,
             )
-            self._log.info(f"copied {len(missing)} blobs in {time.monotonic() - started:.1f} s")
+            self._log.info(f"copied with {len(missing)} blobs in {time.monotonic() - started:.1f} s")
         with self._mutex:
-            self.downloaded.update({blob.digest: blob.size for blob in stored.all_blobs() if blob.digest in missing})
-            if image.is_converted:
-                self.downloaded.update({blob.digest: blob.size for blob in stored.all_blobs()})
+            new = stored.all_blobs() if image.is_converted else (b for b in stored.all_blobs() if b.digest in missing)
+            self.downloaded.update({blob.digest: blob.size for blob in new})
         return stored
 
+    @contextmanager
+    def _working_on(self, image: PlatformImage) -> Iterator[float]:
+        """Give the time (``time.monotonic()``) at which the image is given up; it counts from its first transfer."""
+        number, platform = self._places[image.digest]
+        with self._mutex:
+            deadline = self._deadlines.setdefault(image.digest, time.monotonic() + self._timeout)
+        with self._log.about(number, platform):
+            try:
+                yield deadline
+            except OSError as error:
+                raise StorageError(f"cannot write to cache_dir {self._cache.root}: {error.strerror}") from error
+
     def _copy(self, image: PlatformImage, deadline: float) -> StoredImage:
-        self._cache.drop_unsound((image.descriptor, *image.blobs))
-        for layer in {layer.digest: layer for layer in (*image.foreign_layers, *image.repeated_layers)}.values():
-            self._fetch_layer(image, layer, deadline)
+        self._cache.drop_unsound(_all_blobs(image))
         folder = self._cache.new_folder(image)
         self._tools.skopeo.copy(image, folder, os.path.dirname(self._cache.share), deadline=deadline)
         try:
@@ -91,27 +131,24 @@ class Fetcher:
         except ManifestError as error:
             raise TransferError(str(error), heals=True) from error
 
-    def _fetch_layer(self, image: PlatformImage, layer: Descriptor, deadline: float) -> None:
-        """Fetch what skopeo would leave out, or fetch more than once."""
-        if self._cache.has_blob(layer):
-            return
-        path = os.path.join(self._cache.run_directory, f"layer-{hex_of(layer.digest)}")
+    def _is_for_client(self, image: PlatformImage, blob: Descriptor) -> bool:
+        """Whether our client is the one to fetch a blob."""
+        content = image.content
+        if isinstance(content, Schema1) or blob.digest in (image.digest, content.config.digest):
+            return False  # skopeo converts the one, and fetches the others at every copy
+        # skopeo leaves out the one kind, and fetches the other as often as it is named.
+        special = {layer.digest for layer in (*image.foreign_layers, *image.repeated_layers)}
+        return blob.digest in special or not self._configuration.concerns(image.repository.registry)
 
-        def late(_path: str) -> None:
-            raise TransferError("it was not done within timeout", heals=False)
 
-        try:
-            parallel_map(
-                lambda path: self._tools.registries.fetch_blob(image.repository, layer, path),
-                [path],
-                workers=1,
-                timeout=deadline - time.monotonic(),
-                late=late,
-            )
-        except TransferError as error:
-            if not layer.is_foreign:
-                # Where only skopeo gets through (a mirror that registries.conf names), twice is better than not at all.
-                self._log.debug(f"{error}; left to skopeo")
-                return
-            raise TransferError(f"foreign layer: {error}", heals=False) from error
-        self._cache.adopt_blob(path, layer.digest)
+def _begin_writing_out(path: str) -> None:
+    """Have the kernel begin to write a file to disk, and do not wait: publishing will, and then finds it done.
+
+    posix_fadvise(2): what is dirty cannot be dropped, so Linux writes it.
+    """
+    with open(path, "rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _all_blobs(image: PlatformImage) -> tuple[Descriptor, ...]:
+    return (image.descriptor, *image.blobs)

@@ -4,17 +4,20 @@
 
 """HTTP for registries: one request at a time over kept-alive connections, failures told apart by whether they heal.
 
-``requests`` gets nothing from its environment by itself: no netrc, no CA variable; proxies are passed per request.
+``requests`` gets nothing from its environment by itself: no netrc, no CA variable; proxies are passed per request. Its
+adapter is used without its session, which would take as long for a HEAD as the request itself.
 """
 
 from __future__ import annotations
 
 import email.utils
+import http.client
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
+from functools import cache
+from typing import cast
 from urllib.parse import urljoin, urlsplit
 
 from ._errors import TransferError, printable
@@ -39,6 +42,8 @@ _MAX_REDIRECTS = 5
 _MAX_ERROR_BYTES = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 1024 * 1024
+# Identity: a blob that is "decoded" on the way no longer has its digest.
+_HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True)
@@ -69,17 +74,9 @@ class Http:
         self.host = host
         self._trust = trust
         self._timeout = (_CONNECT_TIMEOUT, read_timeout)
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers["User-Agent"] = USER_AGENT
-        # Identity: a blob that is "decoded" on the way no longer has its digest.
-        self._session.headers["Accept-Encoding"] = "identity"
         if trust.verify is False:  # was asked for; urllib3 would say so at every request
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=connections, pool_block=False)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=connections, pool_block=False)
 
     def read(
         self,
@@ -103,14 +100,14 @@ class Http:
 
     @contextmanager
     def stream(self, url: str, *, headers: dict[str, str]) -> Iterator[tuple[Answer, Iterator[bytes]]]:
-        """GET a body of any size in chunks; the :class:`Answer` given has no body unless the status is an error."""
+        """GET a body of any size in pieces; the :class:`Answer` given has no body unless the status is an error."""
         with self._open("GET", url, headers, None) as response:
             failed = response.status_code >= 400
             body = self._body(response, _MAX_ERROR_BYTES, fail=False) if failed else b""
             yield _answer(response, body), self._chunks(response)
 
     def close(self) -> None:
-        self._session.close()
+        self._adapter.close()
 
     def _body(self, response: requests.Response, limit: int, *, fail: bool) -> bytes:
         """Read a body to its end, also an empty one: only then is the connection kept."""
@@ -129,10 +126,10 @@ class Http:
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             raise TransferError(f"{host} sent an encoded answer, which was not asked for; refused", heals=False)
         try:
-            for chunk in response.raw.stream(_CHUNK, decode_content=False):
+            for chunk in _received(response):
                 received += len(chunk)
                 yield chunk
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             raise explain_failure(error, host) from error
         length = response.headers.get("content-length", "")
         known = length.isascii() and length.isdigit()
@@ -177,19 +174,15 @@ class Http:
         return target
 
     def _send(self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None) -> requests.Response:
-        own = urlsplit(url).netloc == self.host
+        scheme, host = _origin(url)
         try:
-            return self._session.request(
-                method,
-                url,
-                headers=headers,
-                data=form,
+            return self._adapter.send(
+                requests.Request(method, url, headers={**_HEADERS, **headers}, data=form).prepare(),
                 stream=True,
                 timeout=self._timeout,
                 verify=self._trust.verify,
-                cert=self._trust.client_cert if own else None,
-                proxies=dict(requests.utils.get_environ_proxies(url)),
-                allow_redirects=False,
+                cert=self._trust.client_cert if host == self.host else None,
+                proxies=_proxies(f"{scheme}://{host}"),
             )
         except requests.exceptions.RequestException as error:
             raise explain_failure(error, urlsplit(url).netloc) from error
@@ -209,7 +202,7 @@ def explain_failure(error: Exception, host: str) -> TransferError:
         return TransferError(f"{host} did not accept a connection within {_CONNECT_TIMEOUT:.0f} s", heals=True)
     if isinstance(error, (kinds.ReadTimeout, urllib3.exceptions.ReadTimeoutError)):
         return TransferError(f"{host} sent nothing for the whole stall_timeout", heals=True)
-    broken = (kinds.ChunkedEncodingError, urllib3.exceptions.ProtocolError)
+    broken = (kinds.ChunkedEncodingError, urllib3.exceptions.ProtocolError, http.client.HTTPException)
     if isinstance(error, broken):
         return TransferError(f"the answer of {host} broke off: {detail}", heals=True)
     from_the_system = isinstance(error, OSError) and not isinstance(error, kinds.RequestException)
@@ -260,6 +253,28 @@ def parse_retry_after(value: str, *, now: float) -> float | None:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _received(response: requests.Response) -> Iterator[bytes]:
+    """A body as it comes in, with one read of the socket for each piece.
+
+    urllib3's own reading waits until a piece is full, which takes for ever where a byte comes now and then.
+    """
+    raw = response.raw
+    answer = cast("http.client.HTTPResponse", raw._original_response)
+    while True:
+        chunk = answer.read1(_CHUNK)
+        if not chunk:
+            break
+        yield chunk
+    answer.read()  # tells http.client that this was all: the connection can be used again
+    raw.release_conn()
+
+
+@cache
+def _proxies(origin: str) -> dict[str, str]:
+    """The proxies that the environment names for a host; looking through it takes longer than a HEAD."""
+    return dict(requests.utils.get_environ_proxies(origin))
 
 
 def _explain_tls(detail: str, host: str) -> str:

@@ -126,6 +126,7 @@ class Work:
     stall_timeout: float
     lock_timeout: float
     verify: str
+    keep_cache: bool
     prune_cache: bool
     skopeo_path: str
     signature_policy: str | None

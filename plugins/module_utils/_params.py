@@ -62,6 +62,7 @@ class Params(TypedDict):
     stall_timeout: int
     lock_timeout: int
     verify: str
+    keep_cache: bool
     prune_cache: bool
     skopeo_path: str
     signature_policy: str | None
@@ -166,6 +167,7 @@ def _work(params: Params, output: Output) -> Work:
         stall_timeout=params["stall_timeout"],
         lock_timeout=params["lock_timeout"],
         verify=params["verify"],
+        keep_cache=params["keep_cache"],
         prune_cache=params["prune_cache"],
         skopeo_path=params["skopeo_path"],
         signature_policy=params["signature_policy"],

@@ -10,12 +10,13 @@ import errno
 import hashlib
 import os
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Callable
 
 from ._errors import OptionError, SpaceError, StorageError
 from ._size import exact_size, format_size
 
 MAX_PARTS = 10_000
+_SYNC_EVERY = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,35 @@ class WrittenFile:
     sha256: str
 
 
+def _at_once(action: Callable[[], None]) -> None:
+    action()
+
+
 class PartWriter:
     """Cuts a stream at exact byte counts into files ``0``, ``1``, … of a directory.
 
     :param directory: exists and is empty.
     :param part_size: bytes of each file but the last; ``None``: one file.
+    :param behind: runs actions in their order, perhaps on another thread: a disk takes its time to sync, and has it
+        while more is written.
+    :ivar written: the files; on disk to the last byte once ``behind`` has run everything.
     """
 
-    def __init__(self, directory: str, part_size: int | None) -> None:
+    def __init__(
+        self,
+        directory: str,
+        part_size: int | None,
+        behind: Callable[[Callable[[], None]], None] = _at_once,
+    ) -> None:
         self._directory = directory
         self._part_size = part_size
+        self._behind = behind
         self._file: BinaryIO | None = None
+        self._files: list[BinaryIO] = []
         self._hasher = hashlib.sha256()
         self._size = 0
-        self._written: list[WrittenFile] = []
+        self._unsynced = 0
+        self.written: list[WrittenFile] = []
 
     def write(self, data: bytes) -> None:
         """Write on, over as many files as it takes.
@@ -71,22 +87,22 @@ class PartWriter:
             self._write_here(view[:room])
             view = view[room:]
 
-    def finish(self) -> list[WrittenFile]:
-        """Close the last file; every file is synced to disk."""
-        if self._file is not None or not self._written:
+    def finish(self) -> None:
+        """Close the last file."""
+        if self._file is not None or not self.written:
             self._write_here(memoryview(b""))
             self._close()
-        return self._written
 
     def abort(self) -> None:
-        """Close what is open and leave it to the owner of the directory."""
-        if self._file is not None:
-            self._file.close()
+        """Close what is open and leave it to the owner of the directory; nothing may run behind any more."""
+        for file in self._files:
+            file.close()
 
     def _write_here(self, view: memoryview) -> None:
         try:
             if self._file is None:
                 self._file = open(self._path(), "xb", buffering=0)  # noqa: SIM115  # closed by _close
+                self._files.append(self._file)
                 self._hasher = hashlib.sha256()
                 self._size = 0
             self._hasher.update(view)
@@ -94,23 +110,34 @@ class PartWriter:
             while done < len(view):
                 done += self._file.write(view[done:]) or 0
             self._size += len(view)
+            self._unsynced += len(view)
         except OSError as error:
             raise explain_write_error(error, self._directory) from error
+        if self._unsynced >= _SYNC_EVERY:
+            self._sync(self._file, close=False)
 
     def _close(self) -> None:
         if self._file is None:
             return
-        try:
-            os.fsync(self._file.fileno())
-            self._file.close()
-        except OSError as error:
-            raise explain_write_error(error, self._directory) from error
-        self._written.append(WrittenFile(self._path(), self._size, self._hasher.hexdigest()))
+        self._sync(self._file, close=True)
+        self.written.append(WrittenFile(self._path(), self._size, self._hasher.hexdigest()))
         self._file = None
         self._size = 0
 
+    def _sync(self, file: BinaryIO, *, close: bool) -> None:
+        def sync() -> None:
+            try:
+                os.fsync(file.fileno())
+                if close:
+                    file.close()
+            except OSError as error:
+                raise explain_write_error(error, self._directory) from error
+
+        self._unsynced = 0
+        self._behind(sync)
+
     def _path(self) -> str:
-        return os.path.join(self._directory, str(len(self._written)))
+        return os.path.join(self._directory, str(len(self.written)))
 
 
 def check_part_count(archive_bytes: int, part_size: int | None) -> None:

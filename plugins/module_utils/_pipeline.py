@@ -15,19 +15,20 @@ from types import TracebackType
 from typing import Callable, Generic, TypeVar
 
 Item = TypeVar("Item")
-_QUEUED = 16
+_WAITING = 16
 
 
 class Stage(Generic[Item]):
     """Hands items to a function on another thread, in order; a bounded number waits.
 
     :param work: takes one item. After it has raised, further items are dropped, and the error comes back to the
-        caller of :meth:`put` or :meth:`close`.
+        caller of :meth:`put`, or at the end.
+    :param waiting: how many items may wait.
     """
 
-    def __init__(self, work: Callable[[Item], None]) -> None:
+    def __init__(self, work: Callable[[Item], None], *, waiting: int = _WAITING) -> None:
         self._work = work
-        self._queue: queue.Queue[tuple[Item] | None] = queue.Queue(_QUEUED)
+        self._queue: queue.Queue[tuple[Item] | None] = queue.Queue(waiting)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -48,17 +49,22 @@ class Stage(Generic[Item]):
         self._raise()
         self._queue.put((item,))
 
+    def wait(self) -> None:
+        """Wait until everything that was put is done or dropped; raises nothing."""
+        self._queue.join()
+
     def _run(self) -> None:
         while True:
             boxed = self._queue.get()
             if boxed is None:
                 return
-            if self._error is not None:
-                continue
             try:
-                self._work(boxed[0])
+                if self._error is None:
+                    self._work(boxed[0])
             except BaseException as error:  # given to the caller, whatever it is
                 self._error = error
+            finally:
+                self._queue.task_done()
 
     def _raise(self) -> None:
         if self._error is not None:

@@ -26,7 +26,8 @@ from ._lock import Lock, lock_image, with_parts
 from ._parts import Part
 from ._plan import Plan
 from ._publish import Staging
-from ._published import Memory, Published, path_of
+from ._published import Memory, Published, StandingFiles, path_of
+from ._release import Release
 from ._result import Result
 from ._run import Run
 
@@ -74,7 +75,7 @@ def produce(
             staging.ensure_unchanged(published.raw_lock)
             staging.try_attributes()
             with _copying(run, content, plan, fetcher) as copies:
-                built = _build_sound(run, copies, staging)
+                built = _build_sound(run, copies, staging, StandingFiles(output, memory))
             run.stop.check()
             _publish(run, copies, built, staging, result, published, memory)
     else:
@@ -90,7 +91,7 @@ def produce(
 def _copying(run: Run, content: Content, plan: Plan, fetcher: Fetcher) -> Iterator[_Copies]:
     jobs = run.options.work.jobs
     with run.stage("copy_and_archive"):
-        pool = CopyPool(fetcher.fetch, fetcher.missing, plan.stored, jobs=jobs, stop=run.stop)
+        pool = CopyPool(fetcher, plan.stored, jobs=jobs, stop=run.stop, ahead=run.ahead)
         with pool:
             pool.add(plan.incomplete)
             yield _Copies(run, content, pool)
@@ -123,13 +124,13 @@ def _publish(
             memory.learn(path_of(output, part), part.sha256)
 
 
-def _build_sound(run: Run, copies: _Copies, staging: Staging) -> Built:
+def _build_sound(run: Run, copies: _Copies, staging: Staging, standing: StandingFiles) -> Built:
     """Write the archive; when the cache turns out to be damaged, repair it from the registry and write it again."""
     for _round in range(_BUILD_ROUNDS):
         staging.clear()
         try:
             with run.stage("archive"):
-                return build_archive(_usable(run, copies), run.cache, run.options.output, staging.data)
+                return build_archive(_usable(run, copies), run.cache, run.options.output, staging.data, standing)
         except DamagedBlobError as error:
             run.log.warning(f"{error}; it is fetched again, and the archive is written anew")
             _repair(run, copies)
@@ -141,9 +142,12 @@ def _build_sound(run: Run, copies: _Copies, staging: Staging) -> Built:
 
 def _usable(run: Run, copies: _Copies) -> Iterator[SavedImage]:
     """The images for the archive; after a failure none, where a partial archive is not wanted."""
+    release = None if run.options.work.keep_cache else Release(run.cache, copies.content.resolved)
     for image in copies.ready():
         if not copies.failed or run.options.output.allow_partial:
             yield image
+            if release is not None:  # the archive has it, as it asks for the next one
+                release.written(image)
 
 
 def _repair(run: Run, copies: _Copies) -> None:
@@ -187,8 +191,8 @@ def _is_as_before(published: Published, lock: Lock) -> bool:
 
 
 def _write_cache_layout(run: Run, built: Built) -> None:
-    documents = {**whole_documents(built.images), SAVED_IMAGES: saved_images_list(built.images)}
-    run.cache.write_layout(documents)
+    images = built.images if run.options.work.keep_cache else []
+    run.cache.write_layout({**whole_documents(images), SAVED_IMAGES: saved_images_list(images)})
 
 
 def _count(run: Run, plan: Plan, fetcher: Fetcher) -> None:

@@ -25,6 +25,7 @@ from ._lock import Lock, read_lock, write_lock
 from ._options import DIR, Output
 from ._parts import Part, WrittenFile, explain_write_error, part_names
 from ._published import checksum_lines, stale_names
+from ._tree import sync_filesystem
 
 _LOCK = "lock"
 Attributes = Callable[[str], bool]
@@ -97,7 +98,7 @@ class Staging:
         output = self._output
         if output.compress == DIR:
             root = os.path.join(self._data, output.name)
-            return [Part(os.path.relpath(file.path, root), file.size, file.sha256) for file in written]
+            return [Part(file.path[len(root) + 1 :], file.size, file.sha256) for file in written]
         names = part_names(output.name, len(written), split=output.part_size is not None, digits=output.part_digits)
         return [Part(name, file.size, file.sha256) for name, file in zip(names, written)]
 
@@ -108,7 +109,7 @@ class Staging:
         """
         try:
             self._make_ready(lock, written)
-            roll_forward(self._output, self._ready)
+            roll_forward(self._output, self._ready, lock)
             shutil.rmtree(self._old, ignore_errors=True)
         except OSError as error:
             raise explain_write_error(error, self._root) from error
@@ -140,7 +141,8 @@ class Staging:
 
     def _start_clean(self) -> None:
         if is_decided(self._output):
-            roll_forward(self._output, self._ready)
+            lock = _read_ready(os.path.join(self._ready, os.path.basename(self._output.lock_file)))
+            roll_forward(self._output, self._ready, lock)
         try:
             for path in (self._data, self._ready, self._old):
                 shutil.rmtree(path, ignore_errors=True)
@@ -155,8 +157,7 @@ class Staging:
             if written:
                 for path in tree_paths(root):
                     self._apply(path)
-                for directory, _names, _files in os.walk(root, topdown=False):
-                    _sync_directory(directory)
+                sync_filesystem(root)
                 os.rename(root, os.path.join(self._ready, output.name))
         else:
             for part, file in zip(lock.parts, written):
@@ -195,13 +196,13 @@ def is_decided(output: Output) -> bool:
     return os.path.exists(os.path.join(staging_path(output), "ready", os.path.basename(output.lock_file)))
 
 
-def roll_forward(output: Output, ready: str) -> None:
+def roll_forward(output: Output, ready: str, lock: Lock) -> None:
     """Put what is ready in place: stale files away, new ones in, the lock file last. May be repeated.
 
+    :param lock: the content of the lock file that is ready.
     :raises StorageError: when a file cannot be renamed; what is left stays ready.
     """
     lock_name = os.path.basename(output.lock_file)
-    lock = _read_ready(os.path.join(ready, lock_name))
     try:
         for name in stale_names(output, lock.parts):
             os.unlink(os.path.join(output.directory, name))

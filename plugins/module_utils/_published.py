@@ -54,8 +54,8 @@ class Memory:
 
     def sha256(self, path: str) -> str:
         """The file's sha256, read only where it is not known."""
-        mark = self._mark(path)  # as it is before it is read: a later change must not pass for the one read
-        known = self.known(path)
+        mark = _mark(os.lstat(path))  # as it is before it is read: a later change must not pass for the one read
+        known = self._recall(path, mark)
         if known:
             return known
         sha256 = sha256_of(path)
@@ -64,18 +64,20 @@ class Memory:
 
     def known(self, path: str) -> str:
         """The file's sha256 if it was read before and not touched since; else empty."""
-        mark, _blank, sha256 = self._known.get(path, "").rpartition(" ")
-        return sha256 if mark and os.path.lexists(path) and mark == self._mark(path) else ""
+        try:
+            return self._recall(path, _mark(os.lstat(path))) if path in self._known else ""
+        except OSError:
+            return ""
 
     def learn(self, path: str, sha256: str) -> None:
         """Take down that a file has this sha256 as it stands now."""
-        self._known[path] = f"{self._mark(path)} {sha256}"
+        self._known[path] = f"{_mark(os.lstat(path))} {sha256}"
 
     def save(self) -> None:
         """Write the memory if it changed. To lose it costs time only."""
-        known: dict[str, Json] = {path: mark for path, mark in sorted(self._known.items()) if os.path.lexists(path)}
-        if known == self._before:
+        if self._known == self._before:
             return
+        known: dict[str, Json] = {path: mark for path, mark in sorted(self._known.items()) if os.path.lexists(path)}
         temporary = f"{self._path}.new"
         try:
             with open(temporary, "wb") as file:
@@ -92,10 +94,31 @@ class Memory:
         except (OSError, JsonError):
             return {}
 
-    @staticmethod
-    def _mark(path: str) -> str:
-        found = os.lstat(path)
-        return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
+    def _recall(self, path: str, mark: str) -> str:
+        known_mark, _blank, sha256 = self._known.get(path, "").rpartition(" ")
+        return sha256 if known_mark == mark else ""
+
+
+def _mark(found: os.stat_result) -> str:
+    return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
+
+
+class StandingFiles:
+    """The files of the directory that stands, as far as they were verified and not touched since.
+
+    :param memory: knows which these are.
+    """
+
+    def __init__(self, output: Output, memory: Memory) -> None:
+        self._output = output
+        self._memory = memory
+
+    def path(self, name: str, sha256: str) -> str:
+        """Where it has a file with this content, known to be so; empty where it has none."""
+        if self._output.compress != DIR or self._output.force:
+            return ""
+        path = os.path.join(self._output.dest, name)
+        return path if self._memory.known(path) == sha256 else ""
 
 
 def sha256_of(path: str) -> str:
@@ -128,6 +151,14 @@ def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
     if output.compress == DIR and not has_blobs_link(output.dest):
         return Published(lock, damage="its link blobs is missing", raw_lock=raw)
     return Published(lock, untidy=stale + _untidy_checksums(output, lock.parts), raw_lock=raw)
+
+
+def is_rewritten(output: Output, published: Published) -> bool:
+    """Whether another run has written the archive since it was looked at."""
+    try:
+        return _read_beside(output) != published.raw_lock
+    except LockFileError:
+        return True
 
 
 def path_of(output: Output, part: Part) -> str:

@@ -7,14 +7,16 @@ retries (OCI distribution-spec, "Pull")."""
 
 from __future__ import annotations
 
-import hashlib
+import math
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Callable, TypeVar
 
 from ._auth import Authenticator
+from ._blob import BlobFile
 from ._credentials import Credentials
 from ._errors import TransferError
 from ._http import Answer, Http, explain_status
@@ -130,31 +132,34 @@ class Registries:
         length = answer.header("content-length")
         return int(length) if length.isascii() and length.isdigit() else 0
 
-    def fetch_blob(self, repository: Repository, descriptor: Descriptor, path: str) -> None:
-        """Pull a blob of any size into a new file, and check size and digest.
+    def fetch_blob(
+        self, repository: Repository, descriptor: Descriptor, path: str, *, deadline: float = math.inf
+    ) -> None:
+        """Pull a blob of any size into a new file, and check size and digest; what broke off is resumed.
 
-        :param path: is written anew at each try; its owner removes it when this raises.
+        :param path: its owner removes it when this raises.
+        :param deadline: ``time.monotonic()`` at which it is given up, however it goes on.
         """
         what = f"blob {descriptor.digest} of {repository}"
-        self._retrying(lambda: self._fetch_once(repository, descriptor, path, what), what)
+        url_path = f"/v2/{repository.path}/blobs/{descriptor.digest}"
+        endpoint = self._endpoint(repository.registry)
+        file = BlobFile(descriptor, path, what)
+
+        def check() -> None:
+            self._stop.check()
+            if time.monotonic() >= deadline:
+                raise TransferError("it was not done within timeout", heals=False, is_final=True)
+
+        def attempt() -> None:
+            check()
+            with endpoint.stream(repository.path, url_path, file.request_headers(), what) as (answer, chunks):
+                file.take(answer, chunks, check)
+
+        self._retrying(attempt, what, deadline)
 
     def close(self) -> None:
         for endpoint in self._endpoints.values():
             endpoint.http.close()
-
-    def _fetch_once(self, repository: Repository, descriptor: Descriptor, path: str, what: str) -> None:
-        endpoint = self._endpoint(repository.registry)
-        url_path = f"/v2/{repository.path}/blobs/{descriptor.digest}"
-        hasher, size = hashlib.sha256(), 0
-        with endpoint.stream(repository.path, url_path, what) as chunks, open(path, "wb") as file:
-            for chunk in chunks:
-                size += len(chunk)
-                if size > descriptor.size or self._stop.is_set():
-                    break
-                hasher.update(chunk)
-                file.write(chunk)
-        if size != descriptor.size or f"sha256:{hasher.hexdigest()}" != descriptor.digest:
-            raise TransferError(f"{what} came with other bytes than its digest names", heals=True)
 
     def _ask(
         self,
@@ -191,9 +196,13 @@ class Registries:
             raise explain_status(answer, host=repository.registry, what=what)
         return answer
 
-    def _retrying(self, attempt: Callable[[], _Result], what: str) -> _Result:
+    def _retrying(self, attempt: Callable[[], _Result], what: str, deadline: float = math.inf) -> _Result:
         return retrying(
-            attempt, policy=self._policy, stop=self._stop, on_retry=lambda text: self._on_retry(f"{what}: {text}")
+            attempt,
+            policy=self._policy,
+            stop=self._stop,
+            deadline=deadline,
+            on_retry=lambda text: self._on_retry(f"{what}: {text}"),
         )
 
     def _endpoint(self, registry: str) -> _Endpoint:
@@ -230,12 +239,15 @@ class _Endpoint:
         return answer
 
     @contextmanager
-    def stream(self, path: str, url_path: str, what: str) -> Iterator[Iterator[bytes]]:
+    def stream(
+        self, path: str, url_path: str, headers: Mapping[str, str], what: str
+    ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
         url = self._base() + url_path
         for last in (False, True):
-            with self.http.stream(url, headers=self._authenticator.header(path)) as (answer, chunks):
-                if answer.status == 200:
-                    yield chunks
+            proof = self._authenticator.header(path)
+            with self.http.stream(url, headers={**headers, **proof}) as (answer, chunks):
+                if answer.status in (200, 206):
+                    yield answer, chunks
                     return
                 if last or not self._is_challenge(answer) or not self._authenticator.answer(path, answer, url=url):
                     raise explain_status(answer, host=self.http.host, what=what)

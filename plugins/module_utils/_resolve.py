@@ -143,11 +143,12 @@ class Resolver:
         if digest:
             return AskedImage(listed, digest=digest)
         fetched = self._registries.get_manifest(repository, tag)
-        self._keep_document(fetched.digest, fetched.raw)
         return AskedImage(listed, digest=fetched.digest, fetched=fetched)
 
     def _resolve_one(self, asked: AskedImage, pin: Pin | None) -> Resolution:
         repository = pulled_from(asked.listed.reference, self._source)
+        if asked.fetched is not None:
+            self._keep_document(asked.digest, asked.fetched.raw)
         fetched = asked.fetched or self._manifest(repository, asked.digest)
         content = parse_manifest(fetched.raw, fetched.media_type)
         if isinstance(content, Index):

@@ -72,14 +72,17 @@ def retrying(
                 raise TransferError(
                     f"{error} (the registry asks to wait {error.retry_after:.0f} seconds; run again later)",
                     heals=False,
+                    is_final=True,
                 ) from error
             delay = policy.wait(attempt, error.retry_after)
             if time.monotonic() + delay >= deadline:
-                raise TransferError(f"{error} (no time is left to try again within timeout)", heals=False) from error
+                raise TransferError(
+                    f"{error} (no time is left to try again within timeout)", heals=False, is_final=True
+                ) from error
             on_retry(f"{error}; try {attempt + 1} of {policy.retries + 1} in {delay:.1f} s")
             stop.wait(delay)
 
 
 def _given_up(error: TransferError, attempts: int) -> TransferError:
     tries = "once" if attempts == 1 else f"{attempts} times"
-    return TransferError(f"{error} (tried {tries})", heals=False)
+    return TransferError(f"{error} (tried {tries})", heals=False, is_final=True)

@@ -36,6 +36,11 @@ class Run:
     apply_attributes: Callable[[str], bool]
     stats: Stats = field(default_factory=Stats)
 
+    @property
+    def ahead(self) -> int | None:
+        """How many images may be fetched before the archive has come to them; ``None``: all."""
+        return None if self.options.work.keep_cache else 2 + self.options.work.jobs // 4
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Take the wall time of one stage of the flow."""

@@ -18,7 +18,7 @@ from ._errors import OptionError, TransferError, printable
 from ._image import PlatformImage
 from ._manifest import digest_of
 from ._options import INSECURE_POLICY, SYSTEM_POLICY, Access, Work
-from ._process import end, memory_file, start
+from ._process import end, has_ended, memory_file, start
 from ._stop import Stop
 from ._tls import TrustStore
 
@@ -97,7 +97,7 @@ class Skopeo:
     def copy(self, image: PlatformImage, folder: str, share: str, *, deadline: float) -> None:
         """Copy one platform image into an empty OCI layout whose blobs are shared.
 
-        :param folder: path of the layout; is made by skopeo, its parent exists.
+        :param folder: path of the layout; is made by skopeo. Its parent is a directory of this run alone.
         :param share: directory that holds ``sha256/``.
         :param deadline: ``time.monotonic()`` at which the copy is given up.
         :raises TransferError: what went wrong, and whether trying again can help.
@@ -117,7 +117,7 @@ class Skopeo:
                 raise explain(errors.read(), process.returncode, str(image.repository))
 
     def _command(self, image: PlatformImage, folder: str, share: str) -> list[str]:
-        trust = self._trust.of(image.repository.registry)
+        cert_dir = self._trust.cert_dir(image.repository.registry, os.path.dirname(folder))
         command = [self._work.skopeo_path]
         if self._work.insecure_policy:
             command.append("--insecure-policy")
@@ -129,8 +129,8 @@ class Skopeo:
             command.append("--preserve-digests")
         if self.authfile is not None:
             command += ["--src-authfile", self.authfile]
-        if trust.cert_dir is not None:
-            command += ["--src-cert-dir", trust.cert_dir]
+        if cert_dir is not None:
+            command += ["--src-cert-dir", cert_dir]
         if not self._access.validate_certs:
             command.append("--src-tls-verify=false")
         return [*command, f"docker://{image.repository}@{image.digest}", f"oci:{folder}"]
@@ -140,11 +140,9 @@ class Skopeo:
         seen, moved = _progress(folder), time.monotonic()
         looked = moved
         while True:
-            try:
-                process.wait(_POLL_SECONDS)
+            if has_ended(process, _POLL_SECONDS):
                 return
-            except subprocess.TimeoutExpired:
-                now = time.monotonic()
+            now = time.monotonic()
             self._stop.check()
             if now >= deadline:
                 raise TransferError(f"it was not done within timeout ({self._work.timeout:g} s)", heals=False)

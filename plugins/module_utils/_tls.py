@@ -15,9 +15,11 @@ import ssl
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from ._errors import OptionError
 from ._options import Access
+from ._process import memory_file
 
 _SYSTEM_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Alpine
@@ -34,26 +36,22 @@ class Trust:
 
     :param verify: ``requests``' ``verify``: path of a bundle, ``True`` for its own, ``False`` for none.
     :param client_cert: certificate and key, or ``None``.
-    :param cert_dir: directory for skopeo's ``--src-cert-dir``; ``None`` where skopeo finds all by itself.
     """
 
     verify: bool | str
     client_cert: tuple[str, str] | None
-    cert_dir: str | None
 
 
 class TrustStore:
-    """Answers per registry; files it has to make (bundles, links) go into a private directory.
+    """Answers per registry. Bundles that it makes are in memory: a run that finds nothing new writes nothing."""
 
-    :param directory: exists, belongs to this run alone, and is removed by its owner.
-    """
-
-    def __init__(self, access: Access, directory: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, access: Access, environ: Mapping[str, str]) -> None:
         self._access = access
-        self._directory = directory
         self._environ = environ
         self._mutex = threading.Lock()
         self._known: dict[str, Trust] = {}
+        self._cert_dirs: dict[str, str | None] = {}
+        self._bundles: list[BinaryIO] = []
 
     def of(self, registry: str) -> Trust:
         """What connections to this registry use; sorted out once, for all threads.
@@ -65,15 +63,29 @@ class TrustStore:
                 self._known[registry] = self._sort_out(registry)
             return self._known[registry]
 
+    def cert_dir(self, registry: str, directory: str) -> str | None:
+        """A directory for skopeo's ``--src-cert-dir``; ``None`` where skopeo finds all by itself.
+
+        :param directory: where it is made; belongs to this run alone, and is removed by its owner.
+        """
+        with self._mutex:
+            if registry not in self._cert_dirs:
+                self._cert_dirs[registry] = self._make_cert_dir(registry, self._certs_d(registry), directory)
+            return self._cert_dirs[registry]
+
+    def close(self) -> None:
+        """Give back the memory; connections made before go on."""
+        for bundle in self._bundles:
+            bundle.close()
+
     def _sort_out(self, registry: str) -> Trust:
         found = self._certs_d(registry)
         authorities = [path for path in found if path.endswith(".crt")]
         if self._access.ca_path is not None:
             authorities.append(self._access.ca_path)
         return Trust(
-            verify=self._bundle(registry, authorities) if self._access.validate_certs else False,
+            verify=self._bundle(authorities) if self._access.validate_certs else False,
             client_cert=self._client_cert(found),
-            cert_dir=self._cert_dir(registry, found),
         )
 
     def _certs_d(self, registry: str) -> list[str]:
@@ -93,24 +105,25 @@ class TrustStore:
                 return path, key
         return None
 
-    def _bundle(self, registry: str, authorities: Iterable[str]) -> bool | str:
+    def _bundle(self, authorities: Iterable[str]) -> bool | str:
         """System authorities and ours in one file, because ``requests`` takes one or the other."""
         system = self._environ.get("SSL_CERT_FILE") or next(filter(os.path.exists, _SYSTEM_BUNDLES), None)
         extra = [_read_authority(path) for path in authorities]
         if not extra:
             return system or True
-        path = os.path.join(self._directory, f"{_file_name(registry)}.pem")
-        with open(path, "wb") as bundle:
-            for part in ([_read_authority(system)] if system else []) + extra:
-                bundle.write(part.rstrip(b"\n") + b"\n")
-        return path
+        bundle = memory_file("authorities")
+        self._bundles.append(bundle)
+        for part in ([_read_authority(system)] if system else []) + extra:
+            bundle.write(part.rstrip(b"\n") + b"\n")
+        bundle.flush()
+        return f"/proc/self/fd/{bundle.fileno()}"
 
-    def _cert_dir(self, registry: str, found: Iterable[str]) -> str | None:
+    def _make_cert_dir(self, registry: str, found: Iterable[str], parent: str) -> str | None:
         """A directory of links, so that no key is copied. ``--src-cert-dir`` replaces certs.d, so both go in."""
         access = self._access
         if access.ca_path is None and access.client_cert is None:
             return None
-        directory = os.path.join(self._directory, f"{_file_name(registry)}.certs")
+        directory = os.path.join(parent, f"{_file_name(registry)}.certs")
         os.mkdir(directory, 0o700)
         for path in found:
             if access.client_cert is None or not path.endswith((".cert", ".key")):

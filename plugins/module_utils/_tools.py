@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ._cache import Cache
@@ -53,51 +52,32 @@ class Tools:
 
 @contextmanager
 def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: Stop) -> Iterator[Tools]:
-    """Open the cache (in check mode: only look at it) and make the tools; everything private is gone afterwards.
+    """Make the tools, which touch nothing on disk before they are told to.
 
-    :raises BusyError: when another run holds the cache.
     :raises OptionError: when a credential or certificate option cannot work.
     """
     check_trust_files(options.access)
     source = options.access.source
     registries = {pulled_from(image.reference, source).registry for image in wanted.list.images}
     credentials = gather_credentials(options.access, registries or {""}, os.environ)
-    with _private_directory(options, cache) as private:
-        trust = TrustStore(options.access, private, os.environ)
-        policy = RetryPolicy(options.work.retries, options.work.retry_delay)
-        client = Registries(
-            options.access,
-            credentials,
-            trust,
-            policy,
-            read_timeout=options.work.stall_timeout,
-            connections=CONNECTIONS,
-            stop=stop,
-            on_retry=log.warning,
-        )
-        try:
-            yield Tools(
-                registries=client,
-                resolver=Resolver(
-                    client,
-                    cache,
-                    log,
-                    options.selection,
-                    source,
-                    keep=not options.check,
-                    timeout=options.work.timeout,
-                ),
-                skopeo=Skopeo(options.access, options.work, trust, stop=stop),
-                policy=policy,
-                stop=stop,
-                credentials=credentials,
-            )
-        finally:
-            client.close()
-
-
-def _private_directory(options: Options, cache: Cache) -> AbstractContextManager[str]:
-    """A directory of this run alone, gone at its end; not in the cache where nothing may be touched."""
-    if options.check:
-        return tempfile.TemporaryDirectory(prefix="airgap-images-")
-    return cache.opened(options.work.lock_timeout)
+    trust = TrustStore(options.access, os.environ)
+    policy = RetryPolicy(options.work.retries, options.work.retry_delay)
+    client = Registries(
+        options.access,
+        credentials,
+        trust,
+        policy,
+        read_timeout=options.work.stall_timeout,
+        connections=max(CONNECTIONS, options.work.jobs),
+        stop=stop,
+        on_retry=log.warning,
+    )
+    resolver = Resolver(
+        client, cache, log, options.selection, source, keep=not options.check, timeout=options.work.timeout
+    )
+    skopeo = Skopeo(options.access, options.work, trust, stop=stop)
+    try:
+        yield Tools(client, resolver, skopeo, policy, stop, credentials)
+    finally:
+        client.close()
+        trust.close()

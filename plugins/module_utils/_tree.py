@@ -2,35 +2,46 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The archive as a directory (``compress: dir``): blobs are linked, not copied, where the filesystem allows."""
+"""The archive as a directory (``compress: dir``): files are linked, not copied, where the filesystem allows."""
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import os
 import shutil
-from typing import Callable
+from typing import Callable, Protocol
 
 from ._image import hex_of
 from ._manifest import Descriptor
 from ._parts import WrittenFile, explain_write_error
 from ._tar import checked_chunks
 
+_NO_RANGE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP})
 
 
+class Standing(Protocol):
+    """An archive of the same name that stands already."""
+
+    def path(self, name: str, sha256: str) -> str:
+        """Where it has a file with this content, known to be so; empty where it has none."""
+
+
 class TreeWriter:
-    """Writes members below a directory.
+    """Writes members below a directory; who publishes it syncs it to disk.
 
     :param root: the directory; is made. The archive's own root is this directory, so its name is cut off.
     :param prefix: the root's name in the members' names.
     :param link: share blobs with the cache; not where they get a mode or owner of their own.
+    :param standing: shares its files, which so need not be read again.
     """
 
-    def __init__(self, root: str, prefix: str, *, link: bool) -> None:
+    def __init__(self, root: str, prefix: str, standing: Standing, *, link: bool) -> None:
         self._root = root
         self._prefix = prefix
+        self._standing = standing
         self._place = _link_or_copy if link else _copy
         self.written: list[WrittenFile] = []
 
@@ -38,35 +49,67 @@ class TreeWriter:
         self._try(lambda: os.makedirs(self._path(name), exist_ok=True))
 
     def document(self, name: str, raw: bytes) -> None:
-        self._try(lambda: self._write(self._path(name), raw))
-        self.written.append(WrittenFile(self._path(name), len(raw), hashlib.sha256(raw).hexdigest()))
+        sha256 = hashlib.sha256(raw).hexdigest()
+        if not self._is_shared(name, sha256):
+            self._try(lambda: self._write(self._path(name), raw))
+        self.written.append(WrittenFile(self._path(name), len(raw), sha256))
 
     def link(self, name: str, target: str) -> None:
         self._try(lambda: os.symlink(target, self._path(name)))
 
     def blob(self, name: str, path: str, blob: Descriptor) -> None:
-        for _chunk in checked_chunks(path, blob):
-            pass
-        self._try(lambda: self._place(path, self._path(name)))
+        if not self._is_shared(name, hex_of(blob.digest)):
+            for _chunk in checked_chunks(path, blob):
+                pass
+            self._try(lambda: self._place(path, self._path(name)))
         self.written.append(WrittenFile(self._path(name), blob.size, hex_of(blob.digest)))
 
     def finish(self) -> None:
         pass
 
+    def _is_shared(self, name: str, sha256: str) -> bool:
+        """Take a file over from the archive that stands, if it has it."""
+        path = self._standing.path(self._relative(name), sha256)
+        if not path:
+            return False
+        try:
+            os.link(path, self._path(name), follow_symlinks=False)
+        except OSError:
+            return False  # then it is made as if there were none
+        return True
+
     def _write(self, path: str, raw: bytes) -> None:
         with open(path, "xb") as file:
             file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
+
+    def _relative(self, name: str) -> str:
+        return name[len(self._prefix) + 1 :]
 
     def _path(self, name: str) -> str:
-        return os.path.normpath(os.path.join(self._root, os.path.relpath(name, self._prefix)))
+        return f"{self._root}/{self._relative(name)}".rstrip("/")
 
     def _try(self, action: Callable[[], None]) -> None:
         try:
             action()
         except OSError as error:
             raise explain_write_error(error, self._root) from error
+
+
+def sync_filesystem(path: str) -> None:
+    """Bring to disk all that was written on a path's filesystem; for thousands of files that is faster than each alone.
+
+    syncfs(2), which Python does not offer.
+
+    :raises OSError: when the disk did not take something.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if libc.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+    finally:
+        os.close(descriptor)
 
 
 def _link_or_copy(source: str, target: str) -> None:
@@ -76,15 +119,16 @@ def _link_or_copy(source: str, target: str) -> None:
         if error.errno not in _NO_LINK:
             raise
         _copy(source, target)
-        return
-    _sync(target)
 
 
 def _copy(source: str, target: str) -> None:
-    shutil.copyfile(source, target, follow_symlinks=False)
-    _sync(target)
-
-
-def _sync(path: str) -> None:
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
+    """Copy; filesystems that can (XFS, btrfs) share the bytes all the same (copy_file_range(2))."""
+    with open(source, "rb") as read, open(target, "xb") as written:
+        left = os.fstat(read.fileno()).st_size
+        try:
+            while left:
+                left -= os.copy_file_range(read.fileno(), written.fileno(), left) or left
+        except OSError as error:
+            if error.errno not in _NO_RANGE:
+                raise
+            shutil.copyfileobj(read, written)

@@ -228,7 +228,7 @@ options:
     type: path
   jobs:
     description:
-      - Copies at once, 1 to 20.
+      - Transfers at once, 1 to 20. Each fetches a blob from the registry, or has skopeo complete an image.
     type: int
     default: 4
   retries:
@@ -245,7 +245,7 @@ options:
     default: 2.0
   timeout:
     description:
-      - Seconds for the copy of one platform image, all of its retries included.
+      - Seconds for one platform image from its first transfer on, all blobs and retries included.
     type: int
     default: 3600
   stall_timeout:
@@ -267,6 +267,15 @@ options:
     type: str
     choices: [digest, size]
     default: digest
+  keep_cache:
+    description:
+      - Whether blobs stay in O(cache_dir) once the archive has them.
+      - With V(false), each blob is removed as soon as it is in the archive and no later image needs it, so that the run
+        takes the room of the archive and a few images, not of all images twice. The lock file still tells the next run
+        that nothing changed; when something did change, that run downloads all images again, and says so.
+      - What a failed or interrupted run had archived already is then downloaded again too.
+    type: bool
+    default: true
   prune_cache:
     description:
       - Remove from the cache what this archive does not need. Leave it off when several archives share the cache.
@@ -607,9 +616,9 @@ import os
 import re
 import signal
 import traceback
-from typing import NoReturn
+from typing import Callable, NoReturn
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS, AnsibleModule, env_fallback, missing_required_lib
 
 from ansible_collections.airgap.images.plugins.module_utils._compress import ZSTANDARD_ERROR
 from ansible_collections.airgap.images.plugins.module_utils._engine import save
@@ -665,6 +674,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "stall_timeout": {"type": "int", "default": 120},
         "lock_timeout": {"type": "int", "default": 0},
         "verify": {"type": "str", "choices": ["digest", "size"], "default": "digest"},
+        "keep_cache": {"type": "bool", "default": True},
         "prune_cache": {"type": "bool", "default": False},
         "skopeo_path": {"type": "path", "default": "skopeo"},
         "signature_policy": {"type": "path"},
@@ -714,6 +724,14 @@ def octal_mode(mode: object) -> int | None:
     return int(mode, 8) if isinstance(mode, str) and re.fullmatch(r"0?o?[0-7]{3,4}", mode) else None
 
 
+def attributes_for(module: AnsibleModule) -> Callable[[str], bool]:
+    """Gives a path the mode and owner of the task, if there are any to give; tells whether they differed."""
+    names = FILE_COMMON_ARGUMENTS.keys() - {"unsafe_writes"}
+    if module.selinux_enabled() or any(module.params[name] is not None for name in names):
+        return lambda path: attributes_of(module, path)
+    return lambda path: False  # a directory has thousands of files
+
+
 def attributes_of(module: AnsibleModule, path: str) -> bool:
     """Give a path the mode and owner of the task; directories may also be entered by who may read them."""
     arguments = module.load_file_common_arguments(module.params, path=path)
@@ -742,7 +760,7 @@ def main() -> None:
         options = read_options(module.params, check=module.check_mode)
         if module.params["log_file"] and not module.check_mode:
             log.append_to(module.params["log_file"])
-        result = save(options, log=log, stop=stop, apply_attributes=lambda path: attributes_of(module, path))
+        result = save(options, log=log, stop=stop, apply_attributes=attributes_for(module))
     except ImageSaveError as error:
         fail(module, log, str(error))
     except OSError as error:

@@ -25,7 +25,7 @@ from .storage import Storage, Stored
 class Sizes:
     """How much is measured. Megabytes are 1,000,000 bytes.
 
-    :param megabytes: unique blobs of the main workload; half of it is enough where a run is not shaped.
+    :param megabytes: unique blobs of the main workload.
     :param images: references in it, of two platform images each.
     :param references: of tiny images: growth is measured at each of these, from the first to the last.
     :param list_sizes: references for the re-runs: a short list and a long one.
@@ -35,7 +35,7 @@ class Sizes:
 
     rounds: int = 3
     megabytes: float = 480.0
-    images: int = 40
+    images: int = 12
     references: tuple[int, ...] = (100, 300, 700, 2000)
     list_sizes: tuple[int, int] = (100, 711)
     huge: tuple[float, float] = (100.0, 800.0)
@@ -68,11 +68,6 @@ class Bench:
         """The main workload."""
         say(f"making {self.sizes.images} references, {self.sizes.megabytes:g} MB")
         return workload.add_images(self.storage, self.sizes.megabytes, self.sizes.images)
-
-    @property
-    def half(self) -> list[Stored]:
-        """The first half of it, and of its bytes."""
-        return self.images[: len(self.images) // 2]
 
     @cached_property
     def tiny(self) -> list[Stored]:

@@ -44,7 +44,7 @@ class Cold:
 
 def measure(bench: Bench) -> list[Figure]:
     """The rows of this group."""
-    images = bench.half
+    images = bench.images
     samples = alternating(
         bench.sizes.rounds,
         {

@@ -61,7 +61,7 @@ def used(folder: Path) -> int:
 
 def measure(bench: Bench) -> list[Figure]:
     """The rows of this group."""
-    images = bench.half
+    images = bench.images
     unique = sum(blobs_of(images).values())
 
     def sample(keep_cache: bool) -> int:

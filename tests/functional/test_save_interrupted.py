@@ -139,13 +139,17 @@ def test_two_runs_on_one_archive(source: Source, bench: Workbench, begun: bool) 
 
 
 def test_hangar_fault_16_kill_9_ends_skopeo_too_and_frees_the_lock(source: Source, bench: Workbench) -> None:
-    running, _proxy = halfway(bench, source.registry, source["oci/gzip:1"])
+    image, hold = source["oci/index:1"], Hold()
+    # Only skopeo asks for the configuration of an image whose index names the platform.
+    proxy = bench.proxy(source.registry, Rule(hold, path=f"/blobs/{image.platforms[0].config_digest}"))
+    running = bench.start([f"{proxy.host}/{image.repository}:{image.tag}"])
+    proxy.wait_for(lambda seen: any(each.action is hold for each in seen))
     children = running.children()
     assert any("skopeo" in line for line in command_lines(children))
     running.adopt(children)
     running.kill()
     wait_for_end(children)
-    saved(bench.save([source["oci/gzip:1"]]))
+    saved(bench.save([source["oci/index:1"]]))
 
 
 def huge(size: int) -> Image:

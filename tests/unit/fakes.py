@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import threading
@@ -14,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Callable, cast
 
+import zstandard
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
@@ -146,6 +148,13 @@ def write_folder(folder: str, *descriptors: Descriptor) -> None:
     )
 
 
+class Nothing:
+    """No archive of the same name stands."""
+
+    def path(self, name: str, sha256: str) -> str:
+        return ""
+
+
 class FakeRegistries:
     """Registries in memory, with the methods of ``Registries`` that resolving and fetching use.
 
@@ -205,7 +214,9 @@ class FakeRegistries:
         self._ask("HEAD", f"blob {digest}")
         return len(self.blobs[digest])
 
-    def fetch_blob(self, repository: Repository, descriptor: Descriptor, path: str) -> None:
+    def fetch_blob(
+        self, repository: Repository, descriptor: Descriptor, path: str, *, deadline: float = math.inf
+    ) -> None:
         self._ask("GET", f"blob {descriptor.digest}")
         if descriptor.digest not in self.blobs:
             raise TransferError(f"blob {descriptor.digest} does not exist", heals=False)
@@ -299,6 +310,14 @@ def mark(path: Path | str) -> tuple[int, int, int]:
 def join(paths: Iterable[str]) -> bytes:
     """The bytes of files one after the other, as ``cat`` gives them."""
     return b"".join(Path(path).read_bytes() for path in paths)
+
+
+def unzstd(raw: bytes) -> bytes:
+    """What is in zstd frames, one after the other to the last byte."""
+    reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+    data = reader.read()
+    assert reader.read(1) == b""
+    return data
 
 
 def wait_for_pipe(path: Path) -> None:

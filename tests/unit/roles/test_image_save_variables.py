@@ -35,7 +35,6 @@ OWN: dict[str, dict[str, Any]] = {
     "fetch": {"type": "bool", "default": True},
     "fetch_dest": {"type": "path"},
     "distribute": {"type": "bool", "default": False},
-    "keep_cache": {"type": "bool", "default": True},
     "keep_remote_archive": {"type": "bool", "default": True},
 }
 # A default that follows from another variable is in defaults/main.yml only.

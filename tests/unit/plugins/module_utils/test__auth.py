@@ -46,7 +46,7 @@ class Bench:
     """An authenticator, and refusals of its registry."""
 
     def __init__(self, service: Server, credentials: Credentials) -> None:
-        self._http = Http(REGISTRY, Trust(True, None, None), read_timeout=30, connections=1)
+        self._http = Http(REGISTRY, Trust(True, None), read_timeout=30, connections=1)
         self.authenticator = Authenticator(REGISTRY, self._http, credentials)
         self._challenge = f'Bearer realm="{service.url}/token",service="registry"'
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zstandard
 
 from ansible_collections.airgap.images.plugins.module_utils._build import Built, build_archive
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
@@ -26,11 +25,13 @@ from ansible_collections.airgap.images.plugins.module_utils._layout import Saved
 from ansible_collections.airgap.images.plugins.module_utils._plan import make_plan
 from ansible_collections.airgap.images.tests.unit.fakes import (
     ARM64,
+    Nothing,
     Sample,
     join,
     make_options,
     names_below,
     resolved,
+    unzstd,
 )
 
 BASE = gzip.compress(b"base layer" * 1000, mtime=0)
@@ -53,13 +54,14 @@ def images() -> list[SavedImage]:
 
 def build(cache: Cache, folder: Path, **options: Any) -> Built:
     folder.mkdir(parents=True, exist_ok=True)
-    return build_archive(iter(images()), cache, make_options(folder, **options).output, str(folder))
+    output = make_options(folder, **options).output
+    return build_archive(iter(images()), cache, output, str(folder), Nothing())
 
 
 def decompress(compress: str, raw: bytes) -> bytes:
     if compress == "gzip":
         return gzip.decompress(raw)
-    return zstandard.ZstdDecompressor().decompressobj().decompress(raw) if compress == "zstd" else raw
+    return unzstd(raw) if compress == "zstd" else raw
 
 
 @pytest.mark.parametrize("part_size", [None, "7KB", "1M"])
@@ -138,7 +140,7 @@ def test_an_error_of_a_copy_ends_it(cache: Cache, tmp_path: Path) -> None:
 
     (tmp_path / "new").mkdir()
     with pytest.raises(KeyError, match="copy"):
-        build_archive(ready(), cache, make_options(tmp_path).output, str(tmp_path / "new"))
+        build_archive(ready(), cache, make_options(tmp_path).output, str(tmp_path / "new"), Nothing())
 
 
 @pytest.mark.parametrize("compress", ["gzip", "none"])
@@ -149,4 +151,4 @@ def test_the_plan_estimates_no_less(cache: Cache, tmp_path: Path, compress: str,
     (tmp_path / "new").mkdir()
     output = make_options(tmp_path, compress=compress).output
     saved = [assemble(one, [ONE.stored]) for one in many]
-    assert build_archive(saved, cache, output, str(tmp_path / "new")).size <= plan.archive_bytes
+    assert build_archive(saved, cache, output, str(tmp_path / "new"), Nothing()).size <= plan.archive_bytes

@@ -17,6 +17,7 @@ from typing import Callable
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils import _cache
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._errors import (
     BusyError,
@@ -295,6 +296,73 @@ def test_pruning_removes_what_is_not_named(cache: Cache, root: Path) -> None:
     assert {f"sha256:{name}" for name in os.listdir(cache.share)} == set(SAMPLE.blobs)
     assert (root / "notes.txt").exists()
     assert cache.prune(folders={SAMPLE.image.folder}, blobs=set(SAMPLE.blobs)) == 0
+
+
+def test_what_is_superfluous_is_told_and_left(cache: Cache, root: Path) -> None:
+    other = Sample(b"one", b"three")
+    for sample in (SAMPLE, other):
+        sample.put(cache)
+    (Path(cache.share) / "folder").mkdir()
+    before = names_below(root)
+    gone = {cache.blob_path(digest) for digest in other.blobs.keys() - SAMPLE.blobs.keys()}
+    found = cache.superfluous(folders={SAMPLE.image.folder}, blobs=set(SAMPLE.blobs))
+    assert sorted(found) == sorted({*gone, str(root / other.image.folder)})
+    assert names_below(root) == before
+    assert (
+        cache.superfluous(folders={SAMPLE.image.folder, other.image.folder}, blobs={*SAMPLE.blobs, *other.blobs}) == []
+    )
+
+
+def test_a_cache_that_is_not_there_has_nothing_superfluous(root: Path) -> None:
+    assert Cache(str(root)).superfluous(folders=set(), blobs=set()) == []
+    assert not root.exists()
+
+
+def test_an_image_can_be_forgotten(cache: Cache, root: Path) -> None:
+    SAMPLE.put(cache)
+    for _time in range(2):
+        cache.forget(SAMPLE.image)
+        assert not (root / SAMPLE.image.folder).exists()
+    assert {f"sha256:{name}" for name in os.listdir(cache.share)} == set(SAMPLE.blobs)
+    assert cache.stored(SAMPLE.image) is None
+
+
+def test_a_blob_that_is_released_counts_not_as_repaired(cache: Cache) -> None:
+    SAMPLE.put(cache)
+    for _time in range(2):
+        cache.release_blob(LAYER.digest)
+        assert not cache.has_blob(LAYER)
+    assert cache.repaired == set()
+
+
+def test_a_blob_that_cannot_be_released(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: str) -> None:
+        raise OSError(30, "Read-only file system")
+
+    SAMPLE.put(cache)
+    monkeypatch.setattr(_cache.os, "unlink", refuse)
+    with pytest.raises(StorageError, match=r"cannot free cache_dir .*Read-only file system"):
+        cache.release_blob(LAYER.digest)
+
+
+def test_a_cache_is_clean_when_no_run_left_anything(root: Path) -> None:
+    cache = Cache(str(root))
+    assert cache.is_clean() is False, "it is not there"
+    assert not root.exists()
+    with cache.opened(0):
+        SAMPLE.put(cache)
+    assert cache.is_clean() is True
+    (root / ".run-killed").mkdir()
+    assert cache.is_clean() is False
+    with cache.opened(0):
+        pass
+    assert cache.is_clean() is True
+
+
+def test_a_cache_that_cannot_be_looked_at(root: Path) -> None:
+    root.write_text("")
+    with pytest.raises(StorageError, match=r"cannot use cache_dir .*Not a directory"):
+        Cache(str(root)).is_clean()
 
 
 def test_reading_makes_nothing(root: Path) -> None:

@@ -28,6 +28,7 @@ from ansible_collections.airgap.images.plugins.module_utils._compress import (
     library_of,
     make_encoder,
 )
+from ansible_collections.airgap.images.tests.unit.fakes import unzstd
 
 Pieces = list[tuple[bytes, bool]]
 
@@ -88,11 +89,15 @@ def one_gzip_member(raw: bytes) -> bytes:
     return data
 
 
-def one_zstd_frame(raw: bytes) -> bytes:
-    decompressor = zstandard.ZstdDecompressor().decompressobj()
-    data = decompressor.decompress(raw)
-    assert decompressor.unused_data == b""
-    return data
+def frames_of(raw: bytes) -> list[bytes]:
+    """What is in each zstd frame, one after the other to the last byte."""
+    frames: list[bytes] = []
+    while raw:
+        decompressor = zstandard.ZstdDecompressor().decompressobj()
+        frames.append(decompressor.decompress(raw))
+        assert decompressor.eof
+        raw = decompressor.unused_data
+    return frames
 
 
 @pytest.mark.parametrize(("start", "expected"), MAGICS.values(), ids=MAGICS)
@@ -113,7 +118,8 @@ def test_gzip_gives_back_what_went_in(pieces: Pieces, level: int | None) -> None
 @given(PIECES, st.sampled_from([None, 1, 3]))
 def test_zstd_gives_back_what_went_in(pieces: Pieces, level: int | None) -> None:
     raw = encode("zstd", level, pieces)
-    assert one_zstd_frame(raw) == joined(pieces)
+    assert unzstd(raw) == joined(pieces)
+    assert level is None or len(frames_of(raw)) <= 1
     assert raw == encode("zstd", level, pieces), "the same bytes again"
 
 
@@ -141,10 +147,42 @@ def test_gzip_itself_reads_it(tmp_path: Path, pieces: Pieces) -> None:
 
 def test_a_damaged_archive_is_noticed() -> None:
     for compress in ("gzip", "zstd"):
-        raw = bytearray(encode(compress, None, [(TEXT, False), (NOISE, True)]))
+        raw = bytearray(encode(compress, None, [(TEXT, False), (NOISE, compress == "gzip")]))
         raw[len(raw) // 2] ^= 1
         with pytest.raises((zlib.error, zstandard.ZstdError, OSError, EOFError)):
-            (gzip.decompress if compress == "gzip" else one_zstd_frame)(bytes(raw))
+            (gzip.decompress if compress == "gzip" else unzstd)(bytes(raw))
+
+
+@pytest.mark.parametrize("cut", [1, 3, 4, 1000])
+def test_a_truncated_zstd_archive_is_noticed(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "a.zst"
+    path.write_bytes(encode("zstd", None, [(TEXT, False), (NOISE, True)])[:-cut])
+    assert subprocess.run(["zstd", "-tq", str(path)], check=False, stderr=subprocess.DEVNULL).returncode != 0
+
+
+@pytest.mark.parametrize("kind", sorted(MIXED.keys() - {"nothing"}))
+def test_zstd_itself_reads_it(tmp_path: Path, kind: str) -> None:
+    pieces = MIXED[kind]
+    path = tmp_path / "a.zst"
+    path.write_bytes(encode("zstd", None, pieces))
+    subprocess.run(["zstd", "-tq", str(path)], check=True)
+    done = subprocess.run(["zstd", "-dcq", str(path)], check=True, stdout=subprocess.PIPE)
+    assert done.stdout == joined(pieces)
+
+
+def test_a_frame_of_zstd_for_each_run_of_the_same_kind() -> None:
+    pieces = [(TEXT, False), (b"more", False), (NOISE, True), (b"", True), (b"x", True), (b"end", False)]
+    assert frames_of(encode("zstd", None, pieces)) == [TEXT + b"more", NOISE + b"x", b"end"]
+    assert frames_of(encode("zstd", 3, pieces)) == [joined(pieces)]
+    assert encode("zstd", None, []) == b""
+
+
+def test_what_zstd_stores_costs_next_to_nothing() -> None:
+    block = 128 * 1024
+    data = (NOISE * (2 * block // len(NOISE) + 1))[: 2 * block]
+    assert len(encode("zstd", None, [(data, True)])) == len(data) + 6 + 2 * 3 + 3
+    assert len(encode("zstd", None, [(data + b"x", True)])) == len(data) + 1 + 6 + 3 * 3 + 3
+    assert data[:block] in encode("zstd", None, [(data, True)])
 
 
 def test_what_is_stored_costs_next_to_nothing() -> None:
@@ -163,6 +201,8 @@ def test_what_is_not_stored_is_compressed() -> None:
 def test_a_level_applies_to_everything(level: int) -> None:
     assert len(encode("gzip", level, [(TEXT, True)])) < len(TEXT) / 20
     assert encode("gzip", level, [(TEXT, True)]) == encode("gzip", level, [(TEXT, False)])
+    assert len(encode("zstd", level, [(TEXT, True)])) < len(TEXT) / 20
+    assert encode("zstd", level, [(TEXT, True)]) == encode("zstd", level, [(TEXT, False)])
 
 
 def test_levels_differ() -> None:

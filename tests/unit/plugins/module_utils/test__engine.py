@@ -7,9 +7,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
+import shutil
 import subprocess
 import tarfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,15 +23,19 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils import _engine, _publish, _tools
 from ansible_collections.airgap.images.plugins.module_utils._engine import save
 from ansible_collections.airgap.images.plugins.module_utils._errors import (
+    BusyError,
     Interrupted,
     OptionError,
     SpaceError,
     StorageError,
     TransferError,
 )
+from ansible_collections.airgap.images.plugins.module_utils._filelock import FileLock
 from ansible_collections.airgap.images.plugins.module_utils._image import PlatformImage
 from ansible_collections.airgap.images.plugins.module_utils._lock import read_lock
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
+from ansible_collections.airgap.images.plugins.module_utils._manifest import Descriptor
+from ansible_collections.airgap.images.plugins.module_utils._reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._result import Result
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 from ansible_collections.airgap.images.tests.support import images as built
@@ -87,6 +95,39 @@ class Bench:
             for name in sorted(os.listdir(self.out))
         }
 
+    @property
+    def fetched(self) -> list[str]:
+        """Digests of the blobs that came from the registry one by one or with a copy."""
+        single = [one[len("GET blob ") :] for one in self.registries.asked if one.startswith("GET blob ")]
+        return sorted(self.skopeo.fetched + single)
+
+    def snapshot(self) -> dict[str, tuple[int, ...]]:
+        """All that changes when anything in cache and output is written, made, linked or removed."""
+        found: dict[str, tuple[int, ...]] = {}
+        for root in (self.folder / "cache", self.out):
+            for path in (root, *root.rglob("*")):
+                seen = path.lstat()
+                times = seen.st_mtime_ns, seen.st_ctime_ns
+                found[str(path)] = (seen.st_ino, seen.st_mode, seen.st_nlink, seen.st_size, *times)
+        return found
+
+    def data(self, digest: str) -> bytes:
+        """What the registry has under a digest."""
+        blobs = self.registries.blobs
+        return blobs[digest] if digest in blobs else self.registries.manifests[digest][0]
+
+    def blobs(self) -> set[str]:
+        """Digests of all that the cache has."""
+        return {f"sha256:{name}" for name in os.listdir(self.folder / "cache/share/sha256")}
+
+    def assert_only_documents_are_left(self) -> None:
+        """The cache has manifests and indexes, and no blob that they name."""
+        left = self.blobs()
+        assert {item.digest for item in (APP, AMD64, ARM64, DOCKER)} <= left
+        assert not (blobs_of(AMD64, ARM64, DOCKER) - {AMD64.digest, ARM64.digest, DOCKER.digest}) & left
+        for digest in left:
+            assert json.loads(self.blob(digest).read_bytes())["schemaVersion"] == 2
+
     def blob(self, digest: str) -> Path:
         return self.folder / "cache/share/sha256" / digest.partition(":")[2]
 
@@ -138,7 +179,8 @@ def test_images_are_saved(bench: Bench) -> None:
 
 def test_no_blob_is_fetched_twice(bench: Bench) -> None:
     bench.run(jobs=8)
-    assert len(bench.skopeo.fetched) == len(set(bench.skopeo.fetched))
+    assert len(bench.fetched) == len(set(bench.fetched))
+    assert {BASE.digest, TOP.digest, NEW.digest} <= set(bench.fetched)
 
 
 def test_a_second_run_asks_for_digests_only(bench: Bench) -> None:
@@ -158,7 +200,7 @@ def test_a_tag_that_moved(bench: Bench) -> None:
     result = bench.run()
     assert (result.changed, result.reason) == (True, "1 image changed")
     assert bench.skopeo.copied == [MOVED.digest]
-    assert TOP.digest not in bench.skopeo.fetched, "it is in the cache"
+    assert TOP.digest not in bench.fetched, "it is in the cache"
     assert f"{MOVED.digest}" in str(result.lock)
 
 
@@ -309,7 +351,7 @@ def test_a_damaged_blob_of_the_cache_is_fetched_again(bench: Bench) -> None:
     result = bench.run(force=True)
     assert (result.changed, result.is_failure) == (True, False)
     assert result.stats.blobs_repaired == 2
-    assert sorted(bench.skopeo.fetched) == sorted([TOP.digest, NEW.digest])
+    assert bench.fetched == sorted([TOP.digest, NEW.digest])
     archived(bench.out / "images.tar.gz")
 
 
@@ -317,7 +359,7 @@ def test_a_truncated_blob_of_the_cache_is_fetched_again(bench: Bench) -> None:
     bench.run()
     bench.blob(TOP.digest).write_bytes(TOP.data[:100])
     assert not bench.run(force=True).is_failure
-    assert bench.skopeo.fetched == [TOP.digest]
+    assert bench.fetched == [TOP.digest]
     archived(bench.out / "images.tar.gz")
 
 
@@ -485,9 +527,170 @@ def test_the_cache_is_pruned_when_that_is_asked_for(bench: Bench) -> None:
     assert all(bench.blob(digest).exists() for digest in gone)
     result = bench.run("reg.lan/docker:1", prune_cache=True)
     assert result.changed is False
-    assert result.stats.bytes_pruned > 0
+    assert result.stats.bytes_pruned == sum(len(bench.data(digest)) for digest in gone | {APP.digest})
     assert not any(bench.blob(digest).exists() for digest in gone)
     assert all(bench.blob(digest).exists() for digest in blobs_of(DOCKER))
+
+
+def test_a_cache_with_nothing_to_prune_is_left_alone(bench: Bench) -> None:
+    bench.run()
+    before = bench.snapshot()
+    result = bench.run(prune_cache=True)
+    assert (result.changed, result.stats.bytes_pruned) == (False, 0)
+    assert bench.snapshot() == before
+
+
+# -- a run that finds nothing new
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "gzip": {"compress": "gzip"},
+    "zstd in parts": {"compress": "zstd", "part_size": "10KB"},
+    "a directory": {"compress": "dir"},
+    "sizes only": {"verify": "size"},
+    "without the cache": {"keep_cache": False},
+    "a directory without the cache": {"keep_cache": False, "compress": "dir"},
+}
+
+
+@pytest.mark.parametrize("options", FORMS.values(), ids=FORMS)
+def test_a_run_with_nothing_new_writes_nothing(bench: Bench, options: dict[str, Any]) -> None:
+    images = [*IMAGES, "reg.lan/windows:1"]
+    bench.run(*images, failed_list=str(bench.folder / "failed.txt"), **options)
+    before, around = bench.snapshot(), sorted(os.listdir(bench.folder))
+    result = bench.run(*images, failed_list=str(bench.folder / "failed.txt"), **options)
+    assert (result.changed, result.reason, result.is_failure) == (False, "nothing changed", False)
+    assert bench.snapshot() == before
+    assert sorted(os.listdir(bench.folder)) == around
+
+
+def test_a_run_with_nothing_new_waits_for_nobody(bench: Bench) -> None:
+    bench.run()
+    with FileLock(str(bench.folder / "cache/.lock"), what="the cache", timeout=0):
+        assert bench.run().changed is False
+        bench.registries.push("reg.lan/docker:1", MOVED)
+        with pytest.raises(BusyError):
+            bench.run()
+
+
+def test_what_a_killed_run_left_in_the_cache_is_removed(bench: Bench) -> None:
+    bench.run()
+    left = bench.folder / "cache/.run-killed"
+    left.mkdir()
+    (left / "auth.json").write_text("secret")
+    result = bench.run()
+    assert (result.changed, result.reason) == (False, "nothing changed")
+    assert not left.exists()
+
+
+def test_what_a_killed_run_left_of_an_archive_is_removed(bench: Bench) -> None:
+    bench.run()
+    before = bench.standing()
+    left = bench.out / ".images.tar.gz.staging"
+    left.mkdir(0o700)
+    (left / "data").mkdir()
+    assert bench.run().changed is False
+    assert not left.exists()
+    assert bench.standing() == before
+
+
+def test_an_archive_without_its_cache_is_whole_all_the_same(bench: Bench) -> None:
+    bench.run()
+    before = bench.standing()
+    shutil.rmtree(bench.folder / "cache")
+    result = bench.run()
+    assert (result.changed, result.reason) == (False, "nothing changed")
+    assert bench.fetched == []
+    assert bench.standing() == before
+
+
+# -- blobs that go at once
+
+
+def test_no_blob_stays_where_the_cache_is_not_kept(bench: Bench) -> None:
+    result = bench.run(keep_cache=False)
+    assert (result.changed, result.is_failure) == (True, False)
+    bench.assert_only_documents_are_left()
+    assert not [name for name in os.listdir(bench.folder / "cache") if len(name) == 64]
+    assert json.loads((bench.folder / "cache/index.json").read_bytes())["manifests"] == []
+    archived(bench.out / "images.tar.gz")
+
+
+@pytest.mark.parametrize("jobs", [1, 8])
+@pytest.mark.parametrize("compress", ["gzip", "dir"])
+def test_the_archive_is_the_same_without_the_cache(bench: Bench, jobs: int, compress: str) -> None:
+    kept = bench.run(compress=compress)
+    first = bench.out
+    bench.folder = bench.folder / "again"
+    gone = bench.run(compress=compress, jobs=jobs, keep_cache=False)
+    assert gone.lock == kept.lock
+    assert names_below(first) == names_below(bench.out)
+    for name in names_below(first):
+        assert not (first / name).is_file() or (first / name).read_bytes() == (bench.out / name).read_bytes(), name
+
+
+def test_a_change_says_what_is_fetched_again(bench: Bench) -> None:
+    bench.run(keep_cache=False)
+    bench.registries.push("reg.lan/docker:1", MOVED)
+    result = bench.run(keep_cache=False)
+    assert result.changed is True
+    assert re.fullmatch(r"1 image changed; \d+ known blobs \(.+\) are not in the cache any more", result.reason)
+    assert {BASE.digest, TOP.digest, NEW.digest} <= set(bench.fetched)
+    archived(bench.out / "images.tar.gz")
+
+
+def test_platforms_of_an_image_that_failed_keep_nobody_waiting(bench: Bench) -> None:
+    """The window of a cache that is not kept has room for two images, and these are never asked for."""
+    many = [built.build_image([layers.files_layer({str(number): b"x"})]) for number in range(5)]
+    bench.registries.push("reg.lan/many:1", built.build_index(many))
+    bench.skopeo.failures[many[0].digest] = [TransferError("unauthorized", heals=False)]
+    results: list[Result] = []
+
+    def run() -> None:
+        results.append(bench.run("reg.lan/many:1", *IMAGES, keep_cache=False, jobs=1, allow_partial=True))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(60)
+    [result] = results
+    assert [one.listed.number for one in result.failed] == [1]
+    assert result.lock is not None
+    assert [str(image.reference) for image in result.lock.images] == IMAGES
+
+
+def test_a_damaged_blob_is_fetched_again_where_the_cache_is_not_kept(bench: Bench) -> None:
+    expected = bench.run().lock
+    bench.folder = bench.folder / "again"
+    real = bench.registries.fetch_blob
+    damaged: list[str] = []
+
+    def damage_once(repository: Repository, blob: Descriptor, path: str, *, deadline: float) -> None:
+        real(repository, blob, path)
+        if blob.digest == NEW.digest and not damaged:
+            damaged.append(blob.digest)
+            Path(path).write_bytes(bytes(blob.size))
+
+    bench.registries.fetch_blob = damage_once  # type: ignore[method-assign, assignment]
+    result = bench.run(keep_cache=False)
+    assert result.is_failure is False
+    assert result.lock == expected
+    assert result.stats.blobs_repaired == 1
+    bench.assert_only_documents_are_left()
+
+
+# -- a directory that is made again
+
+
+def test_what_a_directory_has_already_is_linked_from_it(bench: Bench) -> None:
+    bench.run(compress="dir")
+    base = bench.out / "images/share/sha256" / BASE.digest.partition(":")[2]
+    before = base.stat().st_ino
+    bench.blob(BASE.digest).unlink()
+    bench.registries.push("reg.lan/docker:1", MOVED)
+    assert bench.run(compress="dir").changed is True
+    assert base.stat().st_ino == before, "not from the cache"
+    assert bench.run(compress="dir", force=True).changed is True
+    assert base.stat().st_ino != before, "force reads all of it again"
 
 
 def test_skopeo_is_not_needed_when_all_is_there(bench: Bench) -> None:

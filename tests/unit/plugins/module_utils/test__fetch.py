@@ -2,26 +2,28 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One platform image from registry to cache."""
+"""From registry to cache: blobs, and platform images as a whole."""
 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils import _fetch
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
+from ansible_collections.airgap.images.plugins.module_utils._copy import Lack
 from ansible_collections.airgap.images.plugins.module_utils._credentials import Credentials
 from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, StorageError, TransferError
 from ansible_collections.airgap.images.plugins.module_utils._fetch import Fetcher
-from ansible_collections.airgap.images.plugins.module_utils._image import PlatformImage
+from ansible_collections.airgap.images.plugins.module_utils._image import PlatformImage, StoredImage
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
-from ansible_collections.airgap.images.plugins.module_utils._manifest import DOCKER_SCHEMA1, Schema1
+from ansible_collections.airgap.images.plugins.module_utils._manifest import DOCKER_SCHEMA1, Descriptor, Schema1
+from ansible_collections.airgap.images.plugins.module_utils._reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._tools import Tools
@@ -31,11 +33,11 @@ from ansible_collections.airgap.images.tests.unit.fakes import (
     FakeSkopeo,
     Sample,
     describe,
+    make_options,
     write_folder,
 )
 
 SAMPLE = Sample(b"one", b"two")
-LAYER = SAMPLE.image.blobs[-1]
 
 
 class NoWait(Stop):
@@ -48,15 +50,22 @@ class NoWait(Stop):
 class Bench:
     """A cache, and a registry with one image."""
 
-    def __init__(self, root: str) -> None:
-        self.cache = Cache(root)
+    def __init__(self, folder: Path) -> None:
+        self.cache = Cache(str(folder / "cache"))
+        self._folder = folder
         self.log = Log(debug=True)
         self.registries = FakeRegistries()
         self.skopeo = FakeSkopeo(self.registries)
         self.stop = NoWait()
-        self.registries.manifests[SAMPLE.image.digest] = (SAMPLE.raw, SAMPLE.image.descriptor.media_type)
-        self.registries.blobs.update(SAMPLE.blobs)
-        self.fetcher = Fetcher(
+        self.push(SAMPLE)
+        self.fetcher = self.make(places={SAMPLE.image.digest: (4, 2)})
+
+    def push(self, sample: Sample) -> None:
+        self.registries.manifests[sample.image.digest] = (sample.raw, sample.image.descriptor.media_type)
+        self.registries.blobs.update(sample.blobs)
+
+    def make(self, *, places: dict[str, tuple[int, int]], **options: Any) -> Fetcher:
+        return Fetcher(
             Tools(
                 registries=cast(Any, self.registries),
                 resolver=cast(Any, None),
@@ -67,9 +76,15 @@ class Bench:
             ),
             self.cache,
             self.log,
-            places={SAMPLE.image.digest: (4, 2)},
-            timeout=3600,
+            make_options(self._folder, **options),
+            places=places,
         )
+
+    def bring(self, image: PlatformImage = SAMPLE.image) -> StoredImage:
+        """All that the pool does for one image."""
+        for blob in self.fetcher.lack(image).to_fetch:
+            self.fetcher.fetch_blob(image, blob)
+        return self.fetcher.copy(image)
 
     def fail(self, *errors: TransferError, image: PlatformImage = SAMPLE.image) -> None:
         self.skopeo.failures[image.digest] = list(errors)
@@ -77,7 +92,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(str(tmp_path / "cache"))
+    bench = Bench(tmp_path)
     with bench.cache.opened(0):
         yield bench
 
@@ -86,38 +101,209 @@ def heals() -> TransferError:
     return TransferError("503", heals=True)
 
 
-def test_an_image_is_copied(bench: Bench) -> None:
-    assert bench.fetcher.missing(SAMPLE.image) == set(SAMPLE.blobs)
-    assert bench.fetcher.fetch(SAMPLE.image) == SAMPLE.stored == bench.cache.stored(SAMPLE.image)
-    assert bench.fetcher.downloaded == {digest: len(data) for digest, data in SAMPLE.blobs.items()}
-    assert bench.fetcher.missing(SAMPLE.image) == set()
+def digests(blobs: Iterable[Descriptor]) -> set[str]:
+    return {blob.digest for blob in blobs}
 
 
-def test_only_what_was_missing_counts_as_downloaded(bench: Bench) -> None:
-    Path(bench.cache.blob_path(LAYER.digest)).write_bytes(b"two")
-    bench.fetcher.fetch(SAMPLE.image)
-    assert bench.fetcher.downloaded.keys() == SAMPLE.blobs.keys() - {LAYER.digest}
-    assert LAYER.digest not in bench.skopeo.fetched
+CONFIG, ONE, TWO = SAMPLE.image.blobs
+
+
+# -- who fetches what
+
+
+def test_layers_are_the_clients_and_the_rest_is_skopeos(bench: Bench) -> None:
+    assert bench.fetcher.lack(SAMPLE.image) == Lack((ONE, TWO), frozenset({SAMPLE.image.digest, CONFIG.digest}))
+
+
+def test_what_is_there_is_not_lacking(bench: Bench) -> None:
+    for blob in (ONE, CONFIG):
+        Path(bench.cache.blob_path(blob.digest)).write_bytes(SAMPLE.blobs[blob.digest])
+    Path(bench.cache.blob_path(TWO.digest)).write_bytes(b"other length")
+    assert bench.fetcher.lack(SAMPLE.image) == Lack((TWO,), frozenset({SAMPLE.image.digest}))
+    SAMPLE.put(bench.cache)
+    assert bench.fetcher.lack(SAMPLE.image) == Lack((), frozenset())
+
+
+def configure(home: Path, text: str) -> None:
+    folder = home / ".config/containers"
+    folder.mkdir(parents=True)
+    (folder / "registries.conf").write_text(text)
+
+
+MIRRORED = '[[registry]]\nlocation = "reg.lan"\n[[registry.mirror]]\nlocation = "mirror.lan"\n'
+
+
+def test_a_registry_that_skopeo_goes_other_ways_to_is_its_own(bench: Bench, home: Path) -> None:
+    configure(home, MIRRORED)
+    fetcher = bench.make(places={SAMPLE.image.digest: (1, 1)})
+    assert fetcher.lack(SAMPLE.image) == Lack((), frozenset(SAMPLE.blobs))
+
+
+def test_other_registries_stay_ours(bench: Bench, home: Path) -> None:
+    configure(home, MIRRORED.replace('"reg.lan"', '"other.lan"'))
+    assert digests(bench.make(places={}).lack(SAMPLE.image).to_fetch) == {ONE.digest, TWO.digest}
+
+
+FOREIGN = describe(b"base of windows", urls=("https://example.org/x",))
+WITH_FOREIGN = replace(SAMPLE.image, blobs=(*SAMPLE.image.blobs, FOREIGN))
+REPEATED = Sample(b"twice", b"once", b"twice")
+TWICE = describe(b"twice")
+
+
+@pytest.mark.parametrize(("image", "expected"), [(WITH_FOREIGN, FOREIGN), (REPEATED.image, TWICE)])
+def test_what_skopeo_leaves_out_or_fetches_twice_is_ours_even_there(
+    bench: Bench, home: Path, image: PlatformImage, expected: Descriptor
+) -> None:
+    configure(home, MIRRORED)
+    assert digests(bench.make(places={}).lack(image).to_fetch) == {expected.digest}
+
+
+OLD = replace(
+    SAMPLE.image,
+    descriptor=replace(SAMPLE.image.descriptor, digest="sha256:" + "ab" * 32),
+    content=Schema1(DOCKER_SCHEMA1, AMD64, (TWO.digest,)),
+    blobs=(replace(TWO, size=0),),
+)
+
+
+def test_what_is_converted_is_skopeos(bench: Bench) -> None:
+    assert bench.fetcher.lack(OLD) == Lack((), frozenset({OLD.digest, TWO.digest}))
+
+
+# -- single blobs
+
+
+def test_a_blob_is_fetched(bench: Bench) -> None:
+    assert bench.fetcher.fetch_blob(SAMPLE.image, ONE) is True
+    bench.cache.check_blob(ONE)
+    assert bench.fetcher.downloaded == {ONE.digest: ONE.size}
+    assert os.listdir(bench.cache.run_directory) == []
+    assert [line for line in bench.log.lines if "[image 4.2]" in line and f"fetched blob {ONE.digest}" in line]
+
+
+def test_a_blob_that_is_there_is_not_fetched(bench: Bench) -> None:
+    Path(bench.cache.blob_path(ONE.digest)).write_bytes(b"one")
+    assert bench.fetcher.fetch_blob(SAMPLE.image, ONE) is True
+    assert bench.registries.asked == []
+    assert bench.fetcher.downloaded == {}
 
 
 @pytest.mark.parametrize("left", [b"tw", b"", b"much longer than it should be"])
-def test_what_skopeo_would_take_for_a_blob_is_removed_first(bench: Bench, left: bytes) -> None:
-    Path(bench.cache.blob_path(LAYER.digest)).write_bytes(left)
-    bench.fetcher.fetch(SAMPLE.image)
-    assert LAYER.digest in bench.skopeo.fetched
-    bench.cache.check_blob(LAYER)
+def test_what_is_not_the_blob_is_removed_first(bench: Bench, left: bytes) -> None:
+    Path(bench.cache.blob_path(TWO.digest)).write_bytes(left)
+    assert bench.fetcher.fetch_blob(SAMPLE.image, TWO) is True
+    bench.cache.check_blob(TWO)
+    assert bench.cache.repaired == {TWO.digest}
+
+
+def test_what_the_client_is_refused_is_left_to_skopeo(bench: Bench) -> None:
+    bench.registries.failures[f"GET blob {ONE.digest}"] = TransferError("401", heals=False)
+    assert bench.fetcher.fetch_blob(SAMPLE.image, ONE) is False
+    assert bench.fetcher.downloaded == {}
+    assert not bench.cache.has_blob(ONE)
+    assert [line for line in bench.log.lines if "401; left to skopeo" in line]
+    assert bench.fetcher.copy(SAMPLE.image) == SAMPLE.stored
+    assert ONE.digest in bench.skopeo.fetched
+
+
+def test_what_was_tried_to_the_end_is_not_tried_by_skopeo(bench: Bench) -> None:
+    failure = TransferError("503 (tried 3 times)", heals=False, is_final=True)
+    bench.registries.failures[f"GET blob {ONE.digest}"] = failure
+    with pytest.raises(TransferError, match=r"503 \(tried 3 times\)"):
+        bench.fetcher.fetch_blob(SAMPLE.image, ONE)
+    assert bench.fetcher.downloaded == {}
+
+
+@pytest.mark.parametrize("is_final", [True, False])
+def test_a_foreign_layer_that_the_registry_does_not_have(bench: Bench, is_final: bool) -> None:
+    failure = TransferError("404", heals=False, is_final=is_final)
+    bench.registries.failures[f"GET blob {FOREIGN.digest}"] = failure
+    with pytest.raises(TransferError, match=r"^foreign layer: 404$") as caught:
+        bench.fetcher.fetch_blob(WITH_FOREIGN, FOREIGN)
+    assert caught.value.heals is False
+
+
+def test_a_stop_is_no_refusal(bench: Bench) -> None:
+    def interrupted(*_arguments: object, **_more: object) -> None:
+        raise Interrupted("stopped")
+
+    bench.registries.fetch_blob = interrupted  # type: ignore[method-assign]
+    with pytest.raises(Interrupted):
+        bench.fetcher.fetch_blob(SAMPLE.image, ONE)
+
+
+def test_a_full_disk_is_told_with_the_caches_name(bench: Bench) -> None:
+    def refuse(*_arguments: object, **_more: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    bench.registries.fetch_blob = refuse  # type: ignore[method-assign]
+    with pytest.raises(StorageError, match=f"cannot write to cache_dir {bench.cache.root}: No space left on device"):
+        bench.fetcher.fetch_blob(SAMPLE.image, ONE)
+
+
+@pytest.mark.parametrize(("compress", "synced"), [("gzip", 0), ("none", 0), ("dir", 1)])
+def test_only_what_becomes_part_of_the_archive_is_written_out_early(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, compress: str, synced: int
+) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(_fetch.os, "posix_fadvise", lambda file, *_advice: sizes.append(os.fstat(file).st_size))
+    bench.make(places={SAMPLE.image.digest: (1, 1)}, compress=compress).fetch_blob(SAMPLE.image, ONE)
+    assert sizes == [ONE.size] * synced
+
+
+def test_time_counts_from_the_first_transfer_of_an_image(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    deadlines: list[float] = []
+    now = iter(range(1000, 5000, 1000))
+    monkeypatch.setattr(_fetch.time, "monotonic", lambda: float(next(now)))
+    real = bench.registries.fetch_blob
+
+    def fetch_blob(repository: Repository, blob: Descriptor, path: str, *, deadline: float) -> None:
+        deadlines.append(deadline)
+        real(repository, blob, path)
+
+    bench.registries.fetch_blob = fetch_blob  # type: ignore[method-assign, assignment]
+    bench.push(REPEATED)
+    fetcher = bench.make(places={SAMPLE.image.digest: (1, 1), REPEATED.image.digest: (2, 1)}, timeout=50)
+    fetcher.fetch_blob(SAMPLE.image, ONE)
+    fetcher.fetch_blob(SAMPLE.image, TWO)
+    fetcher.fetch_blob(REPEATED.image, TWICE)
+    assert deadlines == [1050.0, 1050.0, 3050.0]
+
+
+# -- whole images
+
+
+def test_an_image_is_brought_in(bench: Bench) -> None:
+    assert bench.bring() == SAMPLE.stored == bench.cache.stored(SAMPLE.image)
+    assert bench.fetcher.downloaded == {digest: len(data) for digest, data in SAMPLE.blobs.items()}
+    assert sorted(bench.registries.asked) == sorted(f"GET blob {blob.digest}" for blob in (ONE, TWO))
+    assert bench.skopeo.fetched == [CONFIG.digest]
+
+
+def test_only_what_was_missing_counts_as_downloaded(bench: Bench) -> None:
+    Path(bench.cache.blob_path(TWO.digest)).write_bytes(b"two")
+    bench.bring()
+    assert bench.fetcher.downloaded.keys() == SAMPLE.blobs.keys() - {TWO.digest}
+    assert bench.registries.asked == [f"GET blob {ONE.digest}"]
+
+
+def test_what_skopeo_would_take_for_a_blob_is_removed_before_a_copy(bench: Bench) -> None:
+    Path(bench.cache.blob_path(TWO.digest)).write_bytes(b"tw")
+    assert bench.fetcher.copy(SAMPLE.image) == SAMPLE.stored
+    assert TWO.digest in bench.skopeo.fetched
+    bench.cache.check_blob(TWO)
 
 
 def test_what_heals_is_tried_again(bench: Bench) -> None:
     bench.fail(heals(), heals())
-    assert bench.fetcher.fetch(SAMPLE.image) == SAMPLE.stored
+    assert bench.bring() == SAMPLE.stored
     assert len(bench.skopeo.copied) == 3
 
 
 def test_after_the_last_try_it_fails(bench: Bench) -> None:
     bench.fail(heals(), heals(), heals())
     with pytest.raises(TransferError, match=r"503 \(tried 3 times\)"):
-        bench.fetcher.fetch(SAMPLE.image)
+        bench.fetcher.copy(SAMPLE.image)
     assert bench.fetcher.downloaded == {}
 
 
@@ -140,106 +326,63 @@ def test_leftovers_of_a_try_do_not_disturb_the_next(bench: Bench) -> None:
         real(image, folder, share, deadline=deadline)
 
     bench.skopeo.copy = copy  # type: ignore[method-assign]
-    assert bench.fetcher.fetch(SAMPLE.image) == SAMPLE.stored
+    assert bench.fetcher.copy(SAMPLE.image) == SAMPLE.stored
     assert len(tries) == 2
 
 
 def test_what_skopeo_left_is_looked_at(bench: Bench) -> None:
     bench.registries.manifests[SAMPLE.image.digest] = (b"{}", "")
     with pytest.raises(TransferError, match=r"skopeo left no sound manifest .* \(tried 3 times\)"):
-        bench.fetcher.fetch(SAMPLE.image)
+        bench.fetcher.copy(SAMPLE.image)
 
 
 def test_a_stop_ends_it(bench: Bench) -> None:
     bench.stop.end()
     with pytest.raises(Interrupted):
-        bench.fetcher.fetch(SAMPLE.image)
+        bench.fetcher.copy(SAMPLE.image)
     assert bench.skopeo.copied == []
 
 
 def test_the_log_names_the_image(bench: Bench) -> None:
     bench.fail(heals())
-    bench.fetcher.fetch(SAMPLE.image)
-    assert len(bench.log.lines) == 3
+    bench.fetcher.copy(SAMPLE.image)
+    assert len(bench.log.lines) == 3, bench.log.lines
     assert all("[image 4.2]" in line for line in bench.log.lines)
     assert f"copying reg.lan/app@{SAMPLE.image.digest} (linux/amd64)" in bench.log.lines[0]
     assert "WARNING" in bench.log.lines[1]
-    assert "copied 4 blobs" in bench.log.lines[2]
-
-
-FOREIGN = describe(b"base of windows", urls=("https://example.org/x",))
-WITH_FOREIGN = replace(SAMPLE.image, blobs=(*SAMPLE.image.blobs, FOREIGN))
+    assert "copied with 4 blobs" in bench.log.lines[2]
 
 
 def test_foreign_layers_are_fetched_from_the_registry(bench: Bench) -> None:
     bench.registries.blobs[FOREIGN.digest] = b"base of windows"
-    stored = bench.fetcher.fetch(WITH_FOREIGN)
+    stored = bench.bring(WITH_FOREIGN)
     assert FOREIGN in stored.blobs
     bench.cache.check_blob(FOREIGN)
     assert bench.fetcher.downloaded[FOREIGN.digest] == FOREIGN.size
     bench.registries.asked.clear()
-    bench.fetcher.fetch(WITH_FOREIGN)
+    bench.bring(WITH_FOREIGN)
     assert bench.registries.asked == [], "it is there already"
 
 
-def test_a_foreign_layer_that_the_registry_does_not_have(bench: Bench) -> None:
-    with pytest.raises(TransferError, match=r"foreign layer: blob .* does not exist") as caught:
-        bench.fetcher.fetch(WITH_FOREIGN)
-    assert caught.value.heals is False
-    assert bench.skopeo.copied == []
-
-
 def test_all_blobs_of_a_converted_image_count(bench: Bench) -> None:
-    source = replace(
-        SAMPLE.image,
-        descriptor=replace(SAMPLE.image.descriptor, digest="sha256:" + "ab" * 32),
-        content=Schema1(DOCKER_SCHEMA1, AMD64, (LAYER.digest,)),
-        blobs=(replace(LAYER, size=0),),
-    )
-
     def convert(_image: PlatformImage, folder: str, _share: str, *, deadline: float) -> None:
         for digest, data in SAMPLE.blobs.items():
             bench.cache.store_document(digest, data)
         write_folder(folder, SAMPLE.image.descriptor)
 
     bench.skopeo.copy = convert  # type: ignore[method-assign]
-    bench.fetcher._places = {source.digest: (1, 1)}
-    assert bench.fetcher.fetch(source).descriptor.digest == SAMPLE.image.digest
+    bench.fetcher._places = {OLD.digest: (1, 1)}
+    assert bench.bring(OLD).descriptor.digest == SAMPLE.image.digest
     assert bench.fetcher.downloaded == {digest: len(data) for digest, data in SAMPLE.blobs.items()}
 
 
-REPEATED = Sample(b"twice", b"once", b"twice")
-
-
 def test_a_layer_that_is_named_twice_is_fetched_once(bench: Bench) -> None:
-    bench.registries.manifests[REPEATED.image.digest] = (REPEATED.raw, REPEATED.image.descriptor.media_type)
-    bench.registries.blobs.update(REPEATED.blobs)
+    bench.push(REPEATED)
     bench.fetcher._places = {REPEATED.image.digest: (1, 1)}
-    twice = describe(b"twice").digest
-    assert bench.fetcher.fetch(REPEATED.image) == REPEATED.stored
-    assert bench.registries.asked == [f"GET blob {twice}"]
-    assert twice not in bench.skopeo.fetched
+    assert bench.bring(REPEATED.image) == REPEATED.stored
+    assert bench.registries.asked.count(f"GET blob {TWICE.digest}") == 1
+    assert TWICE.digest not in bench.skopeo.fetched
     assert bench.fetcher.downloaded.keys() == REPEATED.blobs.keys()
-
-
-def test_a_layer_that_only_skopeo_can_reach_is_left_to_it(bench: Bench) -> None:
-    bench.registries.manifests[REPEATED.image.digest] = (REPEATED.raw, REPEATED.image.descriptor.media_type)
-    bench.registries.blobs.update(REPEATED.blobs)
-    bench.fetcher._places = {REPEATED.image.digest: (1, 1)}
-    twice = describe(b"twice").digest
-    bench.registries.failures[f"GET blob {twice}"] = TransferError("404", heals=False)
-    assert bench.fetcher.fetch(REPEATED.image) == REPEATED.stored
-    assert twice in bench.skopeo.fetched
-    assert [line for line in bench.log.lines if "left to skopeo" in line]
-
-
-def test_a_foreign_layer_that_takes_too_long(bench: Bench) -> None:
-    release = threading.Event()
-    bench.registries.fetch_blob = lambda *_arguments: release.wait(60)  # type: ignore[method-assign, assignment, return-value]
-    bench.fetcher._timeout = 0.05
-    with pytest.raises(TransferError, match="foreign layer: it was not done within timeout"):
-        bench.fetcher.fetch(WITH_FOREIGN)
-    release.set()
 
 
 def test_a_cache_that_cannot_be_written_is_named(bench: Bench) -> None:
@@ -248,4 +391,4 @@ def test_a_cache_that_cannot_be_written_is_named(bench: Bench) -> None:
 
     bench.skopeo.copy = refuse  # type: ignore[method-assign, assignment]
     with pytest.raises(StorageError, match=f"cannot write to cache_dir {bench.cache.root}: No space left on device"):
-        bench.fetcher.fetch(SAMPLE.image)
+        bench.fetcher.copy(SAMPLE.image)

@@ -23,6 +23,7 @@ import urllib3.exceptions
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.airgap.images.plugins.module_utils import _http
 from ansible_collections.airgap.images.plugins.module_utils._errors import TransferError
 from ansible_collections.airgap.images.plugins.module_utils._http import (
     USER_AGENT,
@@ -36,7 +37,13 @@ from ansible_collections.airgap.images.plugins.module_utils._tls import Trust
 from ansible_collections.airgap.images.tests.unit.server import Reply, Server
 
 LIMIT = 1000
-OPEN = Trust(True, None, None)
+OPEN = Trust(True, None)
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """Which proxies the environment names is looked up once a run."""
+    _http._proxies.cache_clear()
 
 
 @pytest.fixture
@@ -139,6 +146,63 @@ def test_a_body_is_streamed(server: Server, http: Http) -> None:
     with http.stream(server.url + "/", headers={}) as (answer, chunks):
         assert answer.status == 200
         assert b"".join(chunks) == data
+
+
+def test_what_came_is_given_on_at_once(server: Server, http: Http) -> None:
+    """However little it is: who reads can then see that time is up."""
+    server.route("/", Reply(200, b"x" * 5000, cut=10, stalls=True))
+    with http.stream(server.url + "/", headers={}) as (_answer, chunks):
+        assert next(chunks) == b"x" * 10
+
+
+def test_a_connection_is_kept_after_a_streamed_body(server: Server, http: Http) -> None:
+    server.route("*", Reply(200, b"x" * 5000))
+    for _time in range(3):
+        with http.stream(server.url + "/", headers={}) as (_answer, chunks):
+            assert b"".join(chunks) == b"x" * 5000
+    assert server.connections == 1
+
+
+def chunked(*chunks: bytes) -> bytes:
+    return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+
+
+def answer_once(body: bytes) -> tuple[socket.socket, threading.Thread]:
+    """A server that sends a body in HTTP's own chunks, and hangs up."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        connection, _address = listening.accept()
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+        connection.close()
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    return listening, thread
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_body_in_chunks(is_whole: bool) -> None:
+    body = chunked(b"a" * 1000, b"b" * 10) + (chunked(b"") if is_whole else b"3e8\r\nccc")
+    listening, thread = answer_once(body)
+    host = f"127.0.0.1:{listening.getsockname()[1]}"
+    http = Http(host, OPEN, read_timeout=30, connections=1)
+    received: list[bytes] = []
+    try:
+        with http.stream(f"http://{host}/", headers={}) as (_answer, chunks):
+            if is_whole:
+                received += chunks
+            else:
+                with pytest.raises(TransferError, match="broke off") as caught:
+                    for chunk in chunks:
+                        received.append(chunk)
+                assert caught.value.heals is True
+    finally:
+        thread.join()
+        http.close()
+        listening.close()
+    assert b"".join(received).startswith(b"a" * 1000 + b"b" * 10)
 
 
 def test_the_body_of_an_error_is_not_streamed(server: Server, http: Http) -> None:
@@ -323,7 +387,7 @@ class Tls:
 
 
 def ask(server: Server, verify: bool | str, client: str | None = None) -> Answer:
-    http = Http(server.host, Trust(verify, (client, client) if client else None, None), read_timeout=30, connections=1)
+    http = Http(server.host, Trust(verify, (client, client) if client else None), read_timeout=30, connections=1)
     try:
         return http.read("GET", f"https://{server.host}/", headers={}, limit=LIMIT)
     finally:
@@ -368,7 +432,7 @@ def test_only_the_registry_gets_the_client_certificate(tmp_path: Path) -> None:
         assert ask(server, tls.bundle, tls.client).body == b"known"
         with pytest.raises(TransferError):
             ask(server, tls.bundle)
-        elsewhere = Http("reg.lan", Trust(tls.bundle, (tls.client, tls.client), None), read_timeout=30, connections=1)
+        elsewhere = Http("reg.lan", Trust(tls.bundle, (tls.client, tls.client)), read_timeout=30, connections=1)
         with pytest.raises(TransferError):
             elsewhere.read("GET", f"{server.url}/", headers={}, limit=LIMIT)
 

@@ -11,6 +11,7 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Callable
 
 import pytest
 from hypothesis import given
@@ -55,7 +56,8 @@ def write(directory: Path, data: bytes, part_size: int | None, pieces: list[int]
     for length in [*pieces, len(data)]:
         writer.write(data[start : start + length])
         start += length
-    return writer.finish()
+    writer.finish()
+    return writer.written
 
 
 @pytest.mark.parametrize(("data", "part_size", "expected"), CUT.values(), ids=CUT)
@@ -102,13 +104,88 @@ def test_every_part_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_full_disk_is_explained() -> None:
     writer = PartWriter("/dev", None)
-    writer._path = lambda: "/dev/full"  # type: ignore[method-assign]
-    real_open = open
-    writer._file = real_open("/dev/full", "wb", buffering=0)
+    full = open("/dev/full", "wb", buffering=0)  # noqa: SIM115  # closed by abort
+    writer._file = full
+    writer._files.append(full)
     with pytest.raises(SpaceError, match="no space left to write the archive"):
         writer.write(b"x")
     writer.abort()
-    assert writer._file.closed
+    assert full.closed
+
+
+class Later:
+    """Runs actions when the test says so."""
+
+    def __init__(self) -> None:
+        self.actions: list[Callable[[], None]] = []
+
+    def __call__(self, action: Callable[[], None]) -> None:
+        self.actions.append(action)
+
+    def run(self) -> None:
+        for action in self.actions:
+            action()
+        self.actions.clear()
+
+
+def test_syncing_is_left_to_who_runs_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(_parts.os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    later = Later()
+    writer = PartWriter(str(tmp_path), 4, later)
+    writer.write(b"abcdef")
+    writer.finish()
+    assert [file.size for file in writer.written] == [4, 2]
+    assert synced == []
+    assert not any(file.closed for file in writer._files)
+    later.run()
+    assert synced == [4, 2]
+    assert all(file.closed for file in writer._files)
+
+
+def test_what_is_long_is_synced_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(_parts.os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    monkeypatch.setattr(_parts, "_SYNC_EVERY", 12)
+    writer = PartWriter(str(tmp_path), 25)
+    for _piece in range(6):
+        writer.write(b"123456")
+    assert synced == [12, 24, 25]
+    writer.finish()
+    assert synced == [12, 24, 25, 11]
+    assert join(file.path for file in writer.written) == b"123456" * 6
+
+
+def test_a_disk_that_does_not_sync_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(_parts.os, "fsync", refuse)
+    later = Later()
+    writer = PartWriter(str(tmp_path), None, later)
+    writer.write(b"x")
+    writer.finish()
+    with pytest.raises(StorageError, match=r"cannot write the archive .*Input/output error"):
+        later.run()
+
+
+def test_finishing_twice_makes_no_more_files(tmp_path: Path) -> None:
+    writer = PartWriter(str(tmp_path), 2)
+    writer.write(b"abcd")
+    for _time in range(2):
+        writer.finish()
+        assert sorted(os.listdir(tmp_path)) == ["0", "1"]
+    assert len(writer.written) == 2
+
+
+def test_an_aborted_writer_closes_what_was_not_synced(tmp_path: Path) -> None:
+    later = Later()
+    writer = PartWriter(str(tmp_path), 2, later)
+    writer.write(b"abcde")
+    files = list(writer._files)
+    assert len(files) == 3
+    writer.abort()
+    assert all(file.closed for file in files)
 
 
 def test_an_aborted_writer_may_have_nothing_open(tmp_path: Path) -> None:

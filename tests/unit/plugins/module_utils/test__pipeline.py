@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 
 import pytest
@@ -107,6 +108,50 @@ def test_an_error_passes_through_a_chain() -> None:
 
     with pytest.raises(OSError, match="No space left"):
         produce()
+
+
+def test_what_was_put_can_be_waited_for() -> None:
+    seen: list[int] = []
+    with Stage(seen.append) as stage:
+        stage.wait()
+        for number in range(5):
+            stage.put(number)
+        stage.wait()
+        assert seen == list(range(5))
+
+
+def test_waiting_for_what_is_dropped_raises_nothing() -> None:
+    go = threading.Event()
+
+    def work(_item: int) -> None:
+        go.wait(timeout=60)
+        raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"), Stage(work) as stage:
+        for number in range(3):
+            stage.put(number)
+        go.set()
+        stage.wait()
+
+
+def test_only_so_many_items_wait() -> None:
+    go, begun = threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def work(item: int) -> None:
+        begun.set()
+        go.wait(timeout=60)
+        seen.append(item)
+
+    with Stage(work, waiting=2) as stage:
+        stage.put(0)
+        assert begun.wait(60)
+        for number in (1, 2):
+            stage.put(number)
+        with pytest.raises(queue.Full):
+            stage._queue.put_nowait((3,))
+        go.set()
+    assert seen == [0, 1, 2]
 
 
 def test_no_thread_is_left() -> None:

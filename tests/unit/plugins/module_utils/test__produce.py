@@ -19,6 +19,7 @@ from ansible_collections.airgap.images.plugins.module_utils._engine import save
 from ansible_collections.airgap.images.plugins.module_utils._errors import BusyError, TransferError
 from ansible_collections.airgap.images.plugins.module_utils._image import PlatformImage
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
+from ansible_collections.airgap.images.plugins.module_utils._registry import FetchedManifest
 from ansible_collections.airgap.images.plugins.module_utils._result import Result
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 from ansible_collections.airgap.images.tests.support import images as built
@@ -110,16 +111,39 @@ def test_both_kinds_of_failures_are_told_in_list_order(bench: Bench) -> None:
 def test_an_archive_that_another_run_has_written_is_not_replaced(bench: Bench) -> None:
     bench.run()
     lock_file = bench.lock_file.read_bytes()
-    real = bench.registries.head_manifest
+    real = bench.registries.get_manifest
 
-    def write_meanwhile(*arguments: Any) -> str:
+    def write_meanwhile(*arguments: Any) -> FetchedManifest:
         bench.lock_file.write_bytes(lock_file + b"\n")
         return real(*arguments)
 
-    bench.registries.head_manifest = write_meanwhile  # type: ignore[method-assign]
+    bench.registries.get_manifest = write_meanwhile  # type: ignore[method-assign]
     bench.registries.push(IMAGES[0], built.build_image([layers.files_layer({"new": b"1"})]))
     with pytest.raises(BusyError, match="another run has written"):
         bench.run()
+    assert bench.lock_file.read_bytes() == lock_file + b"\n"
+
+
+def test_an_archive_that_another_run_has_written_while_this_one_waited_is_looked_at_again(bench: Bench) -> None:
+    new = built.build_image([layers.files_layer({"new": b"1"})])
+    bench.run()
+    bench.registries.push(IMAGES[0], new)
+    real = bench.registries.head_manifest
+    others: list[Result] = []
+
+    def run_meanwhile(*arguments: Any) -> str:
+        bench.registries.head_manifest = real  # type: ignore[method-assign]
+        if not others:
+            others.append(bench.run())
+        return real(*arguments)
+
+    bench.registries.head_manifest = run_meanwhile  # type: ignore[method-assign]
+    bench.skopeo.copied.clear()
+    result = bench.run(jobs=1)
+    assert (others[0].changed, others[0].reason) == (True, "1 image changed")
+    assert (result.changed, result.reason) == (False, "nothing changed")
+    assert result.lock == others[0].lock
+    assert bench.skopeo.copied == [new.digest]
 
 
 def test_the_cache_is_an_oci_layout_afterwards(bench: Bench) -> None:

@@ -31,7 +31,7 @@ from ansible_collections.airgap.images.plugins.module_utils._publish import (
 )
 from ansible_collections.airgap.images.plugins.module_utils._published import Memory, inspect
 from ansible_collections.airgap.images.plugins.module_utils._tree import TreeWriter
-from ansible_collections.airgap.images.tests.unit.fakes import join, make_options, mark, names_below
+from ansible_collections.airgap.images.tests.unit.fakes import Nothing, join, make_options, mark, names_below
 
 OLD, NEW = b"the old archive", b"the new one"
 
@@ -51,7 +51,7 @@ def no_attributes(_path: str) -> bool:
 def write(output: Output, staging: Staging, data: bytes) -> tuple[Lock, list[WrittenFile]]:
     """An archive in the staging directory; for ``dir`` with two files."""
     if output.compress == "dir":
-        tree = TreeWriter(os.path.join(staging.data, output.name), "root", link=True)
+        tree = TreeWriter(os.path.join(staging.data, output.name), "root", Nothing(), link=True)
         for folder in ("root", "root/share"):
             tree.directory(folder)
         for name in ("root/one", "root/share/two"):
@@ -61,7 +61,8 @@ def write(output: Output, staging: Staging, data: bytes) -> tuple[Lock, list[Wri
     else:
         writer = PartWriter(staging.data, output.part_size)
         writer.write(data)
-        files = writer.finish()
+        writer.finish()
+        files = writer.written
     return Lock({"content": data.decode()}, (), parts=tuple(staging.name_parts(files))), files
 
 
@@ -276,20 +277,23 @@ def test_rolling_forward_can_be_repeated(tmp_path: Path) -> None:
         os.rename(os.path.join(staging_path(output), "ready"), ready)
     # One part is in place already, as after a kill.
     os.rename(ready / "images.tar.part1", os.path.join(output.directory, "images.tar.part1"))
-    roll_forward(output, str(ready))
+    roll_forward(output, str(ready), lock)
     assert content(output) == NEW
 
 
 def test_a_lock_file_that_is_not_readable_stops_it(tmp_path: Path) -> None:
     output = make_output(tmp_path)
     publish(output, OLD)
-    ready = tmp_path / "ready"
-    ready.mkdir()
-    with pytest.raises(LockFileError, match="cannot read"):
-        roll_forward(output, str(ready))
-    (ready / "images.tar.lock.json").write_text("{")
-    with pytest.raises(LockFileError, match="is no lock file"):
-        roll_forward(output, str(ready))
+    staging = Path(staging_path(output))
+    staging.mkdir(mode=0o700)
+    ready = staging / "ready/images.tar.lock.json"
+    ready.mkdir(parents=True)
+    with pytest.raises(LockFileError, match="cannot read"), Staging(output, no_attributes).opened(0):
+        pass
+    ready.rmdir()
+    ready.write_text("{")
+    with pytest.raises(LockFileError, match="is no lock file"), Staging(output, no_attributes).opened(0):
+        pass
     assert content(output) == OLD
 
 
@@ -412,6 +416,26 @@ def test_everything_is_synced_before_it_is_decided(tmp_path: Path, monkeypatch: 
         "name images.tar.lock.json",
         "sync out",
     ]
+
+
+def test_a_directory_is_synced_as_a_whole_before_it_is_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = make_output(tmp_path, compress="dir", part_size=None)
+    steps: list[str] = []
+    real_sync, real_rename = _publish.sync_filesystem, os.rename
+
+    def sync(path: str) -> None:
+        steps.append(f"sync {sorted(os.listdir(path))}")
+        real_sync(path)
+
+    def rename(source: str, target: str) -> None:
+        steps.append(f"name {os.path.relpath(target, output.directory)}")
+        real_rename(source, target)
+
+    monkeypatch.setattr(_publish, "sync_filesystem", sync)
+    monkeypatch.setattr(_publish.os, "rename", rename)
+    publish(output, b"1234")
+    assert steps[:2] == ["sync ['blobs', 'one', 'share']", f"name .{output.name}.staging/ready/{output.name}"]
+    assert steps.count(steps[0]) == 1
 
 
 def test_paths_of_a_tree(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any, Callable
 
@@ -23,6 +24,7 @@ from ansible_collections.airgap.images.plugins.module_utils._published import (
     Memory,
     checksum_lines,
     inspect,
+    is_rewritten,
     path_of,
     stale_names,
 )
@@ -279,9 +281,33 @@ def test_files_that_are_gone_are_forgotten(tmp_path: Path, file: Path) -> None:
     memory.save()
     assert list(json.loads((tmp_path / "verified.json").read_text())) == [str(file)]
     file.unlink()
+    other = tmp_path / "other"
+    other.write_bytes(b"abc")
     memory = Memory(str(tmp_path))
+    memory.sha256(str(other))
     memory.save()
-    assert json.loads((tmp_path / "verified.json").read_text()) == {}
+    assert list(json.loads((tmp_path / "verified.json").read_text())) == [str(other)]
+
+
+def test_what_lies_below_a_file_is_gone_too(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "file").write_bytes(b"abc")
+    memory = Memory(str(tmp_path))
+    memory.sha256(str(folder / "file"))
+    shutil.rmtree(folder)
+    folder.write_bytes(b"in its place")
+    assert memory.known(str(folder / "file")) == ""
+
+
+def test_another_run_has_written_the_archive(output: Output, memory: Memory) -> None:
+    published = inspect(output, memory, verify="digest")
+    assert is_rewritten(output, published) is False
+    lock_file = Path(output.lock_file)
+    lock_file.write_bytes(lock_file.read_bytes() + b" ")
+    assert is_rewritten(output, published) is True
+    lock_file.unlink()
+    assert is_rewritten(output, published) is True
 
 
 def test_a_memory_that_did_not_change_is_not_written(tmp_path: Path, file: Path) -> None:

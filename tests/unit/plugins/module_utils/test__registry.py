@@ -15,9 +15,11 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils import _http
+from ansible_collections.airgap.images.plugins.module_utils import _http, _registry
+from ansible_collections.airgap.images.plugins.module_utils._blob import BlobFile
 from ansible_collections.airgap.images.plugins.module_utils._credentials import Credentials
 from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, TransferError
+from ansible_collections.airgap.images.plugins.module_utils._http import Answer
 from ansible_collections.airgap.images.plugins.module_utils._manifest import (
     DOCKER_SCHEMA1_SIGNED,
     MAX_MANIFEST_BYTES,
@@ -56,12 +58,11 @@ class RecordedStop(Stop):
 class Bench:
     """A registry without TLS, and a client that may talk to it."""
 
-    def __init__(self, server: Server, folder: Path) -> None:
+    def __init__(self, server: Server) -> None:
         self.server = server
         self.stop = RecordedStop()
         self.told: list[str] = []
         self.repository = Repository(server.host, "team/app")
-        self._folder = folder
         self._clients: list[Registries] = []
 
     def client(self, *logins: Login, **options: Any) -> Registries:
@@ -69,7 +70,7 @@ class Bench:
         client = Registries(
             access,
             Credentials(logins, []),
-            TrustStore(access, str(self._folder), {}),
+            TrustStore(access, {}),
             RetryPolicy(retries=2, delay=1.0),
             read_timeout=30,
             connections=2,
@@ -92,8 +93,8 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def bench(server: Server, tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(server, tmp_path)
+def bench(server: Server) -> Iterator[Bench]:
+    bench = Bench(server)
     yield bench
     bench.close()
 
@@ -283,6 +284,134 @@ def test_a_large_blob_that_is_not_there(bench: Bench, tmp_path: Path) -> None:
     with pytest.raises(TransferError, match=f"blob {OTHER} of .* does not exist"):
         bench.client().fetch_blob(bench.repository, replace(describe(BLOB), digest=OTHER), str(tmp_path / "blob"))
     assert len(asked(bench.server)) == 1
+
+
+def ranged(data: bytes, *, first: Reply) -> Callable[[Request], Reply]:
+    """A blob of a server that knows ranges; ``first`` answers a request for all of it."""
+
+    def answer(request: Request) -> Reply:
+        asked_for = request.headers.get("range", "")
+        if not asked_for:
+            return first
+        start = int(asked_for[len("bytes=") : -1])
+        header = ("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        return Reply(206, data[start:], (header,))
+
+    return answer
+
+
+def ranges_of(server: Server) -> list[str]:
+    """The ranges that were asked for, empty for all of it."""
+    return [request.headers.get("range", "") for request in server.requests if "/blobs/" in request.path]
+
+
+def test_a_large_blob_that_breaks_off_is_resumed(bench: Bench, tmp_path: Path) -> None:
+    blob = describe(BLOB)
+    url = f"/v2/team/app/blobs/{blob.digest}"
+    bench.server.route(url, ranged(BLOB, first=Reply(200, BLOB, cut=100)))
+    bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+    assert (tmp_path / "blob").read_bytes() == BLOB
+    assert ranges_of(bench.server) == ["", "bytes=100-"]
+    assert len(bench.told) == 1
+
+
+def test_it_is_resumed_as_often_as_there_are_tries(bench: Bench, tmp_path: Path) -> None:
+    blob = describe(BLOB)
+    pieces = (Reply(200, BLOB, cut=100), replace(rest_of(BLOB, 100), cut=1000), rest_of(BLOB, 1100))
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", *pieces)
+    bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+    assert (tmp_path / "blob").read_bytes() == BLOB
+    assert ranges_of(bench.server) == ["", "bytes=100-", "bytes=1100-"]
+
+
+def rest_of(data: bytes, start: int) -> Reply:
+    return Reply(206, data[start:], (("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}"),))
+
+
+def test_a_server_without_ranges_sends_it_anew(bench: Bench, tmp_path: Path) -> None:
+    blob = describe(BLOB)
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", Reply(200, BLOB, cut=100), Reply(200, BLOB))
+    bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+    assert (tmp_path / "blob").read_bytes() == BLOB
+    assert ranges_of(bench.server) == ["", "bytes=100-"]
+
+
+def test_a_server_that_sends_another_range_is_asked_for_all(bench: Bench, tmp_path: Path) -> None:
+    blob = describe(BLOB)
+    replies = (Reply(200, BLOB, cut=100), rest_of(BLOB, 90), Reply(200, BLOB))
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", *replies)
+    bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+    assert (tmp_path / "blob").read_bytes() == BLOB
+    assert ranges_of(bench.server) == ["", "bytes=100-", ""]
+    assert "another range than was asked for" in bench.told[1]
+
+
+def test_what_came_whole_and_wrong_is_not_resumed(bench: Bench, tmp_path: Path) -> None:
+    blob = describe(BLOB)
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", Reply(200, BLOB[:-1]), Reply(200, BLOB))
+    bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+    assert ranges_of(bench.server) == ["", ""]
+
+
+def test_a_blob_behind_a_redirect_is_resumed_there(bench: Bench, tmp_path: Path) -> None:
+    blob = describe(BLOB)
+    with Server() as store:
+        store.route("/store", ranged(BLOB, first=Reply(200, BLOB, cut=100)))
+        target = Reply(307, headers=(("Location", f"{store.url}/store"),))
+        bench.server.route(f"/v2/team/app/blobs/{blob.digest}", target)
+        bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+        assert [request.headers.get("range", "") for request in store.requests] == ["", "bytes=100-"]
+    assert (tmp_path / "blob").read_bytes() == BLOB
+
+
+def test_tries_that_are_used_up_are_final(bench: Bench, tmp_path: Path) -> None:
+    blob = describe(BLOB)
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", Reply(503))
+    with pytest.raises(TransferError, match=r"\(tried 3 times\)") as caught:
+        bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+    assert caught.value.is_final is True
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refusal_is_not_final(bench: Bench, tmp_path: Path, status: int) -> None:
+    blob = describe(BLOB)
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", Reply(status))
+    with pytest.raises(TransferError) as caught:
+        bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+    assert caught.value.is_final is False
+
+
+def test_a_blob_that_only_trickles_ends_at_its_deadline(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server sends a piece and waits for ever; its clock runs from piece to piece."""
+    blob = describe(BLOB)
+    now = [100.0]
+    monkeypatch.setattr(_registry.time, "monotonic", lambda: now[0])
+    real = BlobFile.take
+
+    def take(self: BlobFile, answer: Answer, chunks: Iterator[bytes], check: Callable[[], None]) -> None:
+        def later() -> Iterator[bytes]:
+            for chunk in chunks:
+                yield chunk[:100]
+                now[0] += 50
+                yield chunk[100:]
+
+        real(self, answer, later(), check)
+
+    monkeypatch.setattr(BlobFile, "take", take)
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", Reply(200, BLOB, cut=2000, stalls=True))
+    with pytest.raises(TransferError, match="it was not done within timeout") as caught:
+        bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"), deadline=120.0)
+    assert (caught.value.heals, caught.value.is_final) == (False, True)
+    assert (tmp_path / "blob").read_bytes() == BLOB[:100]
+    assert len(ranges_of(bench.server)) == 1, "it is not tried again"
+
+
+def test_a_deadline_that_is_over_asks_for_nothing(bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(TransferError, match="it was not done within timeout"):
+        bench.client().fetch_blob(bench.repository, describe(BLOB), str(tmp_path / "blob"), deadline=0.0)
+    assert ranges_of(bench.server) == []
 
 
 def test_a_stop_ends_a_large_blob(bench: Bench, tmp_path: Path) -> None:

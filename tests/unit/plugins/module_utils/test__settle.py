@@ -56,7 +56,8 @@ class Bench:
         with Staging(output, lambda _path: False).opened(0) as staging:
             writer = PartWriter(staging.data, output.part_size)
             writer.write(b"abcdef")
-            files = writer.finish()
+            writer.finish()
+            files = writer.written
             lock = Lock({}, (), parts=tuple(staging.name_parts(files)))
             staging.publish(lock, files)
         return lock

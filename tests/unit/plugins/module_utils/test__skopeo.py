@@ -21,7 +21,7 @@ from ansible_collections.airgap.images.plugins.module_utils._errors import Inter
 from ansible_collections.airgap.images.plugins.module_utils._manifest import DOCKER_SCHEMA1, Schema1, digest_of
 from ansible_collections.airgap.images.plugins.module_utils._skopeo import Skopeo, explain, policy_name
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
-from ansible_collections.airgap.images.plugins.module_utils._tls import Trust, TrustStore
+from ansible_collections.airgap.images.plugins.module_utils._tls import TrustStore
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64, Sample, make_options, wait_for_pipe
 
 IMAGE = Sample(b"layer", repository="reg.lan:5000/team/app").image
@@ -33,10 +33,12 @@ class Trusts(TrustStore):
     """The same answer for every registry."""
 
     def __init__(self, cert_dir: str | None = None) -> None:
-        self._trust = Trust(True, None, cert_dir)
+        self._cert_dir = cert_dir
+        self.parents: list[str] = []
 
-    def of(self, registry: str) -> Trust:
-        return self._trust
+    def cert_dir(self, registry: str, directory: str) -> str | None:
+        self.parents.append(directory)
+        return self._cert_dir
 
 
 def make_skopeo(
@@ -246,6 +248,13 @@ COMMANDS: dict[str, tuple[dict[str, Any], list[str]]] = {
 @pytest.mark.parametrize(("options", "expected"), COMMANDS.values(), ids=COMMANDS)
 def test_commands(options: dict[str, Any], expected: list[str]) -> None:
     assert make_skopeo(**options)._command(IMAGE, "/c/folder", "/c/share") == expected
+
+
+def test_certificates_are_laid_beside_the_copy() -> None:
+    trusts = Trusts()
+    options = make_options()
+    Skopeo(options.access, options.work, trusts, stop=Stop())._command(IMAGE, "/c/.run/copy", "/c/share")
+    assert trusts.parents == ["/c/.run"]
 
 
 def test_schema_1_is_converted() -> None:

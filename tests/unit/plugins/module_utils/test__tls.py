@@ -11,7 +11,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 import trustme
@@ -25,9 +25,10 @@ from cryptography.hazmat.primitives.serialization import (
 from ansible_collections.airgap.images.plugins.module_utils import _tls
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._tls import Trust, TrustStore, check_trust_files
-from ansible_collections.airgap.images.tests.unit.fakes import make_options, mark
+from ansible_collections.airgap.images.tests.unit.fakes import make_options, mark, names_below
 
 REGISTRY = "reg.lan:5000"
+Store = Callable[..., TrustStore]
 
 
 @pytest.fixture(scope="session")
@@ -64,9 +65,18 @@ def system(tmp_path: Path) -> Iterator[Path]:
     yield path
 
 
-def store(private: Path, home: Path, system: Path, **options: Any) -> TrustStore:
-    environ = {"HOME": str(home), "SSL_CERT_FILE": str(system)}
-    return TrustStore(make_options(**options).access, str(private), environ)
+@pytest.fixture
+def store(home: Path, system: Path) -> Iterator[Store]:
+    """Makes stores, and closes them."""
+    made: list[TrustStore] = []
+
+    def make(**options: Any) -> TrustStore:
+        made.append(TrustStore(make_options(**options).access, {"HOME": str(home), "SSL_CERT_FILE": str(system)}))
+        return made[-1]
+
+    yield make
+    for trusts in made:
+        trusts.close()
 
 
 def certs_d(home: Path, registry: str, *names: str, content: str = "") -> Path:
@@ -82,89 +92,114 @@ def links(folder: str | None) -> dict[str, str]:
     return {name: os.readlink(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}
 
 
-def test_by_default_the_system_is_trusted(private: Path, home: Path, system: Path) -> None:
-    assert store(private, home, system).of(REGISTRY) == Trust(str(system), None, None)
+def test_by_default_the_system_is_trusted(store: Store, private: Path, system: Path) -> None:
+    trusts = store()
+    assert trusts.of(REGISTRY) == Trust(str(system), None)
+    assert trusts.cert_dir(REGISTRY, str(private)) is None
     assert os.listdir(private) == []
 
 
-def test_without_a_bundle_of_the_system_the_library_has_its_own(
-    private: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_a_bundle_of_the_system_the_library_has_its_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_tls, "_SYSTEM_BUNDLES", ("/missing",))
+    assert TrustStore(make_options().access, {"HOME": str(home)}).of(REGISTRY).verify is True
+
+
+def test_without_a_bundle_of_the_system_ca_path_is_trusted_alone(
+    home: Path, pem: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_tls, "_SYSTEM_BUNDLES", ("/missing",))
-    assert TrustStore(make_options().access, str(private), {"HOME": str(home)}).of(REGISTRY).verify is True
+    trusts = TrustStore(make_options(ca_path=str(pem / "ca.pem")).access, {"HOME": str(home)})
+    verify = trusts.of(REGISTRY).verify
+    assert isinstance(verify, str)
+    assert Path(verify).read_bytes() == (pem / "ca.pem").read_bytes()
+    trusts.close()
 
 
-def test_ca_path_is_trusted_beside_the_system(private: Path, home: Path, system: Path, pem: Path) -> None:
-    trust = store(private, home, system, ca_path=str(pem / "ca.pem")).of(REGISTRY)
-    assert isinstance(trust.verify, str)
-    bundle = Path(trust.verify).read_text()
+def test_ca_path_is_trusted_beside_the_system(store: Store, private: Path, system: Path, pem: Path) -> None:
+    trusts = store(ca_path=str(pem / "ca.pem"))
+    verify = trusts.of(REGISTRY).verify
+    assert isinstance(verify, str)
+    bundle = Path(verify).read_text()
     assert system.read_text().strip() in bundle
     assert (pem / "ca.pem").read_text().strip() in bundle
-    assert len(ssl.create_default_context(cafile=trust.verify).get_ca_certs()) >= 2
-    assert links(trust.cert_dir) == {"option.crt": str(pem / "ca.pem")}
+    assert len(ssl.create_default_context(cafile=verify).get_ca_certs()) >= 2
+    assert links(trusts.cert_dir(REGISTRY, str(private))) == {"option.crt": str(pem / "ca.pem")}
 
 
-def test_certs_d_is_trusted_as_well(private: Path, home: Path, system: Path, pem: Path) -> None:
+def test_a_bundle_is_in_memory_alone(store: Store, tmp_path: Path, pem: Path) -> None:
+    before = names_below(tmp_path)
+    trusts = store(ca_path=str(pem / "ca.pem"))
+    verify = str(trusts.of(REGISTRY).verify)
+    assert verify.startswith("/proc/self/fd/")
+    assert os.stat(verify).st_nlink == 0
+    assert names_below(tmp_path) == before
+    trusts.close()
+    assert not os.path.exists(verify)
+
+
+def test_certs_d_is_trusted_as_well(store: Store, private: Path, home: Path, pem: Path) -> None:
     folder = certs_d(home, REGISTRY, "ca.crt", "client.cert", "client.key", "notes.txt")
-    trust = store(private, home, system, ca_path=str(pem / "ca.pem")).of(REGISTRY)
+    trusts = store(ca_path=str(pem / "ca.pem"))
+    trust = trusts.of(REGISTRY)
     assert isinstance(trust.verify, str)
     bundle = Path(trust.verify).read_text()
     assert "ca.crt" in bundle
     assert "client" not in bundle
     assert trust.client_cert == (str(folder / "client.cert"), str(folder / "client.key"))
-    found = links(trust.cert_dir)
+    found = links(trusts.cert_dir(REGISTRY, str(private)))
     assert found["option.crt"] == str(pem / "ca.pem")
     assert found["system-ca.crt"] == str(folder / "ca.crt")
     assert found["system-client.cert"] == str(folder / "client.cert")
     assert found["system-client.key"] == str(folder / "client.key")
 
 
-def test_certs_d_alone_is_found_by_skopeo_itself(private: Path, home: Path, system: Path) -> None:
+def test_certs_d_alone_is_found_by_skopeo_itself(store: Store, private: Path, home: Path, system: Path) -> None:
     certs_d(home, REGISTRY, "ca.crt")
-    trust = store(private, home, system).of(REGISTRY)
-    assert trust.cert_dir is None
-    assert trust.verify == os.path.join(private, "reg.lan_5000.pem")
+    trusts = store()
+    verify = str(trusts.of(REGISTRY).verify)
+    assert trusts.cert_dir(REGISTRY, str(private)) is None
+    assert os.listdir(private) == []
+    assert Path(verify).read_text() == system.read_text().rstrip("\n") + "\nca.crt\n"
 
 
-def test_certs_d_of_another_registry_does_not_count(private: Path, home: Path, system: Path) -> None:
+def test_certs_d_of_another_registry_does_not_count(store: Store, home: Path, system: Path) -> None:
     certs_d(home, "reg.lan", "ca.crt")
-    assert store(private, home, system).of(REGISTRY).verify == str(system)
+    assert store().of(REGISTRY).verify == str(system)
 
 
-def test_a_certificate_without_its_key_is_passed_over(private: Path, home: Path, system: Path) -> None:
+def test_a_certificate_without_its_key_is_passed_over(store: Store, home: Path) -> None:
     certs_d(home, REGISTRY, "client.cert")
-    assert store(private, home, system).of(REGISTRY).client_cert is None
+    assert store().of(REGISTRY).client_cert is None
 
 
 @pytest.mark.parametrize("has_key", [True, False])
 def test_the_client_certificate_of_the_options(
-    private: Path, home: Path, system: Path, pem: Path, has_key: bool
+    store: Store, private: Path, home: Path, pem: Path, has_key: bool
 ) -> None:
     certs_d(home, REGISTRY, "client.cert", "client.key", "ca.crt")
     cert = str(pem / ("client.pem" if has_key else "both.pem"))
     key = str(pem / "client.key") if has_key else None
-    trust = store(private, home, system, client_cert=cert, client_key=key).of(REGISTRY)
-    assert trust.client_cert == (cert, key or cert)
-    found = links(trust.cert_dir)
+    trusts = store(client_cert=cert, client_key=key)
+    assert trusts.of(REGISTRY).client_cert == (cert, key or cert)
+    found = links(trusts.cert_dir(REGISTRY, str(private)))
     assert found["option.cert"] == cert
     assert found["option.key"] == (key or cert)
     assert sorted(found) == ["option.cert", "option.key", "system-ca.crt"]
 
 
-def test_without_validation_nothing_is_verified(private: Path, home: Path, system: Path, pem: Path) -> None:
-    trust = store(private, home, system, validate_certs=False, ca_path=str(pem / "ca.pem")).of(REGISTRY)
-    assert trust.verify is False
+def test_without_validation_nothing_is_verified(store: Store, pem: Path) -> None:
+    assert store(validate_certs=False, ca_path=str(pem / "ca.pem")).of(REGISTRY).verify is False
 
 
-def test_it_is_sorted_out_once_for_all_threads(private: Path, home: Path, system: Path, pem: Path) -> None:
-    trusts = store(private, home, system, ca_path=str(pem / "ca.pem"))
+def test_it_is_sorted_out_once_for_all_threads(store: Store, private: Path, pem: Path) -> None:
+    trusts = store(ca_path=str(pem / "ca.pem"))
     count = 8
     barrier = threading.Barrier(count)
-    found: list[Trust] = []
+    found: list[tuple[Trust, str | None]] = []
 
     def ask() -> None:
         barrier.wait(timeout=60)
-        found.append(trusts.of(REGISTRY))
+        found.append((trusts.of(REGISTRY), trusts.cert_dir(REGISTRY, str(private))))
 
     threads = [threading.Thread(target=ask) for _number in range(count)]
     for thread in threads:
@@ -173,21 +208,24 @@ def test_it_is_sorted_out_once_for_all_threads(private: Path, home: Path, system
         thread.join()
     assert len(found) == count
     assert len(set(found)) == 1
-    before = mark(str(found[0].verify))
+    verify, folder = str(found[0][0].verify), str(found[0][1])
+    before = mark(verify), mark(folder)
     trusts.of(REGISTRY)
-    assert mark(str(found[0].verify)) == before, "connections may be reading it"
+    trusts.cert_dir(REGISTRY, str(private))
+    assert (mark(verify), mark(folder)) == before, "connections may be reading it"
 
 
-def test_a_registry_by_its_address(private: Path, home: Path, system: Path, pem: Path) -> None:
-    trust = store(private, home, system, ca_path=str(pem / "ca.pem")).of("[::1]:5000")
-    assert trust.cert_dir is not None
-    assert ":" not in os.path.basename(trust.cert_dir)
+def test_a_registry_by_its_address(store: Store, private: Path, pem: Path) -> None:
+    folder = store(ca_path=str(pem / "ca.pem")).cert_dir("[::1]:5000", str(private))
+    assert folder is not None
+    assert os.path.dirname(folder) == str(private)
+    assert ":" not in os.path.basename(folder)
 
 
-def test_a_file_of_certs_d_that_cannot_be_read(private: Path, home: Path, system: Path) -> None:
+def test_a_file_of_certs_d_that_cannot_be_read(store: Store, home: Path) -> None:
     (certs_d(home, REGISTRY) / "ca.crt").symlink_to("missing")
     with pytest.raises(OptionError, match=r"cannot read the certificate file .*ca\.crt: No such file"):
-        store(private, home, system).of(REGISTRY)
+        store().of(REGISTRY)
 
 
 # -- files that the options name

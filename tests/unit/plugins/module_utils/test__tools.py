@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
+from ansible_collections.airgap.images.plugins.module_utils import _tools
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
-from ansible_collections.airgap.images.plugins.module_utils._errors import BusyError, OptionError
+from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._tools import Tools, prepared
@@ -25,27 +27,43 @@ from ansible_collections.airgap.images.plugins.module_utils._wanted import read_
 from ansible_collections.airgap.images.tests.unit.fakes import make_options, names_below
 
 
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority."""
+    path = tmp_path_factory.mktemp("pem") / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(path))
+    return path
+
+
 def tools(folder: Path, **options: Any) -> AbstractContextManager[Tools]:
     made = make_options(folder, **{"images": ["reg.lan/a:1"], **options})
     return prepared(made, read_wanted(made.selection), Cache(made.work.cache_dir), log=Log(debug=True), stop=Stop())
 
 
-def test_the_cache_is_held(tmp_path: Path) -> None:
-    with tools(tmp_path), pytest.raises(BusyError), tools(tmp_path):
-        pass
+@pytest.mark.parametrize("check", [True, False])
+def test_they_touch_nothing(tmp_path: Path, pem: Path, check: bool) -> None:
+    before = names_below(tmp_path)
+    with tools(tmp_path, check=check, ca_path=str(pem), username="user", password="s3cret") as made:
+        made.skopeo._trust.of("reg.lan")
+        assert names_below(tmp_path) == before
+    assert names_below(tmp_path) == before
 
 
-def test_check_mode_touches_nothing(tmp_path: Path) -> None:
-    before = os.listdir(tmp_path)
-    with tools(tmp_path, check=True):
-        assert os.listdir(tmp_path) == before
-    assert os.listdir(tmp_path) == before
+def test_all_is_given_back_at_the_end(tmp_path: Path, pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+    monkeypatch.setattr(_tools.Registries, "close", lambda _self: closed.append("registries"))
+    with pytest.raises(KeyError), tools(tmp_path, ca_path=str(pem)) as made:
+        bundle = str(made.skopeo._trust.of("reg.lan").verify)
+        assert os.path.exists(bundle)
+        raise KeyError
+    assert closed == ["registries"]
+    assert not os.path.exists(bundle)
 
 
 def test_skopeo_gets_a_login_file_that_nobody_else_can_read(tmp_path: Path) -> None:
     with tools(tmp_path, username="user", password="s3cret") as made:
-        made.log_in(str(tmp_path / "cache"))
-        path = tmp_path / "cache" / "auth.json"
+        made.log_in(str(tmp_path))
+        path = tmp_path / "auth.json"
         assert made.skopeo.authfile == str(path)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         auths = json.loads(path.read_bytes())["auths"]
@@ -54,19 +72,22 @@ def test_skopeo_gets_a_login_file_that_nobody_else_can_read(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("authfile", [None, "auth.json"])
 def test_without_logins_it_finds_them_itself(tmp_path: Path, authfile: str | None) -> None:
+    private = tmp_path / "private"
+    private.mkdir()
     if authfile is not None:
         (tmp_path / authfile).write_text("{}")
         authfile = str(tmp_path / authfile)
     with tools(tmp_path, authfile=authfile) as made:
-        made.log_in(str(tmp_path / "cache"))
+        made.log_in(str(private))
         assert made.skopeo.authfile == authfile
-        assert not (tmp_path / "cache" / "auth.json").exists()
+        assert os.listdir(private) == []
 
 
 def test_nothing_private_is_left(tmp_path: Path) -> None:
-    with tools(tmp_path, username="user", password="s3cret") as made:
-        [directory] = (tmp_path / "cache").glob(".run-*")
-        made.log_in(str(directory))
+    cache = Cache(str(tmp_path / "cache"))
+    with tools(tmp_path, username="user", password="s3cret") as made, cache.opened(0):
+        made.log_in(cache.run_directory)
+        assert os.listdir(cache.run_directory) == ["auth.json"]
     assert not [name for name in names_below(tmp_path) if "run-" in name or "auth" in name]
 
 

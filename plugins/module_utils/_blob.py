@@ -1,0 +1,80 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One blob on its way into a file: hashed as it comes, never too long, and resumed where it broke off."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Callable
+
+from ._errors import TransferError
+from ._http import Answer
+from ._manifest import Descriptor
+
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+class BlobFile:
+    """Takes the body of one blob, over as many answers as it needs.
+
+    :param path: is written anew; its owner removes it when the blob does not come.
+    :ivar size: bytes that are there.
+    """
+
+    def __init__(self, descriptor: Descriptor, path: str, what: str) -> None:
+        self._descriptor = descriptor
+        self._path = path
+        self._what = what
+        self._hasher = hashlib.sha256()
+        self.size = 0
+
+    def request_headers(self) -> dict[str, str]:
+        """What to ask for: all, or the rest (RFC 9110, 14.2)."""
+        return {"Range": f"bytes={self.size}-"} if self.size else {}
+
+    def take(self, answer: Answer, chunks: Iterable[bytes], check: Callable[[], None]) -> None:
+        """Write the body of an answer.
+
+        :param check: is called between chunks; raises where the transfer is to end.
+        :raises TransferError: when it breaks off, or is not the blob.
+        """
+        if not self._continues(answer):
+            self._start_again()
+        with open(self._path, "ab" if self.size else "wb", buffering=0) as file:
+            for chunk in chunks:
+                check()
+                if self.size + len(chunk) > self._descriptor.size:
+                    raise self._wrong("more bytes than its descriptor says")
+                self._hasher.update(chunk)
+                _write_all(file.write, chunk)
+                self.size += len(chunk)
+        if self.size != self._descriptor.size:
+            raise self._wrong("fewer bytes than its descriptor says")
+        if f"sha256:{self._hasher.hexdigest()}" != self._descriptor.digest:
+            raise self._wrong("other bytes than its digest names")
+
+    def _continues(self, answer: Answer) -> bool:
+        """Whether the answer is the rest that was asked for; a server may send all of it instead."""
+        if answer.status != 206:
+            return False
+        found = _CONTENT_RANGE.fullmatch(answer.header("content-range").strip())
+        if found is None or int(found.group(1)) != self.size:
+            raise self._wrong("another range than was asked for")
+        return True
+
+    def _wrong(self, how: str) -> TransferError:
+        self._start_again()
+        return TransferError(f"{self._what} came with {how}", heals=True)
+
+    def _start_again(self) -> None:
+        self._hasher, self.size = hashlib.sha256(), 0
+
+
+def _write_all(write: Callable[[memoryview], int | None], chunk: bytes) -> None:
+    view = memoryview(chunk)
+    while view:
+        view = view[write(view) or 0 :]
