@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Callable, Generic, TypeVar
 
 Item = TypeVar("Item")
-_WAITING = 16
+_WAITING = 6
 
 
 class Stage(Generic[Item]):

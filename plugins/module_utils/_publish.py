@@ -11,6 +11,7 @@ completed by the next one.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import stat
@@ -25,7 +26,6 @@ from ._lock import Lock, read_lock, write_lock
 from ._options import DIR, Output
 from ._parts import Part, WrittenFile, explain_write_error, part_names
 from ._published import checksum_lines, stale_names
-from ._tree import sync_filesystem
 
 _LOCK = "lock"
 Attributes = Callable[[str], bool]
@@ -232,6 +232,23 @@ def _read_ready(path: str) -> Lock:
             return read_lock(file.read(), path=path)
     except OSError as error:
         raise LockFileError(f"cannot read {path}: {error.strerror}") from error
+
+
+def sync_filesystem(path: str) -> None:
+    """Bring to disk all that was written on a path's filesystem; for thousands of files that is faster than each alone.
+
+    syncfs(2), which Python does not offer.
+
+    :raises OSError: when the disk did not take something.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if libc.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+    finally:
+        os.close(descriptor)
 
 
 def _sync_directory(path: str) -> None:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import hashlib
 import os
@@ -93,23 +92,6 @@ class TreeWriter:
             action()
         except OSError as error:
             raise explain_write_error(error, self._root) from error
-
-
-def sync_filesystem(path: str) -> None:
-    """Bring to disk all that was written on a path's filesystem; for thousands of files that is faster than each alone.
-
-    syncfs(2), which Python does not offer.
-
-    :raises OSError: when the disk did not take something.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        if libc.syncfs(descriptor) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), path)
-    finally:
-        os.close(descriptor)
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -26,6 +26,7 @@ class Sizes:
     """How much is measured. Megabytes are 1,000,000 bytes.
 
     :param megabytes: unique blobs of the main workload.
+    :param linked: megabytes of unique blobs that go over the shaped link: enough that start and end do not count.
     :param images: references in it, of two platform images each.
     :param references: of tiny images: growth is measured at each of these, from the first to the last.
     :param list_sizes: references for the re-runs: a short list and a long one.
@@ -36,6 +37,7 @@ class Sizes:
     rounds: int = 3
     megabytes: float = 480.0
     images: int = 12
+    linked: float = 1000.0
     references: tuple[int, ...] = (100, 300, 700, 2000)
     list_sizes: tuple[int, int] = (100, 711)
     huge: tuple[float, float] = (100.0, 800.0)
@@ -46,6 +48,7 @@ SHORT = Sizes(
     rounds=1,
     megabytes=2.0,
     images=6,
+    linked=4.0,
     references=(2, 6),
     list_sizes=(3, 6),
     huge=(1.0, 2.0),
@@ -68,6 +71,12 @@ class Bench:
         """The main workload."""
         say(f"making {self.sizes.images} references, {self.sizes.megabytes:g} MB")
         return workload.add_images(self.storage, self.sizes.megabytes, self.sizes.images)
+
+    @cached_property
+    def linked(self) -> list[Stored]:
+        """The same twice as many times, for the link."""
+        say(f"making {2 * self.sizes.images} references, {self.sizes.linked:g} MB")
+        return workload.add_images(self.storage, self.sizes.linked, 2 * self.sizes.images, name="link")
 
     @cached_property
     def tiny(self) -> list[Stored]:

@@ -60,7 +60,7 @@ def plain_layer(seed: str, size: int) -> Layer:
     return files_layer({f"srv/{seed}.txt": text}, compression=PLAIN)
 
 
-def add_images(storage: Storage, megabytes: float, references: int) -> list[Stored]:
+def add_images(storage: Storage, megabytes: float, references: int, *, name: str = "bench") -> list[Stored]:
     """Stores ``references`` of two platform images each, ``megabytes`` of unique blobs in all.
 
     40 % of the bytes are base layers, each shared by the references of a family; 1 % are plain tars of text, which is
@@ -71,16 +71,18 @@ def add_images(storage: Storage, megabytes: float, references: int) -> list[Stor
     plain_size = round(megabytes * MEGA * _PLAIN / families)
     own_size = round(megabytes * MEGA * (1 - _SHARED - _PLAIN) / (references * len(PLATFORMS)))
     return [
-        storage.add(f"bench/app-{number // FAMILY}", f"v1.{number}", _image(number, base_size, plain_size, own_size))
+        storage.add(
+            f"{name}/app-{number // FAMILY}", f"v1.{number}", _image(name, number, base_size, plain_size, own_size)
+        )
         for number in range(references)
     ]
 
 
-def _image(number: int, base_size: int, plain_size: int, own_size: int) -> Index:
+def _image(name: str, number: int, base_size: int, plain_size: int, own_size: int) -> Index:
     def build(platform: Platform) -> list[Layer]:
-        family, name = number // FAMILY, platform.architecture
-        layers = [layer(f"base-{family}-{name}", base_size), layer(f"own-{number}-{name}", own_size)]
-        return [*layers, plain_layer(f"text-{family}", plain_size)] if number % FAMILY == 0 else layers
+        family, arch = number // FAMILY, platform.architecture
+        layers = [layer(f"{name}-base-{family}-{arch}", base_size), layer(f"{name}-own-{number}-{arch}", own_size)]
+        return [*layers, plain_layer(f"{name}-text-{family}", plain_size)] if number % FAMILY == 0 else layers
 
     return build_index([build_image(build(each), platform=each) for each in PLATFORMS])
 

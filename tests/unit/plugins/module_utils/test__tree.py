@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import hashlib
 import os
@@ -18,7 +17,7 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils import _tree
 from ansible_collections.airgap.images.plugins.module_utils._errors import DamagedBlobError, SpaceError, StorageError
 from ansible_collections.airgap.images.plugins.module_utils._published import Memory, StandingFiles
-from ansible_collections.airgap.images.plugins.module_utils._tree import Standing, TreeWriter, sync_filesystem
+from ansible_collections.airgap.images.plugins.module_utils._tree import Standing, TreeWriter
 from ansible_collections.airgap.images.tests.unit.fakes import Nothing, describe, make_options, mark, names_below
 
 DATA = b"blob" * 1000
@@ -256,33 +255,3 @@ def test_what_cannot_be_linked_is_made_anew(
     write(root, source, standing=standing.files())
     assert (root / "share/sha256/x").samefile(source)
     assert (root / "index.json").read_bytes() == b"{}"
-
-
-# -- syncing
-
-
-def test_a_filesystem_is_synced(tmp_path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
-    sync_filesystem(str(tmp_path))
-    assert len(os.listdir("/proc/self/fd")) == before
-
-
-def test_a_disk_that_did_not_take_something_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[str] = []
-
-    class Library:
-        def __init__(self, name: object, use_errno: bool) -> None:
-            assert name is None
-
-        def syncfs(self, descriptor: int) -> int:
-            synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-            ctypes.set_errno(errno.EIO)
-            return -1
-
-    monkeypatch.setattr(_tree.ctypes, "CDLL", Library)
-    before = len(os.listdir("/proc/self/fd"))
-    with pytest.raises(OSError, match="Input/output error") as caught:
-        sync_filesystem(str(tmp_path))
-    assert (caught.value.errno, caught.value.filename) == (errno.EIO, str(tmp_path))
-    assert synced == [str(tmp_path)]
-    assert len(os.listdir("/proc/self/fd")) == before
