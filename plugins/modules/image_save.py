@@ -310,6 +310,9 @@ extends_documentation_fragment:
   - ansible.builtin.files
 notes:
   - Proxies are taken from the environment of the task (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY)).
+  - The module fetches layers itself, each once. skopeo then completes each image, and so has the last word on the
+    signature policy, which it gives when the layers are there. Registries that C(registries.conf) says anything about,
+    such as a mirror, are left to skopeo altogether.
   - Credentials are passed on to skopeo in a file that only the user of the task can read, and that is gone when the
     module ends. They are never part of a command line.
   - The bytes of an archive depend on the version of zlib (V(gzip)) or zstd (V(zstd)) for those parts that are
