@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import email.utils
 import http.client
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,7 +74,7 @@ class Http:
     def __init__(self, host: str, trust: Trust, *, read_timeout: float, connections: int) -> None:
         self.host = host
         self._trust = trust
-        self._timeout = (_CONNECT_TIMEOUT, read_timeout)
+        self._read_timeout = read_timeout
         if trust.verify is False:  # was asked for; urllib3 would say so at every request
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=connections, pool_block=False)
@@ -93,15 +94,20 @@ class Http:
         :param form: fields of a form, for POST.
         :raises TransferError: when no answer comes, or a body longer than the limit.
         """
-        with self._open(method, url, headers, form) as response:
+        with self._open(method, url, headers, form, self._read_timeout) as response:
             wanted = limit if response.status_code < 400 else _MAX_ERROR_BYTES
             body = self._body(response, wanted, fail=response.status_code < 400)
             return _answer(response, body)
 
     @contextmanager
-    def stream(self, url: str, *, headers: dict[str, str]) -> Iterator[tuple[Answer, Iterator[bytes]]]:
-        """GET a body of any size in pieces; the :class:`Answer` given has no body unless the status is an error."""
-        with self._open("GET", url, headers, None) as response:
+    def stream(
+        self, url: str, *, headers: dict[str, str], patience: float = math.inf
+    ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
+        """GET a body of any size in pieces; the :class:`Answer` given has no body unless the status is an error.
+
+        :param patience: seconds without a byte, where fewer than ``read_timeout`` are left.
+        """
+        with self._open("GET", url, headers, None, min(patience, self._read_timeout)) as response:
             failed = response.status_code >= 400
             body = self._body(response, _MAX_ERROR_BYTES, fail=False) if failed else b""
             yield _answer(response, body), self._chunks(response)
@@ -138,9 +144,9 @@ class Http:
 
     @contextmanager
     def _open(
-        self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None
+        self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None, patience: float
     ) -> Iterator[requests.Response]:
-        response = self._send(method, url, headers, form)
+        response = self._send(method, url, headers, form, patience)
         try:
             for _hop in range(_MAX_REDIRECTS):
                 if response.status_code not in _REDIRECTS or "location" not in response.headers:
@@ -152,7 +158,7 @@ class Http:
                 if _origin(target) != _origin(url):
                     headers = {key: value for key, value in headers.items() if key.lower() != "authorization"}
                 url = target
-                response = self._send(method, url, headers, form)
+                response = self._send(method, url, headers, form, patience)
             else:
                 raise TransferError(f"{self.host} redirects more than {_MAX_REDIRECTS} times", heals=False)
             yield response
@@ -173,13 +179,15 @@ class Http:
             raise TransferError(f"{self.host} redirects to something that is not http or https", heals=False)
         return target
 
-    def _send(self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None) -> requests.Response:
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None, patience: float
+    ) -> requests.Response:
         scheme, host = _origin(url)
         try:
             return self._adapter.send(
                 requests.Request(method, url, headers={**_HEADERS, **headers}, data=form).prepare(),
                 stream=True,
-                timeout=self._timeout,
+                timeout=(_CONNECT_TIMEOUT, patience),
                 verify=self._trust.verify,
                 cert=self._trust.client_cert if host == self.host else None,
                 proxies=_proxies(f"{scheme}://{host}"),

@@ -152,7 +152,8 @@ class Registries:
 
         def attempt() -> None:
             check()
-            with endpoint.stream(repository.path, url_path, file.request_headers(), what) as (answer, chunks):
+            left = max(0.001, deadline - time.monotonic())
+            with endpoint.stream(repository.path, url_path, file.request_headers(), what, left) as (answer, chunks):
                 file.take(answer, chunks, check)
 
         self._retrying(attempt, what, deadline)
@@ -240,12 +241,12 @@ class _Endpoint:
 
     @contextmanager
     def stream(
-        self, path: str, url_path: str, headers: Mapping[str, str], what: str
+        self, path: str, url_path: str, headers: Mapping[str, str], what: str, patience: float
     ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
         url = self._base() + url_path
         for last in (False, True):
             proof = self._authenticator.header(path)
-            with self.http.stream(url, headers={**headers, **proof}) as (answer, chunks):
+            with self.http.stream(url, headers={**headers, **proof}, patience=patience) as (answer, chunks):
                 if answer.status in (200, 206):
                     yield answer, chunks
                     return

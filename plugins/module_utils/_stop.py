@@ -21,6 +21,11 @@ class Stop:
         self._is_deferred = False
         self._reason = ""
 
+    @property
+    def reason(self) -> str:
+        """Why the run was asked to end; empty when it was not."""
+        return self._reason
+
     def request(self, reason: str) -> None:
         """Ask the run to end; called in the main thread, at any point of it.
 

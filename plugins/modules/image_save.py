@@ -765,9 +765,10 @@ def main() -> None:
             log.append_to(module.params["log_file"])
         result = save(options, log=log, stop=stop, apply_attributes=attributes_for(module))
     except ImageSaveError as error:
-        fail(module, log, str(error))
+        fail(module, log, stop.reason or str(error))
     except OSError as error:
-        fail(module, log, f"{error.filename or 'a file'} cannot be read or written: {error.strerror or error}")
+        told = f"{error.filename or 'a file'} cannot be read or written: {error.strerror or error}"
+        fail(module, log, stop.reason or told)
     returned = as_returned(result, options.output, check=options.check)
     log.info(str(returned["msg"]))
     if module.params["debug"]:

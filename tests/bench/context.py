@@ -47,12 +47,12 @@ class Sizes:
 SHORT = Sizes(
     rounds=1,
     megabytes=2.0,
-    images=6,
+    images=2,
     linked=4.0,
-    references=(2, 6),
-    list_sizes=(3, 6),
+    references=(2, 3),
+    list_sizes=(2, 3),
     huge=(1.0, 2.0),
-    many=(4, 12),
+    many=(2, 4),
 )
 """Enough to see that the harness is right, and nothing else."""
 

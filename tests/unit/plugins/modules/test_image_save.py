@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import signal
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from ansible_collections.airgap.images.plugins.module_utils._options import Opti
 from ansible_collections.airgap.images.plugins.module_utils._parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._reference import parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._result import Forecast, Result, Stats
+from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 from ansible_collections.airgap.images.plugins.modules import image_save
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64, listed
 
@@ -180,6 +182,13 @@ def saved(monkeypatch: pytest.MonkeyPatch) -> Saved:
     return saved
 
 
+def hide_the_stop(options: object, *, stop: Stop, **more: object) -> None:
+    """As the library does that removes directories: it goes on, whatever happens."""
+    with suppress(Interrupted):
+        stop.request("the run was ended by SIGTERM")
+    raise FileExistsError(errno.EEXIST, "File exists", "/srv/data")
+
+
 class Runner:
     """Runs the module and gives what it returns."""
 
@@ -293,6 +302,11 @@ def test_an_error_is_told_in_words(run: Runner, saved: Saved, debug: bool) -> No
 def test_an_error_of_the_system_is_told_in_words(run: Runner, saved: Saved) -> None:
     saved.errors.append(PermissionError(13, "Permission denied", "/srv/a"))
     assert run()["msg"] == "/srv/a cannot be read or written: Permission denied"
+
+
+def test_a_stop_is_told_though_something_failed_because_of_it(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_save, "save", hide_the_stop)
+    assert run()["msg"] == "the run was ended by SIGTERM"
 
 
 def test_warnings_are_passed_on(run: Runner, saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
