@@ -36,7 +36,7 @@ class Archived:
 def measure(bench: Bench) -> list[Figure]:
     """The rows of this group. gzip at level 6 is so slow that it has only some of the images to do."""
     images = bench.images
-    few = images[: max(1, len(images) // 5)]
+    few = images[: max(1, len(images) // 8)]
     with bench.empty() as folder:
         whole, part = folder / "whole", folder / "part"
         bench.storage.fill_cache(images, whole)

@@ -35,9 +35,9 @@ class Sizes:
     """
 
     rounds: int = 3
-    megabytes: float = 480.0
-    images: int = 12
-    linked: float = 1000.0
+    megabytes: float = 360.0
+    images: int = 8
+    linked: float = 900.0
     references: tuple[int, ...] = (100, 300, 700, 2000)
     list_sizes: tuple[int, int] = (100, 711)
     huge: tuple[float, float] = (100.0, 800.0)
@@ -74,9 +74,9 @@ class Bench:
 
     @cached_property
     def linked(self) -> list[Stored]:
-        """The same twice as many times, for the link."""
-        say(f"making {2 * self.sizes.images} references, {self.sizes.linked:g} MB")
-        return workload.add_images(self.storage, self.sizes.linked, 2 * self.sizes.images, name="link")
+        """Three times as many, for the link."""
+        say(f"making {3 * self.sizes.images} references, {self.sizes.linked:g} MB")
+        return workload.add_images(self.storage, self.sizes.linked, 3 * self.sizes.images, name="link")
 
     @cached_property
     def tiny(self) -> list[Stored]:

@@ -25,7 +25,7 @@ def measure(bench: Bench) -> list[Figure]:
     huge = {each: add_huge_images(bench.storage, f"of-{each:g}", each, _HUGE_IMAGES) for each in (less, more)}
     fewer, many = bench.sizes.many
     samples = alternating(
-        bench.sizes.rounds,
+        1,  # it is the same each time, but for a few hundred kB
         {
             "less": lambda: _cold(bench, huge[less]),
             "more": lambda: _cold(bench, huge[more]),
