@@ -6,7 +6,7 @@
 # Sets up what is missing and measures how fast and how small the module works, each figure beside a
 # reference that is measured in the same run: a registry, images and all of it on this machine.
 #
-#   tests/bench.sh              about five minutes on two cores, and 5 GB of disk
+#   tests/bench.sh              five to six minutes on two cores, and 5 GB of disk
 #   tests/bench.sh --help       sizes, single groups of figures, and where the results go
 #
 # Prints a table and writes results.json, results.md and plot.svg to docs/performance. Exits with 1

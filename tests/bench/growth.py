@@ -33,8 +33,8 @@ _QUANTITIES: dict[str, tuple[str, Callable[[Cost], float]]] = {
 
 
 def measure(bench: Bench) -> list[Figure]:
-    """The rows of this group: the most references against the fewest. It is long, so one round has to do."""
-    rounds = 1
+    """The rows of this group: the most references against the fewest. It is long, so two rounds have to do."""
+    rounds = min(bench.sizes.rounds, 2)
     sizes = bench.sizes.references
     start = series("", "s", (module_start() for _round in range(rounds))).median
     samples = alternating(rounds, {str(size): partial(_cost, bench, size, start) for size in sizes})
