@@ -16,7 +16,7 @@ from ._cache import Cache
 from ._compress import Encoder, make_encoder
 from ._layout import ROOT, SavedImage
 from ._options import DIR, Output
-from ._parts import PartWriter, WrittenFile
+from ._parts import PartWriter, WrittenFile, at_once
 from ._pipeline import Stage
 from ._tar import TarWriter
 from ._tree import Standing, TreeWriter
@@ -54,7 +54,7 @@ def build_archive(
         tree = TreeWriter(os.path.join(directory, output.name), ROOT, standing, link=not output.has_attributes)
         saved, blobs = write_members(images, cache, tree)
         return Built(saved, blobs, tree.written)
-    with Stage(_run, waiting=_SYNCS_WAITING) as syncing:
+    with Stage(at_once, waiting=_SYNCS_WAITING) as syncing:
         parts = PartWriter(directory, output.part_size, syncing.put)
         try:
             with Stage(parts.write) as writing:
@@ -70,10 +70,6 @@ def build_archive(
             parts.abort()
             raise
     return Built(saved, blobs, parts.written)
-
-
-def _run(action: Callable[[], None]) -> None:
-    action()
 
 
 def _encode_with(encoder: Encoder) -> Callable[[tuple[bytes, bool]], None]:

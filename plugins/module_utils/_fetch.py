@@ -49,7 +49,7 @@ class Fetcher:
         self._log = log
         self._places = places
         self._timeout = options.work.timeout
-        self._is_final = options.output.compress == DIR
+        self._is_archive = options.output.compress == DIR
         self._configuration = RegistriesConf(os.environ)
         self._mutex = threading.Lock()
         self._deadlines: dict[str, float] = {}
@@ -57,7 +57,7 @@ class Fetcher:
 
     def lack(self, image: PlatformImage) -> Lack:
         """What the image lacks, and who fetches it."""
-        missing = {blob.digest: blob for blob in _all_blobs(image) if not self._cache.has_blob(blob)}
+        missing = self._missing(image)
         fetched = {digest: blob for digest, blob in missing.items() if self._is_for_client(image, blob)}
         return Lack(tuple(fetched.values()), frozenset(missing.keys() - fetched.keys()))
 
@@ -80,7 +80,7 @@ class Fetcher:
                     raise
                 self._log.debug(f"{error}; left to skopeo")
                 return False
-            if self._is_final:
+            if self._is_archive:  # the file itself is shared with it
                 _begin_writing_out(path)
             self._cache.adopt_blob(path, blob.digest)
             with self._mutex:
@@ -94,7 +94,7 @@ class Fetcher:
         :raises TransferError: why it could not be copied, after all tries.
         """
         with self._working_on(image) as deadline:
-            missing = {blob.digest for blob in _all_blobs(image) if not self._cache.has_blob(blob)}
+            missing = self._missing(image)
             self._log.info(f"copying {image.repository}@{image.digest} ({image.descriptor.platform or 'artefact'})")
             started = time.monotonic()
             stored = retrying(
@@ -123,13 +123,16 @@ class Fetcher:
                 raise StorageError(f"cannot write to cache_dir {self._cache.root}: {error.strerror}") from error
 
     def _copy(self, image: PlatformImage, deadline: float) -> StoredImage:
-        self._cache.drop_unsound(_all_blobs(image))
+        self._cache.drop_unsound(image.all_blobs())
         folder = self._cache.new_folder(image)
         self._tools.skopeo.copy(image, folder, os.path.dirname(self._cache.share), deadline=deadline)
         try:
             return self._cache.adopt_folder(folder, image)
         except ManifestError as error:
             raise TransferError(str(error), heals=True) from error
+
+    def _missing(self, image: PlatformImage) -> dict[str, Descriptor]:
+        return {blob.digest: blob for blob in image.all_blobs() if not self._cache.has_blob(blob)}
 
     def _is_for_client(self, image: PlatformImage, blob: Descriptor) -> bool:
         """Whether our client is the one to fetch a blob."""
@@ -148,7 +151,3 @@ def _begin_writing_out(path: str) -> None:
     """
     with open(path, "rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _all_blobs(image: PlatformImage) -> tuple[Descriptor, ...]:
-    return (image.descriptor, *image.blobs)

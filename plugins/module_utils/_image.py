@@ -43,6 +43,11 @@ class PlatformImage:
         """Name of its folder in cache and archive."""
         return hex_of(self.descriptor.digest)
 
+    def all_blobs(self) -> Iterator[Descriptor]:
+        """The manifest and what it names, as far as it is wanted."""
+        yield self.descriptor
+        yield from self.blobs
+
     @property
     def is_converted(self) -> bool:
         """Whether skopeo has to convert it, which gives it a new digest."""

@@ -42,7 +42,8 @@ class WrittenFile:
     sha256: str
 
 
-def _at_once(action: Callable[[], None]) -> None:
+def at_once(action: Callable[[], None]) -> None:
+    """Run an action, which is also what a stage of actions does."""
     action()
 
 
@@ -60,7 +61,7 @@ class PartWriter:
         self,
         directory: str,
         part_size: int | None,
-        behind: Callable[[Callable[[], None]], None] = _at_once,
+        behind: Callable[[Callable[[], None]], None] = at_once,
     ) -> None:
         self._directory = directory
         self._part_size = part_size

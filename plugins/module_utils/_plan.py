@@ -94,7 +94,7 @@ def make_plan(
 
 
 def _blobs(image: PlatformImage, stored: StoredImage | None) -> Iterable[Descriptor]:
-    return stored.all_blobs() if stored is not None else (image.descriptor, *image.blobs)
+    return (stored or image).all_blobs()
 
 
 def _archive_bytes(sizes: Sequence[int], *, folders: int, entries: int) -> int:

@@ -63,4 +63,4 @@ def working_set(images: Sequence[ResolvedImage], missing: Mapping[str, int], *, 
 
 
 def _digests(image: ResolvedImage) -> set[str]:
-    return {blob.digest for platform in image.platforms for blob in (platform.descriptor, *platform.blobs)}
+    return {blob.digest for platform in image.platforms for blob in platform.all_blobs()}

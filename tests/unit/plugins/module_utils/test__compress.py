@@ -136,13 +136,17 @@ MIXED: dict[str, Pieces] = {
 }
 
 
+def read_by_its_own_program(folder: Path, compress: str, pieces: Pieces) -> bytes:
+    """What ``gzip`` or ``zstd`` makes of the encoded pieces, after it has found them sound."""
+    path = folder / {"gzip": "a.gz", "zstd": "a.zst"}[compress]
+    path.write_bytes(encode(compress, None, pieces))
+    subprocess.run([compress, "-tq", str(path)], check=True)
+    return subprocess.run([compress, "-dcq", str(path)], check=True, stdout=subprocess.PIPE).stdout
+
+
 @pytest.mark.parametrize("pieces", MIXED.values(), ids=MIXED)
 def test_gzip_itself_reads_it(tmp_path: Path, pieces: Pieces) -> None:
-    path = tmp_path / "a.gz"
-    path.write_bytes(encode("gzip", None, pieces))
-    subprocess.run(["gzip", "-t", str(path)], check=True)
-    done = subprocess.run(["gzip", "-dc", str(path)], check=True, stdout=subprocess.PIPE)
-    assert done.stdout == joined(pieces)
+    assert read_by_its_own_program(tmp_path, "gzip", pieces) == joined(pieces)
 
 
 def test_a_damaged_archive_is_noticed() -> None:
@@ -163,11 +167,7 @@ def test_a_truncated_zstd_archive_is_noticed(tmp_path: Path, cut: int) -> None:
 @pytest.mark.parametrize("kind", sorted(MIXED.keys() - {"nothing"}))
 def test_zstd_itself_reads_it(tmp_path: Path, kind: str) -> None:
     pieces = MIXED[kind]
-    path = tmp_path / "a.zst"
-    path.write_bytes(encode("zstd", None, pieces))
-    subprocess.run(["zstd", "-tq", str(path)], check=True)
-    done = subprocess.run(["zstd", "-dcq", str(path)], check=True, stdout=subprocess.PIPE)
-    assert done.stdout == joined(pieces)
+    assert read_by_its_own_program(tmp_path, "zstd", pieces) == joined(pieces)
 
 
 def test_a_frame_of_zstd_for_each_run_of_the_same_kind() -> None:

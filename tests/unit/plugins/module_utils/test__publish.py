@@ -386,21 +386,28 @@ def test_files_get_their_mode_before_their_name(tmp_path: Path, options: dict[st
     assert {stat.S_IMODE(path.stat().st_mode) for path in standing if path.is_file()} == {0o640}
 
 
-def test_everything_is_synced_before_it_is_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    output = make_output(tmp_path)
-    steps: list[str] = []
-    real_sync, real_rename = os.fsync, os.rename
-
-    def sync(descriptor: int) -> None:
-        steps.append(f"sync {os.path.basename(os.readlink(f'/proc/self/fd/{descriptor}'))}")
-        real_sync(descriptor)
+def note_names(monkeypatch: pytest.MonkeyPatch, output: Output, steps: list[str]) -> None:
+    """Take down each name that a file gets, relative to the folder of the archive."""
+    real_rename = os.rename
 
     def rename(source: str, target: str) -> None:
         steps.append(f"name {os.path.relpath(target, output.directory)}")
         real_rename(source, target)
 
-    monkeypatch.setattr(_publish.os, "fsync", sync)
     monkeypatch.setattr(_publish.os, "rename", rename)
+
+
+def test_everything_is_synced_before_it_is_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = make_output(tmp_path)
+    steps: list[str] = []
+    real_sync = os.fsync
+
+    def sync(descriptor: int) -> None:
+        steps.append(f"sync {os.path.basename(os.readlink(f'/proc/self/fd/{descriptor}'))}")
+        real_sync(descriptor)
+
+    monkeypatch.setattr(_publish.os, "fsync", sync)
+    note_names(monkeypatch, output, steps)
     publish(output, b"1234")
     ready = f".{output.name}.staging/ready"
     assert steps == [
@@ -423,18 +430,14 @@ def test_everything_is_synced_before_it_is_decided(tmp_path: Path, monkeypatch: 
 def test_a_directory_is_synced_as_a_whole_before_it_is_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = make_output(tmp_path, compress="dir", part_size=None)
     steps: list[str] = []
-    real_sync, real_rename = _publish.sync_filesystem, os.rename
+    real_sync = _publish.sync_filesystem
 
     def sync(path: str) -> None:
         steps.append(f"sync {sorted(os.listdir(path))}")
         real_sync(path)
 
-    def rename(source: str, target: str) -> None:
-        steps.append(f"name {os.path.relpath(target, output.directory)}")
-        real_rename(source, target)
-
     monkeypatch.setattr(_publish, "sync_filesystem", sync)
-    monkeypatch.setattr(_publish.os, "rename", rename)
+    note_names(monkeypatch, output, steps)
     publish(output, b"1234")
     assert steps[:2] == ["sync ['blobs', 'one', 'share']", f"name .{output.name}.staging/ready/{output.name}"]
     assert steps.count(steps[0]) == 1
