@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -259,10 +259,12 @@ def start_module(
     module: str = "image_save",
     python: str = sys.executable,
     fresh: bool = False,
+    under: Sequence[str] = (),
 ) -> RunningModule:
     """Starts the module with ``params`` and returns at once.
 
     It is a fork of a server unless ``fresh`` asks for an interpreter of its own, or ``python`` or ``env`` for another.
+    ``under`` is the beginning of a command line that starts the module, such as that of a tracer.
 
     The arguments go to stdin, where every ansible-core from 2.17 on looks for them when the module is started by hand;
     the serialization profile, which 2.19 introduced, is then ``legacy``, as it is for modules in collections.
@@ -285,9 +287,9 @@ def start_module(
     full = environment(env)
     at_start = read_at_start(full)
     server = None
-    if not fresh and python == sys.executable and at_start == read_at_start(environment()) and can_fork(full):
+    if not fresh and not under and python == sys.executable and at_start == read_at_start(environment()) and can_fork(full):
         server = next(_servers(name, at_start))
-    return RunningModule([python, "-m", name], arguments, full, cwd, server=server)
+    return RunningModule([*under, python, "-m", name], arguments, full, cwd, server=server)
 
 
 def run_module(

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Sets up what is missing and does harm to runs of the module, by network, kill, disk and damage: each is followed by a
+# look at what stands, and by a run to the end. Registry, network and all of it are on this machine.
+#
+#   tests/faults.sh              everything
+#   tests/faults.sh --help       single groups or trials, how often, with which seed
+#
+# Prints a table, and writes it to docs/reliability.md and docs/reliability/faults.json. Exits with 1 where something
+# did not hold.
+set -euo pipefail
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+environment=$("$here/setup.sh" --env newest)
+eval "$environment"
+# A copy, so that the checkout may stand anywhere, and be worked on meanwhile.
+folder=$(mktemp -d)
+trap 'rm -rf -- "$folder"' EXIT
+collection=$folder/ansible_collections/airgap/images
+mkdir -p -- "$collection/tests"
+cp -R -- "$here/../galaxy.yml" "$here/../meta" "$here/../plugins" "$collection/"
+cp -R -- "$here/bench" "$here/faults" "$here/support" "$collection/tests/"
+export PYTHONPATH=$folder
+python -m ansible_collections.airgap.images.tests.faults --output "$here/../docs/reliability" "$@"

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fault bench's command line; see ``tests/faults.sh``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..bench import machine
+from . import kill, report
+from .runner import run_all
+from .trial import SHORT, VIOLATED, Outcome, Report, Scale, Trial
+
+GROUPS: dict[str, Callable[[Scale], list[Trial]]] = {module.GROUP: module.trials for module in (kill,)}
+"""What can be tried, in the order of the table."""
+
+SEED = 20261122
+
+_WORK = Path(tempfile.gettempdir())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the trials, prints the table and writes it; returns 1 where something did not hold."""
+    options = _options(arguments)
+    trials = _trials(options)
+    started = time.monotonic()
+    outcomes = run_all(trials, seed=options.seed, jobs=options.jobs, work=options.work, told=_say)
+    seconds = time.monotonic() - started
+    done = Report(options.seed, machine.describe(options.work), seconds, outcomes)
+    print(report.as_text(done))
+    if options.output is not None:
+        write(done, options.output)
+    return 1 if done.violations or not outcomes else 0
+
+
+def write(done: Report, output: Path) -> None:
+    """Writes ``faults.json``, and the table into the page beside the folder if there is one."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "faults.json").write_text(report.as_json(done), encoding="utf-8")
+    page = output.with_suffix(".md")
+    if page.exists():
+        page.write_text(report.in_page(page.read_text("utf-8"), report.as_markdown(done)), encoding="utf-8")
+
+
+def _say(outcome: Outcome) -> None:
+    told = f": {outcome.told}" if outcome.outcome == VIOLATED else ""
+    name = f"{outcome.group}:{outcome.number}"
+    print(
+        f"{name:14} {outcome.seconds:6.1f} s  {outcome.outcome:14}  {outcome.fault}{told}", file=sys.stderr, flush=True
+    )
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tests/faults.sh", description="Does harm to runs of the module.")
+    parser.add_argument("--short", action="store_true", help="each fault once, and few kills")
+    parser.add_argument("--times", type=int, metavar="N", help=f"how often each fault is made; {Scale().times}")
+    parser.add_argument("--kills", type=int, metavar="N", help=f"runs that are killed or ended; {Scale().kills}")
+    parser.add_argument("--only", action="append", choices=list(GROUPS), metavar="GROUP", help=", ".join(GROUPS))
+    parser.add_argument("--trial", action="append", metavar="GROUP:NUMBER", help="a single one, as the output names it")
+    parser.add_argument("--seed", type=int, default=SEED, metavar="N", help="decides all that is random; %(default)s")
+    parser.add_argument("--jobs", type=int, default=3, metavar="N", help="trials at once; %(default)s")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where faults.json goes; without it, nowhere")
+    parser.add_argument("--work", type=Path, default=_WORK, metavar="DIR", help="temporary files")
+    return parser.parse_args(arguments)
+
+
+def _trials(options: argparse.Namespace) -> list[Trial]:
+    scale = SHORT if options.short else Scale()
+    scale = replace(scale, times=options.times or scale.times, kills=options.kills or scale.kills)
+    found = [trial for group in options.only or GROUPS for trial in GROUPS[group](scale)]
+    return [trial for trial in found if not options.trial or trial.name in options.trial]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

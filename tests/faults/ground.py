@@ -1,0 +1,119 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where trials take place: a registry with images, what a quiet run makes of them, and a fresh site for each trial."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..support.images import AMD64, ARM64, build_index
+from ..support.layers import PLAIN
+from ..support.push import PushedImage, push
+from ..support.registry import Credentials, Registry
+from ..support.samples import chart, many_layers, small
+from .site import Quiet, Site
+from .tracer import Call
+
+USER = Credentials("fault-bench-user", "s3cr3t-of-the-fault-bench")
+"""Whom the registry lets in; found on no disk and in no output afterwards."""
+
+NAMED = "registry.example"
+"""The registry that references name. They are fetched from elsewhere, so that ports do not get into archives."""
+
+
+class Ground:
+    """What the trials of one process share."""
+
+    def __init__(self, folder: Path, registry: Registry) -> None:
+        self.folder = folder
+        self.registry = registry
+        self.images = _push_images(registry)
+        self.calls: dict[tuple[str, bool], list[Call]] = {}
+        self._quiet: dict[str, Quiet] = {}
+        self._numbers = itertools.count(1)
+
+    @classmethod
+    @contextmanager
+    def made(cls, folder: Path) -> Iterator[Ground]:
+        """A ground in an empty folder; its registry ends with it."""
+        with Registry(folder / "registry", basic=USER) as registry:
+            yield cls(folder, registry)
+
+    @property
+    def references(self) -> list[str]:
+        """The images as a list names them, in its order."""
+        return list(self.images)
+
+    @contextmanager
+    def site(self, *, like: Path | None = None) -> Iterator[Site]:
+        """An empty folder to run the module in, gone afterwards.
+
+        :param like: the folder of a site whose files it begins with.
+        """
+        folder = self.folder / f"site-{next(self._numbers)}"
+        folder.mkdir()
+        if like is not None:
+            for name in ("out", "cache"):
+                shutil.copytree(like / name, folder / name, symlinks=True)
+        try:
+            with Site(folder, self.registry, USER, self.references) as site:
+                yield site
+        finally:
+            shutil.rmtree(folder)
+
+    def quiet(self, **params: Any) -> Quiet:
+        """What a run with these parameters makes on an empty site."""
+        key = repr(sorted(params.items()))
+        if key not in self._quiet:
+            with self.site() as site:
+                started = time.monotonic()
+                result = site.run(**params)
+                seconds = time.monotonic() - started
+                assert result.changed and not result.failed, f"a quiet run failed: {result.data}"
+                self._quiet[key] = Quiet(site.published(), site.names(), seconds)
+        return self._quiet[key]
+
+    @functools.cache  # noqa: B019  # lives as long as the process
+    def earlier(self, images: int, params: tuple[tuple[str, Any], ...]) -> Path:
+        """The folder of a site with an archive of the first so many images; it is not to be written to."""
+        folder = self.folder / f"earlier-{next(self._numbers)}"
+        folder.mkdir()
+        with Site(folder, self.registry, USER, self.references[:images]) as site:
+            result = site.run(**dict(params))
+            assert result.changed and not result.failed, f"a quiet run failed: {result.data}"
+        return folder
+
+
+def _push_images(registry: Registry) -> dict[str, PushedImage]:
+    """Ten platform images of several kinds, with layers in common, about 700 kB; by the name in the list."""
+    made = {
+        "library/base:1": build_index([small(201, platform=each, size=60_000) for each in (AMD64, ARM64)]),
+        "library/next:2": build_index([small(202, platform=each, docker=True) for each in (AMD64, ARM64)], docker=True),
+        "team/plain:3": small(203, compression=PLAIN, size=90_000),
+        "team/single:4": small(204, docker=True, size=120_000),
+        "team/many:5": many_layers(8, seed=7000),
+        "charts/app:6": chart(),
+        "team/last:7": small(205, size=150_000),
+    }
+    images: dict[str, PushedImage] = {}
+    for name, image in made.items():
+        repository, _colon, tag = name.rpartition(":")
+        images[f"{NAMED}/{name}"] = push(registry, repository, tag, image)
+    return images
+
+
+def private_temporary_files(folder: Path) -> None:
+    """Has this process, and those it starts, keep temporary files in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["TMPDIR"] = str(folder)
+    tempfile.tempdir = str(folder)

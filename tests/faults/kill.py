@@ -1,0 +1,213 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs that are killed or ended at any moment; each is followed by a look at what stands, and a run to the end.
+
+Beside random moments there are single system calls: a tracer strikes at them, so that every gap between two calls that
+change files has its turn, however short it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ..support.module import ModuleError, Result, RunningModule, alive, descendants
+from . import tracer
+from .ground import Ground
+from .site import TIMEOUT, Quiet, Site
+from .trial import COMPLETED, HEALED, MISSED, Scale, Trial, require
+
+GROUP = "kill"
+
+_VARIANTS: tuple[dict[str, Any], ...] = (
+    {"compress": "gzip", "part_size": "60K"},
+    {"compress": "gzip"},
+    {"compress": "zstd", "part_size": "50K"},
+    {"compress": "none", "part_size": "100K"},
+    {"compress": "dir"},
+    {"compress": "dir", "mode": "0640"},
+    {"compress": "gzip", "keep_cache": False},
+    {"compress": "none", "prune_cache": True, "jobs": 1},
+)
+_EARLIER_IMAGES = 5
+_END_WITHIN = 5.0
+_STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def trials(scale: Scale) -> list[Trial]:
+    """As many as are asked for, by turns of each kind."""
+    kinds = (
+        ("SIGKILL at a random moment", functools.partial(_at_a_moment, number=signal.SIGKILL)),
+        ("SIGKILL at a system call", functools.partial(_at_a_call, number=signal.SIGKILL)),
+        ("SIGTERM at a random moment", functools.partial(_at_a_moment, number=signal.SIGTERM)),
+        ("SIGTERM at a system call", functools.partial(_at_a_call, number=signal.SIGTERM)),
+        ("SIGKILL to skopeo", functools.partial(_to_skopeo, number=signal.SIGKILL)),
+        ("SIGINT or SIGHUP at a random moment", _at_a_moment_of_two),
+        ("SIGKILL at a system call", functools.partial(_at_a_call, number=signal.SIGKILL)),
+        ("SIGTERM to skopeo", functools.partial(_to_skopeo, number=signal.SIGTERM)),
+        ("SIGKILL again and again", _again_and_again),
+        ("SIGKILL at a system call", functools.partial(_at_a_call, number=signal.SIGKILL)),
+    )
+    chosen = ((number, kinds[number % len(kinds)]) for number in range(scale.kills))
+    return [Trial(GROUP, fault, number, run) for number, (fault, run) in chosen]
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A run that is to be struck.
+
+    :param before: what stands when it begins.
+    :param quiet: what it makes when nothing strikes.
+    :param kept: what may lie about after a run that was stopped, as it says that what was fetched stays.
+    """
+
+    site: Site
+    params: dict[str, Any]
+    before: dict[str, str]
+    quiet: Quiet
+    kept: frozenset[str]
+
+    def require_whole(self) -> None:
+        """What stands under final names is the archive before, or the new one, or can be completed at once.
+
+        Renaming several files is no single step. Once the new archive is decided, each file that stands is whole, and
+        is that of one of the two archives; the lock file, which comes last, tells which is recorded.
+        """
+        found, new = self.site.published(), self.quiet.published
+        if found in (self.before, new):
+            return
+        decided = (self.site.out / f".{self.site.dest.name}.staging/ready/{self.site.dest.name}.lock.json").exists()
+        require(decided, f"neither the archive before nor the new one: {sorted(found.items() ^ new.items())[:4]}")
+        mixed = [name for name in found if found[name] not in (self.before.get(name), new.get(name))]
+        require(not mixed, f"not whole: {mixed[:5]}")
+
+    def complete(self) -> None:
+        """Another run, and nothing strikes."""
+        self.site.require_completed(self.site.run(**self.params), self.quiet)
+
+    def require_stopped(self, ended: Result | None) -> None:
+        """A run that was told to end has cleaned up behind itself, and says what ended it."""
+        if ended is not None:  # else it had not begun
+            require(ended.failed and not ended.changed, f"it was stopped, and says: {ended.data}")
+        self.site.require_nothing_running(0.5)
+        left = self.site.names() - self.kept
+        require(not left, f"left over: {sorted(left)[:5]}")
+        self.site.require_no_secret()
+
+
+@contextmanager
+def _case(ground: Ground, chance: random.Random) -> Iterator[_Case]:
+    """In most cases there is an archive already."""
+    params = chance.choice(_VARIANTS)
+    like = ground.earlier(_EARLIER_IMAGES, tuple(sorted(params.items()))) if chance.random() < 0.7 else None
+    quiet = ground.quiet(**params)
+    with ground.site(like=like) as site:
+        kept = quiet.names | ground.quiet(**{**params, "keep_cache": True}).names
+        yield _Case(site, params, site.published(), quiet, kept)
+
+
+def _at_a_moment(ground: Ground, chance: random.Random, *, number: signal.Signals) -> str:
+    with _case(ground, chance) as case:
+        running = case.site.start(**case.params)
+        # The moment is the point: it is not waited for anything.
+        _sleep_beside(running, chance.uniform(0.0, case.quiet.seconds))
+        if not alive(running.pid):
+            return MISSED
+        running.signal(number)
+        return _look_and_complete(case, running, number)
+
+
+def _at_a_moment_of_two(ground: Ground, chance: random.Random) -> str:
+    return _at_a_moment(ground, chance, number=chance.choice((signal.SIGINT, signal.SIGHUP)))
+
+
+def _at_a_call(ground: Ground, chance: random.Random, *, number: signal.Signals) -> str:
+    with _case(ground, chance) as case:
+        call = chance.choice(_calls(ground, case))
+        log = case.site.folder.with_suffix(".trace")
+        running = case.site.start(under=tracer.striking(call, f"signal={number.name[3:]}", log), **case.params)
+        running.process.wait(TIMEOUT)
+        if not tracer.struck(log):
+            return MISSED
+        return _look_and_complete(case, running, number)
+
+
+def _calls(ground: Ground, case: _Case) -> list[tracer.Call]:
+    """The system calls by which such a run changes files, seen in one that nothing strikes."""
+    key = (repr(case.params), bool(case.before))
+    if key not in ground.calls:
+        like = ground.earlier(_EARLIER_IMAGES, tuple(sorted(case.params.items()))) if case.before else None
+        with ground.site(like=like) as site:
+            log = site.folder.with_suffix(".trace")
+            result = site.start(under=tracer.watching(log), **case.params).wait(TIMEOUT)
+            site.require_completed(result, case.quiet)
+            ground.calls[key] = tracer.changes(log, site.folder)
+    return ground.calls[key]
+
+
+def _to_skopeo(ground: Ground, chance: random.Random, *, number: signal.Signals) -> str:
+    """The run gets over it, as over any broken copy."""
+    with _case(ground, chance) as case:
+        running = case.site.start(**case.params)
+        _sleep_beside(running, chance.uniform(0.0, case.quiet.seconds / 2))
+        if not _strike_child(running, number):
+            return MISSED
+        case.site.require_completed(running.wait(TIMEOUT), case.quiet)
+        return HEALED
+
+
+def _strike_child(running: RunningModule, number: signal.Signals) -> bool:
+    """Send a signal to the first `skopeo copy` that is seen; tells whether there was one."""
+    while alive(running.pid):
+        for pid in descendants(running.pid):
+            if tracer.send(pid, number, program=b"copy"):
+                return True
+    return False
+
+
+def _again_and_again(ground: Ground, chance: random.Random) -> str:
+    """Five runs one after the other are killed; each goes on from what the one before has left."""
+    with _case(ground, chance) as case:
+        hits = 0
+        for _round in range(5):
+            running = case.site.start(**case.params)
+            _sleep_beside(running, chance.uniform(0.0, case.quiet.seconds * 0.8))
+            hits += alive(running.pid)
+            running.kill()
+            case.site.require_nothing_running()
+            case.require_whole()
+        case.complete()
+        return COMPLETED if hits else MISSED
+
+
+def _look_and_complete(case: _Case, running: RunningModule, number: signal.Signals) -> str:
+    struck = time.monotonic()
+    running.process.wait(TIMEOUT)
+    seconds = time.monotonic() - struck
+    try:
+        ended = running.wait(0)
+    except ModuleError:  # it had no time to say anything
+        ended = None
+    if ended is not None and not ended.failed:
+        case.site.require_completed(ended, case.quiet)
+        return HEALED  # the archive was being put in place, or a skopeo was hit, and all is done
+    case.site.require_nothing_running()
+    case.require_whole()
+    if number in _STOPS:
+        require(seconds < _END_WITHIN, f"it took {seconds:.1f} s to end")
+        case.require_stopped(ended)
+    case.complete()
+    return COMPLETED
+
+
+def _sleep_beside(running: RunningModule, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and alive(running.pid):
+        time.sleep(0.002)

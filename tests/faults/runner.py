@@ -1,0 +1,75 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs trials in several processes, each with a ground of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from multiprocessing.queues import Queue, SimpleQueue
+from pathlib import Path
+
+from .ground import Ground, private_temporary_files
+from .trial import VIOLATED, Outcome, Trial, Violation
+
+
+def run_all(
+    trials: Sequence[Trial], *, seed: int, jobs: int, work: Path, told: Callable[[Outcome], None]
+) -> list[Outcome]:
+    """Runs every trial once.
+
+    :param jobs: processes at once.
+    :param work: a folder for what they write; it is removed again.
+    :param told: is called with each outcome as it comes.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="airgap-images-faults-", dir=work))
+    context = multiprocessing.get_context("fork")  # trials hold functions; nothing runs yet that a fork could break
+    todo: SimpleQueue[int | None] = context.SimpleQueue()
+    done: Queue[Outcome] = context.Queue()
+    workers = [
+        context.Process(target=_work, args=(folder / f"worker-{number}", trials, seed, todo, done))
+        for number in range(min(jobs, len(trials)))
+    ]
+    try:
+        for worker in workers:
+            worker.start()
+        for index in [*range(len(trials)), *(None for _worker in workers)]:
+            todo.put(index)
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(trials):
+            outcomes.append(done.get(timeout=600))
+            told(outcomes[-1])
+        for worker in workers:
+            worker.join()
+    finally:
+        for worker in workers:
+            worker.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+    return sorted(outcomes, key=lambda each: (each.group, each.number))
+
+
+def _work(
+    folder: Path, trials: Sequence[Trial], seed: int, todo: SimpleQueue[int | None], done: Queue[Outcome]
+) -> None:
+    private_temporary_files(folder / "tmp")
+    with Ground.made(folder) as ground:
+        while (index := todo.get()) is not None:
+            done.put(run_one(trials[index], ground, seed))
+
+
+def run_one(trial: Trial, ground: Ground, seed: int) -> Outcome:
+    """Runs a trial; whatever it raises is a violation."""
+    started = time.monotonic()
+    outcome, told = VIOLATED, ""
+    try:
+        outcome = trial.run(ground, trial.chance(seed))
+    except Violation as violation:
+        told = str(violation)
+    except Exception:
+        told = traceback.format_exc(limit=-6)
+    return Outcome(trial.group, trial.fault, trial.number, outcome, round(time.monotonic() - started, 2), told)
