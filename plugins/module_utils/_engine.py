@@ -68,7 +68,7 @@ def _save(run: Run, wanted: Wanted, tools: Tools, memory: Memory) -> Result:
         return _go_on(run, wanted, tools, memory, published, asked, completed=is_decided(run.options.output))
     with run.cache.opened(run.options.work.lock_timeout):
         completed = clear_interrupted(run)
-        if completed or is_rewritten(run.options.output, published):
+        if completed or is_rewritten(run.options.output, published.raw_lock):
             with run.stage("inspect"):
                 published = inspect(run.options.output, memory, verify=run.options.work.verify)
         return _go_on(run, wanted, tools, memory, published, asked, completed=completed)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from ._errors import OptionError, StorageError, printable
 from ._image import FailedImage
 from ._image_list import InvalidLine
+from ._trusted import open_regular, put_whole
 
 _HEADER = "# airgap.images: what could not be saved, with the reasons"
 
@@ -22,7 +23,7 @@ def refuse_foreign(path: str) -> None:
     :raises OptionError: when something else stands there.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             start = file.read(len(_HEADER))
     except FileNotFoundError:
         directory = os.path.dirname(os.path.abspath(path))
@@ -43,7 +44,7 @@ def is_failed_list(path: str) -> bool:
     :raises StorageError: when what stands there cannot be read.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return file.read(len(_HEADER)) == _HEADER.encode()
     except FileNotFoundError:
         return False
@@ -68,7 +69,7 @@ def update(path: str, content: bytes, *, check: bool) -> bool:
     :raises StorageError: when it cannot be written.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             before: bytes | None = file.read()
     except FileNotFoundError:
         before = None
@@ -80,10 +81,7 @@ def update(path: str, content: bytes, *, check: bool) -> bool:
         if not content:
             os.unlink(path)
             return True
-        temporary = f"{path}.new"
-        with open(temporary, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
+        put_whole(path, content)
     except OSError as error:
         raise StorageError(f"failed_list: cannot write {path}: {error.strerror}") from error
     return True

@@ -25,7 +25,7 @@ from ._filelock import FileLock
 from ._lock import Lock, read_lock, write_lock
 from ._options import DIR, Output
 from ._parts import Part, WrittenFile, explain_write_error, part_names
-from ._published import checksum_lines, stale_names
+from ._published import checksum_lines, is_rewritten, stale_names
 
 _LOCK = "lock"
 Attributes = Callable[[str], bool]
@@ -120,12 +120,7 @@ class Staging:
         :param raw_lock: the lock file's bytes at that time; empty where there was none.
         :raises BusyError: when another run has written it since.
         """
-        try:
-            with open(self._output.lock_file, "rb") as file:
-                now = file.read()
-        except FileNotFoundError:
-            now = b""
-        if now != raw_lock:
+        if is_rewritten(self._output, raw_lock):
             raise BusyError(f"another run has written {self._output.dest} in the meantime; run again")
 
     def _refuse_foreign(self) -> None:

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ._errors import LockFileError, OptionError
@@ -18,6 +19,7 @@ from ._json import Json, JsonError, compact, parse_object
 from ._lock import Lock, read_lock
 from ._options import DIR, Output
 from ._parts import Part
+from ._trusted import open_regular, put_whole
 
 _MEMORY = "verified.json"
 _CHUNK = 1024 * 1024
@@ -78,17 +80,13 @@ class Memory:
         if self._known == self._before:
             return
         known: dict[str, Json] = {path: mark for path, mark in sorted(self._known.items()) if os.path.lexists(path)}
-        temporary = f"{self._path}.new"
-        try:
-            with open(temporary, "wb") as file:
-                file.write(compact(known))
-            os.replace(temporary, self._path)
-        except OSError:
-            return
+        with suppress(OSError):
+            # Where a run is killed now, this name has the next one clear it away.
+            put_whole(self._path, compact(known), by=os.path.join(os.path.dirname(self._path), ".run-verified"))
 
     def _read(self) -> dict[str, str]:
         try:
-            with open(self._path, "rb") as file:
+            with open_regular(self._path) as file:
                 document = parse_object(file.read())
             return {name: document.text(name) for name in document.names()}
         except (OSError, JsonError):
@@ -153,12 +151,15 @@ def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
     return Published(lock, untidy=stale + _untidy_checksums(output, lock.parts), raw_lock=raw)
 
 
-def is_rewritten(output: Output, published: Published) -> bool:
-    """Whether another run has written the archive since it was looked at."""
+def is_rewritten(output: Output, raw_lock: bytes) -> bool:
+    """Whether another run has written the archive since it was looked at.
+
+    :param raw_lock: the lock file's bytes at that time; empty where none could be read.
+    """
     try:
-        return _read_beside(output) != published.raw_lock
+        return _read_beside(output) != raw_lock
     except LockFileError:
-        return True
+        return bool(raw_lock)
 
 
 def path_of(output: Output, part: Part) -> str:
@@ -191,7 +192,7 @@ def is_part_name(archive: str, name: str) -> bool:
 
 def _read_beside(output: Output) -> bytes:
     try:
-        with open(output.lock_file, "rb") as file:
+        with open_regular(output.lock_file) as file:
             return file.read()
     except FileNotFoundError:
         is_there = os.path.lexists(output.dest) or stale_names(output, ())
@@ -242,7 +243,7 @@ def _damage(path: str, part: Part, memory: Memory, verify: str) -> str:
 
 def _untidy_checksums(output: Output, parts: Sequence[Part]) -> tuple[str, ...]:
     try:
-        with open(output.checksum_file, "rb") as file:
+        with open_regular(output.checksum_file) as file:
             if file.read() == checksum_lines(output, parts):
                 return ()
     except OSError:

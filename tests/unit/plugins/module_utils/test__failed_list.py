@@ -108,7 +108,7 @@ def test_a_file_of_the_user_may_not(tmp_path: Path) -> None:
     path.write_text("nginx\n")
     with pytest.raises(OptionError, match=r"failed_list: .* is a file that this module did not write"):
         refuse_foreign(str(path))
-    with pytest.raises(OptionError, match=r"failed_list: cannot read .*Is a directory"):
+    with pytest.raises(OptionError, match=r"failed_list: cannot read .*no regular file"):
         refuse_foreign(str(tmp_path))
 
 
@@ -125,3 +125,26 @@ def test_a_place_that_is_not_there(tmp_path: Path) -> None:
 def test_a_directory_that_is_not_there_is_noticed_early(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"failed_list: .*missing is no directory that can be written to"):
         refuse_foreign(str(tmp_path / "missing" / "failed.txt"))
+
+
+@pytest.mark.parametrize("place", ["failed.txt", "failed.txt.new"])
+def test_a_planted_link_is_not_followed(tmp_path: Path, place: str) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    (tmp_path / place).symlink_to(victim)
+    path = tmp_path / "failed.txt"
+    if place == path.name:
+        with pytest.raises(StorageError, match="failed_list: cannot read"):
+            update(str(path), b"a\n", check=False)
+    else:
+        assert update(str(path), b"a\n", check=False)
+        assert path.read_bytes() == b"a\n"
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["failed.txt", "victim"]
+    assert victim.read_text() == "untouched"
+
+
+def test_a_fifo_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "failed.txt"
+    os.mkfifo(path)
+    with pytest.raises(OptionError, match="is no regular file"):
+        refuse_foreign(str(path))

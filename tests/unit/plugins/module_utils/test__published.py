@@ -302,12 +302,12 @@ def test_what_lies_below_a_file_is_gone_too(tmp_path: Path) -> None:
 
 def test_another_run_has_written_the_archive(output: Output, memory: Memory) -> None:
     published = inspect(output, memory, verify="digest")
-    assert is_rewritten(output, published) is False
+    assert is_rewritten(output, published.raw_lock) is False
     lock_file = Path(output.lock_file)
     lock_file.write_bytes(lock_file.read_bytes() + b" ")
-    assert is_rewritten(output, published) is True
+    assert is_rewritten(output, published.raw_lock) is True
     lock_file.unlink()
-    assert is_rewritten(output, published) is True
+    assert is_rewritten(output, published.raw_lock) is True
 
 
 def test_a_memory_that_did_not_change_is_not_written(tmp_path: Path, file: Path) -> None:
@@ -333,3 +333,24 @@ def test_a_memory_that_cannot_be_written_costs_time_only(tmp_path: Path, file: P
     memory = Memory(str(tmp_path / "missing"))
     memory.sha256(str(file))
     memory.save()
+
+
+def test_a_planted_link_does_not_take_the_memory_elsewhere(tmp_path: Path, file: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"untouched")
+    for name in ("verified.json", "verified.json.new", ".run-verified"):
+        (tmp_path / name).symlink_to(victim)
+    memory = Memory(str(tmp_path))
+    memory.sha256(str(file))
+    memory.save()
+    assert victim.read_bytes() == b"untouched"
+    assert Memory(str(tmp_path)).known(str(file)) == sha256(b"abc")
+
+
+@pytest.mark.parametrize("name", ["lock_file", "checksum_file"])
+def test_a_fifo_beside_the_archive_is_not_waited_for(output: Output, memory: Memory, name: str) -> None:
+    path = Path(getattr(output, name))
+    path.unlink()
+    os.mkfifo(path)
+    published = inspect(output, memory, verify="digest")
+    assert "is no regular file" in published.damage if name == "lock_file" else published.untidy

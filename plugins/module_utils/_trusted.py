@@ -1,0 +1,205 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files in directories that others may write to: what is believed, and what is opened.
+
+The rule is that of OpenSSH's ``StrictModes`` (sshd_config(5)), but for groups, which the owner of a directory chose,
+and for filesystems that have no owners or modes of their own.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import BinaryIO
+
+PROBE = ".run-probe-"
+_MOST_LINKS = 40
+
+
+def distrust(path: str) -> str:
+    """Why others could fill a directory with what they like, or put another in its place.
+
+    :param path: absolute; what of it is not there yet is passed over.
+    :returns: a clause for the user; empty when nobody but this user and root can.
+    :raises OSError: when it cannot be looked at.
+    """
+    path = os.path.abspath(path)
+    here = _Here(path)
+    for parent, name in _lookups(path):
+        found = os.stat(parent)
+        if _is_open(found) and not here.explains_mode(found):
+            if not found.st_mode & stat.S_ISVTX or not here.is_ours(found):
+                return f"everyone may exchange what is in {parent} (mode {stat.S_IMODE(found.st_mode):04o})"
+            entry = _lstat(os.path.join(parent, name))
+            if entry is not None and not here.is_ours(entry):
+                return f"{os.path.join(parent, name)} was put there by user {entry.st_uid}"
+    return distrust_directory(path, here) if os.path.lexists(path) else ""
+
+
+def distrust_directory(path: str, here: _Here | None = None) -> str:
+    """The same of a directory that nobody else can exchange.
+
+    :returns: a clause for the user; empty when only this user, root and its group may write to it.
+    :raises OSError: when it cannot be looked at.
+    """
+    here = here or _Here(path)
+    found = os.stat(path)
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+    if not here.is_ours(found):
+        return f"{path} belongs to user {found.st_uid}"
+    if _is_open(found) and not here.explains_mode(found):
+        return f"everyone may write to {path} (mode {stat.S_IMODE(found.st_mode):04o})"
+    return ""
+
+
+def open_regular(path: str) -> BinaryIO:
+    """Open a file for reading that must be a regular one: a link is not followed, and a FIFO not waited for.
+
+    :raises OSError: when there is none.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    return os.fdopen(descriptor, "rb")
+
+
+def make_directories(path: str, mode: int = 0o755) -> None:
+    """Make a directory and those above it; none of them may be written to by others, whatever the umask.
+
+    :param mode: of the last one.
+    :raises OSError: when it cannot be made.
+    """
+    parent = os.path.dirname(path)
+    if not os.path.isdir(parent):
+        make_directories(parent)
+    with suppress(FileExistsError):
+        os.mkdir(path, mode)
+
+
+def write_new(path: str, raw: bytes) -> None:
+    """Write a file of our own, whatever stands there; a link is replaced and never followed.
+
+    :raises OSError: when it cannot be written, or is a directory.
+    """
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(raw)
+
+
+def put_whole(path: str, raw: bytes, *, by: str = "") -> None:
+    """Give a file new content at once; a link is replaced and never followed.
+
+    :param by: the name that it has until it is whole; ``PATH.new`` where none is given.
+    :raises OSError: when it cannot be written.
+    """
+    temporary = by or f"{path}.new"
+    try:
+        write_new(temporary, raw)
+        os.replace(temporary, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a filesystem makes of a file of ours that only we are to read."""
+
+    device: int
+    owner: int
+    keeps_modes: bool
+
+
+class _Here:
+    """Who we are on the filesystem of a path: exports map users, and some filesystems give all files one mode."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._made: _Made | None = None
+        self._is_known = False
+
+    def is_ours(self, found: os.stat_result) -> bool:
+        """Whether a file is this user's or root's."""
+        if found.st_uid in (0, os.geteuid()):
+            return True
+        made = self._probe()
+        return made is not None and (made.device, made.owner) == (found.st_dev, found.st_uid)
+
+    def explains_mode(self, found: os.stat_result) -> bool:
+        """Whether a mode says nothing, because all files of that filesystem have it."""
+        made = self._probe()
+        return made is not None and made.device == found.st_dev and not made.keeps_modes
+
+    def _probe(self) -> _Made | None:
+        if not self._is_known:
+            self._made, self._is_known = _make_probe(_existing(self._path)), True
+        return self._made
+
+
+def _make_probe(directory: str) -> _Made | None:
+    path = os.path.join(directory, f"{PROBE}{os.urandom(8).hex()}")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None
+    try:
+        found = os.fstat(descriptor)  # by the descriptor: the name may be another's by now
+        return _Made(found.st_dev, found.st_uid, stat.S_IMODE(found.st_mode) == 0o600)
+    finally:
+        os.close(descriptor)
+        with suppress(OSError):
+            os.unlink(path)
+
+
+def _lookups(path: str) -> Iterator[tuple[str, str]]:
+    """The directories that the kernel looks into for a path, and the name it looks for; links are followed."""
+    directory, names, links = "/", path.split("/")[::-1], 0
+    while names:
+        name = names.pop()
+        if name in ("", "."):
+            continue
+        if name == "..":
+            directory = os.path.dirname(directory)
+            continue
+        yield directory, name
+        full = os.path.join(directory, name)
+        found = _lstat(full)
+        if found is None:
+            return
+        if stat.S_ISLNK(found.st_mode):
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            target = os.readlink(full)
+            directory = "/" if target.startswith("/") else directory
+            names += target.split("/")[::-1]
+        else:
+            directory = full
+
+
+def _lstat(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _existing(path: str) -> str:
+    while not os.path.isdir(path) and path != "/":
+        path = os.path.dirname(path)
+    return path
+
+
+def _is_open(found: os.stat_result) -> bool:
+    return bool(found.st_mode & stat.S_IWOTH)
