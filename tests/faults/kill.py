@@ -83,7 +83,7 @@ class _Case:
         found, new = self.site.published(), self.quiet.published
         if found in (self.before, new):
             return
-        decided = (self.site.out / f".{self.site.dest.name}.staging/ready/{self.site.dest.name}.lock.json").exists()
+        decided = list(self.site.out.glob(".*.staging/ready/*.lock.json"))
         require(decided, f"neither the archive before nor the new one: {sorted(found.items() ^ new.items())[:4]}")
         mixed = [name for name in found if found[name] not in (self.before.get(name), new.get(name))]
         require(not mixed, f"not whole: {mixed[:5]}")
@@ -109,7 +109,7 @@ def _case(ground: Ground, chance: random.Random) -> Iterator[_Case]:
     like = ground.earlier(_EARLIER_IMAGES, tuple(sorted(params.items()))) if chance.random() < 0.7 else None
     quiet = ground.quiet(**params)
     with ground.site(like=like) as site:
-        kept = quiet.names | ground.quiet(**{**params, "keep_cache": True}).names
+        kept = site.names() | quiet.names | ground.quiet(**{**params, "keep_cache": True}).names
         yield _Case(site, params, site.published(), quiet, kept)
 
 
