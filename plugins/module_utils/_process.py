@@ -64,7 +64,7 @@ def start(command: list[str], *, errors: BinaryIO, environment: dict[str, str]) 
 
 
 def has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Wait for a program to end, at most for some time.
+    """Wait for a program to end, at most for some time; what it started and left behind is ended too.
 
     ``Popen.wait`` looks now and then, which costs a short program as long again; the kernel tells at once
     (pidfd_open(2), Linux 5.3).
@@ -76,9 +76,12 @@ def has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
             process.wait(seconds)
         return process.returncode is not None
     try:
-        select.select([descriptor], [], [], seconds)
+        ended = bool(select.select([descriptor], [], [], seconds)[0])
     finally:
         os.close(descriptor)
+    if ended:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)  # before the number can be another group's
     return process.poll() is not None
 
 

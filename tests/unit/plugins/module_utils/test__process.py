@@ -19,7 +19,13 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _process
 from ansible_collections.airgap.images.plugins.module_utils._errors import StorageError
-from ansible_collections.airgap.images.plugins.module_utils._process import death_guard, end, memory_file, start
+from ansible_collections.airgap.images.plugins.module_utils._process import (
+    death_guard,
+    end,
+    has_ended,
+    memory_file,
+    start,
+)
 from ansible_collections.airgap.images.tests.unit.fakes import wait_for_pipe
 
 # It starts something of its own, tells a pipe that both run, and stays.
@@ -179,3 +185,10 @@ def test_errors_take_no_room_on_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "memfd_create")
     with memory_file("errors") as file:
         file.write(b"x")
+
+
+def test_what_a_program_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
+    process = run("sh", "-c", f"sleep 600 & echo $! > {tmp_path}/child")
+    assert has_ended(process, 20)
+    assert process.returncode == 0
+    assert ends(int((tmp_path / "child").read_text()))
