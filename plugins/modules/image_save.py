@@ -114,6 +114,8 @@ options:
       - Path of the archive on the target. A missing suffix is added by format, V(.tar.gz), V(.tar.zst) or V(.tar).
         With O(compress=dir) it is the path of a directory.
       - Files beside it are named after it. With O(part_size) the archive is C(DEST.part0), C(DEST.part1) and so on.
+      - Its directory is to be one in which only users whom you trust may write; links that lie under one of these names
+        are replaced, and never followed.
     type: path
     required: true
   compress:
@@ -225,6 +227,8 @@ options:
     description:
       - Directory on the target for what was fetched. Runs for several archives can share it; one at a time uses it.
       - By default C(saved-image-cache) beside O(dest).
+      - The task fails where others could exchange it, or what is in it. It must belong to the task's user, and neither it
+        nor a directory above it may be writable by everyone; with the sticky bit, as V(/tmp) has it, one above it may.
     type: path
   jobs:
     description:
