@@ -27,6 +27,7 @@ from ._json import JsonError, parse_object
 from ._layout import OCI_LAYOUT, SHARE, folder_index
 from ._manifest import Descriptor, Manifest, digest_of, parse_descriptor, parse_manifest
 from ._options import INSECURE_POLICY, SYSTEM_POLICY
+from ._trusted import distrust, distrust_directory, make_directories, open_regular, write_new
 
 _LOCK = ".lock"
 _RUN = ".run-"
@@ -34,6 +35,7 @@ _ACCEPTED = "accepted"
 _HEX = re.compile(r"^[0-9a-f]{64}$")
 _CHUNK = 1024 * 1024
 _BLOB_MODE = 0o644
+_LARGEST_DOCUMENT = 16 * 1024 * 1024
 
 
 class Cache:
@@ -63,14 +65,16 @@ class Cache:
         :raises BusyError: when another run holds it for longer than ``lock_timeout`` seconds.
         :raises StorageError: when it cannot be written.
         """
+        self.refuse_open()
         with _explained(f"cannot use cache_dir {self.root}"):
-            os.makedirs(self.share, exist_ok=True)
+            self._make_directories()
         with FileLock(os.path.join(self.root, _LOCK), what=f"the cache {self.root}", timeout=lock_timeout):
             with _explained(f"cannot use cache_dir {self.root}"):
                 self._remove_leftovers()
-                self._complete_layout()
                 self._run = tempfile.mkdtemp(prefix=_RUN, dir=self.root)
             try:
+                with _explained(f"cannot use cache_dir {self.root}"):
+                    self._complete_layout()
                 yield self._run
             finally:
                 shutil.rmtree(self._run, ignore_errors=True)
@@ -83,8 +87,33 @@ class Cache:
             raise StorageError("the cache is not open")
         return self._run
 
+    def refuse_open(self) -> None:
+        """Refuse a place where others could exchange the cache, or what is in it.
+
+        :raises StorageError: says who could, and what to do.
+        """
+        with _explained(f"cannot use cache_dir {self.root}"):
+            reason = distrust(self.root)
+            for path in (os.path.dirname(self.share), self.share) if os.path.isdir(self.root) else ():
+                if os.path.islink(path):
+                    reason = reason or f"{path} is a link"
+                elif os.path.lexists(path):
+                    reason = reason or distrust_directory(path)
+        if reason:
+            raise StorageError(
+                f"cannot use cache_dir {self.root}: {reason}. It has to be this user's own, and neither it nor a "
+                "directory above it may be writable by everyone; correct that, or set another cache_dir"
+            )
+
+    def _make_directories(self) -> None:
+        """What is fetched may be private, so a new root is for this user alone."""
+        make_directories(self.root, 0o700)
+        make_directories(self.share)
+        self.refuse_open()  # it may be another's by now
+
     def is_clean(self) -> bool:
         """Whether it is there, and no killed run left anything in it."""
+        self.refuse_open()
         try:
             return not self._leftovers()
         except FileNotFoundError:
@@ -103,11 +132,12 @@ class Cache:
         blobs = os.path.join(self.root, "blobs")
         if os.path.lexists(blobs) and not os.path.islink(blobs):
             raise StorageError(f"cache_dir {self.root} is something else: {blobs} is no link. Use another directory")
-        if not os.path.islink(blobs):
+        if not os.path.islink(blobs) or os.readlink(blobs) != "share":
+            _remove(blobs)
             os.symlink("share", blobs)
         layout = os.path.join(self.root, "oci-layout")
         if _read(layout) != OCI_LAYOUT:
-            _write(layout, OCI_LAYOUT)
+            self._put(layout, OCI_LAYOUT)
 
     # -- blobs ----------------------------------------------------------------
 
@@ -129,7 +159,7 @@ class Cache:
         """
         hasher = hashlib.sha256()
         try:
-            with open(self.blob_path(blob.digest), "rb") as file:
+            with open_regular(self.blob_path(blob.digest)) as file:
                 for chunk in iter(lambda: file.read(_CHUNK), b""):
                     hasher.update(chunk)
         except OSError as error:
@@ -157,8 +187,8 @@ class Cache:
     def read_document(self, digest: str) -> bytes | None:
         """A manifest, index or configuration, if its bytes are those that the digest names."""
         try:
-            with open(self.blob_path(digest), "rb") as file:
-                raw = file.read()
+            with open_regular(self.blob_path(digest)) as file:
+                raw = file.read(_LARGEST_DOCUMENT)
         except OSError:
             return None
         return raw if digest_of(raw) == digest else None
@@ -178,6 +208,7 @@ class Cache:
     def adopt_blob(self, path: str, digest: str) -> None:
         """Give a file that was fetched and checked its final name."""
         with _explained(f"cannot write to cache_dir {self.root}"):
+            os.chmod(path, _BLOB_MODE)
             os.replace(path, self.blob_path(digest))
 
     # -- platform images ------------------------------------------------------
@@ -212,18 +243,37 @@ class Cache:
         raw = self.read_document(descriptor.digest)
         if raw is None:
             raise ManifestError(f"skopeo left no sound manifest {descriptor.digest}")
+        accepted = sorted({*self._accepted(image), self._acceptance(image)})
+        documents = {
+            "index.json": folder_index(descriptor),
+            "oci-layout": OCI_LAYOUT,
+            _ACCEPTED: "".join(f"{line}\n" for line in accepted).encode(),
+        }
         with _explained(f"cannot write to cache_dir {self.root}"):
-            _write(os.path.join(copied, "index.json"), folder_index(descriptor))
-            _write(os.path.join(copied, "oci-layout"), OCI_LAYOUT)
-            accepted = sorted({*self._accepted(image), self._acceptance(image)})
-            _write(os.path.join(copied, _ACCEPTED), "".join(f"{line}\n" for line in accepted).encode())
+            _remove(copied)  # nothing of it is needed, and it could hold anything
+            os.mkdir(copied, 0o755)
+            for name, content in documents.items():
+                write_new(os.path.join(copied, name), content)
             final = os.path.join(self.root, image.folder)
             _remove(final)
             os.replace(copied, final)
         stored = self.stored(image)
         if stored is None:
             raise ManifestError(f"skopeo reported success, but blobs of {image.digest} are missing in the cache")
+        self._settle_modes(stored)
         return stored
+
+    def _settle_modes(self, stored: StoredImage) -> None:
+        """A directory shares files with the cache: their modes must not be those of skopeo's umask.
+
+        A file with a second name may be somebody else's, and is left alone.
+        """
+        with _explained(f"cannot write to cache_dir {self.root}"):
+            for blob in stored.all_blobs():
+                path = self.blob_path(blob.digest)
+                found = os.lstat(path)
+                if stat.S_IMODE(found.st_mode) != _BLOB_MODE and found.st_nlink == 1:
+                    os.chmod(path, _BLOB_MODE)
 
     def _acceptance(self, image: PlatformImage) -> str:
         """What is taken down when skopeo, and so the signature policy, has let an image through."""
@@ -231,8 +281,8 @@ class Cache:
 
     def _accepted(self, image: PlatformImage) -> list[str]:
         try:
-            with open(os.path.join(self.root, image.folder, _ACCEPTED), encoding="utf-8", errors="replace") as file:
-                return file.read().splitlines()
+            with open_regular(os.path.join(self.root, image.folder, _ACCEPTED)) as file:
+                return file.read(_LARGEST_DOCUMENT).decode("utf-8", "replace").splitlines()
         except OSError:
             return []
 
@@ -252,13 +302,20 @@ class Cache:
         """Write the files by which other tools read the cache (``index.json`` and hangar's list), each at once."""
         with _explained(f"cannot write to cache_dir {self.root}"):
             for name, raw in documents.items():
-                path = os.path.join(self.run_directory, name)
-                _write(path, raw)
-                os.replace(path, os.path.join(self.root, name))
+                self._put(os.path.join(self.root, name), raw)
+
+    def _put(self, path: str, raw: bytes) -> None:
+        """Write a file that appears whole, in place of whatever stands there."""
+        new = os.path.join(self.run_directory, os.path.basename(path))
+        write_new(new, raw)
+        if os.path.isdir(path) and not os.path.islink(path):
+            _remove(path)
+        os.replace(new, path)
 
     def forget(self, image: PlatformImage) -> None:
         """Remove an image's folder; its blobs are dropped one by one."""
-        shutil.rmtree(os.path.join(self.root, image.folder), ignore_errors=True)
+        with suppress(OSError):
+            _remove(os.path.join(self.root, image.folder))
 
     def superfluous(self, *, folders: set[str], blobs: set[str]) -> list[str]:
         """Paths of the folders and blobs that are not named."""
@@ -287,9 +344,11 @@ class Cache:
 
 def _read_folder(folder: str) -> Descriptor:
     """The one manifest that a folder's ``index.json`` names."""
+    if os.path.islink(folder):
+        raise ManifestError(f"{folder} is a link")
     try:
-        with open(os.path.join(folder, "index.json"), "rb") as file:
-            entries = parse_object(file.read()).objects("manifests")
+        with open_regular(os.path.join(folder, "index.json")) as file:
+            entries = parse_object(file.read(_LARGEST_DOCUMENT)).objects("manifests")
         if len(entries) != 1:
             raise ManifestError(f"{folder}/index.json names {len(entries)} manifests instead of one")
         return parse_descriptor(entries[0])
@@ -325,15 +384,10 @@ def _remove(path: str) -> bool:
 
 def _read(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        with open_regular(path) as file:
+            return file.read(_LARGEST_DOCUMENT)
     except OSError:
         return b""
-
-
-def _write(path: str, raw: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(raw)
 
 
 @contextmanager

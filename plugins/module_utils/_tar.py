@@ -10,15 +10,15 @@ POSIX.1-1988 (ustar), with GNU's spelling of sizes above 8 GiB, which GNU tar, b
 from __future__ import annotations
 
 import hashlib
-import os
 import tarfile
 from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from ._compress import STORED_CHUNK, Encoder, is_compressed
 from ._errors import DamagedBlobError
 from ._image import hex_of
 from ._manifest import Descriptor
+from ._trusted import open_regular
 
 CHUNK = 16 * STORED_CHUNK
 _MTIME = 315532800  # 1980-01-01: tar warns of older files, and zip knows none
@@ -93,7 +93,7 @@ def checked_chunks(path: str, blob: Descriptor) -> Iterator[bytes]:
     hasher = hashlib.sha256()
     size = 0
     try:
-        with _open_blob(path) as file:
+        with open_regular(path) as file:
             while True:
                 chunk = file.read(CHUNK)
                 if not chunk:
@@ -109,10 +109,6 @@ def checked_chunks(path: str, blob: Descriptor) -> Iterator[bytes]:
         raise DamagedBlobError(blob.digest, f"it has {size} bytes instead of {blob.size}")
     if hasher.hexdigest() != hex_of(blob.digest):
         raise DamagedBlobError(blob.digest, "its bytes have another sha256")
-
-
-def _open_blob(path: str) -> BinaryIO:
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb")
 
 
 def _padding(size: int) -> bytes:

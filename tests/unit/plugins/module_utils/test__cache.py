@@ -131,7 +131,7 @@ SPOILED: dict[str, tuple[Spoil, bool, bool]] = {
     "empty": (lambda path: path.write_bytes(b""), False, False),
     "flipped": (lambda path: path.write_bytes(b"twp"), True, False),
     "a directory": (to_directory, False, False),
-    "a link": (to_link, False, True),
+    "a link": (to_link, False, False),
 }
 
 
@@ -432,3 +432,125 @@ def test_what_was_damaged_is_counted_as_repaired(cache: Cache) -> None:
     Path(cache.blob_path(LAYER.digest)).write_bytes(b"x")
     cache.drop_unsound(SAMPLE.image.blobs)
     assert cache.repaired == {LAYER.digest}
+
+
+# What somebody else may have put there while everyone could write to the cache.
+PLANTED: dict[str, Callable[[Path, Path], object]] = {
+    "a link": lambda path, precious: path.symlink_to(precious),
+    "a second name": lambda path, precious: os.link(precious, path),
+    "a FIFO": lambda path, precious: os.mkfifo(path),
+    "a directory": lambda path, precious: path.mkdir(),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
+@pytest.mark.parametrize("name", ["oci-layout", "index.json", "saved-images-list.json"])
+def test_what_was_planted_is_replaced(root: Path, name: str, plant: Callable[[Path, Path], object]) -> None:
+    precious = root.with_name("precious")
+    precious.write_text("data")
+    root.mkdir(0o700)
+    plant(root / name, precious)
+    with Cache(str(root)).opened(0):
+        pass
+    cache = Cache(str(root))
+    with cache.opened(0):
+        cache.write_layout({name: b"new"} if name != "oci-layout" else {})
+    found = os.lstat(root / name)
+    assert stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+    assert precious.read_text() == "data"
+
+
+def test_a_blobs_link_to_elsewhere_is_put_right(root: Path) -> None:
+    root.mkdir()
+    (root / "blobs").symlink_to("/etc")
+    with Cache(str(root)).opened(0):
+        assert os.readlink(root / "blobs") == "share"
+
+
+@pytest.mark.parametrize("name", ["share", "share/sha256"])
+def test_blobs_do_not_go_elsewhere(root: Path, name: str) -> None:
+    elsewhere = root.with_name("elsewhere")
+    elsewhere.mkdir()
+    (root / name).parent.mkdir(parents=True)
+    (root / name).symlink_to(elsewhere)
+    with pytest.raises(StorageError, match=f"{name} is a link"), Cache(str(root)).opened(0):
+        pass
+    assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize("name", ["", "share", "share/sha256"])
+def test_a_cache_that_everyone_may_write_to_is_refused(root: Path, name: str) -> None:
+    with Cache(str(root)).opened(0):
+        pass
+    (root / name).chmod(0o777)
+    before = names_below(root)
+    for action in (lambda cache: cache.opened(0).__enter__(), lambda cache: cache.is_clean()):
+        with pytest.raises(StorageError, match=r"cannot use cache_dir .*everyone may write to .*set another cache_dir"):
+            action(Cache(str(root)))
+    assert names_below(root) == before
+
+
+def test_a_new_cache_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with Cache(str(tmp_path / "a" / "cache")).opened(0):
+            pass
+    finally:
+        os.umask(before)
+    modes = {str(path.relative_to(tmp_path)): stat.S_IMODE(path.lstat().st_mode) for path in tmp_path.rglob("*")}
+    assert {name: mode for name, mode in modes.items() if mode & 0o022 and name != "a/cache/blobs"} == {}
+    assert modes["a/cache"] == 0o700
+
+
+def copied_by_skopeo(cache: Cache) -> Path:
+    """The folder that a copy left, with its blobs in place."""
+    for digest, data in SAMPLE.blobs.items():
+        Path(cache.blob_path(digest)).write_bytes(data)
+    folder = cache.new_folder(SAMPLE.image)
+    write_folder(folder, SAMPLE.image.descriptor)
+    return Path(folder)
+
+
+def test_nothing_of_what_skopeo_left_but_the_digest_is_kept(cache: Cache, root: Path) -> None:
+    """Whatever passes for skopeo may write links, and files that do not belong there."""
+    precious = root.with_name("precious")
+    precious.write_text("data")
+    copied = copied_by_skopeo(cache)
+    (copied / "oci-layout").unlink(missing_ok=True)
+    (copied / "oci-layout").symlink_to(precious)
+    (copied / "more").symlink_to("/etc")
+    cache.adopt_folder(str(copied), SAMPLE.image)
+    folder = root / SAMPLE.image.folder
+    assert sorted(path.name for path in folder.iterdir()) == ["accepted", "index.json", "oci-layout"]
+    assert not (folder / "oci-layout").is_symlink()
+    assert precious.read_text() == "data"
+
+
+def test_a_link_in_place_of_what_skopeo_is_to_write(cache: Cache, root: Path) -> None:
+    copied = copied_by_skopeo(cache)
+    copied.rename(root.with_name("elsewhere"))
+    copied.symlink_to(root.with_name("elsewhere"))
+    with pytest.raises(ManifestError, match="is a link"):
+        cache.adopt_folder(str(copied), SAMPLE.image)
+    assert not (root / SAMPLE.image.folder).exists()
+
+
+def test_a_link_in_place_of_a_folder_is_no_image(cache: Cache, root: Path) -> None:
+    SAMPLE.put(cache)
+    folder = root / SAMPLE.image.folder
+    folder.rename(root.with_name("elsewhere"))
+    folder.symlink_to(root.with_name("elsewhere"))
+    assert cache.stored(SAMPLE.image) is None
+    cache.forget(SAMPLE.image)
+    assert not folder.is_symlink() and root.with_name("elsewhere").is_dir()
+
+
+def test_modes_of_blobs_are_those_of_documents(cache: Cache) -> None:
+    """A directory shares them; but a file that has another name too may be somebody else's."""
+    first, second = (Path(cache.blob_path(blob.digest)) for blob in SAMPLE.image.blobs[:2])
+    copied = copied_by_skopeo(cache)
+    first.chmod(0o4777)
+    second.chmod(0o600)
+    os.link(second, second.with_name("second"))
+    cache.adopt_folder(str(copied), SAMPLE.image)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (first, second)] == [0o644, 0o600]

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -113,12 +115,124 @@ def test_a_file_that_was_removed_is_not_taken_for_the_lock(path: str, monkeypatc
         assert os.path.exists(path)
 
 
-def test_a_link_is_not_followed(tmp_path: Path, path: str) -> None:
-    (tmp_path / "precious").write_text("data")
-    os.symlink(tmp_path / "precious", path)
-    with pytest.raises(StorageError, match="cannot make the lock file"), lock(path):
+def to_link(path: Path) -> None:
+    path.with_name("precious").write_text("data")
+    path.symlink_to("precious")
+
+
+def to_directory(path: Path) -> None:
+    (path / "more").mkdir(parents=True)
+
+
+def to_second_name(path: Path) -> None:
+    path.with_name("precious").write_text("data")
+    os.link(path.with_name("precious"), path)
+
+
+def to_file_of_others(path: Path) -> None:
+    path.touch(0o600)
+    path.write_text("garbage " * 100)
+    if os.geteuid() == 0:
+        os.chown(path, 4242, 4242)
+
+
+STRANGE: dict[str, Callable[[Path], object]] = {
+    "a link": to_link,
+    "a dangling link": lambda path: path.symlink_to("nowhere"),
+    "a directory": to_directory,
+    "a FIFO": os.mkfifo,
+    "a second name of a file": to_second_name,
+    "a file of somebody else": to_file_of_others,
+    "garbage": lambda path: path.write_bytes(b"\xff\0" * 500),
+    "a read-only file": lambda path: (path.touch(), path.chmod(0o400)),
+}
+
+
+@pytest.mark.parametrize("make", STRANGE.values(), ids=STRANGE)
+def test_what_is_no_lock_is_replaced(path: str, make: Callable[[Path], object]) -> None:
+    make(Path(path))
+    with lock(path):
+        found = os.lstat(path)
+        assert stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid()
+        assert stat.S_IMODE(found.st_mode) & 0o077 == 0 or make is STRANGE["garbage"]
+        with pytest.raises(BusyError, match=f"process {os.getpid()} on "), lock(path):
+            pass
+    precious = Path(path).with_name("precious")
+    assert not precious.exists() or precious.read_text() == "data"
+    assert not Path(path).with_name("nowhere").exists()
+
+
+def test_what_is_held_is_not_replaced_although_it_is_strange(path: str) -> None:
+    with lock(path):
+        os.link(path, f"{path}.second")
+        inode = os.stat(path).st_ino
+        with pytest.raises(BusyError), lock(path):
+            pass
+        assert os.stat(path).st_ino == inode
+
+
+def test_two_runs_that_find_a_link_do_not_both_get_it(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slow one has seen the link; by the time it removes it, the quick one's file is there, and held."""
+    Path(path).symlink_to("nowhere")
+    real, quick = _filelock.FileLock._clear_away, lock(path)
+
+    def slow(self: FileLock) -> None:
+        monkeypatch.setattr(_filelock.FileLock, "_clear_away", real)
+        quick.__enter__()
+        real(self)
+
+    monkeypatch.setattr(_filelock.FileLock, "_clear_away", slow)
+    with pytest.raises(BusyError, match=f"process {os.getpid()} on "), lock(path):
         pass
-    assert (tmp_path / "precious").read_text() == "data"
+    quick.__exit__(None, None, None)
+
+
+def test_without_a_timeout_a_lock_that_has_just_become_free_is_taken(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run before removed the file between our opening it and our locking it: nobody holds anything."""
+    real, turns = _filelock.fcntl.flock, []
+
+    def remove_first(descriptor: int, operation: int) -> None:
+        turns.append(descriptor)
+        if len(turns) == 1:
+            os.unlink(path)
+        real(descriptor, operation)
+
+    monkeypatch.setattr(_filelock.fcntl, "flock", remove_first)
+    with lock(path, timeout=0):
+        assert os.path.exists(path)
+
+
+def test_a_directory_that_is_removed_just_now_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run before removes it between our making it and our opening the file in it."""
+    directory = tmp_path / "staging"
+    real, turns = os.open, []
+
+    def remove_first(path: str, *more: int) -> int:
+        turns.append(path)
+        if len(turns) == 1:
+            directory.rmdir()
+        return real(path, *more)
+
+    monkeypatch.setattr(_filelock.os, "open", remove_first)
+    with lock(str(directory / "lock"), timeout=0):
+        assert (directory / "lock").exists()
+
+
+def test_a_file_that_changes_for_ever_ends_in_an_error(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_filelock.FileLock, "_still_there", lambda self, descriptor: False)
+    with pytest.raises(BusyError, match="it does not say which"), lock(path, timeout=0):
+        pass
+
+
+def test_nobody_is_named_who_is_done(path: str) -> None:
+    with lock(path):
+        pass
+    with open(path, "rb") as file:
+        _filelock.fcntl.flock(file, _filelock.fcntl.LOCK_EX)
+        with pytest.raises(BusyError, match="it does not say which"), lock(path):
+            pass
 
 
 def test_a_directory_that_the_run_before_removed_is_made_again(tmp_path: Path) -> None:
