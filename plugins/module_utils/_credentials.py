@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,9 @@ from dataclasses import dataclass, field
 from ._errors import OptionError, TransferError, printable
 from ._json import Json, JsonError, JsonObject, compact, parse_object
 from ._options import Access, Login
+from ._process import death_guard
 from ._reference import Repository, canonical_registry
+from ._secrets import Secrets
 
 _HELPER_TIMEOUT = 60.0
 _NO_CREDENTIALS = "credentials not found"
@@ -57,17 +60,30 @@ class LoginFile:
 
 
 class Credentials:
-    """Finds the credential of a repository; the user's own options come before every login file."""
+    """Finds the credential of a repository; the user's own options come before every login file.
 
-    def __init__(self, logins: Iterable[Login], files: Iterable[LoginFile]) -> None:
+    :ivar secrets: learns of every credential before it is used.
+    """
+
+    def __init__(self, logins: Iterable[Login], files: Iterable[LoginFile], secrets: Secrets | None = None) -> None:
         self._logins = {login.registry: Credential(login.username, login.password) for login in logins}
         self._files = tuple(files)
+        self.secrets = secrets or Secrets()
+        for known in (self._logins, *(file.entries for file in self._files)):
+            for credential in known.values():
+                self._keep_secret(credential)
 
     def find(self, repository: Repository) -> Credential | None:
         """The credential to use, or ``None`` for anonymous access.
 
         :raises TransferError: when a credential helper fails.
         """
+        found = self._search(repository)
+        if found is not None:
+            self._keep_secret(found)  # a helper's was not known before
+        return found
+
+    def _search(self, repository: Repository) -> Credential | None:
         if repository.registry in self._logins:
             return self._logins[repository.registry]
         for file in self._files:
@@ -75,6 +91,10 @@ class Credentials:
             if found is not None:
                 return found
         return None
+
+    def _keep_secret(self, credential: Credential) -> None:
+        self.secrets.add(credential.password, username=credential.username)
+        self.secrets.add(credential.identity_token)
 
     @property
     def has_logins(self) -> bool:
@@ -95,10 +115,13 @@ class Credentials:
         return key.split("/", 1)[0] in self._logins
 
 
-def gather_credentials(access: Access, registries: Iterable[str], environ: Mapping[str, str]) -> Credentials:
+def gather_credentials(
+    access: Access, registries: Iterable[str], environ: Mapping[str, str], secrets: Secrets
+) -> Credentials:
     """Bring together the options' credentials and the login files'.
 
     :param registries: the registries that the list is pulled from; ``username`` belongs to the only one of them.
+    :param secrets: learns of all that is found.
     :raises OptionError: when it is unclear which registry ``username`` belongs to, or ``authfile`` is not readable.
     """
     logins = list(access.logins)
@@ -109,7 +132,7 @@ def gather_credentials(access: Access, registries: Iterable[str], environ: Mappi
         files = [read_login_file(access.authfile, required=True)]
     else:
         files = [read_login_file(path, required=False) for path in default_login_files(environ)]
-    return Credentials(logins, [file for file in files if file is not None])
+    return Credentials(logins, [file for file in files if file is not None], secrets)
 
 
 def default_login_files(environ: Mapping[str, str]) -> list[str]:
@@ -197,9 +220,12 @@ def _only(registries: Iterable[str]) -> str:
 def _ask_helper(helper: str, registry: str) -> Credential | None:
     """Run ``docker-credential-HELPER get`` (docker-credential-helpers protocol)."""
     program = f"docker-credential-{helper}"
+    path = shutil.which(program)
+    if path is None:
+        raise TransferError(f"credential helper {printable(program)} for {registry}: no such program", heals=False)
     try:
         done = subprocess.run(  # pylint: disable=ansible-bad-function  # the engine knows no module
-            [program, "get"],
+            [*death_guard(), path, "get"],
             input=registry.encode(),
             capture_output=True,
             timeout=_HELPER_TIMEOUT,

@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from typing import TextIO
 
 from ._errors import OptionError, printable
+from ._secrets import Secrets
 
 _KEPT_LINES = 2000
 
@@ -21,6 +22,7 @@ class Log:
     """Takes lines from all threads of a run.
 
     :param debug: take down lines of level DEBUG as well, and keep the last lines for the result.
+    :ivar secrets: what no line shows.
     """
 
     def __init__(self, *, debug: bool) -> None:
@@ -29,6 +31,7 @@ class Log:
         self._place = threading.local()
         self._file: TextIO | None = None
         self.lines: list[str] = []
+        self.secrets = Secrets()
 
     def append_to(self, path: str) -> None:
         """Write all further lines to the end of a file.
@@ -70,7 +73,7 @@ class Log:
 
     def _add(self, level: str, message: str) -> None:
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = f"{now} {level} [{getattr(self._place, 'text', '-')}] {printable(message, 2000)}"
+        line = f"{now} {level} [{getattr(self._place, 'text', '-')}] {printable(self.secrets.hide(message), 2000)}"
         with self._mutex:
             if self._debug:
                 self.lines.append(line)

@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ._errors import OptionError, TransferError, printable
@@ -19,13 +18,13 @@ from ._image import PlatformImage
 from ._manifest import digest_of
 from ._options import INSECURE_POLICY, SYSTEM_POLICY, Access, Work
 from ._process import end, has_ended, memory_file, start
+from ._secrets import Secrets
 from ._stop import Stop
 from ._tls import TrustStore
 
 _OLDEST = (1, 6)
 _POLL_SECONDS = 0.05
 _LOOK_SECONDS = 1.0
-_SECRET_VARIABLES = ("SOURCE_USERNAME", "SOURCE_PASSWORD")
 _VERSION = re.compile(r"version (\d+)\.(\d+)")
 _FATAL = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')
 
@@ -63,14 +62,16 @@ class Skopeo:
 
     :ivar authfile: the login file to give to skopeo; ``None`` where its own search is to find credentials.
     :param stop: set when the run is to end; copies under way are then ended too.
+    :param secrets: what no error shows, although skopeo repeats what registries say.
     """
 
-    def __init__(self, access: Access, work: Work, trust: TrustStore, *, stop: Stop) -> None:
+    def __init__(self, access: Access, work: Work, trust: TrustStore, *, stop: Stop, secrets: Secrets) -> None:
         self._access = access
         self._work = work
         self._trust = trust
         self.authfile = access.authfile
         self._stop = stop
+        self._secrets = secrets
 
     def check(self) -> str:
         """Make sure that skopeo is there and new enough.
@@ -105,7 +106,8 @@ class Skopeo:
         with memory_file("skopeo") as errors:
             command = self._command(image, folder, share)
             try:
-                process = start(command, errors=errors, environment=_clean_environment(os.environ))
+                # Messages in English are the ones that are known here.
+                process = start(command, errors=errors, environment={**os.environ, "LC_ALL": "C"})
             except OSError as error:
                 raise TransferError(f"skopeo cannot be started: {error}", heals=False) from error
             try:
@@ -114,7 +116,8 @@ class Skopeo:
                 end(process)
             if process.returncode != 0:
                 errors.seek(0)
-                raise explain(errors.read(), process.returncode, str(image.repository))
+                said = self._secrets.hide(errors.read().decode("utf-8", "replace"))
+                raise explain(said, process.returncode, str(image.repository))
 
     def _command(self, image: PlatformImage, folder: str, share: str) -> list[str]:
         cert_dir = self._trust.cert_dir(image.repository.registry, os.path.dirname(folder))
@@ -171,13 +174,13 @@ def policy_name(work: Work) -> str:
         raise OptionError(f"signature_policy: cannot read {work.signature_policy}: {error.strerror}") from error
 
 
-def explain(stderr: bytes, status: int, repository: str) -> TransferError:
+def explain(text: str, status: int, repository: str) -> TransferError:
     """Turn skopeo's last words into an error for the user.
 
+    :param text: its standard error, without secrets.
     :param status: its exit status; negative for the signal that ended it.
     :param repository: what was copied; words in its name say nothing about the cause.
     """
-    text = stderr.decode("utf-8", "replace")
     fatal = _FATAL.findall(text)
     lines = [line for line in text.splitlines() if line.strip()]
     said = fatal[-1].replace('\\"', '"') if fatal else (lines[-1] if lines else f"it ended with status {status}")
@@ -203,9 +206,3 @@ def _progress(folder: str) -> tuple[tuple[str, int], ...]:
     except FileNotFoundError:
         pass
     return tuple(sorted(found))
-
-
-def _clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what is ours alone, and with messages in English."""
-    kept = {key: value for key, value in environ.items() if key not in _SECRET_VARIABLES}
-    return {**kept, "LC_ALL": "C"}

@@ -59,7 +59,8 @@ def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: 
     check_trust_files(options.access)
     source = options.access.source
     registries = {pulled_from(image.reference, source).registry for image in wanted.list.images}
-    credentials = gather_credentials(options.access, registries or {""}, os.environ)
+    credentials = gather_credentials(options.access, registries or {""}, os.environ, log.secrets)
+    log.secrets.add_proxies(os.environ)
     trust = TrustStore(options.access, os.environ)
     policy = RetryPolicy(options.work.retries, options.work.retry_delay)
     client = Registries(
@@ -75,7 +76,7 @@ def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: 
     resolver = Resolver(
         client, cache, log, options.selection, source, keep=not options.check, timeout=options.work.timeout
     )
-    skopeo = Skopeo(options.access, options.work, trust, stop=stop)
+    skopeo = Skopeo(options.access, options.work, trust, stop=stop, secrets=log.secrets)
     try:
         yield Tools(client, resolver, skopeo, policy, stop, credentials)
     finally:

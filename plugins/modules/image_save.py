@@ -227,8 +227,9 @@ options:
     description:
       - Directory on the target for what was fetched. Runs for several archives can share it; one at a time uses it.
       - By default C(saved-image-cache) beside O(dest).
-      - The task fails where others could exchange it, or what is in it. It must belong to the task's user, and neither it
-        nor a directory above it may be writable by everyone; with the sticky bit, as V(/tmp) has it, one above it may.
+      - The task fails where others could exchange it, or what is in it. It must belong to the task's user, and neither
+        it nor a directory above it may be writable by everyone; with the sticky bit, as V(/tmp) has it, one above it
+        may.
     type: path
   jobs:
     description:
@@ -634,7 +635,11 @@ from ansible_collections.airgap.images.plugins.module_utils._http import REQUEST
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._params import read_options
 from ansible_collections.airgap.images.plugins.module_utils._returned import as_returned, diff_of
+from ansible_collections.airgap.images.plugins.module_utils._secrets import Secrets
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
+
+TOLD = frozenset({"msg", "reason", "notes"})
+"""What in a result is made of sentences."""
 
 
 def argument_spec() -> dict[str, dict[str, object]]:
@@ -749,17 +754,36 @@ def attributes_of(module: AnsibleModule, path: str) -> bool:
     return bool(module.set_fs_attributes_if_different(arguments, False))
 
 
+def forget_environment() -> None:
+    """Remove from the environment what was read from it: nothing that runs for us has any use for it."""
+    for name in ("SOURCE_USERNAME", "SOURCE_PASSWORD"):
+        os.environ.pop(name, None)
+
+
+def without_secrets(value: object, secrets: Secrets, *, is_told: bool = False) -> object:
+    """A result whose sentences, which may repeat a registry's, show no secret. Names and paths stay as they are.
+
+    :param is_told: whether the value is a sentence.
+    """
+    if isinstance(value, dict):
+        return {key: without_secrets(inner, secrets, is_told=key in TOLD) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(inner, secrets, is_told=is_told) for inner in value]
+    return secrets.hide(value) if is_told and isinstance(value, str) else value
+
+
 def fail(module: AnsibleModule, log: Log, message: str) -> NoReturn:
     """End a run that as a whole cannot go on."""
     log.error(message)
-    returned: dict[str, object] = {"msg": message}
+    returned: dict[str, object] = {"msg": log.secrets.hide(message)}
     if module.params["debug"]:
-        returned.update(log=log.lines, exception=traceback.format_exc())
+        returned.update(log=log.lines, exception=log.secrets.hide(traceback.format_exc()))
     module.fail_json(**returned)
 
 
 def main() -> None:
     module = make_module()
+    forget_environment()
     require_libraries(module)
     stop = stop_on_signals()
     log = Log(debug=module.params["debug"])
@@ -774,11 +798,12 @@ def main() -> None:
         told = f"{error.filename or 'a file'} cannot be read or written: {error.strerror or error}"
         fail(module, log, stop.reason or told)
     returned = as_returned(result, options.output, check=options.check)
+    returned = {key: without_secrets(value, log.secrets, is_told=key in TOLD) for key, value in returned.items()}
     log.info(str(returned["msg"]))
     if module.params["debug"]:
         returned["log"] = log.lines
     for warning in result.warnings:
-        module.warn(warning)
+        module.warn(log.secrets.hide(warning))
     if module._diff:
         returned["diff"] = diff_of(result, options.output)
     if result.is_failure:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import signal
 import stat
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +32,7 @@ from ansible_collections.airgap.images.plugins.module_utils._credentials import 
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, TransferError
 from ansible_collections.airgap.images.plugins.module_utils._options import Login
 from ansible_collections.airgap.images.plugins.module_utils._reference import Repository
+from ansible_collections.airgap.images.plugins.module_utils._secrets import HIDDEN, Secrets
 from ansible_collections.airgap.images.tests.unit.fakes import make_options
 
 
@@ -193,7 +196,7 @@ def test_options_come_before_files(tmp_path: Path) -> None:
     access = make_options(
         authfile=str(path), registries=[{"host": "reg.lan", "username": "option", "password": "p"}]
     ).access
-    credentials = gather_credentials(access, ["reg.lan", "other.lan"], {})
+    credentials = gather_credentials(access, ["reg.lan", "other.lan"], {}, Secrets())
     assert credentials.find(Repository("reg.lan", "a/b")) == Credential("option", "p")
     assert credentials.find(Repository("other.lan", "a")) == Credential("other", "s3cret")
     assert credentials.find(Repository("third.lan", "a")) is None
@@ -202,15 +205,15 @@ def test_options_come_before_files(tmp_path: Path) -> None:
 
 def test_username_belongs_to_the_only_registry() -> None:
     access = make_options(username="user", password="p").access
-    assert gather_credentials(access, ["reg.lan", "reg.lan"], {}).find(Repository("reg.lan", "a")) == Credential(
-        "user", "p"
-    )
+    assert gather_credentials(access, ["reg.lan", "reg.lan"], {}, Secrets()).find(
+        Repository("reg.lan", "a")
+    ) == Credential("user", "p")
 
 
 def test_username_is_ambiguous_with_several() -> None:
     access = make_options(username="user", password="s3cret").access
     with pytest.raises(OptionError) as caught:
-        gather_credentials(access, ["quay.io", "docker.io"], {})
+        gather_credentials(access, ["quay.io", "docker.io"], {}, Secrets())
     assert "could belong to any of docker.io, quay.io; name the registry" in str(caught.value)
     assert "s3cret" not in str(caught.value)
 
@@ -221,7 +224,7 @@ def test_the_files_of_skopeo_are_used_without_authfile(tmp_path: Path) -> None:
     first = tmp_path / "first.json"
     first.write_bytes(login_file({"reg.lan": auth("first")}))
     environ = {"HOME": str(tmp_path), "REGISTRY_AUTH_FILE": str(first)}
-    credentials = gather_credentials(make_options().access, [], environ)
+    credentials = gather_credentials(make_options().access, [], environ, Secrets())
     assert credentials.find(Repository("reg.lan", "a")) == Credential("first", "s3cret")
     assert credentials.find(Repository("b.lan", "a")) == Credential("docker", "s3cret")
     assert not credentials.has_logins
@@ -311,5 +314,40 @@ def test_a_helper_that_does_not_help(helper: Path, script: str, said: str) -> No
 
 
 def test_a_helper_that_is_not_there() -> None:
-    with pytest.raises(TransferError, match=r"credential helper docker-credential-test for reg.lan: .*No such file"):
+    with pytest.raises(TransferError, match=r"credential helper docker-credential-test for reg.lan: no such program"):
         HELPED.find(Repository("reg.lan", "a"))
+
+
+def test_a_helper_ends_with_who_asked_it(helper: Path) -> None:
+    """One that waits for ever must not outlive a run that was killed."""
+    script = (
+        "import ctypes, json\n"
+        "number = ctypes.c_int()\n"
+        "ctypes.CDLL(None).prctl(2, ctypes.byref(number))  # PR_GET_PDEATHSIG\n"
+        "print(json.dumps({'Username': 'user', 'Secret': str(number.value)}))\n"
+    )
+    write_helper(helper, f"exec {sys.executable} - <<'END'\n{script}END")
+    assert HELPED.find(Repository("reg.lan", "a")) == Credential("user", str(int(signal.SIGKILL)))
+
+
+# -- what is kept out of texts
+
+
+def test_every_credential_is_a_secret(helper: Path, tmp_path: Path) -> None:
+    """Those of options and files at once, a helper's as soon as it has told."""
+    write_helper(helper, 'echo \'{"Username": "user", "Secret": "from-a-helper"}\'')
+    path = tmp_path / "auth.json"
+    identity = {"identitytoken": "from-an-identity", **auth("", "")}
+    path.write_bytes(
+        login_file({"a.lan": auth("user", "from-a-file"), "b.lan": identity}, credHelpers={"reg.lan": "test"})
+    )
+    access = make_options(
+        authfile=str(path), registries=[{"host": "o.lan", "username": "user", "password": "from-an-option"}]
+    ).access
+    secrets = Secrets()
+    credentials = gather_credentials(access, [], {}, secrets)
+    for told in ("from-an-option", "from-a-file", "from-an-identity"):
+        assert secrets.hide(f"it said {told}.") == f"it said {HIDDEN}."
+    assert secrets.hide("from-a-helper") == "from-a-helper"
+    credentials.find(Repository("reg.lan", "a"))
+    assert secrets.hide("from-a-helper") == HIDDEN

@@ -355,6 +355,7 @@ def test_environment_variables_are_taken(run: Runner, saved: Saved, monkeypatch:
     assert saved.options.access.source is not None
     assert saved.options.access.source.prefix == "hub"
     assert "s3cret" not in json.dumps(returned)
+    assert not {"SOURCE_USERNAME", "SOURCE_PASSWORD"} & os.environ.keys(), "programs that run for us would get it"
 
 
 @pytest.mark.parametrize(("compress", "library"), [("gzip", "REQUESTS_ERROR"), ("zstd", "ZSTANDARD_ERROR")])
