@@ -39,6 +39,7 @@ except ImportError as missing:  # the module reports it, with the interpreter it
 
 USER_AGENT = "airgap.images/0.1.0"
 _CONNECT_TIMEOUT = 30.0
+_SILENT = "sent nothing for the whole stall_timeout; raise it if it is only slow"
 _MAX_REDIRECTS = 5
 _MAX_ERROR_BYTES = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -209,17 +210,18 @@ def explain_failure(error: Exception, host: str) -> TransferError:
     if isinstance(error, kinds.ConnectTimeout):
         return TransferError(f"{host} did not accept a connection within {_CONNECT_TIMEOUT:.0f} s", heals=True)
     if isinstance(error, (kinds.ReadTimeout, urllib3.exceptions.ReadTimeoutError)):
-        return TransferError(f"{host} sent nothing for the whole stall_timeout", heals=True)
+        return TransferError(f"{host} {_SILENT}", heals=True)
     broken = (kinds.ChunkedEncodingError, urllib3.exceptions.ProtocolError, http.client.HTTPException)
     if isinstance(error, broken):
         return TransferError(f"the answer of {host} broke off: {detail}", heals=True)
     from_the_system = isinstance(error, OSError) and not isinstance(error, kinds.RequestException)
     if isinstance(error, kinds.ConnectionError) or from_the_system:
         if "timed out" in detail.lower():
-            return TransferError(f"{host} sent nothing for the whole stall_timeout", heals=True)
+            return TransferError(f"{host} {_SILENT}", heals=True)
         if "resol" in detail.lower() or "name or service" in detail.lower():
-            return TransferError(f"the name of {host} cannot be resolved: {detail}", heals=True)
-        return TransferError(f"no connection to {host}: {detail}", heals=True)
+            return TransferError(f"the name of {host} cannot be resolved: {detail}; check it, and DNS here", heals=True)
+        remedy = "; check its name and port" if "refused" in detail.lower() else ""
+        return TransferError(f"no connection to {host}: {detail}{remedy}", heals=True)
     return TransferError(f"the request to {host} failed: {detail}", heals=False)
 
 
@@ -240,7 +242,7 @@ def explain_status(answer: Answer, *, host: str, what: str) -> TransferError:
         return TransferError(f"{what} does not exist on {host}{told}", heals=False)
     if status == 429:
         return TransferError(
-            f"{host} limits the rate of requests (429 too many requests){told}",
+            f"{host} limits the rate of requests (429 too many requests){told}; credentials often raise the limit",
             heals=True,
             retry_after=parse_retry_after(answer.header("retry-after"), now=time.time()),
         )
@@ -290,7 +292,7 @@ def _explain_tls(detail: str, host: str) -> str:
     if "hostname mismatch" in low or "doesn't match" in low or "not valid for" in low:
         return f"the certificate of {host} is for another name: {detail}. Use the name that the certificate has"
     if "expired" in low:
-        return f"the certificate of {host} has expired: {detail}"
+        return f"the certificate of {host} has expired: {detail}. It has to be renewed, or the clock here is wrong"
     if "certificate verify failed" in low or "self-signed" in low or "self signed" in low:
         return f"the certificate of {host} is not trusted: {detail}. Give its authority with ca_path"
     if "wrong version number" in low or "record layer failure" in low:

@@ -76,13 +76,17 @@ def retrying(
                 ) from error
             delay = policy.wait(attempt, error.retry_after)
             if time.monotonic() + delay >= deadline:
-                raise TransferError(
-                    f"{error} (no time is left to try again within timeout)", heals=False, is_final=True
-                ) from error
+                raise _too_late(error, time.monotonic() >= deadline) from error
             on_retry(f"{error}; try {attempt + 1} of {policy.retries + 1} in {delay:.1f} s")
             stop.wait(delay)
 
 
 def _given_up(error: TransferError, attempts: int) -> TransferError:
     tries = "once" if attempts == 1 else f"{attempts} times"
-    return TransferError(f"{error} (tried {tries})", heals=False, is_final=True)
+    return TransferError(f"{error} (tried {tries}). Run again later, or raise retries", heals=False, is_final=True)
+
+
+def _too_late(error: TransferError, is_over: bool) -> TransferError:
+    """Say that there is no time left; what ended just then may have ended because of it, and says nothing."""
+    told = "it was not done within timeout" if is_over else f"{error} (no time is left to try again within timeout)"
+    return TransferError(f"{told}. Run again, or raise timeout", heals=False, is_final=True)

@@ -6,20 +6,32 @@
 from __future__ import annotations
 
 import base64
+import socket
+import ssl
 import threading
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
+import urllib3.exceptions
 
+from ansible_collections.airgap.images.tests.support.certificates import Authority, KeyPair
 from ansible_collections.airgap.images.tests.support.faults import (
     Action,
+    Authorize,
+    Busy,
     Corrupt,
     Hold,
+    Mismeasure,
     Redirect,
+    Relabel,
     Reset,
     Respond,
     Rule,
     Stall,
+    Trickle,
     Truncate,
 )
 from ansible_collections.airgap.images.tests.support.layers import sha256
@@ -88,6 +100,101 @@ def test_wrong_bytes(proxy: Proxy, image: PushedImage, source: Source) -> None:
     wrong = requests.get(blob_url(proxy, image), timeout=TIMEOUT).content
     assert len(wrong) == len(right)
     assert [place for place in range(len(right)) if right[place] != wrong[place]] == [1234]
+
+
+def test_another_body_of_the_same_length(proxy: Proxy, image: PushedImage, source: Source) -> None:
+    proxy.add(Rule(Corrupt(None), path="/blobs/"))
+    right = source.registry.blob_path(image.platforms[0].layers[-1].digest).read_bytes()
+    wrong = requests.get(blob_url(proxy, image), timeout=TIMEOUT).content
+    assert wrong == bytes(byte ^ 0xFF for byte in right)
+
+
+def test_a_busy_registry_says_when_to_come_back(proxy: Proxy, image: PushedImage) -> None:
+    for action in (Busy(), Busy(7), Busy(7, as_date=True)):
+        proxy.add(Rule(action, path="/blobs/", times=1))
+    before = time.time()
+    answers = [requests.get(blob_url(proxy, image), timeout=TIMEOUT) for _time in range(4)]
+    assert [each.status_code for each in answers] == [429, 429, 429, 200]
+    assert [each.headers.get("Retry-After") for each in answers[:2]] == [None, "7"]
+    until = parsedate_to_datetime(answers[2].headers["Retry-After"]).timestamp()
+    assert before + 6 <= until <= time.time() + 7
+
+
+def test_a_length_that_is_too_short(proxy: Proxy, image: PushedImage, source: Source) -> None:
+    proxy.add(Rule(Mismeasure(-100), path="/blobs/", times=1))
+    right = source.registry.blob_path(image.platforms[0].layers[-1].digest).read_bytes()
+    assert requests.get(blob_url(proxy, image), timeout=TIMEOUT).content == right[:-100]
+    assert requests.get(blob_url(proxy, image), timeout=TIMEOUT).content == right
+
+
+def test_a_length_that_is_too_long(proxy: Proxy, image: PushedImage) -> None:
+    proxy.add(Rule(Mismeasure(100), path="/blobs/", times=1))
+    answer = requests.get(blob_url(proxy, image), stream=True, timeout=TIMEOUT)
+    size = image.platforms[0].layers[-1].size
+    assert answer.headers["Content-Length"] == str(size + 100)
+    assert len(answer.raw.read(size)) == size
+    with pytest.raises(urllib3.exceptions.ProtocolError, match="100 more expected"):
+        answer.raw.read(1)
+    assert requests.get(blob_url(proxy, image), timeout=TIMEOUT).status_code == 200
+
+
+def test_another_content_type(proxy: Proxy, image: PushedImage) -> None:
+    proxy.add(Rule(Relabel("text/html"), path="/manifests/"))
+    url = f"{proxy.url}/v2/{image.repository}/manifests/{image.tag}"
+    answer = requests.get(url, headers={"Accept": image.media_type}, timeout=TIMEOUT)
+    assert (answer.headers["Content-Type"], answer.content) == ("text/html", image.raw)
+
+
+def test_an_answer_that_never_begins(proxy: Proxy, image: PushedImage, source: Source) -> None:
+    proxy.add(Rule(Stall(-1), path="/blobs/", times=1))
+    with pytest.raises(requests.ReadTimeout):
+        requests.get(blob_url(proxy, image), timeout=0.3)
+    proxy.wait_for(lambda seen: seen[0].done)
+    assert (proxy.requests()[0].status, proxy.requests()[0].sent) == (0, 0)
+    assert not source.registry.requests()
+
+
+def test_a_body_that_trickles(proxy: Proxy, image: PushedImage, source: Source) -> None:
+    proxy.add(Rule(Trickle(100, 0.01, 5), path="/blobs/", times=1), Rule(Trickle(100, 60), path="/blobs/"))
+    layer = image.platforms[0].layers[-1]
+    assert sha256(requests.get(blob_url(proxy, image), timeout=TIMEOUT).content) == layer.digest
+    answer = requests.get(blob_url(proxy, image), stream=True, timeout=TIMEOUT)
+    assert len(answer.raw.read(100)) == 100
+    assert proxy.requests()[1].sent == 100
+    assert not proxy.requests()[1].done
+    answer.close()
+
+
+def test_a_rule_for_one_client(proxy: Proxy, image: PushedImage) -> None:
+    proxy.add(Rule(Respond(503), path="/blobs/", agent="^skopeo/"))
+    statuses = [
+        requests.get(blob_url(proxy, image), headers={"User-Agent": agent}, timeout=TIMEOUT).status_code
+        for agent in ("skopeo/1.9", "airgap.images/1", "not skopeo/1")
+    ]
+    assert statuses == [503, 200, 200]
+
+
+def test_another_authorization_for_one_request(bench: Workbench) -> None:
+    proxy = bench.proxy(bench.registry(basic=USER), Rule(Authorize("Bearer expired"), times=1))
+    user = (USER.username.encode(), USER.password.encode())
+    statuses = [requests.get(f"{proxy.url}/v2/", auth=user, timeout=TIMEOUT).status_code for _time in range(2)]
+    assert statuses == [401, 200]
+
+
+@pytest.mark.parametrize(
+    ("issue", "said"),
+    [(Authority.expired, "certificate has expired"), (Authority.misnamed, "IP address mismatch")],
+    ids=["expired", "misnamed"],
+)
+def test_certificates_that_are_not_valid(
+    bench: Workbench, source: Source, issue: Callable[[Authority], KeyPair], said: str
+) -> None:
+    context = ssl.create_default_context(cafile=str(bench.authority.ca_path))
+    with Proxy(source.registry.url, tls=issue(bench.authority)) as proxy:
+        host, _colon, port = proxy.host.partition(":")
+        connection = socket.create_connection((host, int(port)), timeout=TIMEOUT)
+        with connection, pytest.raises(ssl.SSLCertVerificationError, match=said):
+            context.wrap_socket(connection, server_hostname=host)
 
 
 def test_a_body_that_stops_for_ever(proxy: Proxy, image: PushedImage) -> None:

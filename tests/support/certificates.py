@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import trustme
@@ -34,6 +35,14 @@ class Authority:
         """Issues a server certificate for 127.0.0.1 and localhost."""
         return self._issue(name, "127.0.0.1", "localhost")
 
+    def expired(self, name: str = "expired") -> KeyPair:
+        """Issues a server certificate for 127.0.0.1 and localhost that was valid until yesterday."""
+        return self._issue(name, "127.0.0.1", "localhost", until=datetime.now(timezone.utc) - timedelta(days=1))
+
+    def misnamed(self, name: str = "misnamed") -> KeyPair:
+        """Issues a server certificate for another name than those that a server on loopback has."""
+        return self._issue(name, "other.example.org")
+
     def client(self, name: str = "client") -> KeyPair:
         """Issues a client certificate."""
         return self._issue(name, f"{name}@example.org")
@@ -47,8 +56,9 @@ class Authority:
             (directory / "client.key").write_bytes(client.key.read_bytes())
         return directory
 
-    def _issue(self, name: str, *identities: str) -> KeyPair:
-        issued = self._ca.issue_cert(*identities)
+    def _issue(self, name: str, *identities: str, until: datetime | None = None) -> KeyPair:
+        since = until - timedelta(days=30) if until else None
+        issued = self._ca.issue_cert(*identities, not_before=since, not_after=until)
         pair = KeyPair(self.directory / f"{name}.crt", self.directory / f"{name}.key")
         pair.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
         issued.private_key_pem.write_to_path(str(pair.key))

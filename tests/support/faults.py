@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 
 
 class Action:
@@ -25,6 +27,21 @@ class Respond(Action):
 
 
 @dataclass(frozen=True)
+class Busy(Action):
+    """Answers 429; where ``seconds`` are given, asks to wait for so long, or (``as_date``) until then."""
+
+    seconds: int | None = None
+    as_date: bool = False
+
+    def headers(self) -> dict[str, str]:
+        """Retry-After as of now (RFC 9110, 10.2.3)."""
+        if self.seconds is None:
+            return {}
+        text = formatdate(time.time() + self.seconds, usegmt=True) if self.as_date else str(self.seconds)
+        return {"Retry-After": text}
+
+
+@dataclass(frozen=True)
 class Redirect(Action):
     """Sends the client to the same path at ``base`` (``http://127.0.0.1:PORT``)."""
 
@@ -34,7 +51,7 @@ class Redirect(Action):
 
 @dataclass(frozen=True)
 class Stall(Action):
-    """Sends ``after`` bytes of the body, then nothing until the proxy ends or the client goes away."""
+    """Sends ``after`` bytes of the body, then nothing until the proxy ends or the client goes away; -1: no headers."""
 
     after: int = 0
 
@@ -54,10 +71,40 @@ class Reset(Action):
 
 
 @dataclass(frozen=True)
-class Corrupt(Action):
-    """Flips all bits of the body's byte at offset ``at``; the length stays right."""
+class Trickle(Action):
+    """Sends ``after`` bytes of the body, then ``count`` bytes (None: all) with a pause of seconds before each."""
 
-    at: int = 0
+    after: int = 0
+    pause: float = 0.2
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class Mismeasure(Action):
+    """Says a Content-Length that differs by so many bytes; no more than that is sent, and the connection is closed."""
+
+    by: int
+
+
+@dataclass(frozen=True)
+class Corrupt(Action):
+    """Flips all bits of the body's byte at offset ``at`` (None: of every byte); the length stays right."""
+
+    at: int | None = 0
+
+
+@dataclass(frozen=True)
+class Relabel(Action):
+    """Gives the answer another Content-Type."""
+
+    media_type: str
+
+
+@dataclass(frozen=True)
+class Authorize(Action):
+    """Sends the registry another Authorization than the client's, such as that of a token that has expired."""
+
+    header: str
 
 
 class Hold(Action):
@@ -79,21 +126,55 @@ class Hold(Action):
 class Rule:
     """Applies ``action`` to the first ``times`` requests (None: all) whose method and path match the expressions.
 
-    ``path`` is searched for in the path without the query, ``method`` has to match as a whole.
+    ``path`` is searched for in the path without the query, ``agent`` in the User-Agent, ``method`` has to match as a
+    whole.
     """
 
-    def __init__(self, action: Action, *, method: str = "GET", path: str = "", times: int | None = None) -> None:
+    def __init__(
+        self, action: Action, *, method: str = "GET", path: str = "", agent: str = "", times: int | None = None
+    ) -> None:
         self.action = action
         self.hits = 0
         self._method = re.compile(method)
         self._path = re.compile(path)
+        self._agent = re.compile(agent)
         self._times = times
 
-    def take(self, method: str, path: str) -> bool:
+    def take(self, method: str, path: str, agent: str = "") -> bool:
         """Whether the rule applies to this request; counts it if so."""
         if self._times is not None and self.hits >= self._times:
             return False
-        if not self._method.fullmatch(method) or not self._path.search(path):
+        if not self._method.fullmatch(method) or not self._path.search(path) or not self._agent.search(agent):
             return False
         self.hits += 1
         return True
+
+
+def told(action: Action | None, headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The headers of an answer, as the action changes them."""
+    for name, text in headers:
+        if isinstance(action, Mismeasure) and name.lower() == "content-length":
+            yield name, str(max(0, int(text) + action.by))
+        elif not isinstance(action, Relabel) or name.lower() != "content-type":
+            yield name, text
+    if isinstance(action, Relabel):
+        yield "Content-Type", action.media_type
+
+
+def spoiled(action: Action | None, data: bytes, start: int) -> bytes:
+    """A piece of a body, which begins at an offset, as the action changes it."""
+    if not isinstance(action, Corrupt):
+        return data
+    if action.at is None:
+        return bytes(byte ^ 0xFF for byte in data)
+    place = action.at - start
+    if not 0 <= place < len(data):
+        return data
+    return data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
+
+
+def limit(action: Action | None, length: int) -> int | None:
+    """How many bytes of a body of this length are sent; None: all."""
+    if isinstance(action, (Stall, Truncate, Reset)):
+        return action.after
+    return max(0, length + action.by) if isinstance(action, Mismeasure) else None

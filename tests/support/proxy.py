@@ -19,7 +19,23 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from .certificates import KeyPair, server_context
-from .faults import Action, Corrupt, Hold, Redirect, Reset, Respond, Rule, Stall, Truncate
+from .faults import (
+    Action,
+    Authorize,
+    Busy,
+    Hold,
+    Mismeasure,
+    Redirect,
+    Reset,
+    Respond,
+    Rule,
+    Stall,
+    Trickle,
+    Truncate,
+    limit,
+    spoiled,
+    told,
+)
 
 _CHUNK = 64 * 1024
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"}
@@ -129,7 +145,8 @@ class Proxy:
             known = lowered.get(name.lower())
             lowered[name.lower()] = text if known is None else f"{known}, {text}"
         with self._changed:
-            rule = next((each for each in self._rules if each.take(method, path)), None)
+            agent = lowered.get("user-agent", "")
+            rule = next((each for each in self._rules if each.take(method, path, agent)), None)
             request = ProxyRequest(method, path, query, lowered, rule.action if rule else None)
             self._requests.append(request)
             self._changed.notify_all()
@@ -200,10 +217,15 @@ class _Handler(BaseHTTPRequestHandler):
             action.wait(self.proxy.ended)
         if isinstance(action, Respond):
             self._respond(request, action.status, action.headers, action.body)
+        elif isinstance(action, Busy):
+            self._respond(request, 429, action.headers(), b"")
         elif isinstance(action, Redirect):
             self._respond(request, action.status, {"Location": f"{action.base}{self.path}"}, b"")
         elif isinstance(action, Reset) and action.after < 0:
             self._reset()
+        elif isinstance(action, Stall) and action.after < 0:
+            self._wait_for_client()
+            self.close_connection = True
         else:
             self._forward(request)
 
@@ -222,7 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self, request: ProxyRequest) -> None:
         try:
-            answer = self._ask()
+            answer = self._ask(request.action)
         except (OSError, http.client.HTTPException) as error:
             self._drop_upstream()
             self.close_connection = True
@@ -230,7 +252,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.proxy.progress(request, status=answer.status)
         self.send_response_only(answer.status, answer.reason)
-        for name, text in answer.getheaders():
+        for name, text in told(request.action, answer.getheaders()):
             if name.lower() not in _HOP_BY_HOP:
                 self.send_header(name, text)
         length = answer.getheader("Content-Length")
@@ -239,13 +261,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self._body(request, answer)
 
-    def _ask(self) -> http.client.HTTPResponse:
+    def _ask(self, action: Action | None) -> http.client.HTTPResponse:
         if self.upstream is None:
             self.upstream = http.client.HTTPConnection(self.proxy.upstream.hostname or "", self.proxy.upstream.port)
         self.upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         replaced = {"x-forwarded-proto": self.proxy.scheme}
-        if self.proxy.authorization:
-            replaced["authorization"] = self.proxy.authorization
+        proof = action.header if isinstance(action, Authorize) else self.proxy.authorization
+        if proof:
+            replaced["authorization"] = proof
         # One by one: a name may come more than once, as Accept does.
         for name, text in self.headers.items():
             if name.lower() not in _HOP_BY_HOP and name.lower() not in replaced:
@@ -275,24 +298,33 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self, request: ProxyRequest, answer: http.client.HTTPResponse) -> None:
         action = request.action
-        limit = action.after if isinstance(action, (Stall, Truncate, Reset)) else None
+        end = limit(action, answer.length or 0)
         while True:
-            want = _CHUNK if limit is None else min(_CHUNK, limit - request.sent)
+            want = self._pace(action, request.sent) if end is None else min(_CHUNK, end - request.sent)
             data = answer.read(want) if want > 0 else b""
             if not data:
                 break
-            if isinstance(action, Corrupt) and request.sent <= action.at < request.sent + len(data):
-                place = action.at - request.sent
-                data = data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
-            self.wfile.write(data)
+            self.wfile.write(spoiled(action, data, request.sent))
             self.proxy.progress(request, sent=len(data))
         if isinstance(action, Stall):
             self._wait_for_client()
         elif isinstance(action, Reset):
             self._reset()
-        if isinstance(action, (Stall, Truncate, Reset)) or answer.getheader("Content-Length") is None:
+        ends = isinstance(action, (Stall, Truncate, Reset, Mismeasure))
+        if ends or answer.getheader("Content-Length") is None:
             self._drop_upstream()
             self.close_connection = True
+
+    def _pace(self, action: Action | None, sent: int) -> int:
+        """How many bytes to send now; waits first where they are to trickle."""
+        if not isinstance(action, Trickle):
+            return _CHUNK
+        if sent < action.after:
+            return min(_CHUNK, action.after - sent)
+        if action.count is not None and sent >= action.after + action.count:
+            return _CHUNK
+        self.proxy.ended.wait(action.pause)
+        return 1
 
     def _drop_upstream(self) -> None:
         if self.upstream:

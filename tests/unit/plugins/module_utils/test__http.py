@@ -247,7 +247,7 @@ def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         host = f"127.0.0.1:{listening.getsockname()[1]}"
     http = Http(host, OPEN, read_timeout=30, connections=1)
-    with pytest.raises(TransferError, match=f"no connection to {host}: .*Connection refused") as caught:
+    with pytest.raises(TransferError, match=f"no connection to {host}: .*refused; check its name and port$") as caught:
         http.read("GET", f"http://{host}/", headers={}, limit=LIMIT)
     assert caught.value.heals is True
 
@@ -455,18 +455,18 @@ FAILURES: dict[str, tuple[Exception, bool, str]] = {
     "an unknown name": (
         requests.exceptions.ConnectionError(socket.gaierror(-2, "Name or service not known")),
         True,
-        "the name of reg.lan cannot be resolved",
+        "the name of reg.lan cannot be resolved: [Errno -2] Name or service not known; check it, and DNS here",
     ),
     "no time to connect": (requests.exceptions.ConnectTimeout("x"), True, "did not accept a connection within 30 s"),
     "a timeout in disguise": (
         requests.exceptions.ConnectionError("Read timed out."),
         True,
-        "sent nothing for the whole stall_timeout",
+        "reg.lan sent nothing for the whole stall_timeout; raise it if it is only slow",
     ),
     "an expired certificate": (
         requests.exceptions.SSLError("certificate verify failed: certificate has expired"),
         False,
-        "the certificate of reg.lan has expired",
+        "certificate has expired. It has to be renewed, or the clock here is wrong",
     ),
     "other trouble with TLS": (requests.exceptions.SSLError("no shared cipher"), False, "TLS with reg.lan failed"),
     "a url that is none": (requests.exceptions.InvalidURL("bad"), False, "the request to reg.lan failed: bad"),
@@ -493,7 +493,7 @@ STATUSES: dict[str, tuple[int, bytes, bool, str]] = {
     "404": (404, ERROR, False, "reg.lan/a:1 does not exist on reg.lan (MANIFEST_UNKNOWN: no such\\x0atag)"),
     "405": (405, b"", False, "reg.lan answered 405 when asked for reg.lan/a:1"),
     "408": (408, b"", True, "reg.lan answered 408"),
-    "429": (429, b"", True, "reg.lan limits the rate of requests (429 too many requests)"),
+    "429": (429, b"", True, "(429 too many requests); credentials often raise the limit"),
     "500": (500, b"<html>", True, "reg.lan answered 500 when asked for reg.lan/a:1"),
     "503": (503, b'{"errors": []}', True, "reg.lan answered 503"),
     "301": (301, b'{"errors": [1]}', False, "reg.lan answered 301"),

@@ -103,12 +103,12 @@ def test_other_errors_pass_through() -> None:
     assert action.tries == 1
 
 
-@pytest.mark.parametrize(("retries", "said"), [(0, "503 (tried once)"), (2, "503 (tried 3 times)")])
+@pytest.mark.parametrize(("retries", "said"), [(0, "once"), (2, "3 times")])
 def test_the_last_failure_says_how_often_it_was_tried(retries: int, said: str) -> None:
     action = Action(*(heals() for _number in range(9)))
     with pytest.raises(TransferError) as caught:
         run(action, retries=retries)
-    assert str(caught.value) == said
+    assert str(caught.value) == f"503 (tried {said}). Run again later, or raise retries"
     assert caught.value.heals is False
     assert action.tries == retries + 1
 
@@ -128,7 +128,8 @@ def test_a_registry_that_asks_for_hours_is_not_waited_for() -> None:
 
 def test_after_the_deadline_nothing_is_tried_again() -> None:
     action = Action(heals(), heals())
-    with pytest.raises(TransferError, match=r"503 \(no time is left to try again within timeout\)") as caught:
+    said = r"^503 \(no time is left to try again within timeout\)\. Run again, or raise timeout$"
+    with pytest.raises(TransferError, match=said) as caught:
         retrying(
             action,
             policy=RetryPolicy(5, 1.0),
@@ -138,6 +139,20 @@ def test_after_the_deadline_nothing_is_tried_again() -> None:
         )
     assert action.tries == 1
     assert caught.value.heals is False
+
+
+def test_what_ends_at_the_deadline_is_not_blamed_on_something_else() -> None:
+    with pytest.raises(
+        TransferError, match=r"^it was not done within timeout\. Run again, or raise timeout$"
+    ) as caught:
+        retrying(
+            Action(heals("nothing came for the whole stall_timeout")),
+            policy=RetryPolicy(5, 1.0),
+            stop=RecordedStop(),
+            on_retry=lambda _text: None,
+            deadline=time.monotonic(),
+        )
+    assert (caught.value.heals, caught.value.is_final) == (False, True)
 
 
 def test_a_stop_before_the_first_try() -> None:
