@@ -69,16 +69,17 @@ class Cache:
         with _explained(f"cannot use cache_dir {self.root}"):
             self._make_directories()
         with FileLock(os.path.join(self.root, _LOCK), what=f"the cache {self.root}", timeout=lock_timeout):
-            with _explained(f"cannot use cache_dir {self.root}"):
-                self._remove_leftovers()
-                self._run = tempfile.mkdtemp(prefix=_RUN, dir=self.root)
             try:
                 with _explained(f"cannot use cache_dir {self.root}"):
+                    self._remove_leftovers()
+                    self._run = tempfile.mkdtemp(prefix=_RUN, dir=self.root)
                     self._complete_layout()
                 yield self._run
             finally:
-                shutil.rmtree(self._run, ignore_errors=True)
                 self._run = None
+                # All of them: a stop may come between making a directory and knowing its name.
+                with suppress(OSError):
+                    self._remove_leftovers()
 
     @property
     def run_directory(self) -> str:

@@ -48,6 +48,21 @@ class Staging:
     @contextmanager
     def opened(self, lock_timeout: float) -> Iterator[Staging]:
         """Make the directory, hold it, complete or clear what a killed run left, and remove it at the end."""
+        lock = FileLock(os.path.join(self._root, _LOCK), what=f"dest {self._output.dest}", timeout=lock_timeout)
+        try:
+            self._make()
+            with lock:
+                try:
+                    self._start_clean()
+                    yield self
+                finally:
+                    if not is_decided(self._output):
+                        self._remove()
+        finally:
+            with suppress(OSError):  # empty where the run was stopped before it held the lock
+                os.rmdir(self._root)
+
+    def _make(self) -> None:
         try:
             os.makedirs(self._output.directory, exist_ok=True)
             with suppress(FileExistsError):
@@ -55,14 +70,6 @@ class Staging:
             self._refuse_foreign()
         except OSError as error:
             raise StorageError(f"cannot write beside dest {self._output.dest}: {error.strerror}") from error
-        lock = FileLock(os.path.join(self._root, _LOCK), what=f"dest {self._output.dest}", timeout=lock_timeout)
-        with lock:
-            try:
-                self._start_clean()
-                yield self
-            finally:
-                if not is_decided(self._output):
-                    self._remove()
 
     def _remove(self) -> None:
         """The lock file goes last: from then on, the directory may be another run's."""

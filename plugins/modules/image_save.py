@@ -638,6 +638,9 @@ from ansible_collections.airgap.images.plugins.module_utils._returned import as_
 from ansible_collections.airgap.images.plugins.module_utils._secrets import Secrets
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""What ends a run in order."""
+
 TOLD = frozenset({"msg", "reason", "notes"})
 """What in a result is made of sentences."""
 
@@ -717,16 +720,25 @@ def require_libraries(module: AnsibleModule) -> None:
 def stop_on_signals() -> Stop:
     """Turn SIGTERM, SIGINT and SIGHUP into an orderly end: copies are ended, and private files removed."""
     stop = Stop()
-    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
     def interrupt(number: int, frame: object) -> None:
-        for other in signals:
-            signal.signal(other, signal.SIG_IGN)  # the end is under way, and must not be interrupted itself
+        ignore_signals()
         stop.request(f"the run was ended by {signal.Signals(number).name}; what was fetched stays in the cache")
 
-    for number in signals:
+    for number in SIGNALS:
         signal.signal(number, interrupt)
     return stop
+
+
+def ignore_signals() -> None:
+    """The end is under way, and what it says is decided: it must not be interrupted itself."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def refuse_others_writing() -> None:
+    """Whatever the umask: nothing that is made here, by skopeo too, may be written by everybody."""
+    os.umask(os.umask(0o077) | 0o002)
 
 
 def octal_mode(mode: object) -> int | None:
@@ -774,6 +786,7 @@ def without_secrets(value: object, secrets: Secrets, *, is_told: bool = False) -
 
 def fail(module: AnsibleModule, log: Log, message: str) -> NoReturn:
     """End a run that as a whole cannot go on."""
+    ignore_signals()
     log.error(message)
     returned: dict[str, object] = {"msg": log.secrets.hide(message)}
     if module.params["debug"]:
@@ -784,14 +797,16 @@ def fail(module: AnsibleModule, log: Log, message: str) -> NoReturn:
 def main() -> None:
     module = make_module()
     forget_environment()
+    refuse_others_writing()
     require_libraries(module)
-    stop = stop_on_signals()
     log = Log(debug=module.params["debug"])
+    stop = stop_on_signals()
     try:
         options = read_options(module.params, check=module.check_mode)
         if module.params["log_file"] and not module.check_mode:
             log.append_to(module.params["log_file"])
         result = save(options, log=log, stop=stop, apply_attributes=attributes_for(module))
+        ignore_signals()
     except ImageSaveError as error:
         fail(module, log, stop.reason or str(error))
     except OSError as error:

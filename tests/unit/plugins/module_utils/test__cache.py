@@ -22,6 +22,7 @@ from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._errors import (
     BusyError,
     DamagedBlobError,
+    Interrupted,
     ManifestError,
     StorageError,
 )
@@ -554,3 +555,14 @@ def test_modes_of_blobs_are_those_of_documents(cache: Cache) -> None:
     os.link(second, second.with_name("second"))
     cache.adopt_folder(str(copied), SAMPLE.image)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (first, second)] == [0o644, 0o600]
+
+
+def test_a_stop_between_making_and_knowing_leaves_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make_and_stop(prefix: str, dir: str) -> str:
+        os.mkdir(os.path.join(dir, f"{prefix}made"))
+        raise Interrupted("stopped")
+
+    monkeypatch.setattr(_cache.tempfile, "mkdtemp", make_and_stop)
+    with pytest.raises(Interrupted), Cache(str(root)).opened(0):
+        pass
+    assert not [path.name for path in root.iterdir() if path.name.startswith(".run-")]

@@ -20,7 +20,12 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _filelock, _publish
-from ansible_collections.airgap.images.plugins.module_utils._errors import BusyError, LockFileError, StorageError
+from ansible_collections.airgap.images.plugins.module_utils._errors import (
+    BusyError,
+    Interrupted,
+    LockFileError,
+    StorageError,
+)
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._options import Output
 from ansible_collections.airgap.images.plugins.module_utils._parts import Part, PartWriter, WrittenFile
@@ -539,3 +544,14 @@ def test_a_disk_that_did_not_take_something_is_told(tmp_path: Path, monkeypatch:
     assert (caught.value.errno, caught.value.filename) == (errno.EIO, str(tmp_path))
     assert synced == [str(tmp_path)]
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_stop_before_the_lock_is_held_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(_lock: object) -> None:
+        raise Interrupted("stopped")
+
+    monkeypatch.setattr(_publish.FileLock, "__enter__", stop)
+    output = make_output(tmp_path)
+    with pytest.raises(Interrupted), Staging(output, no_attributes).opened(0):
+        pass
+    assert not list(Path(output.directory).iterdir())

@@ -383,6 +383,16 @@ def test_signals_end_the_run_once(number: signal.Signals) -> None:
     os.kill(os.getpid(), number)
 
 
+def test_what_is_made_is_not_for_everybody_to_write(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        image_save.refuse_others_writing()
+        (tmp_path / "file").touch()
+        assert (tmp_path / "file").stat().st_mode & 0o777 == 0o664
+    finally:
+        os.umask(before)
+
+
 MODES: dict[str, tuple[object, int | None]] = {
     "none": (None, None),
     "a number": (0o640, 0o640),
