@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from ._errors import OptionError, TransferError, printable
 from ._image import PlatformImage
@@ -25,6 +26,9 @@ from ._tls import TrustStore
 _OLDEST = (1, 6)
 _POLL_SECONDS = 0.05
 _LOOK_SECONDS = 1.0
+_VERSION_SECONDS = 60.0
+_MOST_SAID = 64 * 1024 * 1024
+_LAST_SAID = 64 * 1024
 _VERSION = re.compile(r"version (\d+)\.(\d+)")
 _FATAL = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')
 
@@ -82,18 +86,36 @@ class Skopeo:
         path = shutil.which(self._work.skopeo_path)
         if path is None:
             raise OptionError(f"skopeo_path: {self._work.skopeo_path!r} is no program on the target; install skopeo")
-        try:
-            told = subprocess.run(  # pylint: disable=ansible-bad-function  # the engine knows no module
-                [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
-            ).stdout
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise OptionError(f"skopeo_path: {path} cannot be run: {error}") from error
-        version = _VERSION.search(told)
+        version = _VERSION.search(self._ask_version(path))
         if version is None:
             raise OptionError(f"skopeo_path: {path} --version does not answer as skopeo does")
         if (int(version.group(1)), int(version.group(2))) < _OLDEST:
             raise OptionError(f"skopeo_path: {path} is too old ({version.group(0)}); at least version 1.6 is needed")
         return path
+
+    def _ask_version(self, path: str) -> str:
+        with memory_file("version") as told:
+            try:
+                process = subprocess.Popen(  # pylint: disable=ansible-bad-function  # the engine knows no module
+                    [path, "--version"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=told,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise OptionError(f"skopeo_path: {path} cannot be run: {error}") from error
+            deadline = time.monotonic() + _VERSION_SECONDS
+            try:
+                while not has_ended(process, _POLL_SECONDS):
+                    self._stop.check()
+                    if time.monotonic() >= deadline or _says_too_much(told):
+                        raise OptionError(f"skopeo_path: {path} --version does not end; is it skopeo?")
+            finally:
+                end(process)
+            if process.returncode < 0:
+                raise OptionError(f"skopeo_path: {path} --version was ended by signal {-process.returncode}; run again")
+            return _last_words(told)
 
     def copy(self, image: PlatformImage, folder: str, share: str, *, deadline: float) -> None:
         """Copy one platform image into an empty OCI layout whose blobs are shared.
@@ -111,13 +133,11 @@ class Skopeo:
             except OSError as error:
                 raise TransferError(f"skopeo cannot be started: {error}", heals=False) from error
             try:
-                self._watch(process, folder, deadline)
+                self._watch(process, errors, folder, deadline)
             finally:
                 end(process)
             if process.returncode != 0:
-                errors.seek(0)
-                said = self._secrets.hide(errors.read().decode("utf-8", "replace"))
-                raise explain(said, process.returncode, str(image.repository))
+                raise explain(self._secrets.hide(_last_words(errors)), process.returncode, str(image.repository))
 
     def _command(self, image: PlatformImage, folder: str, share: str) -> list[str]:
         cert_dir = self._trust.cert_dir(image.repository.registry, os.path.dirname(folder))
@@ -138,7 +158,7 @@ class Skopeo:
             command.append("--src-tls-verify=false")
         return [*command, f"docker://{image.repository}@{image.digest}", f"oci:{folder}"]
 
-    def _watch(self, process: subprocess.Popen[bytes], folder: str, deadline: float) -> None:
+    def _watch(self, process: subprocess.Popen[bytes], errors: BinaryIO, folder: str, deadline: float) -> None:
         """Wait for the end; give up at the deadline, at a stop, or when its files do not grow for too long."""
         seen, moved = _progress(folder), time.monotonic()
         looked = moved
@@ -147,6 +167,8 @@ class Skopeo:
                 return
             now = time.monotonic()
             self._stop.check()
+            if _says_too_much(errors):
+                raise TransferError("skopeo does not stop to report errors; is skopeo_path skopeo?", heals=False)
             if now >= deadline:
                 raise TransferError(f"it was not done within timeout ({self._work.timeout:g} s)", heals=False)
             if now - looked < min(_LOOK_SECONDS, self._work.stall_timeout / 4):
@@ -192,6 +214,19 @@ def explain(text: str, status: int, repository: str) -> TransferError:
         if re.search(cause.pattern, told):
             return TransferError(f"skopeo: {short}" + (f"; {cause.remedy}" if cause.remedy else ""), heals=cause.heals)
     return TransferError(f"skopeo: {short}", heals=False)
+
+
+def _says_too_much(output: BinaryIO) -> bool:
+    """Whether a program's output, which is in memory, grows beyond all that skopeo has to say."""
+    return os.fstat(output.fileno()).st_size > _MOST_SAID
+
+
+def _last_words(output: BinaryIO) -> str:
+    """The end of a program's output, in whole lines."""
+    output.seek(max(0, os.fstat(output.fileno()).st_size - _LAST_SAID))
+    if output.tell():
+        output.readline()  # half a line could hold half a secret
+    return output.read().decode("utf-8", "replace")
 
 
 def _progress(folder: str) -> tuple[tuple[str, int], ...]:

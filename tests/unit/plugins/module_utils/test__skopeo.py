@@ -315,6 +315,9 @@ CHECKS: dict[str, tuple[str, str | None]] = {
     "too old": ("echo 'skopeo version 1.5.2'", "is too old (version 1.5); at least version 1.6 is needed"),
     "much too old": ("echo 'skopeo version 0.1.40'", "is too old"),
     "something else": ("echo hello", "does not answer as skopeo does"),
+    "no text": ("printf '\\377\\376'", "does not answer as skopeo does"),
+    "killed": ("kill -9 $$", "--version was ended by signal 9; run again"),
+    "endless": ("exec yes 0123456789", "--version does not end; is it skopeo?"),
 }
 
 
@@ -342,6 +345,15 @@ def test_a_program_that_cannot_be_run(program: Path) -> None:
         make_skopeo(skopeo_path=path).check()
 
 
+def test_only_the_end_of_a_long_complaint_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "said").open("w+b") as file:
+        file.write(b"first line\n" * 100_000 + b"last line\n")
+        file.flush()
+        said = _skopeo._last_words(file)
+    assert len(said) < 70_000
+    assert said.startswith("first line\n") and said.endswith("last line\n")
+
+
 class Copy:
     """A copy by a program that the test writes."""
 
@@ -353,6 +365,13 @@ class Copy:
 
     def __call__(self, seconds: float = 60) -> None:
         self._skopeo.copy(IMAGE, str(self.folder), "/share", deadline=time.monotonic() + seconds)
+
+
+def test_a_program_that_complains_without_end(tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_skopeo, "_MOST_SAID", 1024 * 1024)
+    with pytest.raises(TransferError, match="does not stop to report errors; is skopeo_path skopeo") as caught:
+        Copy(tmp_path, program, "exec yes 0123456789 >&2")()
+    assert not caught.value.heals
 
 
 def test_a_copy_runs_to_its_end(tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
