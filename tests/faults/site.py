@@ -106,11 +106,7 @@ class Site:
 
     def published(self) -> dict[str, str]:
         """The sha256 of every file below ``out``, by its path there, but for what is hidden."""
-        files = (path for path in self.out.rglob("*") if path.is_file() and not path.is_symlink())
-        names = ((path, path.relative_to(self.out)) for path in files)
-        return {
-            str(name): file_sha256(path) for path, name in names if not any(each.startswith(".") for each in name.parts)
-        }
+        return published_below(self.out)
 
     def names(self) -> frozenset[str]:
         """Everything below the folder, but for what a cache may have or not."""
@@ -173,3 +169,12 @@ class Site:
             except OSError:  # it has ended, or is a zombie
                 continue
         return found
+
+
+def published_below(folder: Path) -> dict[str, str]:
+    """The sha256 of every file below a folder, by its path there, but for what is hidden."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    names = ((path, path.relative_to(folder)) for path in files)
+    return {
+        str(name): file_sha256(path) for path, name in names if not any(each.startswith(".") for each in name.parts)
+    }

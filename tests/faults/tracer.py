@@ -18,6 +18,7 @@ from pathlib import Path
 
 _CHANGING = "mkdir,rmdir,rename,renameat,renameat2,link,linkat,unlink,unlinkat,symlink,symlinkat,fsync,fdatasync,syncfs"
 _OPENING = "open,openat"
+_WRITING = "write,pwrite64,ftruncate,copy_file_range"
 _LINE = re.compile(r"^(?P<pid>\d+) +(?P<call>[a-z0-9]+)\((?P<rest>.*)$")
 # The programs that a run starts go their own way.
 _FILTERED = [
@@ -40,9 +41,13 @@ class Call:
     about: str = ""
 
 
-def watching(log: Path) -> list[str]:
-    """The beginning of a command line that writes down what the rest of it does to files."""
-    return [*_FILTERED, f"--output={log}", f"--trace={_CHANGING},{_OPENING}", "--"]
+def watching(log: Path, *, writes: bool = False) -> list[str]:
+    """The beginning of a command line that writes down what the rest of it does to files.
+
+    :param writes: what goes into them, too.
+    """
+    more = [f"--trace={_CHANGING},{_OPENING},{_WRITING}", "--string-limit=8"] if writes else []
+    return [*_FILTERED, f"--output={log}", *(more or [f"--trace={_CHANGING},{_OPENING}"]), "--"]
 
 
 def striking(call: Call, how: str, log: Path) -> list[str]:
@@ -54,6 +59,11 @@ def striking(call: Call, how: str, log: Path) -> list[str]:
 def struck(log: Path) -> bool:
     """Whether the strike was dealt."""
     return bool(re.search(r"INJECTED|^\d+ +(---|\+\+\+ killed)", log.read_text("utf-8", "replace"), re.MULTILINE))
+
+
+def hits(log: Path) -> list[str]:
+    """The calls that an error was given to, as the tracer shows them."""
+    return [line for line in log.read_text("utf-8", "replace").splitlines() if line.endswith("(INJECTED)")]
 
 
 def changes(log: Path, folder: Path) -> list[Call]:

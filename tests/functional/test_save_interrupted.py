@@ -5,11 +5,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +21,7 @@ from ansible_collections.airgap.images.tests.functional._helpers import (
     snapshot,
 )
 from ansible_collections.airgap.images.tests.support.archive import file_sha256
+from ansible_collections.airgap.images.tests.support.disks import fill, small_disk
 from ansible_collections.airgap.images.tests.support.faults import Hold, Rule, Stall
 from ansible_collections.airgap.images.tests.support.images import OCI_MANIFEST, Image
 from ansible_collections.airgap.images.tests.support.module import RunningModule, alive, wait_for_end
@@ -172,30 +169,6 @@ def test_hangar_fault_01_space_is_looked_at_before_the_first_byte(
     layers = {layer.digest for layer in image.platforms[0].layers}
     assert not layers & set(registry.blob_gets())
     assert not list(bench.dest.parent.iterdir())
-
-
-@contextmanager
-def small_disk(path: Path, size: int) -> Iterator[Path]:
-    """A filesystem of ``size`` bytes; mounting wants root, or sudo without a password."""
-    path.mkdir(parents=True)
-    become = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    options = f"size={size},mode=0777"
-    subprocess.run([*become, "mount", "-t", "tmpfs", "-o", options, "tests", str(path)], check=True)
-    try:
-        yield path
-    finally:
-        subprocess.run([*become, "umount", "--lazy", str(path)], check=True)
-
-
-def fill(path: Path) -> None:
-    """Takes all the space that is left there."""
-    with path.open("wb", buffering=0) as file:
-        for size in (64 * 1024, 4096):
-            try:
-                while file.write(b"\0" * size):
-                    pass
-            except OSError:
-                continue
 
 
 @pytest.mark.parametrize("full", ["dest", "cache"])
