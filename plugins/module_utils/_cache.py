@@ -27,6 +27,8 @@ from ._json import JsonError, parse_object
 from ._layout import OCI_LAYOUT, SHARE, folder_index
 from ._manifest import Descriptor, Manifest, digest_of, parse_descriptor, parse_manifest
 from ._options import INSECURE_POLICY, SYSTEM_POLICY
+from ._stop import to_the_end
+from ._storage import explained
 from ._trusted import distrust, distrust_directory, make_directories, open_regular, write_new
 
 _LOCK = ".lock"
@@ -77,9 +79,12 @@ class Cache:
                 yield self._run
             finally:
                 self._run = None
-                # All of them: a stop may come between making a directory and knowing its name.
-                with suppress(OSError):
-                    self._remove_leftovers()
+                to_the_end(self._clear_up)
+
+    def _clear_up(self) -> None:
+        """Remove all that is of a run: a stop may come between making a directory and knowing its name."""
+        with suppress(OSError):
+            self._remove_leftovers()
 
     @property
     def run_directory(self) -> str:
@@ -120,7 +125,7 @@ class Cache:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise StorageError(f"cannot use cache_dir {self.root}: {error.strerror}") from error
+            raise explained(f"cannot use cache_dir {self.root}", error) from error
 
     def _leftovers(self) -> list[str]:
         return [os.path.join(self.root, name) for name in os.listdir(self.root) if name.startswith(_RUN)]
@@ -396,4 +401,4 @@ def _explained(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(f"{what}: {error.strerror}") from error
+        raise explained(what, error) from error

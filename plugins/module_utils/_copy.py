@@ -25,7 +25,7 @@ from ._manifest import Descriptor
 from ._order import BlobQueue
 from ._stop import Stop
 
-_LAST_WORDS = 2.0
+_LAST_WORDS = 3.0  # longer than it takes to end a program that does not listen
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class CopyPool:
         for thread in self._threads:
             # Who waits for a silent registry cannot be woken, and does nothing any more once it is.
             while thread.is_alive() and (not self._stop.is_set() or time.monotonic() < until):
-                thread.join(_LAST_WORDS / 20)
+                thread.join(0.1)
 
     def add(self, images: Iterable[PlatformImage]) -> None:
         """Have images copied, in this order as far as blobs allow; also again, if they were copied before."""

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from ._errors import StorageError
 
-_TERM_SECONDS = 2.0
+_TERM_SECONDS = 1.0
 _PROBE_SECONDS = 30.0
 # For hosts whose util-linux is older than 2.33: the same by hand, at the price of starting an interpreter.
 _WRAPPER = (
@@ -27,14 +27,20 @@ _WRAPPER = (
     "ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)\n"
     "os.execvp(sys.argv[1], sys.argv[1:])\n"
 )
+# The parent may have been killed before its child had said that it wants to end with it.
+_ONLY_WITH_PARENT = ("/bin/sh", "-c", '[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"', "sh")
 
 
-@cache
 def death_guard() -> tuple[str, ...]:
     """The beginning of a command line whose program the kernel kills when the thread that started it ends.
 
     prctl(2), PR_SET_PDEATHSIG. Not done between fork and exec of our own, where a process with threads may do little.
     """
+    return (*_killed_with_parent(), *_ONLY_WITH_PARENT, str(os.getpid()))
+
+
+@cache
+def _killed_with_parent() -> tuple[str, ...]:
     setpriv = shutil.which("setpriv")
     if setpriv is not None:
         guard = (setpriv, "--pdeathsig", "KILL", "--")

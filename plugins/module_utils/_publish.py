@@ -20,12 +20,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Callable
 
-from ._errors import BusyError, LockFileError, StorageError
+from ._errors import BusyError, Interrupted, LockFileError, StorageError
 from ._filelock import FileLock
 from ._lock import Lock, read_lock, write_lock
 from ._options import DIR, Output
 from ._parts import Part, WrittenFile, explain_write_error, part_names
 from ._published import checksum_lines, is_rewritten, stale_names
+from ._storage import explained, reason
+from ._stop import to_the_end
 
 _LOCK = "lock"
 Attributes = Callable[[str], bool]
@@ -48,19 +50,23 @@ class Staging:
     @contextmanager
     def opened(self, lock_timeout: float) -> Iterator[Staging]:
         """Make the directory, hold it, complete or clear what a killed run left, and remove it at the end."""
-        lock = FileLock(os.path.join(self._root, _LOCK), what=f"dest {self._output.dest}", timeout=lock_timeout)
         try:
             self._make()
-            with lock:
+            with self._lock(lock_timeout):
                 try:
                     self._start_clean()
                     yield self
                 finally:
-                    if not is_decided(self._output):
-                        self._remove()
-        finally:
-            with suppress(OSError):  # empty where the run was stopped before it held the lock
-                os.rmdir(self._root)
+                    to_the_end(self._clear_up)
+        except Interrupted:
+            # It may have come when the directory was made, and the lock was not yet, or just taken.
+            if os.path.isdir(self._root):
+                with suppress(BusyError, StorageError), self._lock(0.0):
+                    self._clear_up()
+            raise
+
+    def _lock(self, timeout: float) -> FileLock:
+        return FileLock(os.path.join(self._root, _LOCK), what=f"dest {self._output.dest}", timeout=timeout)
 
     def _make(self) -> None:
         try:
@@ -69,10 +75,15 @@ class Staging:
                 os.mkdir(self._root, 0o700)
             self._refuse_foreign()
         except OSError as error:
-            raise StorageError(f"cannot write beside dest {self._output.dest}: {error.strerror}") from error
+            raise explained(f"cannot write beside dest {self._output.dest}", error) from error
 
-    def _remove(self) -> None:
-        """The lock file goes last: from then on, the directory may be another run's."""
+    def _clear_up(self) -> None:
+        """Remove all but an archive that only has to be put in place.
+
+        The lock file goes last: from then on, the directory may be another run's.
+        """
+        if is_decided(self._output):
+            return
         for path in (self._data, self._ready, self._old):
             shutil.rmtree(path, ignore_errors=True)
         with suppress(OSError):
@@ -215,7 +226,7 @@ def roll_forward(output: Output, ready: str, lock: Lock) -> None:
         _sync_directory(output.directory)
     except OSError as error:
         raise StorageError(
-            f"cannot put the new archive in place at {output.dest}: {error.strerror}. It is complete in {ready}; "
+            f"cannot put the new archive in place at {output.dest}: {reason(error)}. It is complete in {ready}; "
             "the next run goes on from there"
         ) from error
 

@@ -26,6 +26,7 @@ from ._tls import TrustStore
 _OLDEST = (1, 6)
 _POLL_SECONDS = 0.05
 _LOOK_SECONDS = 1.0
+_NOT_RUN = (126, 127)  # what a shell says of a program that it cannot find or run
 _VERSION_SECONDS = 60.0
 _MOST_SAID = 64 * 1024 * 1024
 _LAST_SAID = 64 * 1024
@@ -136,6 +137,9 @@ class Skopeo:
                 self._watch(process, errors, folder, deadline)
             finally:
                 end(process)
+            if process.returncode in _NOT_RUN:
+                said = printable(_last_words(errors).strip(), 200)
+                raise TransferError(f"skopeo_path: {self._work.skopeo_path} cannot be run: {said}", heals=False)
             if process.returncode != 0:
                 raise explain(self._secrets.hide(_last_words(errors)), process.returncode, str(image.repository))
 

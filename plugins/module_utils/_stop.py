@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Callable
 
 from ._errors import Interrupted
 
@@ -64,3 +65,15 @@ class Stop:
         finally:
             self._is_deferred = False
         self.check()
+
+
+def to_the_end(action: Callable[[], None]) -> None:
+    """Do something that may be repeated, such as clearing up, even if the run is asked to end in the midst of it.
+
+    :raises Interrupted: afterwards. It comes once: whoever is asked to end does not listen any more.
+    """
+    try:
+        action()
+    except Interrupted:
+        action()
+        raise

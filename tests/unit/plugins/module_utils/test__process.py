@@ -34,9 +34,9 @@ STAYS = "{1}sleep 600 & echo $! > {0}/child; echo $$ > {0}/self; echo > {0}/read
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    death_guard.cache_clear()
+    _process._killed_with_parent.cache_clear()
     yield
-    death_guard.cache_clear()
+    _process._killed_with_parent.cache_clear()
 
 
 @pytest.fixture(params=["setpriv", "by hand"])
@@ -192,3 +192,13 @@ def test_what_a_program_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
     assert has_ended(process, 20)
     assert process.returncode == 0
     assert ends(int((tmp_path / "child").read_text()))
+
+
+def test_a_program_whose_parent_is_gone_already_does_not_begin(
+    tmp_path: Path, guard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the parent is killed between making the child and the child's wish to end with it."""
+    monkeypatch.setattr(_process.os, "getpid", lambda: 1)
+    process = run("touch", str(tmp_path / "begun"))
+    assert process.wait(60) == 1
+    assert not (tmp_path / "begun").exists()

@@ -548,10 +548,29 @@ def test_a_disk_that_did_not_take_something_is_told(tmp_path: Path, monkeypatch:
 
 def test_a_stop_before_the_lock_is_held_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(_lock: object) -> None:
+        monkeypatch.undo()  # it comes once
         raise Interrupted("stopped")
 
     monkeypatch.setattr(_publish.FileLock, "__enter__", stop)
     output = make_output(tmp_path)
     with pytest.raises(Interrupted), Staging(output, no_attributes).opened(0):
         pass
+    assert not list(Path(output.directory).iterdir())
+
+
+def test_a_stop_while_clearing_up_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = _publish.shutil.rmtree, 0
+
+    def stop_once(path: str, ignore_errors: bool = False) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise Interrupted("stopped")
+        real(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(_publish.shutil, "rmtree", stop_once)
+    output = make_output(tmp_path)
+    with pytest.raises(Interrupted):
+        with Staging(output, no_attributes).opened(0):
+            pass
     assert not list(Path(output.directory).iterdir())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted
-from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
+from ansible_collections.airgap.images.plugins.module_utils._stop import Stop, to_the_end
 
 
 def test_nothing_happens_without_a_request() -> None:
@@ -66,3 +66,18 @@ def test_a_caller_that_failed_ends_its_threads() -> None:
     assert stop.is_set()
     with pytest.raises(Interrupted, match="the run was stopped"):
         stop.check()
+
+
+def test_what_is_asked_to_end_is_done_to_the_end() -> None:
+    done: list[str] = []
+
+    def clear_up() -> None:
+        done.append("begun")
+        if len(done) == 1:
+            raise Interrupted("stopped")
+        done.append("ended")
+
+    with pytest.raises(Interrupted):
+        to_the_end(clear_up)
+    assert done == ["begun", "begun", "ended"]
+    to_the_end(clear_up)
