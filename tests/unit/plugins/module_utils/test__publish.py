@@ -570,7 +570,6 @@ def test_a_stop_while_clearing_up_leaves_nothing(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(_publish.shutil, "rmtree", stop_once)
     output = make_output(tmp_path)
-    with pytest.raises(Interrupted):
-        with Staging(output, no_attributes).opened(0):
-            pass
+    with pytest.raises(Interrupted), Staging(output, no_attributes).opened(0):
+        pass
     assert not list(Path(output.directory).iterdir())

@@ -414,7 +414,7 @@ def test_a_copy_that_fails_says_why(tmp_path: Path, program: Path) -> None:
 def test_a_copy_that_cannot_be_started(tmp_path: Path, program: Path) -> None:
     copy = Copy(tmp_path, program, "")
     program.unlink()
-    with pytest.raises(TransferError, match="skopeo_path: .*/bin/skopeo cannot be run: .*not found") as caught:
+    with pytest.raises(TransferError, match=r"skopeo_path: .*/bin/skopeo cannot be run: .*not found") as caught:
         copy()
     assert caught.value.heals is False
 
