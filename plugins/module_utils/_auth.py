@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 from ._challenge import Challenge, parse_challenges
 from ._credentials import Credential, Credentials
 from ._errors import TransferError, printable
-from ._http import Answer, Http, explain_status
+from ._http import Answer, Http, explain_status, shown_host
 from ._json import JsonError, parse_object
 from ._reference import Repository
 
@@ -92,14 +92,13 @@ class Authenticator:
         fields = {"service": challenge.parameters.get("service", ""), "scope": f"repository:{path}:pull"}
         answer = self._ask(realm, {key: value for key, value in fields.items() if value}, credential)
         if answer.status != 200:
-            host = urlsplit(realm).netloc
-            raise explain_status(answer, host=host, what=f"a token for {self._registry}/{path}")
+            raise explain_status(answer, host=shown_host(realm), what=f"a token for {self._registry}/{path}")
         try:
             document = parse_object(answer.body)
             token = document.text("token") or document.text("access_token")
         except JsonError as error:
             raise TransferError(f"the token service of {self._registry} gave no readable token", heals=True) from error
-        if not token or not token.isprintable() or " " in token:
+        if not token.isascii() or not token.isprintable() or not token or " " in token:
             raise TransferError(f"the token service of {self._registry} gave no readable token", heals=True)
         return token
 

@@ -12,18 +12,58 @@ from __future__ import annotations
 
 import email.utils
 import http.client
+import io
 import math
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
 
 from ._errors import TransferError, printable
 from ._json import JsonError, parse_object
 from ._tls import Trust
+
+_time = threading.local()  # until: time.monotonic() up to which this thread reads
+
+
+class _TimedReader(io.RawIOBase):
+    """A socket's bytes, until the time is up: a byte now and then must not be waited for without end.
+
+    http.client reads headers, informational answers and trailers in one go, however long they take to come.
+    """
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        super().__init__()
+        self._raw = raw
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
+        if time.monotonic() >= getattr(_time, "until", math.inf):
+            raise TransferError("it was not done within timeout", heals=False, is_final=True)
+        return self._raw.readinto(buffer)
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    """An answer that is read through a :class:`_TimedReader`."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_TimedReader(self.fp.detach()))
+
 
 try:
     import requests
@@ -31,8 +71,10 @@ try:
     import requests.exceptions
     import requests.utils
     import urllib3
+    import urllib3.connection
     import urllib3.exceptions
 
+    urllib3.connection.HTTPConnection.response_class = _TimedResponse
     REQUESTS_ERROR: ImportError | None = None
 except ImportError as missing:  # the module reports it, with the interpreter it runs under
     REQUESTS_ERROR = missing
@@ -44,6 +86,7 @@ _MAX_REDIRECTS = 5
 _MAX_ERROR_BYTES = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 1024 * 1024
+_MOST_PIECES = 100_000  # each costs as much as many bytes
 # Identity: a blob that is "decoded" on the way no longer has its digest.
 _HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 
@@ -106,29 +149,34 @@ class Http:
     ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
         """GET a body of any size in pieces; the :class:`Answer` given has no body unless the status is an error.
 
-        :param patience: seconds without a byte, where fewer than ``read_timeout`` are left.
+        :param patience: seconds for all of it.
         """
-        with self._open("GET", url, headers, None, min(patience, self._read_timeout)) as response:
-            failed = response.status_code >= 400
-            body = self._body(response, _MAX_ERROR_BYTES, fail=False) if failed else b""
-            yield _answer(response, body), self._chunks(response)
+        _time.until = time.monotonic() + patience
+        try:
+            with self._open("GET", url, headers, None, min(patience, self._read_timeout)) as response:
+                failed = response.status_code >= 400
+                body = self._body(response, _MAX_ERROR_BYTES, fail=False) if failed else b""
+                yield _answer(response, body), self._chunks(response)
+        finally:
+            _time.until = math.inf
 
     def close(self) -> None:
         self._adapter.close()
 
     def _body(self, response: requests.Response, limit: int, *, fail: bool) -> bytes:
         """Read a body to its end, also an empty one: only then is the connection kept."""
-        body = b""
-        for chunk in self._chunks(response):
+        body = bytearray()
+        for number, chunk in enumerate(self._chunks(response)):
             body += chunk
-            if len(body) > limit:
+            if len(body) > limit or number >= _MOST_PIECES:
                 if fail:
-                    raise TransferError(f"the answer is longer than {limit} bytes, which is refused", heals=False)
-                return body[:limit]
-        return body
+                    what = f"is longer than {limit} bytes" if len(body) > limit else "comes in too small pieces"
+                    raise TransferError(f"the answer {what}, which is refused", heals=False)
+                return bytes(body[:limit])
+        return bytes(body)
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
-        host = urlsplit(response.url).netloc
+        host = shown_host(response.url)
         received = 0
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             raise TransferError(f"{host} sent an encoded answer, which was not asked for; refused", heals=False)
@@ -138,9 +186,8 @@ class Http:
                 yield chunk
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             raise explain_failure(error, host) from error
-        length = response.headers.get("content-length", "")
-        known = length.isascii() and length.isdigit()
-        if response.request.method != "HEAD" and known and received < int(length):
+        length = number_of(response.headers.get("content-length", ""))
+        if response.request.method != "HEAD" and length is not None and received < length:
             raise TransferError(f"the answer of {host} ended after {received} of {length} bytes", heals=True)
 
     @contextmanager
@@ -183,8 +230,8 @@ class Http:
     def _send(
         self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None, patience: float
     ) -> requests.Response:
-        scheme, host = _origin(url)
         try:
+            scheme, host = _origin(url)
             return self._adapter.send(
                 requests.Request(method, url, headers={**_HEADERS, **headers}, data=form).prepare(),
                 stream=True,
@@ -193,14 +240,21 @@ class Http:
                 cert=self._trust.client_cert if host == self.host else None,
                 proxies=_proxies(f"{scheme}://{host}"),
             )
-        except requests.exceptions.RequestException as error:
-            raise explain_failure(error, urlsplit(url).netloc) from error
+        # Some of urllib3's errors, and of what it is built on, come as they are.
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+            raise explain_failure(error, shown_host(url)) from error
+
+
+def number_of(text: str) -> int | None:
+    """A header's number of bytes; ``None`` where it is none, or no size that anything has."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def explain_failure(error: Exception, host: str) -> TransferError:
     """Say what went wrong on the way to a host, and whether trying again can help."""
     kinds = requests.exceptions
-    detail = _innermost(error)
+    cause = _innermost(error)
+    detail = printable(str(cause) or type(cause).__name__, 300)
     if isinstance(error, (kinds.SSLError, urllib3.exceptions.SSLError)):
         if "eof occurred" in detail.lower():
             return TransferError(f"the connection to {host} broke off: {detail}", heals=True)
@@ -216,6 +270,8 @@ def explain_failure(error: Exception, host: str) -> TransferError:
         return TransferError(f"the answer of {host} broke off: {detail}", heals=True)
     from_the_system = isinstance(error, OSError) and not isinstance(error, kinds.RequestException)
     if isinstance(error, kinds.ConnectionError) or from_the_system:
+        if isinstance(cause, http.client.HTTPException) and not isinstance(cause, OSError):
+            return TransferError(f"the answer of {host} is not readable: {detail}", heals=True)
         if "timed out" in detail.lower():
             return TransferError(f"{host} {_SILENT}", heals=True)
         if "resol" in detail.lower() or "name or service" in detail.lower():
@@ -300,8 +356,8 @@ def _explain_tls(detail: str, host: str) -> str:
     return f"TLS with {host} failed: {detail}"
 
 
-def _innermost(error: BaseException) -> str:
-    """The text nearest to the cause: urllib3 wraps it in several layers."""
+def _innermost(error: BaseException) -> BaseException:
+    """What is nearest to the cause: urllib3 wraps it in several layers."""
     seen: BaseException = error
     for _depth in range(8):
         inner = getattr(seen, "reason", None) or seen.__cause__ or seen.__context__
@@ -310,7 +366,7 @@ def _innermost(error: BaseException) -> str:
         if not isinstance(inner, BaseException):
             break
         seen = inner
-    return printable(str(seen) or type(seen).__name__, 300)
+    return seen
 
 
 def _registry_message(body: bytes) -> str:
@@ -326,6 +382,14 @@ def _answer(response: requests.Response, body: bytes) -> Answer:
     scheme, host = _origin(response.url)
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(f"{scheme}://{host}", response.status_code, headers, body)
+
+
+def shown_host(url: str) -> str:
+    """The host of an address that a server gave, safe to show; without a password that stands before it."""
+    try:
+        return printable(urlsplit(url).netloc.rpartition("@")[2], 200) or "a host without name"
+    except ValueError:
+        return "a host without name"
 
 
 def _origin(url: str) -> tuple[str, str]:

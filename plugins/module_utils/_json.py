@@ -18,6 +18,7 @@ from typing import Union
 Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
 
 
+_LONGEST_INTEGER = 40
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -105,14 +106,24 @@ class JsonObject:
         return f"{self._where}.{key}" if self._where else key
 
 
-def parse_object(raw: bytes) -> JsonObject:
+def parse_object(raw: bytes, *, most: int = 0) -> JsonObject:
     """Read a document that must be one JSON object in UTF-8 (RFC 8259).
 
+    :param most: brackets, braces and commas accepted, also in texts: each may stand for a value, which takes many times
+        the memory of its spelling. 0: any number.
     :raises JsonError: when it is anything else.
     """
+    if most and raw.count(b",") + raw.count(b"[") + raw.count(b"{") > most:
+        raise JsonError(f"it holds more than {most} values")
     try:
         text = raw.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_bounded,
+        )
         if _SURROGATE.search(text):
             # Half a surrogate pair is accepted by the reader, but cannot be written again.
             compact(value)
@@ -140,6 +151,12 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(values) != len(pairs):
         raise JsonError("a key stands twice in one object")
     return values
+
+
+def _bounded(text: str) -> int:
+    if len(text) > _LONGEST_INTEGER:  # reading it takes the square of its length
+        raise JsonError(f"an integer has {len(text)} digits")
+    return int(text)
 
 
 def _finite(text: str) -> float:

@@ -9,6 +9,7 @@ Formats: image-spec descriptor.md, manifest.md, image-index.md; Docker "Image Ma
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
@@ -37,6 +38,8 @@ IMAGE_CONFIG_TYPES = frozenset(
 )
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # distribution-spec, "Pushing manifests": registries take at least this much
 MAX_CHILDREN = 1000
+MAX_LAYERS = 2000
+MAX_VALUES = 100_000
 MAX_BLOB_BYTES = 2**50
 
 _PLATFORM_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:+~/-]{0,127}|")
@@ -124,6 +127,15 @@ def digest_of(raw: bytes) -> str:
     return "sha256:" + hashlib.sha256(raw).hexdigest()
 
 
+def manifest_digest(raw: bytes) -> str:
+    """The digest that is a manifest's name: that of its bytes, and for signed schema 1 that of what was signed.
+
+    Without a look at what was signed, "schema 1" would be a pretext to send anything under any name.
+    """
+    signed = _signed_part(raw) if b'"signatures"' in raw else None
+    return digest_of(raw if signed is None else signed)
+
+
 def parse_manifest(raw: bytes, media_type: str = "") -> AnyManifest:
     """Read a manifest or an index.
 
@@ -134,7 +146,7 @@ def parse_manifest(raw: bytes, media_type: str = "") -> AnyManifest:
     if len(raw) > MAX_MANIFEST_BYTES:
         raise ManifestError(f"the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
     try:
-        document = parse_object(raw)
+        document = parse_object(raw, most=MAX_VALUES)
         if document.integer("schemaVersion") == 1:
             return _parse_schema1(document)
         return _parse_schema2(document, media_type)
@@ -148,7 +160,7 @@ def parse_config_platform(raw: bytes) -> Platform:
     :raises ManifestError: when the document is none.
     """
     try:
-        return parse_platform(parse_object(raw))
+        return parse_platform(parse_object(raw, most=MAX_VALUES))
     except JsonError as error:
         raise ManifestError(f"the image configuration is not readable: {printable(str(error))}") from error
 
@@ -268,15 +280,23 @@ def _parse_index(document: JsonObject, media_type: str) -> Index:
 def _parse_image_manifest(document: JsonObject, media_type: str) -> Manifest:
     if "config" not in document:
         raise ManifestError("the manifest names no configuration")
+    layers = document.objects("layers")
+    _ensure_few_layers(len(layers))
     return Manifest(
         media_type=media_type,
         config=parse_descriptor(document.object("config")),
-        layers=tuple(parse_descriptor(layer) for layer in document.objects("layers")),
+        layers=tuple(parse_descriptor(layer) for layer in layers),
     )
+
+
+def _ensure_few_layers(count: int) -> None:
+    if count > MAX_LAYERS:
+        raise ManifestError(f"the manifest names {count} layers; at most {MAX_LAYERS} are accepted")
 
 
 def _parse_schema1(document: JsonObject) -> Schema1:
     digests = [layer.text("blobSum") for layer in document.objects("fsLayers")]
+    _ensure_few_layers(len(digests))
     for digest in digests:
         if not is_digest(digest):
             raise ManifestError(f"digest {quoted(digest, 100)} is not sha256: and 64 lower-case hex digits")
@@ -285,3 +305,24 @@ def _parse_schema1(document: JsonObject) -> Schema1:
     signed = "signatures" in document
     media_type = DOCKER_SCHEMA1_SIGNED if signed else DOCKER_SCHEMA1
     return Schema1(media_type=media_type, platform=platform, layer_digests=tuple(dict.fromkeys(digests)))
+
+
+def _signed_part(raw: bytes) -> bytes | None:
+    """What the first signature of a schema 1 manifest signs (JWS, as Docker's "Schema 1" describes it), if it is that.
+
+    :returns: the manifest without its signatures; ``None`` where the document holds anything else beside it.
+    """
+    try:
+        document = parse_object(raw, most=MAX_VALUES).values()
+        signature = JsonObject(document).objects("signatures")[0]
+        protected = parse_object(_from_base64url(signature.text("protected")))
+        length, tail = protected.integer("formatLength"), _from_base64url(protected.text("formatTail"))
+        signed = raw[: max(0, length)] + tail
+        del document["signatures"]
+        return signed if parse_object(signed, most=MAX_VALUES).values() == document else None
+    except (JsonError, IndexError, ValueError):
+        return None
+
+
+def _from_base64url(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

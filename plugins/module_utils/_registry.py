@@ -19,8 +19,8 @@ from ._auth import Authenticator
 from ._blob import BlobFile
 from ._credentials import Credentials
 from ._errors import TransferError
-from ._http import Answer, Http, explain_status
-from ._manifest import ACCEPTED_TYPES, MAX_MANIFEST_BYTES, SCHEMA1_TYPES, Descriptor, digest_of
+from ._http import Answer, Http, explain_status, number_of
+from ._manifest import ACCEPTED_TYPES, MAX_MANIFEST_BYTES, Descriptor, digest_of, manifest_digest
 from ._options import Access
 from ._reference import DOCKER_HUB, Repository, is_digest
 from ._retry import RetryPolicy, retrying
@@ -129,8 +129,7 @@ class Registries:
         """Ask how many bytes a blob has; 0 where the registry does not say."""
         what = f"blob {digest} of {repository}"
         answer = self._ask("HEAD", repository, f"/v2/{repository.path}/blobs/{digest}", what=what, headers={})
-        length = answer.header("content-length")
-        return int(length) if length.isascii() and length.isdigit() else 0
+        return number_of(answer.header("content-length")) or 0
 
     def fetch_blob(
         self, repository: Repository, descriptor: Descriptor, path: str, *, deadline: float = math.inf
@@ -274,17 +273,13 @@ class _Endpoint:
 
 
 def _checked_manifest(answer: Answer, name: str, what: str) -> FetchedManifest:
-    media_type = _media_type(answer)
-    digest = digest_of(answer.body)
+    digest = manifest_digest(answer.body)
     stated = answer.header("docker-content-digest")
-    if media_type in SCHEMA1_TYPES:
-        # Its digest is taken without the signatures; skopeo checks it when it copies.
-        digest = name if is_digest(name) else stated if is_digest(stated) else digest
-    elif is_digest(name) and digest != name:
+    if is_digest(name) and digest != name:
         raise TransferError(f"{what} came with other bytes than its digest names", heals=True)
-    elif is_digest(stated) and digest != stated:
+    if is_digest(stated) and digest != stated:
         raise TransferError(f"{what} came with other bytes than the registry's own digest", heals=True)
-    return FetchedManifest(raw=answer.body, digest=digest, media_type=media_type)
+    return FetchedManifest(raw=answer.body, digest=digest, media_type=_media_type(answer))
 
 
 def _media_type(answer: Answer) -> str:

@@ -10,11 +10,12 @@ the cache does not hold.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ._cache import Cache
-from ._errors import ManifestError, TransferError
+from ._errors import ManifestError, TransferError, printable
 from ._image import FailedImage, PlatformImage, Resolution, ResolvedImage, SkippedImage
 from ._image_list import ListedImage
 from ._log import Log
@@ -37,6 +38,8 @@ from ._registry import FetchedManifest, Registries
 
 CONNECTIONS = 8
 _MAX_CONFIG_BYTES = MAX_MANIFEST_BYTES
+_MAX_NAMED_PLATFORMS = 10
+_MAX_BLOBS = 20_000
 _MAX_UNNAMED = 50  # each costs two requests and memory before anything is known about the image
 
 
@@ -177,9 +180,28 @@ class Resolver:
             chosen = choose(entries, self._selection)
         if not chosen:
             return self._unwanted(asked, [entry.platform for entry in entries if entry.platform is not None])
-        images = [looked.get(entry.digest) or self._child(repository, entry) for entry in chosen]
+        images = self._children(repository, chosen, looked)
         is_whole = {entry.digest for entry in chosen} == {entry.digest for entry in entries}
         return self._resolved(asked, index.media_type, fetched.raw, images, is_whole=is_whole)
+
+    def _children(
+        self, repository: Repository, chosen: Sequence[Descriptor], looked: dict[str, PlatformImage]
+    ) -> list[PlatformImage]:
+        """The images of an index, each read once; no more than a run can deal with.
+
+        :param looked: those that were read already, by digest.
+        """
+        images = {entry.digest: looked.get(entry.digest) for entry in chosen}
+        blobs = 0
+        for entry in {entry.digest: entry for entry in chosen}.values():
+            image = images[entry.digest] or self._child(repository, entry)
+            images[entry.digest] = image
+            blobs += len(image.blobs)
+            if blobs > _MAX_BLOBS:
+                raise ManifestError(f"the images of its index have more than {_MAX_BLOBS} layers, which is refused")
+        if len({(entry.digest, entry.size) for entry in chosen}) > len(images):
+            raise ManifestError("its index names one image with two sizes")
+        return [image for image in images.values() if image is not None]
 
     def _child(self, repository: Repository, entry: Descriptor) -> PlatformImage:
         """Read a manifest of an index; where its entry names no platform, the configuration may."""
@@ -209,13 +231,21 @@ class Resolver:
         return PlatformImage(descriptor, repository, content, blobs)
 
     def _manifest(self, repository: Repository, digest: str) -> FetchedManifest:
-        raw = self._cache.read_document(digest)
+        raw = self._cached(digest)
         if raw is not None:
             return FetchedManifest(raw, digest, "")
         fetched = self._registries.get_manifest(repository, digest)
         parse_manifest(fetched.raw, fetched.media_type)  # nothing is kept that would be refused
         self._keep_document(digest, fetched.raw)
         return fetched
+
+    def _cached(self, digest: str) -> bytes | None:
+        """A document that the cache has; a layer under whose digest a registry looks for one is not read."""
+        try:
+            is_small = os.path.getsize(self._cache.blob_path(digest)) <= MAX_MANIFEST_BYTES
+        except OSError:
+            return None
+        return self._cache.read_document(digest) if is_small else None
 
     def _keep_document(self, digest: str, raw: bytes) -> None:
         self.fetched[digest] = len(raw)
@@ -224,15 +254,18 @@ class Resolver:
             self._cache.store_document(digest, raw)
 
     def _config_platform(self, repository: Repository, manifest: Manifest) -> Platform:
-        raw = self._cache.read_document(manifest.config.digest)
+        raw = self._cached(manifest.config.digest)
         if raw is None:
             raw = self._registries.get_blob(repository, manifest.config, limit=_MAX_CONFIG_BYTES)
             self._keep_document(manifest.config.digest, raw)
         return parse_config_platform(raw)
 
     def _unwanted(self, asked: AskedImage, offered: Iterable[Platform]) -> Resolution:
-        names = ", ".join(sorted({str(platform) for platform in offered if not platform.is_unknown}))
-        reason = f"none of the wanted platforms ({self._selection.platforms}); the image has {names or 'none'}"
+        names = sorted({str(platform) for platform in offered if not platform.is_unknown})
+        told = ", ".join(printable(name, 60) for name in names[:_MAX_NAMED_PLATFORMS]) or "none"
+        if len(names) > _MAX_NAMED_PLATFORMS:
+            told += f" and {len(names) - _MAX_NAMED_PLATFORMS} more"
+        reason = f"none of the wanted platforms ({self._selection.platforms}); the image has {told}"
         kind = FailedImage if self._selection.fail_on_missing_platform else SkippedImage
         return kind(asked.listed, reason, asked.digest)
 

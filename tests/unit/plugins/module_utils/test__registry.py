@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from email.utils import formatdate
@@ -160,11 +161,47 @@ def test_a_manifest_with_other_bytes_than_its_header(bench: Bench) -> None:
     assert "other bytes than the registry's own digest" in bench.told[0]
 
 
-@pytest.mark.parametrize(("name", "stated", "expected"), [("1", OTHER, OTHER), (OTHER, "", OTHER), ("1", "", DIGEST)])
-def test_the_digest_of_schema_1_is_not_that_of_its_bytes(bench: Bench, name: str, stated: str, expected: str) -> None:
-    reply = manifest(digest=stated, media_type=DOCKER_SCHEMA1_SIGNED)
+def encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def signed(payload: str, *, beside: str = "") -> bytes:
+    """Schema 1 with a signature as Docker made it: what was signed ends in a brace that the signatures come before."""
+    head = payload[: payload.rindex("\n}")]
+    protected = json.dumps({"formatLength": len(head.encode()), "formatTail": encoded("\n}")})
+    signature = json.dumps([{"protected": encoded(protected), "signature": "x"}])
+    return f'{head},{beside}\n   "signatures": {signature}\n}}'.encode()
+
+
+PAYLOAD = '{\n   "schemaVersion": 1,\n   "architecture": "amd64",\n   "fsLayers": []\n}'
+SIGNED = digest_of(PAYLOAD.encode())
+
+
+@pytest.mark.parametrize(("name", "stated"), [("1", SIGNED), (SIGNED, ""), ("1", "")])
+def test_the_digest_of_schema_1_is_that_of_what_was_signed(bench: Bench, name: str, stated: str) -> None:
+    raw = signed(PAYLOAD)
+    reply = manifest(raw, stated, media_type=DOCKER_SCHEMA1_SIGNED)
     bench.server.route(f"/v2/team/app/manifests/{name}", reply)
-    assert bench.client().get_manifest(bench.repository, name) == FetchedManifest(RAW, expected, DOCKER_SCHEMA1_SIGNED)
+    assert bench.client().get_manifest(bench.repository, name) == FetchedManifest(raw, SIGNED, DOCKER_SCHEMA1_SIGNED)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        RAW,
+        PAYLOAD.encode() + b" ",
+        signed(PAYLOAD, beside='\n "fsLayers2": [],'),
+        signed(PAYLOAD).replace(b"amd64", b"arm64"),
+        signed(PAYLOAD).replace(b'"protected": "', b'"protected": "?'),
+        b'{"signatures": []}',
+        b'"signatures"',
+    ],
+    ids=["none", "unsigned", "more than was signed", "other than was signed", "not encoded", "unsigned list", "text"],
+)
+def test_what_only_calls_itself_schema_1_has_the_digest_of_its_bytes(bench: Bench, raw: bytes) -> None:
+    bench.server.route(f"/v2/team/app/manifests/{SIGNED}", manifest(raw, "", media_type=DOCKER_SCHEMA1_SIGNED))
+    with pytest.raises(TransferError, match="other bytes than its digest names"):
+        bench.client().get_manifest(bench.repository, SIGNED)
 
 
 def test_a_manifest_that_is_too_large(bench: Bench) -> None:
