@@ -14,7 +14,9 @@ from typing import Callable
 from ._errors import TransferError
 from ._http import Answer
 from ._manifest import Descriptor
+from ._retry import BrokenOffError
 
+_GOOD_PIECE = 1024 * 1024
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -30,6 +32,7 @@ class BlobFile:
         self._path = path
         self._what = what
         self._hasher = hashlib.sha256()
+        self._furthest = 0
         self.size = 0
 
     def request_headers(self) -> dict[str, str]:
@@ -40,10 +43,29 @@ class BlobFile:
         """Write the body of an answer.
 
         :param check: is called between chunks; raises where the transfer is to end.
-        :raises TransferError: when it breaks off, or is not the blob.
+        :raises BrokenOffError: when it breaks off after a good piece.
+        :raises TransferError: when it breaks off at once, or is not the blob.
         """
         if not self._continues(answer):
             self._start_again()
+        start = self.size
+        try:
+            self._write(chunks, check)
+        except TransferError as error:
+            # Where all of it has come, its digest decides, whatever the answer said of its length.
+            if not error.heals or self.size < start:
+                raise
+            if self.size < self._descriptor.size:
+                came, self._furthest = self.size - self._furthest, max(self.size, self._furthest)
+                if came < _GOOD_PIECE:
+                    raise
+                raise BrokenOffError(str(error), heals=True, retry_after=error.retry_after) from error
+        if self.size != self._descriptor.size:
+            raise self._wrong("fewer bytes than its descriptor says")
+        if f"sha256:{self._hasher.hexdigest()}" != self._descriptor.digest:
+            raise self._wrong("other bytes than its digest names")
+
+    def _write(self, chunks: Iterable[bytes], check: Callable[[], None]) -> None:
         with open(self._path, "ab" if self.size else "wb", buffering=0) as file:
             for chunk in chunks:
                 check()
@@ -52,10 +74,6 @@ class BlobFile:
                 self._hasher.update(chunk)
                 _write_all(file.write, chunk)
                 self.size += len(chunk)
-        if self.size != self._descriptor.size:
-            raise self._wrong("fewer bytes than its descriptor says")
-        if f"sha256:{self._hasher.hexdigest()}" != self._descriptor.digest:
-            raise self._wrong("other bytes than its digest names")
 
     def _continues(self, answer: Answer) -> bool:
         """Whether the answer is the rest that was asked for; a server may send all of it instead."""

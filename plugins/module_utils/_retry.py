@@ -21,6 +21,10 @@ _LONGEST_ASKED = 600.0
 Result = TypeVar("Result")
 
 
+class BrokenOffError(TransferError):
+    """A transfer broke off after a good piece of it had come, which need not come again."""
+
+
 @dataclass(frozen=True)
 class RetryPolicy:
     """How often a transfer is tried again, and the first delay in seconds; each further delay is twice as long."""
@@ -50,24 +54,28 @@ def retrying(
 ) -> Result:
     """Run an action until it succeeds, fails for good, or has used up its tries.
 
-    :param action: raises :class:`TransferError`; only one that ``heals`` is tried again.
+    :param action: raises :class:`TransferError`; only one that ``heals`` is tried again. After a
+        :class:`BrokenOffError` all tries but the first are left, or no large blob would get over a link that breaks
+        now and then.
     :param stop: set when the run is to end; no delay outlasts it.
     :param deadline: ``time.monotonic()`` after which nothing is tried again.
     :param on_retry: is told what failed and when it is tried again.
     :raises TransferError: the last failure, saying how often it was tried.
     :raises Interrupted: when the run was stopped.
     """
-    attempt = 0
+    attempt = tries = 0
     while True:
         stop.check()
-        attempt += 1
+        attempt, tries = attempt + 1, tries + 1
         try:
             return action()
         except TransferError as error:
             if not error.heals:
                 raise
+            if isinstance(error, BrokenOffError):
+                attempt = 1
             if attempt > policy.retries:
-                raise _given_up(error, attempt) from error
+                raise _given_up(error, tries) from error
             if (error.retry_after or 0.0) > _LONGEST_ASKED:
                 raise TransferError(
                     f"{error} (the registry asks to wait {error.retry_after:.0f} seconds; run again later)",

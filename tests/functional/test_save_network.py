@@ -20,7 +20,8 @@ from ansible_collections.airgap.images.tests.support.faults import (
     Truncate,
 )
 from ansible_collections.airgap.images.tests.support.proxy import Proxy
-from ansible_collections.airgap.images.tests.support.push import PushedImage
+from ansible_collections.airgap.images.tests.support.push import PushedImage, push
+from ansible_collections.airgap.images.tests.support.samples import big
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
 
@@ -66,6 +67,18 @@ def test_manifests_are_asked_for_again(source: Source, bench: Workbench, action:
     archive = saved(bench.save([through(proxy, image)], retry_delay=0.01, retries=4))
     assert rule.hits == 2, "the fault was not met"
     assert archive.references == {through(proxy, image): image.digest}
+
+
+def test_a_large_layer_gets_over_a_link_that_breaks_again_and_again(bench: Workbench) -> None:
+    """More often than there are retries; no byte comes twice."""
+    registry = bench.registry()
+    image = push(registry, "some/large", "1", big(3, [6_500_000]))
+    rule = Rule(Truncate(1_100_000), path=layer_path(image))
+    proxy = bench.proxy(registry, rule)
+    archive = saved(bench.save([through(proxy, image)], retry_delay=0.01, retries=1))
+    assert archive.references == {through(proxy, image): image.digest}
+    assert rule.hits == 6
+    assert sum(each.sent for each in proxy.requests() if "/blobs/" in each.path) < 6_520_000
 
 
 def test_hangar_fault_13_a_stalled_transfer_is_ended_and_tried_again(source: Source, bench: Workbench) -> None:

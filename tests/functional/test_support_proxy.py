@@ -83,6 +83,11 @@ def test_rules_apply_in_order_and_run_out(proxy: Proxy, image: PushedImage) -> N
     assert [each.status_code for each in answers] == [429, 429, 503, 200]
     assert (answers[0].headers["Retry-After"], answers[0].content) == ("7", b"slow down")
     assert (busy.hits, broken.hits) == (2, 1)
+    for_ever = Rule(Respond(500), path="/blobs/")
+    proxy.add(for_ever)
+    assert [requests.get(blob_url(proxy, image), timeout=TIMEOUT).status_code for _time in range(2)] == [500, 500]
+    for_ever.end()
+    assert requests.get(blob_url(proxy, image), timeout=TIMEOUT).status_code == 200
 
 
 @pytest.mark.parametrize("action", [Truncate(1000), Reset(1000), Reset()], ids=repr)

@@ -140,6 +140,10 @@ class Rule:
         self._agent = re.compile(agent)
         self._times = times
 
+    def end(self) -> None:
+        """Applies to nothing from now on."""
+        self._times = 0
+
     def take(self, method: str, path: str, agent: str = "") -> bool:
         """Whether the rule applies to this request; counts it if so."""
         if self._times is not None and self.hits >= self._times:

@@ -19,6 +19,7 @@ from ansible_collections.airgap.images.plugins.module_utils import _blob
 from ansible_collections.airgap.images.plugins.module_utils._blob import BlobFile
 from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, TransferError
 from ansible_collections.airgap.images.plugins.module_utils._http import Answer
+from ansible_collections.airgap.images.plugins.module_utils._retry import BrokenOffError
 from ansible_collections.airgap.images.tests.unit.fakes import describe
 
 DATA = b"0123456789"
@@ -89,6 +90,43 @@ def test_a_server_without_ranges_sends_it_all_again(file: BlobFile, path: Path) 
     take_some(file, DATA[:4])
     take(file, whole(), [DATA])
     assert path.read_bytes() == DATA
+
+
+def test_all_of_it_is_there_whatever_length_was_told(file: BlobFile, path: Path) -> None:
+    take(file, whole(), broken(DATA))
+    assert path.read_bytes() == DATA
+
+
+def test_as_many_bytes_but_others_are_not_resumed(file: BlobFile) -> None:
+    with pytest.raises(TransferError, match="other bytes than its digest names"):
+        take(file, whole(), broken(DATA[:-1] + b"x"))
+    assert file.request_headers() == {}
+
+
+def test_what_ends_for_good_ends_for_good_with_all_bytes(file: BlobFile) -> None:
+    def ended() -> Iterator[bytes]:
+        yield DATA
+        raise TransferError("not done within timeout", heals=False)
+
+    with pytest.raises(TransferError, match="not done within timeout"):
+        take(file, whole(), ended())
+
+
+def test_a_good_piece_is_told_apart(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what had never come before counts: a server without ranges begins again each time."""
+    monkeypatch.setattr(_blob, "_GOOD_PIECE", 4)
+    file = BlobFile(describe(DATA), str(path), "blob x")
+    cuts = [
+        (whole(), DATA[:4], True),
+        (rest("bytes 4-9/10"), DATA[4:6], False),
+        (whole(), DATA[:9], False),
+        (whole(), DATA[:4], False),
+    ]
+    for answer, chunk, is_good in cuts:
+        with pytest.raises(TransferError, match="broke off") as caught:
+            take(file, answer, broken(chunk))
+        assert isinstance(caught.value, BrokenOffError) is is_good
+        assert caught.value.heals is True
 
 
 OTHER_RANGES = ["", "bytes 3-9/10", "bytes 5-9/10", "bytes */10", "items 4-9/10", "bytes 4-9/10, bytes 4-9/10", "bytes"]
@@ -188,7 +226,7 @@ def test_however_it_breaks_off_the_file_is_the_blob(data: bytes, cuts: list[tupl
                 start, answer = 0, whole()
             else:
                 answer = rest(f"bytes {start + (kind == 'another range')}-{len(data) - 1}/{len(data)}")
-            is_last = start + length >= len(data) and kind != "another range"
+            is_last = start + length >= len(data) and not (asked and kind == "another range")
             chunks = [data[start : start + length]]
             if is_last:
                 take(file, answer, chunks)

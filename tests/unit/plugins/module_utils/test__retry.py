@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, TransferError
-from ansible_collections.airgap.images.plugins.module_utils._retry import RetryPolicy, retrying
+from ansible_collections.airgap.images.plugins.module_utils._retry import BrokenOffError, RetryPolicy, retrying
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 
 DELAYS: dict[str, tuple[int, float | None, float, float]] = {
@@ -111,6 +111,29 @@ def test_the_last_failure_says_how_often_it_was_tried(retries: int, said: str) -
     assert str(caught.value) == f"503 (tried {said}). Run again later, or raise retries"
     assert caught.value.heals is False
     assert action.tries == retries + 1
+
+
+def broke_off() -> TransferError:
+    return BrokenOffError("reset", heals=True)
+
+
+def test_what_gets_on_is_tried_as_often_as_it_takes() -> None:
+    action, stop = Action(*(broke_off() for _number in range(9)), heals(), heals()), RecordedStop()
+    assert run(action, retries=3, stop=stop) == "done"
+    assert action.tries == 12
+    assert all(seconds <= 1.25 for seconds in stop.waits[:9]), "each is a first failure"
+
+
+def test_what_does_not_get_on_any_more_is_given_up() -> None:
+    action = Action(broke_off(), broke_off(), *(heals() for _number in range(9)))
+    with pytest.raises(TransferError, match=r"503 \(tried 4 times\)"):
+        run(action, retries=2)
+
+
+def test_without_retries_nothing_is_tried_again() -> None:
+    action = Action(broke_off())
+    with pytest.raises(TransferError, match=r"reset \(tried once\)"):
+        run(action, retries=0)
 
 
 def test_the_registry_is_waited_for() -> None:
