@@ -21,6 +21,19 @@ MODULE = "airgap.images.image_save"
 # What stands second in the names of those tests/functional/test_*.py that are a gate of their own.
 ROLE_TESTS = ("role", "docs")
 
+# What bandit is not asked about the plugins, and why. pyproject.toml says it for the tests.
+BANDIT_SKIPS = {
+    "B311": "ruff's S311 asks the same, and each exception says why where it stands",
+    "B404": "to import subprocess does nothing; its calls are looked at",
+    "B603": "every command is a list, and never from a shell; the rule can't see where words come from",
+}
+
+# Run in an environment; prints what is installed there, as requirements.
+LIST_PACKAGES = (
+    "from importlib.metadata import distributions\n"
+    "print(*sorted({f'{each.name}=={each.version}' for each in distributions()}), sep='\\n')\n"
+)
+
 # Below plugins/. The modules themselves are thin.
 TYPED = ("action", "filter", "module_utils", "plugin_utils")
 # What of the plugins imports ansible-core, or is called by it.
@@ -35,6 +48,8 @@ def all_gates(plan: Plan) -> list[Gate]:
         Gate("yamllint", "lint", 2, "style of YAML", check_yamllint),
         Gate("shellcheck", "lint", 2, "likely mistakes of shell scripts", check_shellcheck),
         Gate("mypy", "lint", 5, "types, strictly", check_mypy),
+        Gate("bandit", "lint", 6, "what is dangerous in Python", check_bandit),
+        Gate("pip-audit", "lint", 40, "known vulnerabilities of the libraries and tools", check_pip_audit),
         Gate("ansible-lint", "lint", 25, "profile production", check_ansible_lint),
         Gate("docs", "lint", 15, "documentation of the plugins, and its references", check_docs),
         Gate("changelog", "lint", 2, "fragments and changelog", check_changelog),
@@ -53,6 +68,9 @@ def all_gates(plan: Plan) -> list[Gate]:
     for leg in plan.legs:
         gates.append(Gate(f"sanity-{leg.name}", "sanity", 130, f"ansible-test sanity, {leg}", _sanity(leg)))
     gates += _integration_gates(plan)
+    if plan.fuzz is not None:
+        about = f"the parsers, for a moment, guided by coverage, on Python {plan.fuzz.version}"
+        gates.append(Gate("fuzz", "faults", 40, about, check_fuzz))
     gates.append(Gate("artefact", "package", 20, "build, install offline and use, on both legs", check_artefact))
     gates.append(Gate("importer", "package", 30, "Galaxy's own check of the artefact", check_importer))
     return gates
@@ -98,6 +116,46 @@ def check_mypy(job: Job) -> None:
     """The engine and the controller's plugins; pyproject.toml says how strictly."""
     rooms = [f"--package=ansible_collections.airgap.images.plugins.{room}" for room in TYPED]
     job.run(["mypy", *rooms], environment="tools")
+
+
+def check_bandit(job: Job) -> None:
+    """What is handed out with few exceptions; the tests with those that pyproject.toml gives reasons for."""
+    output = job.run(
+        ["bandit", "--recursive", "--format=json", "--quiet", f"--skip={','.join(BANDIT_SKIPS)}", "plugins"],
+        environment="tools",
+        accept=(0, 1),
+    )
+    output_of_tests = job.run(
+        ["bandit", "--configfile=pyproject.toml", "--recursive", "--format=json", "--quiet", "tests"],
+        environment="tools",
+        accept=(0, 1),
+    )
+    job.require([*verdicts.bandit_results(output), *verdicts.bandit_results(output_of_tests)])
+
+
+def check_pip_audit(job: Job) -> None:
+    """Of both environments with the newest releases; the oldest has Debian's, which are repaired under old numbers.
+
+    Where no service tells of vulnerabilities, the gate passes and says so: that is nothing that a change could mend.
+    """
+    audited = known = 0
+    complaints = []
+    for name in ("newest", "tools"):
+        listed, report = job.folder / f"audit-{name}.txt", job.folder / f"audit-{name}.json"
+        listed.write_text(job.run(["python", "-c", LIST_PACKAGES], environment=name), "utf-8")
+        # Without pip, whose settings for ansible-test keep it from listing anything.
+        command = ["pip-audit", f"--requirement={listed}", "--no-deps", "--disable-pip", "--progress-spinner=off"]
+        command += ["--timeout=20", "--format=json", f"--output={report}", f"--cache-dir={job.folder / 'audit'}"]
+        said = job.run(command, environment="tools", accept=(0, 1))
+        found = verdicts.audit_results(report.read_text("utf-8") if report.exists() else "", said)
+        complaints += found.complaints
+        audited, known = audited + found.audited, known + found.known
+        if not found.audited:  # nor would the next one be
+            break
+    job.require(complaints)
+    if audited < known or not audited:
+        nobody = "NO SERVICE REACHABLE that knows vulnerabilities: " if not audited else ""
+        job.remark(f"{nobody}{audited} of {known} packages audited")
 
 
 def check_ansible_lint(job: Job) -> None:
@@ -214,7 +272,7 @@ def _sanity_runs(job: Job, leg: Leg) -> list[list[str]]:
     That would be half of all it does, and there is little that it looks for in a collection and ruff has not seen.
     pylint is the newest's alone: what it says does not depend on the ansible-core that runs.
     """
-    without_tests = [f"--exclude=tests/{folder}/" for folder in ("bench", "functional", "support", "unit")]
+    without_tests = [f"--exclude=tests/{folder}/" for folder in ("bench", "functional", "fuzz", "support", "unit")]
     if leg is job.plan.oldest:
         return [["--skip-test", "pylint", *without_tests]]
     return [["--skip-test", "pylint"], ["--test", "pylint", *without_tests]]
@@ -264,6 +322,13 @@ def _ansible_test(job: Job, leg: Leg, command: str, *options: str) -> str:
     output = job.run(["ansible-test", command, "--color=no", *options, *job.more_arguments], environment=leg.name)
     job.require(verdicts.warnings_of_ansible_test(output, pythons=job.plan.interpreters))
     return output
+
+
+def check_fuzz(job: Job) -> None:
+    """The same inputs at every run; `tests/fuzz.sh` tries more."""
+    command = ["python", "-m", "ansible_collections.airgap.images.tests.fuzz", "--short", *job.more_arguments]
+    kept = ["--seeds", job.tree / "tests" / "fuzz" / "seeds", "--output", job.folder]
+    job.run([*command, *kept], environment="fuzz", PYTHONPATH=str(job.root))
 
 
 # --- what is handed out

@@ -55,6 +55,7 @@ class Result:
     seconds: float
     log: Path
     problem: str | None
+    remark: str = ""
 
 
 @dataclass
@@ -88,6 +89,7 @@ class Job:
     processes: Processes
     live: bool = False
     more_arguments: Sequence[str] = ()
+    said: str = ""
     _tree: Path | None = None
 
     @property
@@ -165,6 +167,11 @@ class Job:
         """Fail with the complaints, if there are any."""
         if complaints:
             raise GateFailure("\n".join(complaints))
+
+    def remark(self, text: str) -> None:
+        """Have the summary say something beside that the gate passed."""
+        self.said = text
+        self.note(text)
 
     def note(self, text: str) -> None:
         """Write a line to the log."""
@@ -250,7 +257,7 @@ def _run_gate(gate: Gate, job: Job) -> Result:
         problem = f"{type(failure).__name__}: {failure}"
     finally:
         shutil.rmtree(job.folder, ignore_errors=True)
-    return Result(gate, time.monotonic() - begin, job.log, problem)
+    return Result(gate, time.monotonic() - begin, job.log, problem, job.said)
 
 
 def _show(result: Result, *, whole_log: bool) -> None:
@@ -276,7 +283,8 @@ def _summary(results: Sequence[Result], plan: Plan, seconds: float, logs: Path) 
     print(f"\n{'gate':{width}}  result  seconds  about")
     for result in results:
         word = "FAIL" if result.problem is not None else "pass"
-        print(f"{result.gate.name:{width}}  {word:6}  {result.seconds:7.1f}  {result.gate.about}")
+        about = f"{result.gate.about} ({result.remark})" if result.remark else result.gate.about
+        print(f"{result.gate.name:{width}}  {word:6}  {result.seconds:7.1f}  {about}")
     print(f"\n{seconds:.0f} s in all; logs are in {logs}")
     for remark in plan.remarks:
         print(f"Not tested here: {remark}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -148,3 +149,56 @@ def test_integration_results(tmp_path: Path, run: Run) -> None:
 
 def test_integration_results_without_targets(tmp_path: Path) -> None:
     assert verdicts.integration_results("", targets=tmp_path) == [f"there is no integration target in {tmp_path}"]
+
+
+FINDING = {"filename": "a.py", "line_number": 3, "test_id": "B602", "issue_text": "shell"}
+READ = {"_totals": {"loc": 10}}
+BANDIT = [
+    Run("clean", json.dumps({"errors": [], "metrics": READ, "results": []}), None),
+    Run(
+        "with a warning before", "[main] WARNING x\n" + json.dumps({"errors": [], "metrics": READ, "results": []}), None
+    ),
+    Run("a finding", json.dumps({"errors": [], "metrics": READ, "results": [FINDING]}), "a.py:3: B602 shell"),
+    Run(
+        "not read",
+        json.dumps({"errors": [{"filename": "a.py", "reason": "syntax"}], "metrics": READ, "results": []}),
+        "bandit could not read a.py: syntax",
+    ),
+    Run(
+        "nothing read",
+        json.dumps({"errors": [], "metrics": {"_totals": {"loc": 0}}, "results": []}),
+        "bandit had nothing to look at",
+    ),
+    Run("no report", "usage: bandit", "bandit gave no report"),
+]
+
+
+@pytest.mark.parametrize("run", BANDIT, ids=lambda run: run.name)
+def test_bandit_results(run: Run) -> None:
+    assert verdicts.bandit_results(run.output) == ([] if run.complaint is None else [run.complaint])
+
+
+def package(name: str, *vulnerabilities: str) -> dict[str, object]:
+    found = [{"id": each, "fix_versions": ["2.0"]} for each in vulnerabilities]
+    return {"name": name, "version": "1.0", "vulns": found}
+
+
+UNKNOWN = {"name": "c", "skip_reason": "Dependency not found"}
+AUDITS = {
+    "sound": ([package("a"), package("b")], "", (2, 2, [])),
+    "vulnerable": ([package("a"), package("b", "CVE-1"), UNKNOWN], "", (3, 2, ["b 1.0: CVE-1, mended in 2.0"])),
+    "nobody knows any": ([UNKNOWN, UNKNOWN], "No known vulnerabilities found", (2, 0, [])),
+    "nothing to audit": ([], "", (0, 0, ["pip-audit found no package"])),
+    "nobody answers": (None, "requests.exceptions.ConnectionError: HTTPSConnectionPool", (0, 0, [])),
+    "a mistake of ours": (None, "pip-audit: error: unrecognized arguments", (0, 0, ["pip-audit wrote no report"])),
+}
+
+
+@pytest.mark.parametrize(("packages", "output", "expected"), AUDITS.values(), ids=AUDITS)
+def test_audit_results(
+    packages: list[dict[str, object]] | None, output: str, expected: tuple[int, int, list[str]]
+) -> None:
+    """A vulnerability fails the gate; that nobody was asked does not, and is told apart."""
+    report = "" if packages is None else json.dumps({"dependencies": packages, "fixes": []})
+    found = verdicts.audit_results(report, output)
+    assert (found.known, found.audited, found.complaints) == expected

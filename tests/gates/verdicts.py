@@ -6,9 +6,11 @@ returns the complaints about one run, and an empty list means that the run count
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -124,3 +126,55 @@ def pytest_results(output: str) -> list[str]:
         counts.update({word: int(count) for count, word in re.findall(r"(\d+) (\w+)", summary)})
     complaints = [] if counts["passed"] else ["no test passed"]
     return complaints + [f"{counts[word]} tests {word}" for word in ("skipped", "deselected") if counts[word]]
+
+
+def bandit_results(output: str) -> list[str]:
+    """Complain about every finding, and where nothing was read or a file could not be.
+
+    :arg output: Everything that bandit printed, with its report as JSON.
+    """
+    try:
+        report = json.loads(output[output.index("{") :])
+    except ValueError:
+        return ["bandit gave no report"]
+    complaints = [f"bandit could not read {error['filename']}: {error['reason']}" for error in report["errors"]]
+    if not report["metrics"]["_totals"]["loc"]:
+        complaints.append("bandit had nothing to look at")
+    for found in report["results"]:
+        place = f"{found['filename']}:{found['line_number']}"
+        complaints.append(f"{place}: {found['test_id']} {found['issue_text']}")
+    return complaints
+
+
+# What pip-audit says, or Python in its name, where nobody answers.
+NO_SERVICE = re.compile(
+    r"\b(ConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|ServiceError|Could not connect)\b"
+)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """How many of the packages a service knew; what it knew against them."""
+
+    known: int
+    audited: int
+    complaints: list[str]
+
+
+def audit_results(report: str, output: str) -> Audit:
+    """Tell vulnerabilities from packages, or all of them, that no service knows.
+
+    :arg report: What pip-audit wrote as JSON; empty where it wrote nothing.
+    :arg output: Everything that it printed.
+    """
+    if not report:
+        reached = not NO_SERVICE.search(output)
+        return Audit(0, 0, ["pip-audit wrote no report"] if reached else [])
+    packages = json.loads(report)["dependencies"]
+    audited = [package for package in packages if "skip_reason" not in package]
+    complaints = [
+        f"{package['name']} {package['version']}: {found['id']}, mended in {', '.join(found['fix_versions']) or 'none'}"
+        for package in audited
+        for found in package["vulns"]
+    ]
+    return Audit(len(packages), len(audited), complaints if packages else ["pip-audit found no package"])
