@@ -493,7 +493,7 @@ STATUSES: dict[str, tuple[int, bytes, bool, str]] = {
     "404": (404, ERROR, False, "reg.lan/a:1 does not exist on reg.lan (MANIFEST_UNKNOWN: no such\\x0atag)"),
     "405": (405, b"", False, "reg.lan answered 405 when asked for reg.lan/a:1"),
     "408": (408, b"", True, "reg.lan answered 408"),
-    "429": (429, b"", True, "(429 too many requests); credentials often raise the limit"),
+    "429": (429, b"", True, "reg.lan limits the rate of requests (429 too many requests); cred"),
     "500": (500, b"<html>", True, "reg.lan answered 500 when asked for reg.lan/a:1"),
     "503": (503, b'{"errors": []}', True, "reg.lan answered 503"),
     "301": (301, b'{"errors": [1]}', False, "reg.lan answered 301"),
