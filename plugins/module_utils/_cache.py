@@ -185,9 +185,16 @@ class Cache:
             _remove(self.blob_path(digest))
 
     def drop_unsound(self, blobs: Iterable[Descriptor]) -> None:
-        """Remove what skopeo would take for the blobs though it is not: it looks for the name alone."""
+        """Remove what skopeo would take for the blobs though it is not: it looks for the name alone.
+
+        :raises ManifestError: when a blob is sound, and it is the manifest that is wrong about its size.
+        """
         for blob in blobs:
             if os.path.lexists(self.blob_path(blob.digest)) and not self.has_blob(blob):
+                with suppress(DamagedBlobError):
+                    self.check_blob(blob)
+                    found = os.lstat(self.blob_path(blob.digest)).st_size
+                    raise ManifestError(f"its manifest says that {blob.digest} has {blob.size} bytes; it has {found}")
                 self.drop_blob(blob.digest)
 
     def read_document(self, digest: str) -> bytes | None:
@@ -325,6 +332,10 @@ class Cache:
 
     def superfluous(self, *, folders: set[str], blobs: set[str]) -> list[str]:
         """Paths of the folders and blobs that are not named."""
+        with _explained(f"cannot look through cache_dir {self.root}"):
+            return self._superfluous(folders, blobs)
+
+    def _superfluous(self, folders: set[str], blobs: set[str]) -> list[str]:
         if not os.path.isdir(self.share):
             return []
         found = [entry.path for entry in os.scandir(self.root) if _HEX.fullmatch(entry.name)]
@@ -332,7 +343,8 @@ class Cache:
         return found + [
             entry.path
             for entry in os.scandir(self.share)
-            if f"sha256:{entry.name}" not in blobs and entry.is_file(follow_symlinks=False)
+            if f"sha256:{entry.name}" not in blobs
+            and (_HEX.fullmatch(entry.name) or not entry.is_dir(follow_symlinks=False))
         ]
 
     def prune(self, *, folders: set[str], blobs: set[str]) -> int:
@@ -342,9 +354,10 @@ class Cache:
         """
         freed = 0
         for path in self.superfluous(folders=folders, blobs=blobs):
-            if os.path.dirname(path) == self.share:
-                freed += os.lstat(path).st_size
-            _remove(path)
+            with _explained(f"cannot prune cache_dir {self.root}"):
+                if os.path.dirname(path) == self.share:
+                    freed += os.lstat(path).st_size
+                _remove(path)
         return freed
 
 

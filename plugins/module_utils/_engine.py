@@ -236,7 +236,10 @@ def _finish(run: Run, tools: Tools, result: Result, memory: Memory) -> None:
     if options.check:
         return
     if options.work.prune_cache and not result.is_failure and result.lock is not None:
-        stats.bytes_pruned = run.cache.prune(**_kept_by(result.lock))
+        try:
+            stats.bytes_pruned = run.cache.prune(**_kept_by(result.lock))
+        except StorageError as error:  # the archive stands all the same
+            result.warnings.append(str(error))
     memory.save()
 
 

@@ -566,3 +566,24 @@ def test_a_stop_between_making_and_knowing_leaves_nothing(root: Path, monkeypatc
     with pytest.raises(Interrupted), Cache(str(root)).opened(0):
         pass
     assert not [path.name for path in root.iterdir() if path.name.startswith(".run-")]
+
+
+@pytest.mark.parametrize("by", [-1, 1, 10**9])
+def test_a_manifest_that_lies_about_a_size_does_not_cost_others_their_blob(cache: Cache, by: int) -> None:
+    SAMPLE.put(cache)
+    path = Path(cache.blob_path(LAYER.digest))
+    before = path.read_bytes()
+    with pytest.raises(ManifestError, match=f"{LAYER.digest} has {LAYER.size + by} bytes; it has {LAYER.size}"):
+        cache.drop_unsound([replace(LAYER, size=LAYER.size + by)])
+    assert path.read_bytes() == before
+    assert cache.repaired == set()
+
+
+def test_pruning_removes_whatever_lies_among_the_blobs(cache: Cache, tmp_path: Path) -> None:
+    SAMPLE.put(cache)
+    (tmp_path / "precious").write_text("of others")
+    Path(cache.share, "link").symlink_to(tmp_path / "precious")
+    Path(cache.share, "0" * 64).mkdir()
+    cache.prune(folders={SAMPLE.image.folder}, blobs=set(SAMPLE.blobs))
+    assert {f"sha256:{name}" for name in os.listdir(cache.share)} == set(SAMPLE.blobs)
+    assert (tmp_path / "precious").read_text() == "of others"

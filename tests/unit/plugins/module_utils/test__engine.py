@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _engine, _publish, _tools
+from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._engine import save
 from ansible_collections.airgap.images.plugins.module_utils._errors import (
     BusyError,
@@ -530,6 +531,18 @@ def test_the_cache_is_pruned_when_that_is_asked_for(bench: Bench) -> None:
     assert result.stats.bytes_pruned == sum(len(bench.data(digest)) for digest in gone | {APP.digest})
     assert not any(bench.blob(digest).exists() for digest in gone)
     assert all(bench.blob(digest).exists() for digest in blobs_of(DOCKER))
+
+
+def test_a_cache_that_cannot_be_pruned_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The archive stands by then: that is what the run was for."""
+
+    def refuse(*_names: object, **_kept: object) -> int:
+        raise StorageError("cannot prune cache_dir: Permission denied")
+
+    monkeypatch.setattr(Cache, "prune", refuse)
+    result = bench.run("reg.lan/docker:1", prune_cache=True)
+    assert result.changed and not result.is_failure
+    assert result.warnings == ["cannot prune cache_dir: Permission denied"]
 
 
 def test_a_cache_with_nothing_to_prune_is_left_alone(bench: Bench) -> None:
