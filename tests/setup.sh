@@ -18,6 +18,7 @@ packages=(
     dash
     docker-registry     # the registry that tests pull from
     git
+    libarchive-tools    # bsdtar, which unpacks archives as well
     openssh-server      # a host to fetch from
     openssl             # certificates for the registry
     pigz

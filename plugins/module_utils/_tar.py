@@ -10,8 +10,11 @@ POSIX.1-1988 (ustar), with GNU's spelling of sizes above 8 GiB, which GNU tar, b
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Protocol
 
 from ._compress import STORED_CHUNK, Encoder, is_compressed
@@ -23,6 +26,7 @@ from ._trusted import open_regular
 CHUNK = 16 * STORED_CHUNK
 _MTIME = 315532800  # 1980-01-01: tar warns of older files, and zip knows none
 _RECORD = 20 * 512
+_HARMFUL = 0o7002
 
 
 class Writer(Protocol):
@@ -86,7 +90,7 @@ class TarWriter:
 
 
 def checked_chunks(path: str, blob: Descriptor) -> Iterator[bytes]:
-    """Read a blob in chunks of a fixed size, and compare size and sha256 with its descriptor.
+    """Read a blob in chunks of a fixed size, and compare size and sha256 with its descriptor; make its mode harmless.
 
     :raises DamagedBlobError: at the latest after the last chunk.
     """
@@ -103,12 +107,20 @@ def checked_chunks(path: str, blob: Descriptor) -> Iterator[bytes]:
                     raise DamagedBlobError(blob.digest, f"it has more than {blob.size} bytes")
                 hasher.update(chunk)
                 yield chunk
+            if size != blob.size:
+                raise DamagedBlobError(blob.digest, f"it has {size} bytes instead of {blob.size}")
+            if hasher.hexdigest() != hex_of(blob.digest):
+                raise DamagedBlobError(blob.digest, "its bytes have another sha256")
+            _make_harmless(file.fileno())
     except OSError as error:
         raise DamagedBlobError(blob.digest, str(error.strerror)) from error
-    if size != blob.size:
-        raise DamagedBlobError(blob.digest, f"it has {size} bytes instead of {blob.size}")
-    if hasher.hexdigest() != hex_of(blob.digest):
-        raise DamagedBlobError(blob.digest, "its bytes have another sha256")
+
+
+def _make_harmless(descriptor: int) -> None:
+    """Take from a file what must not come into a directory that shares it: that everyone may write to it, or set-id."""
+    if stat.S_IMODE(os.fstat(descriptor).st_mode) & _HARMFUL:
+        with suppress(OSError):
+            os.fchmod(descriptor, 0o644)
 
 
 def _padding(size: int) -> bytes:

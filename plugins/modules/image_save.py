@@ -226,6 +226,7 @@ options:
   cache_dir:
     description:
       - Directory on the target for what was fetched. Runs for several archives can share it; one at a time uses it.
+        On NFS that holds between hosts as well, unless it is mounted with C(nolock) or C(local_lock).
       - By default C(saved-image-cache) beside O(dest).
       - The task fails where others could exchange it, or what is in it. It must belong to the task's user, and neither
         it nor a directory above it may be writable by everyone; with the sticky bit, as V(/tmp) has it, one above it

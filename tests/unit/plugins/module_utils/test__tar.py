@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import stat
 import subprocess
 import tarfile
 from pathlib import Path
@@ -184,3 +185,26 @@ def test_what_is_no_file_is_damaged(tmp_path: Path, kind: str) -> None:
         place.symlink_to(path)
     with pytest.raises(DamagedBlobError):
         list(checked_chunks(str(place), blob))
+
+
+@pytest.mark.parametrize(
+    ("mode", "becomes"),
+    [(0o600, 0o600), (0o644, 0o644), (0o664, 0o664), (0o666, 0o644), (0o4755, 0o644), (0o2644, 0o644), (0o1644, 0o644)],
+)
+def test_a_mode_that_would_do_harm_is_taken_away(tmp_path: Path, mode: int, becomes: int) -> None:
+    """A directory shares the file."""
+    path, blob = put(tmp_path, b"blob")
+    os.chmod(path, mode)
+    list(checked_chunks(path, blob))
+    assert stat.S_IMODE(os.stat(path).st_mode) == becomes
+
+
+def test_the_mode_of_a_file_that_is_no_blob_is_left(tmp_path: Path) -> None:
+    """It may be a second name of somebody else's."""
+    path, blob = put(tmp_path, b"blob")
+    Path(path).write_bytes(b"glob")
+    mode = 0o4755
+    os.chmod(path, mode)
+    with pytest.raises(DamagedBlobError):
+        list(checked_chunks(path, blob))
+    assert stat.S_IMODE(os.stat(path).st_mode) == mode
