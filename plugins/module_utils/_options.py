@@ -183,3 +183,20 @@ def check_range(option: str, value: float, low: float, high: float) -> None:
     """
     if not low <= value <= high:
         raise OptionError(f"{option}: {value:g} is out of range; accepted are {low:g} to {high:g}")
+
+
+def is_path(text: str) -> bool:
+    """Whether the system would take a text as a path: bytes without zero, however they came to be text."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
+def is_text(path: str) -> bool:
+    """Whether a path's bytes are UTF-8, and so can be written into a document."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -9,8 +9,21 @@ from __future__ import annotations
 import os
 from typing import Literal, TypedDict
 
-from ._errors import InvalidReferenceError, OptionError
-from ._options import DIR, Access, Login, Options, Output, Selection, Work, check_level, check_range, complete_dest
+from ._errors import InvalidReferenceError, OptionError, quoted
+from ._options import (
+    DIR,
+    Access,
+    Login,
+    Options,
+    Output,
+    Selection,
+    Work,
+    check_level,
+    check_range,
+    complete_dest,
+    is_path,
+    is_text,
+)
 from ._platform import parse_filter
 from ._reference import SourceRegistry, canonical_registry, parse_source_registry
 from ._size import parse_size
@@ -77,6 +90,7 @@ def read_options(params: Params, *, check: bool) -> Options:
 
     :raises OptionError: names the option, what it holds and what is accepted.
     """
+    _refuse_strange_paths(params)
     output = _output(params)
     _refuse_contradictions(params)
     return Options(
@@ -93,6 +107,29 @@ def read_options(params: Params, *, check: bool) -> Options:
         work=_work(params, output),
         check=check,
     )
+
+
+def _refuse_strange_paths(params: Params) -> None:
+    """Paths that no filesystem takes, and names that would break the lines of a checksum file."""
+    paths: dict[str, list[str | None]] = {
+        "list_files": [*params["list_files"]],
+        "from_lock": [params["from_lock"]],
+        "dest": [params["dest"]],
+        "failed_list": [params["failed_list"]],
+        "authfile": [params["authfile"]],
+        "ca_path": [params["ca_path"]],
+        "client_cert": [params["client_cert"]],
+        "client_key": [params["client_key"]],
+        "cache_dir": [params["cache_dir"]],
+        "skopeo_path": [params["skopeo_path"]],
+        "signature_policy": [params["signature_policy"]],
+    }
+    for option, values in paths.items():
+        for value in values:
+            if value is not None and not is_path(value):
+                raise OptionError(f"{option}: {quoted(value)} is no path: it holds what no file name can")
+    if any(character in params["dest"] for character in "\r\n") or not is_text(params["dest"]):
+        raise OptionError(f"dest: {quoted(params['dest'])} must be text in one line, as checksum files have it")
 
 
 def _refuse_contradictions(params: Params) -> None:

@@ -196,7 +196,7 @@ def test_a_skopeo_that_lies(source: Source, bench: Workbench, what: str) -> None
     """Nothing is published that is not whole; the next run, with a skopeo that does not, has all that it needs."""
     text, told = LIES[what]
     path = program(bench, text)
-    options = {"retries": 1, "retry_delay": 0.01, "stall_timeout": 10}
+    options: dict[str, Any] = {"retries": 1, "retry_delay": 0.01, "stall_timeout": 10}
     result = run(bench, [source["oci/plain:1"], source["oci/gzip:1"]], skopeo_path=path, **options)
     refused(result, bench, told)
     assert result.msg.isprintable()

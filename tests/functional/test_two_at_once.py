@@ -236,13 +236,23 @@ def test_many_at_once_without_waiting(source: Source, bench: Workbench) -> None:
     assert not list(bench.dest.parent.glob(".*"))
 
 
+def read_only(path: Path) -> None:
+    path.touch()
+    path.chmod(0o400)
+
+
+def of_others(path: Path) -> None:
+    path.touch(0o666)
+    os.chown(path, 4243, 4243)
+
+
 DEAD: dict[str, Callable[[Path], object]] = {
     "garbage": lambda path: path.write_bytes(b"\xff\0garbage" * 100),
     "another host's": lambda path: path.write_text("process 1 on far-away\n", encoding="utf-8"),
-    "read-only": lambda path: (path.touch(), path.chmod(0o400)),
+    "read-only": read_only,
     "a directory": lambda path: (path / "more").mkdir(parents=True),
     "a link": lambda path: path.symlink_to("/etc/hostname"),
-    "somebody else's": lambda path: (path.touch(0o666), os.chown(path, 4243, 4243)),
+    "somebody else's": of_others,
 }
 
 

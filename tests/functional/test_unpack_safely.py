@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -40,6 +40,7 @@ from ansible_collections.airgap.images.tests.support.workbench import Workbench
 OTHER = 4242
 """Somebody who unpacks without being root."""
 
+Filter = Literal["data", "tar", "fully_trusted"]
 FORMATS = ["gzip", "zstd", "none"]
 DECOMPRESS = {"gzip": ["gzip", "-dc"], "zstd": ["zstd", "-dcq"], "none": ["cat"]}
 
@@ -171,7 +172,7 @@ def test_the_members_as_they_are_written(pressed: Pressed, compress: str) -> Non
 
 @pytest.mark.parametrize("compress", FORMATS)
 @pytest.mark.parametrize("filter_name", ["data", "tar", "fully_trusted"])
-def test_python_unpacks_it(pressed: Pressed, tmp_path: Path, compress: str, filter_name: str) -> None:
+def test_python_unpacks_it(pressed: Pressed, tmp_path: Path, compress: str, filter_name: Filter) -> None:
     """The strictest filter refuses nothing. It leaves the modes of directories to the umask, the others do not."""
     before = os.umask(0o022 if filter_name == "data" else 0)
     try:

@@ -136,6 +136,11 @@ def to_file_of_others(path: Path) -> None:
         os.chown(path, 4242, 4242)
 
 
+def to_read_only_file(path: Path) -> None:
+    path.touch()
+    path.chmod(0o400)
+
+
 STRANGE: dict[str, Callable[[Path], object]] = {
     "a link": to_link,
     "a dangling link": lambda path: path.symlink_to("nowhere"),
@@ -144,7 +149,7 @@ STRANGE: dict[str, Callable[[Path], object]] = {
     "a second name of a file": to_second_name,
     "a file of somebody else": to_file_of_others,
     "garbage": lambda path: path.write_bytes(b"\xff\0" * 500),
-    "a read-only file": lambda path: (path.touch(), path.chmod(0o400)),
+    "a read-only file": to_read_only_file,
 }
 
 

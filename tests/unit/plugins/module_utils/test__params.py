@@ -36,6 +36,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "os": ({"os": ["lin ux"]}, "os: 'lin ux' is no operating system"),
     "source": ({"source_registry": "https://x"}, "source_registry: 'https://x' begins with a scheme"),
     "dest": ({"dest": "/srv/"}, "dest: '/srv/' must end in a file name"),
+    "dest with a zero": ({"dest": "/srv/a\0b"}, "dest: '/srv/a\\x00b' is no path"),
+    "dest of two lines": ({"dest": "/srv/a\nb"}, "dest: '/srv/a\\x0ab' must be text in one line"),
+    "dest that is no UTF-8": ({"dest": "/srv/\udcff"}, "dest: '/srv/\\xdcff' must be text in one line"),
+    "cache_dir that is no path": ({"cache_dir": "/srv/\ud800"}, "cache_dir: '/srv/\\xd800' is no path"),
+    "list with a zero": ({"list_files": ["/a", "/b\0"]}, "list_files: '/b\\x00' is no path"),
 }
 
 

@@ -172,9 +172,14 @@ def test_a_file_in_the_way_of_a_directory(place: Path) -> None:
         make_directories(str(place / "file" / "below"))
 
 
+def link_to_precious(path: Path) -> None:
+    path.with_name("precious").write_text("data")
+    path.symlink_to("precious")
+
+
 IRREGULAR: dict[str, Callable[[Path], object]] = {
     "missing": lambda path: None,
-    "a link": lambda path: (path.with_name("precious").write_text("data"), path.symlink_to("precious")),
+    "a link": link_to_precious,
     "a FIFO": os.mkfifo,
     "a directory": lambda path: path.mkdir(),
     "a device": lambda path: path.symlink_to("/dev/zero"),
