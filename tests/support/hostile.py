@@ -220,6 +220,10 @@ class _Handler(socketserver.StreamRequestHandler):
         headers = {name.lower(): value for name, value in parse_headers(self.rfile).items()}
         length = headers.get("content-length", "")
         body = self.rfile.read(int(length)) if length.isdigit() else b""
+        if headers.get("transfer-encoding") == "chunked":  # skopeo's way to send a refresh token
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size + 2)[:size]
+            self.rfile.readline()
         reply = cast("_Server", self.server).hostile.answer(Asked(words[0], words[1], headers, body))
         with suppress(OSError, ssl.SSLError):
             for piece in reply.pieces(body=words[0] != "HEAD"):
