@@ -14,11 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..bench import machine
-from . import damage, disk, kill, network, report
+from . import damage, disk, kill, network, report, together
 from .runner import run_all
 from .trial import SHORT, VIOLATED, Outcome, Report, Scale, Trial
 
-GROUPS: dict[str, Callable[[Scale], list[Trial]]] = {module.GROUP: module.trials for module in (network, kill, disk, damage)}
+GROUPS: dict[str, Callable[[Scale], list[Trial]]] = {
+    module.GROUP: module.trials for module in (network, kill, together, disk, damage)
+}
 """What can be tried, in the order of the table."""
 
 SEED = 20261122
