@@ -25,8 +25,8 @@ from ..support.faults import (
 from ..support.images import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from .network_parts import CONFIG, COPIED, LAYER, MANIFEST, TAG, Part
 
-HEALS, LASTS, EVERYWHERE = "heals", "lasts", "everywhere"
-"""It ends in time; it stays, with one image; it is the registry's, and so meets all."""
+HEALS, LASTS, EVERYWHERE, STORM = "heals", "lasts", "everywhere", "storm"
+"""It ends in time; it stays, with one image; it is the registry's, and so meets all; it comes with others, all over."""
 
 _BOTH = (HEALS, LASTS)
 _ALL = (TAG, MANIFEST, COPIED, CONFIG, LAYER)
@@ -75,7 +75,8 @@ def _anywhere(part: Part, chance: random.Random) -> int:
 
 
 def _other_type(part: Part, chance: random.Random) -> Action:
-    return Relabel(chance.choice((OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST)))
+    kinds = (OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST)
+    return Relabel(chance.choice([each for each in kinds if each != part.media_type]))
 
 
 _SLOW = {"retries": 1}
@@ -104,6 +105,13 @@ KINDS = (
         ("429", "asks to wait [0-9]+ seconds", _AGAIN),
         _CLIENTS,
         forms=(LASTS,),
+    ),
+    Kind(
+        "429 for skopeo",
+        lambda _part, chance: Busy(chance.randint(0, 1), as_date=chance.random() < 0.5),
+        parts=(COPIED, CONFIG),
+        forms=(HEALS,),
+        most=1,
     ),
     Kind("500, 502, 503 or 504, several in a row", _status, ("50[0234]", _AGAIN)),
     Kind("reset before the answer", lambda *_: Reset(), ("reset|EOF|broke off|closed", _AGAIN)),
@@ -190,6 +198,13 @@ KINDS = (
         forms=(HEALS,),
         most=0,
     ),
+    Kind(
+        "manifest for skopeo that is called something else",
+        lambda _part, chance: Relabel(chance.choice(_ODD_TYPES)),
+        ("schema version|media type|MIME type|not well-formed", "Content-Type"),
+        (COPIED,),
+        forms=(LASTS,),
+    ),
     Kind("manifest that is called another kind", _other_type, ("came as", "refused"), (MANIFEST,), forms=(LASTS,)),
     Kind(
         "blob that is called something else",
@@ -210,11 +225,15 @@ KINDS = (
     Kind(
         "http where https is due",
         None,
-        ("does not speak TLS|HTTP response to HTTPS client", "validate_certs"),
+        ("does not speak TLS|not look like a TLS handshake", "validate_certs"),
         _BODIES,
         (LASTS, EVERYWHERE),
     ),
     Kind("registry at whose port nobody listens", None, ("refused", "check its name and port"), forms=(EVERYWHERE,)),
     Kind("registry whose name nobody knows", None, ("resolv", "check it, and DNS"), forms=(EVERYWHERE,)),
+    Kind("many of these in one run", None, forms=(STORM,)),
 )
 """In the order of the table."""
+
+PASSING = tuple(each for each in KINDS if each.action is not None and HEALS in each.forms and each.most)
+"""Those of which each request that is hit is lost."""

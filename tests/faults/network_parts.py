@@ -29,17 +29,22 @@ class Part:
     :param kind: one of the above.
     :param size: bytes of the answer's body; 0 where it has none.
     :param digest: of that body.
+    :param media_type: of a manifest.
     """
 
     kind: str
     path: str
     size: int
     digest: str
+    media_type: str = ""
 
-    def rule(self, action: Action, *, times: int | None) -> Rule:
-        """Takes this request so many times; if for ever, whoever sends it: skopeo tries what the client could not."""
+    def rule(self, action: Action, *, times: int | None, for_all: bool = False) -> Rule:
+        """Takes this request so many times.
+
+        :param for_all: whoever sends it; skopeo tries what the client could not.
+        """
         by_skopeo = self.kind in (COPIED, CONFIG)
-        agent = _SKOPEO if by_skopeo else _CLIENT if times is not None else ""
+        agent = _SKOPEO if by_skopeo else "" if for_all else _CLIENT
         return Rule(action, method="HEAD" if self.kind == TAG else "GET", path=self.path, agent=agent, times=times)
 
 
@@ -50,9 +55,9 @@ def parts_of(image: PushedImage, registry: Registry, *, shared: Collection[str])
     """
     at = f"^/v2/{re.escape(image.repository)}"
     yield Part(TAG, f"{at}/manifests/{re.escape(image.tag)}$", 0, image.digest)
-    sizes = {image.digest: len(image.raw), **{each.digest: each.size for each in image.platforms}}
-    for digest, size in sizes.items():
-        yield Part(MANIFEST, f"{at}/manifests/{digest}$", size, digest)
+    manifests = {each.digest: (each.size, each.media_type) for each in image.platforms}
+    for digest, (size, media_type) in {image.digest: (len(image.raw), image.media_type), **manifests}.items():
+        yield Part(MANIFEST, f"{at}/manifests/{digest}$", size, digest, media_type)
     for platform in image.platforms:
         yield Part(COPIED, f"{at}/manifests/{platform.digest}$", platform.size, platform.digest)
         config = platform.config_digest
