@@ -1,0 +1,127 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Registries that repeat what they were told: no error that the module shows or writes down has it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from ansible_collections.airgap.images.tests.functional._helpers import below
+from ansible_collections.airgap.images.tests.functional._secrets import (
+    NEEDLES,
+    OWNER,
+    PAIR,
+    Told,
+    by_authfile,
+    by_options,
+    closed,
+)
+from ansible_collections.airgap.images.tests.support.faults import Respond, Rule
+from ansible_collections.airgap.images.tests.support.module import Result
+from ansible_collections.airgap.images.tests.support.proxy import Proxy
+from ansible_collections.airgap.images.tests.support.surveillance import Needles
+from ansible_collections.airgap.images.tests.support.workbench import Workbench
+
+SIGNED = Needles(("T0kenOfARedirect", "S1gnatureOfARedirect"), tokens=False)
+WORDS = {
+    "the header": f"you sent Authorization: Basic {PAIR}",
+    "base64 alone": f"what is {PAIR.rstrip('=')}?",
+    "the password": f"the password {OWNER.password} is wrong",
+    "in an address": f"no /login?p={quote(OWNER.password, safe='')}",
+    "a token": "Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJvd25lciJ9.c2lnbmF0dXJl is bad",
+    # What is too long is cut to 200 characters, here within the secret.
+    "cut": f"{'x' * 170} {OWNER.password}{OWNER.password}",
+}
+
+
+def repeating(status: int, words: str) -> Respond:
+    """An error as the distribution specification wants it, with these words."""
+    document = {"errors": [{"code": "DENIED", "message": words}]}
+    return Respond(status, {"Content-Type": "application/json"}, json.dumps(document).encode())
+
+
+def run(bench: Workbench, proxy: Proxy, reference: str, told: Told, **params: Any) -> tuple[Result, Path]:
+    """Saves with all that makes the module talk; gives the folder of its log too."""
+    logs = bench.directory / "logs"
+    logs.mkdir()
+    more = {"retries": 1, "retry_delay": 0.01, "debug": True, "log_file": logs / "run.log", **told.params, **params}
+    return bench.save([f"{proxy.host}/{reference}"], diff=True, env=told.env, **more), logs
+
+
+def assert_unrepeated(result: Result, logs: Path, needles: Needles = NEEDLES) -> None:
+    """It failed, and says why, but not with these words. Of a secret that was cut no piece is left."""
+    assert result.failed and result["failed_images"][0]["reason"]
+    texts = [json.dumps(result.data, ensure_ascii=False), result.stderr]
+    texts += [path.read_text("utf-8") for path in logs.iterdir()]
+    assert len(texts) > 2
+    for text in texts:
+        assert not needles.seen(text)
+        assert OWNER.password[:6] not in text
+
+
+@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+def test_a_registry_that_repeats_a_secret_to_us(bench: Workbench, words: str) -> None:
+    """Wherever the credential comes from: Ansible knows nothing of what is in a login file."""
+    source = closed(bench, tokens=False)
+    source.proxy.add(Rule(Respond(405), method="HEAD"), Rule(repeating(403, words), path="/manifests/"))
+    told = by_authfile(bench.directory, source.proxy.host)
+    result, logs = run(bench, source.proxy, below(source.registry, source.image), told)
+    assert "DENIED" in result.msg, "the registry was not heard"
+    assert_unrepeated(result, logs)
+
+
+@pytest.mark.parametrize("status", [401, 429, 500])
+def test_a_registry_that_repeats_a_secret_with_any_status(bench: Workbench, status: int) -> None:
+    """Also where it is tried again, which is logged."""
+    source = closed(bench, tokens=False)
+    words = f"{WORDS['the header']}; {WORDS['the password']}"
+    source.proxy.add(Rule(Respond(405), method="HEAD"), Rule(repeating(status, words), path="/manifests/"))
+    told = by_authfile(bench.directory, source.proxy.host)
+    result, logs = run(bench, source.proxy, below(source.registry, source.image), told)
+    assert "DENIED" in result.msg, "the registry was not heard"
+    assert_unrepeated(result, logs)
+
+
+@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+def test_a_registry_that_repeats_a_secret_to_skopeo(bench: Workbench, words: str) -> None:
+    """Only skopeo asks for the configuration of an image whose index names the platform."""
+    source = closed(bench, tokens=False)
+    # Of other errors it tells no more than the status.
+    rule = Rule(repeating(401, words), path=f"/blobs/{source.image.platforms[0].config_digest}")
+    source.proxy.add(rule)
+    told = by_authfile(bench.directory, source.proxy.host)
+    result, logs = run(bench, source.proxy, below(source.registry, source.image), told)
+    assert rule.hits and "denied:" in result.msg, "the registry was not heard"
+    assert_unrepeated(result, logs)
+
+
+def test_a_token_service_that_repeats_a_secret(bench: Workbench) -> None:
+    source = closed(bench)
+    challenge = {"WWW-Authenticate": f'Bearer realm="{source.proxy.url}/token",service="tests"'}
+    source.proxy.add(
+        Rule(repeating(401, WORDS["the header"]), path="^/token"),
+        Rule(Respond(401, challenge), method="GET|HEAD", path="/v2/"),
+    )
+    told = by_options(bench.directory, source.proxy.host)
+    result, logs = run(bench, source.proxy, below(source.registry, source.image), told)
+    assert any(each.path == "/token" and PAIR in each.headers["authorization"] for each in source.proxy.requests())
+    assert_unrepeated(result, logs)
+
+
+@pytest.mark.parametrize("asked", ["manifests", "blobs"])
+def test_the_secrets_of_a_redirect(bench: Workbench, asked: str) -> None:
+    """Stores of blobs hand out addresses that anybody may use for a while."""
+    source = closed(bench, tokens=False)
+    location = "http://user:T0kenOfARedirect@127.0.0.1:1/blob?X-Signature=S1gnatureOfARedirect&expires=300"
+    rule = Rule(Respond(307, {"Location": location}), path=f"/{asked}/")
+    source.proxy.add(Rule(Respond(405), method="HEAD"), rule)
+    told = by_options(bench.directory, source.proxy.host)
+    result, logs = run(bench, source.proxy, below(source.registry, source.image), told)
+    assert rule.hits and "127.0.0.1:1" in result.msg, result.msg
+    assert_unrepeated(result, logs, SIGNED)
