@@ -214,8 +214,9 @@ def test_links_in_place_of_the_directories_of_a_cache(
     check(bench.dest)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in PLANTED if kind != "directory"])
-@pytest.mark.parametrize("parts", [None, "30K"])
+@pytest.mark.parametrize(
+    ("kind", "parts"), [*((kind, None) for kind in PLANTED if kind != "directory"), ("link", "30K"), ("FIFO", "30K")]
+)
 def test_what_was_planted_beside_an_archive(
     source: Source, bench: Workbench, common: Path, victim: Victim, kind: str, parts: str | None
 ) -> None:
