@@ -46,7 +46,9 @@ class _TimedReader(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
         if time.monotonic() >= getattr(_time, "until", math.inf):
-            raise TransferError("it was not done within timeout", heals=False, is_final=True)
+            raise TransferError(
+                "it was not done within timeout; run again, or raise timeout", heals=False, is_final=True
+            )
         return self._raw.readinto(buffer)
 
     def fileno(self) -> int:
@@ -276,6 +278,8 @@ def explain_failure(error: Exception, host: str) -> TransferError:
             return TransferError(f"{host} {_SILENT}", heals=True)
         if "resol" in detail.lower() or "name or service" in detail.lower():
             return TransferError(f"the name of {host} cannot be resolved: {detail}; check it, and DNS here", heals=True)
+        if "reset" in detail.lower():
+            return TransferError(f"the connection to {host} broke off: {detail}", heals=True)
         remedy = "; check its name and port" if "refused" in detail.lower() else ""
         return TransferError(f"no connection to {host}: {detail}{remedy}", heals=True)
     return TransferError(f"the request to {host} failed: {detail}", heals=False)
@@ -300,14 +304,23 @@ def explain_status(answer: Answer, *, host: str, what: str) -> TransferError:
         return TransferError(
             f"{host} limits the rate of requests (429 too many requests){told}; credentials often raise the limit",
             heals=True,
-            retry_after=parse_retry_after(answer.header("retry-after"), now=time.time()),
+            retry_after=_asked_to_wait(answer),
         )
     if status >= 500 or status == 408:
-        retry_after = parse_retry_after(answer.header("retry-after"), now=time.time())
         return TransferError(
-            f"{host} answered {status} when asked for {what}{told}", heals=True, retry_after=retry_after
+            f"{host} answered {status} when asked for {what}{told}", heals=True, retry_after=_asked_to_wait(answer)
         )
     return TransferError(f"{host} answered {status} when asked for {what}{told}", heals=False)
+
+
+def _asked_to_wait(answer: Answer) -> float | None:
+    """The seconds of Retry-After; a date in it counts from the registry's own clock, as ours may be wrong."""
+    now = time.time()
+    try:
+        now = email.utils.parsedate_to_datetime(answer.header("date")).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        pass
+    return parse_retry_after(answer.header("retry-after"), now=now)
 
 
 def parse_retry_after(value: str, *, now: float) -> float | None:

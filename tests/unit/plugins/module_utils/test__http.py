@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import socket
 import ssl
@@ -31,7 +32,9 @@ from ansible_collections.airgap.images.plugins.module_utils._http import (
     Http,
     explain_failure,
     explain_status,
+    number_of,
     parse_retry_after,
+    shown_host,
 )
 from ansible_collections.airgap.images.plugins.module_utils._tls import Trust
 from ansible_collections.airgap.images.tests.unit.server import Reply, Server
@@ -238,7 +241,7 @@ def test_a_server_that_closes_at_once() -> None:
 
         threading.Thread(target=close_at_once).start()
         http = Http(host, OPEN, read_timeout=30, connections=1)
-        with pytest.raises(TransferError, match=f"no connection to {host}: ") as caught:
+        with pytest.raises(TransferError, match=f"connection to {host}( broke off)?: ") as caught:
             http.read("GET", f"http://{host}/", headers={}, limit=LIMIT)
         assert caught.value.heals is True
 
@@ -446,7 +449,7 @@ FAILURES: dict[str, tuple[Exception, bool, str]] = {
         "the answer of reg.lan broke off: Connection broken",
     ),
     "a broken body": (urllib3.exceptions.ProtocolError("Connection broken"), True, "the answer of reg.lan broke off"),
-    "a reset": (ConnectionResetError(104, "Connection reset by peer"), True, "Connection reset by peer"),
+    "a reset": (ConnectionResetError(104, "Connection reset by peer"), True, "the connection to reg.lan broke off"),
     "TLS that breaks off": (
         urllib3.exceptions.SSLError("EOF occurred in violation of protocol"),
         True,
@@ -545,3 +548,76 @@ def test_how_long_to_wait(value: str, expected: float | None) -> None:
 def test_no_value_makes_it_raise(value: str) -> None:
     seconds = parse_retry_after(value, now=NOW.timestamp())
     assert seconds is None or seconds >= 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0", 0), ("12", 12), ("", None), ("-1", None), ("1.5", None), ("\xb2", None), ("9" * 5000, None)],
+)
+def test_numbers_of_bytes(text: str, expected: int | None) -> None:
+    assert number_of(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://reg.lan:5000/x", "reg.lan:5000"),
+        ("http://me:secret@reg.lan/x", "reg.lan"),
+        ("http://reg.lan\x1b[2J/x", "reg.lan\\x1b[2J"),
+        ("http://[::1", "a host without name"),
+        ("http:///x", "a host without name"),
+    ],
+)
+def test_hosts_are_shown_without_passwords_and_escapes(url: str, expected: str) -> None:
+    assert shown_host(url) == expected
+
+
+@pytest.mark.parametrize("host", ["a" * 70 + ".invalid", "a..b.invalid", "127.0.0.1:99999", "127.0.0.1\0", "[::1"])
+def test_an_address_that_nobody_can_have(http: Http, host: str) -> None:
+    with pytest.raises(TransferError) as caught:
+        http.read("GET", f"http://{host}/", headers={}, limit=LIMIT)
+    assert not caught.value.heals and str(caught.value).isprintable()
+
+
+def test_pieces_are_counted(server: Server, http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_http, "_CHUNK", 1)
+    monkeypatch.setattr(_http, "_MOST_PIECES", 3)
+    server.route("/", Reply(200, b"abc"), Reply(200, b"abcd"), Reply(404, b"abcdef"))
+    assert read(http, server).body == b"abc"
+    with pytest.raises(TransferError, match="too small pieces"):
+        read(http, server)
+    assert read(http, server).body.startswith(b"abc")
+
+
+def answering(*pieces: bytes) -> tuple[str, socket.socket]:
+    """A server that sends these bytes to the first who comes, the last of them until nobody listens any more."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _address = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65536)
+            for piece in pieces:
+                connection.sendall(piece)
+            while True:
+                connection.sendall(pieces[-1])
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"127.0.0.1:{listener.getsockname()[1]}", listener
+
+
+ENDLESS = {
+    "informational answers": (b"HTTP/1.1 100 Continue\r\n\r\n",),
+    "trailers": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: x\r\n"),
+}
+
+
+@pytest.mark.parametrize("pieces", ENDLESS.values(), ids=ENDLESS)
+def test_an_answer_without_end_is_left_when_time_is_up(pieces: tuple[bytes, ...]) -> None:
+    host, listener = answering(*pieces)
+    client = Http(host, OPEN, read_timeout=30, connections=1)
+    with listener, pytest.raises(TransferError, match="not done within timeout") as caught:
+        with client.stream(f"http://{host}/", headers={}, patience=0.2) as (_answer, chunks):
+            list(chunks)
+    assert caught.value.is_final
+    client.close()
