@@ -25,7 +25,7 @@ from ansible_collections.airgap.images.tests.functional._secrets import (
 from ansible_collections.airgap.images.tests.support.faults import Respond, Rule
 from ansible_collections.airgap.images.tests.support.module import Result
 from ansible_collections.airgap.images.tests.support.proxy import Proxy
-from ansible_collections.airgap.images.tests.support.surveillance import Needles
+from ansible_collections.airgap.images.tests.support.surveillance import Needles, forms
 from ansible_collections.airgap.images.tests.support.workbench import Workbench
 
 SIGNED = Needles(("T0kenOfARedirect", "S1gnatureOfARedirect"), tokens=False)
@@ -112,6 +112,21 @@ def test_a_token_service_that_repeats_a_secret(bench: Workbench) -> None:
     result, logs = run(bench, source.proxy, below(source.registry, source.image), told)
     assert any(each.path == "/token" and PAIR in each.headers["authorization"] for each in source.proxy.requests())
     assert_unrepeated(result, logs)
+
+
+def test_an_identity_token_is_as_secret(bench: Workbench) -> None:
+    """It is sent in a form (OAuth2), and opaque: nothing but the login file tells what it is."""
+    token = "1dentity.T0ken/of+somebody"
+    source = closed(bench)
+    challenge = {"WWW-Authenticate": f'Bearer realm="{source.proxy.url}/token",service="tests"'}
+    asked = Rule(repeating(401, f"{token} or {quote(token, safe='')}"), method="POST", path="^/token")
+    source.proxy.add(asked, Rule(Respond(401, challenge), method="GET|HEAD", path="/v2/"))
+    login = bench.directory / "login.json"
+    login.write_text(json.dumps({"auths": {source.proxy.host: {"identitytoken": token}}}), encoding="utf-8")
+    told = Told({"authfile": login}, {})
+    result, logs = run(bench, source.proxy, below(source.registry, source.image), told)
+    assert asked.hits and "DENIED" in result.msg
+    assert_unrepeated(result, logs, Needles(tuple(forms(token))))
 
 
 @pytest.mark.parametrize("asked", ["manifests", "blobs"])
