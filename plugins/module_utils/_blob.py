@@ -17,7 +17,7 @@ from ._manifest import Descriptor
 from ._retry import BrokenOffError
 
 _GOOD_PIECE = 1024 * 1024
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 
 
 class BlobFile:

@@ -129,10 +129,20 @@ def test_a_good_piece_is_told_apart(path: Path, monkeypatch: pytest.MonkeyPatch)
         assert caught.value.heals is True
 
 
-OTHER_RANGES = ["", "bytes 3-9/10", "bytes 5-9/10", "bytes */10", "items 4-9/10", "bytes 4-9/10, bytes 4-9/10", "bytes"]
+OTHER_RANGES = [
+    f"bytes {'4' * 5000}-9/10",
+    "bytes \u0664-9/10",
+    "",
+    "bytes 3-9/10",
+    "bytes 5-9/10",
+    "bytes */10",
+    "items 4-9/10",
+    "bytes 4-9/10, bytes 4-9/10",
+    "bytes",
+]
 
 
-@pytest.mark.parametrize("content_range", OTHER_RANGES)
+@pytest.mark.parametrize("content_range", OTHER_RANGES, ids=lambda text: repr(text[:30]))
 def test_another_range_than_was_asked_for(file: BlobFile, path: Path, content_range: str) -> None:
     take_some(file, DATA[:4])
     with pytest.raises(TransferError, match=r"^blob x came with another range than was asked for$") as caught:
