@@ -21,7 +21,7 @@ _PROXY = re.compile(r"(?i)(https?|all|ftp)_proxy")
 _TOKENS = (
     re.compile(r"(?i)(?P<kept>\b(?:basic|bearer)(?:\s|%20|\+)+)[A-Za-z0-9._~+/=%-]{16,}"),
     re.compile(r"(?P<kept>\b)eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"),
-    re.compile(r"(?P<kept>\b[a-z][a-z0-9+.-]*://)[^\s\"'\\?#]*:[^\s\"'\\]*(?=@)"),
+    re.compile(r"(?P<kept>\b[a-z][a-z0-9+.-]*://)[^\s\"'\\?#/]*:[^\s\"'\\/]*(?=@)"),
     re.compile(r"(?P<kept>(?<![\w/]))[^\s\"'\\/@:]+:[^\s\"'\\/@]+(?=@(?!sha\d+:))"),
     re.compile(r"(?P<kept>\b[a-z][a-z0-9+.-]*://[^\s\"'\\?]*\?)[^\s\"'\\]+"),
 )

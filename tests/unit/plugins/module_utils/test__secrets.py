@@ -60,7 +60,6 @@ LOOKS_LIKE: dict[str, tuple[str, str]] = {
         "no connection to me:pw@s.lan:1: refused",
         f"no connection to {HIDDEN}@s.lan:1: refused",
     ),
-    "a login that is not encoded": ("http://me:p/w@x@p.lan:1", f"http://{HIDDEN}@p.lan:1"),
     "a signed address": ('Get "https://s.lan/b?X-Sig=abc&e=1": EOF', f'Get "https://s.lan/b?{HIDDEN}": EOF'),
     "an address in quotes of a log": (
         'Get \\"https://s.lan/b?X-Sig=abc\\": EOF',
@@ -82,6 +81,8 @@ def test_what_looks_like_a_secret_is_hidden(text: str, expected: str) -> None:
         'Get "https://reg.lan:5000/v2/team/app/manifests/1": EOF',
         "reg.lan/team/app@sha256:" + "ab" * 32,
         "/srv/cache/@home: no such file",
+        f"initializing source docker://reg.lan:5000/team/app@sha256:{'ab' * 32}: EOF",
+        f"docker://127.0.0.1:5000/app:1@sha256:{'ab' * 32}",
         f"app:1@sha256:{'ab' * 32}, reg.lan/app:1@sha256:{'ab' * 32}",
     ],
 )
