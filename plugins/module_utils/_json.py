@@ -18,7 +18,7 @@ from typing import Union
 Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
 
 
-_LONGEST_INTEGER = 40
+_LONGEST_INTEGER = 100
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 

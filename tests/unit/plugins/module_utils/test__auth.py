@@ -159,6 +159,7 @@ UNREADABLE: dict[str, bytes] = {
     "a number": b'{"token": 1}',
     "a header of its own": b'{"token": "abc\\r\\nX-Evil: 1"}',
     "two words": b'{"token": "a b"}',
+    "letters that no header takes, though they can be shown": '{"token": "\u65e5\u672c"}'.encode(),
     "letters that no header takes": b'{"token": "\\u2028"}',
 }
 

@@ -42,6 +42,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a key twice, deep inside": (b'{"b": [{"a": 1, "a": 2}]}', "twice"),
     "not a number": (b'{"a": NaN}', "NaN"),
     "infinity": (b'{"a": -Infinity}', "Infinity"),
+    "an integer without end": (b'{"a": ' + b"9" * 101 + b"}", "101 digits"),
     "too deep": (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "no JSON document"),
 }
 
@@ -122,3 +123,10 @@ def test_what_cannot_be_written_again_is_refused(raw: bytes) -> None:
 def test_reading_raises_nothing_else(raw: bytes) -> None:
     with contextlib.suppress(JsonError):
         parse_object(raw)
+
+
+@pytest.mark.parametrize("raw", [b'{"a": [1, 2]}', b'{"a": {"b": 1}, "c": 2}', b'{"a": "[,"}'])
+def test_a_document_may_be_held_to_a_number_of_values(raw: bytes) -> None:
+    assert parse_object(raw, most=3).names()
+    with pytest.raises(JsonError, match="more than 2 values"):
+        parse_object(raw.replace(b"}", b",}"), most=2)

@@ -23,7 +23,9 @@ from ansible_collections.airgap.images.plugins.module_utils._manifest import (
     DOCKER_SCHEMA1_SIGNED,
     MAX_BLOB_BYTES,
     MAX_CHILDREN,
+    MAX_LAYERS,
     MAX_MANIFEST_BYTES,
+    MAX_VALUES,
     OCI_INDEX,
     OCI_MANIFEST,
     Descriptor,
@@ -91,6 +93,13 @@ REFUSED: dict[str, tuple[object, str, str]] = {
         "is no word for a platform",
     ),
     "schema 1 with control characters": ({**SCHEMA1, "architecture": "amd64\x1b[31m"}, "", "is no word for a platform"),
+    "too many layers": ({**IMAGE, "layers": [ENTRY] * (MAX_LAYERS + 1)}, "", "names 2001 layers"),
+    "schema 1 with too many": (
+        {**SCHEMA1, "fsLayers": [{"blobSum": DIGEST}] * (MAX_LAYERS + 1)},
+        "",
+        "names 2001 layers",
+    ),
+    "too many values": ({**IMAGE, "x": [[]] * MAX_VALUES}, "", "more than 100000 values"),
     "schema 1 with a bad digest": ({**SCHEMA1, "fsLayers": [{"blobSum": "x"}]}, "", "is not sha256:"),
 }
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils import _resolve
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._errors import TransferError, printable
 from ansible_collections.airgap.images.plugins.module_utils._image import (
@@ -25,6 +27,7 @@ from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._manifest import (
     DOCKER_LIST,
     DOCKER_SCHEMA1_SIGNED,
+    MAX_MANIFEST_BYTES,
     OCI_INDEX,
     OCI_MANIFEST,
     Descriptor,
@@ -497,3 +500,60 @@ def test_warnings_name_the_image(registries: FakeRegistries, cache: Cache) -> No
     resolver = Resolver(client, cache, log, make_options().selection, None, keep=True, timeout=60)
     resolver.resolve(resolver.ask([listed("reg.lan/app:1", 7)], {}), {})
     assert "WARNING [image 7] tried again" in log.lines[0]
+
+
+# -- what a hostile registry sends
+
+
+def test_a_layer_is_not_read_because_it_is_called_a_manifest(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = b" " * (MAX_MANIFEST_BYTES + 1)
+    digest = digest_of(layer)
+    asker.cache.store_document(digest, layer)
+    read: list[str] = []
+    monkeypatch.setattr(asker.cache, "read_document", read.append)
+    resolution = asker.one(f"reg.lan/app@{digest}")
+    assert "does not exist" in resolution.reason and read == []
+
+
+def many(count: int, size: int = 0) -> built.Index:
+    """An index that names one image so often, for platforms of their own."""
+    index = json.loads(built.build_index([LINUX]).raw)
+    [entry] = index["manifests"]
+    index["manifests"] = [
+        {**entry, "size": entry["size"] + size * number, "platform": {**entry["platform"], "variant": f"v{number}"}}
+        for number in range(count)
+    ]
+    return built.Index(built.encode(index), built.OCI_INDEX, (built.Entry(LINUX),))
+
+
+def backwards(index: built.Index) -> built.Index:
+    """The same entries from the last to the first."""
+    document = json.loads(index.raw)
+    document["manifests"].reverse()
+    return built.Index(built.encode(document), index.media_type, index.entries)
+
+
+def test_an_image_that_is_named_often_is_asked_for_once(asker: Asker) -> None:
+    asker.registries.push("reg.lan/app:1", many(100))
+    resolution = asker.one(keep=False)
+    assert [platform.digest for platform in resolution.platforms] == [LINUX.digest]
+    assert asker.registries.asked.count(f"GET reg.lan/app@{LINUX.digest}") == 1
+
+
+def test_an_image_has_one_size(asker: Asker) -> None:
+    asker.registries.push("reg.lan/app:1", many(2, size=-1))
+    assert "has" in asker.one().reason
+    asker.registries.push("reg.lan/app:1", backwards(many(2, size=-1)))
+    assert asker.one().reason == "its index names one image with two sizes"
+
+
+def test_all_images_of_an_index_may_have_so_many_layers(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    asker.registries.push("reg.lan/app:1", built.build_index([LINUX, ARM]))
+    assert len(asker.one().platforms) == 2
+    monkeypatch.setattr(_resolve, "_MAX_BLOBS", 3)
+    assert "more than 3 layers" in asker.one().reason
+
+
+def test_no_more_platforms_are_told_than_anybody_reads(asker: Asker) -> None:
+    asker.registries.push("reg.lan/app:1", many(12))
+    assert asker.one(arch=["s390x"]).reason.endswith("linux/amd64/v6, linux/amd64/v7 and 2 more")
