@@ -18,7 +18,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
@@ -316,10 +316,8 @@ def explain_status(answer: Answer, *, host: str, what: str) -> TransferError:
 def _asked_to_wait(answer: Answer) -> float | None:
     """The seconds of Retry-After; a date in it counts from the registry's own clock, as ours may be wrong."""
     now = time.time()
-    try:
+    with suppress(TypeError, ValueError, OverflowError):
         now = email.utils.parsedate_to_datetime(answer.header("date")).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        pass
     return parse_retry_after(answer.header("retry-after"), now=now)
 
 

@@ -250,7 +250,10 @@ def _parse_schema2(document: JsonObject, media_type: str) -> Manifest | Index:
     # What the document is follows from its bytes alone, so that it is the same from a registry and from the cache.
     stated = document.text("mediaType")
     if stated and media_type in INDEX_TYPES | MANIFEST_TYPES and stated != media_type:
-        raise ManifestError(f"it came as {media_type} but says {quoted(stated, 120)} of itself; refused")
+        raise ManifestError(
+            f"it came as {media_type} but says {quoted(stated, 120)} of itself; refused, as the registry or a proxy "
+            "before it mixes up answers"
+        )
     if not stated:
         stated = OCI_INDEX if says_index else _guess_manifest_type(document)
     if stated in INDEX_TYPES:

@@ -95,7 +95,7 @@ class Resolver:
         self._source = source
         self._keep = keep
         self._timeout = timeout
-        self._late = f"its registry did not answer completely within timeout ({timeout:g} s)"
+        self._late = f"its registry did not answer completely within timeout ({timeout:g} s); run again, or raise it"
         self.fetched: dict[str, int] = {}
 
     def ask(self, images: Sequence[ListedImage], pins: dict[int, Pin]) -> list[AskedImage]:

@@ -53,12 +53,17 @@ _CAUSES = (
     _Cause("HTTP status: 5\\d\\d|from registry 5\\d\\d|status code 5\\d\\d", True),
     _Cause("unauthorized|authentication required|denied", False, "give username and password, registries or authfile"),
     _Cause("manifest unknown|name unknown|not found", False, "it is not (or no longer) in the registry"),
+    # Before "x509", which all of these are as well.
+    _Cause("has expired or is not yet valid", False, "it has to be renewed, or the clock here is wrong"),
+    _Cause("x509: (cannot validate certificate|certificate is (not )?valid) for", False, "use the name that it has"),
+    _Cause("does not look like a TLS handshake", False, "plain http is used only with validate_certs=false"),
     _Cause("x509|tls: |certificate", False, "give the registry's authority with ca_path"),
     _Cause("gave HTTP response to HTTPS client", False, "plain http is used only with validate_certs=false"),
     _Cause("unexpected EOF|EOF|connection reset|broken pipe|INTERNAL_ERROR|stream error", True),
-    _Cause("[Dd]igest did not match|does not match digest|expected.*but have", True),
+    _Cause("[Dd]igest did not match|does not match (\\w+ ){0,2}(digest|sha256)|expected.*but have", True),
     _Cause("connection refused|no such host|i/o timeout|timeout|deadline exceeded|network is unreachable", True),
     _Cause("server misbehaving|temporary failure", True),
+    _Cause("unsupported schema version|nimplemented manifest MIME", False, "the registry gives a wrong Content-Type"),
 )
 
 
@@ -174,7 +179,8 @@ class Skopeo:
             if _says_too_much(errors):
                 raise TransferError("skopeo does not stop to report errors; is skopeo_path skopeo?", heals=False)
             if now >= deadline:
-                raise TransferError(f"it was not done within timeout ({self._work.timeout:g} s)", heals=False)
+                told = f"it was not done within timeout ({self._work.timeout:g} s); run again, or raise it"
+                raise TransferError(told, heals=False)
             if now - looked < min(_LOOK_SECONDS, self._work.stall_timeout / 4):
                 continue
             looked, progress = now, _progress(folder)

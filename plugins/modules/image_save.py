@@ -241,6 +241,7 @@ options:
     description:
       - How often something is tried again that can heal, such as an interrupted transfer or an overloaded registry.
         Wrong credentials or missing tags fail at once.
+      - A layer that breaks off is resumed where it broke off. A try that brought a mebibyte or more of it is not counted.
     type: int
     default: 3
   retry_delay:
@@ -638,6 +639,7 @@ from ansible_collections.airgap.images.plugins.module_utils._params import read_
 from ansible_collections.airgap.images.plugins.module_utils._returned import as_returned, diff_of
 from ansible_collections.airgap.images.plugins.module_utils._secrets import Secrets
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
+from ansible_collections.airgap.images.plugins.module_utils._storage import reason
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """What ends a run in order."""
@@ -789,10 +791,17 @@ def fail(module: AnsibleModule, log: Log, message: str) -> NoReturn:
     """End a run that as a whole cannot go on."""
     ignore_signals()
     log.error(message)
+    warn_of_log(module, log)
     returned: dict[str, object] = {"msg": log.secrets.hide(message)}
     if module.params["debug"]:
         returned.update(log=log.lines, exception=log.secrets.hide(traceback.format_exc()))
     module.fail_json(**returned)
+
+
+def warn_of_log(module: AnsibleModule, log: Log) -> None:
+    """Tell the user where the log that was asked for is not whole."""
+    if log.problem:
+        module.warn(log.problem)
 
 
 def main() -> None:
@@ -811,7 +820,7 @@ def main() -> None:
     except ImageSaveError as error:
         fail(module, log, stop.reason or str(error))
     except OSError as error:
-        told = f"{error.filename or 'a file'} cannot be read or written: {error.strerror or error}"
+        told = f"{error.filename or 'a file'} cannot be read or written: {reason(error)}"
         fail(module, log, stop.reason or told)
     returned = as_returned(result, options.output, check=options.check)
     returned = {key: without_secrets(value, log.secrets, is_told=key in TOLD) for key, value in returned.items()}
@@ -820,6 +829,7 @@ def main() -> None:
         returned["log"] = log.lines
     for warning in result.warnings:
         module.warn(log.secrets.hide(warning))
+    warn_of_log(module, log)
     if module._diff:
         returned["diff"] = diff_of(result, options.output)
     if result.is_failure:

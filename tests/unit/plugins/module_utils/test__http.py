@@ -517,6 +517,14 @@ def test_a_server_may_ask_to_wait(status: int) -> None:
     assert explain_status(answer, host="reg.lan", what="x").retry_after == 33.0
 
 
+@pytest.mark.parametrize("clock", [-86400, 0, 86400])
+def test_a_date_to_wait_for_is_one_of_the_registrys_clock(clock: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_http.time, "time", lambda: NOW.timestamp() + clock)
+    headers = {"retry-after": format_datetime(LATER, usegmt=True), "date": format_datetime(NOW, usegmt=True)}
+    answer = Answer("https://reg.lan", 429, headers, b"")
+    assert explain_status(answer, host="reg.lan", what="x").retry_after == 120.0
+
+
 NOW = datetime(2026, 11, 22, 9, 0, 0, tzinfo=timezone.utc)
 LATER = datetime(2026, 11, 22, 9, 2, 0, tzinfo=timezone.utc)
 ASKED: dict[str, float | None] = {

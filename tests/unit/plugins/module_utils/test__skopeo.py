@@ -74,6 +74,36 @@ EXPLAINED: dict[str, tuple[str, bool, str]] = {
         False,
         "it is not (or no longer) in the registry",
     ),
+    "other bytes of a manifest": (
+        fatal(f"{HEAD}Manifest does not match provided manifest digest {IMAGE.digest}"),
+        True,
+        "",
+    ),
+    "other bytes of a configuration": (
+        fatal(f"copying config: Download config.json digest {IMAGE.digest} does not match expected {IMAGE.digest}"),
+        True,
+        "",
+    ),
+    "an expired certificate": (
+        fatal(f"{HEAD}x509: certificate has expired or is not yet valid: current time is after 2020"),
+        False,
+        "it has to be renewed, or the clock here is wrong",
+    ),
+    "a certificate for another name": (
+        fatal(f"{HEAD}x509: certificate is valid for other.lan, not reg.lan"),
+        False,
+        "use the name that it has",
+    ),
+    "plain http on a port for https": (
+        fatal(f"{HEAD}tls: first record does not look like a TLS handshake"),
+        False,
+        "plain http is used only with validate_certs=false",
+    ),
+    "a wrong type": (
+        fatal("unsupported schema version 2"),
+        False,
+        "the registry gives a wrong Content-Type",
+    ),
     "no credentials": (
         fatal(f"{HEAD}reading manifest in reg.lan:5000/team/app: unauthorized: authentication required"),
         False,
