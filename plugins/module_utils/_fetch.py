@@ -58,7 +58,7 @@ class Fetcher:
     def lack(self, image: PlatformImage) -> Lack:
         """What the image lacks, and who fetches it."""
         missing = self._missing(image)
-        fetched = {digest: blob for digest, blob in missing.items() if self._is_for_client(image, blob)}
+        fetched = self._for_client(image, missing)
         return Lack(tuple(fetched.values()), frozenset(missing.keys() - fetched.keys()))
 
     def fetch_blob(self, image: PlatformImage, blob: Descriptor) -> bool:
@@ -134,14 +134,19 @@ class Fetcher:
     def _missing(self, image: PlatformImage) -> dict[str, Descriptor]:
         return {blob.digest: blob for blob in image.all_blobs() if not self._cache.has_blob(blob)}
 
-    def _is_for_client(self, image: PlatformImage, blob: Descriptor) -> bool:
-        """Whether our client is the one to fetch a blob."""
+    def _for_client(self, image: PlatformImage, missing: Mapping[str, Descriptor]) -> dict[str, Descriptor]:
+        """Those of the missing blobs that our client is the one to fetch."""
         content = image.content
-        if isinstance(content, Schema1) or blob.digest in (image.digest, content.config.digest):
-            return False  # skopeo converts the one, and fetches the others at every copy
-        # skopeo leaves out the one kind, and fetches the other as often as it is named.
+        if isinstance(content, Schema1):
+            return {}  # skopeo converts it
+        # skopeo fetches manifest and configuration at every copy, leaves out foreign layers, and fetches a layer as
+        # often as it is named.
+        own = {image.digest, content.config.digest}
         special = {layer.digest for layer in (*image.foreign_layers, *image.repeated_layers)}
-        return blob.digest in special or not self._configuration.concerns(image.repository.registry)
+        is_ours = not self._configuration.concerns(image.repository.registry)
+        return {
+            digest: blob for digest, blob in missing.items() if digest not in own and (is_ours or digest in special)
+        }
 
 
 def _begin_writing_out(path: str) -> None:

@@ -158,6 +158,13 @@ def test_what_skopeo_leaves_out_or_fetches_twice_is_ours_even_there(
     assert digests(bench.make(places={}).lack(image).to_fetch) == {expected.digest}
 
 
+def test_thousands_of_layers_are_looked_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(PlatformImage, "repeated_layers", property(lambda image: looked.append(image.digest) or ()))
+    assert len(bench.fetcher.lack(SAMPLE.image).to_fetch) == 2
+    assert looked == [SAMPLE.image.digest]
+
+
 OLD = replace(
     SAMPLE.image,
     descriptor=replace(SAMPLE.image.descriptor, digest="sha256:" + "ab" * 32),
