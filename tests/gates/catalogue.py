@@ -65,6 +65,7 @@ def all_gates(plan: Plan) -> list[Gate]:
     gates.append(Gate("units-newest", "unit", 90, about, _units(plan.newest, python.version)))
     gates.append(Gate("functional", "functional", 240, f"with a registry and skopeo, {plan.newest}", check_functional))
     gates.append(Gate("role", "functional", 300, f"over sshd, {plan.newest}", check_role))
+    gates.append(Gate("faults", "faults", 170, "runs that are harmed: network, kill, disk, damage", check_faults))
     for leg in plan.legs:
         gates.append(Gate(f"sanity-{leg.name}", "sanity", 130, f"ansible-test sanity, {leg}", _sanity(leg)))
     gates += _integration_gates(plan)
@@ -218,6 +219,12 @@ def check_functional(job: Job) -> None:
 def check_role(job: Job) -> None:
     """The role over a real sshd, and what the documentation shows of it."""
     _pytest(job, [path for path in _functional_tests(job) if _is_of_the_role(path)])
+
+
+def check_faults(job: Job) -> None:
+    """The fault bench in its short form: each fault once."""
+    bench = ["python", "-m", "ansible_collections.airgap.images.tests.faults", "--short"]
+    job.run([*bench, *job.more_arguments], PYTHONPATH=str(job.root))
 
 
 def _functional_tests(job: Job) -> list[Path]:
