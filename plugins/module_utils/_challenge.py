@@ -13,8 +13,9 @@ import re
 from dataclasses import dataclass, field
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_SCHEME = re.compile(rf"\s*,*\s*({_NAME})(?:\s+|(?=,)|$)")
-_PARAMETER = re.compile(rf'\s*,*\s*({_NAME})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_NAME}))\s*(?=,|$)')
+# One way to match each text: two would take the square of a header's length.
+_SCHEME = re.compile(rf"[\s,]*({_NAME})(?:\s+|(?=,)|$)")
+_PARAMETER = re.compile(rf'[\s,]*({_NAME})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_NAME}))\s*(?=,|$)')
 _LONGEST = 8192
 
 

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import re
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# What a terminal obeys, what ends a line, what turns the order of letters round, and what nobody sees.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
 _LONGEST = 600
 
 
 def printable(text: str, longest: int = _LONGEST) -> str:
-    """Make text from outside safe to show: no control characters, no line breaks, bounded length.
+    """Make text from outside safe to show: no control or hidden characters, no line breaks, bounded length.
 
     :param text: anything a registry, a file or a program said.
     :param longest: characters kept at most.

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ._errors import InvalidReferenceError, OptionError, printable
+from ._errors import InvalidReferenceError, OptionError, printable, quoted
 from ._reference import Reference, parse_reference
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -123,3 +123,5 @@ def _read(path: str) -> bytes:
             return file.read()
     except OSError as error:
         raise OptionError(f"list_files: cannot read {path} on the target: {error.strerror}") from error
+    except ValueError as error:
+        raise OptionError(f"list_files: {quoted(path)} is no path of a file on the target: {error}") from error

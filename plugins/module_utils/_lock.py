@@ -9,6 +9,7 @@ Equal content gives equal bytes: no times, no host names, no paths.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -23,6 +24,9 @@ from ._platform import Platform
 from ._reference import Reference, is_digest, parse_reference
 
 VERSION = 1
+_LARGEST = 2**63 - 1
+_LONGEST_NAME = 255
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -202,7 +206,9 @@ def read_lock(raw: bytes, *, path: str) -> Lock:
         document = parse_object(raw)
         version = document.integer("version")
         if version != VERSION:
-            raise LockFileError(f"{path} is a lock file of version {version}; this release reads version {VERSION}")
+            raise LockFileError(
+                f"{path} is a lock file of version {printable(str(version), 20)}; this release reads version {VERSION}"
+            )
         return _parse(document)
     except (JsonError, InvalidReferenceError) as error:
         raise LockFileError(f"{path} is no lock file: {printable(str(error))}") from error
@@ -211,10 +217,10 @@ def read_lock(raw: bytes, *, path: str) -> Lock:
 def _parse(document: JsonObject) -> Lock:
     blobs = document.object("blobs")
     return Lock(
-        options=document.object("options").values(),
+        options=_parse_options(document.object("options")),
         images=tuple(_parse_image(image) for image in document.objects("images")),
         skipped=tuple(
-            LockedSkip(parse_reference(skip.text("reference")), skip.text("digest"), skip.text("reason"))
+            LockedSkip(parse_reference(skip.text("reference")), _digest_if_any(skip), skip.text("reason"))
             for skip in document.objects("skipped")
         ),
         failed=document.texts("failed"),
@@ -222,6 +228,16 @@ def _parse(document: JsonObject) -> Lock:
         parts=tuple(_parse_part(part) for part in document.objects("parts")),
         compressor=document.text("compressor"),
     )
+
+
+def _parse_options(document: JsonObject) -> dict[str, Json]:
+    """Options are plain values and lists of those: what is deep could be read, but not written again."""
+    options = document.values()
+    for name, value in options.items():
+        inner = value if isinstance(value, list) else [value]
+        if any(isinstance(one, (dict, list)) for one in inner):
+            raise JsonError(f"options.{name} must be a plain value or a list of those")
+    return options
 
 
 def _parse_image(document: JsonObject) -> LockedImage:
@@ -247,16 +263,23 @@ def _parse_platform(document: JsonObject) -> LockedPlatform:
 
 def _parse_part(document: JsonObject) -> Part:
     name, sha256 = document.text("name"), document.text("sha256")
-    if name.startswith("/") or ".." in name.split("/") or not name:
+    if not _stays_inside(name):
         raise JsonError(f"{quoted(name, 100)} is no usable name of a part")
     _digest(f"sha256:{sha256}")
     return Part(name=name, size=_size(document, "size"), sha256=sha256)
 
 
+def _stays_inside(name: str) -> bool:
+    """Whether a name is that of one file in the archive's directory or below it, and of one line in a list."""
+    return not _CONTROL.search(name) and all(
+        part not in ("", ".", "..") and len(part.encode()) <= _LONGEST_NAME for part in name.split("/")
+    )
+
+
 def _size(document: JsonObject, key: str) -> int:
     size = document.integer(key)
-    if size < 0:
-        raise JsonError(f"{key} is {size}, which is no number of bytes")
+    if not 0 <= size <= _LARGEST:
+        raise JsonError(f"{quoted(key, 100)} is {printable(str(size), 30)}, which is no number of bytes")
     return size
 
 
@@ -264,6 +287,11 @@ def _digest(text: str) -> str:
     if not is_digest(text):
         raise JsonError(f"{quoted(text, 100)} is no sha256 digest")
     return text
+
+
+def _digest_if_any(document: JsonObject) -> str:
+    """The digest of what was left out, where that was known."""
+    return _digest(document.text("digest")) if document.text("digest") else ""
 
 
 def _image_json(image: LockedImage) -> Json:

@@ -9,6 +9,7 @@ Grammar: https://pkg.go.dev/github.com/distribution/reference and the OCI distri
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ _COMPONENT = re.compile(r"^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$")
 _TAG = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
 _DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
 _ANY_DIGEST = re.compile(r"^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$")
-_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE | re.ASCII)
 _IMAGE_ID = re.compile(r"^[0-9a-f]{64}$")
 
 
@@ -131,7 +132,7 @@ def _refuse_common_mistakes(text: str) -> None:
         raise InvalidReferenceError("it is empty; expected [REGISTRY/]PATH[:TAG][@sha256:DIGEST]")
     scheme = _SCHEME.match(text)
     if scheme:
-        raise InvalidReferenceError(f"it begins with {scheme.group()!r}; write the reference without it")
+        raise InvalidReferenceError(f"it begins with {quoted(scheme.group(), 100)}; write the reference without it")
     if any(character.isspace() for character in text):
         raise InvalidReferenceError("it contains blanks; expected one reference a line")
     if _IMAGE_ID.fullmatch(text):
@@ -176,9 +177,19 @@ def _check_host(host: str) -> None:
     match = _HOST.fullmatch(host)
     if match is None:
         raise InvalidReferenceError(f"{quoted(host)} is no registry; expected HOST or HOST:PORT")
+    if host.startswith("["):
+        _check_ipv6(host[1:].partition("]")[0])
     port = match.group(1)
     if port is not None and not 0 < int(port) < 65536:
         raise InvalidReferenceError(f"{quoted(host)} has no usable port; expected 1 to 65535")
+
+
+def _check_ipv6(address: str) -> None:
+    """What is no address would stop every program that is given a URL with it."""
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        raise InvalidReferenceError(f"{quoted(address)} is no IPv6 address; expected one such as 2001:db8::1") from None
 
 
 def _check_path(path: str, registry: str) -> None:

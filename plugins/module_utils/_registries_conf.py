@@ -14,13 +14,23 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 
-_TABLES = re.compile(r"^\s*(\[\[?\s*[\"']?registr(y|ies)\b|registry\s*=|[\"']?credential-helpers)", re.MULTILINE)
-_SEARCHED = re.compile(r"^\s*unqualified-search-registries\s*=\s*\[[^\]]*\]", re.MULTILINE)
-_COMMENTS = re.compile(r"^\s*#.*$", re.MULTILINE)
+# What begins at a line's first character, as keys and tables have to. skopeo takes them in any case, and for a key with
+# an escape in it we do not say which one it is.
+_TABLES = re.compile(
+    r"^[ \t]*(?:\[\[?[ \t]*)?(?:"
+    r"[\"']?registr(?:y|ies)[\"']?[ \t]*(?:[\].]|=[ \t]*[\[{])"
+    r"|[\"']?credential-helpers"
+    r"|\"[^\"\n]*\\"
+    r")",
+    re.MULTILINE | re.IGNORECASE,
+)
+_SEARCHED = re.compile(r"^[ \t]*unqualified-search-registries[ \t]*=[ \t]*\[[^\]\[]*\]", re.MULTILINE)
+_COMMENTS = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _STRINGS = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")
 _PLAIN_HELPER = re.compile(
-    r"^\s*credential-helpers\s*=\s*\[\s*(\"containers-auth\.json\"\s*,?\s*)?\]\s*$", re.MULTILINE
+    r"^[ \t]*credential-helpers[ \t]*=[ \t]*\[\s*(\"containers-auth\.json\"[\s,]*)?\][ \t]*$", re.MULTILINE
 )
+_PORT = re.compile(r":[0-9]+$")
 
 
 class RegistriesConf:
@@ -39,25 +49,37 @@ class RegistriesConf:
         """Whether skopeo may treat this registry (``HOST[:PORT]``) in a way of its own."""
         if self._is_unclear:
             return True
-        host = registry.partition(":")[0]
-        return any(_covers(name, registry) or _covers(name, host) for name in self._names)
+        host = _PORT.sub("", registry)
+        return any(covers(name, registry) or covers(name, host) for name in self._names)
 
     def _read(self, path: str) -> None:
         try:
-            with open(path, encoding="utf-8") as file:
-                text = _COMMENTS.sub("", file.read())
+            with open(path, encoding="utf-8-sig") as file:
+                names = names_in(file.read())
         except FileNotFoundError:
             return
         except (OSError, UnicodeDecodeError):
+            names = None
+        if names is None:
             self._is_unclear = True
-            return
-        text = _SEARCHED.sub("", _PLAIN_HELPER.sub("", text))
-        if not _TABLES.search(text):
-            return
-        # Escapes, or strings over several lines, could hide a name.
-        if "\\" in text or '"""' in text or "'''" in text or "credential-helpers" in text:
-            self._is_unclear = True
-        self._names.update(double or single for double, single in _STRINGS.findall(text))
+        else:
+            self._names.update(names)
+
+
+def names_in(text: str) -> frozenset[str] | None:
+    """All strings of a configuration that treats any registry in a way of its own, its name among them.
+
+    :returns: nothing where it does not; ``None`` where what it says is not plain to see.
+    """
+    # What is in a string over several lines looks like anything else.
+    if '"""' in text or "'''" in text:
+        return None
+    text = _SEARCHED.sub("", _PLAIN_HELPER.sub("", _COMMENTS.sub("", text)))
+    if not _TABLES.search(text):
+        return frozenset()
+    if "\\" in text or "credential-helpers" in text.lower():
+        return None
+    return frozenset(double or single for double, single in _STRINGS.findall(text))
 
 
 def _files(environ: Mapping[str, str]) -> Iterator[str]:
@@ -75,7 +97,7 @@ def _files(environ: Mapping[str, str]) -> Iterator[str]:
             yield from (os.path.join(drop_ins, name) for name in sorted(os.listdir(drop_ins)) if name.endswith(".conf"))
 
 
-def _covers(name: str, registry: str) -> bool:
+def covers(name: str, registry: str) -> bool:
     """Whether a ``prefix`` or ``location`` is about a registry, or something below it."""
     host = name.partition("/")[0].lower()
     if host.startswith("*."):

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from ._errors import OptionError
+from ._errors import OptionError, quoted
 
-_SIZE = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(?:([KMGT])(I?B)?|B)?\s*$", re.IGNORECASE)
+# Ignoring the case of more than ASCII would take the Kelvin sign for a K.
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)[ \t]*(?:([KMGT])(I?B)?|B)?", re.IGNORECASE | re.ASCII)
 _EXPONENT = {"K": 1, "M": 2, "G": 3, "T": 4}
 _LARGEST = 2**63 - 1
 
@@ -28,17 +29,19 @@ def parse_size(text: str, *, option: str) -> int:
     :param option: the option's name, for the error.
     :raises OptionError: when the text is no size, or is not at least one byte.
     """
-    match = _SIZE.fullmatch(text)
+    match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise OptionError(f"{option}: {text!r} is not a size. Accepted: {ACCEPTED}.")
+        raise OptionError(f"{option}: {quoted(text, 100)} is not a size. Accepted: {ACCEPTED}.")
     number, unit, suffix = match.groups()
     if unit is None and "." in number:
-        raise OptionError(f"{option}: {text!r} is a fraction of a byte. Accepted: {ACCEPTED}.")
+        raise OptionError(f"{option}: {quoted(text, 100)} is a fraction of a byte. Accepted: {ACCEPTED}.")
     base = 1000 if (suffix or "").upper() == "B" else 1024
     exponent = _EXPONENT[unit.upper()] if unit else 0
     size = int(Decimal(number) * base**exponent) if len(number) <= 30 else _LARGEST + 1
     if not 1 <= size <= _LARGEST:
-        raise OptionError(f"{option}: {text!r} must be at least 1 byte and below 8 EiB. Accepted: {ACCEPTED}.")
+        raise OptionError(
+            f"{option}: {quoted(text, 100)} must be at least 1 byte and below 8 EiB. Accepted: {ACCEPTED}."
+        )
     return size
 
 

@@ -25,6 +25,7 @@ ESCAPED: dict[str, tuple[str, str]] = {
     "line separators": ("a\u2028b\u2029c", "a\\x2028b\\x2029c"),
     "reversed direction": ("a\u202eb\u2066c", "a\\x202eb\\x2066c"),
     "C1 controls": ("a\x85b\x9bc", "a\\x85b\\x9bc"),
+    "marks without a width": ("a\u200bb\u200ec\ufeffd", "a\\x200bb\\x200ec\\xfeffd"),
     "half a character": ("a\ud800b", "a\\xd800b"),
     "nothing": ("", ""),
 }

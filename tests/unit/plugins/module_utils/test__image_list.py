@@ -95,6 +95,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     assert str(caught.value).startswith(f"list_files: cannot read {path} on the target: ")
 
 
+def test_a_path_that_no_file_can_have_is_named() -> None:
+    with pytest.raises(OptionError, match=r"^list_files: 'a\\x00b' is no path of a file on the target: "):
+        read_image_list([], ["a\0b"])
+
+
 def test_broken_utf16_loses_no_line() -> None:
     text = decode_list(codecs.BOM_UTF16_LE + "a:1\nb:2".encode("utf-16-le") + b"\x00")
     assert text.startswith("a:1\nb:2")

@@ -169,6 +169,20 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a part with a short sha256": (changed(parts=[{**PART, "sha256": "ab"}]), "is no sha256 digest"),
     "a part whose sha256 is none": (changed(parts=[{**PART, "sha256": "g" * 64}]), "is no sha256 digest"),
     "a part with a negative size": (changed(parts=[{**PART, "size": -1}]), "no number of bytes"),
+    "a part larger than a file can be": (changed(parts=[{**PART, "size": 2**63}]), "no number of bytes"),
+    "a blob larger than can be counted": (changed(blobs={DIGEST: 2**63}), "no number of bytes"),
+    "a part that is the directory": (changed(parts=[{**PART, "name": "."}]), "is no usable name"),
+    "a part with two slashes": (changed(parts=[{**PART, "name": "a//b"}]), "is no usable name"),
+    "a part that no file can be": (changed(parts=[{**PART, "name": "a\0b"}]), "is no usable name"),
+    "a part of two lines": (changed(parts=[{**PART, "name": "a\nb"}]), "is no usable name"),
+    "a part with too long a name": (changed(parts=[{**PART, "name": "é" * 128}]), "is no usable name"),
+    "a very late version": (changed(version=10**18), "is a lock file of version 1000"),
+    "a skip whose digest is none": (
+        changed(skipped=[{"reference": "a", "digest": "\x1b[31m", "reason": ""}]),
+        "is no sha256 digest",
+    ),
+    "an option that is an object": (changed(options={"arch": {}}), "options.arch must be a plain value"),
+    "an option that is deep": (changed(options={"arch": [["amd64"]]}), "options.arch must be a plain value"),
 }
 
 TEXTS = st.text(st.sampled_from('aZ0 \n"\\é\u2028\U0001f600'), max_size=8)
@@ -228,6 +242,7 @@ def test_errors_name_the_file_and_what_is_wrong(raw: bytes, said: str) -> None:
         read_lock(raw, path="/srv/a.lock.json")
     assert str(caught.value).startswith("/srv/a.lock.json ")
     assert said in str(caught.value)
+    assert len(str(caught.value)) < 700
 
 
 VALUES = st.recursive(

@@ -96,6 +96,10 @@ REFUSED: dict[str, tuple[str, str]] = {
     "port zero": ("reg.lan:0/a", "no usable port"),
     "port too large": ("reg.lan:65536/a", "no usable port"),
     "port of six digits": ("reg.lan:100000/a", "is no registry"),
+    "an address that is none": (":::::".join("[]") + "/a", "is no IPv6 address"),
+    "an address that is too long": ("[1:2:3:4:5:6:7:8:9]:5000/a", "is no IPv6 address"),
+    "a very long scheme": ("a" * 100_000 + "://b", "write the reference without it"),
+    "a letter that is none of a scheme's": ("doc\u212aer://b", "is no registry"),
     "a host with an underscore": ("my_reg.lan/a", "'my_reg.lan' is no registry"),
     "a host with a hyphen at the end": ("reg-.lan/a", "is no registry"),
     "user and password": ("user:pass@reg.lan/a", "is no digest"),
@@ -124,6 +128,7 @@ SOURCES_REFUSED: dict[str, tuple[str, str]] = {
     "upper case in the path": ("mirror.lan/Team", "'Team' is no part"),
     "two slashes": ("mirror.lan//x", "'' is no part"),
     "a port that is none": ("mirror.lan:http", "is no registry"),
+    "an address that is none": ("[:::]:5000/hub", "is no IPv6 address"),
     "a line end before the slash": ("mirror.lan\n/", "is no registry"),
 }
 
@@ -165,6 +170,7 @@ def test_errors_say_what_is_wrong(text: str, said: str) -> None:
     with pytest.raises(InvalidReferenceError) as caught:
         parse_reference(text)
     assert said in str(caught.value)
+    assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize("text", READ, ids=READ)

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _registries_conf
-from ansible_collections.airgap.images.plugins.module_utils._registries_conf import RegistriesConf
+from ansible_collections.airgap.images.plugins.module_utils._registries_conf import RegistriesConf, names_in
 
 REGISTRY = "reg.lan:5000"
 
@@ -46,6 +47,11 @@ MENTIONED: dict[str, str] = {
     "blanks in the brackets": '[[ registry ]]\nlocation = "reg.lan:5000"\n',
     "a quoted table": '[["registry"]]\nlocation = "reg.lan:5000"\n',
     "inline": 'registry = [{location = "reg.lan:5000", blocked = true}]\n',
+    "a quoted key": '"registry" = [{location = "reg.lan:5000", blocked = true}]\n',
+    "in a key of parts": 'registries.block.registries = ["reg.lan:5000"]\n',
+    "in an inline table": 'registries = {insecure = {registries = ["reg.lan:5000"]}}\n',
+    "a table in capital letters": '[[Registry]]\nLocation = "reg.lan:5000"\n',
+    "behind a byte order mark": '\ufeff[[registry]]\nlocation = "reg.lan:5000"\n',
     "version 1": "[registries.insecure]\nregistries = ['reg.lan:5000']\n",
     "below a list of searched ones": 'unqualified-search-registries = ["docker.io"]\n[[registry]]\n'
     'location = "reg.lan:5000"\n',
@@ -57,6 +63,7 @@ NOT_MENTIONED: dict[str, str] = {
     "a comment": '# [[registry]]\n# location = "reg.lan:5000"\n',
     "a list of searched ones": 'unqualified-search-registries = ["reg.lan:5000", "docker.io"]\n',
     "over several lines": 'unqualified-search-registries = [\n  "reg.lan:5000",\n  "docker.io",\n]\n',
+    "an image of that name": '[aliases]\n  "registry" = "reg.lan:5000/library/registry"\n',
     "short names": 'short-name-mode = "enforcing"\n[aliases]\n"app" = "reg.lan:5000/team/app"\n',
     "another registry": '[[registry]]\nlocation = "other.lan:5000"\n',
     "a longer name": '[[registry]]\nlocation = "my-reg.lan:5000"\n',
@@ -74,6 +81,10 @@ UNCLEAR: dict[str, str] = {
     "a literal over several lines": "[[registry]]\nlocation = '''reg.lan:5000'''\n",
     "a helper": 'credential-helpers = ["secretservice"]\n',
     "a helper beside the usual one": 'credential-helpers = ["containers-auth.json", "pass"]\n',
+    "a helper in capital letters": 'Credential-Helpers = ["pass"]\n',
+    "a table with an escape": '[["r\\u0065gistry"]]\nlocation = "other.lan"\n',
+    "a list of searched ones in a string": 'a = """\nunqualified-search-registries = ["""\n'
+    '[[registry]]\nlocation = "reg.lan:5000"\n',
     "a quoted helper": '"credential-helpers" = ["pass"]\n',
 }
 
@@ -93,6 +104,20 @@ def test_what_is_not_is_ours(tmp_path: Path, text: str) -> None:
 def test_what_is_unclear_is_skopeos(tmp_path: Path, text: str) -> None:
     assert concerned(tmp_path, text) is True
     assert concerned(tmp_path, text, "quay.io") is True
+
+
+def test_addresses_count_with_and_without_a_port(tmp_path: Path) -> None:
+    text = '[[registry]]\nprefix = "[::1]"\n'
+    assert concerned(tmp_path, text, "[::1]:5000") is True
+    assert concerned(tmp_path, text, "[::1]") is True
+    assert concerned(tmp_path, text, "[::2]:5000") is False
+
+
+@pytest.mark.parametrize("piece", ["\n", " ", "[", "a\n", '"', "unqualified-search-registries = [\n"], ids=repr)
+def test_a_configuration_of_any_length_comes_to_an_end(piece: str) -> None:
+    begin = time.thread_time()
+    names_in(piece * (200_000 // len(piece)) + "x")
+    assert time.thread_time() - begin < 5.0
 
 
 TEXT = '[[registry]]\nlocation = "reg.lan:5000"\n'

@@ -60,6 +60,8 @@ REFUSED: dict[str, str] = {
     "hexadecimal": "0x10",
     "underscores": "1_000",
     "other digits": "\u0661\u0662K",
+    "the Kelvin sign, whose small letter is k": "1\u212a",
+    "an i without a dot": "1K\u0131B",
     "too large": str(LARGEST + 1),
     "much too large": "9" * 100_000,
     "too large with unit": "8388608T",
@@ -90,6 +92,16 @@ def test_sizes_are_read(text: str, size: int) -> None:
 def test_errors_say_what_is_accepted(text: str) -> None:
     with pytest.raises(OptionError, match=r"^part_size: .* Accepted: .*such as 2G, 700M or 4\.7GB"):
         parse_size(text, option="part_size")
+
+
+@pytest.mark.parametrize(
+    "text", ["9" * 100_000, "1" + " " * 100_000 + "x", "\x1b[31m1G", "1\nG"], ids=lambda text: text[:6]
+)
+def test_errors_are_short_and_in_one_line(text: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        parse_size(text, option="part_size")
+    assert len(str(caught.value)) < 400
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize(("size", "text"), SHOWN.items(), ids=str)

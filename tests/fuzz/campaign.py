@@ -1,0 +1,156 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the fuzzer over targets, each in a process of its own, and counts what libFuzzer says that it did."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from .targets import Target
+
+KEPT_SEEDS = 60
+_LARGEST_SEED = 2048
+_SECONDS_PER_INPUT = 5
+_MEGABYTES = 1024
+_STATISTIC = re.compile(r"^stat::(\w+):\s+(\d+)", re.MULTILINE)
+_PROGRESS = re.compile(r"cov: (\d+) ft: (\d+) corp: (\d+)/")
+_SHOWN_LINES = 60
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one target's run came to, in libFuzzer's own figures.
+
+    :ivar executions: inputs that the parser was given.
+    :ivar edges: of the bytecode of the engine that were reached.
+    :ivar corpus: inputs that reach something which no other one does.
+    :ivar findings: files that hold an input which breaks a property, takes too long or too much memory.
+    :ivar complaint: why the run does not count; empty where it does.
+    """
+
+    target: str
+    executions: int
+    seconds: float
+    edges: int
+    corpus: int
+    megabytes: int
+    findings: tuple[str, ...]
+    complaint: str
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """How to run, and where.
+
+    :ivar seed: equal ones give equal runs, on the same Python and the same corpora.
+    :ivar work: the folder of growing corpora and findings.
+    """
+
+    jobs: int
+    seed: int
+    work: Path
+
+    def run(self, targets: Sequence[Target], runs: dict[str, int]) -> list[Outcome]:
+        """Fuzz the targets, the longest first; the outcomes come in the order given."""
+        outcomes: dict[str, Outcome] = {}
+        with ThreadPoolExecutor(self.jobs) as workers:
+            longest_first = sorted(targets, key=lambda target: -runs[target.name])
+            begun = [workers.submit(self._fuzz, target, runs[target.name]) for target in longest_first]
+            for done in as_completed(begun):
+                outcome = done.result()
+                outcomes[outcome.target] = outcome
+                print(
+                    f"{outcome.target}: {outcome.executions} executions in {outcome.seconds:.1f} s, "
+                    f"{outcome.edges} edges{'; ' + outcome.complaint if outcome.complaint else ''}",
+                    flush=True,
+                )
+        return [outcomes[target.name] for target in targets]
+
+    def _fuzz(self, target: Target, runs: int) -> Outcome:
+        corpus, findings = self.work / "corpus" / target.name, self.work / "findings"
+        corpus.mkdir(parents=True, exist_ok=True)
+        findings.mkdir(parents=True, exist_ok=True)
+        prefix = f"{findings}/{target.name}-"
+        before = {path for path in findings.iterdir() if path.name.startswith(f"{target.name}-")}
+        options = [f"-runs={runs}", f"-seed={self.seed}", f"-artifact_prefix={prefix}", "-print_final_stats=1"]
+        begin = time.monotonic()
+        status, said = _start(target, [*options, str(corpus), str(target.seeds)])
+        seconds = time.monotonic() - begin
+        numbers = {name: int(number) for name, number in _STATISTIC.findall(said)}
+        edges, _features, size = (_PROGRESS.findall(said) or [("0", "0", "0")])[-1]
+        found = sorted(
+            path for path in findings.iterdir() if path.name.startswith(f"{target.name}-") and path not in before
+        )
+        executions = numbers.get("number_of_executed_units", 0)
+        complaint = ""
+        if status != 0 or found:
+            _show(target, said, found)
+            complaint = f"the fuzzer ended with status {status}, {len(found)} findings"
+        elif executions < runs:
+            complaint = f"{executions} executions instead of {runs}"
+        return Outcome(
+            target=target.name,
+            executions=executions,
+            seconds=round(seconds, 1),
+            edges=int(edges),
+            corpus=int(size),
+            megabytes=numbers.get("peak_rss_mb", 0),
+            findings=tuple(path.name for path in found),
+            complaint=complaint,
+        )
+
+    def keep_seeds(self, target: Target, folder: Path) -> int:
+        """Put the smallest inputs that reach all edges into a folder, beside the seeds made by hand; their number."""
+        merged = self.work / "merged" / target.name
+        shutil.rmtree(merged, ignore_errors=True)
+        merged.mkdir(parents=True)
+        by_hand = [path for path in target.seeds.iterdir() if not path.name.startswith("found-")]
+        for path in by_hand:
+            shutil.copyfile(path, merged / path.name)
+        corpus = self.work / "corpus" / target.name
+        status, said = _start(target, ["-merge=1", "-use_counters=0", str(merged), str(corpus), str(target.seeds)])
+        if status != 0:
+            raise RuntimeError(f"{target.name}: the corpora cannot be merged:\n{said[-2000:]}")
+        names = {path.name for path in by_hand}
+        new = [path for path in merged.iterdir() if path.name not in names and path.stat().st_size <= _LARGEST_SEED]
+        for old in folder.glob("found-*"):
+            old.unlink()
+        chosen = sorted(new, key=lambda path: (path.stat().st_size, path.name))[: KEPT_SEEDS - len(by_hand)]
+        for path in chosen:
+            shutil.copyfile(path, folder / f"found-{path.name[:12]}.bin")
+        return len(by_hand) + len(chosen)
+
+
+def _start(target: Target, options: Sequence[str]) -> tuple[int, str]:
+    """Run libFuzzer to its end; its exit status and all it said."""
+    limits = [f"-timeout={_SECONDS_PER_INPUT}", f"-rss_limit_mb={_MEGABYTES}", f"-max_len={target.longest}"]
+    module = f"{__package__}.one"
+    done = subprocess.run(
+        [sys.executable, "-m", module, target.name, *limits, f"-dict={target.dictionary}", *options],
+        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def _show(target: Target, said: str, found: Sequence[Path]) -> None:
+    """Print what happened, the input that did it, and how to do it again."""
+    lines = [line for line in said.splitlines() if not line.startswith("#")]
+    print(f"------ {target.name}", *lines[-_SHOWN_LINES:], sep="\n")
+    for path in found:
+        print(f"input: {path.read_bytes()!r}")
+        print(f"again: tests/fuzz.sh --again {target.name} {path}")
+    print("------", flush=True)
