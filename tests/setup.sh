@@ -2,7 +2,7 @@
 # Installs everything that the tests and the demonstration need, on Debian or Ubuntu.
 #
 #   tests/setup.sh                  everything (a second run takes a second)
-#   tests/setup.sh newest tools     only these environments: newest, oldest, tools, importer
+#   tests/setup.sh newest tools     only these: newest, oldest, tools, importer, fuzz
 #   tests/setup.sh --env newest     and print shell code that puts the environment `newest` on PATH
 #
 # What is not from the distribution goes to ${XDG_CACHE_HOME:-~/.cache}/airgap-images; nothing is
@@ -28,6 +28,7 @@ packages=(
     python3-venv
     python3-zstandard   # the same
     skopeo
+    strace              # strikes a run at single system calls
     sudo
     zstd
 )

@@ -19,7 +19,9 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     setup = commands.add_parser("setup", help="make the virtual environments")
     setup.add_argument("--env", action="store_true", help="print shell code that puts the first of them on PATH")
-    setup.add_argument("names", nargs="*", metavar="ENVIRONMENT", help="newest, oldest, tools, importer; default: all")
+    setup.add_argument(
+        "names", nargs="*", metavar="ENVIRONMENT", help="newest, oldest, tools, importer, fuzz; default: all"
+    )
     run = commands.add_parser("run", help="run gates")
     run.add_argument("--list", action="store_true", help="print the gates and run none")
     run.add_argument("--jobs", type=int, default=3, help="how many at the same time (default: %(default)s)")
@@ -42,15 +44,15 @@ def main() -> int:
 
 def _set_up(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     plan = read_plan()
-    known = environments(plan)
-    unknown = [name for name in arguments.names if name not in known]
-    if unknown:
-        parser.error(f"no such environment: {', '.join(unknown)} (there are: {', '.join(known)})")
-    wanted = [known[name] for name in arguments.names or known]
     for leg in plan.legs:
         print(f"setup: {leg.name}: {leg}", file=sys.stderr)
     for remark in plan.remarks:
         print(f"setup: {remark}", file=sys.stderr)
+    known = environments(plan)
+    unknown = [name for name in arguments.names if name not in known]
+    if unknown:
+        parser.error(f"no such environment here: {', '.join(unknown)} (there are: {', '.join(known)})")
+    wanted = [known[name] for name in arguments.names or known]
     set_up(wanted, plan)
     if arguments.env:
         values = variables(wanted[0], plan)

@@ -59,12 +59,15 @@ def environments(plan: Plan) -> dict[str, Environment]:
     tools = (REQUIREMENTS / "tools.txt").read_text("utf-8") + f"ansible-core~={plan.newest.core}.0\n"
     importer = (REQUIREMENTS / "importer.txt").read_text("utf-8")
     python = plan.newest.python
-    return {
+    made = {
         "newest": Environment("newest", python, _leg_requirements(plan.newest)),
         "oldest": Environment("oldest", plan.oldest.python, _leg_requirements(plan.oldest)),
         "tools": Environment("tools", python, tools),
         "importer": Environment("importer", python, importer),
     }
+    if plan.fuzz is not None:
+        made["fuzz"] = Environment("fuzz", plan.fuzz, (REQUIREMENTS / "fuzz.txt").read_text("utf-8"))
+    return made
 
 
 def _leg_requirements(leg: Leg) -> str:

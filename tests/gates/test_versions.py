@@ -27,7 +27,7 @@ MACHINES = [
     Machine("Debian 12", ("3.11",), "2.17 on 3.11", "2.19 on 3.11", 2),
     Machine("Ubuntu 24.04", ("3.12",), "2.17 on 3.12", "2.21 on 3.12", 1),
     Machine("Debian 13", ("3.13",), "2.18 on 3.13", "2.21 on 3.13", 2),
-    Machine("only the latest Python", ("3.14",), "2.20 on 3.14", "2.21 on 3.14", 2),
+    Machine("only the latest Python", ("3.14",), "2.20 on 3.14", "2.21 on 3.14", 3),
 ]
 
 
@@ -41,6 +41,17 @@ def test_legs_follow_from_pythons(machine: Machine) -> None:
 def test_no_python_is_an_error() -> None:
     with pytest.raises(NoLeg, match=r"here is 3\.9"):
         plan_for("3.9")
+
+
+def test_the_fuzzer_has_a_python_of_its_own() -> None:
+    wheels = [plan_for(*versions).fuzz for versions in (("3.11",), ("3.11", "3.14"), ("3.11", "3.12", "3.13"))]
+    assert [python and python.version for python in wheels] == ["3.11", "3.11", "3.13"]
+
+
+def test_what_cannot_be_fuzzed_is_said() -> None:
+    plan = plan_for("3.14")
+    assert plan.fuzz is None
+    assert "no Python 3.13 or 3.12 or 3.11 on this machine: the parsers are not fuzzed" in plan.remarks
 
 
 def test_a_leg_knows_its_pythons() -> None:

@@ -51,6 +51,7 @@ class Plan:
     oldest: Leg
     newest: Leg
     target: Interpreter | None
+    fuzz: Interpreter | None
     remarks: tuple[str, ...]
 
     @property
@@ -125,7 +126,11 @@ def read_plan(interpreters: dict[str, Interpreter] | None = None, file: Path | N
     target = here.get(listed["target"]["python"])
     if target is None:
         remarks.append(f"no Python {listed['target']['python']} on this machine: it is not tested as a target")
-    return Plan(here, legs["oldest"], legs["newest"], target, tuple(remarks))
+    wanted = listed["fuzz"]["pythons"]
+    fuzz = next((here[version] for version in wanted if version in here), None)
+    if fuzz is None:
+        remarks.append(f"no Python {' or '.join(wanted)} on this machine: the parsers are not fuzzed")
+    return Plan(here, legs["oldest"], legs["newest"], target, fuzz, tuple(remarks))
 
 
 def _choose(name: str, entries: list[dict[str, Any]], here: dict[str, Interpreter]) -> Leg:
