@@ -47,10 +47,11 @@ def repeating(status: int, words: str) -> Respond:
 
 
 def run(bench: Workbench, proxy: Proxy, reference: str, told: Told, **params: Any) -> tuple[Result, Path]:
-    """Saves with all that makes the module talk; gives the folder of its log too."""
+    """Saves with all that makes the module talk; gives the folder of what it wrote about it too."""
     logs = bench.directory / "logs"
     logs.mkdir()
-    more = {"retries": 1, "retry_delay": 0.01, "debug": True, "log_file": logs / "run.log", **told.params, **params}
+    files = {"log_file": logs / "run.log", "failed_list": logs / "failed.txt"}
+    more = {"retries": 1, "retry_delay": 0.01, "debug": True, **files, **told.params, **params}
     return bench.save([f"{proxy.host}/{reference}"], diff=True, env=told.env, **more), logs
 
 
@@ -59,7 +60,7 @@ def assert_unrepeated(result: Result, logs: Path, needles: Needles = NEEDLES) ->
     assert result.failed and result["failed_images"][0]["reason"]
     texts = [json.dumps(result.data, ensure_ascii=False), result.stderr]
     texts += [path.read_text("utf-8") for path in logs.iterdir()]
-    assert len(texts) > 2
+    assert len(texts) == 4
     for text in texts:
         assert not needles.seen(text)
         assert OWNER.password[:6] not in text
@@ -112,6 +113,23 @@ def test_a_token_service_that_repeats_a_secret(bench: Workbench) -> None:
     result, logs = run(bench, source.proxy, below(source.registry, source.image), told)
     assert any(each.path == "/token" and PAIR in each.headers["authorization"] for each in source.proxy.requests())
     assert_unrepeated(result, logs)
+
+
+def test_a_token_that_is_repeated(bench: Workbench) -> None:
+    """An opaque one, which nothing but the answer of the token service gives away."""
+    token = "0paque.T0ken~of-the-service"
+    source = closed(bench)
+    challenge = {"WWW-Authenticate": f'Bearer realm="{source.proxy.url}/token",service="tests"'}
+    source.proxy.add(
+        Rule(Respond(200, {}, json.dumps({"token": token}).encode()), path="^/token"),
+        Rule(Respond(401, challenge), method="HEAD", path="/manifests/", times=1),
+        Rule(Respond(405), method="HEAD", path="/manifests/"),
+        Rule(repeating(403, f"this token is bad: {token}"), path="/manifests/"),
+    )
+    told = by_options(bench.directory, source.proxy.host)
+    result, logs = run(bench, source.proxy, below(source.registry, source.image), told)
+    assert "this token is bad" in result.msg
+    assert_unrepeated(result, logs, Needles((token,)))
 
 
 def test_an_identity_token_is_as_secret(bench: Workbench) -> None:
