@@ -16,7 +16,11 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import ImageSaveError, OptionError
+from ansible_collections.airgap.images.plugins.module_utils._errors import (
+    ImageSaveError,
+    OptionError,
+    StorageError,
+)
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, read_lock
 from ansible_collections.airgap.images.plugins.module_utils._options import CHECKSUM_SUFFIX, LOCK_SUFFIX, check_range
 from ansible_collections.airgap.images.plugins.module_utils._published import Memory
@@ -27,8 +31,11 @@ from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
     compare,
     discard_arrived,
     ensure_space,
+    explain_full,
+    is_full,
     items_of,
     publish,
+    tidy_if_refused,
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._host import Host
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place
@@ -89,17 +96,21 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
     host.refuse_same(source or failed_list, place)
     failed = host.look(failed_list) if failed_list else None
     records = look_at_records(host, source) if source else []
-    lock = read_arrived_lock(host, place, records[-1], check=check) if records else None
-    parts = items_of(lock, records[-1].source[: -len(LOCK_SUFFIX)]) if lock else []
-    delivery = compare(
-        place,
-        [*parts, *([failed] if failed else []), *records],
-        lock=lock,
-        failed_list=os.path.basename(failed_list) if failed_list else None,
-    )
-    difference = {"diff": _diff(delivery)} if diff else {}
+    with tidy_if_refused(place, [] if check else records):
+        lock = read_arrived_lock(host, place, records[-1], check=check) if records else None
+        parts = items_of(lock, records[-1].source[: -len(LOCK_SUFFIX)]) if lock else []
+        delivery = compare(
+            place,
+            [*parts, *([failed] if failed else []), *records],
+            lock=lock,
+            failed_list=os.path.basename(failed_list) if failed_list else None,
+        )
+        difference = {"diff": _diff(delivery)} if diff else {}
+        if not check:
+            receive(host, delivery)
     if not check:
-        deliver(host, delivery, arguments["outdated"])
+        if delivery.is_change:
+            publish(delivery, arguments["outdated"])
         with suppress(OSError):  # to lose it costs time only
             os.makedirs(folder, mode=0o700, exist_ok=True)
         memory.save()
@@ -155,8 +166,8 @@ def read_arrived_lock(host: Host, place: Place, item: Item, *, check: bool) -> L
     return _read_lock(path, item)
 
 
-def deliver(host: Host, delivery: Delivery, outdated: Sequence[str]) -> None:
-    """Transfer into the hidden directory what is still to come, and publish all of it together."""
+def receive(host: Host, delivery: Delivery) -> None:
+    """Transfer into the hidden directory what is still to come."""
     if not delivery.is_change:
         discard_arrived(delivery.place)
         return
@@ -165,8 +176,11 @@ def deliver(host: Host, delivery: Delivery, outdated: Sequence[str]) -> None:
         ensure_space(delivery)
     for number, item in enumerate(delivery.coming, start=1):
         host.say(f"fetching file {number} of {len(delivery.coming)}: {item.source} ({format_size(item.size)})")
-        host.transfer(item, delivery.place, clear_way(delivery.place, item))
-    publish(delivery, outdated)
+        path = clear_way(delivery.place, item)
+        try:
+            host.transfer(item, delivery.place, path)
+        except StorageError as error:
+            raise (explain_full(delivery, item, error) if is_full(delivery, item) else error) from error
 
 
 def describe(place: Place, parts: Sequence[Item], records: Sequence[Item], failed: Item | None) -> dict[str, Any]:

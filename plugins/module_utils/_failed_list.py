@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from ._errors import OptionError, StorageError, printable
+from ._errors import OptionError, printable
 from ._image import FailedImage
 from ._image_list import InvalidLine
+from ._storage import explained, reason
 from ._trusted import open_regular, put_whole
 
 _HEADER = "# airgap.images: what could not be saved, with the reasons"
@@ -28,10 +29,12 @@ def refuse_foreign(path: str) -> None:
     except FileNotFoundError:
         directory = os.path.dirname(os.path.abspath(path))
         if not os.access(directory, os.W_OK | os.X_OK):
-            raise OptionError(f"failed_list: {directory} is no directory that can be written to") from None
+            raise OptionError(
+                f"failed_list: {directory} is no directory that can be written to; make it, or name another"
+            ) from None
         return
     except OSError as error:
-        raise OptionError(f"failed_list: cannot read {path}: {error.strerror}") from error
+        raise OptionError(f"failed_list: cannot read {path}: {reason(error)}") from error
     if start and start != _HEADER.encode():
         raise OptionError(
             f"failed_list: {path} is a file that this module did not write, and would be replaced; name another"
@@ -49,7 +52,7 @@ def is_failed_list(path: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+        raise explained(f"{path} cannot be read", error) from error
 
 
 def render(failed: Iterable[FailedImage], invalid: Iterable[InvalidLine]) -> bytes:
@@ -74,7 +77,7 @@ def update(path: str, content: bytes, *, check: bool) -> bool:
     except FileNotFoundError:
         before = None
     except OSError as error:
-        raise StorageError(f"failed_list: cannot read {path}: {error.strerror}") from error
+        raise explained(f"failed_list: cannot read {path}", error) from error
     if before == (content or None) or check:
         return before != (content or None)
     try:
@@ -83,5 +86,5 @@ def update(path: str, content: bytes, *, check: bool) -> bool:
             return True
         put_whole(path, content)
     except OSError as error:
-        raise StorageError(f"failed_list: cannot write {path}: {error.strerror}") from error
+        raise explained(f"failed_list: cannot write {path}", error) from error
     return True

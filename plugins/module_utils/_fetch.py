@@ -18,13 +18,14 @@ from contextlib import contextmanager
 
 from ._cache import Cache
 from ._copy import Lack
-from ._errors import ManifestError, StorageError, TransferError
+from ._errors import ManifestError, TransferError
 from ._image import PlatformImage, StoredImage, hex_of
 from ._log import Log
 from ._manifest import Descriptor, Schema1
 from ._options import DIR, Options
 from ._registries_conf import RegistriesConf
 from ._retry import retrying
+from ._storage import explained
 from ._tools import Tools
 
 
@@ -120,7 +121,7 @@ class Fetcher:
             try:
                 yield deadline
             except OSError as error:
-                raise StorageError(f"cannot write to cache_dir {self._cache.root}: {error.strerror}") from error
+                raise explained(f"cannot write to cache_dir {self._cache.root}", error) from error
 
     def _copy(self, image: PlatformImage, deadline: float) -> StoredImage:
         self._cache.drop_unsound(image.all_blobs())

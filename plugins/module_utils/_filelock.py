@@ -22,6 +22,7 @@ from enum import Enum
 from types import TracebackType
 
 from ._errors import BusyError, StorageError, printable
+from ._storage import explained
 
 _POLL_SECONDS = 0.2
 _MOST_TURNS = 1000
@@ -90,7 +91,7 @@ class FileLock:
         try:
             return self._try()
         except OSError as error:
-            raise StorageError(f"cannot make the lock file {self._path}: {error.strerror}") from error
+            raise explained(f"cannot make the lock file {self._path}", error) from error
 
     def _try(self) -> _State:
         # The run before may have removed the directory together with the file.

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from typing import TextIO
 
 from ._errors import OptionError, printable
 from ._secrets import Secrets
+from ._storage import reason
 
 _KEPT_LINES = 2000
 
@@ -23,6 +25,7 @@ class Log:
 
     :param debug: take down lines of level DEBUG as well, and keep the last lines for the result.
     :ivar secrets: what no line shows.
+    :ivar problem: why the file lacks lines, for the user; empty where it has all.
     """
 
     def __init__(self, *, debug: bool) -> None:
@@ -30,6 +33,8 @@ class Log:
         self._mutex = threading.Lock()
         self._place = threading.local()
         self._file: TextIO | None = None
+        self._path = ""
+        self.problem = ""
         self.lines: list[str] = []
         self.secrets = Secrets()
 
@@ -39,9 +44,12 @@ class Log:
         :raises OptionError: when it cannot be written.
         """
         try:
-            self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close
+            # A pipe that nobody reads is not waited for.
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+            self._file = open(os.open(path, flags, 0o666), "a", encoding="utf-8")  # noqa: SIM115  # closed by close
+            self._path = path
         except OSError as error:
-            raise OptionError(f"log_file: cannot write {path}: {error.strerror}") from error
+            raise OptionError(f"log_file: cannot write {path}: {reason(error)}") from error
 
     @contextmanager
     def about(self, image: int, platform: int | None = None) -> Iterator[None]:
@@ -79,6 +87,8 @@ class Log:
                 self.lines.append(line)
                 del self.lines[:-_KEPT_LINES]
             if self._file is not None:
-                with suppress(OSError):  # a log that cannot be written must not end the run
+                try:
                     self._file.write(line + "\n")
                     self._file.flush()
+                except OSError as error:  # a log that cannot be written must not end the run
+                    self.problem = self.problem or f"log_file: {self._path} lacks lines: {reason(error)}"

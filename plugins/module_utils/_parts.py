@@ -14,6 +14,7 @@ from typing import BinaryIO, Callable
 
 from ._errors import OptionError, SpaceError, StorageError
 from ._size import exact_size, format_size
+from ._storage import explained, remedy
 
 MAX_PARTS = 10_000
 _SYNC_EVERY = 64 * 1024 * 1024
@@ -174,8 +175,9 @@ def explain_write_error(error: OSError, place: str) -> StorageError | SpaceError
         free = ""
         try:
             found = os.statvfs(place)
-            free = f"; {format_size(found.f_bavail * found.f_frsize)} are free"
+            free = f": {format_size(found.f_bavail * found.f_frsize)} and {found.f_favail} files are free"
         except OSError:
             pass
-        return SpaceError(f"no space left to write the archive in {os.path.dirname(place)}{free}")
-    return StorageError(f"cannot write the archive in {os.path.dirname(place)}: {error.strerror}")
+        what = "no space left" if error.errno == errno.ENOSPC else "the quota leaves no space"
+        return SpaceError(f"{what} to write the archive in {os.path.dirname(place)}{free}. {remedy(error)}")
+    return explained(f"cannot write the archive in {os.path.dirname(place)}", error)

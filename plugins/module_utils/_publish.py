@@ -12,11 +12,12 @@ completed by the next one.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Callable
 
@@ -26,10 +27,12 @@ from ._lock import Lock, read_lock, write_lock
 from ._options import DIR, Output
 from ._parts import Part, WrittenFile, explain_write_error, part_names
 from ._published import checksum_lines, is_rewritten, stale_names
-from ._storage import explained, reason
 from ._stop import to_the_end
+from ._storage import explained, reason
+from ._trusted import open_regular
 
 _LOCK = "lock"
+_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP})
 Attributes = Callable[[str], bool]
 
 
@@ -97,8 +100,10 @@ class Staging:
 
     def clear(self) -> None:
         """Start again with an empty :attr:`data`."""
-        shutil.rmtree(self._data, ignore_errors=True)
-        os.mkdir(self._data, 0o700)
+        try:
+            _make_empty(self._data)
+        except OSError as error:
+            raise explain_write_error(error, self._root) from error
 
     def try_attributes(self) -> None:
         """Find out whether files may get the mode and owner asked for, before hours go into making them."""
@@ -153,13 +158,12 @@ class Staging:
         self.publish(lock, [])
 
     def _start_clean(self) -> None:
-        if is_decided(self._output):
-            lock = _read_ready(os.path.join(self._ready, os.path.basename(self._output.lock_file)))
-            roll_forward(self._output, self._ready, lock)
         try:
+            lock = read_ready(self._output)
+            if lock is not None:
+                roll_forward(self._output, self._ready, lock)
             for path in (self._data, self._ready, self._old):
-                shutil.rmtree(path, ignore_errors=True)
-                os.mkdir(path, 0o700)
+                _make_empty(path)
         except OSError as error:
             raise explain_write_error(error, self._root) from error
 
@@ -206,7 +210,16 @@ def staging_path(output: Output) -> str:
 
 def is_decided(output: Output) -> bool:
     """Whether a killed run left a new archive that only has to be put in place."""
-    return os.path.exists(os.path.join(staging_path(output), "ready", os.path.basename(output.lock_file)))
+    try:
+        return read_ready(output) is not None
+    except OSError:
+        return True  # it may be, and is not to be removed then
+
+
+def is_damaged(output: Output) -> bool:
+    """Whether a killed run left a new archive that is not as it was written, and so cannot be put in place."""
+    path = os.path.join(staging_path(output), "ready", os.path.basename(output.lock_file))
+    return os.path.lexists(path) and not is_decided(output)
 
 
 def roll_forward(output: Output, ready: str, lock: Lock) -> None:
@@ -231,6 +244,18 @@ def roll_forward(output: Output, ready: str, lock: Lock) -> None:
         ) from error
 
 
+def _make_empty(path: str) -> None:
+    """An empty directory of our own, whatever stood there.
+
+    :raises OSError: when that could not be removed.
+    """
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
+    os.mkdir(path, 0o700)
+
+
 def _put(source: str, target: str) -> None:
     """Rename; a directory that stands in the way is moved aside first and then removed."""
     if os.path.isdir(source) and os.path.isdir(target):
@@ -239,12 +264,36 @@ def _put(source: str, target: str) -> None:
     os.rename(source, target)
 
 
-def _read_ready(path: str) -> Lock:
+def read_ready(output: Output) -> Lock | None:
+    """The lock file of a new archive that only has to be put in place.
+
+    :returns: ``None`` where there is none, or where it or a file of the archive is not as it was written: that is not
+        put in place of an archive that may be whole.
+    :raises OSError: when that cannot be told.
+    """
+    ready = os.path.join(staging_path(output), "ready")
+    path = os.path.join(ready, os.path.basename(output.lock_file))
     try:
-        with open(path, "rb") as file:
-            return read_lock(file.read(), path=path)
+        with open_regular(path) as file:
+            lock = read_lock(file.read(), path=path)
+        sizes = {part.name: part.size for part in lock.parts}
+        with os.scandir(ready) as entries:
+            is_sound = all(_is_as_written(entry, output, sizes) for entry in entries)
+    except LockFileError:
+        return None
     except OSError as error:
-        raise LockFileError(f"cannot read {path}: {error.strerror}") from error
+        if error.errno not in _NO_FILE:
+            raise
+        return None
+    return lock if is_sound else None
+
+
+def _is_as_written(entry: os.DirEntry[str], output: Output, sizes: Mapping[str, int]) -> bool:
+    if entry.name in (os.path.basename(output.lock_file), os.path.basename(output.checksum_file)):
+        return entry.is_file(follow_symlinks=False)
+    if output.compress == DIR:
+        return entry.name == output.name and entry.is_dir(follow_symlinks=False)
+    return entry.is_file(follow_symlinks=False) and entry.stat().st_size == sizes.get(entry.name)
 
 
 def sync_filesystem(path: str) -> None:

@@ -204,6 +204,12 @@ def _read_beside(output: Output) -> bytes:
 
 
 def _refuse_other_kind(output: Output) -> None:
+    for path in (output.lock_file, output.checksum_file, *_named_like_parts(output)):
+        if os.path.isdir(path) and not os.path.islink(path):
+            raise OptionError(
+                f"dest: {path} is a directory, and stands where a file of the archive is to be; remove it, or name "
+                "another dest"
+            )
     is_directory = os.path.isdir(output.dest)
     if output.compress != DIR and is_directory:
         raise OptionError(f"dest: {output.dest} is a directory; it must be the path of a file to be written")
@@ -215,6 +221,12 @@ def _refuse_other_kind(output: Output) -> None:
                 f"dest: {output.dest} is a directory that this module did not make (no {output.lock_file}); "
                 "name another, or remove it"
             )
+
+
+def _named_like_parts(output: Output) -> list[str]:
+    """What has the name of the archive or of a part of it, C(dest) itself aside."""
+    names = (name for name in stale_names(output, ()) if name != output.name)
+    return [os.path.join(output.directory, name) for name in names]
 
 
 def has_blobs_link(root: str) -> bool:

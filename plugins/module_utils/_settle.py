@@ -11,7 +11,7 @@ import os
 from ._decide import Action, Decision
 from ._lock import Lock, renew_record
 from ._options import DIR
-from ._publish import Staging, is_decided, staging_path, tree_paths
+from ._publish import Staging, is_damaged, is_decided, staging_path, tree_paths
 from ._published import Memory, Published, path_of
 from ._result import Result
 from ._run import Run
@@ -27,6 +27,8 @@ def clear_interrupted(run: Run) -> bool:
     decided = is_decided(output)
     if os.path.isdir(staging_path(output)) and not run.options.check:
         run.log.info(f"an earlier run did not end well; {'completing' if decided else 'removing'} what it left")
+        if not decided and is_damaged(output):
+            run.log.warning("the archive that it had finished is damaged, and is not put in place")
         with Staging(output, run.apply_attributes).opened(run.options.work.lock_timeout):
             pass
     return decided

@@ -39,4 +39,6 @@ def explained(what: str, error: OSError) -> StorageError:
 
     :param what: what could not be done, and to which path.
     """
-    return StorageError(f"{what}: {reason(error)}")
+    path = error.filename2 or error.filename
+    place = f" ({path})" if isinstance(path, str) and path not in what else ""
+    return StorageError(f"{what}{place}: {reason(error)}")

@@ -21,6 +21,7 @@ from ._resolve import CONNECTIONS, Resolver
 from ._retry import RetryPolicy
 from ._skopeo import Skopeo
 from ._stop import Stop
+from ._storage import explained
 from ._tls import TrustStore, check_trust_files
 from ._wanted import Wanted
 
@@ -40,13 +41,17 @@ class Tools:
         """Give skopeo a login file of our own, where options hold credentials; only once a copy is due.
 
         :param directory: of this run alone.
+        :raises StorageError: when it cannot be written.
         """
         if not self.credentials.has_logins:
             return
         path = os.path.join(directory, "auth.json")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(self.credentials.login_file())
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(self.credentials.login_file())
+        except OSError as error:
+            raise explained(f"cannot write the login file for skopeo, {path}", error) from error
         self.skopeo.authfile = path
 
 

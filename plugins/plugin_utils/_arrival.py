@@ -9,14 +9,21 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import LockFileError, OptionError
+from ansible_collections.airgap.images.plugins.module_utils._errors import (
+    ImageSaveError,
+    LockFileError,
+    OptionError,
+    SpaceError,
+    StorageError,
+)
 from ansible_collections.airgap.images.plugins.module_utils._failed_list import is_failed_list
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._options import DIR, LOCK_SUFFIX
 from ansible_collections.airgap.images.plugins.module_utils._published import has_blobs_link, is_part_name
+from ansible_collections.airgap.images.plugins.module_utils._size import format_size
 from ansible_collections.airgap.images.plugins.module_utils._space import free_bytes, require
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place, explain
 
@@ -112,6 +119,25 @@ def ensure_space(delivery: Delivery) -> None:
     require(f"{directory} on the controller", free, needed, otherwise="or choose another directory")
 
 
+def is_full(delivery: Delivery, item: Item) -> bool:
+    """Whether there is no room for the rest of a file that is on its way."""
+    path = delivery.place.temporary(item)
+    try:
+        arrived = os.path.getsize(path) if os.path.exists(path) else 0
+        return free_bytes(delivery.place.directory) < item.size - arrived
+    except OSError:
+        return False
+
+
+def explain_full(delivery: Delivery, item: Item, error: StorageError) -> SpaceError:
+    """The error for a disk that had room enough when it was looked at."""
+    return SpaceError(
+        f"no space left in {delivery.place.directory} on the controller for {item.name} ({format_size(item.size)}): "
+        "something else has filled the disk since there was room for it. Free some space, then run again; what has "
+        f"arrived is kept ({error})"
+    )
+
+
 def clear_way(place: Place, item: Item) -> str:
     """Make the directory that the item arrives in, and remove what an interrupted run has left of it.
 
@@ -136,6 +162,10 @@ def publish(delivery: Delivery, outdated: Iterable[str]) -> None:
     """
     place = delivery.place
     try:
+        for item in delivery.wanted:  # a disk that takes no more is noticed before anything is touched
+            folder = os.path.dirname(place.final(item))
+            if not place.is_through_link(folder):  # such a link is of another archive, and goes with that
+                place.make_folder(folder)
         for path in (*outdated, *delivery.stale):
             with suppress(FileNotFoundError):
                 os.unlink(path)
@@ -151,6 +181,23 @@ def publish(delivery: Delivery, outdated: Iterable[str]) -> None:
 def discard_arrived(place: Place) -> None:
     """Remove what is on its way, which nobody waits for any more."""
     shutil.rmtree(place.incoming, ignore_errors=True)
+
+
+@contextmanager
+def tidy_if_refused(place: Place, records: Sequence[Item]) -> Iterator[None]:
+    """Leave no hidden directory behind where nothing has come but the records, which came first."""
+    try:
+        yield
+    except ImageSaveError:
+        of_little_use = {place.temporary(record) for record in records}
+        if records and of_little_use.issuperset(_files_below(place.incoming)):
+            discard_arrived(place)
+        raise
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    for directory, _folders, files in os.walk(folder):
+        yield from (os.path.join(directory, name) for name in files)
 
 
 def _settle(place: Place, item: Item) -> None:

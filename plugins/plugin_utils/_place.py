@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import StorageError
 from ansible_collections.airgap.images.plugins.module_utils._published import Memory, sha256_of
+from ansible_collections.airgap.images.plugins.module_utils._storage import explained
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,17 @@ class Place:
         """
         try:
             return (
-                not any(os.path.islink(step) for step in self._steps(path))
+                not self.is_through_link(path)
                 and os.path.isfile(path)
                 and os.path.getsize(path) == item.size
                 and (self.memory.sha256(path) if self.memory else sha256_of(path)) == item.sha256
             )
         except OSError as error:
             raise explain(error, path) from error
+
+    def is_through_link(self, path: str) -> bool:
+        """Whether the path, or a directory above it and below this one, is a link."""
+        return any(os.path.islink(step) for step in self._steps(path))
 
     def make_folder(self, folder: str) -> None:
         """Make a directory below this one; a link in its place is replaced, and what it points to left alone."""
@@ -97,7 +102,7 @@ def explain(error: OSError, path: str) -> StorageError:
     :param path: what to name where the error names nothing, as those of a file that is open do.
     """
     named = error.filename2 or error.filename or path
-    return StorageError(f"{named} on the controller cannot be read or written: {error.strerror or error}")
+    return explained(f"{named} on the controller cannot be read or written", error)
 
 
 def _make(folder: str) -> None:

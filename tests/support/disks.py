@@ -22,7 +22,7 @@ _LEAST_BTRFS = 128 * 1024 * 1024
 def small_disk(path: Path, size: int, *, files: int | None = None) -> Iterator[Path]:
     """A filesystem of ``size`` bytes, which has room for so many ``files`` if that is given, until the block ends."""
     path.mkdir(parents=True, exist_ok=True)
-    options = f"size={size},mode=1777" + ("" if files is None else f",nr_inodes={files}")
+    options = f"size={size},mode=0755,uid={os.geteuid()}" + ("" if files is None else f",nr_inodes={files}")
     _as_root("mount", "-t", "tmpfs", "-o", options, "tests", str(path))
     try:
         yield path

@@ -401,6 +401,11 @@ def no_space(path: str) -> None:
     raise OSError(errno.ENOSPC, "No space left on device", path)
 
 
+def half_written(path: str) -> None:
+    os.truncate(path, 1)
+    no_space(path)
+
+
 REASONS: dict[str, tuple[Fault, str]] = {
     "other bytes": (damage, f"what arrived has not the sha256 {hashlib.sha256(b'second').hexdigest()}"),
     "no connection": (lose_connection, "Connection reset by peer"),
@@ -536,6 +541,30 @@ def test_there_has_to_be_space(scene: Scene, monkeypatch: pytest.MonkeyPatch) ->
     message = scene.refused()
     assert message.startswith(f"not enough space for {scene.media} on the controller: ")
     assert scene.connection.fetched == [LOCK], "no part was begun"
+    assert not list(scene.media.iterdir()), "a hidden directory is left"
+
+
+def test_what_has_arrived_before_stays_when_there_is_no_space_for_the_rest(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived = scene.put(f"{HIDDEN}/{NAME}.part0", b"first")
+    monkeypatch.setattr(_arrival, "free_bytes", lambda path: 3)
+    assert "not enough space" in scene.refused()
+    assert arrived.read_bytes() == b"first"
+
+
+def test_a_disk_that_fills_up_is_told_apart_from_one_that_was_too_small(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There was room for all; in the middle of the second part, something else has taken it."""
+    scene.connection.faults[f"{NAME}.part1"] = [half_written] * 4
+    free = iter([1000])
+    monkeypatch.setattr(_arrival, "free_bytes", lambda path: next(free, 0))
+    message = scene.refused()
+    assert message.startswith(f"no space left in {scene.media} on the controller for {NAME}.part1 (6 bytes): ")
+    assert "Free some space, then run again" in message and "No space left on device" in message
+    assert scene.path(f"{HIDDEN}/{NAME}.part0").read_bytes() == b"first"
+    assert scene.visible() == []
 
 
 def test_space_is_needed_only_for_what_is_missing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -839,7 +868,8 @@ def test_a_file_in_place_of_the_directory(scene: Scene, check: bool) -> None:
     """Since 2.19 ansible-core puts the messages of all causes behind one another (C(raise ... from error))."""
     scene.media.parent.mkdir()
     scene.media.touch()
-    assert scene.refused(check=check) == f"{scene.media} on the controller cannot be read or written: Not a directory"
+    said = f"{scene.media} on the controller cannot be read or written: Not a directory. Remove what is in the way, or "
+    assert scene.refused(check=check) == f"{said}choose another directory, then run again"
     assert scene.media.is_file()
 
 

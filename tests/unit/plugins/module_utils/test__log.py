@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from pathlib import Path
@@ -114,5 +115,13 @@ def test_a_full_disk_does_not_end_the_run() -> None:
     log = Log(debug=True)
     log.append_to("/dev/full")
     log.info("one")
+    log.info("two")
     log.close()
-    assert len(log.lines) == 1
+    assert len(log.lines) == 2
+    assert log.problem.startswith("log_file: /dev/full lacks lines: No space left on device. Free some space there")
+
+
+def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log")
+    with pytest.raises(OptionError, match="log_file: cannot write "):
+        Log(debug=False).append_to(str(tmp_path / "log"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Callable
@@ -197,16 +198,18 @@ def test_an_aborted_writer_may_have_nothing_open(tmp_path: Path) -> None:
 def test_no_space_tells_what_is_free(tmp_path: Path, number: int) -> None:
     error = explain_write_error(OSError(number, os.strerror(number)), str(tmp_path / "staging"))
     assert isinstance(error, SpaceError)
-    assert str(error) == f"no space left to write the archive in {tmp_path}"
+    what = "no space left" if number == errno.ENOSPC else "the quota leaves no space"
+    assert str(error).startswith(f"{what} to write the archive in {tmp_path}. Free some space there")
     (tmp_path / "staging").mkdir()
     error = explain_write_error(OSError(number, os.strerror(number)), str(tmp_path / "staging"))
-    assert str(error).endswith(" are free")
+    assert re.search(r": [0-9.]+ [KMGT]?i?B(ytes)? and \d+ files are free\. Free some space there", str(error))
 
 
 def test_other_errors_are_told(tmp_path: Path) -> None:
     error = explain_write_error(OSError(errno.EROFS, "Read-only file system"), str(tmp_path / "staging"))
     assert error.__class__ is StorageError
-    assert str(error) == f"cannot write the archive in {tmp_path}: Read-only file system"
+    said = f"cannot write the archive in {tmp_path}: Read-only file system. Have it mounted for writing, or choose "
+    assert str(error) == f"{said}another directory, then run again"
 
 
 @pytest.mark.parametrize(("count", "split", "digits", "expected"), NAMES.values(), ids=NAMES)

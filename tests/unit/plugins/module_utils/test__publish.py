@@ -23,7 +23,6 @@ from ansible_collections.airgap.images.plugins.module_utils import _filelock, _p
 from ansible_collections.airgap.images.plugins.module_utils._errors import (
     BusyError,
     Interrupted,
-    LockFileError,
     StorageError,
 )
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock
@@ -31,6 +30,7 @@ from ansible_collections.airgap.images.plugins.module_utils._options import Outp
 from ansible_collections.airgap.images.plugins.module_utils._parts import Part, PartWriter, WrittenFile
 from ansible_collections.airgap.images.plugins.module_utils._publish import (
     Staging,
+    is_damaged,
     is_decided,
     roll_forward,
     staging_path,
@@ -288,20 +288,102 @@ def test_rolling_forward_can_be_repeated(tmp_path: Path) -> None:
     assert content(output) == NEW
 
 
-def test_a_lock_file_that_is_not_readable_stops_it(tmp_path: Path) -> None:
+def make_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def make_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+SPOILED: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "a lock file that is a directory": ("images.tar.lock.json", make_directory),
+    "a lock file that is a pipe": ("images.tar.lock.json", make_pipe),
+    "a lock file that is none": ("images.tar.lock.json", lambda path: path.write_text("{")),
+    "a lock file that is empty": ("images.tar.lock.json", lambda path: path.write_text("")),
+    "a part that is a directory": ("images.tar.part0", make_directory),
+    "a part that is a pipe": ("images.tar.part0", make_pipe),
+    "a part that was cut off": ("images.tar.part0", lambda path: path.write_text("t")),
+    "checksums that are a directory": ("images.tar.sha256", make_directory),
+    "something that is no part of it": ("images.tar.part0", lambda path: path.with_suffix(".x").touch()),
+}
+
+
+@pytest.mark.parametrize(("name", "spoil"), SPOILED.values(), ids=SPOILED)
+def test_a_decided_archive_that_was_damaged_is_dropped(
+    tmp_path: Path, name: str, spoil: Callable[[Path], object]
+) -> None:
+    """It would replace a whole one; and what cannot be read or renamed would stop every later run."""
     output = make_output(tmp_path)
     publish(output, OLD)
-    staging = Path(staging_path(output))
-    staging.mkdir(mode=0o700)
-    ready = staging / "ready/images.tar.lock.json"
-    ready.mkdir(parents=True)
-    with pytest.raises(LockFileError, match="cannot read"), Staging(output, no_attributes).opened(0):
-        pass
-    ready.rmdir()
-    ready.write_text("{")
-    with pytest.raises(LockFileError, match="is no lock file"), Staging(output, no_attributes).opened(0):
-        pass
+    ready = Path(staging_path(output), "ready")
+    with pytest.raises(RuntimeError), Staging(output, no_attributes).opened(0) as staging:
+        lock, files = write(output, staging, NEW)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_publish, "roll_forward", stop_here)
+            staging.publish(lock, files)
+    assert is_decided(output) and not is_damaged(output)
+    spoil(ready / name)
+    assert not is_decided(output) and is_damaged(output)
     assert content(output) == OLD
+    with Staging(output, no_attributes).opened(0):
+        assert content(output) == OLD
+    assert not os.path.exists(staging_path(output))
+
+
+def test_a_decided_archive_that_cannot_be_read_now_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is half in place would be lost with it."""
+    output = make_output(tmp_path)
+    publish(output, OLD)
+    with pytest.raises(RuntimeError), Staging(output, no_attributes).opened(0) as staging:
+        lock, files = write(output, staging, NEW)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_publish, "roll_forward", stop_here)
+            staging.publish(lock, files)
+
+    def refuse(path: str) -> None:
+        raise OSError(errno.EIO, "Input/output error", path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_publish, "open_regular", refuse)
+        with pytest.raises(StorageError, match="Input/output error"), Staging(output, no_attributes).opened(0):
+            pass
+    assert content(output) == OLD
+    with Staging(output, no_attributes).opened(0):
+        assert content(output) == NEW
+
+
+def stop_here(*arguments: object) -> None:
+    raise RuntimeError
+
+
+@pytest.mark.parametrize("name", ["data", "ready", "old"])
+def test_what_cannot_be_cleared_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    output = make_output(tmp_path)
+    Path(staging_path(output), name).mkdir(parents=True)
+    os.chmod(staging_path(output), 0o700)
+
+    def refuse(path: str, **more: object) -> None:
+        if not more:
+            raise OSError(errno.EIO, "Input/output error", path)
+
+    monkeypatch.setattr(_publish.shutil, "rmtree", refuse)
+    told = r"cannot write the archive in .*: Input/output error\. Check the disk"
+    with pytest.raises(StorageError, match=told), Staging(output, no_attributes).opened(0):
+        pass
+
+
+def test_a_file_in_place_of_a_directory_of_staging_is_replaced(tmp_path: Path) -> None:
+    output = make_output(tmp_path)
+    root = Path(staging_path(output))
+    root.parent.mkdir()
+    root.mkdir(mode=0o700)
+    (root / "data").touch()
+    (root / "old").symlink_to(tmp_path)
+    with Staging(output, no_attributes).opened(0) as staging:
+        assert os.listdir(staging.data) == []
 
 
 def test_an_archive_that_cannot_be_put_in_place_stays_ready(tmp_path: Path) -> None:
@@ -564,7 +646,7 @@ def test_a_stop_while_clearing_up_leaves_nothing(tmp_path: Path, monkeypatch: py
     def stop_once(path: str, ignore_errors: bool = False) -> None:
         nonlocal calls
         calls += 1
-        if calls == 5:
+        if calls == 2:
             raise Interrupted("stopped")
         real(path, ignore_errors=ignore_errors)
 

@@ -71,9 +71,9 @@ def replaced_by_link(path: Path) -> None:
     path.symlink_to(path.with_suffix(".moved"))
 
 
-def replaced_by_directory(path: Path) -> None:
+def replaced_by_pipe(path: Path) -> None:
     path.unlink()
-    path.mkdir()
+    os.mkfifo(path)
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
@@ -82,7 +82,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "longer": (lambda path: path.write_bytes(b"efg"), "has 3 bytes instead of 2", "has 3 bytes instead of 2"),
     "changed": (lambda path: path.write_bytes(b"eF"), "has another sha256 than was published", ""),
     "a link": (replaced_by_link, "is no regular file", "is no regular file"),
-    "a directory": (replaced_by_directory, "is no regular file", "is no regular file"),
+    "a pipe": (replaced_by_pipe, "is no regular file", "is no regular file"),
 }
 
 
@@ -93,6 +93,17 @@ def test_damage(output: Output, memory: Memory, spoil: Callable[[Path], object],
         published = inspect(output, memory, verify=verify)
         assert published.lock is not None
         assert published.damage == (f"images.tar.part1 {said}" if said else "")
+
+
+@pytest.mark.parametrize("name", ["images.tar.part1", "images.tar.part7", "images.tar.lock.json", "images.tar.sha256"])
+def test_a_directory_where_a_file_of_the_archive_is_to_be(output: Output, memory: Memory, name: str) -> None:
+    """It cannot be replaced by a rename, and could hold what is somebody's: that is told before hours go into it."""
+    path = Path(output.directory, name)
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    with pytest.raises(OptionError, match=f"{name} is a directory, and stands where .* remove it, or name another"):
+        inspect(output, memory, verify="digest")
+    assert path.is_dir()
 
 
 def write(name: str, data: bytes) -> Callable[[Output], object]:

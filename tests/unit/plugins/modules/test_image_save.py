@@ -301,7 +301,10 @@ def test_an_error_is_told_in_words(run: Runner, saved: Saved, debug: bool) -> No
 
 def test_an_error_of_the_system_is_told_in_words(run: Runner, saved: Saved) -> None:
     saved.errors.append(PermissionError(13, "Permission denied", "/srv/a"))
-    assert run()["msg"] == "/srv/a cannot be read or written: Permission denied"
+    assert run()["msg"] == (
+        "/srv/a cannot be read or written: Permission denied. "
+        "Give this user the permission, or choose another directory, then run again"
+    )
 
 
 def test_a_stop_is_told_though_something_failed_because_of_it(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,6 +319,19 @@ def test_warnings_are_passed_on(run: Runner, saved: Saved, monkeypatch: pytest.M
     saved.result = replace(full_result(), warnings=["failed_list: cannot write"])
     run()
     assert warnings == ["failed_list: cannot write"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_log_that_lacks_lines_is_told(
+    run: Runner, saved: Saved, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(image_save.AnsibleModule, "warn", lambda module, text: warnings.append(text))
+    if fails:
+        saved.errors.append(PermissionError(13, "Permission denied", "/srv/a"))
+    run(log_file="/dev/full")
+    assert len(warnings) == 1
+    assert warnings[0].startswith("log_file: /dev/full lacks lines: No space left on device. Free some space there")
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

@@ -298,7 +298,8 @@ def test_a_directory_that_cannot_be_listed_is_named(
     with pytest.raises(StorageError) as caught:
         compared(place, item("x"), lock=lock)
     path = place.root if lock is LAYOUT else place.directory
-    assert str(caught.value) == f"{path} on the controller cannot be read or written: Permission denied"
+    said = f"{path} on the controller cannot be read or written: Permission denied. Give this user the permission, or "
+    assert str(caught.value).startswith(said)
 
 
 # --- what is nobody's archive
@@ -422,7 +423,9 @@ def test_space_that_cannot_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise PermissionError(errno.EACCES, "Permission denied", path)
 
     monkeypatch.setattr(os, "statvfs", refuse)
-    with pytest.raises(StorageError, match=r"^/.* on the controller cannot be read or written: Permission denied$"):
+    with pytest.raises(
+        StorageError, match=r"^/.* on the controller cannot be read or written: Permission denied\. Give "
+    ):
         ensure_space(compared(place_at(tmp_path), item("a")))
 
 
@@ -634,7 +637,8 @@ def test_a_full_disk_is_reported_and_what_has_arrived_stays(
     monkeypatch.setattr(os, failing, fail)
     with pytest.raises(StorageError) as caught:
         publish(delivery, [])
-    assert str(caught.value) == f"{tmp_path} on the controller cannot be read or written: No space left on device"
+    said = f"{tmp_path} on the controller cannot be read or written: No space left on device. Free some space there"
+    assert str(caught.value).startswith(said)
     assert tree(tmp_path) == {f".{NAME}.fetching": None, f".{NAME}.fetching/a": b"data"}
 
 
