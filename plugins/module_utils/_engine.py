@@ -49,6 +49,7 @@ def save(options: Options, *, log: Log, stop: Stop, apply_attributes: Callable[[
     """
     policy = policy_name(options.work)
     run = Run(options, policy, Cache(options.work.cache_dir, policy), log, stop, apply_attributes)
+    run.cache.refuse_open()
     if options.output.failed_list is not None:
         refuse_foreign(options.output.failed_list)
     with run.stage("list"):

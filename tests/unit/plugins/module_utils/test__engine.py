@@ -711,3 +711,13 @@ def test_skopeo_is_not_needed_when_all_is_there(bench: Bench) -> None:
     assert bench.skopeo.checks == 1
     bench.run(force=True)
     assert bench.skopeo.checks == 1
+
+
+def test_check_mode_foresees_that_a_cache_is_refused(bench: Bench) -> None:
+    shared = bench.folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    for check in (True, False):
+        with pytest.raises(StorageError, match=f"everyone may exchange what is in {shared}"):
+            bench.run(check=check, cache_dir=str(shared / "cache"))
+    assert not list(shared.iterdir())
