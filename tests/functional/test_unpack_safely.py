@@ -81,7 +81,6 @@ class Pressed:
     """One archive of the hostile images in each format, written under umask 000 by root."""
 
     folder: Path
-    cache: Path
 
     def stream(self, compress: str) -> bytes:
         """The tar."""
@@ -95,15 +94,13 @@ class Pressed:
 
 @pytest.fixture(scope="module")
 def pressed() -> Iterator[Pressed]:
-    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
-    folder.chmod(0o755)
-    with Workbench(folder) as bench:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name, Workbench(Path(name)) as bench:
+        folder = Path(name)
+        folder.chmod(0o755)
         images = push_hostile(bench.registry())
         for compress in [*FORMATS, "dir"]:
-            made = Pressed(folder, bench.cache)
-            save(bench, images, made.dest(compress), compress)
-        yield made
-    shutil.rmtree(folder)
+            save(bench, images, Pressed(folder).dest(compress), compress)
+        yield Pressed(folder)
 
 
 def save(bench: Workbench, images: list[PushedImage], dest: Path, compress: str) -> None:
