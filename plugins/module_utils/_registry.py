@@ -147,7 +147,9 @@ class Registries:
         def check() -> None:
             self._stop.check()
             if time.monotonic() >= deadline:
-                raise TransferError("it was not done within timeout; run again, or raise timeout", heals=False, is_final=True)
+                raise TransferError(
+                    "it was not done within timeout; run again, or raise timeout", heals=False, is_final=True
+                )
 
         def attempt() -> None:
             check()
