@@ -174,7 +174,7 @@ KINDS = (
     Kind(
         "body that comes byte by byte",
         lambda part, chance: Trickle(_early(part, chance), 0.4, None),
-        ("timeout",),
+        ("within timeout", "[Rr]un again, or raise"),
         (MANIFEST, LAYER),
         forms=(LASTS,),
         params={"timeout": 3},
@@ -205,7 +205,13 @@ KINDS = (
         (COPIED,),
         forms=(LASTS,),
     ),
-    Kind("manifest that is called another kind", _other_type, ("came as", "refused"), (MANIFEST,), forms=(LASTS,)),
+    Kind(
+        "manifest that is called another kind",
+        _other_type,
+        ("came as", "refused", "proxy"),
+        (MANIFEST,),
+        forms=(LASTS,),
+    ),
     Kind(
         "blob that is called something else",
         lambda _part, chance: Relabel(chance.choice((*_ODD_TYPES, OCI_INDEX))),
@@ -220,8 +226,10 @@ KINDS = (
         _BODIES,
         (LASTS, EVERYWHERE),
     ),
-    Kind("certificate that has expired", None, ("certificate", "expired"), _BODIES, (LASTS, EVERYWHERE)),
-    Kind("certificate for another name", None, ("certificate", "name|SAN"), _BODIES, (LASTS, EVERYWHERE)),
+    Kind(
+        "certificate that has expired", None, ("certificate", "expired", "to be renewed"), _BODIES, (LASTS, EVERYWHERE)
+    ),
+    Kind("certificate for another name", None, ("certificate", "[Uu]se the name"), _BODIES, (LASTS, EVERYWHERE)),
     Kind(
         "http where https is due",
         None,
