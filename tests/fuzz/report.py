@@ -41,8 +41,14 @@ def per_second(outcome: Outcome) -> int:
 
 
 def as_markdown(outcomes: Sequence[Outcome], kept: dict[str, int]) -> str:
-    """A table, with a row for the sum."""
+    """A page with a table, and in that a row for the sum."""
     lines = [
+        "# The last full run of the fuzzer",
+        "",
+        "Written by `tests/fuzz.sh`; the same figures are in [fuzz.json](fuzz.json). Executions are those that",
+        "libFuzzer counted, edges those of the engine's bytecode that it reached; what is tried, and which properties",
+        "have to hold, is in `tests/fuzz/`. A finding breaks a property, takes 5 seconds, or a gigabyte.",
+        "",
         "| target | what is called | executions | seconds | per second | edges | corpus | seeds kept | findings |",
         "|---|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
