@@ -12,60 +12,19 @@ from __future__ import annotations
 
 import email.utils
 import http.client
-import io
 import math
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urljoin, urlsplit
 
 from ._errors import TransferError, printable
 from ._json import JsonError, parse_object
+from ._timed import time_left, timed_adapter
 from ._tls import Trust
-
-_time = threading.local()  # until: time.monotonic() up to which this thread reads
-
-
-class _TimedReader(io.RawIOBase):
-    """A socket's bytes, until the time is up: a byte now and then must not be waited for without end.
-
-    http.client reads headers, informational answers and trailers in one go, however long they take to come.
-    """
-
-    def __init__(self, raw: io.RawIOBase) -> None:
-        super().__init__()
-        self._raw = raw
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
-        if time.monotonic() >= getattr(_time, "until", math.inf):
-            raise TransferError(
-                "it was not done within timeout; run again, or raise timeout", heals=False, is_final=True
-            )
-        return self._raw.readinto(buffer)
-
-    def fileno(self) -> int:
-        return self._raw.fileno()
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _TimedResponse(http.client.HTTPResponse):
-    """An answer that is read through a :class:`_TimedReader`."""
-
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_TimedReader(self.fp.detach()))
-
 
 try:
     import requests
@@ -73,10 +32,8 @@ try:
     import requests.exceptions
     import requests.utils
     import urllib3
-    import urllib3.connection
     import urllib3.exceptions
 
-    urllib3.connection.HTTPConnection.response_class = _TimedResponse
     REQUESTS_ERROR: ImportError | None = None
 except ImportError as missing:  # the module reports it, with the interpreter it runs under
     REQUESTS_ERROR = missing
@@ -123,7 +80,7 @@ class Http:
         self._read_timeout = read_timeout
         if trust.verify is False:  # was asked for; urllib3 would say so at every request
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        self._adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=connections, pool_block=False)
+        self._adapter = timed_adapter(connections)
 
     def read(
         self,
@@ -153,14 +110,10 @@ class Http:
 
         :param patience: seconds for all of it.
         """
-        _time.until = time.monotonic() + patience
-        try:
-            with self._open("GET", url, headers, None, min(patience, self._read_timeout)) as response:
-                failed = response.status_code >= 400
-                body = self._body(response, _MAX_ERROR_BYTES, fail=False) if failed else b""
-                yield _answer(response, body), self._chunks(response)
-        finally:
-            _time.until = math.inf
+        with time_left(patience), self._open("GET", url, headers, None, min(patience, self._read_timeout)) as response:
+            failed = response.status_code >= 400
+            body = self._body(response, _MAX_ERROR_BYTES, fail=False) if failed else b""
+            yield _answer(response, body), self._chunks(response)
 
     def close(self) -> None:
         self._adapter.close()

@@ -241,7 +241,7 @@ options:
     description:
       - How often something is tried again that can heal, such as an interrupted transfer or an overloaded registry.
         Wrong credentials or missing tags fail at once.
-      - A layer that breaks off is resumed where it broke off. A try that brought a mebibyte or more of it is not counted.
+      - A layer that breaks off is resumed where it broke off; a try that brought a mebibyte or more is not counted.
     type: int
     default: 3
   retry_delay:
