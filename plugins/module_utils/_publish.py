@@ -29,7 +29,7 @@ from ._parts import Part, WrittenFile, explain_write_error, part_names
 from ._published import checksum_lines, is_rewritten, stale_names
 from ._stop import to_the_end
 from ._storage import explained, reason
-from ._trusted import open_regular
+from ._trusted import distrust_directory, open_regular
 
 _LOCK = "lock"
 _NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP})
@@ -56,6 +56,7 @@ class Staging:
         try:
             self._make()
             with self._lock(lock_timeout):
+                self._make()  # where others may write, it may be another by now
                 try:
                     self._start_clean()
                     yield self
@@ -148,9 +149,8 @@ class Staging:
 
     def _refuse_foreign(self) -> None:
         """Refuse a staging directory that somebody else has put there, or may write to."""
-        found = os.lstat(self._root)
-        ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
-        if not ours:
+        is_directory = stat.S_ISDIR(os.lstat(self._root).st_mode)
+        if not is_directory or distrust_directory(self._root):
             raise StorageError(f"{self._root} is no directory of this user alone; remove it, then run again")
 
     def publish_beside(self, lock: Lock) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import stat
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from ._trusted import open_regular, put_whole
 
 _MEMORY = "verified.json"
 _CHUNK = 1024 * 1024
+_COARSEST_NS = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Memory:
         if known:
             return known
         sha256 = sha256_of(path)
-        self._known[path] = f"{mark} {sha256}"
+        self._take_down(path, mark, sha256)
         return sha256
 
     def known(self, path: str) -> str:
@@ -73,7 +75,12 @@ class Memory:
 
     def learn(self, path: str, sha256: str) -> None:
         """Take down that a file has this sha256 as it stands now."""
-        self._known[path] = f"{_mark(os.lstat(path))} {sha256}"
+        self._take_down(path, _mark(os.lstat(path)), sha256)
+
+    def _take_down(self, path: str, mark: str, sha256: str) -> None:
+        self._known[path] = f"{mark} {sha256}"
+        if _may_change_unseen(os.lstat(path)):
+            del self._known[path]
 
     def save(self) -> None:
         """Write the memory if it changed. To lose it costs time only."""
@@ -99,6 +106,15 @@ class Memory:
 
 def _mark(found: os.stat_result) -> str:
     return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
+
+
+def _may_change_unseen(found: os.stat_result) -> bool:
+    """Whether a file is so new that another change could leave its times as they are.
+
+    That is so where a filesystem counts in whole seconds, or in two of them, as those of USB sticks do.
+    """
+    counts_seconds = found.st_mtime_ns % 1_000_000_000 == 0
+    return counts_seconds and time.time_ns() - found.st_mtime_ns < _COARSEST_NS
 
 
 class StandingFiles:
