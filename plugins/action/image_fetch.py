@@ -19,7 +19,6 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.airgap.images.plugins.module_utils._errors import (
     ImageSaveError,
     OptionError,
-    StorageError,
 )
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, read_lock
 from ansible_collections.airgap.images.plugins.module_utils._options import CHECKSUM_SUFFIX, LOCK_SUFFIX, check_range
@@ -31,8 +30,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
     compare,
     discard_arrived,
     ensure_space,
-    explain_full,
-    is_full,
+    explaining_full,
     items_of,
     publish,
     tidy_if_refused,
@@ -162,7 +160,8 @@ def read_arrived_lock(host: Host, place: Place, item: Item, *, check: bool) -> L
             host.transfer(item, elsewhere, elsewhere.final(item))
             return _read_lock(elsewhere.final(item), item)
     path = clear_way(place, item)
-    host.transfer(item, place, path)
+    with explaining_full(place, item):
+        host.transfer(item, place, path)
     return _read_lock(path, item)
 
 
@@ -177,10 +176,8 @@ def receive(host: Host, delivery: Delivery) -> None:
     for number, item in enumerate(delivery.coming, start=1):
         host.say(f"fetching file {number} of {len(delivery.coming)}: {item.source} ({format_size(item.size)})")
         path = clear_way(delivery.place, item)
-        try:
+        with explaining_full(delivery.place, item):
             host.transfer(item, delivery.place, path)
-        except StorageError as error:
-            raise (explain_full(delivery, item, error) if is_full(delivery, item) else error) from error
 
 
 def describe(place: Place, parts: Sequence[Item], records: Sequence[Item], failed: Item | None) -> dict[str, Any]:

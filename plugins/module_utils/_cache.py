@@ -327,7 +327,7 @@ class Cache:
 
     def forget(self, image: PlatformImage) -> None:
         """Remove an image's folder; its blobs are dropped one by one."""
-        with suppress(OSError):
+        with _explained(f"cannot free cache_dir {self.root}"):
             _remove(os.path.join(self.root, image.folder))
 
     def superfluous(self, *, folders: set[str], blobs: set[str]) -> list[str]:

@@ -119,23 +119,32 @@ def ensure_space(delivery: Delivery) -> None:
     require(f"{directory} on the controller", free, needed, otherwise="or choose another directory")
 
 
-def is_full(delivery: Delivery, item: Item) -> bool:
+@contextmanager
+def explaining_full(place: Place, item: Item) -> Iterator[None]:
+    """Tell why a transfer failed, where it is that the disk has no room any more.
+
+    :raises SpaceError: instead of what the block raises.
+    """
+    try:
+        yield
+    except StorageError as error:
+        if not _is_full(place, item):
+            raise
+        raise SpaceError(
+            f"no space left in {place.directory} on the controller for {item.name} ({format_size(item.size)}): "
+            "something else has filled the disk since there was room for it. Free some space, then run again; what has "
+            f"arrived is kept ({error})"
+        ) from error
+
+
+def _is_full(place: Place, item: Item) -> bool:
     """Whether there is no room for the rest of a file that is on its way."""
-    path = delivery.place.temporary(item)
+    path = place.temporary(item)
     try:
         arrived = os.path.getsize(path) if os.path.exists(path) else 0
-        return free_bytes(delivery.place.directory) < item.size - arrived
+        return free_bytes(place.directory) < item.size - arrived
     except OSError:
         return False
-
-
-def explain_full(delivery: Delivery, item: Item, error: StorageError) -> SpaceError:
-    """The error for a disk that had room enough when it was looked at."""
-    return SpaceError(
-        f"no space left in {delivery.place.directory} on the controller for {item.name} ({format_size(item.size)}): "
-        "something else has filled the disk since there was room for it. Free some space, then run again; what has "
-        f"arrived is kept ({error})"
-    )
 
 
 def clear_way(place: Place, item: Item) -> str:

@@ -45,23 +45,28 @@ class Row:
     """A row of the table.
 
     :param run: makes the fault; is given a number that turns, to choose between variants by.
+    :param kinds: how many turns it takes until each kind of the fault has been made.
     """
 
     fault: str
     run: Turn
+    kinds: int = 1
 
 
 def spread(group: str, rows: Sequence[Row], times: int) -> list[Trial]:
-    """So many trials of each row, which keep their numbers however many there are."""
+    """So many trials of each row, or one of each kind where these are more.
+
+    A single one is the short form, which has no time for all kinds. Trials keep their numbers however many there are.
+    """
     return [
         Trial(group, row.fault, 100 * place + number, _turned(row, place, number))
         for place, row in enumerate(rows)
-        for number in range(times)
+        for number in range(max(times, row.kinds) if times > 1 else 1)
     ]
 
 
 def _turned(row: Row, place: int, number: int) -> Callable[[Ground, random.Random], str]:
-    return lambda ground, chance: row.run(ground, chance, place + number if number else place % _OF_SHORT_FORM)
+    return lambda ground, chance: row.run(ground, chance, place % _OF_SHORT_FORM + number)
 
 
 def variant(turn: int) -> dict[str, Any]:

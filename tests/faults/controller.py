@@ -167,6 +167,6 @@ DISK_ROWS = [
     Row("controller: read-only", _read_only),
 ]
 DAMAGE_ROWS = [
-    Row("controller: a file that was fetched", _damaged),
+    Row("controller: a file that was fetched", _damaged, kinds=len(spoil.KINDS)),
     Row("controller: a fetch that was interrupted", _damaged_on_its_way),
 ]

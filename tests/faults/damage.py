@@ -30,8 +30,8 @@ _ALL = 7
 def trials(scale: Scale) -> list[Trial]:
     """Each row so often as is asked for."""
     rows = [
-        Row("cache: a layer", _layer),
-        Row("cache: a manifest, index or configuration", _document),
+        Row("cache: a layer", _layer, kinds=10),
+        Row("cache: a manifest, index or configuration", _document, kinds=10),
         Row("cache: several blobs", _several),
         Row("cache: an image's folder", _folder),
         Row("cache: its own files", _own_files),

@@ -41,8 +41,7 @@ def _at_a_call(ground: Ground, chance: random.Random, turn: int, *, name: str) -
         log = found.site.folder.with_suffix(".trace")
         running = found.site.start(under=tracer.striking(call, f"error={name}", log), **found.params)
         running.process.wait(TIMEOUT)
-        hits = tracer.hits(log)
-        if not hits or not all(f"{found.site.folder}/" in hit for hit in hits):
+        if not tracer.struck_below(log, found.site.folder):
             return MISSED  # it was something else than a file of this site, such as a pipe
         return _look_and_complete(found, running.wait(0), name)
 
@@ -73,4 +72,4 @@ def _calls(ground: Ground, found: Case) -> list[tracer.Call]:
     return ground.calls[key]
 
 
-ROWS = [Row(f"{name} at a system call", functools.partial(_at_a_call, name=name)) for name in _POSSIBLE]
+ROWS = [Row(f"{name} at a system call", functools.partial(_at_a_call, name=name), kinds=10) for name in _POSSIBLE]

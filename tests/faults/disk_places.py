@@ -63,7 +63,7 @@ def _no_permission(ground: Ground, chance: random.Random, turn: int) -> str:
 
 def _in_the_way(ground: Ground, chance: random.Random, turn: int) -> str:
     """A directory where a file is to be written, or a file where a directory is to be: nobody's files are removed."""
-    with case(ground, variant(2 * (turn // len(_OBSTACLES) % 2)), images=_EARLIER) as found:
+    with case(ground, variant(2 * (turn % 2)), images=_EARLIER) as found:
         kind, obstacle, more = _OBSTACLES[turn % len(_OBSTACLES)](found)
         with _set_aside(obstacle):
             if kind == "file":
@@ -72,7 +72,7 @@ def _in_the_way(ground: Ground, chance: random.Random, turn: int) -> str:
                 obstacle.mkdir()
                 (obstacle / "somebody's").write_text("own", encoding="utf-8")
             result = found.site.run(**{**found.params, **more})
-            require_clear(result, obstacle, "directory", "File exists")
+            require_clear(result, obstacle, "directory", "regular file", "File exists")
             left = obstacle if kind == "file" else obstacle / "somebody's"
             require(left.is_file(), f"{left} was somebody's, and is gone")
         found.require_stands()
@@ -138,7 +138,7 @@ ROWS = [
     Row("read-only", _read_only),
     Row("read-only, and nothing is new", _read_only_and_nothing_new),
     Row("no permission", _no_permission),
-    Row("something else is in the way", _in_the_way),
+    Row("something else is in the way", _in_the_way, kinds=len(_OBSTACLES)),
     Row("the parent is missing", _missing_parent),
     Row("cache and archive on different disks", _cross_device),
 ]

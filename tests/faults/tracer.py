@@ -61,9 +61,17 @@ def struck(log: Path) -> bool:
     return bool(re.search(r"INJECTED|^\d+ +(---|\+\+\+ killed)", log.read_text("utf-8", "replace"), re.MULTILINE))
 
 
-def hits(log: Path) -> list[str]:
-    """The calls that an error was given to, as the tracer shows them."""
-    return [line for line in log.read_text("utf-8", "replace").splitlines() if line.endswith("(INJECTED)")]
+def struck_below(log: Path, folder: Path) -> bool:
+    """Whether an error was given to calls about files below a folder, and to no others."""
+    lines = [line for line in log.read_text("utf-8", "replace").splitlines() if line.endswith("(INJECTED)")]
+    return bool(lines) and all(f"{folder}/" in _without_data(line) for line in lines)
+
+
+def _without_data(line: str) -> str:
+    """A call as the tracer shows it, but for the bytes that are written: these may name any file."""
+    match = _LINE.match(line)
+    is_writing = match is not None and match["call"] in _WRITING.split(",")
+    return line.partition('"')[0] if is_writing else line
 
 
 def changes(log: Path, folder: Path) -> list[Call]:

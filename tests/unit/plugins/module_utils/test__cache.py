@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -317,6 +318,18 @@ def test_what_is_superfluous_is_told_and_left(cache: Cache, root: Path) -> None:
 def test_a_cache_that_is_not_there_has_nothing_superfluous(root: Path) -> None:
     assert Cache(str(root)).superfluous(folders=set(), blobs=set()) == []
     assert not root.exists()
+
+
+def test_an_image_that_cannot_be_forgotten_is_told(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With keep_cache=false it would stay for good."""
+    SAMPLE.put(cache)
+
+    def refuse(path: str, **more: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", path)
+
+    monkeypatch.setattr(_cache.shutil, "rmtree", refuse)
+    with pytest.raises(StorageError, match=r"cannot free cache_dir .*: Read-only file system"):
+        cache.forget(SAMPLE.image)
 
 
 def test_an_image_can_be_forgotten(cache: Cache, root: Path) -> None:

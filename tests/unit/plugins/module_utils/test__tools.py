@@ -19,7 +19,7 @@ import trustme
 
 from ansible_collections.airgap.images.plugins.module_utils import _tools
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
-from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
+from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, StorageError
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._tools import Tools, prepared
@@ -68,6 +68,14 @@ def test_skopeo_gets_a_login_file_that_nobody_else_can_read(tmp_path: Path) -> N
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         auths = json.loads(path.read_bytes())["auths"]
         assert auths == {"reg.lan": {"auth": base64.b64encode(b"user:s3cret").decode()}}
+
+
+def test_a_login_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """The error of a write names no file, so this has to."""
+    (tmp_path / "auth.json").mkdir()
+    told = r"login file for skopeo, .*/auth\.json: File exists\. Remove what is in the way"
+    with tools(tmp_path, username="user", password="s3cret") as made, pytest.raises(StorageError, match=told):
+        made.log_in(str(tmp_path))
 
 
 @pytest.mark.parametrize("authfile", [None, "auth.json"])
