@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ._image import FailedImage, Resolution, ResolvedImage, SkippedImage
 from ._json import Json
 from ._lock import Lock, lock_skips, predict_image
+from ._size import format_size
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,22 @@ class Content:
 def as_recorded(lock: Lock) -> Content:
     """The content of an archive that stands, when it is just what is wanted."""
     return Content((), (), (), lock)
+
+
+def without_giants(resolutions: Sequence[Resolution], capacity: int, place: str) -> list[Resolution]:
+    """Have an image fail that can never be stored, whatever is cleared away: the others are saved all the same.
+
+    :param capacity: bytes that the filesystem of ``place`` has in all.
+    """
+    return [_unless_giant(one, capacity, place) if isinstance(one, ResolvedImage) else one for one in resolutions]
+
+
+def _unless_giant(one: ResolvedImage, capacity: int, place: str) -> Resolution:
+    largest = max((sum(blob.size for blob in image.all_blobs()) for image in one.platforms), default=0)
+    if largest <= capacity:
+        return one
+    reason = f"it needs {format_size(largest)}; the filesystem of {place} has {format_size(capacity)} in all"
+    return FailedImage(one.listed, f"{reason}. Choose another one, if the registry does not lie", one.digest)
 
 
 def sort_out(resolutions: Sequence[Resolution], options: Mapping[str, Json]) -> Content:

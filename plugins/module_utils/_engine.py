@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Callable, TypedDict
 
 from ._cache import Cache
-from ._content import Content, as_recorded, sort_out
+from ._content import Content, as_recorded, sort_out, without_giants
 from ._decide import Action, Decision, decide, still_holds
 from ._errors import StorageError
 from ._failed_list import refuse_foreign, render, update
@@ -34,7 +34,7 @@ from ._run import Run
 from ._settle import clear_interrupted, settle
 from ._size import format_size
 from ._skopeo import policy_name
-from ._space import ensure_space, free_bytes, same_filesystem
+from ._space import capacity_bytes, ensure_space, free_bytes, same_filesystem
 from ._stop import Stop
 from ._tools import Tools, prepared
 from ._wanted import Wanted, read_wanted
@@ -137,7 +137,8 @@ def _resolve(run: Run, wanted: Wanted, tools: Tools, published: Published, asked
     may_stay = not published.damage and not run.options.output.force
     if may_stay and published.lock is not None and still_holds(published.lock, asked, wanted.pins, recorded):
         return as_recorded(published.lock)
-    return sort_out(tools.resolver.resolve(asked, wanted.pins), recorded)
+    cache = run.options.work.cache_dir
+    return sort_out(without_giants(tools.resolver.resolve(asked, wanted.pins), capacity_bytes(cache), cache), recorded)
 
 
 def _begin(run: Run, wanted: Wanted, content: Content, published: Published, decision: Decision) -> Result:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from ._errors import SpaceError
 from ._size import format_size
@@ -16,6 +17,12 @@ def free_bytes(path: str) -> int:
     """Bytes that this user may still write where the path is, or will be."""
     found = os.statvfs(_existing(path))
     return found.f_bavail * found.f_frsize
+
+
+def capacity_bytes(path: str) -> int:
+    """Bytes that the filesystem has where the path is, or will be; those that do not tell have any number."""
+    found = os.statvfs(_existing(path))
+    return found.f_blocks * found.f_frsize or sys.maxsize
 
 
 def same_filesystem(first: str, second: str) -> bool:

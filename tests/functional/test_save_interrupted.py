@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -160,8 +161,8 @@ def huge(size: int) -> Image:
 def test_hangar_fault_01_space_is_looked_at_before_the_first_byte(
     registry: Registry, bench: Workbench, check_mode: bool
 ) -> None:
-    """An image larger than any disk; the message says how much is needed, how much is free, and where."""
-    image = push(registry, "some/huge", "1", huge(10**13))
+    """An image larger than what is free; the message says how much is needed, how much is free, and where."""
+    image = push(registry, "some/huge", "1", huge(shutil.disk_usage(bench.directory).free * 101 // 100))
     result = bench.save([image], check=check_mode)
     assert result.failed and not result.changed
     assert str(bench.cache) in result.msg or str(bench.dest.parent) in result.msg
@@ -169,6 +170,20 @@ def test_hangar_fault_01_space_is_looked_at_before_the_first_byte(
     layers = {layer.digest for layer in image.platforms[0].layers}
     assert not layers & set(registry.blob_gets())
     assert not list(bench.dest.parent.iterdir())
+
+
+def test_an_image_larger_than_any_disk_fails_alone(registry: Registry, bench: Workbench) -> None:
+    """A registry may say anything of a size; the others are saved."""
+    giant, sound = push(registry, "some/huge", "1", huge(2**49)), push(registry, "some/sound", "1", small(2))
+    result = bench.save([giant, sound], allow_partial=True)
+    archive = saved(result)
+    assert archive.references == {sound.reference: sound.digest}
+    [failed] = result["failed_images"]
+    assert (
+        failed["reference"] == giant.reference
+        and "512.0 TiB" in failed["reason"]
+        and str(bench.cache) in failed["reason"]
+    )
 
 
 @pytest.mark.parametrize("full", ["dest", "cache"])

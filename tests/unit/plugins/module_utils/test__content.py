@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.airgap.images.plugins.module_utils._content import sort_out
+from ansible_collections.airgap.images.plugins.module_utils._content import sort_out, without_giants
 from ansible_collections.airgap.images.plugins.module_utils._image import FailedImage, SkippedImage
+from ansible_collections.airgap.images.plugins.module_utils._size import format_size
 from ansible_collections.airgap.images.tests.unit.fakes import ARM64, Sample, listed, resolved
 
 ONE, TWO = Sample(b"one"), Sample(b"two", platform=ARM64)
@@ -34,6 +35,20 @@ def test_answers_are_sorted_out() -> None:
         ("docker.io/library/b:latest", DIGEST, "no platform")
     ]
     assert content.lock.failed == ("docker.io/library/d:latest",)
+
+
+def test_an_image_larger_than_the_disk_fails_alone() -> None:
+    size = sum(blob.size for blob in ONE.image.all_blobs())
+    answers = [FailedImage(listed("d", 1), "404"), resolved("a", ONE, number=2)]
+    assert without_giants(answers, size, "/c") == answers
+    failed, giant = without_giants(answers, size - 1, "/c")
+    assert failed is answers[0]
+    assert isinstance(giant, FailedImage)
+    assert (giant.listed.number, giant.digest) == (2, answers[1].digest)
+    assert giant.reason == (
+        f"it needs {format_size(size)}; the filesystem of /c has {format_size(size - 1)} in all. "
+        "Choose another one, if the registry does not lie"
+    )
 
 
 def test_a_platform_image_has_the_number_of_its_first_reference() -> None:
