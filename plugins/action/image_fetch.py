@@ -10,7 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from ansible import constants
@@ -20,6 +20,7 @@ from ansible_collections.airgap.images.plugins.module_utils._errors import (
     ImageSaveError,
     OptionError,
 )
+from ansible_collections.airgap.images.plugins.module_utils._filelock import FileLock
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, read_lock
 from ansible_collections.airgap.images.plugins.module_utils._options import CHECKSUM_SUFFIX, LOCK_SUFFIX, check_range
 from ansible_collections.airgap.images.plugins.module_utils._published import Memory
@@ -38,6 +39,8 @@ from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
 from ansible_collections.airgap.images.plugins.plugin_utils._host import Host
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place
 from ansible_collections.airgap.images.plugins.plugin_utils._transport import without_compression
+
+_WAITS_FOR_OTHERS = 600.0
 
 # Paths of the host are texts here: a type that expands "~" would take the controller's home for it.
 ARGUMENTS: dict[str, dict[str, object]] = {
@@ -79,7 +82,7 @@ class ActionModule(ActionBase):
 
 
 def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) -> dict[str, Any]:
-    """Compare, transfer what is wanted, and publish.
+    """Compare, transfer what is wanted, and publish; one run at a time does so for one archive.
 
     :param arguments: as ``ARGUMENTS`` describes them.
     :returns: what the task returns.
@@ -87,11 +90,23 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
     """
     check_range("retries", arguments["retries"], 0, 100)
     check_range("retry_delay", arguments["retry_delay"], 0, 3600)
-    source, failed_list = arguments["src"], arguments["failed_list"]
+    source = arguments["src"] or arguments["failed_list"]
     folder = memory_folder(arguments["dest"])
-    memory = Memory(folder)
-    place = Place(_absolute(arguments["dest"]), os.path.basename(source or failed_list), memory)
-    host.refuse_same(source or failed_list, place)
+    place = Place(_absolute(arguments["dest"]), os.path.basename(source), Memory(folder))
+    host.refuse_same(source, place)
+    if check:
+        return _fetch(host, arguments, place, check=check, diff=diff)
+    name = hashlib.sha256(place.archive.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    lock = os.path.join(folder, f"{name}.lock")
+    what = f"{place.root} on the controller"
+    remedy = "Let that one end, or give each host a directory of its own"
+    with FileLock(lock, what=what, timeout=_WAITS_FOR_OTHERS, remedy=remedy):
+        # What the one before has brought is known only now.
+        return _fetch(host, arguments, replace(place, memory=Memory(folder)), check=check, diff=diff)
+
+
+def _fetch(host: Host, arguments: Mapping[str, Any], place: Place, *, check: bool, diff: bool) -> dict[str, Any]:
+    source, failed_list = arguments["src"], arguments["failed_list"]
     failed = host.look(failed_list) if failed_list else None
     records = look_at_records(host, source) if source else []
     with tidy_if_refused(place, [] if check else records):
@@ -109,9 +124,8 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
     if not check:
         if delivery.is_change:
             publish(delivery, arguments["outdated"])
-        with suppress(OSError):  # to lose it costs time only
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-        memory.save()
+        if place.memory is not None:
+            place.memory.save()
     # The lock file came first, also in check mode, to tell what else is wanted.
     coming = {*host.transferred, *delivery.coming}
     transferred = [item for item in delivery.wanted if item in coming]

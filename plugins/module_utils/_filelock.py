@@ -26,6 +26,7 @@ from ._storage import explained
 
 _POLL_SECONDS = 0.2
 _MOST_TURNS = 1000
+_REMEDY = "Let that run end, or wait longer with lock_timeout"
 _UNKNOWN = "it does not say which"
 
 
@@ -43,13 +44,15 @@ class FileLock:
     :param path: the file; it is made when missing. What stands there and is no lock file is replaced.
     :param what: what it protects, for the error.
     :param timeout: seconds to wait for another run.
+    :param remedy: what can be done where that was not enough: a sentence without its full stop.
     """
 
-    def __init__(self, path: str, *, what: str, timeout: float) -> None:
+    def __init__(self, path: str, *, what: str, timeout: float, remedy: str = _REMEDY) -> None:
         self._path = path
         self._directory = os.path.dirname(path)
         self._what = what
         self._timeout = timeout
+        self._remedy = remedy
         self._descriptor = -1
         self._holder = _UNKNOWN
 
@@ -71,7 +74,7 @@ class FileLock:
             if time.monotonic() >= deadline:
                 raise BusyError(
                     f"{self._what} is in use by another run ({self._holder}); it waited {self._timeout:g} s. "
-                    "Let that run end, or wait longer with lock_timeout"
+                    f"{self._remedy}"
                 )
             time.sleep(_POLL_SECONDS)
         with suppress(OSError):  # on a full disk the lock holds all the same

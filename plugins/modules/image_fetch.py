@@ -56,6 +56,8 @@ options:
   dest:
     description:
       - Directory on the controller; an absolute path, or one that begins with V(~). It is made if it is missing.
+      - One task at a time brings an archive of one name to it; another one, such as that of another host, waits for up
+        to ten minutes.
     type: path
     required: true
   failed_list:

@@ -21,8 +21,10 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 
+from ansible_collections.airgap.images.plugins.action import image_fetch
 from ansible_collections.airgap.images.plugins.action.image_fetch import ActionModule
 from ansible_collections.airgap.images.plugins.module_utils import _published
+from ansible_collections.airgap.images.plugins.module_utils._filelock import FileLock
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, write_lock
 from ansible_collections.airgap.images.plugins.module_utils._parts import Part
 from ansible_collections.airgap.images.plugins.plugin_utils import _arrival
@@ -1022,3 +1024,33 @@ def test_sftp_then_scp_and_never_piped(scene: Scene) -> None:
     assert scene.fetch(retries=0)["changed"] is True
     assert set(tried) == {"sftp", "scp"}
     assert scene.visible() == sorted([*PARTS, LOCK, SUMS])
+
+
+def test_another_run_to_the_same_place_is_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a file of one run must not get its final name from the other."""
+    second: list[str] = []
+
+    def come_second() -> None:
+        scene.connection.on_fetch = lambda: None
+        second.append(scene.refused())
+
+    scene.connection.on_fetch = come_second
+    monkeypatch.setattr(image_fetch, "_WAITS_FOR_OTHERS", 0.0)
+    result = scene.fetch()
+    assert result["changed"] is True and "failed" not in result
+    assert f"{scene.media / NAME} on the controller is in use by another run (process {os.getpid()}" in second[0]
+    assert "give each host a directory of its own" in second[0]
+    assert {name: scene.path(name).read_bytes() for name in PARTS} == PARTS
+
+
+def test_what_another_run_brought_meanwhile_is_not_fetched_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_enter = FileLock.__enter__
+
+    def other_comes_first(lock: FileLock) -> FileLock:
+        monkeypatch.setattr(FileLock, "__enter__", real_enter)
+        assert scene.fetch()["changed"] is True
+        return real_enter(lock)
+
+    monkeypatch.setattr(FileLock, "__enter__", other_comes_first)
+    result = scene.fetch()
+    assert result["changed"] is False and result["transferred"] == []
