@@ -66,7 +66,7 @@ def _lock(ground: Ground, chance: random.Random, turn: int) -> str:
         path = found.beside(".lock.json")
         text = path.read_bytes()
         document = json.loads(text)
-        ways = (
+        ways = [
             lambda: spoil.replace(path, chance.choice(spoil.TEXTS)),
             lambda: spoil.replace(path, json.dumps({**document, "version": 99}).encode()),
             lambda: spoil.replace(path, json.dumps({**document, "parts": "none"}).encode()),
@@ -74,9 +74,9 @@ def _lock(ground: Ground, chance: random.Random, turn: int) -> str:
             lambda: spoil.truncated(path, chance),
             lambda: spoil.fifo(path, chance),
             lambda: spoil.link(path, chance),
-        )
+        ]
         if found.params["compress"] != "dir":  # a directory without a lock file could be anybody's, and is refused
-            ways += (lambda: spoil.missing(path, chance),)
+            ways.append(lambda: spoil.missing(path, chance))
         ways[turn % len(ways)]()
         return _made_anew(ground, found, "")
 
