@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 from ..support import disks
@@ -63,12 +64,12 @@ def _too_small(ground: Ground, chance: random.Random, turn: int) -> str:
 
 def _fills_up_in_cache(ground: Ground, chance: random.Random, turn: int) -> str:
     with case(ground, variant(turn), images=_EARLIER, disks={"cache": {"size": _ROOMY}}) as found:
-        return _fill_in_mid_run(found, chance, "cache", leave=chance.choice((0, _PAGE, 60_000)))
+        return _fill_in_mid_run(found, chance, "cache", leave=_any(chance, 0, _PAGE, 60_000))
 
 
 def _fills_up_in_archive(ground: Ground, chance: random.Random, turn: int) -> str:
     with case(ground, variant(turn), images=_EARLIER, disks={"out": {"size": _ROOMY}}) as found:
-        return _fill_in_mid_run(found, chance, "out", leave=chance.choice((0, _PAGE, 50_000, 120_000)))
+        return _fill_in_mid_run(found, chance, "out", leave=_any(chance, 0, _PAGE, 50_000, 120_000))
 
 
 def _fills_up_at_lock(ground: Ground, chance: random.Random, turn: int) -> str:
@@ -78,22 +79,33 @@ def _fills_up_at_lock(ground: Ground, chance: random.Random, turn: int) -> str:
     files = [path for path in (like / "out").rglob("*") if path.is_file() and path.suffix not in (".sha256", ".json")]
     pages = sum(-(-path.stat().st_size // _PAGE) for path in files)
     with case(ground, params, images=_EARLIER, disks={"out": {"size": _ROOMY}}) as found:
-        return _fill_in_mid_run(found, chance, "out", leave=(pages + chance.randrange(3)) * _PAGE)
+        begun = found.staging / "data"
+        more = chance.randrange(3)
+        left = lambda: pages + more - sum(-(-path.stat().st_size // _PAGE) for path in begun.rglob("*"))  # noqa: E731
+        return _fill_in_mid_run(found, chance, "out", leave=lambda: left() * _PAGE)
 
 
 def _fills_up_for_both(ground: Ground, chance: random.Random, turn: int) -> str:
     with case(ground, variant(turn), images=_EARLIER, disks={"": {"size": _ROOMY}}) as found:
-        return _fill_in_mid_run(found, chance, "", leave=chance.choice((0, _PAGE, 60_000)))
+        return _fill_in_mid_run(found, chance, "", leave=_any(chance, 0, _PAGE, 60_000))
 
 
-def _fill_in_mid_run(found: Case, chance: random.Random, name: str, *, leave: int) -> str:
-    """A disk that was large enough when the run began has no room any more once the run asks for some layer."""
+def _any(chance: random.Random, *sizes: int) -> Callable[[], int]:
+    size = chance.choice(sizes)
+    return lambda: size
+
+
+def _fill_in_mid_run(found: Case, chance: random.Random, name: str, *, leave: Callable[[], int]) -> str:
+    """A disk that was large enough when the run began has no room any more once the run asks for some layer.
+
+    :param leave: bytes that are left then.
+    """
     hold, site = Hold(), found.site
     proxy = site.proxy(Rule(hold, path=f"/blobs/{chance.choice(found.lacking)}"))
     filler = site.folder / name / "filler"
     running = site.start(**{**found.params, "source_registry": proxy.host, "retries": 1, "stall_timeout": 60})
     proxy.wait_for(lambda seen: any(each.action is hold for each in seen))
-    disks.fill(filler, leave=leave)
+    disks.fill(filler, leave=leave())
     hold.release()
     result = running.wait(TIMEOUT)
     filler.unlink()
