@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
-from typing import TextIO
+from typing import BinaryIO
 
 from ._errors import OptionError, printable
 from ._secrets import Secrets
@@ -32,7 +33,7 @@ class Log:
         self._debug = debug
         self._mutex = threading.Lock()
         self._place = threading.local()
-        self._file: TextIO | None = None
+        self._file: BinaryIO | None = None
         self._path = ""
         self.problem = ""
         self.lines: list[str] = []
@@ -46,7 +47,8 @@ class Log:
         try:
             # A pipe that nobody reads is not waited for.
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-            self._file = open(os.open(path, flags, 0o666), "a", encoding="utf-8")  # noqa: SIM115  # closed by close
+            # Without a buffer, which would keep what a full disk did not take, and try it again at the end.
+            self._file = open(os.open(path, flags, 0o666), "ab", buffering=0)  # noqa: SIM115  # closed by close
             self._path = path
         except OSError as error:
             raise OptionError(f"log_file: cannot write {path}: {reason(error)}") from error
@@ -88,7 +90,10 @@ class Log:
                 del self.lines[:-_KEPT_LINES]
             if self._file is not None:
                 try:
-                    self._file.write(line + "\n")
-                    self._file.flush()
+                    self._write(self._file, f"{line}\n".encode())
                 except OSError as error:  # a log that cannot be written must not end the run
                     self.problem = self.problem or f"log_file: {self._path} lacks lines: {reason(error)}"
+
+    def _write(self, file: BinaryIO, line: bytes) -> None:
+        if file.write(line) != len(line):  # the end of a disk, or a pipe that is full
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -287,7 +287,8 @@ def start_module(
     full = environment(env)
     at_start = read_at_start(full)
     server = None
-    if not fresh and not under and python == sys.executable and at_start == read_at_start(environment()) and can_fork(full):
+    is_usual = not fresh and not under and python == sys.executable
+    if is_usual and at_start == read_at_start(environment()) and can_fork(full):
         server = next(_servers(name, at_start))
     return RunningModule([*under, python, "-m", name], arguments, full, cwd, server=server)
 

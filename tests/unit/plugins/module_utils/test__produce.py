@@ -163,6 +163,13 @@ def test_what_was_published_need_not_be_read_again(bench: Bench, monkeypatch: py
         return real(path, *arguments, **more)
 
     monkeypatch.setattr("builtins.open", recorded)
+    real_descriptor = os.open
+
+    def recorded_descriptor(path: Any, *arguments: Any, **more: Any) -> int:
+        read.append(str(path))
+        return real_descriptor(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", recorded_descriptor)
     assert bench.run().changed is False
     assert str(bench.folder / "out/images.tar.gz") not in read
     assert str(bench.lock_file) in read
