@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -119,7 +121,8 @@ class Campaign:
             shutil.copyfile(path, merged / path.name)
         corpus = self.work / "corpus" / target.name
         status, said = _start(target, ["-merge=1", "-use_counters=0", str(merged), str(corpus), str(target.seeds)])
-        if status != 0:
+        # libFuzzer merges in a process of its own, and ends well where that cannot be started.
+        if status != 0 or "MERGE-INNER" not in said:
             raise RuntimeError(f"{target.name}: the corpora cannot be merged:\n{said[-2000:]}")
         names = {path.name for path in by_hand}
         new = [path for path in merged.iterdir() if path.name not in names and path.stat().st_size <= _LARGEST_SEED]
@@ -133,11 +136,24 @@ class Campaign:
 
 def _start(target: Target, options: Sequence[str]) -> tuple[int, str]:
     """Run libFuzzer to its end; its exit status and all it said."""
+    command = [sys.executable, "-m", f"{__package__}.one", target.name]
+    with tempfile.TemporaryDirectory(prefix="airgap-images-fuzz-") as folder:
+        # What libFuzzer calls itself by.
+        program = Path(folder) / "fuzz"
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', "utf-8")
+        program.chmod(0o755)
+        return _run([*command, *_limits(target), *options], str(program))
+
+
+def _limits(target: Target) -> list[str]:
     limits = [f"-timeout={_SECONDS_PER_INPUT}", f"-rss_limit_mb={_MEGABYTES}", f"-max_len={target.longest}"]
-    module = f"{__package__}.one"
+    return [*limits, f"-dict={target.dictionary}"]
+
+
+def _run(command: Sequence[str], program: str) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", module, target.name, *limits, f"-dict={target.dictionary}", *options],
-        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+        command,
+        env={**os.environ, "FUZZ_PROGRAM": program, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

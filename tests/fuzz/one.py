@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import email._parseaddr
+import os
 import sys
 from typing import Any
 
@@ -22,7 +23,7 @@ from .mutation import mutate_json  # noqa: E402  # is not to guide itself
 def main() -> None:
     """Does not come back: libFuzzer ends the process, with 0 or with the status of what it found."""
     target = TARGETS[sys.argv[1]]
-    arguments = [sys.argv[0], *sys.argv[2:]]
+    arguments = [os.environ.get("FUZZ_PROGRAM", sys.argv[0]), *sys.argv[2:]]
     # The reader of dates is the library's.
     library: Any = email._parseaddr
     library._parsedate_tz = atheris.instrument_func(library._parsedate_tz)
