@@ -13,6 +13,7 @@ set -euo pipefail
 
 # The one list of Debian packages.
 packages=(
+    btrfs-progs         # a filesystem with quotas
     busybox             # tools that are not GNU's, to unpack archives with
     ca-certificates
     dash

@@ -18,6 +18,7 @@ from .site import TIMEOUT
 from .trial import FAILED, HEALED, MISSED
 
 _EARLIER = 5
+_TRIES = 4
 _TAKING_ROOM = "mkdir open openat rename renameat2 link linkat symlink symlinkat write pwrite64 fsync syncfs ftruncate"
 _CHANGING_NAMES = "mkdir rmdir open openat rename renameat2 link linkat symlink symlinkat unlink unlinkat"
 _POSSIBLE = {
@@ -31,12 +32,17 @@ _POSSIBLE = {
 
 
 def _at_a_call(ground: Ground, chance: random.Random, turn: int, *, name: str) -> str:
+    """Some tries: a thread's calls do not come in the same order each time."""
+    outcomes = (_at_one_call(ground, chance, turn, name) for _try in range(_TRIES))
+    return next((outcome for outcome in outcomes if outcome != MISSED), MISSED)
+
+
+def _at_one_call(ground: Ground, chance: random.Random, turn: int, name: str) -> str:
     """One of the calls by which a run changes files fails, once for each thread that comes so far."""
     with case(ground, variant(turn), images=_EARLIER if chance.random() < 0.7 else 0) as found:
         possible = [each for each in _calls(ground, found) if each.name in _POSSIBLE[name].split()]
-        kind = chance.choice(
-            sorted({each.name for each in possible})
-        )  # or it would be one of many writes nearly always
+        # First the kind: there are many more writes than anything else.
+        kind = chance.choice(sorted({each.name for each in possible}))
         call = chance.choice([each for each in possible if each.name == kind])
         log = found.site.folder.with_suffix(".trace")
         running = found.site.start(under=tracer.striking(call, f"error={name}", log), **found.params)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..support.images import AMD64, ARM64, build_index
+from ..support.images import AMD64, ARM64, Image, Index, build_index
 from ..support.layers import PLAIN
 from ..support.push import PushedImage, push
 from ..support.registry import Credentials, Registry
@@ -96,7 +96,7 @@ class Ground:
 
 def _push_images(registry: Registry) -> dict[str, PushedImage]:
     """Ten platform images of several kinds, with layers in common, about 700 kB; by the name in the list."""
-    made = {
+    made: dict[str, Image | Index] = {
         "library/base:1": build_index([small(201, platform=each, size=60_000) for each in (AMD64, ARM64)]),
         "library/next:2": build_index([small(202, platform=each, docker=True) for each in (AMD64, ARM64)], docker=True),
         "team/plain:3": small(203, compression=PLAIN, size=90_000),

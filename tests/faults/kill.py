@@ -15,13 +15,13 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from ..support.module import ModuleError, Result, RunningModule, alive, descendants
 from . import tracer
+from .case import Case, case
 from .ground import Ground
-from .site import TIMEOUT, Quiet, Site
+from .site import TIMEOUT
 from .trial import COMPLETED, HEALED, MISSED, Scale, Trial, require
 
 GROUP = "kill"
@@ -59,58 +59,12 @@ def trials(scale: Scale) -> list[Trial]:
     return [Trial(GROUP, fault, number, run) for number, (fault, run) in chosen]
 
 
-@dataclass(frozen=True)
-class _Case:
-    """A run that is to be struck.
-
-    :param before: what stands when it begins.
-    :param quiet: what it makes when nothing strikes.
-    :param kept: what may lie about after a run that was stopped, as it says that what was fetched stays.
-    """
-
-    site: Site
-    params: dict[str, Any]
-    before: dict[str, str]
-    quiet: Quiet
-    kept: frozenset[str]
-
-    def require_whole(self) -> None:
-        """What stands under final names is the archive before, or the new one, or can be completed at once.
-
-        Renaming several files is no single step. Once the new archive is decided, each file that stands is whole, and
-        is that of one of the two archives; the lock file, which comes last, tells which is recorded.
-        """
-        found, new = self.site.published(), self.quiet.published
-        if found in (self.before, new):
-            return
-        decided = list(self.site.out.glob(".*.staging/ready/*.lock.json"))
-        require(decided, f"neither the archive before nor the new one: {sorted(found.items() ^ new.items())[:4]}")
-        mixed = [name for name in found if found[name] not in (self.before.get(name), new.get(name))]
-        require(not mixed, f"not whole: {mixed[:5]}")
-
-    def complete(self) -> None:
-        """Another run, and nothing strikes."""
-        self.site.require_completed(self.site.run(**self.params), self.quiet)
-
-    def require_stopped(self, ended: Result | None) -> None:
-        """A run that was told to end has cleaned up behind itself, and says what ended it."""
-        if ended is not None:  # else it had not begun
-            require(ended.failed and not ended.changed, f"it was stopped, and says: {ended.data}")
-        self.site.require_nothing_running(0.5)
-        left = self.site.names() - self.kept
-        require(not left, f"left over: {sorted(left)[:5]}")
-        self.site.require_no_secret()
-
-
 @contextmanager
-def _case(ground: Ground, chance: random.Random) -> Iterator[_Case]:
+def _case(ground: Ground, chance: random.Random) -> Iterator[Case]:
     """In most cases there is an archive already."""
-    params = chance.choice(_VARIANTS)
-    like = ground.earlier(_EARLIER_IMAGES, tuple(sorted(params.items()))) if chance.random() < 0.7 else None
-    quiet = ground.quiet(**params)
-    with ground.site(like=like) as site:
-        kept = site.names() | quiet.names | ground.quiet(**{**params, "keep_cache": True}).names
-        yield _Case(site, params, site.published(), quiet, kept)
+    images = _EARLIER_IMAGES if chance.random() < 0.7 else 0
+    with case(ground, chance.choice(_VARIANTS), images=images) as made:
+        yield made
 
 
 def _at_a_moment(ground: Ground, chance: random.Random, *, number: signal.Signals) -> str:
@@ -118,14 +72,14 @@ def _at_a_moment(ground: Ground, chance: random.Random, *, number: signal.Signal
 
 
 def _at_one_moment(ground: Ground, chance: random.Random, number: signal.Signals, share: float) -> str:
-    with _case(ground, chance) as case:
-        running = case.site.start(**case.params)
+    with _case(ground, chance) as made:
+        running = made.site.start(**made.params)
         # The moment is the point: it is not waited for anything.
-        _sleep_beside(running, chance.uniform(0.0, case.quiet.seconds * share))
+        _sleep_beside(running, chance.uniform(0.0, made.quiet.seconds * share))
         if not alive(running.pid):
             return MISSED
         running.signal(number)
-        return _look_and_complete(case, running, number)
+        return _look_and_complete(made, running, number)
 
 
 def _until_it_hits(once: Callable[[float], str]) -> str:
@@ -139,25 +93,25 @@ def _at_a_moment_of_two(ground: Ground, chance: random.Random) -> str:
 
 
 def _at_a_call(ground: Ground, chance: random.Random, *, number: signal.Signals) -> str:
-    with _case(ground, chance) as case:
-        call = chance.choice(_calls(ground, case))
-        log = case.site.folder.with_suffix(".trace")
-        running = case.site.start(under=tracer.striking(call, f"signal={number.name[3:]}", log), **case.params)
+    with _case(ground, chance) as made:
+        call = chance.choice(_calls(ground, made))
+        log = made.site.folder.with_suffix(".trace")
+        running = made.site.start(under=tracer.striking(call, f"signal={number.name[3:]}", log), **made.params)
         running.process.wait(TIMEOUT)
         if not tracer.struck(log):
             return MISSED
-        return _look_and_complete(case, running, number)
+        return _look_and_complete(made, running, number)
 
 
-def _calls(ground: Ground, case: _Case) -> list[tracer.Call]:
+def _calls(ground: Ground, made: Case) -> list[tracer.Call]:
     """The system calls by which such a run changes files, seen in one that nothing strikes."""
-    key = (repr(case.params), bool(case.before))
+    key = (repr(made.params), bool(made.before))
     if key not in ground.calls:
-        like = ground.earlier(_EARLIER_IMAGES, tuple(sorted(case.params.items()))) if case.before else None
+        like = ground.earlier(_EARLIER_IMAGES, tuple(sorted(made.params.items()))) if made.before else None
         with ground.site(like=like) as site:
             log = site.folder.with_suffix(".trace")
-            result = site.start(under=tracer.watching(log), **case.params).wait(TIMEOUT)
-            site.require_completed(result, case.quiet)
+            result = site.start(under=tracer.watching(log), **made.params).wait(TIMEOUT)
+            site.require_completed(result, made.quiet)
             ground.calls[key] = tracer.changes(log, site.folder)
     return ground.calls[key]
 
@@ -168,12 +122,12 @@ def _to_skopeo(ground: Ground, chance: random.Random, *, number: signal.Signals)
 
 
 def _to_one_skopeo(ground: Ground, chance: random.Random, number: signal.Signals, share: float) -> str:
-    with _case(ground, chance) as case:
-        running = case.site.start(**case.params)
-        _sleep_beside(running, chance.uniform(0.0, case.quiet.seconds * share / 2))
+    with _case(ground, chance) as made:
+        running = made.site.start(**made.params)
+        _sleep_beside(running, chance.uniform(0.0, made.quiet.seconds * share / 2))
         if not _strike_child(running, number):
             return MISSED
-        case.site.require_completed(running.wait(TIMEOUT), case.quiet)
+        made.site.require_completed(running.wait(TIMEOUT), made.quiet)
         return HEALED
 
 
@@ -188,20 +142,20 @@ def _strike_child(running: RunningModule, number: signal.Signals) -> bool:
 
 def _again_and_again(ground: Ground, chance: random.Random) -> str:
     """Five runs one after the other are killed; each goes on from what the one before has left."""
-    with _case(ground, chance) as case:
+    with _case(ground, chance) as made:
         hits = 0
         for _round in range(5):
-            running = case.site.start(**case.params)
-            _sleep_beside(running, chance.uniform(0.0, case.quiet.seconds * 0.8))
+            running = made.site.start(**made.params)
+            _sleep_beside(running, chance.uniform(0.0, made.quiet.seconds * 0.8))
             hits += alive(running.pid)
             running.kill()
-            case.site.require_nothing_running()
-            case.require_whole()
-        case.complete()
+            made.site.require_nothing_running()
+            made.require_whole()
+        made.complete()
         return COMPLETED if hits else MISSED
 
 
-def _look_and_complete(case: _Case, running: RunningModule, number: signal.Signals) -> str:
+def _look_and_complete(made: Case, running: RunningModule, number: signal.Signals) -> str:
     struck = time.monotonic()
     running.process.wait(TIMEOUT)
     seconds = time.monotonic() - struck
@@ -210,15 +164,25 @@ def _look_and_complete(case: _Case, running: RunningModule, number: signal.Signa
     except ModuleError:  # it had no time to say anything
         ended = None
     if ended is not None and not ended.failed:
-        case.site.require_completed(ended, case.quiet)
+        made.site.require_completed(ended, made.quiet)
         return HEALED  # the archive was being put in place, or a skopeo was hit, and all is done
-    case.site.require_nothing_running()
-    case.require_whole()
+    made.site.require_nothing_running()
+    made.require_whole()
     if number in _STOPS:
         require(seconds < _END_WITHIN, f"it took {seconds:.1f} s to end")
-        case.require_stopped(ended)
-    case.complete()
+        _require_stopped(made, ended)
+    made.complete()
     return COMPLETED
+
+
+def _require_stopped(made: Case, ended: Result | None) -> None:
+    """A run that was told to end has cleaned up behind itself, and says what ended it."""
+    if ended is not None:  # else it had not begun
+        require(ended.failed and not ended.changed, f"it was stopped, and says: {ended.data}")
+    made.site.require_nothing_running(0.5)
+    left = made.site.names() - made.kept
+    require(not left, f"left over: {sorted(left)[:5]}")
+    made.site.require_no_secret()
 
 
 def _sleep_beside(running: RunningModule, seconds: float) -> None:

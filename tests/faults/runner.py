@@ -50,7 +50,8 @@ def run_all(
         for worker in workers:
             worker.kill()
         shutil.rmtree(folder, ignore_errors=True)
-    return sorted(outcomes, key=lambda each: (each.group, each.number))
+    order = {(trial.group, trial.number): place for place, trial in enumerate(trials)}
+    return sorted(outcomes, key=lambda each: order[each.group, each.number])
 
 
 def _work(

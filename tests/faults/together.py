@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from typing import Any
 
 from ..support.faults import Hold, Rule
 from ..support.module import RunningModule, alive
@@ -18,7 +19,7 @@ from .trial import COMPLETED, HEALED, REFUSED, Scale, Trial, require
 GROUP = "together"
 
 _RUNS = 4
-_WAITS = {"lock_timeout": 100}
+_WAITS: dict[str, Any] = {"lock_timeout": 100}
 
 
 def trials(scale: Scale) -> list[Trial]:
