@@ -121,17 +121,18 @@ class Cache:
         """Whether it is there, and no killed run left anything in it."""
         self.refuse_open()
         try:
-            return not self._leftovers()
-        except FileNotFoundError:
-            return False
+            return os.path.isdir(self.root) and not self.leftovers()
         except OSError as error:
             raise explained(f"cannot use cache_dir {self.root}", error) from error
 
-    def _leftovers(self) -> list[str]:
+    def leftovers(self) -> list[str]:
+        """Paths of what killed runs left; those of a run under way are among them."""
+        if not os.path.isdir(self.root):
+            return []
         return [os.path.join(self.root, name) for name in os.listdir(self.root) if name.startswith(_RUN)]
 
     def _remove_leftovers(self) -> None:
-        for path in self._leftovers():
+        for path in self.leftovers():
             _remove(path)
 
     def _complete_layout(self) -> None:

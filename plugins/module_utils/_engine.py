@@ -34,7 +34,7 @@ from ._run import Run
 from ._settle import clear_interrupted, settle
 from ._size import format_size
 from ._skopeo import policy_name
-from ._space import capacity_bytes, ensure_space, free_bytes, same_filesystem
+from ._space import bytes_below, capacity_bytes, ensure_space, free_bytes, same_filesystem
 from ._stop import Stop
 from ._tools import Tools, prepared
 from ._wanted import Wanted, read_wanted
@@ -197,12 +197,11 @@ def _plan(run: Run, content: Content, tools: Tools, decision: Decision, result: 
     if run.ahead is not None:
         cache_bytes = working_set(content.resolved, plan.missing, ahead=run.ahead)
         result.reason += _told_again(plan, result)
-    ensure_space(
-        cache=work.cache_dir,
-        cache_bytes=cache_bytes,
-        dest=output.directory,
-        dest_bytes=plan.archive_bytes if writes_archive and not _links(run) else 0,
-    )
+    dest_bytes = plan.archive_bytes if writes_archive and not _links(run) else 0
+    if run.options.check:  # a run clears away first what a killed one has left
+        cache_bytes -= bytes_below(run.cache.leftovers())
+        dest_bytes -= bytes_below([staging_path(output)])
+    ensure_space(cache=work.cache_dir, cache_bytes=cache_bytes, dest=output.directory, dest_bytes=dest_bytes)
     return plan
 
 

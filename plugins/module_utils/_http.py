@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timezone
 from functools import cache
 from typing import cast
 from urllib.parse import urljoin, urlsplit
@@ -278,9 +279,11 @@ def parse_retry_after(value: str, *, now: float) -> float | None:
     """Seconds that a Retry-After header asks for: a number, or a date (RFC 9110, 10.2.3); ``None`` if unreadable."""
     value = value.strip()
     if value.isascii() and value.isdigit():
-        return float(value[:9])
+        return float(value.lstrip("0")[:9] or "0")
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
+        date = email.utils.parsedate_to_datetime(value)
+        # Without a zone it is UTC: RFC 5322, 3.3, "-0000".
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now)
     except (TypeError, ValueError, OverflowError):
         return None
 

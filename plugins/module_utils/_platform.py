@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ._errors import OptionError
+from ._errors import OptionError, quoted
 
 _WORD = re.compile(r"^[a-z0-9][a-z0-9_.-]*$")
 _OTHER_NAMES = {
@@ -95,7 +95,9 @@ def parse_architecture(text: str) -> Architecture:
     """
     name, slash, variant = text.strip().lower().partition("/")
     if not _WORD.fullmatch(name) or (slash and not _WORD.fullmatch(variant)):
-        raise OptionError(f"arch: {text!r} is no architecture; expected one such as amd64, arm64, s390x or arm/v7")
+        raise OptionError(
+            f"arch: {quoted(text, 100)} is no architecture; expected one such as amd64, arm64, s390x or arm/v7"
+        )
     known, implied = _OTHER_NAMES.get(name, (name, ""))
     return Architecture(name=known, variant=variant or implied)
 
@@ -109,7 +111,9 @@ def parse_filter(architectures: Iterable[str], operating_systems: Iterable[str])
     systems = sorted({text.strip().lower() for text in operating_systems})
     for system in systems:
         if not _WORD.fullmatch(system):
-            raise OptionError(f"os: {system!r} is no operating system; expected one such as linux or windows")
+            raise OptionError(
+                f"os: {quoted(system, 100)} is no operating system; expected one such as linux or windows"
+            )
     if not arches or not systems:
         raise OptionError("arch and os must each name at least one value")
     return PlatformFilter(architectures=tuple(arches), operating_systems=tuple(systems))

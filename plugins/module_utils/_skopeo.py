@@ -60,7 +60,7 @@ _CAUSES = (
     _Cause("x509|tls: |certificate", False, "give the registry's authority with ca_path"),
     _Cause("gave HTTP response to HTTPS client", False, "plain http is used only with validate_certs=false"),
     _Cause("unexpected EOF|EOF|connection reset|broken pipe|INTERNAL_ERROR|stream error", True),
-    _Cause("[Dd]igest did not match|does not match (\\w+ ){0,2}(digest|sha256)|expected.*but have", True),
+    _Cause("[Dd]igest did not match|does not match (\\w+ ){0,2}(digest|sha256)|expected.{0,200}but have", True),
     _Cause("connection refused|no such host|i/o timeout|timeout|deadline exceeded|network is unreachable", True),
     _Cause("server misbehaving|temporary failure", True),
     _Cause("unsupported schema version|nimplemented manifest MIME", False, "the registry gives a wrong Content-Type"),

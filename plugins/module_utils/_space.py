@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
+from collections.abc import Iterable
 
 from ._errors import SpaceError
 from ._size import format_size
+
+_BLOCK = 512  # stat(2), st_blocks
 
 
 def free_bytes(path: str) -> int:
@@ -23,6 +27,20 @@ def capacity_bytes(path: str) -> int:
     """Bytes that the filesystem has where the path is, or will be; those that do not tell have any number."""
     found = os.statvfs(_existing(path))
     return found.f_blocks * found.f_frsize or sys.maxsize
+
+
+def bytes_below(paths: Iterable[str]) -> int:
+    """Bytes of the disk that files and directories take; what is not there takes none."""
+    return sum(_bytes_of(path) for path in paths)
+
+
+def _bytes_of(path: str) -> int:
+    try:
+        found = os.lstat(path)
+        inside = [entry.path for entry in os.scandir(path)] if stat.S_ISDIR(found.st_mode) else []
+    except OSError:
+        return 0
+    return found.st_blocks * _BLOCK + bytes_below(inside)
 
 
 def same_filesystem(first: str, second: str) -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils import _engine, _publish, _tools
+from ansible_collections.airgap.images.plugins.module_utils import _engine, _publish, _space, _tools
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._engine import save
 from ansible_collections.airgap.images.plugins.module_utils._errors import (
@@ -721,3 +721,18 @@ def test_check_mode_foresees_that_a_cache_is_refused(bench: Bench) -> None:
         with pytest.raises(StorageError, match=f"everyone may exchange what is in {shared}"):
             bench.run(check=check, cache_dir=str(shared / "cache"))
     assert not list(shared.iterdir())
+
+
+def test_check_mode_counts_what_a_run_would_clear_away(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would say that there is no room where a run finds enough."""
+    bench.run("reg.lan/app:1")
+    needed = 10**9
+    cache, staging = bench.folder / "cache/.run-dead", bench.out / ".images.tar.gz.staging"
+    for path in (cache, staging):
+        path.mkdir()
+    monkeypatch.setattr(_engine, "bytes_below", lambda paths: needed if set(paths) & {str(cache), str(staging)} else 0)
+    monkeypatch.setattr(_space, "free_bytes", lambda _path: 0)
+    assert bench.run(check=True).changed is True
+    monkeypatch.setattr(_engine, "bytes_below", lambda _paths: 0)
+    with pytest.raises(SpaceError):
+        bench.run(check=True)

@@ -12,7 +12,12 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _space
 from ansible_collections.airgap.images.plugins.module_utils._errors import SpaceError
-from ansible_collections.airgap.images.plugins.module_utils._space import ensure_space, free_bytes, same_filesystem
+from ansible_collections.airgap.images.plugins.module_utils._space import (
+    bytes_below,
+    ensure_space,
+    free_bytes,
+    same_filesystem,
+)
 
 EIB = 2**60
 
@@ -52,3 +57,13 @@ def test_the_filesystem_that_is_too_small_is_named(
     monkeypatch.setattr(_space, "same_filesystem", lambda _first, _second: False)
     with pytest.raises(SpaceError, match=f"not enough space for {named}: "):
         ensure_space(cache="/cache", cache_bytes=cache_bytes, dest="/dest", dest_bytes=dest_bytes)
+
+
+def test_bytes_below(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "file").write_bytes(b"x" * 100_000)
+    (tmp_path / "a" / "link").symlink_to("/")
+    paths = [tmp_path / "a", *(tmp_path / "a").rglob("*")]
+    expected = sum(path.lstat().st_blocks * 512 for path in paths)
+    assert expected >= 100_000
+    assert bytes_below([str(tmp_path / "a"), str(tmp_path / "missing")]) == expected
