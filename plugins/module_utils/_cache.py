@@ -180,6 +180,14 @@ class Cache:
             if _remove(self.blob_path(digest)):
                 self.repaired.add(digest)
 
+    def drop_damaged(self, blob: Descriptor) -> None:
+        """Remove a small blob whose bytes are others: skopeo writes some anew, and would not tell."""
+        if self.has_blob(blob):
+            try:
+                self.check_blob(blob)
+            except DamagedBlobError:
+                self.drop_blob(blob.digest)
+
     def release_blob(self, digest: str) -> None:
         """Remove a sound blob that is not needed any more."""
         with _explained(f"cannot free cache_dir {self.root}"):
@@ -230,10 +238,13 @@ class Cache:
     def stored(self, image: PlatformImage) -> StoredImage | None:
         """A platform image as the cache holds it, or ``None`` when anything of it is missing."""
         try:
-            descriptor = _read_folder(os.path.join(self.root, image.folder))
+            folder = os.path.join(self.root, image.folder)
+            descriptor = _read_folder(folder)
             found = self._as_stored(image, descriptor)
         except ManifestError:
             return None
+        if _read(os.path.join(folder, "oci-layout")) != OCI_LAYOUT:
+            return None  # other tools would not read it
         if self._policy != INSECURE_POLICY and self._acceptance(image) not in self._accepted(image):
             return None
         return found if all(self.has_blob(blob) for blob in found.all_blobs()) else None

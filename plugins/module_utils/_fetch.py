@@ -21,7 +21,7 @@ from ._copy import Lack
 from ._errors import ManifestError, TransferError
 from ._image import PlatformImage, StoredImage, hex_of
 from ._log import Log
-from ._manifest import Descriptor, Schema1
+from ._manifest import Descriptor, Manifest, Schema1
 from ._options import DIR, Options
 from ._registries_conf import RegistriesConf
 from ._retry import retrying
@@ -125,6 +125,8 @@ class Fetcher:
 
     def _copy(self, image: PlatformImage, deadline: float) -> StoredImage:
         self._cache.drop_unsound(image.all_blobs())
+        if isinstance(image.content, Manifest):
+            self._cache.drop_damaged(image.content.config)
         folder = self._cache.new_folder(image)
         self._tools.skopeo.copy(image, folder, os.path.dirname(self._cache.share), deadline=deadline)
         try:

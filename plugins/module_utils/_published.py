@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import stat
 import time
 from collections.abc import Sequence
@@ -88,6 +89,8 @@ class Memory:
             return
         known: dict[str, Json] = {path: mark for path, mark in sorted(self._known.items()) if os.path.lexists(path)}
         with suppress(OSError):
+            if os.path.isdir(self._path) and not os.path.islink(self._path):
+                shutil.rmtree(self._path)  # the name is ours, in a directory of ours
             # Where a run is killed now, this name has the next one clear it away.
             put_whole(self._path, compact(known), by=os.path.join(os.path.dirname(self._path), ".run-verified"))
 

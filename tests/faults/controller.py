@@ -113,14 +113,19 @@ def _no_files(ground: Ground, chance: random.Random, turn: int) -> str:
     with _case(ground, turn, files=10_000) as found:
         disks.resize(found.media, files=disks.used_files(found.media) + chance.randrange(5))
         if turn % 4 == 3:
-            data = run_task("airgap.images.image_fetch", found.fetcher.arguments()).task("task").data
-            result = Fetched(data, [], [])
+            task = run_task("airgap.images.image_fetch", found.fetcher.arguments()).task("task")
+            result = Fetched({**_without_display(task.data), "failed": task.status == "failed"}, [], [])
         else:
             result = found.fetcher.run()
         disks.resize(found.media, files=10_000)
         found.require_refused(result, "No space left", *SPACE)
         found.complete()
     return FAILED
+
+
+def _without_display(data: dict[str, Any]) -> dict[str, Any]:
+    """A result without what ansible-core adds for its own display: that there is no traceback."""
+    return {key: value for key, value in data.items() if value != "(traceback unavailable)"}
 
 
 def _read_only(ground: Ground, chance: random.Random, turn: int) -> str:

@@ -600,3 +600,15 @@ def test_pruning_removes_whatever_lies_among_the_blobs(cache: Cache, tmp_path: P
     cache.prune(folders={SAMPLE.image.folder}, blobs=set(SAMPLE.blobs))
     assert {f"sha256:{name}" for name in os.listdir(cache.share)} == set(SAMPLE.blobs)
     assert (tmp_path / "precious").read_text() == "of others"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}"])
+def test_a_folder_that_other_tools_cannot_read_is_not_taken_for_whole(
+    cache: Cache, root: Path, content: bytes | None
+) -> None:
+    SAMPLE.put(cache)
+    path = root / SAMPLE.image.folder / "oci-layout"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    assert cache.stored(SAMPLE.image) is None

@@ -301,6 +301,14 @@ def test_what_skopeo_would_take_for_a_blob_is_removed_before_a_copy(bench: Bench
     bench.cache.check_blob(TWO)
 
 
+def test_a_damaged_configuration_counts_as_repaired_although_skopeo_writes_it_anyway(bench: Bench) -> None:
+    data = SAMPLE.blobs[CONFIG.digest]
+    Path(bench.cache.blob_path(CONFIG.digest)).write_bytes(b"x" * len(data))
+    assert bench.fetcher.copy(SAMPLE.image) == SAMPLE.stored
+    assert bench.cache.repaired == {CONFIG.digest}
+    bench.cache.check_blob(CONFIG)
+
+
 def test_what_heals_is_tried_again(bench: Bench) -> None:
     bench.fail(heals(), heals())
     assert bench.bring() == SAMPLE.stored

@@ -340,6 +340,14 @@ def test_a_memory_that_cannot_be_read_costs_time_only(tmp_path: Path, file: Path
     assert Memory(str(tmp_path)).sha256(str(file)) == sha256(b"abc")
 
 
+def test_a_directory_in_place_of_the_memory_is_replaced(tmp_path: Path, file: Path) -> None:
+    (tmp_path / "verified.json" / "below").mkdir(parents=True)
+    memory = Memory(str(tmp_path))
+    memory.sha256(str(file))
+    memory.save()
+    assert Memory(str(tmp_path)).known(str(file)) == sha256(b"abc")
+
+
 def test_a_memory_that_cannot_be_written_costs_time_only(tmp_path: Path, file: Path) -> None:
     memory = Memory(str(tmp_path / "missing"))
     memory.sha256(str(file))
