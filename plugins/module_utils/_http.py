@@ -46,6 +46,7 @@ _MAX_REDIRECTS = 5
 _MAX_ERROR_BYTES = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 1024 * 1024
+_NO_DATE = (IndexError, OverflowError, TypeError, ValueError)  # what Pythons raise for a text that is none
 _MOST_PIECES = 100_000  # each costs as much as many bytes
 # Identity: a blob that is "decoded" on the way no longer has its digest.
 _HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
@@ -270,7 +271,7 @@ def explain_status(answer: Answer, *, host: str, what: str) -> TransferError:
 def _asked_to_wait(answer: Answer) -> float | None:
     """The seconds of Retry-After; a date in it counts from the registry's own clock, as ours may be wrong."""
     now = time.time()
-    with suppress(TypeError, ValueError, OverflowError):
+    with suppress(*_NO_DATE):
         now = email.utils.parsedate_to_datetime(answer.header("date")).timestamp()
     return parse_retry_after(answer.header("retry-after"), now=now)
 
@@ -284,7 +285,7 @@ def parse_retry_after(value: str, *, now: float) -> float | None:
         date = email.utils.parsedate_to_datetime(value)
         # Without a zone it is UTC: RFC 5322, 3.3, "-0000".
         return max(0.0, (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now)
-    except (TypeError, ValueError, OverflowError):
+    except _NO_DATE:
         return None
 
 

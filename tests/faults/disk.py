@@ -81,7 +81,10 @@ def _fills_up_at_lock(ground: Ground, chance: random.Random, turn: int) -> str:
     with case(ground, params, images=_EARLIER, disks={"out": {"size": _ROOMY}}) as found:
         begun = found.staging / "data"
         more = chance.randrange(3)
-        left = lambda: pages + more - sum(-(-path.stat().st_size // _PAGE) for path in begun.rglob("*"))  # noqa: E731
+
+        def left() -> int:
+            return pages + more - sum(-(-path.stat().st_size // _PAGE) for path in begun.rglob("*"))
+
         return _fill_in_mid_run(found, chance, "out", leave=lambda: left() * _PAGE)
 
 

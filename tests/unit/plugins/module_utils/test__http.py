@@ -538,6 +538,8 @@ ASKED: dict[str, float | None] = {
     LATER.strftime("%a, %d %b %Y %H:%M:%S -0000"): 120.0,
     "": None,
     "soon": None,
+    "Mon,": None,
+    "0 , ": None,
     "-5": None,
     "1.5": None,
     "\u0661": None,
