@@ -49,6 +49,15 @@ def workdir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def scratch(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where programs put their temporary files."""
+    folder = workdir / "scratch"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+@pytest.fixture
 def bench(workdir: Path) -> Iterator[Workbench]:
     """Makes registries, proxies and runs of the module that end with the test."""
     with Workbench(workdir) as workbench:

@@ -8,11 +8,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 
 import pytest
 
@@ -27,6 +25,7 @@ from ansible_collections.airgap.images.tests.functional._role import (
     references,
     staged,
 )
+from ansible_collections.airgap.images.tests.support.served import Served
 from ansible_collections.airgap.images.tests.support.workbench import Source
 
 TOKEN = "t0p-s3cret-t0ken"
@@ -39,29 +38,17 @@ NEEDED = {"/private/list.txt": f"Bearer {TOKEN}", PROXIED: BASIC}
 """The header without which a file is refused."""
 
 
-class Files:
+class Files(Served):
     """Serves files over http, some only to who may see them. A context manager."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self.files = dict(files)
         self.asked: list[tuple[str, str]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), _handler(self)))
 
-    def url(self, path: str) -> str:
+    def at(self, path: str) -> str:
         """The URL of a file."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}{path}"
-
-    def __enter__(self) -> Files:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return f"{self.url}{path}"
 
 
 def _handler(files: Files) -> type[BaseHTTPRequestHandler]:
@@ -133,9 +120,9 @@ def test_lists_from_everywhere(source: Source, site: Site, files: Files) -> None
             "image_save_list_files": ["wide.txt", str(plain)],
             "image_save_remote_list_files": [str(remote)],
             "image_save_list_urls": [
-                files.url("/open.txt"),
+                files.at("/open.txt"),
                 {
-                    "url": files.url("/private/list.txt"),
+                    "url": files.at("/private/list.txt"),
                     "checksum": checksum(files.files["/private/list.txt"]),
                     "headers": {"Authorization": f"Bearer {TOKEN}"},
                 },
@@ -146,11 +133,11 @@ def test_lists_from_everywhere(source: Source, site: Site, files: Files) -> None
             "image_save_list_urls": [
                 {"url": PROXIED, "username": "somebody", "password": PASSWORD},
             ],
-            "image_save_environment": {"http_proxy": files.url(""), "no_proxy": "127.0.0.1"},
+            "image_save_environment": {"http_proxy": files.at(""), "no_proxy": "127.0.0.1"},
         },
         "wrong": {
             "image_save_images": [f"{host}/oci/zstd:1"],
-            "image_save_list_urls": [{"url": files.url("/changed.txt"), "checksum": checksum("something else")}],
+            "image_save_list_urls": [{"url": files.at("/changed.txt"), "checksum": checksum("something else")}],
         },
     }
     inventory = {name: {**site.inventory(name)[name], **variables} for name, variables in cases.items()}
@@ -172,7 +159,7 @@ def test_lists_from_everywhere(source: Source, site: Site, files: Files) -> None
     assert (PROXIED, BASIC) in files.asked
 
     assert result.rc == 2, result.stdout
-    assert files.url("/changed.txt") in failure(result, "wrong")
+    assert files.at("/changed.txt") in failure(result, "wrong")
     assert not [*site.on_host("wrong").rglob("*.part*")] and not site.fetched("wrong").parent.exists()
     asked = {each.manifest for each in source.registry.requests()}
     assert not any(each.startswith("oci/zstd") for each in asked), "saved although a list is not the promised one"

@@ -35,15 +35,6 @@ from ansible_collections.airgap.images.tests.support.workbench import Source, Wo
 MIB = 1024 * 1024
 
 
-@pytest.fixture
-def scratch(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where programs put their temporary files."""
-    folder = workdir / "scratch"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    return folder
-
-
 def halfway(bench: Workbench, registry: Registry, image: PushedImage, **params: Any) -> tuple[RunningModule, Proxy]:
     """A run whose last layer has come halfway and comes no further."""
     stall = Stall(10_000)

@@ -52,15 +52,6 @@ from ansible_collections.airgap.images.tests.support.workbench import Workbench
 SHARED_FOLDERS = [Path(path) for path in ("/tmp", "/var/tmp", "/dev/shm")]  # noqa: S108  # where programs may write
 
 
-@pytest.fixture
-def scratch(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where programs put their temporary files."""
-    folder = workdir / "scratch"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    return folder
-
-
 @contextmanager
 def no_umask() -> Iterator[None]:
     """Whatever is made is open to all, unless who makes it says otherwise."""

@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import parse_headers
-from types import TracebackType
 from typing import Union, cast
 
 from .certificates import KeyPair, server_context
 from .images import OCI_MANIFEST, Image, Index
 from .layers import sha256
+from .served import Served
 
 _TIMEOUT = 60.0
 
@@ -92,7 +92,7 @@ Rule = Callable[[Asked], Union[Reply, None]]
 
 
 @dataclass
-class Hostile:
+class Hostile(Served):
     """The server, as a context manager. ``rules`` are asked first, in order; ``replies`` are by path, without query."""
 
     tls: KeyPair | None = None
@@ -103,29 +103,7 @@ class Hostile:
         self._mutex = threading.Lock()
         self._asked: list[Asked] = []
         self._context = server_context(self.tls) if self.tls else None
-        self._server = _Server(self)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    @property
-    def host(self) -> str:
-        """``127.0.0.1:PORT``, the first part of a reference."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
-
-    @property
-    def url(self) -> str:
-        """``http://127.0.0.1:PORT``, or https."""
-        return f"{'https' if self.tls else 'http'}://{self.host}"
-
-    def __enter__(self) -> Hostile:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_Server(self), scheme="https" if self.tls else "http")
 
     def manifest(self, name: str, raw: bytes, media_type: str = OCI_MANIFEST) -> str:
         """Has the tag ``1`` of a repository stand for these bytes, under their right digest; gives the reference."""

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from .certificates import KeyPair
 from .faults import Action, Rule
 from .proxy_server import ProxyServer
+from .served import Served
 
 
 @dataclass
@@ -36,7 +37,7 @@ class ProxyRequest:
     done: bool = False
 
 
-class Proxy:
+class Proxy(Served):
     """Stands on a port of its own before ``upstream`` (``http://127.0.0.1:PORT``), as a context manager.
 
     ``authorization`` replaces that header towards the registry, after the client's own was recorded. With ``tls`` the
@@ -57,31 +58,13 @@ class Proxy:
         self._rules = list(rules)
         self._changed = threading.Condition()
         self._requests: list[ProxyRequest] = []
-        self._server = ProxyServer(self, tls)
-        self.scheme = "https" if tls else "http"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    @property
-    def host(self) -> str:
-        """``127.0.0.1:PORT``, the first part of a reference."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
-
-    @property
-    def url(self) -> str:
-        """``http://127.0.0.1:PORT``, or https."""
-        return f"{self.scheme}://{self.host}"
-
-    def __enter__(self) -> Proxy:
-        self._thread.start()
-        return self
+        super().__init__(ProxyServer(self, tls), scheme="https" if tls else "http")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.ended.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(kind, error, trace)
 
     def add(self, *rules: Rule) -> None:
         """More rules, after those there are; the first that applies is taken."""

@@ -237,7 +237,10 @@ class FileWatch(_Watch):
             return
         self._watched[number] = (path, deep)
         if deep:
-            for child in path.iterdir():
+            children: list[Path] = []
+            with suppress(FileNotFoundError):  # gone since
+                children = list(path.iterdir())
+            for child in children:
                 if child.is_dir() and not child.is_symlink():
                     self._add(child, deep=True)
                 else:

@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
 import trustme
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from .certificates import KeyPair, server_context
+from .served import Served
 
 LEEWAY = 60
 """Seconds for which docker-registry still accepts a token that has expired."""
@@ -68,7 +68,7 @@ class TokenSigner:
         return ".".join([*parts, _base64url(signature)])
 
 
-class TokenServer:
+class TokenServer(Served):
     """Checks Basic credentials and issues tokens.
 
     ``lifetime`` (seconds) is how long the registry really accepts a token, ``expires_in`` what the answer says
@@ -96,13 +96,11 @@ class TokenServer:
         self._lock = threading.Lock()
         self._requests: list[TokenRequest] = []
         self._stale = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._scheme = "http"
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        server.daemon_threads = True
         if tls is not None:
-            self._server.socket = server_context(tls).wrap_socket(self._server.socket, server_side=True)
-            self._scheme = "https"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+            server.socket = server_context(tls).wrap_socket(server.socket, server_side=True)
+        super().__init__(server, scheme="http" if tls is None else "https")
 
     @property
     def root_bundle(self) -> Path:
@@ -112,18 +110,7 @@ class TokenServer:
     @property
     def realm(self) -> str:
         """The URL that the registry names in its challenge."""
-        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}/token"
-
-    def __enter__(self) -> TokenServer:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return f"{self.url}/token"
 
     def requests(self) -> list[TokenRequest]:
         """Every request since the start or the last ``clear``."""
