@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
 import shutil
@@ -39,6 +38,7 @@ class Ground:
         self.registry = registry
         self.images = _push_images(registry)
         self.calls: dict[tuple[str, bool], list[Call]] = {}
+        self._earlier: dict[tuple[int, tuple[tuple[str, Any], ...]], Path] = {}
         self._quiet: dict[str, Quiet] = {}
         self._numbers = itertools.count(1)
 
@@ -83,9 +83,14 @@ class Ground:
                 self._quiet[key] = Quiet(site.published(), site.names(), seconds)
         return self._quiet[key]
 
-    @functools.cache  # noqa: B019  # lives as long as the process
     def earlier(self, images: int, params: tuple[tuple[str, Any], ...]) -> Path:
         """The folder of a site with an archive of the first so many images; it is not to be written to."""
+        key = (images, params)
+        if key not in self._earlier:
+            self._earlier[key] = self._save_earlier(images, params)
+        return self._earlier[key]
+
+    def _save_earlier(self, images: int, params: tuple[tuple[str, Any], ...]) -> Path:
         folder = self.folder / f"earlier-{next(self._numbers)}"
         folder.mkdir()
         with Site(folder, self.registry, USER, self.references[:images]) as site:
