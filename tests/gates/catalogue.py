@@ -279,7 +279,9 @@ def _sanity_runs(job: Job, leg: Leg) -> list[list[str]]:
     That would be half of all it does, and there is little that it looks for in a collection and ruff has not seen.
     pylint is the newest's alone: what it says does not depend on the ansible-core that runs.
     """
-    without_tests = [f"--exclude=tests/{folder}/" for folder in ("bench", "faults", "functional", "fuzz", "support", "unit")]
+    without_tests = [
+        f"--exclude=tests/{folder}/" for folder in ("bench", "faults", "functional", "fuzz", "support", "unit")
+    ]
     if leg is job.plan.oldest:
         return [["--skip-test", "pylint", *without_tests]]
     return [["--skip-test", "pylint"], ["--test", "pylint", *without_tests]]
