@@ -10,6 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.airgap.images.plugins.module_utils._errors import (
     ImageSaveError,
     OptionError,
+    StorageError,
 )
 from ansible_collections.airgap.images.plugins.module_utils._filelock import FileLock
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, read_lock
@@ -100,7 +102,11 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
     lock = os.path.join(folder, f"{name}.lock")
     what = f"{place.root} on the controller"
     remedy = "Let that one end, or give each host a directory of its own"
-    with FileLock(lock, what=what, timeout=_WAITS_FOR_OTHERS, remedy=remedy):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(FileLock(lock, what=what, timeout=_WAITS_FOR_OTHERS, remedy=remedy))
+        except StorageError as error:
+            host.say(f"{what} cannot be kept for this run alone: {error}")
         # What the one before has brought is known only now.
         return _fetch(host, arguments, replace(place, memory=Memory(folder)), check=check, diff=diff)
 

@@ -100,7 +100,7 @@ class Authenticator:
             raise TransferError(f"the token service of {self._registry} gave no readable token", heals=True) from error
         if not token.isascii() or not token.isprintable() or not token or " " in token:
             raise TransferError(f"the token service of {self._registry} gave no readable token", heals=True)
-        self._credentials.secrets.add(token)
+        self._credentials.secrets.add_token(token)
         return token
 
     def _ask(self, realm: str, fields: dict[str, str], credential: Credential | None) -> Answer:

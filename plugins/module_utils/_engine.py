@@ -199,8 +199,9 @@ def _plan(run: Run, content: Content, tools: Tools, decision: Decision, result: 
         result.reason += _told_again(plan, result)
     dest_bytes = plan.archive_bytes if writes_archive and not _links(run) else 0
     if run.options.check:  # a run clears away first what a killed one has left
-        cache_bytes -= bytes_below(run.cache.leftovers())
-        dest_bytes -= bytes_below([staging_path(output)])
+        cache_bytes = max(0, cache_bytes - bytes_below(run.cache.leftovers()))
+        if not is_decided(output):
+            dest_bytes = max(0, dest_bytes - bytes_below([staging_path(output)]))
     ensure_space(cache=work.cache_dir, cache_bytes=cache_bytes, dest=output.directory, dest_bytes=dest_bytes)
     return plan
 

@@ -69,8 +69,10 @@ class FileLock:
             turns += 1
             if state is _State.TAKEN:
                 break
-            if state is _State.GONE and turns < _MOST_TURNS:
-                continue
+            if state is _State.GONE:
+                if turns < _MOST_TURNS:
+                    continue
+                raise StorageError(f"the lock file {self._path} is replaced again and again; choose another directory")
             if time.monotonic() >= deadline:
                 raise BusyError(
                     f"{self._what} is in use by another run ({self._holder}); it waited {self._timeout:g} s. "
@@ -155,7 +157,7 @@ class FileLock:
     def _is_of_others(self, found: os.stat_result) -> bool:
         """Whether somebody else can write to the file, or it has another name besides."""
         ours = (os.geteuid(), os.stat(self._directory).st_uid)  # the second is ours too where an export maps users
-        return found.st_nlink != 1 or found.st_uid not in ours
+        return found.st_nlink > 1 or found.st_uid not in ours
 
     def _is_something_else(self) -> bool:
         try:

@@ -272,7 +272,7 @@ def _asked_to_wait(answer: Answer) -> float | None:
     """The seconds of Retry-After; a date in it counts from the registry's own clock, as ours may be wrong."""
     now = time.time()
     with suppress(*_NO_DATE):
-        now = email.utils.parsedate_to_datetime(answer.header("date")).timestamp()
+        now = _utc(answer.header("date"))
     return parse_retry_after(answer.header("retry-after"), now=now)
 
 
@@ -282,11 +282,15 @@ def parse_retry_after(value: str, *, now: float) -> float | None:
     if value.isascii() and value.isdigit():
         return float(value.lstrip("0")[:9] or "0")
     try:
-        date = email.utils.parsedate_to_datetime(value)
-        # Without a zone it is UTC: RFC 5322, 3.3, "-0000".
-        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now)
+        return max(0.0, _utc(value) - now)
     except _NO_DATE:
         return None
+
+
+def _utc(text: str) -> float:
+    """Seconds since the epoch of a date; without a zone it is UTC (RFC 5322, 3.3, "-0000")."""
+    date = email.utils.parsedate_to_datetime(text)
+    return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def _received(response: requests.Response) -> Iterator[bytes]:

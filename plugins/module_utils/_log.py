@@ -82,6 +82,8 @@ class Log:
                 self._file.close()
 
     def _add(self, level: str, message: str) -> None:
+        if not self._debug and self._file is None:
+            return  # nobody keeps it
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = f"{now} {level} [{getattr(self._place, 'text', '-')}] {printable(self.secrets.hide(message), 2000)}"
         with self._mutex:

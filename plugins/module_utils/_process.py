@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from functools import cache
 from typing import BinaryIO
@@ -21,6 +22,7 @@ from ._errors import StorageError
 
 _TERM_SECONDS = 1.0
 _PROBE_SECONDS = 30.0
+_LOOK_SECONDS = 0.01
 # For hosts whose util-linux is older than 2.33: the same by hand, at the price of starting an interpreter.
 _WRAPPER = (
     "import ctypes, os, signal, sys\n"
@@ -78,17 +80,28 @@ def has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
     try:
         descriptor = os.pidfd_open(process.pid)
     except (AttributeError, OSError):
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(seconds)
-        return process.returncode is not None
-    try:
-        ended = bool(select.select([descriptor], [], [], seconds)[0])
-    finally:
-        os.close(descriptor)
+        ended = _has_ended_by_itself(process, seconds)
+    else:
+        try:
+            ended = bool(select.select([descriptor], [], [], seconds)[0])
+        finally:
+            os.close(descriptor)
     if ended:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)  # before the number can be another group's
     return process.poll() is not None
+
+
+def _has_ended_by_itself(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """The same where the kernel is older; what has ended is left to be waited for."""
+    until = time.monotonic() + seconds
+    with suppress(ChildProcessError):
+        while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_LOOK_SECONDS)
+        return True
+    return False  # it was waited for already
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

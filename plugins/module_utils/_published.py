@@ -91,8 +91,9 @@ class Memory:
         with suppress(OSError):
             if os.path.isdir(self._path) and not os.path.islink(self._path):
                 shutil.rmtree(self._path)  # the name is ours, in a directory of ours
-            # Where a run is killed now, this name has the next one clear it away.
-            put_whole(self._path, compact(known), by=os.path.join(os.path.dirname(self._path), ".run-verified"))
+            # Where a run is killed now, this name has the next one clear it away. Another may save its own meanwhile.
+            name = f".run-verified-{os.urandom(8).hex()}"
+            put_whole(self._path, compact(known), by=os.path.join(os.path.dirname(self._path), name))
 
     def _read(self) -> dict[str, str]:
         try:

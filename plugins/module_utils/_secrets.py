@@ -42,7 +42,16 @@ class Secrets:
         forms = {form for form in _forms_of(secret) if len(form) >= _SHORTEST}
         if username is not None and secret:
             forms |= _encoded(f"{username}:{secret}")
+        self._add(forms)
+
+    def add_token(self, token: str) -> None:
+        """Hide a token, of which there may be one for each repository; it is sent as it is and in no other way."""
+        self._add({token} if len(token) >= _SHORTEST else set())
+
+    def _add(self, forms: set[str]) -> None:
         with self._mutex:
+            if forms.issubset(self._forms):
+                return
             # The longest first: a form may be part of another.
             self._forms = tuple(sorted({*self._forms, *forms}, key=lambda form: (-len(form), form)))
 
@@ -77,9 +86,12 @@ class Secrets:
 
 def _overlap(text: str, secret: str) -> int:
     """How many characters at a text's end are the beginning of a secret; 0 for so few that they can be anything."""
-    for length in range(min(len(text), len(secret)), _SHORTEST - 1, -1):
-        if text.endswith(secret[:length]):
-            return length
+    tail = text[-len(secret) :]
+    start = tail.find(secret[:_SHORTEST])
+    while start >= 0:
+        if secret.startswith(tail[start:]):
+            return len(tail) - start
+        start = tail.find(secret[:_SHORTEST], start + 1)
     return 0
 
 

@@ -40,7 +40,8 @@ def _bytes_of(path: str) -> int:
         inside = [entry.path for entry in os.scandir(path)] if stat.S_ISDIR(found.st_mode) else []
     except OSError:
         return 0
-    return found.st_blocks * _BLOCK + bytes_below(inside)
+    is_shared = found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode)  # its bytes stay with another name
+    return (0 if is_shared else found.st_blocks * _BLOCK) + bytes_below(inside)
 
 
 def same_filesystem(first: str, second: str) -> bool:

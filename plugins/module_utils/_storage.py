@@ -19,6 +19,8 @@ _REMEDIES = {
     errno.EIO: "Check the disk and what the kernel's log says of it",
     errno.EEXIST: "Remove what is in the way, or choose another directory",
     errno.ENOTDIR: "Remove what is in the way, or choose another directory",
+    errno.EINVAL: "Remove it, or name another file",
+    errno.ELOOP: "Remove it, or name another file",
     errno.EISDIR: "Remove the directory that is in the way",
     errno.ENOTEMPTY: "Remove the directory that is in the way",
 }

@@ -32,11 +32,12 @@ _thread = threading.local()  # until: time.monotonic() up to which this thread r
 @contextmanager
 def time_left(seconds: float) -> Iterator[None]:
     """Let all that this thread reads in the block end after some seconds, with a :class:`TransferError`."""
-    _thread.until = time.monotonic() + seconds
+    before = getattr(_thread, "until", math.inf)
+    _thread.until = min(before, time.monotonic() + seconds)
     try:
         yield
     finally:
-        _thread.until = math.inf
+        _thread.until = before
 
 
 def timed_adapter(connections: int) -> HTTPAdapter:

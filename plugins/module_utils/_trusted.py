@@ -16,14 +16,17 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import BinaryIO
 
-PROBE = ".run-probe-"
+PROBE = ".airgap-images-probe-"
 _MOST_LINKS = 40
 
 
 def distrust(path: str) -> str:
     """Why others could fill a directory with what they like, or put another in its place.
+
+    The owners of the directories above are trusted, as they gave this user a place in theirs.
 
     :param path: absolute; what of it is not there yet is passed over.
     :returns: a clause for the user; empty when nobody but this user and root can.
@@ -32,13 +35,15 @@ def distrust(path: str) -> str:
     path = os.path.abspath(path)
     here = _Here(path)
     for parent, name in _lookups(path):
-        found = os.stat(parent)
-        if _is_open(found) and not here.explains_mode(found):
-            if not found.st_mode & stat.S_ISVTX or not here.is_ours(found):
-                return f"everyone may exchange what is in {parent} (mode {stat.S_IMODE(found.st_mode):04o})"
-            entry = _lstat(os.path.join(parent, name))
-            if entry is not None and not here.is_ours(entry):
-                return f"{os.path.join(parent, name)} was put there by user {entry.st_uid}"
+        found, entry = os.stat(parent), _lstat(os.path.join(parent, name))
+        if not _is_open(found) or _keeps(found, entry) or here.explains_mode(found):
+            continue
+        if not found.st_mode & stat.S_ISVTX:
+            return f"everyone may exchange what is in {parent} (mode {stat.S_IMODE(found.st_mode):04o})"
+        if not here.is_ours(found):
+            return f"{parent} belongs to user {found.st_uid}, who may exchange what is in it"
+        if entry is not None and not here.is_ours(entry):
+            return f"{os.path.join(parent, name)} was put there by user {entry.st_uid}"
     return distrust_directory(path, here) if os.path.lexists(path) else ""
 
 
@@ -64,7 +69,12 @@ def open_regular(path: str) -> BinaryIO:
 
     :raises OSError: when there is none.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "it is a link", path) from error
+        raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is no regular file", path)
@@ -131,7 +141,7 @@ class _Here:
 
     def is_ours(self, found: os.stat_result) -> bool:
         """Whether a file is this user's or root's."""
-        if found.st_uid in (0, os.geteuid()):
+        if found.st_uid in _trusted_users():
             return True
         made = self._probe()
         return made is not None and (made.device, made.owner) == (found.st_dev, found.st_uid)
@@ -199,6 +209,25 @@ def _existing(path: str) -> str:
     while not os.path.isdir(path) and path != "/":
         path = os.path.dirname(path)
     return path
+
+
+def _keeps(directory: os.stat_result, entry: os.stat_result | None) -> bool:
+    """Whether a directory that everyone may write to leaves an entry to its owner, and both are to be trusted."""
+    is_sticky = bool(directory.st_mode & stat.S_ISVTX)
+    return is_sticky and {directory.st_uid, *([entry.st_uid] if entry else [])} <= _trusted_users()
+
+
+@cache
+def _trusted_users() -> frozenset[int]:
+    """This user and root; where root has no number here (user_namespaces(7)), whoever stands for all such users."""
+    users = {0, os.geteuid()}
+    with suppress(OSError, ValueError):
+        with open("/proc/self/uid_map", encoding="ascii") as file:
+            ranges = [[int(word) for word in line.split()] for line in file]
+        if not any(first == 0 for first, _outside, _count in ranges):
+            with open("/proc/sys/kernel/overflowuid", encoding="ascii") as file:
+                users.add(int(file.read()))
+    return frozenset(users)
 
 
 def _is_open(found: os.stat_result) -> bool:

@@ -151,8 +151,8 @@ options:
     description:
       - Path of a file on the target for what failed, one reference a line with its reason as a comment. It can be
         used in O(list_files) as it is.
-      - When nothing failed, there is no such file, and one of an earlier run is removed. A file that is no such list
-        is never touched.
+      - When nothing failed, there is no such file, and one of an earlier run is removed. A file that is no such list,
+        or a link, is never touched; the task fails then.
     type: path
   allow_partial:
     description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -163,17 +163,18 @@ def clear_way(place: Place, item: Item) -> str:
     return path
 
 
-def publish(delivery: Delivery, outdated: Iterable[str]) -> None:
+def publish(delivery: Delivery, outdated: Collection[str]) -> None:
     """Give what has arrived its final names, in the order of the items, and remove what is of another archive.
 
     :param outdated: paths to remove first.
     :raises StorageError: what has arrived stays for the next run.
     """
-    place = delivery.place
+    place, removed = delivery.place, {*outdated, *delivery.stale}
     try:
         for item in delivery.wanted:  # a disk that takes no more is noticed before anything is touched
             folder = os.path.dirname(place.final(item))
-            if not place.is_through_link(folder):  # such a link is of another archive, and goes with that
+            # What is of another archive goes with that.
+            if not place.is_through_link(folder) and not _stands_in_the_way(folder, removed):
                 place.make_folder(folder)
         for path in (*outdated, *delivery.stale):
             with suppress(FileNotFoundError):
@@ -185,6 +186,11 @@ def publish(delivery: Delivery, outdated: Iterable[str]) -> None:
         discard_arrived(place)
     except OSError as error:
         raise explain(error, place.directory) from error
+
+
+def _stands_in_the_way(folder: str, removed: Collection[str]) -> bool:
+    """Whether a file that is to be removed stands where a directory is to be."""
+    return any(folder == path or folder.startswith(f"{path}{os.sep}") for path in removed)
 
 
 def discard_arrived(place: Place) -> None:

@@ -227,7 +227,7 @@ def test_a_directory_that_is_removed_just_now_is_made_again(tmp_path: Path, monk
 
 def test_a_file_that_changes_for_ever_ends_in_an_error(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_filelock.FileLock, "_still_there", lambda self, descriptor: False)
-    with pytest.raises(BusyError, match="it does not say which"), lock(path, timeout=0):
+    with pytest.raises(StorageError, match="is replaced again and again"), lock(path, timeout=0):
         pass
 
 

@@ -187,9 +187,15 @@ def test_errors_take_no_room_on_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
         file.write(b"x")
 
 
-def test_what_a_program_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kernel", ["new", "without pidfd"])
+def test_what_a_program_leaves_behind_is_ended_with_it(
+    tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     process = run("sh", "-c", f"sleep 600 & echo $! > {tmp_path}/child")
-    assert has_ended(process, 20)
+    with monkeypatch.context() as patched:
+        if kernel != "new":
+            patched.delattr(_process.os, "pidfd_open")
+        assert has_ended(process, 20)
     assert process.returncode == 0
     assert ends(int((tmp_path / "child").read_text()))
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,9 @@ def test_bytes_below(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "file").write_bytes(b"x" * 100_000)
     (tmp_path / "a" / "link").symlink_to("/")
+    (tmp_path / "shared").write_bytes(b"x" * 100_000)
     paths = [tmp_path / "a", *(tmp_path / "a").rglob("*")]
     expected = sum(path.lstat().st_blocks * 512 for path in paths)
     assert expected >= 100_000
+    os.link(tmp_path / "shared", tmp_path / "a" / "shared")  # to remove it here frees nothing
     assert bytes_below([str(tmp_path / "a"), str(tmp_path / "missing")]) == expected

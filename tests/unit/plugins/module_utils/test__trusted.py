@@ -78,7 +78,7 @@ def test_who_owns_a_sticky_directory_may_exchange_what_is_in_it(place: Path, mon
     (place / "cache").mkdir()
     place.chmod(0o1777)
     owned_by(monkeypatch, place)
-    assert "everyone may exchange" in distrust(str(place / "cache"))
+    assert distrust(str(place / "cache")) == f"{place} belongs to user {OTHER}, who may exchange what is in it"
 
 
 def test_what_others_put_into_a_sticky_directory(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,3 +225,19 @@ def test_what_is_written_is_a_file_of_its_own(place: Path, make: Callable[[Path]
     assert (stat.S_IFMT(found.st_mode), stat.S_IMODE(found.st_mode), found.st_nlink) == (stat.S_IFREG, 0o644, 1)
     precious = place / "precious"
     assert not precious.exists() or precious.read_text() == "data"
+
+
+def test_a_place_below_tmp_is_looked_at_without_a_trace(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run with nothing new, and one in check mode, write nothing."""
+    place.chmod(0o1777)
+    monkeypatch.setattr(_trusted, "_make_probe", lambda _directory: pytest.fail("a file was made"))
+    for path in (place / "cache", place / "to" / "be" / "made"):
+        assert not distrust(str(path))
+    (place / "cache").mkdir()
+    assert not distrust(str(place / "cache"))
+
+
+def test_a_link_is_called_one(place: Path) -> None:
+    (place / "link").symlink_to("/dev/zero")
+    with pytest.raises(OSError, match="it is a link"):
+        open_regular(str(place / "link"))
