@@ -94,10 +94,10 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
     check_range("retry_delay", arguments["retry_delay"], 0, 3600)
     source = arguments["src"] or arguments["failed_list"]
     folder = memory_folder(arguments["dest"])
-    place = Place(_absolute(arguments["dest"]), os.path.basename(source), Memory(folder))
+    place = Place(_absolute(arguments["dest"]), os.path.basename(source))
     host.refuse_same(source, place)
     if check:
-        return _fetch(host, arguments, place, check=check, diff=diff)
+        return _fetch(host, arguments, replace(place, memory=Memory(folder)), check=check, diff=diff)
     name = hashlib.sha256(place.archive.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     lock = os.path.join(folder, f"{name}.lock")
     what = f"{place.root} on the controller"

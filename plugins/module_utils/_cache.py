@@ -180,13 +180,17 @@ class Cache:
             if _remove(self.blob_path(digest)):
                 self.repaired.add(digest)
 
-    def drop_damaged(self, blob: Descriptor) -> None:
-        """Remove a small blob whose bytes are others: skopeo writes some anew, and would not tell."""
-        if self.has_blob(blob):
-            try:
-                self.check_blob(blob)
-            except DamagedBlobError:
-                self.drop_blob(blob.digest)
+    def drop_damaged(self, blob: Descriptor) -> bool:
+        """Read a blob, and remove what is not what its name says.
+
+        :returns: whether it is not there now.
+        """
+        try:
+            self.check_blob(blob)
+        except DamagedBlobError:
+            self.drop_blob(blob.digest)
+            return True
+        return False
 
     def release_blob(self, digest: str) -> None:
         """Remove a sound blob that is not needed any more."""
@@ -305,11 +309,7 @@ class Cache:
         return f"{self._policy} {image.repository}"
 
     def _accepted(self, image: PlatformImage) -> list[str]:
-        try:
-            with open_regular(os.path.join(self.root, image.folder, _ACCEPTED)) as file:
-                return file.read(_LARGEST_DOCUMENT).decode("utf-8", "replace").splitlines()
-        except OSError:
-            return []
+        return _read(os.path.join(self.root, image.folder, _ACCEPTED)).decode("utf-8", "replace").splitlines()
 
     def _as_stored(self, image: PlatformImage, descriptor: Descriptor) -> StoredImage:
         if not image.is_converted:

@@ -125,7 +125,7 @@ class Fetcher:
 
     def _copy(self, image: PlatformImage, deadline: float) -> StoredImage:
         self._cache.drop_unsound(image.all_blobs())
-        if isinstance(image.content, Manifest):
+        if isinstance(image.content, Manifest):  # skopeo writes it anew, and would not tell that it was damaged
             self._cache.drop_damaged(image.content.config)
         folder = self._cache.new_folder(image)
         self._tools.skopeo.copy(image, folder, os.path.dirname(self._cache.share), deadline=deadline)

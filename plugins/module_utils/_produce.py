@@ -160,11 +160,8 @@ def _repair(run: Run, copies: _Copies) -> None:
             for blob in stored.all_blobs():
                 if blob.digest not in checked:
                     checked.add(blob.digest)
-                    try:
-                        run.cache.check_blob(blob)
-                    except DamagedBlobError:
+                    if run.cache.drop_damaged(blob):
                         damaged.add(blob.digest)
-                        run.cache.drop_blob(blob.digest)
                 if blob.digest in damaged:
                     again[stored.source.digest] = stored.source
     copies.failed.clear()
