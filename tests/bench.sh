@@ -13,16 +13,7 @@
 # where a ratio misses what it must reach.
 set -euo pipefail
 
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
-environment=$("$here/setup.sh" --env newest)
-eval "$environment"
-# A copy, so that the checkout may stand anywhere, and be worked on meanwhile.
-folder=$(mktemp -d)
-trap 'rm -rf -- "$folder"' EXIT
-collection=$folder/ansible_collections/airgap/images
-mkdir -p -- "$collection/tests"
-cp -R -- "$here/../galaxy.yml" "$here/../meta" "$here/../plugins" "$collection/"
-cp -R -- "$here/bench" "$here/support" "$collection/tests/"
-export PYTHONPATH=$folder
+# shellcheck source=tests/copied.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/copied.sh" newest bench support
 python -m ansible_collections.airgap.images.tests.bench \
     --output "$here/../docs/performance" --work "${TMPDIR:-/var/tmp}" "$@"

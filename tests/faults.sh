@@ -13,15 +13,6 @@
 # did not hold.
 set -euo pipefail
 
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
-environment=$("$here/setup.sh" --env newest)
-eval "$environment"
-# A copy, so that the checkout may stand anywhere, and be worked on meanwhile.
-folder=$(mktemp -d)
-trap 'rm -rf -- "$folder"' EXIT
-collection=$folder/ansible_collections/airgap/images
-mkdir -p -- "$collection/tests"
-cp -R -- "$here/../galaxy.yml" "$here/../meta" "$here/../plugins" "$collection/"
-cp -R -- "$here/bench" "$here/faults" "$here/support" "$collection/tests/"
-export PYTHONPATH=$folder
+# shellcheck source=tests/copied.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/copied.sh" newest bench faults support
 python -m ansible_collections.airgap.images.tests.faults --output "$here/../docs/reliability" "$@"

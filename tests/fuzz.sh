@@ -14,16 +14,7 @@
 # property, takes 5 seconds or a gigabyte, and prints that input.
 set -euo pipefail
 
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
-environment=$("$here/setup.sh" --env fuzz)
-eval "$environment"
-# A copy, so that the checkout may stand anywhere, and be worked on meanwhile.
-folder=$(mktemp -d)
-trap 'rm -rf -- "$folder"' EXIT
-collection=$folder/ansible_collections/airgap/images
-mkdir -p -- "$collection/tests"
-cp -R -- "$here/../plugins" "$collection/"
-cp -R -- "$here/fuzz" "$collection/tests/"
-export PYTHONPATH=$folder
+# shellcheck source=tests/copied.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/copied.sh" fuzz fuzz
 python -m ansible_collections.airgap.images.tests.fuzz \
     --seeds "$here/fuzz/seeds" --output "$here/../docs/reliability" "$@"

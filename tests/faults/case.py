@@ -16,8 +16,9 @@ from typing import Any
 
 from ..support.disks import small_disk
 from ..support.module import Result
+from . import tracer
 from .ground import Ground
-from .site import Quiet, Site
+from .site import TIMEOUT, Quiet, Site
 from .trial import Trial, require
 
 VARIANTS: tuple[dict[str, Any], ...] = (
@@ -181,6 +182,22 @@ def case(
         for name, options in (disks or {}).items():
             stack.enter_context(small_disk(site.folder / name, **options))
         yield furnished(ground, site, params, images=images)
+
+
+def changing_calls(ground: Ground, like: Case, *, images: int, writes: bool = False) -> list[tracer.Call]:
+    """The system calls by which a run such as a case's changes files, seen in one that nothing strikes.
+
+    :param images: so many were saved before, where something stands.
+    :param writes: what goes into files, too.
+    """
+    key = (repr(like.params), bool(like.before), writes)
+    if key not in ground.calls:
+        with case(ground, like.params, images=images if like.before else 0) as seen:
+            log = seen.site.folder.with_suffix(".trace")
+            result = seen.site.start(under=tracer.watching(log, writes=writes), **seen.params).wait(TIMEOUT)
+            seen.site.require_completed(result, seen.quiet)
+            ground.calls[key] = tracer.changes(log, seen.site.folder)
+    return ground.calls[key]
 
 
 def furnished(ground: Ground, site: Site, params: Mapping[str, Any], *, images: int) -> Case:

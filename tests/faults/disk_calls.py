@@ -12,10 +12,10 @@ import random
 
 from ..support.module import Result
 from . import tracer
-from .case import SPACE, Case, Row, case, require_clear, variant
+from .case import SPACE, Case, Row, case, changing_calls, require_clear, variant
 from .ground import Ground
 from .site import TIMEOUT
-from .trial import FAILED, HEALED, MISSED
+from .trial import FAILED, HEALED, MISSED, first_hit
 
 _EARLIER = 5
 _TRIES = 4
@@ -33,14 +33,17 @@ _POSSIBLE = {
 
 def _at_a_call(ground: Ground, chance: random.Random, turn: int, *, name: str) -> str:
     """Some tries: a thread's calls do not come in the same order each time."""
-    outcomes = (_at_one_call(ground, chance, turn, name) for _try in range(_TRIES))
-    return next((outcome for outcome in outcomes if outcome != MISSED), MISSED)
+    return first_hit(_at_one_call(ground, chance, turn, name) for _try in range(_TRIES))
 
 
 def _at_one_call(ground: Ground, chance: random.Random, turn: int, name: str) -> str:
     """One of the calls by which a run changes files fails, once for each thread that comes so far."""
     with case(ground, variant(turn), images=_EARLIER if chance.random() < 0.7 else 0) as found:
-        possible = [each for each in _calls(ground, found) if each.name in _POSSIBLE[name].split()]
+        possible = [
+            each
+            for each in changing_calls(ground, found, images=_EARLIER, writes=True)
+            if each.name in _POSSIBLE[name].split()
+        ]
         # First the kind: there are many more writes than anything else.
         kind = chance.choice(sorted({each.name for each in possible}))
         call = chance.choice([each for each in possible if each.name == kind])
@@ -64,18 +67,6 @@ def _look_and_complete(found: Case, result: Result, name: str) -> str:
     found.site.require_no_secret()
     found.complete()
     return FAILED
-
-
-def _calls(ground: Ground, found: Case) -> list[tracer.Call]:
-    """The system calls by which such a run changes files, seen in one that succeeds."""
-    key = (f"with writes {found.params!r}", bool(found.before))
-    if key not in ground.calls:
-        with case(ground, found.params, images=_EARLIER if found.before else 0) as seen:
-            log = seen.site.folder.with_suffix(".trace")
-            result = seen.site.start(under=tracer.watching(log, writes=True), **seen.params).wait(TIMEOUT)
-            seen.site.require_completed(result, seen.quiet)
-            ground.calls[key] = tracer.changes(log, seen.site.folder)
-    return ground.calls[key]
 
 
 ROWS = [Row(f"{name} at a system call", functools.partial(_at_a_call, name=name), kinds=10) for name in _POSSIBLE]

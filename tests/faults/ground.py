@@ -37,7 +37,7 @@ class Ground:
         self.folder = folder
         self.registry = registry
         self.images = _push_images(registry)
-        self.calls: dict[tuple[str, bool], list[Call]] = {}
+        self.calls: dict[tuple[str, bool, bool], list[Call]] = {}
         self._earlier: dict[tuple[int, tuple[tuple[str, Any], ...]], Path] = {}
         self._quiet: dict[str, Quiet] = {}
         self._numbers = itertools.count(1)

@@ -19,10 +19,10 @@ from typing import Any
 
 from ..support.module import ModuleError, Result, RunningModule, alive, descendants
 from . import tracer
-from .case import Case, case
+from .case import Case, case, changing_calls
 from .ground import Ground
 from .site import TIMEOUT
-from .trial import COMPLETED, HEALED, MISSED, Scale, Trial, require
+from .trial import COMPLETED, HEALED, MISSED, Scale, Trial, first_hit, require
 
 GROUP = "kill"
 
@@ -84,8 +84,7 @@ def _at_one_moment(ground: Ground, chance: random.Random, number: signal.Signals
 
 def _until_it_hits(once: Callable[[float], str]) -> str:
     """A few tries, each in a smaller part of the time that a run took before: runs are not all as long."""
-    outcomes = (once(share) for share in (1.0, 0.7, 0.5, 0.3, 0.2))
-    return next((outcome for outcome in outcomes if outcome != MISSED), MISSED)
+    return first_hit(once(share) for share in (1.0, 0.7, 0.5, 0.3, 0.2))
 
 
 def _at_a_moment_of_two(ground: Ground, chance: random.Random) -> str:
@@ -94,26 +93,13 @@ def _at_a_moment_of_two(ground: Ground, chance: random.Random) -> str:
 
 def _at_a_call(ground: Ground, chance: random.Random, *, number: signal.Signals) -> str:
     with _case(ground, chance) as made:
-        call = chance.choice(_calls(ground, made))
+        call = chance.choice(changing_calls(ground, made, images=_EARLIER_IMAGES))
         log = made.site.folder.with_suffix(".trace")
         running = made.site.start(under=tracer.striking(call, f"signal={number.name[3:]}", log), **made.params)
         running.process.wait(TIMEOUT)
         if not tracer.struck(log):
             return MISSED
         return _look_and_complete(made, running, number)
-
-
-def _calls(ground: Ground, made: Case) -> list[tracer.Call]:
-    """The system calls by which such a run changes files, seen in one that nothing strikes."""
-    key = (repr(made.params), bool(made.before))
-    if key not in ground.calls:
-        like = ground.earlier(_EARLIER_IMAGES, tuple(sorted(made.params.items()))) if made.before else None
-        with ground.site(like=like) as site:
-            log = site.folder.with_suffix(".trace")
-            result = site.start(under=tracer.watching(log), **made.params).wait(TIMEOUT)
-            site.require_completed(result, made.quiet)
-            ground.calls[key] = tracer.changes(log, site.folder)
-    return ground.calls[key]
 
 
 def _to_skopeo(ground: Ground, chance: random.Random, *, number: signal.Signals) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,11 @@ VIOLATED = "violated"
 """Something that must hold did not."""
 
 OUTCOMES = (HEALED, FAILED, COMPLETED, REFUSED, REPAIRED, UNSEEN, MISSED, VIOLATED)
+
+
+def first_hit(outcomes: Iterable[str]) -> str:
+    """The first outcome of some tries that counts; the others are not made."""
+    return next((outcome for outcome in outcomes if outcome != MISSED), MISSED)
 
 
 class Violation(Exception):
