@@ -1,0 +1,72 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a report is undamaged and belongs to a lock file, and the facts in it. Pure.
+
+A page begins with a seal: the sha256 of its lock file, of its table, and of itself with that last place zero. Every run
+looks at it, so nothing is imported here that only those need who write a report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from ._json import JsonError, parse_object
+
+if TYPE_CHECKING:
+    from ._facts import Facts
+
+_BLANK = b"0" * 64
+_SEAL = re.compile(rb'<meta name="seal" content="lock:([0-9a-f]{64}) table:([0-9a-f]{64}) page:([0-9a-f]{64})">')
+_WITHIN = 1024
+_FACTS = re.compile(rb'<script type="application/json" id="facts">([^<]*)</script>')
+
+
+def blank_seal(raw_lock: bytes, table: bytes) -> str:
+    """The seal that a page is written with, to be completed by :func:`sealed`."""
+    return f'<meta name="seal" content="lock:{_hash(raw_lock)} table:{_hash(table)} page:{_BLANK.decode()}">'
+
+
+def sealed(page: bytes) -> bytes:
+    """Put a page's own sha256 into its seal, where it has a blank one."""
+    match = _SEAL.search(page, 0, _WITHIN)
+    if match is None:
+        raise ValueError("the page has no seal")
+    start, end = match.span(3)
+    return page[:start] + _hash(page).encode() + page[end:]
+
+
+def fits(page: bytes, table: bytes, raw_lock: bytes) -> bool:
+    """Whether page and table are undamaged and belong to this lock file.
+
+    :param raw_lock: the lock file's bytes.
+    """
+    match = _SEAL.search(page, 0, _WITHIN)
+    if match is None:
+        return False
+    start, end = match.span(3)
+    found = (_hash(raw_lock), _hash(table), _hash(page[:start] + _BLANK + page[end:]))
+    return found == tuple(group.decode() for group in match.groups())
+
+
+def facts_of(page: bytes) -> Facts | None:
+    """The facts in a page, also in one that fits no lock file any more.
+
+    :returns: ``None`` where there are none that can be read.
+    """
+    from ._facts import read_facts
+
+    match = _FACTS.search(page)
+    if match is None:
+        return None
+    try:
+        return read_facts(parse_object(match.group(1)))
+    except JsonError:
+        return None
+
+
+def _hash(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
