@@ -1,0 +1,351 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/archive.md is enough to write another reader and a writer of the same bytes: both read what the module made.
+
+Reader and writer (``_archive_format.py``, ``_archive_writer.py``) were written from that page, and import nothing of
+the collection's plugins.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from ansible_collections.airgap.images.tests.functional import _archive_format, _archive_writer
+from ansible_collections.airgap.images.tests.functional._archive_format import (
+    ROOT,
+    SHARE,
+    FormatError,
+    Read,
+    parse_unique,
+    read,
+)
+from ansible_collections.airgap.images.tests.functional._archive_writer import (
+    compressed,
+    cut,
+    indented,
+    members_of,
+    tar_of,
+)
+from ansible_collections.airgap.images.tests.support.images import (
+    AMD64,
+    AMD64_V3,
+    ARM64,
+    Entry,
+    Index,
+    Platform,
+    build_image,
+    build_index,
+    encode,
+)
+from ansible_collections.airgap.images.tests.support.layers import PLAIN, ZSTD, random_layer
+from ansible_collections.airgap.images.tests.support.module import Result
+from ansible_collections.airgap.images.tests.support.playbook import run_task
+from ansible_collections.airgap.images.tests.support.push import push
+from ansible_collections.airgap.images.tests.support.registry import Registry
+from ansible_collections.airgap.images.tests.support.samples import push_samples, small
+from ansible_collections.airgap.images.tests.support.skopeo import push_schema1
+from ansible_collections.airgap.images.tests.support.workbench import Workbench
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = (DOCS / "archive.md").read_text(encoding="utf-8")
+SCHEMA: dict[str, Any] = json.loads((DOCS / "schemas" / "lock.schema.json").read_bytes())
+FAILING = "oci/nested:1"
+
+CASES: dict[str, dict[str, Any]] = {
+    "gzip": {"compress": "gzip"},
+    "zstd": {"compress": "zstd"},
+    "none": {"compress": "none"},
+    "dir": {"compress": "dir"},
+    "gzip level 9": {"compress": "gzip", "compress_level": 9},
+    "gzip level 0": {"compress": "gzip", "compress_level": 0},
+    "zstd level 12": {"compress": "zstd", "compress_level": 12},
+    "parts": {"compress": "gzip", "part_size": "100K"},
+    "parts as hangar has them": {"compress": "zstd", "part_size": "300K", "part_digits": 1},
+    "parts of four digits": {"compress": "none", "part_size": "2000000", "part_digits": 4},
+    "one part": {"compress": "gzip", "part_size": "1G"},
+    "foreign layers too": {"compress": "none", "include_foreign_layers": True, "images": ["oci/foreign-present:1"]},
+    "one platform": {"compress": "zstd", "arch": ["arm64"], "os": ["linux"]},
+    "partial": {"compress": "gzip", "allow_partial": True, "images": [FAILING, "oci/gzip:1", "docker/list:1"]},
+    "a policy of its own": {"compress": "gzip", "signature_policy": "policy.json", "images": ["oci/gzip:1"]},
+}
+
+
+@dataclass(frozen=True)
+class Press:
+    """Writes archives of everything that a registry may hold out of one cache, each once."""
+
+    references: dict[str, str]
+    folder: Path
+
+    def save(self, case: str) -> tuple[Path, Result]:
+        """The archive of a case, and what the module returned."""
+        folder = self.folder / case.replace(" ", "-")
+        options = dict(CASES[case])
+        chosen = options.pop("images", [name for name in self.references if name != FAILING])
+        if "signature_policy" in options:
+            options["signature_policy"] = _policy(self.folder)
+        with Workbench(folder) as bench:
+            result = bench.save(
+                [self.references[name] for name in chosen],
+                cache_dir=self.folder / "cache",
+                dest=folder / "out" / "images",
+                env={"HOME": str(self.folder)},
+                **options,
+            )
+        assert Path(f"{result['dest']}.lock.json").exists(), f"{result.msg} {result['failed_images']}"
+        return Path(result["dest"]), result
+
+
+def _policy(folder: Path) -> Path:
+    path = folder / "policy.json"
+    path.write_text('{"default": [{"type": "insecureAcceptAnything"}]}', encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def press(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Press]:
+    folder = tmp_path_factory.mktemp("format")
+    with Workbench(folder / "bench") as bench:
+        registry = bench.registry()
+        yield Press(_push_all(registry), folder)
+
+
+def _push_all(registry: Registry) -> dict[str, str]:
+    """Every sample, and what only a format is interested in."""
+    pushed = push_samples(registry)
+    pushed["windows/foreign-absent:2"] = pushed["windows/foreign-absent:1"]
+    big = [random_layer(7, 2_600_000), random_layer(8, 1_500_000, compression=PLAIN)]
+    pushed["big:1"] = push(registry, "big", "1", build_image([*big, random_layer(9, 1_200_000, compression=ZSTD)]))
+    pushed["typed:1"] = push(registry, "typed", "1", _typed())
+    pushed["twice:1"] = push(registry, "twice", "1", _twice())
+    pushed["zarch:1"] = push(registry, "zarch", "1", small(50, platform=Platform(architecture="s390x")))
+    references = {name: image.reference for name, image in pushed.items()}
+    references["schema1:1"] = push_schema1(registry, pushed["docker/single:1"], "schema1", "1")
+    name = f"{registry.host}/oci/index"
+    references["by digest"] = f"{name}@{pushed['oci/index:1'].digest}"
+    references["by tag and digest"] = f"{name}:1@{pushed['oci/index:1'].digest}"
+    return references
+
+
+def _typed() -> Index:
+    """An index whose entries have all that may be said of them, in an order of their own."""
+    index = build_index(
+        [
+            Entry(small(51), Platform(os_version="5"), {"zeta": "1", "alpha": "ä ß \u2603", "org.example": "x"}),
+            Entry(small(51, platform=Platform(architecture="riscv64")), Platform(architecture="riscv64")),
+        ]
+    )
+    document = json.loads(index.raw)
+    first = document["manifests"][0]
+    first["artifactType"], first["data"] = "application/vnd.example", "e30="
+    first["platform"]["os.features"] = ["one", "two"]
+    return replace(index, raw=encode(document))
+
+
+def _twice() -> Index:
+    """An index that names one image twice, with different words; and one of a kind that is not wanted."""
+    image, other = small(52), small(53, platform=Platform(architecture="ppc64le"))
+    entries = [
+        Entry(image, AMD64, {"first": "1"}),
+        Entry(small(54, platform=ARM64), ARM64),
+        Entry(other, other.platform),
+    ]
+    return build_index([*entries, Entry(image, AMD64_V3, {"second": "2"})])
+
+
+@pytest.fixture(scope="module", params=list(CASES))
+def made(press: Press, request: pytest.FixtureRequest) -> tuple[Path, Result, Read]:
+    """An archive that the module made, and what the reader of this format has of it."""
+    path, result = press.save(request.param)
+    return path, result, read(path)
+
+
+def test_reader_and_writer_know_nothing_of_the_collections_code() -> None:
+    for module in (_archive_format, _archive_writer):
+        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+        imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        assert not [name for name in imported if "plugins" in name or "ansible" in name], imported
+
+
+def test_the_reader_finds_every_image(made: tuple[Path, Result, Read]) -> None:
+    """By its reference, then manifest, configuration and layers; what is absent is a foreign layer."""
+    _path, result, found = made
+    saved = {image["reference"]: image for image in result["images"] if image["status"] == "saved"}
+    assert set(found.entries) == set(saved) and saved
+    for reference, entry in found.entries.items():
+        document = json.loads(found.blobs[entry["digest"]])
+        assert len(found.blobs[entry["digest"]]) == entry["size"]
+        wanted = {one["digest"] for one in saved[reference]["platforms"]}
+        listed = document.get("manifests", [entry])
+        assert {one["digest"] for one in listed} == wanted
+        for one in listed:
+            manifest = json.loads(found.blobs[one["digest"]])
+            for blob in (manifest["config"], *manifest["layers"]):
+                assert blob["digest"] in found.blobs or blob.get("urls"), f"{blob['digest']} of {reference}"
+
+
+def test_the_writer_gives_the_same_members(made: tuple[Path, Result, Read]) -> None:
+    _path, _result, found = made
+    written = members_of(found.lock, found.blobs)
+    assert [member.name for member in written] == [member.name for member in found.members]
+    assert written == list(found.members)
+
+
+def test_the_writer_gives_the_same_files(made: tuple[Path, Result, Read]) -> None:
+    """From the lock file and the blobs alone, all other bytes follow, the compressed ones too."""
+    path, _result, found = made
+    options = found.lock["options"]
+    members = members_of(found.lock, found.blobs)
+    if options["compress"] == "dir":
+        below = {member.name[len(ROOT) + 1 :]: member.content for member in members if member.kind == "0"}
+        assert {name: (path / name).read_bytes() for name in below} == below
+        return
+    assert b"".join(piece for piece, _stored in tar_of(members)) == found.stream
+    raw = compressed(tar_of(members), options["compress"], options["compress_level"])
+    files = cut(path.name, raw, options["part_size"], options["part_digits"])
+    assert [part["name"] for part in found.lock["parts"]] == list(files)
+    for name, content in files.items():
+        assert (path.parent / name).read_bytes() == content, f"{name} has other bytes"
+
+
+def test_the_checksums_have_the_documented_form(made: tuple[Path, Result, Read]) -> None:
+    path, _result, found = made
+    prefix = f"{path.name}/" if found.lock["options"]["compress"] == "dir" else ""
+    lines = [f"{part['sha256']}  {prefix}{part['name']}\n" for part in found.lock["parts"]]
+    assert Path(f"{path}.sha256").read_text(encoding="utf-8") == "".join(lines)
+
+
+def test_the_lock_file_is_what_schema_and_page_say(made: tuple[Path, Result, Read]) -> None:
+    _path, _result, found = made
+    assert indented(found.lock) == found.raw_lock
+    jsonschema.Draft202012Validator(SCHEMA).validate(found.lock)
+    jsonschema.Draft202012Validator(_closed(SCHEMA)).validate(found.lock)
+    rows = re.findall(r"^\| `([a-z_.\[\]]+)` \|", PAGE.partition("## The lock file")[2].partition("## ")[0], re.M)
+    top = [row for row in rows if "." not in row]
+    assert list(found.lock) == top
+    assert list(found.lock["options"]) == [row.partition(".")[2] for row in rows if row.startswith("options.")]
+    order = [row.partition("[].platforms[].")[2] for row in rows if ".platforms[]." in row]
+    of_image = [row.partition("[].")[2] for row in rows if row.startswith("images[].") and row.count("[]") == 1]
+    for image in found.lock["images"]:
+        assert list(image) == of_image
+        for platform in image["platforms"]:
+            assert list(platform) == [name for name in order if name in platform]
+    assert list(found.lock["blobs"]) == sorted(found.lock["blobs"])
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without room for members that it does not name."""
+    closed = copy.deepcopy(schema)
+    for part in [closed, *closed["$defs"].values()]:
+        if "properties" in part:
+            part.setdefault("additionalProperties", False)
+    return closed
+
+
+def test_the_cases_have_what_they_are_to_show(press: Press) -> None:
+    """That nothing above holds because it had nothing to look at."""
+    gzip, zstd = (read(press.save(case)[0]) for case in ("gzip", "zstd"))
+    platforms = [one for image in gzip.lock["images"] for one in image["platforms"]]
+    assert [one for one in platforms if "source_digest" in one], "no conversion"
+    assert [one for one in platforms if "platform" not in one], "no artefact"
+    assert [one for one in platforms if "os.features" in one.get("platform", {})], "no features"
+    assert gzip.lock["skipped"], "nothing is skipped"
+    assert [image for image in gzip.lock["images"] if image["notes"]], "no notes"
+    digests = {json.loads(gzip.blobs[entry["digest"]])["mediaType"] for entry in gzip.entries.values()}
+    assert len(digests) == 2, "only one kind of entry"
+    assert b'"second":"2"' in b"".join(gzip.blobs.values()), "the words of the last entry are not in a generated index"
+    assert '"alpha":"ä ß \u2603","org.example":"x","zeta":"1"'.encode() in b"".join(gzip.blobs.values())
+    assert max(map(len, gzip.blobs.values())) > 2 * 16 * 65_535, "no blob of several pieces"
+    assert zstd.stream == gzip.stream
+    assert read(press.save("partial")[0]).lock["failed"] == [press.references[FAILING]]
+    assert read(press.save("a policy of its own")[0]).lock["options"]["signature_policy"].startswith("sha256:")
+    for case, width in (("parts", 2), ("parts as hangar has them", 0), ("parts of four digits", 4), ("one part", 1)):
+        names = [part["name"].rpartition(".part")[2] for part in read(press.save(case)[0]).lock["parts"]]
+        assert {len(name) for name in names} == ({1, 2} if not width else {width}), f"{case}: {names}"
+
+
+@pytest.mark.parametrize("what", ["header", "filling", "blob", "end"])
+def test_the_reader_sees_every_kind_of_damage(press: Press, workdir: Path, what: str) -> None:
+    """Of one byte in the tar stream, even where lock file and checksums were made to fit."""
+    path, _result = press.save("one platform")
+    found = read(path)
+    place = found.stream.index(f"{SHARE}/".encode(), 4096)
+    at = {"header": place + 140, "filling": 512 + 18, "blob": place + 512, "end": len(found.stream) - 1}[what]
+    stream = bytearray(found.stream)
+    stream[at] ^= 1
+    (workdir / "images.tar").write_bytes(stream)
+    part = {"name": "images.tar", "size": len(stream), "sha256": hashlib.sha256(stream).hexdigest()}
+    lock = {**found.lock, "options": {**found.lock["options"], "compress": "none"}, "parts": [part]}
+    (workdir / "images.tar.lock.json").write_bytes(indented(lock))
+    with pytest.raises(FormatError):
+        read(workdir / "images.tar")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("version",), 2),
+        (("parts", 0, "name"), "../images.tar.gz"),
+        (("parts", 0, "name"), "/etc/passwd"),
+        (("parts", 0, "name"), "a//b"),
+        (("parts", 0, "name"), "a\nb"),
+        (("parts", 0, "sha256"), "sha256:" + 64 * "0"),
+        (("parts", 0, "size"), -1),
+        (("images", 0, "digest"), "md5:1"),
+        (("images", 0, "reference"), "no-registry"),
+        (("images", 0, "platforms"), []),
+        (("options", "compress"), "bzip2"),
+        (("blobs", "abc"), 1),
+        (("options",), {}),
+        (("failed",), None),
+    ],
+)
+def test_the_schema_refuses(press: Press, path: tuple[str | int, ...], value: object) -> None:
+    lock = copy.deepcopy(read(press.save("one platform")[0]).lock)
+    place: Any = lock
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(SCHEMA).validate(lock)
+
+
+def test_the_schema_is_one_and_leaves_room_for_more(press: Press) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    lock = read(press.save("one platform")[0]).lock
+    lock["images"][0]["signatures"] = lock["later"] = {"any": "thing"}
+    jsonschema.Draft202012Validator(SCHEMA).validate(lock)
+
+
+def test_the_lock_file_of_a_set_fits_the_same_schema(press: Press, workdir: Path) -> None:
+    texts = {}
+    for host, case in (("north", "partial"), ("south", "dir")):
+        path, _result = press.save(case)
+        lock = read(path).lock
+        lock["images"] = lock["images"][:2] if host == "north" else lock["images"][3:5]
+        texts[f"{host}/{path.name}.lock.json"] = json.dumps(lock)
+    (workdir / "locks.json").write_text(json.dumps(texts), encoding="utf-8")
+    expression = f"lookup('ansible.builtin.file', '{workdir}/locks.json') | from_json | airgap.images.merge_locks"
+    done = run_task("ansible.builtin.copy", {"content": f"{{{{ {expression} }}}}", "dest": str(workdir / "set.json")})
+    assert done.rc == 0, done.stdout
+    merged = parse_unique((workdir / "set.json").read_bytes())
+    jsonschema.Draft202012Validator(_closed(SCHEMA)).validate(merged)
+    assert list(merged)[-1] == "hosts" and merged["hosts"] == ["north", "south"]
+    assert list(merged["images"][0])[-1] == "host"
+    assert merged["parts"][0]["name"].startswith("north/images.tar.gz")
+    assert merged["parts"][-1]["name"] == "south/images/saved-images-list.json"
+    assert merged["compressor"].startswith("none, zlib ")
+    assert "compress" not in merged["options"] and merged["options"]["arch"] == ["amd64", "arm64"]
