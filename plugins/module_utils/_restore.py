@@ -1,0 +1,154 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The script that unpacks an archive where there is nothing but a POSIX shell and a few programs. Pure.
+
+It knows the archive's files by heart, and is the same for the same archive. What is the same in all scripts is in
+:mod:`_restore_shell`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from ._layout import load_tag
+from ._lock import Lock
+from ._options import DIR, GZIP, ZSTD
+from ._reference import Reference
+from ._restore_shell import COMMON, FROM_DIRECTORY, FROM_TAR
+from ._size import format_size
+
+_NAMED_AT_MOST = 100
+_EXPAND = {GZIP: "gzip -dc", ZSTD: "zstd -dcq"}
+_HEAD = """#!/bin/sh
+# Restores an archive of container images; the archive's files lie beside it. For help: sh THIS_FILE --help
+# Made by the Ansible collection airgap.images. Licence: GPL-3.0-or-later.
+# shellcheck disable=SC2016  # names are to be taken as they stand
+set -u
+LC_ALL=C
+export LC_ALL
+unset -v TAR_OPTIONS GZIP
+"""
+
+
+def restore_script(name: str, lock: Lock) -> bytes:
+    """Write the script that checks and unpacks an archive.
+
+    :param name: the archive's name, beside whose files the script will lie.
+    :param lock: with the archive's parts.
+    """
+    compress = str(lock.options.get("compress"))
+    pieces = [
+        _HEAD,
+        _settings(name, lock, compress),
+        _function("each_file", ["doing=$1", "number=0", *_file_calls(name, lock, compress)]),
+        _function("list_images", _prints(str(image.reference) for image in lock.images)),
+        _function("tell_lacking", _lacking(lock.failed)),
+        _function("need_all", [f"need {' '.join(_programs(compress))}"]),
+        _function("show_loop", _loop([image.reference for image in lock.images])),
+        _unpack(lock, compress),
+        COMMON,
+    ]
+    # A name that is no text keeps its bytes.
+    return "".join(piece.lstrip("\n") + "\n" for piece in pieces)[:-1].encode("utf-8", "surrogateescape")
+
+
+def _settings(name: str, lock: Lock, compress: str) -> str:
+    total = len(lock.parts)
+    example = lock.images[0].reference if lock.images else None
+    values = {
+        "archive": name,
+        "first": _path(name, lock.parts[0].name, compress) if lock.parts else "",
+        "total": str(total),
+        "step": str(total // _NAMED_AT_MOST + 1),
+        "size": format_size(sum(part.size for part in lock.parts)),
+        "unpacked": format_size(sum(lock.blobs.values())),
+        "count": str(len(lock.images)),
+        "example": str(example or ""),
+        "example_path": target_path(example) if example else "",
+    }
+    return "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items())
+
+
+def target_path(reference: Reference) -> str:
+    """Where a reference goes in the registry of the other side; one by digest gets a tag, as with hangar."""
+    return f"{reference.repository}:{load_tag(reference)}"
+
+
+def _path(name: str, part: str, compress: str) -> str:
+    return f"{name}/{part}" if compress == DIR else part
+
+
+def _file_calls(name: str, lock: Lock, compress: str) -> list[str]:
+    return [
+        f"one_file {part.sha256} {part.size} {shlex.quote(_path(name, part.name, compress))}" for part in lock.parts
+    ]
+
+
+def _prints(lines: Iterable[str]) -> list[str]:
+    return [f"printf '%s\\n' {shlex.quote(line)}" for line in lines]
+
+
+def _lacking(failed: tuple[str, ...]) -> list[str]:
+    if not failed:
+        return []
+    return [
+        f'say "This archive is partial. {len(failed)} of the images asked for could not be saved, and are not in it:"',
+        *(f"say {shlex.quote(f'  {reference}')}" for reference in failed),
+    ]
+
+
+def _programs(compress: str) -> list[str]:
+    """What a script calls beside what a shell has of its own."""
+    basics = ["sha256sum", "cat", "mkdir", "mv", "rm"]
+    if compress == DIR:
+        return [*basics, "ln"]
+    expand = _EXPAND.get(compress)
+    return [*basics, "tar", *([expand.split()[0]] if expand else [])]
+
+
+def _loop(references: list[Reference]) -> list[str]:
+    """The commands that copy all images, as the reader may type them."""
+    by_digest = any(reference.digest for reference in references)
+    lines = ['printf \'  %s\\n\' "${change}sh $(quote "$script") --images | while read -r image; do"']
+    path = '"${image#*/}"'
+    if by_digest:
+        path = '"$path"'
+        lines += _prints(
+            [
+                "    path=${image#*/}",
+                "    case ${path%@*} in",
+                "      *:*) path=${path%@*} ;;",
+                "      *) path=${path%@*}:digest-${path##*:} ;;",
+                "    esac",
+            ]
+        )
+    copy = f'    skopeo copy --all --preserve-digests oci:%s:"$image" docker://REGISTRY/{path} </dev/null || break\\n'
+    return [*lines, f'printf {shlex.quote(copy)} "$directory"', "printf '  done\\n'"]
+
+
+def _unpack(lock: Lock, compress: str) -> str:
+    if compress == DIR:
+        directories = sorted({part.name[: part.name.rindex("/")] for part in lock.parts if "/" in part.name})
+        return _function("make_directories", _mkdirs(directories)) + FROM_DIRECTORY
+    expand = _EXPAND.get(compress)
+    stage = f'\n        {{ {expand} && : >"$work/expanded"; }} |' if expand else ""
+    mark = ' && [ -e "$work/expanded" ]' if expand else ""
+    return FROM_TAR.replace("@EXPAND@", stage).replace("@EXPANDED@", mark)
+
+
+def _mkdirs(directories: list[str]) -> list[str]:
+    made = sorted({parent for directory in directories for parent in _with_parents(directory)})
+    return ['mkdir "$1" || return 1', *(f'mkdir "$1"/{shlex.quote(each)} || return 1' for each in made)]
+
+
+def _with_parents(directory: str) -> list[str]:
+    names = directory.split("/")
+    return ["/".join(names[:depth]) for depth in range(1, len(names) + 1)]
+
+
+def _function(name: str, lines: list[str]) -> str:
+    body = "".join(f"    {line}\n" for line in lines or [":"])
+    return f"{name}() {{\n{body}}}\n"

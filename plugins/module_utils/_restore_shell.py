@@ -1,0 +1,335 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What all restore scripts have in common, in the language of POSIX shells. :mod:`_restore` writes what is before it.
+
+That sets ``archive``, ``total``, ``step``, ``size``, ``unpacked``, ``count`` and ``example``, and has the functions
+``each_file``, ``list_images``, ``tell_lacking``, ``need_all``, ``unpack`` and ``show_loop``. Nothing runs before the
+last line is read: of a script that is cut off, nothing does.
+"""
+
+from __future__ import annotations
+
+COMMON = r"""
+say() {
+    printf '%s\n' "$1" >&2
+}
+
+fail() {
+    say "error: $1"
+    exit 1
+}
+
+misuse() {
+    say "error: $1"
+    help >&2
+    exit 2
+}
+
+# quote TEXT: as a shell takes it
+quote() {
+    case $1 in
+        '' | *[!A-Za-z0-9_./:@%+=,-]*) ;;
+        *)
+            printf '%s' "$1"
+            return
+            ;;
+    esac
+    rest=$1
+    printf "'"
+    while :; do
+        case $rest in
+            *\'*)
+                printf "%s'\\\\''" "${rest%%\'*}"
+                rest=${rest#*\'}
+                ;;
+            *)
+                printf "%s'" "$rest"
+                return
+                ;;
+        esac
+    done
+}
+
+help() {
+    printf '%s\n' \
+        "usage: sh $(quote "$0") TARGET_DIR" \
+        "  checks the $total files of $archive ($size) beside this script," \
+        "  then unpacks $count images ($unpacked) to TARGET_DIR/saved-image-cache, whole or not at all" \
+        "other uses:" \
+        "  --check   only check the files" \
+        "  --images  list the images, one a line" \
+        "  --help    show this"
+}
+
+need() {
+    lacking=
+    for program in "$@"; do
+        command -v "$program" >/dev/null 2>&1 || lacking="$lacking $program"
+    done
+    [ -z "$lacking" ] || fail "not installed, but needed:$lacking. Nothing was done"
+}
+
+# The files are beside this script, or beside what it is a link to.
+find_here() {
+    case $0 in
+        /*) script=$0 ;;
+        *) script=./$0 ;;
+    esac
+    here=${script%/*}/
+    while [ -h "$script" ] && ! [ -e "$here$first" ] && command -v readlink >/dev/null 2>&1; do
+        link=$(readlink "$script") || break
+        case $link in
+            /*) script=$link ;;
+            *) script=$here$link ;;
+        esac
+        here=${script%/*}/
+    done
+}
+
+# progress WHAT NAME: of very many files, about a hundred are named
+progress() {
+    number=$((number + 1))
+    if [ "$number" -eq 1 ] || [ "$number" -eq "$total" ] || [ $((number % step)) -eq 0 ]; then
+        say "$1 file $number of $total: $2"
+    fi
+}
+
+find_file() {
+    if ! [ -f "$here$1" ]; then
+        say "missing: $1"
+        missing=$((missing + 1))
+    fi
+}
+
+check_file() {
+    progress checking "$3"
+    [ -f "$here$3" ] || return 0
+    if ! found=$(sha256sum <"$here$3"); then
+        say "damaged: $3 cannot be read"
+    elif [ "${found%% *}" = "$1" ]; then
+        return 0
+    elif command -v wc >/dev/null 2>&1 && found=$(wc -c <"$here$3") && [ "$found" -ne "$2" ]; then
+        say "damaged: $3 has $((found)) bytes instead of $2"
+    else
+        say "damaged: $3 has the right size, but another sha256 than $1"
+    fi
+    damaged=$((damaged + 1))
+}
+
+# one_file SHA256 SIZE NAME: what each_file was called for
+one_file() {
+    case $doing in
+        find) find_file "$3" ;;
+        check) check_file "$@" ;;
+        *) put_file "$3" ;;
+    esac
+}
+
+check() {
+    missing=0
+    damaged=0
+    each_file find
+    each_file check
+    if [ $((missing + damaged)) -gt 0 ]; then
+        fail "of $total files, $missing are missing and $damaged are damaged; they are named above. Copy these again \
+to $(quote "$here"), then call this script again. Nothing was unpacked"
+    fi
+    say "all $total files are whole"
+}
+
+# What is wrong with TARGET_DIR is said before hours go into checking.
+look_at_target() {
+    case $1 in
+        /*) target=$1 ;;
+        *) target=./$1 ;;
+    esac
+    final=${target%/}/saved-image-cache
+    refuse_final
+    place=$target
+    while ! [ -e "$place" ]; do
+        place=${place%/*}
+        [ -n "$place" ] || place=/
+    done
+    [ -d "$place" ] || fail "$place is no directory. Name another TARGET_DIR"
+    if ! [ -w "$place" ] || ! [ -x "$place" ]; then
+        fail "you may not write to $place. Name another TARGET_DIR, or call this script as another user"
+    fi
+}
+
+refuse_final() {
+    if [ -e "$final" ] || [ -h "$final" ]; then
+        fail "$final is there already, and stays as it is. Remove it with rm -r $(quote "$final"), or name another \
+TARGET_DIR"
+    fi
+}
+
+# A run that was killed could not clear up behind itself.
+clear_leftovers() {
+    for left in "${target%/}"/.saved-image-cache.restore.*; do
+        process=${left##*.}
+        case $process in
+            '' | *[!0-9]*) continue ;;
+        esac
+        if [ "$process" != "$$" ] && kill -0 "$process" 2>/dev/null; then
+            say "$left belongs to process $process, which still runs; it is left alone"
+        else
+            rm -rf "$left" || say "$left, which an earlier run has left, cannot be removed"
+        fi
+    done
+}
+
+clear_up() {
+    if [ -n "$child" ]; then
+        kill "$child" 2>/dev/null
+        wait
+    fi
+    rm -rf "$work"
+}
+
+# shellcheck disable=SC2317,SC2329  # called by traps
+stop() {
+    trap '' HUP INT PIPE QUIT TERM
+    clear_up
+    say "stopped by SIG$1; nothing of it is left in $target. Call this script again to begin anew"
+    exit "$2"
+}
+
+give_up() {
+    clear_up
+    fail "$1"
+}
+
+restore() {
+    mkdir -p "$target" || fail "cannot make the directory $target"
+    clear_leftovers
+    child=
+    work=${target%/}/.saved-image-cache.restore.$$
+    trap 'stop HUP 129' HUP
+    trap 'stop INT 130' INT
+    trap 'stop QUIT 131' QUIT
+    trap 'stop PIPE 141' PIPE
+    trap 'stop TERM 143' TERM
+    mkdir "$work" || give_up "cannot make the directory $work"
+    unpack || give_up "could not unpack to $target; what stands above says why. $unpacked are needed there, on a \
+filesystem that has symbolic links. Nothing of it is left"
+    say "writing to disk"
+    bring_to_disk
+    trap '' HUP INT PIPE QUIT TERM
+    if [ -e "$final" ] || [ -h "$final" ]; then
+        rm -rf "$work"
+        fail "$final has appeared in the meantime, and stays as it is"
+    fi
+    mv "$work/saved-image-cache" "$final" || give_up "cannot rename $work/saved-image-cache to $final"
+    rm -rf "$work"
+    trap - HUP INT PIPE QUIT TERM
+}
+
+# So that a power cut finds either all of it or nothing.
+bring_to_disk() {
+    if command -v sync >/dev/null 2>&1; then
+        { sync -f "$work" 2>/dev/null || sync; } &
+        child=$!
+        wait "$child"
+        child=
+    fi
+}
+
+# skopeo takes what stands after the first colon for the image.
+show_next() {
+    directory=$(quote "$final")
+    change=
+    case $final in
+        *:*)
+            directory=saved-image-cache
+            change="cd $(quote "$target") && "
+            ;;
+    esac
+    printf '%s\n' "$final is whole: $count images."
+    if [ -n "$example" ]; then
+        printf '\n%s\n' "Copy an image to a registry (put its name in place of REGISTRY):"
+        copy="skopeo copy --all --preserve-digests"
+        printf '  %s\n' "$change$copy oci:$directory:$example docker://REGISTRY/$example_path"
+        printf '\n%s\n' "Or all of them:"
+        show_loop
+        printf '\n%s\n' "Or, with hangar 1.6:"
+        printf '  %s\n' "hangar load --compress dir --source $(quote "$final") --destination REGISTRY"
+    fi
+}
+
+main() {
+    case ${1-} in
+        --help | -h)
+            help
+            exit 0
+            ;;
+        --images)
+            list_images
+            exit
+            ;;
+        --check)
+            [ $# -eq 1 ] || misuse "--check takes no directory"
+            need sha256sum
+            find_here
+            check
+            tell_lacking
+            exit 0
+            ;;
+        --) shift ;;
+        -*) misuse "$1 is no option. To unpack to a directory of that name, write ./$1" ;;
+    esac
+    if [ $# -ne 1 ] || [ -z "$1" ]; then
+        misuse "name one directory to unpack to"
+    fi
+    need_all
+    find_here
+    look_at_target "$1"
+    check
+    restore
+    show_next
+    tell_lacking
+    exit 0
+}
+
+main "$@"
+"""
+
+FROM_TAR = r"""
+put_file() {
+    kill -0 "$$" 2>/dev/null || exit 1
+    progress unpacking "$1"
+    cat <"$here$1" || exit 1
+}
+
+# The last program's status is all that a pipeline tells, so the others leave a mark.
+unpack() {
+    { each_file put && : >"$work/joined"; } |@EXPAND@
+        tar -x -o -f - -C "$work" &
+    child=$!
+    wait "$child"
+    status=$?
+    wait
+    child=
+    [ "$status" -eq 0 ] && [ -e "$work/joined" ]@EXPANDED@ && [ -d "$work/saved-image-cache" ]
+}
+"""
+
+FROM_DIRECTORY = r"""
+put_file() {
+    [ "$status" -eq 0 ] || return 0
+    progress copying "$1"
+    cat <"$here$1" >"$work/saved-image-cache/${1#"$archive"/}" &
+    child=$!
+    wait "$child" || status=1
+    child=
+}
+
+# The link is made anew: it may have been lost on the way.
+unpack() {
+    status=0
+    make_directories "$work/saved-image-cache" || return 1
+    each_file put
+    [ "$status" -eq 0 ] && ln -s share "$work/saved-image-cache/blobs"
+}
+"""
