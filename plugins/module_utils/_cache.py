@@ -10,6 +10,7 @@ all images lie in ``share/sha256``. Nothing gets its final name before it is who
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import re
@@ -231,6 +232,14 @@ class Cache:
             self.drop_blob(digest)
             os.replace(path, self.blob_path(digest))
 
+    def growing_bytes(self) -> int:
+        """Bytes of blobs that are on their way: our own, and those of skopeo, which writes ``oci-put-blob*``."""
+        if self._run is None:
+            return 0
+        patterns = ("blob-*", "copy-*/oci-put-blob*")
+        paths = (path for pattern in patterns for path in glob.iglob(os.path.join(glob.escape(self._run), pattern)))
+        return sum(_size_or_none(path) for path in paths)
+
     def adopt_blob(self, path: str, digest: str) -> None:
         """Give a file that was fetched and checked its final name."""
         with _explained(f"cannot write to cache_dir {self.root}"):
@@ -427,3 +436,11 @@ def _explained(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise explained(what, error) from error
+
+
+def _size_or_none(path: str) -> int:
+    """Bytes of a file that may just have got another name."""
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol
+from typing import Callable, Protocol
 
 from ._errors import ImageSaveError, Interrupted
 from ._image import PlatformImage, StoredImage
@@ -71,6 +71,10 @@ class _Task:
     leases: set[str] = field(default_factory=set)
 
 
+def _nobody_is_told(image: PlatformImage, failure: Exception | None) -> None:
+    """What a pool does with the end of an image when its owner only waits for it."""
+
+
 class CopyPool:
     """Brings platform images into the cache on some threads; whoever needs one waits for it.
 
@@ -78,6 +82,7 @@ class CopyPool:
     :param jobs: transfers at once.
     :param ahead: images at most that are on their way or unclaimed; ``None``: all.
     :param stop: set when the run is to end; ``transfer`` watches it too.
+    :param ended: is told of each image that was copied, or that failed and why.
     """
 
     def __init__(
@@ -88,10 +93,12 @@ class CopyPool:
         jobs: int,
         stop: Stop,
         ahead: int | None = None,
+        ended: Callable[[PlatformImage, Exception | None], None] = _nobody_is_told,
     ) -> None:
         self._transfer = transfer
         self._stop = stop
         self._ahead = ahead
+        self._ended = ended
         self._changed = threading.Condition()
         self._backlog: deque[PlatformImage] = deque()
         self._unclaimed: set[str] = set()
@@ -285,8 +292,10 @@ class CopyPool:
             self._drop_wait(task, digest)
         if stored is not None:
             self._stored[task.image.digest] = stored
+            self._ended(task.image, None)
         elif task.image.digest not in self._failed:
-            self._failed[task.image.digest] = failure or ImageSaveError("it was not copied")
+            self._failed[task.image.digest] = failure = failure or ImageSaveError("it was not copied")
+            self._ended(task.image, failure)
         self._changed.notify_all()
 
     def _fail_all(self) -> None:

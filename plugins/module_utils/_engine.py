@@ -25,6 +25,7 @@ from ._log import Log
 from ._options import DIR, Options
 from ._parts import check_part_count
 from ._plan import Plan, make_plan
+from ._progress import Progress
 from ._publish import is_decided, staging_path
 from ._published import Memory, Published, inspect, is_rewritten
 from ._release import working_set
@@ -40,21 +41,31 @@ from ._tools import Tools, prepared
 from ._wanted import Wanted, read_wanted
 
 
-def save(options: Options, *, log: Log, stop: Stop, apply_attributes: Callable[[str], bool]) -> Result:
+def save(
+    options: Options,
+    *,
+    log: Log,
+    stop: Stop,
+    apply_attributes: Callable[[str], bool],
+    progress: Progress | None = None,
+) -> Result:
     """Save the images that are asked for, or find that nothing has to be done.
 
     :param stop: end the run as soon as it is set.
     :param apply_attributes: gives a file the mode and owner that the user asked for; tells whether they differed.
+    :param progress: is told how far the run is.
     :raises ImageSaveError: when the run as a whole cannot go on. Single images that fail are in the result.
     """
     policy = policy_name(options.work)
-    run = Run(options, policy, Cache(options.work.cache_dir, policy), log, stop, apply_attributes)
+    cache = Cache(options.work.cache_dir, policy)
+    run = Run(options, policy, cache, log, stop, apply_attributes, progress=progress or Progress())
     run.cache.refuse_open()
     if options.output.failed_list is not None:
         refuse_foreign(options.output.failed_list)
     with run.stage("list"):
         wanted = read_wanted(options.selection)
         run = replace(run, options=replace(options, selection=wanted.selection))
+        run.progress.images = len(wanted.list.images)
     with prepared(run.options, wanted, run.cache, log=log, stop=stop) as tools:
         return _save(run, wanted, tools, Memory(run.cache.root))
 
@@ -127,7 +138,7 @@ def _make(
     from ._produce import produce
 
     tools.log_in(run.cache.run_directory)
-    fetcher = Fetcher(tools, run.cache, run.log, run.options, places=content.places)
+    fetcher = Fetcher(tools, run.cache, run.log, run.options, places=content.places, progress=run.progress)
     produce(run, content, plan, fetcher, result, published, memory)
 
 

@@ -23,6 +23,7 @@ from ._image import PlatformImage, StoredImage, hex_of
 from ._log import Log
 from ._manifest import Descriptor, Manifest, Schema1
 from ._options import DIR, Options
+from ._progress import Progress
 from ._registries_conf import RegistriesConf
 from ._retry import retrying
 from ._storage import explained
@@ -44,17 +45,27 @@ class Fetcher:
         options: Options,
         *,
         places: Mapping[str, tuple[int, int]],
+        progress: Progress,
     ) -> None:
         self._tools = tools
         self._cache = cache
         self._log = log
         self._places = places
+        self._progress = progress
         self._timeout = options.work.timeout
         self._is_archive = options.output.compress == DIR
         self._configuration = RegistriesConf(os.environ)
         self._mutex = threading.Lock()
         self._deadlines: dict[str, float] = {}
+        self._with_skopeo: dict[str, dict[str, Descriptor]] = {}
         self.downloaded: dict[str, int] = {}
+
+    def arrived_bytes(self) -> int:
+        """What has come so far, with what is in files that still grow."""
+        with self._mutex:
+            finished = sum(self.downloaded.values())
+            half = [blob for missing in self._with_skopeo.values() for blob in missing.values()]
+        return finished + sum(blob.size for blob in half if self._cache.has_blob(blob)) + self._cache.growing_bytes()
 
     def lack(self, image: PlatformImage) -> Lack:
         """What the image lacks, and who fetches it."""
@@ -96,6 +107,8 @@ class Fetcher:
         """
         with self._working_on(image) as deadline:
             missing = self._missing(image)
+            with self._mutex:
+                self._with_skopeo[image.digest] = missing
             self._log.info(f"copying {image.repository}@{image.digest} ({image.descriptor.platform or 'artefact'})")
             started = time.monotonic()
             stored = retrying(
@@ -107,6 +120,7 @@ class Fetcher:
             )
             self._log.info(f"copied with {len(missing)} blobs in {time.monotonic() - started:.1f} s")
         with self._mutex:
+            del self._with_skopeo[image.digest]
             new = stored.all_blobs() if image.is_converted else (b for b in stored.all_blobs() if b.digest in missing)
             self.downloaded.update({blob.digest: blob.size for blob in new})
         return stored
@@ -117,7 +131,8 @@ class Fetcher:
         number, platform = self._places[image.digest]
         with self._mutex:
             deadline = self._deadlines.setdefault(image.digest, time.monotonic() + self._timeout)
-        with self._log.about(number, platform):
+        what = f"{image.repository} ({image.descriptor.platform or 'artefact'})"
+        with self._log.about(number, platform), self._progress.working_on(what):
             try:
                 yield deadline
             except OSError as error:

@@ -12,13 +12,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
-from typing import BinaryIO
+from typing import BinaryIO, Callable
 
 from ._errors import OptionError, printable
 from ._secrets import Secrets
 from ._storage import reason
 
 _KEPT_LINES = 2000
+_TOLD = frozenset({"WARNING", "ERROR"})
 
 
 class Log:
@@ -26,6 +27,7 @@ class Log:
 
     :param debug: take down lines of level DEBUG as well, and keep the last lines for the result.
     :ivar secrets: what no line shows.
+    :ivar told: is given level and text of every warning and error, as they come.
     :ivar problem: why the file lacks lines, for the user; empty where it has all.
     """
 
@@ -37,6 +39,7 @@ class Log:
         self._path = ""
         self.problem = ""
         self.lines: list[str] = []
+        self.told: Callable[[str, str], None] | None = None
         self.secrets = Secrets()
 
     def append_to(self, path: str) -> None:
@@ -82,10 +85,14 @@ class Log:
                 self._file.close()
 
     def _add(self, level: str, message: str) -> None:
-        if not self._debug and self._file is None:
+        told = self.told if level in _TOLD else None
+        if not self._debug and self._file is None and told is None:
             return  # nobody keeps it
+        text = printable(self.secrets.hide(message), 2000)
+        if told is not None:
+            told(level.lower(), text)
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = f"{now} {level} [{getattr(self._place, 'text', '-')}] {printable(self.secrets.hide(message), 2000)}"
+        line = f"{now} {level} [{getattr(self._place, 'text', '-')}] {text}"
         with self._mutex:
             if self._debug:
                 self.lines.append(line)

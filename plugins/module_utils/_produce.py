@@ -23,6 +23,7 @@ from ._fetch import Fetcher
 from ._image import FailedImage, PlatformImage, ResolvedImage, StoredImage, as_named_by
 from ._layout import SAVED_IMAGES, SavedImage, assemble, saved_images_list
 from ._lock import Lock, lock_image, with_parts
+from ._options import DIR
 from ._parts import Part
 from ._plan import Plan
 from ._publish import Staging
@@ -30,6 +31,7 @@ from ._published import Memory, Published, StandingFiles, path_of
 from ._release import Release
 from ._result import Result
 from ._run import Run
+from ._tally import Tally
 
 _BUILD_ROUNDS = 3
 
@@ -40,8 +42,27 @@ class _Copies:
 
     run: Run
     content: Content
-    pool: CopyPool
+    tally: Tally
+    pool: CopyPool = field(init=False)
     failed: dict[int, FailedImage] = field(default_factory=dict)
+    told: set[int] = field(default_factory=set)
+
+    def ended(self, image: PlatformImage, failure: Exception | None) -> None:
+        """Tell of the images of the list that are there now, or never will be, as it happens."""
+        if failure is None:
+            for one in self.tally.arrived(image.digest):
+                self.run.progress.image_ended(str(one.listed.reference))
+        elif not isinstance(failure, Interrupted):
+            for one in self.tally.failed(image.digest):
+                self._tell(one, failure)
+
+    def _tell(self, image: ResolvedImage, failure: Exception) -> None:
+        number = image.listed.number
+        if number not in self.told:
+            self.told.add(number)
+            self.run.progress.image_failed()
+            with self.run.log.about(number):
+                self.run.log.error(f"{image.listed.reference} failed: {failure}")
 
     def ready(self) -> Iterator[SavedImage]:
         """Wait for each image in list order; one that fails is noted, and the others are waited for all the same."""
@@ -56,8 +77,7 @@ class _Copies:
         except Interrupted:
             raise  # the run's end is no failure of an image
         except ImageSaveError as error:
-            with self.run.log.about(image.listed.number):
-                self.run.log.error(f"{image.listed.reference} failed: {error}")
+            self._tell(image, error)
             self.failed[image.listed.number] = FailedImage(image.listed, str(error), image.digest)
             return None
 
@@ -74,6 +94,9 @@ def produce(
         with Staging(output, run.apply_attributes).opened(run.options.work.lock_timeout) as staging:
             staging.ensure_unchanged(published.raw_lock)
             staging.try_attributes()
+            if output.compress != DIR:
+                run.progress.archive_bytes, run.progress.part_size = plan.archive_bytes, output.part_size or 0
+                run.progress.measure_archive(staging.written)
             with _copying(run, content, plan, fetcher) as copies:
                 built = _build_sound(run, copies, staging, StandingFiles(output, memory))
             run.stop.check()
@@ -91,10 +114,20 @@ def produce(
 def _copying(run: Run, content: Content, plan: Plan, fetcher: Fetcher) -> Iterator[_Copies]:
     jobs = run.options.work.jobs
     with run.stage("copy_and_archive"):
-        pool = CopyPool(fetcher, plan.stored, jobs=jobs, stop=run.stop, ahead=run.ahead)
-        with pool:
-            pool.add(plan.incomplete)
-            yield _Copies(run, content, pool)
+        copies = _Copies(run, content, Tally(content.resolved, plan.stored))
+        run.progress.images, run.progress.images_done = len(content.resolved), copies.tally.done
+        already = sum(plan.fetched.values())
+        run.progress.bytes = plan.missing_bytes
+        run.progress.measure(lambda: already + fetcher.arrived_bytes())
+        pool = CopyPool(fetcher, plan.stored, jobs=jobs, stop=run.stop, ahead=run.ahead, ended=copies.ended)
+        copies.pool = pool
+        try:
+            with pool:
+                pool.add(plan.incomplete)
+                yield copies
+        finally:
+            arrived = already + fetcher.arrived_bytes()
+            run.progress.measure(lambda: arrived)
 
 
 def _publish(
@@ -110,6 +143,7 @@ def _publish(
     output = run.options.output
     if not built.images or (copies.failed and not output.allow_partial):
         return
+    run.progress.measure_archive(lambda: (built.size, len(built.files)))
     lock = _lock_of(run, copies, built, staging.name_parts(built.files))
     result.lock = lock
     run.stats.bytes_archive = built.size

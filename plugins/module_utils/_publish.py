@@ -106,6 +106,14 @@ class Staging:
         except OSError as error:
             raise explain_write_error(error, self._root) from error
 
+    def written(self) -> tuple[int, int]:
+        """Bytes of the archive that are written so far, and in how many files; for a tar file only."""
+        try:
+            sizes = [entry.stat().st_size for entry in os.scandir(self._data)]
+        except OSError:  # it is cleared just now
+            return 0, 0
+        return sum(sizes), len(sizes)
+
     def try_attributes(self) -> None:
         """Find out whether files may get the mode and owner asked for, before hours go into making them."""
         path = os.path.join(self._data, "attributes")

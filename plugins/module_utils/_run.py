@@ -15,6 +15,7 @@ from typing import Callable
 from ._cache import Cache
 from ._log import Log
 from ._options import Options
+from ._progress import Progress
 from ._result import Stats
 from ._stop import Stop
 
@@ -26,6 +27,7 @@ class Run:
     :param policy: name of the signature policy in force.
     :param stop: set when the run is to end.
     :param apply_attributes: gives a file the mode and owner that the user asked for; tells whether they differed.
+    :param progress: is told how far the run is.
     """
 
     options: Options
@@ -35,6 +37,7 @@ class Run:
     stop: Stop
     apply_attributes: Callable[[str], bool]
     stats: Stats = field(default_factory=Stats)
+    progress: Progress = field(default_factory=Progress)
 
     @property
     def ahead(self) -> int | None:
@@ -45,6 +48,7 @@ class Run:
     def stage(self, name: str) -> Iterator[None]:
         """Take the wall time of one stage of the flow."""
         started = time.monotonic()
+        self.progress.stage = name
         self.log.debug(f"stage {name} begins")
         try:
             yield

@@ -37,9 +37,15 @@ attributes:
     description: Returns details on what has changed (or would change in check mode) when in diff mode.
     details:
       - Shows the references, and the digests of their platform images, before and after.
+  action:
+    support: full
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
+      controller.
   async:
     support: full
     description: Supports being run with the C(async) keyword.
+    details:
+      - The task then runs as a plain module, and shows no progress.
   idempotent:
     support: full
     description: When run twice in a row outside of check mode, with the same arguments, the second run changes nothing.
@@ -307,6 +313,14 @@ options:
       - Path of a file on the target to which a log is appended. Every line has its time, its level, and the number of
         the image in the list and of its platform image.
       - Nothing is logged in check mode.
+    type: path
+  progress_file:
+    description:
+      - Path of a file on the target in which the run says how far it is, for whoever wants to follow it. It is a small
+        JSON document that is written anew each second, whole each time, and stays when the run has ended.
+      - Nothing is written in check mode.
+      - The task itself shows the progress on the controller, with a file of its own, unless the task has C(async) or
+        runs in check mode.
     type: path
   debug:
     description:
@@ -636,6 +650,7 @@ from ansible_collections.airgap.images.plugins.module_utils._errors import Image
 from ansible_collections.airgap.images.plugins.module_utils._http import REQUESTS_ERROR
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._params import read_options
+from ansible_collections.airgap.images.plugins.module_utils._progress import Progress, shown
 from ansible_collections.airgap.images.plugins.module_utils._returned import as_returned, diff_of
 from ansible_collections.airgap.images.plugins.module_utils._secrets import Secrets
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
@@ -698,6 +713,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "signature_policy": {"type": "path"},
         "insecure_policy": {"type": "bool", "default": False},
         "log_file": {"type": "path"},
+        "progress_file": {"type": "path"},
         "debug": {"type": "bool", "default": False},
     }
 
@@ -815,8 +831,11 @@ def main() -> None:
         options = read_options(module.params, check=module.check_mode)
         if module.params["log_file"] and not module.check_mode:
             log.append_to(module.params["log_file"])
-        result = save(options, log=log, stop=stop, apply_attributes=attributes_for(module))
-        ignore_signals()
+        progress = Progress()
+        log.told = progress.tell
+        with shown(progress, None if module.check_mode else module.params["progress_file"]):
+            result = save(options, log=log, stop=stop, apply_attributes=attributes_for(module), progress=progress)
+            ignore_signals()
     except ImageSaveError as error:
         fail(module, log, stop.reason or str(error))
     except OSError as error:

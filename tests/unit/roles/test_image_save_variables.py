@@ -30,7 +30,7 @@ OWN: dict[str, dict[str, Any]] = {
     "staging_dir": {"type": "path"},
     "environment": {"type": "dict", "default": {}},
     "install": {"type": "bool", "default": True},
-    "async": {"type": "int", "default": 86400},
+    "async": {"type": "int", "default": 0},
     "poll": {"type": "int", "default": 5},
     "fetch": {"type": "bool", "default": True},
     "fetch_dest": {"type": "path"},

@@ -23,6 +23,7 @@ from ansible_collections.airgap.images.plugins.module_utils._fetch import Fetche
 from ansible_collections.airgap.images.plugins.module_utils._image import PlatformImage, StoredImage
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._manifest import DOCKER_SCHEMA1, Descriptor, Schema1
+from ansible_collections.airgap.images.plugins.module_utils._progress import Progress
 from ansible_collections.airgap.images.plugins.module_utils._reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
@@ -57,6 +58,7 @@ class Bench:
         self.registries = FakeRegistries()
         self.skopeo = FakeSkopeo(self.registries)
         self.stop = NoWait()
+        self.progress = Progress()
         self.push(SAMPLE)
         self.fetcher = self.make(places={SAMPLE.image.digest: (4, 2)})
 
@@ -78,6 +80,7 @@ class Bench:
             self.log,
             make_options(self._folder, **options),
             places=places,
+            progress=self.progress,
         )
 
     def bring(self, image: PlatformImage = SAMPLE.image) -> StoredImage:

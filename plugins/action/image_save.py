@@ -1,0 +1,62 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the module as a job on the host, and shows how far it is. See plugins/modules/image_save.py for its use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.vars import merge_hash
+
+from ansible_collections.airgap.images.plugins.plugin_utils._follow import Orphaned, follow
+from ansible_collections.airgap.images.plugins.plugin_utils._job import Job
+from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
+
+
+class ActionModule(ActionBase):
+    """C(airgap.images.image_save)."""
+
+    _supports_async = True
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        ticker = Ticker(str(variables.get("inventory_hostname", "the host")), is_silent=self._task.no_log is True)
+        returned = self._as_job(variables, ticker) if self._can_be_job() else self._plainly(variables)
+        merged: dict[str, Any] = merge_hash(result, returned)
+        return merged
+
+    def _can_be_job(self) -> bool:
+        """Whether it is ours to say how the module runs, and the connection can leave it alone."""
+        if self._task.async_val or self._task.check_mode:
+            return False
+        connection = self._connection
+        has_own_ways = getattr(connection, "has_native_async", False) or connection.always_pipeline_modules
+        return not has_own_ways and not getattr(connection._shell, "_IS_WINDOWS", False)
+
+    def _as_job(self, variables: dict[str, Any], ticker: Ticker) -> dict[str, Any]:
+        job = Job(self, variables, self._task.args.get("progress_file"))
+        problem = job.start()
+        if problem is not None:
+            ticker.detail(f"no progress can be shown: {problem.get('msg', 'the run could not be started by itself')}")
+            return self._plainly(variables)
+        try:
+            returned = follow(job, ticker)
+        except Orphaned as error:
+            return {"failed": True, "msg": str(error)}
+        if not returned.get("failed"):
+            ticker.say(str(returned.get("msg", "")))
+            ticker.say_paths(returned)
+        return returned
+
+    def _plainly(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """As any module runs."""
+        is_async = bool(self._task.async_val) and not getattr(self._connection, "has_native_async", False)
+        returned: dict[str, Any] = self._execute_module(task_vars=variables, wrap_async=is_async)
+        if not is_async:
+            self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
+        return returned

@@ -1,0 +1,198 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run on the host, watched from the controller until it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, Protocol
+
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.airgap.images.plugins.module_utils._errors import printable
+from ansible_collections.airgap.images.plugins.module_utils._json import JsonError, JsonObject
+from ansible_collections.airgap.images.plugins.plugin_utils._lines import save_line
+from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
+
+SHORTEST, LONGEST, SHARE = 0.5, 5.0, 0.02
+"""Seconds between two looks at the run, at first and at most, and what part of its time so far they are."""
+
+_STANDS_STILL = 3
+_LAST_WORDS = 10.0
+_UNREACHABLE = 3600.0
+
+
+class Watched(Protocol):
+    """What is needed of a job; each may raise C(AnsibleConnectionFailure)."""
+
+    def progress(self) -> JsonObject | None:
+        """How far it is."""
+
+    def result(self) -> dict[str, Any] | None:
+        """What it returned; ``None`` while it runs."""
+
+    def end(self) -> None:
+        """Ask it to end."""
+
+    def forget(self) -> None:
+        """Remove what is known of it."""
+
+    def reconnect(self) -> None:
+        """Have the next call use a new connection."""
+
+
+class Stopped(BaseException):
+    """The controller is asked to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Orphaned(Exception):
+    """Nobody waits for the result any more."""
+
+
+def follow(job: Watched, ticker: Ticker) -> dict[str, Any]:
+    """Wait for the end of a run, and tell how far it is.
+
+    A connection that is lost is made again: the run does not need it.
+
+    :returns: what the module returned.
+    :raises AnsibleConnectionFailure: when the host could not be reached for an hour; the run goes on there.
+    """
+    with _signals_raising():
+        try:
+            result = _watch(job, ticker)
+        except Stopped as stopped:
+            _end(job, ticker)
+            _die(stopped.number)
+    with suppress(AnsibleConnectionFailure):
+        job.forget()
+    return result
+
+
+def _watch(job: Watched, ticker: Ticker) -> dict[str, Any]:
+    started = time.monotonic()
+    parent, seen, line = os.getppid(), _Seen(ticker), _Line(ticker)
+    while True:
+        time.sleep(min(LONGEST, max(SHORTEST, SHARE * (time.monotonic() - started))))
+        if os.getppid() != parent:
+            raise Orphaned("the controller was killed; the run goes on")
+        try:
+            progress = job.progress()
+            line.is_up()
+            if seen.is_over(progress) and (result := job.result()) is not None:
+                return result
+        except AnsibleConnectionFailure as error:
+            line.is_down(error)
+            job.reconnect()
+
+
+class _Line:
+    """The connection to the host, which may go and come."""
+
+    def __init__(self, ticker: Ticker) -> None:
+        self._ticker = ticker
+        self._up = time.monotonic()
+        self._is_lost = False
+
+    def is_up(self) -> None:
+        if self._is_lost:
+            self._ticker.warn("the connection is back")
+        self._is_lost, self._up = False, time.monotonic()
+
+    def is_down(self, error: AnsibleConnectionFailure) -> None:
+        """:raises AnsibleConnectionFailure: when it has been so for too long."""
+        if not self._is_lost:
+            self._ticker.warn(f"the connection is lost, the run goes on ({' '.join(str(error).split())[:200]})")
+        self._is_lost = True
+        if time.monotonic() - self._up > _UNREACHABLE:
+            raise AnsibleConnectionFailure(
+                f"the host could not be reached for {_UNREACHABLE / 60:.0f} minutes. The run may go on there; run again "
+                f"when the host is back: {error}"
+            ) from error
+
+
+class _Seen:
+    """What was shown of a run already."""
+
+    def __init__(self, ticker: Ticker) -> None:
+        self._ticker = ticker
+        self._event = 0
+        self._moment: object = None
+        self._still = 0
+
+    def is_over(self, progress: JsonObject | None) -> bool:
+        """Show what is new, and find out whether it is worth asking for the result."""
+        moment = None if progress is None else progress.values().get("seconds")
+        self._still = self._still + 1 if moment == self._moment else 0
+        self._moment = moment
+        if progress is None:
+            return self._is_still()
+        with suppress(JsonError):  # what cannot be shown is no reason to end
+            self._tell_events(progress)
+            self._ticker.tick(lambda: save_line(progress), progress.text("stage"))
+        return progress.values().get("ended") is True or self._is_still()
+
+    def _is_still(self) -> bool:
+        """Whether the run says nothing any more: it may have been killed."""
+        if self._still < _STANDS_STILL:
+            return False
+        self._still = 0
+        return True
+
+    def _tell_events(self, progress: JsonObject) -> None:
+        for event in progress.objects("events"):
+            if event.integer("number") > self._event:
+                self._event = event.integer("number")
+                tell = self._ticker.detail if event.text("kind") == "image" else self._ticker.warn
+                tell(printable(event.text("text"), 2000))
+
+
+@contextmanager
+def _signals_raising() -> Iterator[None]:
+    """Have C(SIGINT) and C(SIGTERM) raise :class:`Stopped`, once."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def stop(number: int, frame: object) -> NoReturn:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(job: Watched, ticker: Ticker) -> None:
+    """End the run on the host, and wait a moment for it."""
+    until = time.monotonic() + _LAST_WORDS
+    try:
+        job.end()
+        while time.monotonic() < until:
+            progress = job.progress()
+            if progress is not None and progress.values().get("ended") is True:
+                job.forget()
+                ticker.warn("the run was ended; what was fetched stays in the cache")
+                return
+            time.sleep(SHORTEST)
+    except AnsibleConnectionFailure:
+        pass
+    ticker.warn("the run could not be ended, and may go on on the host")
+
+
+def _die(number: int) -> NoReturn:
+    """End this process as the signal would have."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils import _progress
+from ansible_collections.airgap.images.plugins.module_utils._json import parse_object
+from ansible_collections.airgap.images.plugins.module_utils._progress import Progress, Speed, shown
+
+
+def test_speed_is_of_the_last_half_minute() -> None:
+    speed = Speed()
+    assert speed.rate == 0
+    for second in range(100):
+        speed.read(float(second), 0 if second < 50 else (second - 50) * 10)
+    assert speed.rate == 10
+    assert speed.left(95) == 10
+    assert speed.left(0) is None
+
+
+def test_what_goes_backwards_has_no_speed() -> None:
+    speed = Speed()
+    speed.read(0.0, 100)
+    speed.read(1.0, 50)
+    assert speed.rate == 0
+    assert speed.left(10) is None
+
+
+def test_two_readings_at_one_moment_give_no_speed() -> None:
+    speed = Speed()
+    speed.read(1.0, 1)
+    speed.read(1.0, 2)
+    assert speed.rate == 0
+
+
+def test_bytes_count_while_files_grow() -> None:
+    progress, come = Progress(), [10]
+    progress.bytes = 100
+    progress.measure(lambda: come[0])
+    assert progress.as_json()["bytes"] == {"done": 10, "of": 100}
+    come[0] = 55
+    assert progress.as_json()["bytes"] == {"done": 55, "of": 100}
+    come[0] = 1000
+    assert progress.as_json()["bytes"] == {"done": 100, "of": 100}
+
+
+def test_what_is_copied_now_is_named_once_each() -> None:
+    progress = Progress()
+    with progress.working_on("a"):
+        other = threading.Thread(target=_hold, args=(progress, begun := threading.Event(), end := threading.Event()))
+        other.start()
+        assert begun.wait(10)
+        assert progress.as_json()["copying"] == ["a"]
+        end.set()
+        other.join()
+    assert progress.as_json()["copying"] == []
+
+
+def _hold(progress: Progress, begun: threading.Event, end: threading.Event) -> None:
+    with progress.working_on("a"):
+        begun.set()
+        end.wait(10)
+
+
+def test_parts_are_foreseen() -> None:
+    progress = Progress()
+    progress.archive_bytes, progress.part_size = 101, 50
+    progress.measure_archive(lambda: (60, 2))
+    assert progress.as_json()["archive"] == {"bytes": 60, "of": 101, "part": 2, "parts": 3}
+
+
+def test_events_are_numbered_and_only_the_last_are_kept() -> None:
+    progress = Progress()
+    for number in range(250):
+        progress.tell("warning", f"event {number}")
+    events = progress.as_json()["events"]
+    assert isinstance(events, list)
+    assert len(events) == 100
+    assert events[-1] == {"number": 250, "kind": "warning", "text": "event 249"}
+
+
+def test_file_is_whole_at_any_time_and_says_when_the_run_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_progress, "INTERVAL", 0.001)
+    path = tmp_path / "progress.json"
+    progress = Progress()
+    with shown(progress, str(path)):
+        while not path.exists():
+            pass
+        for number in range(300):
+            progress.tell("image", "x" * number)
+            assert parse_object(path.read_bytes()).values()["ended"] is False
+    document = json.loads(path.read_bytes())
+    assert document["ended"] is True
+    assert document["events"][-1]["number"] == 300
+    assert [each.name for each in tmp_path.iterdir()] == ["progress.json"]
+
+
+def test_file_says_that_a_run_ended_that_failed(tmp_path: Path) -> None:
+    path = tmp_path / "progress.json"
+    with pytest.raises(KeyError), shown(Progress(), str(path)):
+        raise KeyError
+    assert json.loads(path.read_bytes())["ended"] is True
+
+
+@pytest.mark.parametrize("path", ["/proc/none/such", "nul\0byte", "/"])
+def test_a_file_that_cannot_be_written_ends_nothing(path: str) -> None:
+    with shown(Progress(), path):
+        pass
+
+
+def test_a_link_is_replaced_and_never_followed(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("mine", encoding="utf-8")
+    path = tmp_path / "progress.json"
+    path.symlink_to(other)
+    with shown(Progress(), str(path)):
+        pass
+    assert other.read_text(encoding="utf-8") == "mine"
+    assert not path.is_symlink()
+
+
+def test_nothing_is_written_where_nobody_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with shown(Progress(), None):
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,200 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.airgap.images.plugins.module_utils._json import JsonObject
+from ansible_collections.airgap.images.plugins.plugin_utils import _follow
+from ansible_collections.airgap.images.plugins.plugin_utils._follow import Orphaned, follow
+from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Pace, Ticker
+
+DONE = {"changed": True, "msg": "saved"}
+LOST = AnsibleConnectionFailure("Connection reset by peer")
+
+
+class FakeTicker(Ticker):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__("host", is_silent=False)
+        self.lines: list[str] = []
+
+    def _show(self, text: str, color: str | None) -> None:
+        self.lines.append(text)
+
+
+class FakeJob:
+    """A job whose looks give what they are told to, in order; the last one for ever."""
+
+    def __init__(self, looks: Iterable[Any], *, over_after: int = 0) -> None:
+        self._looks = list(looks)
+        self._asked = 0
+        self._over_after = over_after
+        self.calls: list[str] = []
+
+    def progress(self) -> JsonObject | None:
+        look = self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
+        if isinstance(look, BaseException):
+            raise look
+        if callable(look):
+            look = look()
+        return None if look is None else JsonObject(look)
+
+    def result(self) -> dict[str, Any] | None:
+        self._asked += 1
+        return DONE if self._asked > self._over_after else None
+
+    def end(self) -> None:
+        self.calls.append("end")
+
+    def forget(self) -> None:
+        self.calls.append("forget")
+
+    def reconnect(self) -> None:
+        self.calls.append("reconnect")
+
+
+def look(seconds: float = 1.0, *, ended: bool = False, events: Iterable[tuple[int, str, str]] = ()) -> dict[str, Any]:
+    """A progress file."""
+    return {
+        "stage": "archive",
+        "seconds": seconds,
+        "ended": ended,
+        "images": {"done": 1, "failed": 0, "of": 2},
+        "bytes": {"done": 1, "of": 2},
+        "rate": 0,
+        "archive": {"bytes": 0, "of": 0, "part": 0, "parts": 1},
+        "events": [{"number": number, "kind": kind, "text": text} for number, kind, text in events],
+    }
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_follow.time, "sleep", lambda seconds: None)
+
+
+def test_result_of_the_module_is_returned_and_nothing_stays() -> None:
+    job, ticker = FakeJob([look(), look(2.0, ended=True)]), FakeTicker()
+    assert follow(job, ticker) == DONE
+    assert job.calls == ["forget"]
+    assert ticker.lines == ["1 of 2 images, 1 bytes of 2 bytes"]
+
+
+def test_events_are_shown_once_and_at_once() -> None:
+    first = (1, "warning", "try 2 of 4")
+    ticker = FakeTicker()
+    follow(
+        FakeJob(
+            [look(1.0, events=[first]), look(2.0, events=[first, (2, "error", "x failed")]), look(3.0, ended=True)]
+        ),
+        ticker,
+    )
+    assert [line for line in ticker.lines if "images" not in line] == ["try 2 of 4", "x failed"]
+
+
+def test_images_that_end_are_shown_with_v(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = [look(1.0, ended=True, events=[(1, "image", "a is there")])]
+    ticker = FakeTicker()
+    monkeypatch.setattr(ticker._display, "verbosity", 0)
+    follow(FakeJob(looks), ticker)
+    assert "a is there" not in ticker.lines
+    monkeypatch.setattr(ticker._display, "verbosity", 1)
+    follow(FakeJob(looks), ticker)
+    assert "a is there" in ticker.lines
+
+
+def test_lost_connection_ends_nothing() -> None:
+    job, ticker = FakeJob([LOST, LOST, look(), look(2.0, ended=True)]), FakeTicker()
+    assert follow(job, ticker) == DONE
+    assert job.calls == ["reconnect", "reconnect", "forget"]
+    assert [line.split(",")[0] for line in ticker.lines[:2]] == ["the connection is lost", "the connection is back"]
+
+
+def test_a_host_that_stays_away_is_given_up_after_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    def later() -> float:
+        now[0] += 60.0
+        return now[0]
+
+    monkeypatch.setattr(_follow.time, "monotonic", later)
+    with pytest.raises(AnsibleConnectionFailure, match="for 60 minutes. The run may go on there"):
+        follow(FakeJob([LOST]), FakeTicker())
+
+
+def test_a_run_that_was_killed_is_noticed() -> None:
+    """Its file says for ever what it said last."""
+    assert follow(FakeJob([look(1.0)]), FakeTicker()) == DONE
+
+
+def test_a_run_that_never_says_anything_is_noticed() -> None:
+    assert follow(FakeJob([None], over_after=2), FakeTicker()) == DONE
+
+
+@pytest.mark.parametrize("wrong", [{"seconds": 1}, {"stage": 7, "events": "none"}, {"events": [{"number": "x"}]}])
+def test_what_cannot_be_shown_ends_nothing(wrong: dict[str, Any]) -> None:
+    assert follow(FakeJob([wrong, look(2.0, ended=True)]), FakeTicker()) == DONE
+
+
+def test_nobody_waits_once_the_controller_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    parents = iter([7, 7, 1])
+    monkeypatch.setattr(_follow.os, "getppid", lambda: next(parents))
+    job = FakeJob([look()])
+    with pytest.raises(Orphaned):
+        follow(job, FakeTicker())
+    assert job.calls == []
+
+
+SCRIPT = """
+import os, signal, sys
+from {here} import FakeJob, FakeTicker, look
+from ansible_collections.airgap.images.plugins.plugin_utils import _follow
+_follow.SHORTEST = 0.01
+job, ticker = FakeJob([look(), lambda: os.kill(os.getpid(), signal.{name}) or look(), look(2.0, ended=True)]), FakeTicker()
+try:
+    _follow.follow(job, ticker)
+finally:
+    print("not ended as the signal would")
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_stop_of_the_controller_ends_the_run(name: str) -> None:
+    """In a process of its own, which dies of the signal once the run has ended."""
+    script = SCRIPT.format(here=__name__, name=name).replace(
+        "try:\n",
+        "import builtins\n_end = _follow._end\n_follow._end = lambda *a: (_end(*a), print(job.calls, ticker.lines[-1], flush=True))\ntry:\n",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        check=False,
+    )
+    assert done.returncode == -getattr(signal, name), done.stderr
+    assert "['end', 'forget'] the run was ended; what was fetched stays in the cache" in done.stdout
+    assert "not ended" not in done.stdout
+
+
+def test_lines_come_at_their_time_and_at_each_step() -> None:
+    pace = Pace(60.0)
+    assert [pace.is_due(now, step) for now, step in [(0, "a"), (59, "a"), (60, "a"), (61, "b"), (62, "b")]] == [
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
