@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbooks of docs/rancher.md, as they stand there: only names of hosts and the paths on them are others."""
+"""The playbooks of docs/guides/rancher.md, as they stand there, but for names of hosts and the paths on them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ansible_collections.airgap.images.tests.support.samples import oci_index, s
 from ansible_collections.airgap.images.tests.support.skopeo import registry_digests
 from ansible_collections.airgap.images.tests.support.workbench import Workbench
 
-PAGE = COLLECTION / "docs" / "rancher.md"
+PAGE = COLLECTION / "docs" / "guides" / "rancher.md"
 
 
 def blocks() -> dict[str, str]:
@@ -41,7 +41,7 @@ def extract(folder: Path, changes: Mapping[str, str]) -> None:
     files = blocks()
     for pattern, words in changes.items():
         changed = {name: re.sub(pattern, words, text, flags=re.MULTILINE) for name, text in files.items()}
-        assert changed != files, f"docs/rancher.md says {pattern!r} nowhere"
+        assert changed != files, f"docs/guides/rancher.md says {pattern!r} nowhere"
         files = changed
     for name, text in files.items():
         path = folder / name

@@ -20,7 +20,7 @@ def main() -> int:
     setup = commands.add_parser("setup", help="make the virtual environments")
     setup.add_argument("--env", action="store_true", help="print shell code that puts the first of them on PATH")
     setup.add_argument(
-        "names", nargs="*", metavar="ENVIRONMENT", help="newest, oldest, tools, importer, fuzz; default: all"
+        "names", nargs="*", metavar="ENVIRONMENT", help="newest, oldest, tools, importer, docs, fuzz; default: all"
     )
     run = commands.add_parser("run", help="run gates")
     run.add_argument("--list", action="store_true", help="print the gates and run none")

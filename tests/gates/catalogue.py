@@ -52,6 +52,7 @@ def all_gates(plan: Plan) -> list[Gate]:
         Gate("pip-audit", "lint", 40, "known vulnerabilities of the libraries and tools", check_pip_audit),
         Gate("ansible-lint", "lint", 25, "profile production", check_ansible_lint),
         Gate("docs", "lint", 15, "documentation of the plugins, and its references", check_docs),
+        Gate("site", "lint", 30, "the documentation site, strictly, and where its links lead", check_site),
         Gate("changelog", "lint", 2, "fragments and changelog", check_changelog),
         Gate("licences", "lint", 3, "every file has a licence (REUSE)", check_licences),
         Gate("unit", "unit", 80, f"with coverage of at least {COVERAGE_FLOOR} %, {plan.newest}", check_unit),
@@ -179,6 +180,14 @@ def check_docs(job: Job) -> None:
     )
 
 
+def check_site(job: Job) -> None:
+    """Built as tests/docs.sh does; the log has the links to the outside, which nobody follows."""
+    site = job.folder / "site"
+    job.run(["python", "-m", "docsite", "--output", site], environment="docs", PYTHONPATH=str(job.tree / "tests"))
+    if not (site / "reference" / "image_save_module.html").exists():
+        raise GateFailure("the site has no page of image_save")
+
+
 def check_changelog(job: Job) -> None:
     """Fragments, what was released, and that the page is what they give."""
     job.run(["antsibull-changelog", "lint"], environment="tools")
@@ -280,7 +289,8 @@ def _sanity_runs(job: Job, leg: Leg) -> list[list[str]]:
     pylint is the newest's alone: what it says does not depend on the ansible-core that runs.
     """
     without_tests = [
-        f"--exclude=tests/{folder}/" for folder in ("bench", "faults", "functional", "fuzz", "support", "unit")
+        f"--exclude=tests/{folder}/"
+        for folder in ("bench", "docsite", "faults", "functional", "fuzz", "support", "unit")
     ]
     if leg is job.plan.oldest:
         return [["--skip-test", "pylint", *without_tests]]

@@ -58,12 +58,14 @@ def environments(plan: Plan) -> dict[str, Environment]:
     """Return the environments of a plan by name."""
     tools = (REQUIREMENTS / "tools.txt").read_text("utf-8") + f"ansible-core~={plan.newest.core}.0\n"
     importer = (REQUIREMENTS / "importer.txt").read_text("utf-8")
+    docs = (REQUIREMENTS / "docs.txt").read_text("utf-8") + f"ansible-core~={plan.newest.core}.0\n"
     python = plan.newest.python
     made = {
         "newest": Environment("newest", python, _leg_requirements(plan.newest)),
         "oldest": Environment("oldest", plan.oldest.python, _leg_requirements(plan.oldest)),
         "tools": Environment("tools", python, tools),
         "importer": Environment("importer", python, importer),
+        "docs": Environment("docs", python, docs),
     }
     if plan.fuzz is not None:
         made["fuzz"] = Environment("fuzz", plan.fuzz, (REQUIREMENTS / "fuzz.txt").read_text("utf-8"))
