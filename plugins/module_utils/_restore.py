@@ -112,7 +112,7 @@ def _programs(compress: str) -> list[str]:
 def _loop(references: list[Reference]) -> list[str]:
     """The commands that copy all images, as the reader may type them."""
     by_digest = any(reference.digest for reference in references)
-    lines = ['printf \'  %s\\n\' "${change}sh $(quote "$script") --images | while read -r image; do"']
+    lines = ['printf \'  %s\\n\' "sh $(quote "$script") --images | while read -r image; do"']
     path = '"${image#*/}"'
     if by_digest:
         path = '"$path"'
@@ -125,8 +125,8 @@ def _loop(references: list[Reference]) -> list[str]:
                 "    esac",
             ]
         )
-    copy = f'    skopeo copy --all --preserve-digests oci:%s:"$image" docker://REGISTRY/{path} </dev/null || break\\n'
-    return [*lines, f'printf {shlex.quote(copy)} "$directory"', "printf '  done\\n'"]
+    copy = f'    %s"$image" docker://REGISTRY/{path}%s </dev/null || break\\n'
+    return [*lines, f'printf {shlex.quote(copy)} "$copy" "$after"', "printf '  done\\n'"]
 
 
 def _unpack(lock: Lock, compress: str) -> str:

@@ -239,18 +239,20 @@ bring_to_disk() {
 # skopeo takes what stands after the first colon for the image.
 show_next() {
     directory=$(quote "$final")
-    change=
+    before=
+    after=
     case $final in
         *:*)
             directory=saved-image-cache
-            change="cd $(quote "$target") && "
+            before="(cd $(quote "$target") && "
+            after=")"
             ;;
     esac
+    copy="${before}skopeo copy --all --preserve-digests oci:$directory:"
     printf '%s\n' "$final is whole: $count images."
     if [ -n "$example" ]; then
         printf '\n%s\n' "Copy an image to a registry (put its name in place of REGISTRY):"
-        copy="skopeo copy --all --preserve-digests"
-        printf '  %s\n' "$change$copy oci:$directory:$example docker://REGISTRY/$example_path"
+        printf '  %s\n' "$copy$example docker://REGISTRY/$example_path$after"
         printf '\n%s\n' "Or all of them:"
         show_loop
         printf '\n%s\n' "Or, with hangar 1.6:"
@@ -302,10 +304,11 @@ put_file() {
     cat <"$here$1" || exit 1
 }
 
-# The last program's status is all that a pipeline tells, so the others leave a mark.
+# The last program's status is all that a pipeline tells, so the others leave a mark. GNU tar takes a backslash in the
+# argument of -C for more than it is.
 unpack() {
     { each_file put && : >"$work/joined"; } |@EXPAND@
-        tar -x -o -f - -C "$work" &
+        { cd "$work" && exec tar -x -o -f -; } &
     child=$!
     wait "$child"
     status=$?

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of the restore script need: archives of each kind, and shells that have few programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.airgap.images.plugins.module_utils._lock import read_lock
+from ansible_collections.airgap.images.plugins.module_utils._restore import restore_script
+from ansible_collections.airgap.images.tests.support.archive import ROOT, read_archive
+
+SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}
+KINDS = ("gzip", "gzip in parts", "zstd", "zstd in parts", "none", "none in parts", "dir")
+NEEDED = ("sha256sum", "cat", "mkdir", "mv", "rm")
+TIMEOUT = 120.0
+
+_MORE = {"gzip": ("tar", "gzip"), "zstd": ("tar", "zstd"), "none": ("tar",), "dir": ("ln",)}
+_APPLETS = frozenset({"cat", "gzip", "ln", "mkdir", "mv", "rm", "sha256sum", "tar"})
+
+
+def publish(dest: Path) -> None:
+    """Puts the restore script beside an archive."""
+    lock = read_lock(Path(f"{dest}.lock.json").read_bytes(), path=f"{dest}.lock.json")
+    script_of(dest).write_bytes(restore_script(dest.name, lock))
+
+
+def script_of(dest: Path) -> Path:
+    """The restore script beside an archive."""
+    return dest.with_name(f"{dest.name}.restore.sh")
+
+
+def content(place: Path) -> dict[str, tuple[str, str, str]]:
+    """What an archive, or a directory that holds what was unpacked, has inside: kind, target and sha256 by name."""
+    return {member.name: (member.kind, member.target, member.sha256) for member in read_archive(place).members}
+
+
+def kind_of(dest: Path) -> str:
+    """``compress`` of an archive."""
+    return str(json.loads(Path(f"{dest}.lock.json").read_bytes())["options"]["compress"])
+
+
+def programs(folder: Path, kind: str, shell: str = "dash", *, without: Sequence[str] = ()) -> Path:
+    """A folder for PATH that has just what a script for this kind says it needs; busybox has its own of most."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (*NEEDED, *_MORE[kind]):
+        real = shutil.which("busybox" if shell == "busybox" and name in _APPLETS else name)
+        assert real is not None, f"{name} is not installed here"
+        if name not in without:
+            (folder / name).symlink_to(real)
+    return folder
+
+
+def replace(folder: Path, name: str, text: str) -> None:
+    """Puts a program, in Python, in place of one of a folder; ``REAL`` is the path of the one it replaces."""
+    path = folder / name
+    real = path.resolve()
+    path.unlink()
+    call = f"[{str(real)!r}]" if real.name != "busybox" else f"[{str(real)!r}, {name!r}]"
+    path.write_text(f"#!{sys.executable}\nimport os, subprocess, sys\nREAL = {call}\n{text}", encoding="utf-8")
+    path.chmod(0o755)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a script ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def commands(self) -> list[str]:
+        """The lines that it says one could type next."""
+        return [line[2:] for line in self.out.splitlines() if line.startswith("  ")]
+
+
+def command_of(dest: Path, *arguments: str | Path, shell: str = "dash", script: str | Path = "") -> list[str]:
+    """The command line that calls the script of an archive, with the shell by its path."""
+    program, *options = SHELLS[shell]
+    real = shutil.which(program)
+    assert real is not None, f"{program} is not installed here"
+    return [real, *options, str(script or script_of(dest)), *map(str, arguments)]
+
+
+def run(
+    dest: Path,
+    *arguments: str | Path,
+    shell: str = "dash",
+    path: Path | None = None,
+    cwd: Path | None = None,
+    script: str | Path = "",
+    env: Mapping[str, str] | None = None,
+) -> Ran:
+    """Calls the script of an archive.
+
+    :param path: of the only programs that there are.
+    :param script: how it is called, where that is not its own path.
+    """
+    done = subprocess.run(
+        command_of(dest, *arguments, shell=shell, script=script),
+        env={"PATH": str(path or os.environ["PATH"]), **(env or {})},
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+
+
+# Half of what it reads goes on at once; then it says so, and the rest comes as from a medium that is very slow.
+SLOW = """
+data = sys.stdin.buffer.read()
+half = len(data) // 2
+sys.stdout.buffer.write(data[:half])
+sys.stdout.buffer.flush()
+open(os.environ["STARTED"], "w").close()
+import time
+for at in range(half, len(data), 10):
+    time.sleep(0.02)
+    sys.stdout.buffer.write(data[at : at + 10])
+    sys.stdout.buffer.flush()
+"""
+
+
+@contextmanager
+def started(dest: Path, target: Path, *, shell: str, path: Path, fifo: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A script that runs, once a program of it that is :data:`SLOW` has begun; all of it ends with the block."""
+    os.mkfifo(fifo)
+    process = subprocess.Popen(
+        command_of(dest, target, shell=shell),
+        env={"PATH": str(path), "STARTED": str(fifo)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        with fifo.open("rb") as pipe:  # waits for somebody to open the other end
+            assert pipe.read() == b""
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def unpacked(target: Path) -> dict[str, tuple[str, str, str]]:
+    """What a directory holds that a script has unpacked to, which has to be nothing else."""
+    assert os.listdir(target) == [ROOT]
+    return content(target)
