@@ -15,7 +15,7 @@ from pathlib import Path
 
 from docsite import links
 from docsite.inventory import write_inventory
-from docsite.stage import stage
+from docsite.stage import drop_contents, stage
 from gates.tree import copy_collection
 from gates.versions import CHECKOUT
 
@@ -31,19 +31,21 @@ def main() -> int:
     output: Path = parser.parse_args().output.absolute()
     with tempfile.TemporaryDirectory(prefix="airgap-images-docs-") as folder:
         tree = copy_collection(Path(folder))
-        outside = links.outside(tree)
-        if _complain([*links.check_pages(tree), *links.check_form(outside)]):
+        if _complain(links.check_pages(tree)):
             return 1
         source, built = Path(folder) / "source", Path(folder) / "html"
         try:
             stage(tree, source)
             write_inventory(source)
             _reference(tree, source / "reference")
+            drop_contents(source)
             _build(source, built)
         except subprocess.CalledProcessError as problem:
             print(f"The site was not built: {problem}", file=sys.stderr)
             return 1
-        if _complain(links.check_site(built)):
+        pages = links.read_site(built)
+        outside = links.outside(tree, pages)
+        if _complain([*links.check_site(built, pages), *links.check_form(outside)]):
             return 1
         print(f"{len(outside)} links lead outside, which nobody has followed:")
         for address in sorted(outside):
@@ -64,7 +66,8 @@ def _complain(complaints: list[str]) -> bool:
 
 def _reference(tree: Path, folder: Path) -> None:
     folder.mkdir(parents=True)
-    options = ["--use-current", "--squash-hierarchy", "--fail-on-error", "--no-add-antsibull-docs-version"]
+    options = ["--use-current", "--squash-hierarchy", "--no-breadcrumbs", "--fail-on-error"]
+    options.append("--no-add-antsibull-docs-version")
     command = ["antsibull-docs", "collection", *options, "--dest-dir", str(folder), COLLECTION]
     # The copy alone: no other collection of this machine, and no settings of the user's.
     config = tree.parents[2] / "ansible.cfg"

@@ -80,9 +80,13 @@ def _inside(tree: Path, page: str, target: str, anchors: dict[str, set[str]]) ->
 # --- links to the outside
 
 
-def outside(tree: Path) -> dict[str, list[str]]:
-    """The addresses that pages link to, each with the pages that do."""
+def outside(tree: Path, site: Mapping[str, Page]) -> dict[str, list[str]]:
+    """The addresses that pages link to, in Markdown and on the site, each with the pages that do."""
     found: dict[str, list[str]] = {}
+    for name, page in site.items():
+        for target in page.targets:
+            if _is_outside(target):
+                found.setdefault(target, []).append(name)
     for page in pages(tree):
         for target, line in markdown.links((tree / page).read_text("utf-8")):
             if ":" in target.partition("#")[0]:
@@ -111,7 +115,7 @@ def check_form(addresses: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 @dataclass
-class _Page(HTMLParser):
+class Page(HTMLParser):
     """What a page has to link to, what it links to, and what a browser fetches for it."""
 
     anchors: set[str] = field(default_factory=set)
@@ -141,13 +145,18 @@ class _Page(HTMLParser):
         self._in_style = False
 
 
-def check_site(site: Path) -> list[str]:
-    """Complain about links that lead nowhere within the site, and about all that would come from the network."""
+def read_site(site: Path) -> dict[str, Page]:
+    """All pages of a site, by name."""
     parsed = {}
     for path in sorted(site.rglob("*.html")):
-        page = _Page()
+        page = Page()
         page.feed(path.read_text("utf-8"))
         parsed[path.relative_to(site).as_posix()] = page
+    return parsed
+
+
+def check_site(site: Path, parsed: Mapping[str, Page]) -> list[str]:
+    """Complain about links that lead nowhere within the site, and about all that would come from the network."""
     if "index.html" not in parsed:
         return ["the site has no index.html"]
     complaints = []
@@ -167,7 +176,7 @@ def _is_outside(address: str) -> bool:
     return not address.startswith(("data:", "#")) and (":" in address.split("/")[0] or address.startswith("//"))
 
 
-def _within(site: Path, name: str, target: str, parsed: Mapping[str, _Page], *, fetched: bool) -> str:
+def _within(site: Path, name: str, target: str, parsed: Mapping[str, Page], *, fetched: bool) -> str:
     if target.startswith("data:"):
         return ""
     if _is_outside(target):

@@ -10,6 +10,7 @@ it; ``docs/index.md`` gives the contents: each heading of it is a caption, each 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path, PurePosixPath
 
@@ -51,6 +52,13 @@ def stage(tree: Path, folder: Path) -> None:
         else:
             shutil.copyfile(tree / source, target)
     shutil.copyfile(Path(__file__).with_name("conf.py"), folder / "conf.py")
+
+
+def drop_contents(folder: Path) -> None:
+    """Drop the lists of headings from pages that were generated: the theme shows its own, beside each page."""
+    for page in folder.rglob("*.rst"):
+        text = page.read_text("utf-8")
+        page.write_text(re.sub(r"^\.\. contents::.*\n(?:[ \t]+\S.*\n)*", "", text, flags=re.MULTILINE), "utf-8")
 
 
 def place(source: str) -> str:
@@ -101,12 +109,12 @@ def _contents(index: str) -> str:
     pages: dict[str, list[str]] = {}
     titles = [each for each in markdown.headings(index) if each.depth > 1]
     lines = index.splitlines()
-    for target, line in sorted(markdown.links(index), key=lambda link: link[1]):
-        if ":" in target or not lines[line - 1].startswith(("- [", "* [")):
-            continue
-        above = next((each.text for each in reversed(titles) if each.line < line), "")
-        aim = place(os.path.normpath(f"docs/{target.partition('#')[0]}"))
-        pages.setdefault(above, []).append(str(PurePosixPath(aim).with_suffix("")))
+    for number, line in enumerate(lines, 1):
+        above = next((each.text for each in reversed(titles) if each.line < number), "")
+        for title, target in re.findall(r"\[([^\]]+)\]\(([^):]+)\)", line) if line.startswith("- [") else []:
+            aim = PurePosixPath(place(os.path.normpath(f"docs/{target.partition('#')[0]}")))
+            title = title.replace("`", "")
+            pages.setdefault(above, []).append(f"{title[:1].upper()}{title[1:]} <{aim.with_suffix('')}>")
     tables = [
         "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *entries, "```"])
         for caption, entries in pages.items()
