@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import sphinx_antsibull_ext
 import yaml
 
 _galaxy = yaml.safe_load((Path(__file__).parent / "galaxy.yml").read_text("utf-8"))
@@ -32,4 +34,7 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 html_last_updated_fmt = None
-antsibull_ext_color_scheme = "default-autodark"
+# The reference is dark where the theme is, which its readers may choose against their system.
+antsibull_ext_color_scheme = "default"
+_dark = (Path(sphinx_antsibull_ext.__file__).parent / "colors-default-dark.css").read_text("utf-8")
+html_theme_options = {"dark_css_variables": dict(re.findall(r"--(antsibull-[\w-]+):([^;}]+)", _dark))}
