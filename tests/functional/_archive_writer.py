@@ -22,9 +22,9 @@ from ._archive_format import BLOCK, DIRECTORY, FILE, LINK, RECORD, REF_NAME, ROO
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
-_STORED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh", b"\x04\x22\x4d\x18")
+STORED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh", b"\x04\x22\x4d\x18")
 _PIECE = 16 * 65_535
-_MODES = {DIRECTORY: "0000755", FILE: "0000644", LINK: "0000777"}
+MODES = {DIRECTORY: "0000755", FILE: "0000644", LINK: "0000777"}
 
 Json = dict[str, Any]
 Pieces = Iterator[tuple[bytes, bool]]
@@ -188,7 +188,7 @@ def tar_of(members: Iterable[Member]) -> Pieces:
         filling = bytes(-len(content) % BLOCK)
         pieces = [(_header(member), False)]
         if member.name.startswith(f"{SHARE}/"):
-            stored = content.startswith(_STORED)
+            stored = content.startswith(STORED)
             pieces += [(content[at : at + _PIECE], stored) for at in range(0, len(content), _PIECE)]
             pieces.append((filling, False))
         elif content:
@@ -202,7 +202,7 @@ def _header(member: Member) -> bytes:
     name = member.name + ("/" if member.kind == DIRECTORY else "")
     size = len(member.content) if member.kind == FILE else 0
     target = member.content if member.kind == LINK else b""
-    head = name.encode().ljust(100, b"\0") + f"{_MODES[member.kind]}\0".encode() + 2 * b"0000000\0"
+    head = name.encode().ljust(100, b"\0") + f"{MODES[member.kind]}\0".encode() + 2 * b"0000000\0"
     head += f"{size:011o}\0".encode() + b"02263523000\0"
     tail = member.kind.encode() + target.ljust(100, b"\0") + b"ustar  \0" + bytes(247)
     total = sum(head) + 8 * ord(" ") + sum(tail)

@@ -180,6 +180,33 @@ def test_reader_and_writer_know_nothing_of_the_collections_code() -> None:
         assert not [name for name in imported if "plugins" in name or "ansible" in name], imported
 
 
+def test_page_reader_and_writer_say_the_same() -> None:
+    """The numbers that both were given stand on the page, so that neither can change without it."""
+    said = " ".join(PAGE.split())
+    for text in (
+        "time: 1980-01-01T00:00:00Z | `02263523000` NUL |",
+        "`1F 8B 08 00 00 00 00 00 00 FF`",
+        "`01 00 00 FF FF`",
+        "`28 B5 2F FD 00 38`",
+        "level 4 or `compress_level`",
+        "level 1 or `compress_level`",
+        "pieces of 1,048,560 bytes (16 times 65,535)",
+        "at most 65,535 bytes",
+        "at most 131,072 bytes",
+        "a multiple of 10,240",
+        '`{"imageLayoutVersion":"1.0.0"}`',
+        "`v1.1.0`",
+        f"`{_archive_writer.OCI_INDEX}`",
+        f"`{_archive_format.REF_NAME}`",
+        f"the longest name has {len(SHARE) + 65} characters",
+    ):
+        assert text in said, f"docs/archive.md does not say {text}"
+    magics = [bytes.fromhex(text) for text in re.findall(r"^\| [a-z0-9]+ \| `([0-9A-F ]+)` \|$", PAGE, re.MULTILINE)]
+    assert magics == list(_archive_writer.STORED)
+    modes = re.findall(r"`(0000\d{3})` NUL", PAGE)
+    assert modes[:3] == [_archive_writer.MODES[kind] for kind in "502"]
+
+
 def test_the_reader_finds_every_image(made: tuple[Path, Result, Read]) -> None:
     """By its reference, then manifest, configuration and layers; what is absent is a foreign layer."""
     _path, result, found = made

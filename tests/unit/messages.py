@@ -67,6 +67,7 @@ def in_python(source: str) -> Iterator[tuple[int, str]]:
     """The line and the text of each error that a Python source can show."""
     scopes = list(_functions(ast.parse(source)))
     of_module = _assigned([node for _name, body in scopes for node in body], constants_only=True)
+    of_module.update(_returned(scopes))
     for function, body in scopes:
         known = {**of_module, **_assigned(body)}
         for node in body:
@@ -122,6 +123,16 @@ def _assigned(body: list[Any], *, constants_only: bool = False) -> dict[str, lis
     return known
 
 
+def _returned(scopes: list[tuple[str, list[Any]]]) -> dict[str, list[str]]:
+    """The texts that the functions of a module return, by the function's name and ``()``."""
+    known: dict[str, list[str]] = {}
+    for function, body in scopes:
+        texts = [text for node in body if isinstance(node, ast.Return) and node.value for text in _text(node.value, {})]
+        if any(_WORD.search(text) for text in texts):
+            known[f"{function}()"] = texts
+    return known
+
+
 def _texts_of(node: Any, known: dict[str, list[str]], function: str) -> Iterator[str]:
     if isinstance(node, ast.Return) and function.startswith(_RETURNING) and node.value is not None:
         yield from _text(node.value, known)
@@ -148,6 +159,8 @@ def _text(node: ast.expr, known: dict[str, list[str]]) -> list[str]:
         return [*_text(node.body, known), *_text(node.orelse, known)]
     if isinstance(node, ast.BoolOp):
         return [text for value in node.values for text in _text(value, known)]
+    if isinstance(node, ast.Call):
+        return known.get(f"{ast.unparse(node.func).rpartition('.')[2]}()") or [HOLE]
     if isinstance(node, (ast.Name, ast.Attribute)):
         return known.get(ast.unparse(node)) or [HOLE]
     return [HOLE]

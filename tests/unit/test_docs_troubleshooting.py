@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.airgap.images.tests.unit.messages import HOLE, in_python, in_tasks, normal, of_collection
 
@@ -62,6 +63,12 @@ def test_every_message_of_the_page_is_in_the_sources() -> None:
     assert not gone, f"docs/troubleshooting.md has messages that nothing says any more: {gone}"
 
 
+def test_the_words_of_others_are_theirs() -> None:
+    """Of those that can be asked here."""
+    others = PAGE[PAGE.index("\n## Messages of others") :]
+    assert missing_required_lib("requests").split(" on ", maxsplit=1)[0] in others
+
+
 def test_no_exception_has_outlived_its_message() -> None:
     assert not [shown(text) for text in NOT_ON_THE_PAGE if text not in SAID or text in SHOWN]
 
@@ -98,6 +105,10 @@ def test_links_within_the_page_lead_somewhere() -> None:
         ("raise explained(f'cannot write {path}', error)", ["cannot write <…>: <…>"]),
         ("raise DamagedBlobError(digest, 'it is short')", ["<…> in the cache is damaged: it is short"]),
         ("_Cause('EOF', False, 'do this')\n_Cause('EOF', True)", ["skopeo: <…>; do this"]),
+        (
+            "class A:\n def f(self):\n  raise OptionError(self._bad(it))\n def _bad(self, x):\n  return f'{x} is bad'",
+            ["<…> is bad"],
+        ),
         ("def _explain_it(x):\n return f'the {x} is bad'", ["the <…> is bad"]),
         ("raise error", []),
     ],
