@@ -123,6 +123,27 @@ class Hold(Action):
             pass
 
 
+class Dole(Action):
+    """Sends the first ``size`` bytes of the body, and further ones when ``allow`` says so."""
+
+    def __init__(self, size: int) -> None:
+        self._changed = threading.Condition()
+        self._size: int | None = size
+
+    def allow(self, size: int | None = None) -> None:
+        """Sends the first ``size`` bytes (None: all), now and later."""
+        with self._changed:
+            self._size = size
+            self._changed.notify_all()
+
+    def room(self, sent: int, most: int, ended: threading.Event) -> int:
+        """How many bytes, up to ``most``, may follow the first ``sent``; waits while there is none."""
+        with self._changed:
+            while self._size is not None and self._size <= sent and not ended.is_set():
+                self._changed.wait(0.05)
+            return most if self._size is None or ended.is_set() else min(most, self._size - sent)
+
+
 class Rule:
     """Applies ``action`` to the first ``times`` requests (None: all) whose method and path match the expressions.
 

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs ansible-playbook and tells what each task returned on each host."""
+"""Runs ansible-playbook and tells what each task returned on each host.
+
+A run is a fork of an interpreter that has imported Ansible, as this would be a fifth of what most runs do.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import functools
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,16 +22,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .module import ROOT, TIMEOUT, RunningModule, environment
+from .forked import can_fork, read_at_start
+from .module import ROOT, TIMEOUT, RunningModule, environment, fork_servers
 
 _CALLBACKS = Path(__file__).resolve().parent / "callbacks"
 
 
 @functools.cache
-def _packed_modules() -> str:
-    """Where all runs of this process keep the modules that Ansible has packed."""
-    folder = tempfile.mkdtemp(prefix="airgap-images-modules-")
+def _home() -> Path:
+    """What all runs of this process have in common: settings, and the modules that Ansible has packed."""
+    folder = Path(tempfile.mkdtemp(prefix="airgap-images-ansible-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # Ten times the usual pause between two looks at a task: looking is a third of what the main process does.
+    (folder / "ansible.cfg").write_text("[defaults]\ninternal_poll_interval = 0.01\n", encoding="utf-8")
+    (folder / "modules").mkdir()
     return folder
 
 
@@ -88,6 +96,22 @@ class RunningPlay:
         """Kills it with SIGKILL, its workers and their connections too, and waits for their end."""
         self._process.kill(children=True)
 
+    @property
+    def pid(self) -> int:
+        """The process id of ansible-playbook, which is that of its process group."""
+        return self._process.pid
+
+    def signal(self, number: signal.Signals, *, group: bool = False) -> None:
+        """Sends a signal to ansible-playbook alone, or to its process group as a terminal does."""
+        if group:
+            os.killpg(self.pid, number)
+        else:
+            self._process.signal(number)
+
+    def output(self) -> tuple[str, str]:
+        """What it has written to stdout and stderr so far."""
+        return self._process.output()
+
     def running(self) -> bool:
         """Whether it has not ended yet."""
         return self._process.process.poll() is None
@@ -109,45 +133,48 @@ def start_playbook(
     variables: Mapping[str, Any] | None = None,
     env: Mapping[str, str | None] | None = None,
     prefix: Sequence[str] = (),
+    fresh: bool = False,
 ) -> RunningPlay:
     """Starts a playbook, a file or a list of plays, and returns at once.
 
     ``inventory`` has the variables of each host, by default of localhost without ssh. ``options`` are more of
     ansible-playbook's (``--check``, ``--diff``, ``-vvv``), ``variables`` extra variables. ``prefix`` is a command that
-    runs the command that follows it.
+    runs the command that follows it; then, or if ``fresh`` asks for it, the run is an interpreter of its own.
     """
     # Removed at the end of the run, and here if there is none.
     folder = tempfile.TemporaryDirectory(prefix="playbook-")
     scratch = Path(folder.name)
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    config = scratch / "ansible.cfg"
-    # Ten times the usual pause between two looks at a task: looking is a third of what the main process does.
-    config.write_text("[defaults]\ninternal_poll_interval = 0.01\n", encoding="utf-8")
     hosts = scratch / "inventory.json"
     hosts.write_text(json.dumps({"all": {"hosts": inventory or {"localhost": local}}}, default=str), "utf-8")
     if not isinstance(playbook, Path):
         plays = scratch / "playbook.json"
         plays.write_text(json.dumps(list(playbook), default=str), encoding="utf-8")
         playbook = plays
-    command = [*prefix, sys.executable, "-m", "ansible", "playbook", "-i", str(hosts), *options]
+    words = ["-i", str(hosts), *options]
     if variables:
-        command += ["-e", json.dumps(dict(variables), default=str)]
+        words += ["-e", json.dumps(dict(variables), default=str)]
+    words.append(str(playbook))
     results = scratch / "results.jsonl"
     settings: dict[str, str | None] = {
         "ANSIBLE_CALLBACKS_ENABLED": "forehanded,recorder",
         "ANSIBLE_CALLBACK_PLUGINS": str(_CALLBACKS),
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT),
-        "ANSIBLE_CONFIG": str(config),
-        "ANSIBLE_HOME": str(scratch / "ansible"),
+        "ANSIBLE_CONFIG": str(_home() / "ansible.cfg"),
+        "ANSIBLE_HOME": str(_home()),
         "ANSIBLE_NOCOLOR": "1",
-        "FOREHANDED_MODULES": _packed_modules(),
+        "FOREHANDED_MODULES": str(_home() / "modules"),
         # The bytecode of Ansible itself is beside it, and need not be made again.
         **{name: os.environ.get(name) for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")},
         "RECORDER_FILE": str(results),
         **(env or {}),
     }
-    process = RunningModule([*command, str(playbook)], b"", environment(settings), None)
-    return RunningPlay(process, results, folder)
+    full = environment(settings)
+    server = None
+    if not fresh and not prefix and can_fork(full):
+        server = next(fork_servers("ansible.cli.playbook", read_at_start(full), str(_CALLBACKS / "forehanded.py")))
+    command = [*prefix, sys.executable, "-m", "ansible", "playbook", *words]
+    return RunningPlay(RunningModule(command, b"", full, None, server=server, words=words), results, folder)
 
 
 def run_playbook(

@@ -17,6 +17,7 @@ from .faults import (
     Action,
     Authorize,
     Busy,
+    Dole,
     Hold,
     Mismeasure,
     Redirect,
@@ -194,7 +195,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _pace(self, action: Action | None, sent: int) -> int:
-        """How many bytes to send now; waits first where they are to trickle."""
+        """How many bytes to send now; waits first where they are to trickle, or doled out."""
+        if isinstance(action, Dole):
+            return action.room(sent, _CHUNK, self.proxy.ended)
         if not isinstance(action, Trickle):
             return _CHUNK
         if sent < action.after:
