@@ -82,6 +82,7 @@ class Site:
         plays: Path | Sequence[Mapping[str, Any]] | None = None,
         options: Sequence[str] = (),
         env: Mapping[str, str | None] | None = None,
+        fresh: bool = False,
     ) -> RunningPlay:
         """Starts plays, by default one that has the role under ``roles``, with these as extra variables."""
         return start_playbook(
@@ -90,6 +91,7 @@ class Site:
             variables=variables,
             options=options,
             env={**self.hosts.env, **(env or {})},
+            fresh=fresh,
         )
 
     def run(self, inventory: Inventory, variables: Variables, **keywords: Any) -> PlaybookResult:

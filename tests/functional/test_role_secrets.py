@@ -45,7 +45,8 @@ def test_a_run_over_ssh_tells_nobody(bench: Workbench, site: Site) -> None:
     with (
         FileWatch(NEEDLES, [site.media.parent]) as files,
         ProcessWatch(lambda: everybody(os.getpid())) as processes,
-        site.start(inventory, variables, options=["-vvvv", "--diff"]) as running,
+        # Not a fork, whose command line would be that of the server.
+        site.start(inventory, variables, options=["-vvvv", "--diff"], fresh=True) as running,
     ):
         source.proxy.wait_for(lambda seen: sum(each.action is hold for each in seen) >= len(inventory), timeout=240)
         processes.look()

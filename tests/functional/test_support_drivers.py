@@ -221,11 +221,30 @@ def test_what_an_interpreter_reads_at_its_start_wants_a_fresh_one() -> None:
 
 
 def test_a_task_in_a_playbook(tree: dict[str, str | None], workdir: Path) -> None:
-    result = run_task("airgap.images.echo", {"path": workdir}, options=["--check"], env=tree)
+    result = run_task("airgap.images.echo", {"path": workdir}, options=["--check"], env=tree, fresh=True)
     (task,) = result.tasks
     assert (result.rc, task.status, task.changed) == (0, "ok", True), result.stdout
     assert task.data["path"] == str(workdir)
     assert task.data["modes"][0] is True
+
+
+def test_a_forked_play_finds_what_a_fresh_one_finds(workdir: Path) -> None:
+    """The second fork too: nothing is left of the first, and the server's own files stay."""
+    told = "{{ lookup('env', 'HOME') }} {{ word }} {{ ansible_check_mode }} {{ ansible_verbosity }}"
+    task = {"name": "tell", "ansible.builtin.debug": {"msg": told}}
+    plays = [{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]
+    words: dict[str, Any] = {"variables": {"word": "wörd"}, "options": ["--check", "-v"]}
+
+    def run(folder: str, **keywords: Any) -> tuple[int, str, str, str]:
+        home = workdir / folder
+        home.mkdir(exist_ok=True)
+        result = run_playbook(plays, env={"HOME": str(home)}, **keywords)
+        return result.rc, result.stdout, result.stderr, str(result.task("tell").data["msg"])
+
+    fresh = run("first", **words, fresh=True)
+    assert str(workdir / "first") in fresh[3] and " wörd True 1 " in fresh[3]
+    assert run("first", **words) == run("first", **words) == run("first", **words) == fresh
+    assert str(workdir / "second") in run("second", variables={"word": "other"})[3]
 
 
 def test_a_playbook_that_fails(tree: dict[str, str | None]) -> None:
@@ -235,7 +254,7 @@ def test_a_playbook_that_fails(tree: dict[str, str | None]) -> None:
         {"name": "third", "airgap.images.echo": {}},
     ]
     play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
-    result = run_playbook([play], variables={"act": "fail"}, env=tree)
+    result = run_playbook([play], variables={"act": "fail"}, env=tree, fresh=True)
     assert result.rc == 2
     assert [(each.task, each.status) for each in result.tasks] == [("first", "skipped"), ("second", "failed")]
     with pytest.raises(KeyError):

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Imports a module's libraries once and forks for each run of the module; see ``forked`` for its client.
 
-    python -m ansible_collections.airgap.images.tests.support.fork_server MODULE DESCRIPTOR
+    python fork_server.py MODULE DESCRIPTOR [PREPARATION]
 
+``PREPARATION`` is a file of Python that is run before the first fork.
 ``DESCRIPTOR`` is a socket of type SOCK_SEQPACKET. Each packet on it asks for a run: JSON, and four descriptors, which
 are stdin, stdout, stderr and a pipe. The run writes its process id to the pipe as soon as it stands in a session, a
 directory and an environment of its own (``pid 123``); once it has ended, the exit status follows (``status 0``). The
@@ -29,10 +30,14 @@ PACKET_SIZE = 1 << 20
 
 def main() -> None:
     """Serves until the socket ends; in a process that was forked, becomes the module."""
-    module, descriptor = sys.argv[1], int(sys.argv[2])
+    module, descriptor, preparations = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+    # What `python -m` puts there; the modules beside this file have names that others have too.
+    sys.path[0] = os.getcwd()
     importlib.import_module(module)
     # It was imported for its libraries. The run makes it anew, as its main program.
     del sys.modules[module]
+    for path in preparations:
+        runpy.run_path(path, run_name="__main__")
     control = socket.socket(fileno=descriptor)
     # What a run's collector looks at is copied; it needs not look at what stood here before.
     gc.collect()
@@ -76,7 +81,8 @@ def keep(run: int, descriptors: list[int]) -> None:
 
 
 def become(request: dict[str, str], descriptors: list[int]) -> None:
-    """Gives this process what a fresh one would get: a session, descriptors, a directory, a mask, an environment."""
+    """Gives this process what a fresh one would get: a session, descriptors, a directory, a mask, an environment, words
+    on its command line."""
     os.setsid()
     os.chdir(request["cwd"])
     os.umask(int(request["umask"], 8))
@@ -88,7 +94,7 @@ def become(request: dict[str, str], descriptors: list[int]) -> None:
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     # What `python -m` puts there.
     sys.path[0] = request["cwd"]
-    del sys.argv[1:]
+    sys.argv[1:] = json.loads(request["words"])
 
 
 if __name__ == "__main__":

@@ -15,15 +15,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-SERVER = "ansible_collections.airgap.images.tests.support.fork_server"
+SERVER = Path(__file__).resolve().with_name("fork_server.py")
 
 _READ_LATER = re.compile(
-    r"HOME|PATH|TMPDIR|PYTEST_CURRENT_TEST|XDG_CACHE_HOME|XDG_CONFIG_HOME|XDG_RUNTIME_DIR|(?i:(http|https|no|all)_proxy)"
+    r"HOME|PATH|TMPDIR|PYTEST_CURRENT_TEST|RECORDER_FILE|XDG_CACHE_HOME|XDG_CONFIG_HOME|XDG_RUNTIME_DIR|(?i:(http|https|no|all)_proxy)"
     r"|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|SSL_CERT_(FILE|DIR)|SOURCE_\w+|REGISTRY_AUTH_FILE|DOCKER_CONFIG"
 )
 _OF_COVERAGE = re.compile(r"COVERAGE_.*|COV_CORE_.*")
@@ -105,19 +105,19 @@ class ForkedProcess:
 
 
 class ForkServer:
-    """An interpreter that has imported the libraries of ``module``.
+    """An interpreter that has imported the libraries of ``module``, and then run the files of ``preparations``.
 
     All of its runs have ``env`` in common: the part of their environments that may be read when an interpreter starts.
     """
 
-    def __init__(self, module: str, env: Mapping[str, str]) -> None:
+    def __init__(self, module: str, env: Mapping[str, str], *preparations: str) -> None:
         self._module = module
         # Of the kind that the runs get, as a stream remembers what it began with.
         self._streams = [tempfile.TemporaryFile() for number in range(3)]  # noqa: SIM115
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._server = subprocess.Popen(
-                [sys.executable, "-m", SERVER, module, str(theirs.fileno())],
+                [sys.executable, str(SERVER), module, str(theirs.fileno()), *preparations],
                 stdin=self._streams[0],
                 stdout=self._streams[1],
                 stderr=self._streams[2],
@@ -129,15 +129,23 @@ class ForkServer:
             )
 
     def start(
-        self, stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes], *, env: Mapping[str, str], cwd: Path | None
+        self,
+        stdin: IO[bytes],
+        stdout: IO[bytes],
+        stderr: IO[bytes],
+        *,
+        env: Mapping[str, str],
+        cwd: Path | None,
+        words: Sequence[str] = (),
     ) -> ForkedProcess:
-        """Starts a run.
+        """Starts a run; ``words`` are what follows the name of the program.
 
         :raises FileNotFoundError: there is no ``cwd``
         :raises ChildProcessError: the server has ended, as it does when the module cannot be imported
         """
         directory = Path(cwd or ".").resolve(strict=True)
         request = {"env": json.dumps(dict(env)), "cwd": str(directory), "umask": _umask()}
+        request["words"] = json.dumps(list(words))
         status, theirs = os.pipe()
         with suppress(ConnectionError):  # the end of the pipe will tell
             descriptors = [stdin.fileno(), stdout.fileno(), stderr.fileno(), theirs]

@@ -113,8 +113,9 @@ class RunningModule:
         cwd: Path | None,
         *,
         server: ForkServer | None = None,
+        words: Sequence[str] = (),
     ) -> None:
-        """Starts ``command``, or what ``server`` makes instead of it."""
+        """Starts ``command``, or what ``server`` makes of ``words`` instead of it."""
         # Files instead of pipes: nobody has to read along.
         self._files = ExitStack()
         self._adopted: list[int] = []
@@ -125,7 +126,7 @@ class RunningModule:
             stdin.seek(0)
             self.process: subprocess.Popen[bytes] | ForkedProcess
             if server:
-                self.process = server.start(stdin, self._stdout, self._stderr, env=env, cwd=cwd)
+                self.process = server.start(stdin, self._stdout, self._stderr, env=env, cwd=cwd, words=words)
                 return
             self.process = subprocess.Popen(
                 command,
@@ -240,12 +241,16 @@ def wait_for_end(pids: Iterable[int], timeout: float = 30.0) -> None:
 
 
 @functools.cache
-def _servers(module: str, env: frozenset[tuple[str, str]]) -> Iterator[ForkServer]:
+def fork_servers(module: str, env: frozenset[tuple[str, str]], *preparations: str) -> Iterator[ForkServer]:
     """Two servers by turns: each has another seed of hashes, so the order of a set is another in the next run."""
-    servers = [ForkServer(module, dict(env)) for number in range(2)]
-    for each in servers:
-        atexit.register(each.close)
-    return itertools.cycle(servers)
+
+    def started() -> Iterator[ForkServer]:
+        for _number in range(2):
+            server = ForkServer(module, dict(env), *preparations)
+            atexit.register(server.close)
+            yield server
+
+    return itertools.cycle(started())
 
 
 def start_module(
@@ -289,7 +294,7 @@ def start_module(
     server = None
     is_usual = not fresh and not under and python == sys.executable
     if is_usual and at_start == read_at_start(environment()) and can_fork(full):
-        server = next(_servers(name, at_start))
+        server = next(fork_servers(name, at_start))
     return RunningModule([*under, python, "-m", name], arguments, full, cwd, server=server)
 
 

@@ -12,16 +12,20 @@ bytecode for the system's Python is packed too. Another Python takes the source.
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import gc
 import os
 import subprocess
+import tempfile
+import warnings
 from typing import Any
 
 from ansible import constants
 from ansible.executor import module_common
 from ansible.plugins import loader
 from ansible.plugins.callback import CallbackBase
+from ansible.utils.path import cleanup_tmp_file
 
 DOCUMENTATION = """
 name: forehanded
@@ -66,6 +70,37 @@ def _keep_compiled(module: Any, path: str) -> None:
     _keep(dataclasses.replace(module, zip_data=done.stdout), path)
 
 
+def prepare() -> None:
+    """Imports what the tasks of a play need."""
+    for plugins in (loader.filter_loader, loader.test_loader):
+        list(plugins.all())
+    for name in _FILTERS:
+        loader.filter_loader.get(f"airgap.images.{name}")
+    for plugins, names in ((loader.action_loader, _ACTIONS), (loader.connection_loader, _CONNECTIONS)):
+        for name in names:
+            plugins.get(name, class_only=True)
+    loader.become_loader.get("sudo", class_only=True)
+    loader.shell_loader.get("sh", class_only=True)
+
+
+def prepare_forks() -> None:
+    """Imports it in a server of forks."""
+    loader.init_plugin_loader()
+    # Each fork would do this as well, and say so.
+    warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
+    prepare()
+
+
+def _own_temporary_folder() -> None:
+    """In a fork, makes a folder of its own instead of that of the server, which is not to be removed with it."""
+    common = constants.DEFAULT_LOCAL_TMP
+    if not os.path.basename(common).startswith(f"ansible-local-{os.getpid()}"):
+        atexit.unregister(cleanup_tmp_file)
+        own = tempfile.mkdtemp(prefix=f"ansible-local-{os.getpid()}", dir=os.path.dirname(common))
+        atexit.register(cleanup_tmp_file, own, warn=True)
+        constants.DEFAULT_LOCAL_TMP = own
+
+
 class CallbackModule(CallbackBase):
     """Prepares a run."""
 
@@ -76,19 +111,16 @@ class CallbackModule(CallbackBase):
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
+        _own_temporary_folder()
         # Where Ansible looks for what it has packed; the directory above is of this run, and removed with the link.
         os.symlink(os.environ["FOREHANDED_MODULES"], os.path.join(constants.DEFAULT_LOCAL_TMP, "ansiballz_cache"))
         module_common._CachedModule.dump = _keep_compiled
-        for plugins in (loader.filter_loader, loader.test_loader):
-            list(plugins.all())
-        for name in _FILTERS:
-            loader.filter_loader.get(f"airgap.images.{name}")
-        for plugins, names in ((loader.action_loader, _ACTIONS), (loader.connection_loader, _CONNECTIONS)):
-            for name in names:
-                plugins.get(name, class_only=True)
-        loader.become_loader.get("sudo", class_only=True)
-        loader.shell_loader.get("sh", class_only=True)
+        prepare()
         # Forks share what the collector of garbage leaves alone, and none of them lives for long.
         gc.collect()
         gc.freeze()
         gc.disable()
+
+
+if __name__ == "__main__":
+    prepare_forks()
