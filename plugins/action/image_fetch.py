@@ -24,7 +24,12 @@ from ansible_collections.airgap.images.plugins.module_utils._errors import (
 )
 from ansible_collections.airgap.images.plugins.module_utils._filelock import FileLock
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, read_lock
-from ansible_collections.airgap.images.plugins.module_utils._options import CHECKSUM_SUFFIX, LOCK_SUFFIX, check_range
+from ansible_collections.airgap.images.plugins.module_utils._options import (
+    CHECKSUM_SUFFIX,
+    FOR_PEOPLE,
+    LOCK_SUFFIX,
+    check_range,
+)
 from ansible_collections.airgap.images.plugins.module_utils._published import Memory
 from ansible_collections.airgap.images.plugins.module_utils._size import format_size
 from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
@@ -38,13 +43,17 @@ from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
     publish,
     tidy_if_refused,
 )
+from ansible_collections.airgap.images.plugins.plugin_utils._convoy import Convoy
 from ansible_collections.airgap.images.plugins.plugin_utils._host import Host
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place
+from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._transport import without_compression
 
 _WAITS_FOR_OTHERS = 600.0
 
 # Paths of the host are texts here: a type that expands "~" would take the controller's home for it.
+BESIDE = ("checksum_file", "report_file", "table_file", "restore_file", "lock_file")
+
 ARGUMENTS: dict[str, dict[str, object]] = {
     "src": {"type": "str"},
     "dest": {"type": "path", "required": True},
@@ -67,9 +76,15 @@ class ActionModule(ActionBase):
         # Through become, files would have to pass through memory as a whole, at both ends.
         self._connection.set_become_plugin(None)  # type: ignore[arg-type]
         without_compression(self._connection)
-        host = Host(self, task_vars or {}, retries=arguments["retries"], delay=arguments["retry_delay"])
+        variables = task_vars or {}
+        ticker = Ticker(str(variables.get("inventory_hostname", "the host")), is_silent=self._task.no_log is True)
+        host = Host(self, variables, ticker, retries=arguments["retries"], delay=arguments["retry_delay"])
         try:
-            result.update(fetch(host, arguments, check=self._task.check_mode, diff=self._task.diff))
+            returned = fetch(host, arguments, check=self._task.check_mode, diff=self._task.diff)
+            if returned["changed"] and not self._task.check_mode:
+                host.ticker.say(returned["msg"])
+                host.ticker.say_paths(returned)
+            result.update(returned)
         except ImageSaveError as error:
             result.update(failed=True, msg=str(error))
         finally:
@@ -113,8 +128,11 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
 
 def _fetch(host: Host, arguments: Mapping[str, Any], place: Place, *, check: bool, diff: bool) -> dict[str, Any]:
     source, failed_list = arguments["src"], arguments["failed_list"]
-    failed = host.look(failed_list) if failed_list else None
-    records = look_at_records(host, source) if source else []
+    found = host.survey(arguments)
+    failed = found.pop("failed_list", None)
+    if source:
+        require_records(host, source, found)
+    records = list(found.values())  # the lock file is the last
     with tidy_if_refused(place, [] if check else records):
         lock = read_arrived_lock(host, place, records[-1], check=check) if records else None
         parts = items_of(lock, records[-1].source[: -len(LOCK_SUFFIX)]) if lock else []
@@ -123,6 +141,7 @@ def _fetch(host: Host, arguments: Mapping[str, Any], place: Place, *, check: boo
             [*parts, *([failed] if failed else []), *records],
             lock=lock,
             failed_list=os.path.basename(failed_list) if failed_list else None,
+            untrue=[f"{place.root}{suffix}" for suffix in FOR_PEOPLE] if lock else [],
         )
         difference = {"diff": _diff(delivery)} if diff else {}
         if not check:
@@ -140,7 +159,7 @@ def _fetch(host: Host, arguments: Mapping[str, Any], place: Place, *, check: boo
         "msg": _message(host, delivery, transferred, check=check),
         "transferred": [item.name for item in transferred],
         "removed": list(delivery.stale),
-        **describe(place, parts, records, failed),
+        **describe(place, parts, found, failed),
         **difference,
     }
 
@@ -152,18 +171,14 @@ def memory_folder(directory: str) -> str:
     return os.path.join(constants.config.get_config_value("ANSIBLE_HOME"), "airgap-images", name[:16])
 
 
-def look_at_records(host: Host, source: str) -> list[Item]:
-    """What stands beside an archive: its checksums and, last, its lock file.
+def require_records(host: Host, source: str, found: Mapping[str, Item]) -> None:
+    """Make sure that there is what an archive cannot do without.
 
-    :raises OptionError: when it is not there.
+    :raises OptionError: when that is not so.
     """
-    records = []
-    for suffix in (CHECKSUM_SUFFIX, LOCK_SUFFIX):
-        record = host.look(f"{source}{suffix}")
-        if record is None:
+    for name, suffix in (("checksum_file", CHECKSUM_SUFFIX), ("lock_file", LOCK_SUFFIX)):
+        if name not in found:
             raise OptionError(f"src: there is no {source}{suffix} on {host.name}; save the archive first")
-        records.append(record)
-    return records
 
 
 def read_arrived_lock(host: Host, place: Place, item: Item, *, check: bool) -> Lock:
@@ -193,21 +208,20 @@ def receive(host: Host, delivery: Delivery) -> None:
     if delivery.coming:
         host.require(delivery.coming[0].source)
         ensure_space(delivery)
-    for number, item in enumerate(delivery.coming, start=1):
-        host.say(f"fetching file {number} of {len(delivery.coming)}: {item.source} ({format_size(item.size)})")
+    convoy = Convoy(delivery.coming, host.ticker)
+    for item in delivery.coming:
         path = clear_way(delivery.place, item)
-        with explaining_full(delivery.place, item):
+        with explaining_full(delivery.place, item), convoy.shown(item, path):
             host.transfer(item, delivery.place, path)
 
 
-def describe(place: Place, parts: Sequence[Item], records: Sequence[Item], failed: Item | None) -> dict[str, Any]:
+def describe(place: Place, parts: Sequence[Item], records: Mapping[str, Item], failed: Item | None) -> dict[str, Any]:
     """Where everything is on the controller."""
-    files = [*parts, *records, *([failed] if failed else [])]
+    files = [*parts, *records.values(), *([failed] if failed else [])]
     return {
         "dest": place.directory,
         "parts": [{"path": place.final(part), "size": part.size, "sha256": part.sha256} for part in parts],
-        "checksum_file": place.final(records[0]) if records else None,
-        "lock_file": place.final(records[1]) if records else None,
+        **{name: place.final(records[name]) if name in records else None for name in BESIDE},
         "failed_list": place.final(failed) if failed else None,
         "files": [place.final(item) for item in files],
     }

@@ -233,7 +233,7 @@ def _links(run: Run) -> bool:
 def _finish(run: Run, tools: Tools, result: Result, memory: Memory) -> None:
     """What comes after every run: figures, the failed list, the cache's size, the memory of what was verified."""
     options, stats = run.options, run.stats
-    result.failed = [replace(one, reason=run.log.secrets.hide(one.reason)) for one in result.failed]
+    result.failed = run.without_secrets(result.failed)
     stats.blobs_repaired = len(run.cache.repaired)
     stats.manifest_heads, stats.manifest_gets = tools.registries.count.head, tools.registries.count.get
     if result.lock is not None and result.is_published:

@@ -15,7 +15,7 @@ import hashlib
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable
 
 from ._errors import printable
@@ -182,9 +182,14 @@ def gather(
         largest=_first(layers, lambda layer: layer.size),
         shared=_first([layer for layer in layers if layer.saved], lambda layer: layer.saved),
         holdings=_holdings(images),
-        failed=tuple(Failure(str(one.listed.reference), one.digest, printable(one.reason)) for one in failed),
-        invalid=tuple(Invalid(_place(line.origin), printable(line.text), printable(line.reason)) for line in invalid),
+        failed=_failures(failed),
+        invalid=_invalid(invalid),
     )
+
+
+def with_failures(facts: Facts, failed: Sequence[FailedImage], invalid: Sequence[InvalidLine]) -> Facts:
+    """The same archive, after a run in which other references failed."""
+    return replace(facts, failed=_failures(failed), invalid=_invalid(invalid))
 
 
 def fingerprint(lock: Lock) -> str:
@@ -224,6 +229,14 @@ def platform_names(image: LockedImage) -> tuple[str, ...]:
 def image_size(image: LockedImage) -> int:
     """Bytes of all platform images of a reference, each as if it were alone."""
     return sum(platform.size for platform in image.platforms)
+
+
+def _failures(failed: Iterable[FailedImage]) -> tuple[Failure, ...]:
+    return tuple(Failure(str(one.listed.reference), one.digest, printable(one.reason)) for one in failed)
+
+
+def _invalid(lines: Iterable[InvalidLine]) -> tuple[Invalid, ...]:
+    return tuple(Invalid(_place(line.origin), printable(line.text), printable(line.reason)) for line in lines)
 
 
 def _layers(images: Iterable[SavedImage]) -> list[Layer]:

@@ -17,6 +17,9 @@ SYSTEM_POLICY, INSECURE_POLICY = "system", "insecure"
 GZIP, ZSTD, NONE, DIR = "gzip", "zstd", "none", "dir"
 # What stands beside an archive is named after it.
 LOCK_SUFFIX, CHECKSUM_SUFFIX = ".lock.json", ".sha256"
+REPORT_SUFFIX, TABLE_SUFFIX, RESTORE_SUFFIX = ".report.html", ".report.csv", ".restore.sh"
+FOR_PEOPLE = (REPORT_SUFFIX, TABLE_SUFFIX, RESTORE_SUFFIX)
+"""What lies beside an archive for those who get it."""
 
 _SUFFIXES: dict[str, tuple[str, ...]] = {
     GZIP: (".tar.gz", ".tgz"),
@@ -80,6 +83,23 @@ class Output:
     @property
     def checksum_file(self) -> str:
         return f"{self.dest}{CHECKSUM_SUFFIX}"
+
+    @property
+    def report_file(self) -> str:
+        return f"{self.dest}{REPORT_SUFFIX}"
+
+    @property
+    def table_file(self) -> str:
+        return f"{self.dest}{TABLE_SUFFIX}"
+
+    @property
+    def restore_file(self) -> str:
+        return f"{self.dest}{RESTORE_SUFFIX}"
+
+    @property
+    def for_people(self) -> tuple[str, ...]:
+        """Paths of what lies beside the archive for those who get it."""
+        return tuple(f"{self.dest}{suffix}" for suffix in FOR_PEOPLE)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ The archive is written while copies run: it takes each image as soon as it is th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +19,9 @@ from ._compress import library_of
 from ._content import Content
 from ._copy import CopyPool
 from ._errors import DamagedBlobError, ImageSaveError, Interrupted, StorageError
+from ._facts import Facts, gather, with_failures
 from ._fetch import Fetcher
+from ._for_people import standing_facts
 from ._image import FailedImage, PlatformImage, ResolvedImage, StoredImage, as_named_by
 from ._layout import SAVED_IMAGES, SavedImage, assemble, saved_images_list
 from ._lock import Lock, lock_image, with_parts
@@ -152,8 +154,9 @@ def _publish(
         if _is_as_before(published, lock) and not output.force:
             result.changed, result.reason = False, "nothing changed"
             return
+        facts = _facts(run, copies, built, lock, published, result)
         with run.stop.deferred():
-            staging.publish(lock, built.files)
+            staging.publish(lock, built.files, facts)
         for part in lock.parts:
             memory.learn(path_of(output, part), part.sha256)
 
@@ -216,6 +219,19 @@ def _lock_of(run: Run, copies: _Copies, built: Built, parts: list[Part]) -> Lock
     return with_parts(lock, parts, library_of(run.options.output.compress))
 
 
+def _facts(run: Run, copies: _Copies, built: Built, lock: Lock, published: Published, result: Result) -> Facts:
+    """What the report says. An archive that is only made again keeps what it was compared with."""
+    failed = run.without_secrets(_in_order([*result.failed, *copies.failed.values()]))
+    known = standing_facts(run.options.output, lock)
+    if known is not None:
+        return with_failures(known, failed, result.listed.invalid)
+    return gather(lock, published.lock, built.images, failed, result.listed.invalid)
+
+
+def _in_order(failed: Iterable[FailedImage]) -> list[FailedImage]:
+    return sorted(failed, key=lambda one: one.listed.number)
+
+
 def _is_as_before(published: Published, lock: Lock) -> bool:
     """Whether a partial archive came out just as the one that stands: the same images failed again."""
     return published.lock == lock and not published.damage and not published.untidy
@@ -233,6 +249,6 @@ def _count(run: Run, plan: Plan, fetcher: Fetcher) -> None:
 
 
 def _take_down_failures(result: Result, copies: _Copies) -> None:
-    result.failed = sorted([*result.failed, *copies.failed.values()], key=lambda one: one.listed.number)
+    result.failed = _in_order([*result.failed, *copies.failed.values()])
     if result.is_failure or len(copies.failed) == len(copies.content.resolved):
         result.is_published, result.changed = False, False

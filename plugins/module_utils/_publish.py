@@ -19,10 +19,11 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
 from ._errors import BusyError, Interrupted, LockFileError, StorageError
 from ._filelock import FileLock
+from ._for_people import make_for_people
 from ._lock import Lock, read_lock, write_lock
 from ._options import DIR, Output
 from ._parts import Part, WrittenFile, explain_write_error, part_names
@@ -30,6 +31,9 @@ from ._published import checksum_lines, is_rewritten, stale_names
 from ._stop import to_the_end
 from ._storage import explained, reason
 from ._trusted import distrust_directory, open_regular
+
+if TYPE_CHECKING:
+    from ._facts import Facts
 
 _LOCK = "lock"
 _NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP})
@@ -134,13 +138,14 @@ class Staging:
         names = part_names(output.name, len(written), split=output.part_size is not None, digits=output.part_digits)
         return [Part(name, file.size, file.sha256) for name, file in zip(names, written)]
 
-    def publish(self, lock: Lock, written: Sequence[WrittenFile]) -> None:
-        """Put the archive, its checksums and its lock file in place.
+    def publish(self, lock: Lock, written: Sequence[WrittenFile], facts: Facts | None) -> None:
+        """Put the archive, its checksums, what is for people, and its lock file in place.
 
+        :param facts: what the report says beyond the lock file.
         :raises StorageError: the old archive then stands as it was, or the next run completes the new one.
         """
         try:
-            self._make_ready(lock, written)
+            self._make_ready(lock, written, facts)
             roll_forward(self._output, self._ready, lock)
             shutil.rmtree(self._old, ignore_errors=True)
         except OSError as error:
@@ -161,9 +166,9 @@ class Staging:
         if not is_directory or distrust_directory(self._root):
             raise StorageError(f"{self._root} is no directory of this user alone; remove it, then run again")
 
-    def publish_beside(self, lock: Lock) -> None:
-        """Write checksums and lock file anew for parts that stand already, and remove stale ones."""
-        self.publish(lock, [])
+    def publish_beside(self, lock: Lock, facts: Facts | None) -> None:
+        """Write all that is beside them anew for parts that stand already, and remove stale ones."""
+        self.publish(lock, [], facts)
 
     def _start_clean(self) -> None:
         try:
@@ -175,7 +180,7 @@ class Staging:
         except OSError as error:
             raise explain_write_error(error, self._root) from error
 
-    def _make_ready(self, lock: Lock, written: Sequence[WrittenFile]) -> None:
+    def _make_ready(self, lock: Lock, written: Sequence[WrittenFile], facts: Facts | None) -> None:
         output = self._output
         if output.compress == DIR:
             root = os.path.join(self._data, output.name)
@@ -188,9 +193,12 @@ class Staging:
             for part, file in zip(lock.parts, written):
                 self._apply(file.path)
                 os.rename(file.path, os.path.join(self._ready, part.name))
+        raw_lock = write_lock(lock)
         self._write(os.path.basename(output.checksum_file), checksum_lines(output, lock.parts))
+        for suffix, raw in make_for_people(output.name, lock, raw_lock, facts).items():
+            self._write(f"{output.name}{suffix}", raw)
         _sync_directory(self._ready)
-        self._write(os.path.basename(output.lock_file), write_lock(lock))
+        self._write(os.path.basename(output.lock_file), raw_lock)
         _sync_directory(self._ready)
 
     def _write(self, name: str, raw: bytes) -> None:
@@ -297,7 +305,7 @@ def read_ready(output: Output) -> Lock | None:
 
 
 def _is_as_written(entry: os.DirEntry[str], output: Output, sizes: Mapping[str, int]) -> bool:
-    if entry.name in (os.path.basename(output.lock_file), os.path.basename(output.checksum_file)):
+    if entry.name in map(os.path.basename, (output.lock_file, output.checksum_file, *output.for_people)):
         return entry.is_file(follow_symlinks=False)
     if output.compress == DIR:
         return entry.name == output.name and entry.is_dir(follow_symlinks=False)

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ._errors import LockFileError, OptionError
+from ._for_people import unfit_for_people
 from ._json import Json, JsonError, compact, parse_object
 from ._lock import Lock, read_lock
 from ._options import DIR, Output
@@ -34,7 +35,7 @@ class Published:
 
     :param lock: the record of it; ``None`` where there is none that can be read.
     :param damage: why the archive itself has to be made again; empty only when there is one and it is whole.
-    :param untidy: what stands beside it and is wrong: stale parts, a checksum file that does not fit.
+    :param untidy: what stands beside it and is wrong: stale parts, checksums or a report that do not fit.
     :param raw_lock: the lock file's bytes; another run that writes the archive changes them.
     """
 
@@ -168,7 +169,8 @@ def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
             return Published(lock, damage=f"{part.name} {damage}", untidy=stale, raw_lock=raw)
     if output.compress == DIR and not has_blobs_link(output.dest):
         return Published(lock, damage="its link blobs is missing", raw_lock=raw)
-    return Published(lock, untidy=stale + _untidy_checksums(output, lock.parts), raw_lock=raw)
+    untidy = (*stale, *_untidy_checksums(output, lock.parts), *unfit_for_people(output, lock, raw))
+    return Published(lock, untidy=untidy, raw_lock=raw)
 
 
 def is_rewritten(output: Output, raw_lock: bytes) -> bool:
@@ -224,7 +226,7 @@ def _read_beside(output: Output) -> bytes:
 
 
 def _refuse_other_kind(output: Output) -> None:
-    for path in (output.lock_file, output.checksum_file, *_named_like_parts(output)):
+    for path in (output.lock_file, output.checksum_file, *output.for_people, *_named_like_parts(output)):
         if os.path.isdir(path) and not os.path.islink(path):
             raise OptionError(
                 f"dest: {path} is a directory, and stands where a file of the archive is to be; remove it, or name "

@@ -36,6 +36,9 @@ def as_returned(result: Result, output: Output, *, check: bool) -> dict[str, Jso
         "stats": _stats(result.stats),
         "lock_file": output.lock_file,
         "checksum_file": output.checksum_file,
+        "report_file": output.report_file,
+        "table_file": output.table_file,
+        "restore_file": output.restore_file,
     }
     if result.forecast is not None:
         returned["plan"] = dict(asdict(result.forecast))

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable
 
 from ._cache import Cache
+from ._image import FailedImage
 from ._log import Log
 from ._options import Options
 from ._progress import Progress
@@ -43,6 +44,10 @@ class Run:
     def ahead(self) -> int | None:
         """How many images may be fetched before the archive has come to them; ``None``: all."""
         return None if self.options.work.keep_cache else 2 + self.options.work.jobs // 4
+
+    def without_secrets(self, failed: Iterable[FailedImage]) -> list[FailedImage]:
+        """Failed images whose reasons, which may repeat what a registry says, show no secret."""
+        return [replace(one, reason=self.log.secrets.hide(one.reason)) for one in failed]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -7,14 +7,19 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from ._decide import Action, Decision
+from ._for_people import standing_facts
 from ._lock import Lock, renew_record
 from ._options import DIR
 from ._publish import Staging, is_damaged, is_decided, staging_path, tree_paths
 from ._published import Memory, Published, path_of
 from ._result import Result
 from ._run import Run
+
+if TYPE_CHECKING:
+    from ._facts import Facts
 
 
 def clear_interrupted(run: Run) -> bool:
@@ -47,9 +52,17 @@ def settle(run: Run, published: Published, wanted: Lock, decision: Decision, res
         if not run.options.check:
             with Staging(run.options.output, run.apply_attributes).opened(run.options.work.lock_timeout) as staging:
                 staging.ensure_unchanged(published.raw_lock)
-                staging.publish_beside(record)
+                staging.publish_beside(record, _facts(run, published, record, result))
     if _apply_attributes(run, record, memory) and not result.changed:
         result.changed, result.reason = True, "mode or owner differed"
+
+
+def _facts(run: Run, published: Published, record: Lock, result: Result) -> Facts | None:
+    """What the report that stands says of the archive, with what failed in this run."""
+    from ._facts import with_failures
+
+    facts = standing_facts(run.options.output, record)
+    return None if facts is None else with_failures(facts, run.without_secrets(result.failed), result.listed.invalid)
 
 
 def _apply_attributes(run: Run, lock: Lock, memory: Memory) -> bool:
@@ -61,7 +74,7 @@ def _apply_attributes(run: Run, lock: Lock, memory: Memory) -> bool:
     parts = (path_of(output, part) for part in lock.parts)
     archive = tree_paths(output.dest) if output.compress == DIR else parts
     changed = False
-    for path in [*archive, output.checksum_file, output.lock_file]:
+    for path in [*archive, output.checksum_file, *output.for_people, output.lock_file]:
         sha256 = memory.known(path)
         if run.apply_attributes(path):
             changed = True

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This is a module in name only: plugins/action/image_fetch.py does the work, on the controller.
+# The host's half: it looks at what there is. plugins/action/image_fetch.py fetches it, on the controller.
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ module: image_fetch
 short_description: Bring an archive of container images from a host to the controller
 version_added: 0.1.0
 description:
-  - Fetches what M(airgap.images.image_save) has written, parts, checksums and lock file, and verifies every part
-    against the sha256 in the lock file.
+  - Fetches what M(airgap.images.image_save) has written, parts, checksums, lock file, report and the script that
+    restores it, and verifies every part against the sha256 in the lock file.
+  - Says on standard error, while it works, which part is on its way, how many bytes have arrived, and how long it will
+    take.
   - Files that are on the controller with the right sha256 are not transferred again. What arrives gets its final name
     only when everything is there and verified; a run that was interrupted goes on with the next file.
   - Files of an older archive of the same name are removed.
@@ -142,6 +144,21 @@ lock_file:
   returned: success
   type: str
   sample: /home/me/media/build1/rancher-v2.7.9.tar.gz.lock.json
+report_file:
+  description: Path of the report on the controller, a page for a browser; none without O(src).
+  returned: success
+  type: str
+  sample: /home/me/media/build1/rancher-v2.7.9.tar.gz.report.html
+table_file:
+  description: Path of the same as a table (CSV) on the controller; none without O(src).
+  returned: success
+  type: str
+  sample: /home/me/media/build1/rancher-v2.7.9.tar.gz.report.csv
+restore_file:
+  description: Path of the script that checks and unpacks the archive on the controller; none without O(src).
+  returned: success
+  type: str
+  sample: /home/me/media/build1/rancher-v2.7.9.tar.gz.restore.sh
 failed_list:
   description: Path of the list of what failed on the controller; none where nothing failed.
   returned: success
@@ -169,3 +186,97 @@ removed:
   elements: str
   sample: []
 """
+
+import hashlib
+import os
+import stat
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.airgap.images.plugins.module_utils._options import (
+    CHECKSUM_SUFFIX,
+    LOCK_SUFFIX,
+    REPORT_SUFFIX,
+    RESTORE_SUFFIX,
+    TABLE_SUFFIX,
+)
+
+BESIDE = {
+    "checksum_file": CHECKSUM_SUFFIX,
+    "report_file": REPORT_SUFFIX,
+    "table_file": TABLE_SUFFIX,
+    "restore_file": RESTORE_SUFFIX,
+    "lock_file": LOCK_SUFFIX,
+}
+"""What stands beside an archive."""
+
+
+class UnreadableError(Exception):
+    """A file that this user cannot read, or that is none.
+
+    :param path: of it.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is no file that can be read")
+        self.path = path
+
+
+def look(path: str) -> dict[str, object] | None:
+    """What a file is; C(None) where there is none.
+
+    :raises UnreadableError: when it is not this user's to read.
+    :raises OSError: when it cannot be read otherwise.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise UnreadableError(path)
+        with open(path, "rb") as file:
+            hasher = hashlib.sha256()
+            size = 0
+            for chunk in iter(lambda: file.read(1024 * 1024), b""):
+                hasher.update(chunk)
+                size += len(chunk)
+    except FileNotFoundError:
+        return None
+    except PermissionError as error:
+        raise UnreadableError(path) from error
+    return {"path": path, "size": size, "sha256": hasher.hexdigest()}
+
+
+def survey(src: str | None, failed_list: str | None) -> dict[str, dict[str, object] | None]:
+    """What there is of an archive's small files, and of the list of what failed.
+
+    :raises UnreadableError: when one is not this user's to read.
+    :raises OSError: when one cannot be read otherwise.
+    """
+    paths = {name: f"{src}{suffix}" for name, suffix in BESIDE.items()} if src else {}
+    if failed_list:
+        paths["failed_list"] = failed_list
+    return {name: look(path) for name, path in paths.items()}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "src": {"type": "path"},
+            "dest": {"type": "path", "required": True},
+            "failed_list": {"type": "path"},
+            "outdated": {"type": "list", "elements": "path", "default": []},
+            "retries": {"type": "int", "default": 3},
+            "retry_delay": {"type": "float", "default": 2.0},
+        },
+        required_one_of=[("src", "failed_list")],
+        supports_check_mode=True,
+    )
+    try:
+        found = survey(module.params["src"], module.params["failed_list"])
+    except UnreadableError as error:
+        module.fail_json(msg=str(error), unreadable=error.path)
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or 'a file'} cannot be read: {error.strerror}")
+    module.exit_json(changed=False, found=found)
+
+
+if __name__ == "__main__":
+    main()

@@ -119,7 +119,10 @@ options:
     description:
       - Path of the archive on the target. A missing suffix is added by format, V(.tar.gz), V(.tar.zst) or V(.tar).
         With O(compress=dir) it is the path of a directory.
-      - Files beside it are named after it. With O(part_size) the archive is C(DEST.part0), C(DEST.part1) and so on.
+      - With O(part_size) the archive is C(DEST.part0), C(DEST.part1) and so on.
+      - Files beside it are named after it. C(DEST.sha256) has the checksums, C(DEST.lock.json) records what is inside,
+        C(DEST.report.html) and C(DEST.report.csv) tell it to people, and the script C(DEST.restore.sh) unpacks it on
+        the other side.
       - Its directory is to be one in which only users whom you trust may write; links that lie under one of these names
         are replaced, and never followed.
     type: path
@@ -627,6 +630,21 @@ checksum_file:
   returned: when the list could be worked through
   type: str
   sample: /srv/airgap/rancher.tar.gz.sha256
+report_file:
+  description: Path of the report, a page for a browser. What is in the archive, what is new, and is it whole?
+  returned: when the list could be worked through
+  type: str
+  sample: /srv/airgap/rancher.tar.gz.report.html
+table_file:
+  description: Path of the same as a table (CSV), a line for each platform image.
+  returned: when the list could be worked through
+  type: str
+  sample: /srv/airgap/rancher.tar.gz.report.csv
+restore_file:
+  description: Path of a shell script that checks the parts and unpacks the archive, C(sh PATH TARGET_DIR).
+  returned: when the list could be worked through
+  type: str
+  sample: /srv/airgap/rancher.tar.gz.restore.sh
 log:
   description: The last lines of the log.
   returned: when O(debug=true)

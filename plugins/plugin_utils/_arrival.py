@@ -76,11 +76,14 @@ def items_of(lock: Lock, source: str) -> list[Item]:
     return list(items.values())
 
 
-def compare(place: Place, items: Sequence[Item], *, lock: Lock | None, failed_list: str | None) -> Delivery:
+def compare(
+    place: Place, items: Sequence[Item], *, lock: Lock | None, failed_list: str | None, untrue: Iterable[str] = ()
+) -> Delivery:
     """Find out what is wanted, and what is of another archive.
 
     :param lock: of the archive; ``None`` where only a failed list is fetched.
     :param failed_list: name of the failed list on the controller; one that is not among the items is removed.
+    :param untrue: paths of what is of another archive, where the items do not have it.
     :raises OptionError: when something stands in the way that is nobody's archive or list.
     :raises StorageError: when something cannot be read.
     """
@@ -89,6 +92,8 @@ def compare(place: Place, items: Sequence[Item], *, lock: Lock | None, failed_li
         if lock:
             _refuse_foreign_root(place, {place.final(item) for item in {*items} - {*wanted}}, is_layout(lock))
         stale = _other_files(place, items, is_layout(lock)) if lock else []
+        ours = {place.final(item) for item in items}
+        stale += [path for path in untrue if path not in ours and os.path.lexists(path) and not os.path.isdir(path)]
         if failed_list is not None:
             stale += _stale_list(place, items, failed_list)
     except OSError as error:

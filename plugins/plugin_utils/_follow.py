@@ -115,8 +115,8 @@ class _Line:
         self._is_lost = True
         if time.monotonic() - self._up > _UNREACHABLE:
             raise AnsibleConnectionFailure(
-                f"the host could not be reached for {_UNREACHABLE / 60:.0f} minutes. The run may go on there; run again "
-                f"when the host is back: {error}"
+                f"the host could not be reached for {_UNREACHABLE / 60:.0f} minutes. The run may go on there; run "
+                f"again when the host is back: {error}"
             ) from error
 
 

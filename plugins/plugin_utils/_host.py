@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -17,20 +17,25 @@ from ansible.utils.display import Display
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, StorageError
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place
+from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._transport import transfer_methods
 
 
 class Host:
     """One host of a task.
 
+    :param ticker: shows what goes on.
     :param retries: how often a transfer is tried again.
     :param delay: seconds before the first retry; each further one is twice as long.
 
     ``transferred`` grows with what has arrived whole.
     """
 
-    def __init__(self, action: ActionBase, task_vars: dict[str, Any], *, retries: int, delay: float) -> None:
+    def __init__(
+        self, action: ActionBase, task_vars: dict[str, Any], ticker: Ticker, *, retries: int, delay: float
+    ) -> None:
         self._action = action
+        self.ticker = ticker
         self._task_vars = task_vars
         self._retries = retries
         self._delay = delay
@@ -39,23 +44,44 @@ class Host:
         self.name = str(task_vars.get("inventory_hostname", "the host"))
         self.transferred: list[Item] = []
 
-    def look(self, path: str) -> Item | None:
-        """What a file of the host is; ``None`` where there is none.
+    def survey(self, arguments: Mapping[str, Any]) -> dict[str, Item]:
+        """The small files that there are: what stands beside the archive, and the list of what failed.
 
-        :raises StorageError: when the login user cannot read it.
+        :param arguments: of the task.
+        :returns: by the names that :mod:`..modules.image_fetch` returns them by.
+        :raises StorageError: when the login user cannot read one.
         """
-        stat = self._stat(path, hashed=True)
-        if stat is None:
-            return None
-        return Item(str(stat["path"]), os.path.basename(path), int(stat["size"]), str(stat["checksum"]))
+        asked = {name: arguments[name] for name in ("src", "dest", "failed_list") if arguments.get(name)}
+        said: dict[str, Any] = self._action._execute_module(
+            module_name="airgap.images.image_fetch", module_args=asked, task_vars=self._task_vars
+        )
+        if said.get("unreadable"):
+            raise StorageError(self._unreadable(said["unreadable"]))
+        if "found" not in said:
+            raise StorageError(f"{self.name} cannot be looked at: {said.get('msg', 'no reason was given')}")
+        return {
+            name: Item(str(one["path"]), os.path.basename(str(one["path"])), int(one["size"]), str(one["sha256"]))
+            for name, one in said["found"].items()
+            if one is not None
+        }
 
     def require(self, path: str) -> None:
         """Make sure that the login user can read a file, without reading it.
 
         :raises StorageError: when that is not so.
         """
-        if self._stat(path, hashed=False) is None:
+        found: dict[str, Any] = self._action._execute_module(
+            module_name="ansible.legacy.stat",
+            module_args={"path": path, "follow": True, "get_checksum": False},
+            task_vars=self._task_vars,
+        )
+        if found.get("failed"):
+            raise StorageError(f"{path} on {self.name} cannot be looked at: {found.get('msg', 'no reason was given')}")
+        stat: dict[str, Any] = found["stat"]
+        if not stat["exists"]:
             raise StorageError(f"{path} is not on {self.name} any more; save the archive again")
+        if not (stat.get("isreg") and stat.get("readable")):
+            raise StorageError(self._unreadable(path))
 
     def refuse_same(self, source: str, place: Place) -> None:
         """Make sure that the archive is not to be fetched to where it is.
@@ -92,20 +118,11 @@ class Host:
         """Tell what is going on, with C(-vv)."""
         self._display.vv(text, host=self.name)
 
-    def _stat(self, path: str, *, hashed: bool) -> dict[str, Any] | None:
-        arguments = {"path": path, "follow": True, "get_checksum": hashed, "checksum_algorithm": "sha256"}
-        found: dict[str, Any] = self._action._execute_module(
-            module_name="ansible.legacy.stat", module_args=arguments, task_vars=self._task_vars
+    def _unreadable(self, path: str) -> str:
+        return (
+            f"{path} on {self.name} is no file that the login user can read, and files are never fetched with "
+            "become: give the archive a mode (image_save_mode: '0644') and let the user enter its directory"
         )
-        if found.get("failed"):
-            raise StorageError(f"{path} on {self.name} cannot be looked at: {found.get('msg', 'no reason was given')}")
-        stat: dict[str, Any] = found["stat"]
-        if stat["exists"] and not (stat.get("isreg") and stat.get("readable")):
-            raise StorageError(
-                f"{path} on {self.name} is no file that the login user can read, and files are never fetched with "
-                "become: give the archive a mode (image_save_mode: '0644') and let the user enter its directory"
-            )
-        return stat if stat["exists"] else None
 
     def _try(self, item: Item, place: Place, path: str) -> str:
         problem = self._receive(item, path)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 
 from ...plugins.action.image_fetch import ActionModule
+from ...plugins.modules import image_fetch
 
 _PIECE = 16 * 1024
 
@@ -123,7 +123,12 @@ class Fetcher:
         """Run the task."""
         connection = _Connection(self.source.parent, at_byte)
         task = SimpleNamespace(
-            args=self.arguments(), check_mode=False, diff=False, async_val=0, action="airgap.images.image_fetch"
+            args=self.arguments(),
+            check_mode=False,
+            diff=False,
+            async_val=0,
+            no_log=False,
+            action="airgap.images.image_fetch",
         )
         action: Any = ActionModule(task, connection, SimpleNamespace(), None, None, None)  # type: ignore[arg-type]
         action._load_name = "image_fetch"
@@ -133,11 +138,9 @@ class Fetcher:
 
 
 def _look(module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-    """What the module ``stat`` says."""
+    """What the modules say that look at files."""
+    if module_name == "airgap.images.image_fetch":
+        return {"changed": False, "found": image_fetch.survey(module_args.get("src"), module_args.get("failed_list"))}
     path = Path(module_args["path"])
-    if not path.exists():
-        return {"changed": False, "stat": {"exists": False}}
-    found: dict[str, Any] = {"exists": True, "path": str(path), "isreg": path.is_file(), "readable": True}
-    found["size"] = path.stat().st_size
-    found["checksum"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    found: dict[str, Any] = {"exists": path.exists(), "path": str(path), "isreg": path.is_file(), "readable": True}
     return {"changed": False, "stat": found}

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
 import re
 import subprocess
 from collections.abc import Collection
@@ -35,6 +38,7 @@ def check_archive(dest: Path, *, beside: Collection[str] = (), part_digits: int 
     check_saved_images(archive)
     check_nothing_extra(archive)
     check_lock(dest, archive)
+    check_for_people(dest, archive)
     return archive
 
 
@@ -56,7 +60,8 @@ def check_files(dest: Path, *, beside: Collection[str] = (), part_digits: int = 
     if not dest.is_dir():
         listed = [line.split(maxsplit=1)[1].lstrip("*") for line in checksums.read_text("utf-8").splitlines()]
         assert set(listed) >= {path.name for path in files}, f"a file has no checksum: {listed}"
-    known = {path.name for path in files} | {checksums.name, f"{dest.name}.lock.json", *beside}
+    for_people = {f"{dest.name}{suffix}" for suffix in (".report.html", ".report.csv", ".restore.sh")}
+    known = {path.name for path in files} | {checksums.name, f"{dest.name}.lock.json", *for_people, *beside}
     strange = [path.name for path in dest.parent.iterdir() if dest.name in path.name and path.name not in known]
     assert not strange, f"files that are not part of the archive: {strange}"
 
@@ -173,3 +178,19 @@ def _content(archive: Archive, folder: Folder) -> list[dict[str, Any]]:
     manifest = archive.blob(folder.digest)
     layers = [each for each in manifest["layers"] if "urls" not in each or each["digest"] in archive.blobs]
     return [manifest["config"], *layers]
+
+
+def check_for_people(dest: Path, archive: Archive) -> None:
+    """The report is about this lock file, its table names what the lock does, and the script knows all parts."""
+    beside = {suffix: dest.parent / f"{dest.name}{suffix}" for suffix in (".report.html", ".report.csv", ".restore.sh")}
+    page, table, script = (path.read_bytes() for path in beside.values())
+    lock = file_sha256(dest.parent / f"{dest.name}.lock.json")
+    assert f"lock:{lock} table:{hashlib.sha256(table).hexdigest()} page:".encode() in page[:1024]
+    rows = list(csv.DictReader(io.StringIO(table.decode("utf-8"), newline="")))
+    saved = [(row["reference"], row["manifest_digest"], int(row["size"])) for row in rows if row["status"] == "saved"]
+    assert saved == [
+        (image["reference"], platform["digest"], platform["size"])
+        for image in archive.lock["images"]
+        for platform in image["platforms"]
+    ]
+    assert all(part["sha256"].encode() in script for part in archive.lock["parts"]), "the script lacks a part"

@@ -26,7 +26,9 @@ from ansible_collections.airgap.images.plugins.action.image_fetch import ActionM
 from ansible_collections.airgap.images.plugins.module_utils import _published
 from ansible_collections.airgap.images.plugins.module_utils._filelock import FileLock
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, write_lock
+from ansible_collections.airgap.images.plugins.module_utils._options import FOR_PEOPLE
 from ansible_collections.airgap.images.plugins.module_utils._parts import Part
+from ansible_collections.airgap.images.plugins.modules import image_fetch as image_fetch_module
 from ansible_collections.airgap.images.plugins.plugin_utils import _arrival
 
 NAME = "images.tar.gz"
@@ -127,7 +129,9 @@ class Scene:
         """Run the task."""
         given = {"src": str(self.host / NAME), "dest": str(self.media), **changed}
         arguments = {name: value for name, value in given.items() if value is not None}
-        task = SimpleNamespace(args=arguments, check_mode=check, diff=diff, async_val=0, action="image_fetch")
+        task = SimpleNamespace(
+            args=arguments, check_mode=check, diff=diff, async_val=0, no_log=False, action="image_fetch"
+        )
         action = ActionModule(task, self.connection, SimpleNamespace(), None, None, None)
         action._load_name = "image_fetch"
         action._execute_module = self._execute_module
@@ -145,9 +149,11 @@ class Scene:
     def _execute_module(
         self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
-        """What the module ``stat`` says."""
-        assert (module_name, task_vars) == ("ansible.legacy.stat", {"inventory_hostname": "build1"})
-        assert (module_args["follow"], module_args["checksum_algorithm"]) == (True, "sha256")
+        """What the modules say that look at files, to somebody who may read what everybody may."""
+        assert task_vars == {"inventory_hostname": "build1"}
+        if module_name == "airgap.images.image_fetch":
+            return self._survey(module_args.get("src"), module_args.get("failed_list"))
+        assert (module_name, module_args["follow"]) == ("ansible.legacy.stat", True)
         path = module_args["path"]
         self.looked.append(os.path.basename(path))
         try:
@@ -158,9 +164,22 @@ class Scene:
             return {"failed": True, "msg": error.strerror}
         values = {"exists": True, "path": path, "size": found.st_size, "isreg": stat.S_ISREG(found.st_mode)}
         values["readable"] = bool(found.st_mode & stat.S_IROTH)
-        if values["isreg"] and values["readable"]:
-            values["checksum"] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
         return {"changed": False, "stat": values}
+
+    def _survey(self, src: str | None, failed_list: str | None) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        paths = {name: f"{src}{suffix}" for name, suffix in image_fetch_module.BESIDE.items()} if src else {}
+        for name, path in {**paths, **({"failed_list": failed_list} if failed_list else {})}.items():
+            self.looked.append(os.path.basename(path))
+            try:
+                if os.path.exists(path) and not os.stat(path).st_mode & stat.S_IROTH:
+                    raise image_fetch_module.UnreadableError(path)
+                found[name] = image_fetch_module.look(path)
+            except image_fetch_module.UnreadableError as error:
+                return {"failed": True, "msg": str(error), "unreadable": error.path}
+            except OSError as error:
+                return {"failed": True, "msg": f"{error.filename} cannot be read: {error.strerror}"}
+        return {"changed": False, "found": found}
 
     def path(self, name: str) -> Path:
         return self.media / name
@@ -862,7 +881,8 @@ def test_a_directory_where_a_file_should_be_is_named(scene: Scene) -> None:
 def test_a_host_that_cannot_be_asked(scene: Scene) -> None:
     file = scene.host / "file"
     file.touch()
-    assert scene.refused(src=f"{file}/x") == f"{file}/x.sha256 on build1 cannot be looked at: Not a directory"
+    said = f"build1 cannot be looked at: {file}/x.sha256 cannot be read: Not a directory"
+    assert scene.refused(src=f"{file}/x") == said
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -920,25 +940,56 @@ def asked(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]
 
     def ask(module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         calls.append(module_args)
-        return real(module_name, {**module_args, "path": module_args["path"].replace("~", str(scene.host))}, task_vars)
+        paths = {name: each for name, each in module_args.items() if isinstance(each, str)}
+        there = {name: path.replace("~", str(scene.host)) for name, path in paths.items()}
+        return real(module_name, {**module_args, **there}, task_vars)
 
     monkeypatch.setattr(scene, "_execute_module", ask)
     return calls
 
 
 def test_a_home_in_src_is_the_hosts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """C(stat) expands it on the host; its answer is used from then on."""
+    """The module expands it on the host; its answer is used from then on."""
     calls = asked(scene, monkeypatch)
     scene.fetch(src=f"~/{NAME}")
-    assert calls[0]["path"] == f"~/{NAME}.sha256"
+    assert calls[0]["src"] == f"~/{NAME}"
     assert scene.path(LOCK).exists()
 
 
 def test_the_host_does_not_hash_a_part_to_see_that_it_is_there(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = asked(scene, monkeypatch)
     scene.fetch()
-    hashed = [os.path.basename(call["path"]) for call in calls if call["get_checksum"]]
-    assert sorted(hashed) == sorted([LOCK, SUMS])
+    assert [sorted(call) for call in calls] == [["dest", "src"], ["follow", "get_checksum", "path"]]
+    assert not calls[1]["get_checksum"]
+    assert calls[1]["path"].endswith(f"{NAME}.part0")
+
+
+def test_what_is_for_people_comes_too(scene: Scene) -> None:
+    names = [f"{NAME}{suffix}" for suffix in FOR_PEOPLE]
+    for name in names:
+        (scene.host / name).write_text(f"{name} of this archive", encoding="utf-8")
+    result = scene.fetch()
+    assert scene.names() == sorted([*PARTS, LOCK, SUMS, *names])
+    assert {name: scene.path(name).read_bytes() for name in names} == {
+        name: (scene.host / name).read_bytes() for name in names
+    }
+    fetched = [result["report_file"], result["table_file"], result["restore_file"]]
+    assert fetched == [f"{scene.media}/{name}" for name in names]
+    assert result["files"][-1] == f"{scene.media}/{LOCK}"
+    assert scene.fetch()["changed"] is False
+
+    (scene.host / names[0]).write_text("another one", encoding="utf-8")
+    assert scene.fetch()["transferred"] == [names[0]]
+    assert scene.path(names[0]).read_text(encoding="utf-8") == "another one"
+
+
+def test_a_report_of_another_archive_does_not_stay(scene: Scene) -> None:
+    """The host has none, so the one that is there tells of something else."""
+    untrue = scene.put(f"{NAME}.report.html")
+    mine = scene.put("notes.report.html")
+    assert scene.fetch()["removed"] == [str(untrue)]
+    assert not untrue.exists()
+    assert mine.exists()
 
 
 def test_the_difference_is_shown(scene: Scene) -> None:

@@ -26,7 +26,7 @@ from ansible_collections.airgap.images.plugins.module_utils._errors import (
     StorageError,
 )
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock
-from ansible_collections.airgap.images.plugins.module_utils._options import Output
+from ansible_collections.airgap.images.plugins.module_utils._options import FOR_PEOPLE, Output
 from ansible_collections.airgap.images.plugins.module_utils._parts import Part, PartWriter, WrittenFile
 from ansible_collections.airgap.images.plugins.module_utils._publish import (
     Staging,
@@ -76,7 +76,7 @@ def write(output: Output, staging: Staging, data: bytes) -> tuple[Lock, list[Wri
 def publish(output: Output, data: bytes) -> Lock:
     with Staging(output, no_attributes).opened(0) as staging:
         lock, files = write(output, staging, data)
-        staging.publish(lock, files)
+        staging.publish(lock, files, None)
     return lock
 
 
@@ -117,6 +117,9 @@ def test_names_beside_the_archive(tmp_path: Path) -> None:
         "images.tar.lock.json",
         "images.tar.part0",
         "images.tar.part1",
+        "images.tar.report.csv",
+        "images.tar.report.html",
+        "images.tar.restore.sh",
         "images.tar.sha256",
     ]
 
@@ -170,7 +173,7 @@ def test_checksums_and_lock_can_be_written_alone(tmp_path: Path) -> None:
     Path(output.checksum_file).unlink()
     Path(output.directory, "images.tar.part9").write_text("stale")
     with Staging(output, no_attributes).opened(0) as staging:
-        staging.publish_beside(replace(lock, failed=("x",)))
+        staging.publish_beside(replace(lock, failed=("x",)), None)
     assert content(output) == OLD
     assert [mark(Path(output.directory, part.name)) for part in lock.parts] == parts
 
@@ -199,7 +202,7 @@ def test_starting_again_begins_with_nothing(tmp_path: Path) -> None:
         staging.clear()
         assert os.listdir(staging.data) == []
         lock, files = write(output, staging, NEW)
-        staging.publish(lock, files)
+        staging.publish(lock, files, None)
     assert content(output) == NEW
 
 
@@ -280,7 +283,7 @@ def test_rolling_forward_can_be_repeated(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     with Staging(output, no_attributes).opened(0) as staging:
         lock, files = write(output, staging, NEW)
-        staging._make_ready(lock, files)
+        staging._make_ready(lock, files, None)
         os.rename(os.path.join(staging_path(output), "ready"), ready)
     # One part is in place already, as after a kill.
     os.rename(ready / "images.tar.part1", os.path.join(output.directory, "images.tar.part1"))
@@ -323,7 +326,7 @@ def test_a_decided_archive_that_was_damaged_is_dropped(
         lock, files = write(output, staging, NEW)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(_publish, "roll_forward", stop_here)
-            staging.publish(lock, files)
+            staging.publish(lock, files, None)
     assert is_decided(output) and not is_damaged(output)
     spoil(ready / name)
     assert not is_decided(output) and is_damaged(output)
@@ -341,7 +344,7 @@ def test_a_decided_archive_that_cannot_be_read_now_is_kept(tmp_path: Path, monke
         lock, files = write(output, staging, NEW)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(_publish, "roll_forward", stop_here)
-            staging.publish(lock, files)
+            staging.publish(lock, files, None)
 
     def refuse(path: str) -> None:
         raise OSError(errno.EIO, "Input/output error", path)
@@ -432,7 +435,7 @@ def test_a_run_waits_for_the_one_before(tmp_path: Path, monkeypatch: pytest.Monk
     def second() -> None:
         with Staging(output, no_attributes).opened(60) as staging:
             lock, files = write(output, staging, NEW)
-            staging.publish(lock, files)
+            staging.publish(lock, files, None)
             done.append(content(output))
 
     thread = threading.Thread(target=second)
@@ -440,7 +443,7 @@ def test_a_run_waits_for_the_one_before(tmp_path: Path, monkeypatch: pytest.Monk
         thread.start()
         assert tried.wait(timeout=60)
         lock, files = write(output, staging, OLD)
-        staging.publish(lock, files)
+        staging.publish(lock, files, None)
     thread.join()
     assert done == [NEW]
     assert not os.path.exists(staging_path(output))
@@ -467,7 +470,7 @@ def test_files_get_their_mode_before_their_name(tmp_path: Path, options: dict[st
 
     with Staging(output, apply).opened(0) as staging:
         lock, files = write(output, staging, OLD)
-        staging.publish(lock, files)
+        staging.publish(lock, files, None)
     standing = [*Path(output.directory).rglob("*")]
     assert len(seen) == len([path for path in standing if not path.is_symlink()])
     assert {stat.S_IMODE(path.stat().st_mode) for path in standing if path.is_file()} == {0o640}
@@ -497,16 +500,21 @@ def test_everything_is_synced_before_it_is_decided(tmp_path: Path, monkeypatch: 
     note_names(monkeypatch, output, steps)
     publish(output, b"1234")
     ready = f".{output.name}.staging/ready"
+    for_people = [
+        step for suffix in FOR_PEOPLE for step in (f"sync images.tar{suffix}.new", f"name {ready}/images.tar{suffix}")
+    ]
     assert steps == [
         "sync 0",
         f"name {ready}/images.tar.part0",
         "sync images.tar.sha256.new",
         f"name {ready}/images.tar.sha256",
+        *for_people,
         "sync ready",
         "sync images.tar.lock.json.new",
         f"name {ready}/images.tar.lock.json",
         "sync ready",
         "name images.tar.part0",
+        *(f"name images.tar{suffix}" for suffix in sorted(FOR_PEOPLE)),
         "name images.tar.sha256",
         "sync out",
         "name images.tar.lock.json",

@@ -17,6 +17,7 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _published
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
+from ansible_collections.airgap.images.plugins.module_utils._for_people import make_for_people
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, write_lock
 from ansible_collections.airgap.images.plugins.module_utils._options import Output
 from ansible_collections.airgap.images.plugins.module_utils._parts import Part
@@ -43,7 +44,10 @@ def archive(folder: Path, names: dict[str, bytes], **options: Any) -> Output:
         path = Path(path_of(output, part))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(names[part.name])
-    Path(output.lock_file).write_bytes(write_lock(Lock({}, (), parts=parts)))
+    lock = Lock({}, (), parts=parts)
+    Path(output.lock_file).write_bytes(write_lock(lock))
+    for suffix, raw in make_for_people(output.name, lock, write_lock(lock), None).items():
+        Path(f"{output.dest}{suffix}").write_bytes(raw)
     Path(output.checksum_file).write_bytes(checksum_lines(output, parts))
     return output
 
@@ -115,6 +119,18 @@ UNTIDY: dict[str, tuple[Callable[[Output], object], tuple[str, ...]]] = {
     "a part with another width": (write("images.tar.part00", b""), ("images.tar.part00 is no part of the archive",)),
     "an archive in one file": (write("images.tar", b""), ("images.tar is no part of the archive",)),
     "other checksums": (write("images.tar.sha256", b"x"), ("images.tar.sha256 does not fit the parts",)),
+    "another table": (
+        write("images.tar.report.csv", b"x"),
+        ("images.tar.report.html does not fit the lock file",),
+    ),
+    "another page": (
+        write("images.tar.report.html", b"x"),
+        ("images.tar.report.html does not fit the lock file",),
+    ),
+    "no script": (
+        lambda output: os.unlink(output.restore_file),
+        ("images.tar.restore.sh does not fit the lock file",),
+    ),
     "no checksums": (
         lambda output: os.unlink(output.checksum_file),
         ("images.tar.sha256 does not fit the parts",),
@@ -366,7 +382,7 @@ def test_a_planted_link_does_not_take_the_memory_elsewhere(tmp_path: Path, file:
     assert Memory(str(tmp_path)).known(str(file)) == sha256(b"abc")
 
 
-@pytest.mark.parametrize("name", ["lock_file", "checksum_file"])
+@pytest.mark.parametrize("name", ["lock_file", "checksum_file", "report_file", "table_file", "restore_file"])
 def test_a_fifo_beside_the_archive_is_not_waited_for(output: Output, memory: Memory, name: str) -> None:
     path = Path(getattr(output, name))
     path.unlink()

@@ -110,6 +110,9 @@ def test_every_value() -> None:
         },
         "lock_file": "/srv/out/images.tar.gz.lock.json",
         "checksum_file": "/srv/out/images.tar.gz.sha256",
+        "report_file": "/srv/out/images.tar.gz.report.html",
+        "table_file": "/srv/out/images.tar.gz.report.csv",
+        "restore_file": "/srv/out/images.tar.gz.restore.sh",
     }
 
 

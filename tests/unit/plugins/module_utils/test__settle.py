@@ -59,7 +59,7 @@ class Bench:
             writer.finish()
             files = writer.written
             lock = Lock({}, (), parts=tuple(staging.name_parts(files)))
-            staging.publish(lock, files)
+            staging.publish(lock, files, None)
         return lock
 
 
@@ -127,7 +127,7 @@ def leave_behind(bench: Bench, *, ready: bool) -> str:
     with Staging(run.options.output, run.apply_attributes).opened(0) as staging:
         Path(staging.data, "0").write_bytes(b"half")
         if ready:
-            staging._make_ready(replace(bench.lock, failed=("new",)), [])
+            staging._make_ready(replace(bench.lock, failed=("new",)), [], None)
         os.rename(path, f"{path}.kept")
     os.rename(f"{path}.kept", path)
     return path

@@ -1,0 +1,64 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What lies beside an archive for those who get it: a report of what it holds, and a script that restores it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._lock import Lock
+from ._options import REPORT_SUFFIX, RESTORE_SUFFIX, TABLE_SUFFIX, Output
+from ._report_seal import facts_of, fits
+from ._restore import restore_script
+from ._trusted import open_regular
+
+if TYPE_CHECKING:
+    from ._facts import Facts
+
+
+def make_for_people(name: str, lock: Lock, raw_lock: bytes, facts: Facts | None) -> dict[str, bytes]:
+    """The files' content, by suffix.
+
+    :param name: the archive's.
+    :param raw_lock: the lock file's bytes.
+    :param facts: what the report says beyond the lock file; ``None``: that is not known any more.
+    """
+    # As large as all the rest together, and for runs that publish something only.
+    from ._report import render
+
+    report = render(name, lock, raw_lock, facts)
+    return {
+        REPORT_SUFFIX: report.page,
+        TABLE_SUFFIX: report.table,
+        RESTORE_SUFFIX: restore_script(name, lock),
+    }
+
+
+def unfit_for_people(output: Output, lock: Lock, raw_lock: bytes) -> tuple[str, ...]:
+    """What is wrong with the files that lie there, in words."""
+    told = []
+    if not fits(_read(output.report_file), _read(output.table_file), raw_lock):
+        told.append(f"{output.name}{REPORT_SUFFIX} does not fit the lock file")
+    if _read(output.restore_file) != restore_script(output.name, lock):
+        told.append(f"{output.name}{RESTORE_SUFFIX} does not fit the lock file")
+    return tuple(told)
+
+
+def standing_facts(output: Output, lock: Lock) -> Facts | None:
+    """What the report that lies there says of the archive beyond its lock file; ``None``: nothing that can be used.
+
+    :param lock: of the archive.
+    """
+    facts = facts_of(_read(output.report_file))
+    return facts if facts is not None and facts.is_about(lock) else None
+
+
+def _read(path: str) -> bytes:
+    """A file's bytes; none where it cannot be read, which is as good as another content."""
+    try:
+        with open_regular(path) as file:
+            return file.read()
+    except OSError:
+        return b""
