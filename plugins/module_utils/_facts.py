@@ -97,11 +97,13 @@ class Holding:
     """A repository's share of the archive.
 
     :param bytes: of its blobs; one that several repositories have counts for the first in the list.
+    :param new: those of them that the archive before did not hold; 0 where there was none.
     :param references: how many the archive has of it.
     """
 
     name: str
     bytes: int
+    new: int
     references: int
 
 
@@ -181,7 +183,7 @@ def gather(
         layers=len(layers),
         largest=_first(layers, lambda layer: layer.size),
         shared=_first([layer for layer in layers if layer.saved], lambda layer: layer.saved),
-        holdings=_holdings(images),
+        holdings=_holdings(images, before),
         failed=_failures(failed),
         invalid=_invalid(invalid),
     )
@@ -268,10 +270,11 @@ def _first(layers: Iterable[Layer], key: Callable[[Layer], int]) -> tuple[Layer,
     return tuple(sorted(layers, key=lambda layer: (-key(layer), layer.digest))[:LISTED_LAYERS])
 
 
-def _holdings(images: Iterable[SavedImage]) -> tuple[Holding, ...]:
+def _holdings(images: Iterable[SavedImage], before: Lock | None) -> tuple[Holding, ...]:
     """Every blob of the archive, indexes included, with the first repository that has it."""
     seen: set[str] = set()
     sizes: Counter[str] = Counter()
+    new: Counter[str] = Counter()
     references: Counter[str] = Counter()
     for image in images:
         name = image.reference.name
@@ -282,7 +285,9 @@ def _holdings(images: Iterable[SavedImage]) -> tuple[Holding, ...]:
             if digest not in seen:
                 seen.add(digest)
                 sizes[name] += size
-    found = [Holding(name, size, references[name]) for name, size in sizes.items()]
+                if before is not None and digest not in before.blobs:
+                    new[name] += size
+    found = [Holding(name, size, new[name], references[name]) for name, size in sizes.items()]
     return tuple(sorted(found, key=lambda holding: (-holding.bytes, holding.name)))
 
 
@@ -306,7 +311,10 @@ def facts_json(facts: Facts) -> Json:
         "layers": facts.layers,
         "largest": [_layer_json(layer) for layer in facts.largest],
         "shared": [_layer_json(layer) for layer in facts.shared],
-        "holdings": [{"name": one.name, "bytes": one.bytes, "references": one.references} for one in facts.holdings],
+        "holdings": [
+            {"name": one.name, "bytes": one.bytes, "new": one.new, "references": one.references}
+            for one in facts.holdings
+        ],
         "failed": [{"reference": one.reference, "digest": one.digest, "reason": one.reason} for one in facts.failed],
         "invalid": [{"origin": one.origin, "text": one.text, "reason": one.reason} for one in facts.invalid],
     }
@@ -352,7 +360,7 @@ def read_facts(document: JsonObject) -> Facts:
         largest=tuple(_read_layer(layer) for layer in document.objects("largest")),
         shared=tuple(_read_layer(layer) for layer in document.objects("shared")),
         holdings=tuple(
-            Holding(one.text("name"), _number(one, "bytes"), _number(one, "references"))
+            Holding(one.text("name"), _number(one, "bytes"), _number(one, "new"), _number(one, "references"))
             for one in document.objects("holdings")
         ),
         failed=tuple(

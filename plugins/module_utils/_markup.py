@@ -15,13 +15,16 @@ from ._errors import printable
 from ._json import Json
 
 _LONGEST = 10_000
-_EMPTY = frozenset({"br", "hr", "input", "meta", "rect", "path", "circle", "use", "col"})
+_EMPTY = frozenset({"br", "input"})
 
 
 class Markup(str):
     """Text that is HTML already, and made by this room."""
 
     __slots__ = ()
+
+
+LINE_END = Markup("\n")
 
 
 Piece = Union[str, Markup]
@@ -35,7 +38,7 @@ def text(content: str) -> Markup:
     return Markup(html.escape(printable(content, _LONGEST)))
 
 
-def element(name: str, *children: Piece, **attributes: Value) -> Markup:
+def element(name: str, /, *children: Piece, **attributes: Value) -> Markup:
     """One element.
 
     :param children: texts, which are escaped, and markup, which is not.
@@ -43,7 +46,7 @@ def element(name: str, *children: Piece, **attributes: Value) -> Markup:
         attribute out, ``True`` gives it no value.
     """
     written = "".join(_attribute(key, value) for key, value in attributes.items())
-    if name in _EMPTY and not children:
+    if name in _EMPTY:
         return Markup(f"<{name}{written}>")
     return Markup(f"<{name}{written}>{join(children)}</{name}>")
 

@@ -9,13 +9,21 @@ The same lock file and facts give the same bytes.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from ._facts import Facts, facts_json
 from ._lock import Lock
-from ._markup import element, json_text, text
+from ._markup import LINE_END, Markup, element, join, json_text, text
+from ._report_bytes import layers, options, parts, repositories, restore
+from ._report_images import images, missing, news
+from ._report_overview import overview
+from ._report_pieces import Subject
 from ._report_seal import blank_seal, sealed
 from ._report_table import table as make_table
+from ._report_template import page as make_page
+
+TABLE_SUFFIX = ".report.csv"
 
 
 @dataclass(frozen=True)
@@ -39,11 +47,60 @@ def render(name: str, lock: Lock, raw_lock: bytes, facts: Facts | None) -> Repor
     """
     known = facts if facts is not None and facts.is_about(lock) else None
     table = make_table(lock, known)
-    rows = [element("tr", element("td", str(image.reference)), element("td", image.digest)) for image in lock.images]
-    page = (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">{blank_seal(raw_lock, table)}'
-        f"<title>{text(name)}</title></head><body><h1>{text(name)}</h1>{element('table', *rows)}"
-        f'<script type="application/json" id="facts">{json_text(facts_json(known)) if known else ""}</script>'
-        "</body></html>\n"
+    subject = Subject(name, lock, known, hashlib.sha256(raw_lock).hexdigest())
+    page = make_page(
+        seal=blank_seal(raw_lock, table),
+        title=f"{name}: what is in it",
+        body=_body(subject),
+        facts=json_text(facts_json(known)) if known is not None else text(""),
     )
     return Report(sealed(page.encode("utf-8")), table)
+
+
+def _body(subject: Subject) -> Markup:
+    """The page; what is missing comes first where something is."""
+    told = [news(subject), images(subject), repositories(subject), layers(subject)]
+    told.insert(0 if subject.missing else 2, missing(subject))
+    told += [parts(subject), restore(subject), options(subject)]
+    return join(
+        [
+            element(
+                "header",
+                element("p", "Container images to carry across an air gap", class_="eyebrow"),
+                element("h1", subject.name),
+                overview(subject),
+                _contents(subject),
+            ),
+            element("main", LINE_END, join(told, LINE_END), LINE_END, id="content", tabindex=-1),
+            element("footer", _imprint(subject)),
+        ],
+        LINE_END,
+    )
+
+
+def _contents(subject: Subject) -> Markup:
+    links = [
+        ("new", "What is new"),
+        ("images", "Images"),
+        ("missing", "Failed, skipped and warned"),
+        ("bytes", "Bytes by repository"),
+        ("layers", "Shared and largest layers"),
+        ("parts", "Parts and checksums"),
+        ("restore", "Check, unpack and load"),
+        ("options", "How it was made"),
+    ]
+    if subject.missing:
+        links.insert(0, links.pop(2))
+    items = [element("li", element("a", title, href=f"#{name}")) for name, title in links]
+    return element("nav", element("ul", *items), aria_label="On this page")
+
+
+def _imprint(subject: Subject) -> Markup:
+    return element(
+        "p",
+        "Written together with the archive by airgap.images. All figures are those of ",
+        element("code", subject.lock_file),
+        "; ",
+        element("code", f"{subject.name}{TABLE_SUFFIX}"),
+        " has the images as a table.",
+    )
