@@ -180,11 +180,13 @@ clear_leftovers() {
     done
 }
 
+# Who writes to the directory is ended, and not waited for: that would be waiting for the medium too, which may hang. So
+# a last file may yet appear while the directory is being removed.
 clear_up() {
-    if [ -n "$child" ]; then
-        kill "$child" 2>/dev/null
-        wait
-    fi
+    [ -z "$child" ] || kill "$child" 2>/dev/null
+    for _ in 1 2 3 4 5 6 7 8 9; do
+        rm -rf "$work" 2>/dev/null && return
+    done
     rm -rf "$work"
 }
 
