@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import signal
 import sys
@@ -10,7 +11,7 @@ import sys
 from gates.catalogue import all_gates
 from gates.environments import environments, set_up, variables
 from gates.runner import run_gates
-from gates.versions import NoLeg, read_plan
+from gates.versions import NoLeg, asked_for, matrix, read_plan, read_versions
 
 
 def main() -> int:
@@ -22,6 +23,7 @@ def main() -> int:
     setup.add_argument(
         "names", nargs="*", metavar="ENVIRONMENT", help="newest, oldest, tools, importer, docs, fuzz; default: all"
     )
+    commands.add_parser("matrix", help="print all legs and targets that can be asked for, as a workflow reads them")
     run = commands.add_parser("run", help="run gates")
     run.add_argument("--list", action="store_true", help="print the gates and run none")
     run.add_argument("--jobs", type=int, default=3, help="how many at the same time (default: %(default)s)")
@@ -33,6 +35,8 @@ def main() -> int:
     try:
         if arguments.command == "setup":
             return _set_up(arguments, parser)
+        if arguments.command == "matrix":
+            return _print_matrix()
         return _run(arguments, words[at + 1 :], parser)
     except NoLeg as problem:
         print(f"setup: {problem}", file=sys.stderr)
@@ -43,7 +47,7 @@ def main() -> int:
 
 
 def _set_up(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    plan = read_plan()
+    plan = read_plan(choice=asked_for())
     for leg in plan.legs:
         print(f"setup: {leg.name}: {leg}", file=sys.stderr)
     for remark in plan.remarks:
@@ -63,8 +67,14 @@ def _set_up(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> i
     return 0
 
 
+def _print_matrix() -> int:
+    print(f"legs={json.dumps([{'core': core, 'python': python} for core, python in matrix()])}")
+    print(f"targets={json.dumps(read_versions()['target']['matrix'])}")
+    return 0
+
+
 def _run(arguments: argparse.Namespace, more_arguments: list[str], parser: argparse.ArgumentParser) -> int:
-    plan = read_plan()
+    plan = read_plan(choice=asked_for())
     gates = all_gates(plan)
     known = {gate.name for gate in gates} | {gate.group for gate in gates}
     unknown = [name for name in arguments.names if name not in known]

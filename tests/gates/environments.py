@@ -56,13 +56,12 @@ class Environment:
 
 def environments(plan: Plan) -> dict[str, Environment]:
     """Return the environments of a plan by name."""
-    tools = (REQUIREMENTS / "tools.txt").read_text("utf-8") + f"ansible-core~={plan.newest.core}.0\n"
+    tools = (REQUIREMENTS / "tools.txt").read_text("utf-8") + f"ansible-core~={plan.tools.core}.0\n"
     importer = (REQUIREMENTS / "importer.txt").read_text("utf-8")
-    docs = (REQUIREMENTS / "docs.txt").read_text("utf-8") + f"ansible-core~={plan.newest.core}.0\n"
-    python = plan.newest.python
+    docs = (REQUIREMENTS / "docs.txt").read_text("utf-8") + f"ansible-core~={plan.tools.core}.0\n"
+    python = plan.tools.python
     made = {
-        "newest": Environment("newest", python, _leg_requirements(plan.newest)),
-        "oldest": Environment("oldest", plan.oldest.python, _leg_requirements(plan.oldest)),
+        **{leg.name: Environment(leg.name, leg.python, _leg_requirements(leg)) for leg in reversed(plan.legs)},
         "tools": Environment("tools", python, tools),
         "importer": Environment("importer", python, importer),
         "docs": Environment("docs", python, docs),
@@ -100,7 +99,7 @@ def variables(environment: Environment, plan: Plan) -> dict[str, str]:
 
 def set_up(wanted: Iterable[Environment], plan: Plan) -> None:
     """Make the environments that are not there yet, all at the same time: much of it is waiting for the network."""
-    installer = _installer(plan.newest.python)
+    installer = _installer(plan.tools.python)
     missing = [environment for environment in wanted if not environment.complete]
     with ThreadPoolExecutor() as workers:
         list(workers.map(lambda environment: _build(environment, installer), missing))

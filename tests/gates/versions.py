@@ -50,14 +50,28 @@ class Plan:
     interpreters: dict[str, Interpreter]
     oldest: Leg
     newest: Leg
+    tools: Leg
     target: Interpreter | None
     fuzz: Interpreter | None
     remarks: tuple[str, ...]
 
     @property
-    def legs(self) -> tuple[Leg, Leg]:
-        """The legs, oldest first."""
-        return self.oldest, self.newest
+    def legs(self) -> tuple[Leg, ...]:
+        """The legs, oldest first; one where it was asked for."""
+        return (self.newest,) if self.oldest is self.newest else (self.oldest, self.newest)
+
+    def comes_second(self, leg: Leg) -> bool:
+        """Whether another leg looks at everything, so that this one need not."""
+        return leg is not self.newest
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is asked for; empty: what tests/versions.toml prefers on this machine."""
+
+    core: str = ""
+    python: str = ""
+    target: str = ""
 
 
 class NoLeg(Exception):
@@ -104,14 +118,32 @@ def _makes_environments(python: Path) -> bool:
     return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
 
 
-def read_plan(interpreters: dict[str, Interpreter] | None = None, file: Path | None = None) -> Plan:
+def asked_for() -> Choice:
+    """Read what the environment asks for."""
+    return Choice(*(os.environ.get(f"AIRGAP_{name}", "") for name in ("CORE", "PYTHON", "TARGET")))
+
+
+def read_versions() -> dict[str, Any]:
+    """Return what tests/versions.toml says."""
+    return tomllib.loads((CHECKOUT / "tests" / "versions.toml").read_text("utf-8"))
+
+
+def matrix() -> list[tuple[str, str]]:
+    """Return all legs that can be asked for, as ansible-core and Python, the oldest first."""
+    listed = read_versions()
+    entries = [*listed["oldest"], *listed["newest"]]
+    legs = [(entry["core"], python) for entry in entries for python in entry["matrix"]]
+    return sorted(legs, key=lambda leg: (_number(leg[0]), _number(leg[1])))
+
+
+def read_plan(interpreters: dict[str, Interpreter] | None = None, choice: Choice | None = None) -> Plan:
     """Choose the legs for this machine.
 
     :arg interpreters: The Pythons that there are; found on this machine where it is None.
-    :arg file: What to read instead of tests/versions.toml.
-    :raises NoLeg: There is no Python that any listed ansible-core runs on.
+    :arg choice: What is asked for.
+    :raises NoLeg: There is no Python that any listed ansible-core runs on, or not what was asked for.
     """
-    listed = tomllib.loads((file or CHECKOUT / "tests" / "versions.toml").read_text("utf-8"))
+    listed, choice = read_versions(), choice or Choice()
     here = find_interpreters() if interpreters is None else interpreters
     remarks = []
     legs = {}
@@ -123,22 +155,53 @@ def read_plan(interpreters: dict[str, Interpreter] | None = None, file: Path | N
                 f"the {name} ansible-core here is {legs[name].core}, not {wanted}: "
                 f"there is no Python {' or '.join(listed[name][0]['pythons'])} on this machine"
             )
-    target = here.get(listed["target"]["python"])
+    tools = legs["newest"]
+    if choice.core or choice.python:
+        legs["oldest"] = legs["newest"] = _asked_leg([*listed["oldest"], *listed["newest"]], choice, here)
+        remarks = [f"other legs than {legs['newest']}, which was asked for"]
+    target = _asked_target(listed["target"], choice, here)
     if target is None:
         remarks.append(f"no Python {listed['target']['python']} on this machine: it is not tested as a target")
     wanted = listed["fuzz"]["pythons"]
     fuzz = next((here[version] for version in wanted if version in here), None)
     if fuzz is None:
         remarks.append(f"no Python {' or '.join(wanted)} on this machine: the parsers are not fuzzed")
-    return Plan(here, legs["oldest"], legs["newest"], target, fuzz, tuple(remarks))
+    return Plan(here, legs["oldest"], legs["newest"], tools, target, fuzz, tuple(remarks))
 
 
 def _choose(name: str, entries: list[dict[str, Any]], here: dict[str, Interpreter]) -> Leg:
     for entry in entries:
         for version in entry["pythons"]:
             if version in here:
-                chosen = dict(entry, name=name, python=here[version], libraries=tuple(entry["libraries"]))
-                del chosen["pythons"]
-                return Leg(**chosen)
+                return _leg(name, entry, here[version])
     wanted = " or ".join(version for entry in entries for version in entry["pythons"])
     raise NoLeg(f"the {name} ansible-core needs Python {wanted}; here is {', '.join(here) or 'none'}")
+
+
+def _leg(name: str, entry: dict[str, Any], python: Interpreter) -> Leg:
+    libraries = tuple(entry["libraries"])
+    return Leg(name, entry["core"], python, entry["last_python"], entry["get_pip"], libraries)
+
+
+def _asked_leg(entries: list[dict[str, Any]], choice: Choice, here: dict[str, Interpreter]) -> Leg:
+    """Take one leg for both, under the name of the newest, which looks at everything."""
+    for entry in entries:
+        if entry["core"] == choice.core and choice.python in entry["matrix"]:
+            if choice.python not in here:
+                raise NoLeg(f"AIRGAP_PYTHON={choice.python}: here is {', '.join(here) or 'none'}")
+            return _leg("newest", entry, here[choice.python])
+    known = ", ".join(f"{core} on {python}" for core, python in matrix())
+    raise NoLeg(
+        f"AIRGAP_CORE={choice.core} AIRGAP_PYTHON={choice.python}: tests/versions.toml has no such leg; it has {known}"
+    )
+
+
+def _asked_target(listed: dict[str, Any], choice: Choice, here: dict[str, Interpreter]) -> Interpreter | None:
+    if not choice.target:
+        return here.get(listed["python"])
+    if choice.target not in listed["matrix"] or choice.target not in here:
+        raise NoLeg(
+            f"AIRGAP_TARGET={choice.target}: it must be one of {', '.join(listed['matrix'])}, and be here; "
+            f"here is {', '.join(here) or 'none'}"
+        )
+    return here[choice.target]
