@@ -6,20 +6,20 @@
 # Sets up what is missing and shows the main job: three hosts share out a list, save its images and
 # hand over verified archives, in parts; the same playbook again changes nothing.
 #
-#   tests/demo.sh           everything is removed at the end
-#   tests/demo.sh --keep    what was brought to the controller stays, and where it is is said
+#   tests/demo.sh            what was brought to the controller stays, for a look at it, and where it is is said
+#   tests/demo.sh --clean    everything is removed at the end
 #
 # The registry is a real docker-registry, the hosts are a real sshd, both on loopback. Who logs in
 # is no root, but may use sudo: as root, a user is made for that and removed at the end. Exits with
 # 1 when anything is not as it should be.
 set -euo pipefail
 
-keep=false
+keep=true
 case "$#:${1:-}" in
     0:) ;;
-    1:--keep) keep=true ;;
+    1:--clean) keep=false ;;
     *)
-        printf 'usage: tests/demo.sh [--keep]\n' >&2
+        printf 'usage: tests/demo.sh [--clean]\n' >&2
         exit 2
         ;;
 esac
@@ -55,9 +55,8 @@ clean_up() {
         eval "exec ${SOURCE[1]}>&-"
         wait "$pid" || true
     fi
-    if [[ $keep == true ]]; then
-        rm -rf -- "$folder"/{ansible,ansible.cfg,collections,registry,log,before} "$folder"/*.tar.gz
-        printf '\nKept: %s\n' "$folder"
+    if [[ $keep == true && $status == 0 ]]; then
+        rm -rf -- "$folder"/{ansible,ansible.cfg,collections,registry,log,log.shown,before,site} "$folder"/*.tar.gz
     else
         rm -rf -- "$folder"
     fi
@@ -98,8 +97,8 @@ hosts=(north east west)
 play() {
     typed "ansible-playbook -i inventory.ini save.yml"
     SECONDS=0
-    # Looks at a job are left out.
-    ansible-playbook -i inventory.ini save.yml 2>&1 | tee "$log" | grep --line-buffered -v '^ASYNC ' ||
+    # What is shown while it runs comes on standard error, which stays the terminal that it may be.
+    ansible-playbook -i inventory.ini save.yml 2> >(tee "$log.shown" >&2) | tee "$log" ||
         die "the playbook failed: what is wrong stands above"
     seconds=$SECONDS
 }
@@ -113,6 +112,7 @@ recap() {
 
 heading "Saving: tasks that change something are shown, and the recap"
 play
+grep -Eq '^north: [0-9]+ of [0-9]+ images, ' "$log.shown" || die "nothing was shown while images were saved"
 recap '[1-9][0-9]*' || die "the first run should have changed something on each host"
 ! grep -q '^TASK.*Install' "$log" || die "there should have been nothing to install"
 
@@ -144,6 +144,16 @@ for member in index.json oci-layout saved-images-list.json; do
     grep -qx "saved-image-cache/$member" "$log" || die "the archive lacks $member"
 done
 
+heading "Restoring it as somebody who has neither Ansible nor this collection"
+typed "sh north/images.tar.gz.restore.sh $folder/site"
+sh north/images.tar.gz.restore.sh "$folder/site" || die "the script failed"
+for host in "${hosts[@]}"; do
+    rm -rf -- "${folder:?}/site"
+    sh "$host/images.tar.gz.restore.sh" "$folder/site" >"$log" 2>&1 || die "$(cat "$log")"
+    image=$(sh "$host/images.tar.gz.restore.sh" --images | sed -n 1p)
+    skopeo inspect --raw "oci:$folder/site/saved-image-cache:$image" >"$log" || die "$image of $host cannot be read"
+done
+
 heading "The same playbook again: nothing is downloaded, fetched or changed"
 state() { find . -type f -printf '%p %i %T@ ' -exec sha256sum {} \; | sort; }
 state >../before
@@ -153,3 +163,10 @@ recap 0 || die "the second run should have changed nothing"
 (cd -- media && state) | cmp -s -- - before || die "the second run has written files"
 
 heading "Done: verified parts of three hosts, and changed=0 when run again, in $seconds seconds"
+if [[ $keep == true ]]; then
+    printf '\nWhat is in here, what is new, is it whole? A page for a browser says it, for each host:\n'
+    printf '  %s\n' "$folder"/media/*/images.tar.gz.report.html
+    printf 'To check the parts and unpack them, where there is neither Ansible nor this collection:\n'
+    printf '  sh %s TARGET_DIR\n' "$folder"/media/*/images.tar.gz.restore.sh
+    printf 'To remove all of it:\n  rm -r %s\n' "$folder"
+fi

@@ -50,7 +50,8 @@ class ActionModule(ActionBase):
             return {"failed": True, "msg": str(error)}
         if not returned.get("failed"):
             ticker.say(str(returned.get("msg", "")))
-            ticker.say_paths(returned)
+            if returned.get("changed"):
+                ticker.say_paths(returned)
         return returned
 
     def _plainly(self, variables: dict[str, Any]) -> dict[str, Any]:

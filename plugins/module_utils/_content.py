@@ -36,6 +36,15 @@ class Content:
                 places.setdefault(image.digest, (one.listed.number, number))
         return places
 
+    @property
+    def names(self) -> dict[str, str]:
+        """For each platform image, the first reference that has it."""
+        names: dict[str, str] = {}
+        for one in self.resolved:
+            for image in one.platforms:
+                names.setdefault(image.digest, str(one.listed.reference))
+        return names
+
 
 def as_recorded(lock: Lock) -> Content:
     """The content of an archive that stands, when it is just what is wanted."""

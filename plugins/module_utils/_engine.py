@@ -138,7 +138,9 @@ def _make(
     from ._produce import produce
 
     tools.log_in(run.cache.run_directory)
-    fetcher = Fetcher(tools, run.cache, run.log, run.options, places=content.places, progress=run.progress)
+    fetcher = Fetcher(
+        tools, run.cache, run.log, run.options, places=content.places, names=content.names, progress=run.progress
+    )
     produce(run, content, plan, fetcher, result, published, memory)
 
 

@@ -34,6 +34,7 @@ class Fetcher:
     """Brings blobs and platform images into the cache, and counts what that downloaded.
 
     :param places: the number of each platform image's reference in the list, and its own within the reference.
+    :param names: the reference of each platform image, for who watches.
     :ivar downloaded: bytes by digest.
     """
 
@@ -45,12 +46,14 @@ class Fetcher:
         options: Options,
         *,
         places: Mapping[str, tuple[int, int]],
+        names: Mapping[str, str],
         progress: Progress,
     ) -> None:
         self._tools = tools
         self._cache = cache
         self._log = log
         self._places = places
+        self._names = names
         self._progress = progress
         self._timeout = options.work.timeout
         self._is_archive = options.output.compress == DIR
@@ -131,7 +134,7 @@ class Fetcher:
         number, platform = self._places[image.digest]
         with self._mutex:
             deadline = self._deadlines.setdefault(image.digest, time.monotonic() + self._timeout)
-        what = f"{image.repository} ({image.descriptor.platform or 'artefact'})"
+        what = f"{self._names[image.digest]} ({image.descriptor.platform or 'artefact'})"
         with self._log.about(number, platform), self._progress.working_on(what):
             try:
                 yield deadline

@@ -118,11 +118,9 @@ class Progress:
         downloaded, (written, files) = self._downloaded(), self._written()
         self._download.read(now, downloaded)
         self._writing.read(now, written)
-        times = (
-            self._download.left(self.bytes - downloaded),
-            self._writing.left(self.archive_bytes - written),
-        )
-        left = max((each for each in times if each is not None), default=None)
+        todo = self.bytes - downloaded
+        # The archive waits for downloads, and then goes on faster than until then.
+        left = self._download.left(todo) if todo > 0 else self._writing.left(self.archive_bytes - written)
         with self._mutex:
             return {
                 "version": VERSION,

@@ -12,6 +12,8 @@ import signal
 import sys
 from pathlib import Path
 
+from ansible_collections.airgap.images.tests.support.faults import Rule, Trickle
+from ansible_collections.airgap.images.tests.support.proxy import Proxy
 from ansible_collections.airgap.images.tests.support.registry import Registry, RegistryError
 from ansible_collections.airgap.images.tests.support.samples import small_real_images
 from ansible_collections.airgap.images.tests.support.ssh_hosts import SshHosts, SshHostsError
@@ -19,7 +21,12 @@ from ansible_collections.airgap.images.tests.support.ssh_hosts import SshHosts, 
 NAMES = ("north", "east", "west")
 
 
-def inventory(hosts: SshHosts, registry: Registry) -> str:
+def slowly(registry: Registry) -> Proxy:
+    """The registry behind a line on which there is something to see: 256 KiB a second for each blob."""
+    return Proxy(registry.url, [Rule(Trickle(pause=0.25, piece=64 * 1024), path="/blobs/")])
+
+
+def inventory(hosts: SshHosts, registry: Proxy) -> str:
     """The three hosts, as somebody writes them down, and what the loopback asks for."""
     variables = hosts.inventory(NAMES)[NAMES[0]]
     shown = ("ansible_host", "ansible_port", "ansible_user", "ansible_ssh_private_key_file")
@@ -31,10 +38,9 @@ def inventory(hosts: SshHosts, registry: Registry) -> str:
         *(f"{name}={variables[name]}" for name in shown),
         "ansible_python_interpreter=/usr/bin/python3",
         "",
-        "# The registry of the demonstration. It has no TLS, and its images are saved in a second.",
+        "# The registry of the demonstration. It has no TLS, and is slow, so that there is something to see.",
         f"registry={registry.host}",
         "image_save_validate_certs=false",
-        "image_save_poll=1",
     ]
     return "\n".join(lines) + "\n"
 
@@ -71,11 +77,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = Path(sys.argv[1])
     try:
-        with Registry(folder / "registry") as registry, SshHosts() as hosts:
+        with Registry(folder / "registry") as registry, SshHosts() as hosts, slowly(registry) as source:
             images = small_real_images(registry)
             references = [f"{image.repository}:{image.tag}" for image in images]
             (folder / "images.txt").write_text("\n".join(["# one reference a line", *references, ""]), encoding="utf-8")
-            (folder / "inventory.ini").write_text(inventory(hosts, registry), encoding="utf-8")
+            (folder / "inventory.ini").write_text(inventory(hosts, source), encoding="utf-8")
             (folder / "ansible.cfg").write_text(settings(hosts), encoding="utf-8")
             print("ready", flush=True)
             # Ends when whoever started this closes the pipe, or dies.

@@ -72,11 +72,15 @@ class Reset(Action):
 
 @dataclass(frozen=True)
 class Trickle(Action):
-    """Sends ``after`` bytes of the body, then ``count`` bytes (None: all) with a pause of seconds before each."""
+    """Sends ``after`` bytes of the body, then ``count`` bytes (None: all) with a pause of seconds before each.
+
+    With ``piece``, so many bytes follow a pause.
+    """
 
     after: int = 0
     pause: float = 0.2
     count: int | None = None
+    piece: int = 1
 
 
 @dataclass(frozen=True)

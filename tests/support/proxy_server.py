@@ -205,7 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
         if action.count is not None and sent >= action.after + action.count:
             return _CHUNK
         self.proxy.ended.wait(action.pause)
-        return 1
+        return action.piece
 
     def _drop_upstream(self) -> None:
         if self.upstream:

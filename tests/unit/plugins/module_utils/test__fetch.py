@@ -80,6 +80,7 @@ class Bench:
             self.log,
             make_options(self._folder, **options),
             places=places,
+            names={digest: f"image {number}" for digest, (number, _platform) in places.items()},
             progress=self.progress,
         )
 

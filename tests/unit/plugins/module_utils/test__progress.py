@@ -69,6 +69,20 @@ def _hold(progress: Progress, begun: threading.Event, end: threading.Event) -> N
         end.wait(10)
 
 
+def test_time_left_is_that_of_the_download_and_then_of_the_archive(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, come, written = [0.0], [0], [10]
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: now[0])
+    progress = Progress()
+    progress.bytes, progress.archive_bytes = 100, 110
+    progress.measure(lambda: come[0])
+    progress.measure_archive(lambda: (written[0], 1))
+    assert progress.as_json()["seconds_left"] is None
+    now[0], come[0] = 10.0, 50
+    assert progress.as_json()["seconds_left"] == 10, "the archive waits, and has no speed to tell anything by"
+    now[0], come[0], written[0] = 20.0, 100, 50
+    assert progress.as_json()["seconds_left"] == 30
+
+
 def test_parts_are_foreseen() -> None:
     progress = Progress()
     progress.archive_bytes, progress.part_size = 101, 50
