@@ -45,11 +45,12 @@ from ansible_collections.airgap.images.tests.support.images import (
     Entry,
     Index,
     Platform,
+    build_artifact,
     build_image,
     build_index,
     encode,
 )
-from ansible_collections.airgap.images.tests.support.layers import PLAIN, ZSTD, random_layer
+from ansible_collections.airgap.images.tests.support.layers import PLAIN, ZSTD, Layer, random_layer
 from ansible_collections.airgap.images.tests.support.module import Result
 from ansible_collections.airgap.images.tests.support.playbook import run_task
 from ansible_collections.airgap.images.tests.support.push import push
@@ -128,6 +129,8 @@ def _push_all(registry: Registry) -> dict[str, str]:
     pushed["windows/foreign-absent:2"] = pushed["windows/foreign-absent:1"]
     big = [random_layer(7, 2_600_000), random_layer(8, 1_500_000, compression=PLAIN)]
     pushed["big:1"] = push(registry, "big", "1", build_image([*big, random_layer(9, 1_200_000, compression=ZSTD)]))
+    starts = [Layer(magic + 5_000 * b"a", PLAIN, "") for magic in (*_archive_writer.STORED, b"BZ")]
+    pushed["starts:1"] = push(registry, "starts", "1", build_artifact(starts, b"{}", "application/vnd.example"))
     pushed["typed:1"] = push(registry, "typed", "1", _typed())
     pushed["twice:1"] = push(registry, "twice", "1", _twice())
     pushed["zarch:1"] = push(registry, "zarch", "1", small(50, platform=Platform(architecture="s390x")))
