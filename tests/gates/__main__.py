@@ -26,7 +26,7 @@ def main() -> int:
     commands.add_parser("matrix", help="print all legs and targets that can be asked for, as a workflow reads them")
     run = commands.add_parser("run", help="run gates")
     run.add_argument("--list", action="store_true", help="print the gates and run none")
-    run.add_argument("--jobs", type=int, default=3, help="how many at the same time (default: %(default)s)")
+    run.add_argument("--jobs", type=int, default=4, help="how many at the same time (default: %(default)s)")
     run.add_argument("names", nargs="*", metavar="GATE", help="a gate or a group of gates; default: all")
 
     words = sys.argv[1:]
