@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
+import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,6 +57,7 @@ def all_gates(plan: Plan) -> list[Gate]:
         Gate("site", "lint", 30, "the documentation site, strictly, and where its links lead", check_site),
         Gate("changelog", "lint", 2, "fragments and changelog", check_changelog),
         Gate("licences", "lint", 3, "every file has a licence (REUSE)", check_licences),
+        Gate("workflows", "lint", 3, "GitHub's files: schemas, and what is dangerous in them", check_workflows),
         Gate("unit", "unit", 80, f"with coverage of at least {COVERAGE_FLOOR} %, {plan.newest}", check_unit),
     ]
     if plan.comes_second(plan.oldest):
@@ -75,6 +78,9 @@ def all_gates(plan: Plan) -> list[Gate]:
         about = f"the parsers, for a moment, guided by coverage, on Python {plan.fuzz.version}"
         gates.append(Gate("fuzz", "faults", 40, about, check_fuzz))
     gates.append(Gate("artefact", "package", 20, "build, install offline and use, on both legs", check_artefact))
+    gates.append(
+        Gate("ee", "package", 20, "the execution environment: its build context, and what it would install", check_ee)
+    )
     gates.append(Gate("importer", "package", 30, "Galaxy's own check of the artefact", check_importer))
     return gates
 
@@ -203,6 +209,17 @@ def check_changelog(job: Job) -> None:
 def check_licences(job: Job) -> None:
     """https://reuse.software/spec-3.3/"""
     job.run(["reuse", "lint"], environment="tools")
+
+
+def check_workflows(job: Job) -> None:
+    """That they run all gates is a test of the gates themselves."""
+    github = Path(".github")
+    for schema, files in (("github-workflows", "workflows/*.yml"), ("dependabot", "dependabot.yml")):
+        found = [path.relative_to(job.tree) for path in sorted((job.tree / github).glob(files))]
+        if not found:
+            raise GateFailure(f"there is no {github / files}")
+        job.run(["check-jsonschema", f"--builtin-schema=vendor.{schema}", *found], environment="tools")
+    job.run(["zizmor", "--offline", "--no-progress", "--pedantic", github], environment="tools")
 
 
 # --- what runs the code
@@ -360,7 +377,7 @@ def check_artefact(job: Job) -> None:
     with tarfile.open(artefact) as archive:
         names = set(archive.getnames())
     needed = {"README.md", "CHANGELOG.rst", "meta/runtime.yml", "plugins/modules/image_save.py", "requirements.txt"}
-    unwanted = {name for name in names if name.split("/")[0] in ("tests", ".ci", "pyproject.toml", ".git")}
+    unwanted = {name for name in names if name.split("/")[0] in ("tests", ".ci", ".github", "pyproject.toml", ".git")}
     job.require([f"the artefact lacks {name}" for name in sorted(needed - names)])
     job.require([f"the artefact has {name}" for name in sorted(unwanted)])
     for leg in job.plan.legs:
@@ -399,6 +416,26 @@ def _use(job: Job, artefact: Path, leg: Leg) -> None:
     said = job.run(command, environment=leg.name, cwd=empty, accept=(2,), **path)
     if nonsense not in said or "Traceback" in said:
         raise GateFailure(f"{MODULE} did not answer as a module does, on {leg}")
+
+
+def check_ee(job: Job) -> None:
+    """All of a build that needs no container engine, with the artefact in place of the one that a user has made."""
+    definition = Path("ee", "execution-environment.yml")
+    shutil.copy(_build(job), job.tree / definition.parent)
+    context, installed = job.folder / "context", job.folder / "installed"
+    job.run(
+        ["ansible-builder", "create", f"--file={definition}", f"--context={context}", "--verbosity=1"],
+        environment="tools",
+    )
+    # As the container file does, which then asks the collection what it needs.
+    galaxy = ["ansible-galaxy", "collection", "install", "--offline", "-r", "requirements.yml", "-p", installed]
+    job.run(galaxy, cwd=context / "_build")
+    needs = job.run(["ansible-builder", "introspect", installed], environment="tools")
+    lacking = {"requests", "zstandard", "skopeo", "airgap.images"} - set(re.findall(r"[\w.]+", needs))
+    job.require([f"the execution environment would not have {name}" for name in sorted(lacking)])
+    wanted = (context / "_build" / "bindep.txt").read_text("utf-8")
+    if "openssh-clients" not in wanted:
+        raise GateFailure("the execution environment would have no ssh")
 
 
 def check_importer(job: Job) -> None:
