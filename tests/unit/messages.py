@@ -4,7 +4,8 @@
 
 """Reads from the sources what they can say when something goes wrong: a text for each place that raises an error.
 
-What is put in at run time is a hole in the text. Python is read as a syntax tree, the role's tasks as YAML.
+What is put in at run time is a hole in the text. Python is read as a syntax tree, the role's tasks as YAML; the script
+that restores is shell within Python.
 """
 
 from __future__ import annotations
@@ -74,6 +75,16 @@ def in_python(source: str) -> Iterator[tuple[int, str]]:
             for text in _texts_of(node, known, function):
                 if _WORD.search(text):
                     yield node.lineno, normal(text)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "say() {" in node.value:
+                yield from ((node.lineno, text) for text in in_shell(node.value))
+
+
+def in_shell(source: str) -> Iterator[str]:
+    """The texts of a shell script that has the functions ``say``, and ``fail`` and others that end it."""
+    source = re.sub(r"\$\(\([^()]*\)\)|\$\([^()]*\)|\$\{[^}]*\}|\$\w+|\$\$", HOLE, source.replace("\\\n", ""))
+    for kind, text in re.findall(r'\b(say|fail|give_up|misuse) "([^"]*)"', source):
+        if _WORD.search(text):
+            yield normal(text if kind == "say" else f"error: {text}")
 
 
 def in_tasks(source: str) -> Iterator[tuple[int, str]]:

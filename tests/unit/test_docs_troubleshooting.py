@@ -16,7 +16,14 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.airgap.images.tests.unit.messages import HOLE, in_python, in_tasks, normal, of_collection
+from ansible_collections.airgap.images.tests.unit.messages import (
+    HOLE,
+    in_python,
+    in_shell,
+    in_tasks,
+    normal,
+    of_collection,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
@@ -33,6 +40,10 @@ NOT_ON_THE_PAGE = {
     f"{HOLE}/index.json names {HOLE} manifests instead of one": "the cache is then asked for the image again",
     f"{HOLE}/index.json cannot be read: {HOLE}": "the cache is then asked for the image again",
     "there was no archive": "the reason of the first run",
+    f"error: {HOLE}": "each stands on the page by itself",
+    "writing to disk": "how far the restore script is",
+    f"all {HOLE} files are whole": "how far the restore script is",
+    f"{HOLE} file {HOLE} of {HOLE}: {HOLE}": "how far the restore script is",
     f"skopeo: {HOLE}; {HOLE}": "each cause stands on the page by itself",
     f"an archive is there, but no {HOLE}": "the reason why an archive is made again",
 }
@@ -116,6 +127,12 @@ def test_links_within_the_page_lead_somewhere() -> None:
 def test_what_is_read_from_python(source: str, texts: list[str] | None) -> None:
     found = [shown(text) for _line, text in in_python(source)]
     assert sorted(found) == sorted(["it was late", "<…> was"] if texts is None else texts)
+
+
+def test_what_is_read_from_a_shell_script() -> None:
+    script = 'say() {\n:\n}\nsay "damaged: $3 has $((a + b)) bytes"\n[ -d "$x" ] || fail "no $(quote "$x") \\\nhere"\n'
+    assert [shown(text) for text in in_shell(script)] == ["damaged: <…> has <…> bytes", "error: no <…> here"]
+    assert len([*in_python(f"SCRIPT = {script!r}")]) == 2
 
 
 def test_what_is_read_from_tasks() -> None:
