@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ._facts import Facts, facts_json
 from ._lock import Lock
 from ._markup import LINE_END, Markup, element, join, json_text, text
+from ._options import TABLE_SUFFIX
 from ._report_bytes import layers, options, parts, repositories, restore
 from ._report_images import images, missing, news
 from ._report_overview import overview
@@ -22,8 +23,6 @@ from ._report_pieces import Subject
 from ._report_seal import blank_seal, sealed
 from ._report_table import table as make_table
 from ._report_template import page as make_page
-
-TABLE_SUFFIX = ".report.csv"
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def _body(subject: Subject) -> Markup:
                 overview(subject),
                 _contents(subject),
             ),
-            element("main", LINE_END, join(told, LINE_END), LINE_END, id="content", tabindex=-1),
+            element("main", LINE_END, join(told, LINE_END), LINE_END, id="details", tabindex=-1),
             element("footer", _imprint(subject)),
         ],
         LINE_END,
@@ -82,12 +81,12 @@ def _contents(subject: Subject) -> Markup:
     links = [
         ("new", "What is new"),
         ("images", "Images"),
-        ("missing", "Failed, skipped and warned"),
-        ("bytes", "Bytes by repository"),
-        ("layers", "Shared and largest layers"),
-        ("parts", "Parts and checksums"),
-        ("restore", "Check, unpack and load"),
-        ("options", "How it was made"),
+        ("missing", "Failed, skipped, warned"),
+        ("bytes", "Repositories"),
+        ("layers", "Layers"),
+        ("parts", "Checksums"),
+        ("restore", "Check and unpack"),
+        ("options", "Options"),
     ]
     if subject.missing:
         links.insert(0, links.pop(2))

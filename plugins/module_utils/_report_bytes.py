@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 from ._facts import Facts, Layer
 from ._json import Json
+from ._layout import ROOT
 from ._markup import Markup, Piece, element, join, text
 from ._options import ZSTD
 from ._report_commands import (
+    TARGET,
     check_command,
     copy_command,
     hangar_can_read,
@@ -170,56 +172,63 @@ def parts(subject: Subject) -> Markup:
 
 def restore(subject: Subject) -> Markup:
     """What to do on the other side."""
+    name = subject.name
     steps = [
-        _step("Check that everything has arrived as it was written.", check_command(subject.name)),
-        _step("Check again, join the parts and unpack them, in one go.", restore_command(subject.name)),
-        _by_hand(subject),
-        _load(subject),
+        element(
+            "li", element("p", "Check that everything has arrived as it was written."), commands(check_command(name))
+        ),
+        element("li", *_unpacking(subject)),
+        element("li", *_loading(subject)),
     ]
     return section(
         "restore",
         "Check, unpack and load",
-        element("p", "In the directory that the files were copied to.", class_="soft"),
+        element(
+            "p", "In the directory that the files were copied to. TARGET_DIR and REGISTRY are yours.", class_="soft"
+        ),
         element("ol", *steps, class_="steps"),
     )
 
 
-def _step(what: Piece, *lines: str) -> Markup:
-    return element("li", element("p", what), commands(*lines))
-
-
-def _by_hand(subject: Subject) -> Markup:
+def _unpacking(subject: Subject) -> list[Markup]:
+    name = subject.name
     if subject.is_directory:
-        return _step(
-            "Or by hand: it is a directory and needs no unpacking.",
-            f"cp -R {word(subject.name)} TARGET_DIR/saved-image-cache",
+        what, by_hand = (
+            "Or by hand: it is a directory, and only has to be copied.",
+            f"cp -R {word(name)} {TARGET}/{ROOT}",
         )
-    needs = "; tar has to know zstd" if subject.lock.options.get("compress") == ZSTD else ""
-    return _step(f"Or by hand, without the script{needs}.", unpack_command(subject.name, subject.lock))
-
-
-def _load(subject: Subject) -> Markup:
-    name, lock = subject.name, subject.lock
-    children: list[Piece] = [
-        element("p", "Load it into the registry of the site, image by image or, with hangar, all at once.")
+    else:
+        needs = ", where tar knows zstd" if subject.lock.options.get("compress") == ZSTD else ""
+        what, by_hand = f"Or by hand, without the script{needs}.", unpack_command(name, subject.lock)
+    return [
+        element("p", "Check again, join what is in parts and unpack it, in one go."),
+        commands(restore_command(name)),
+        element("p", what, class_="soft above"),
+        commands(f"mkdir -p {TARGET}", by_hand),
     ]
+
+
+def _loading(subject: Subject) -> list[Markup]:
+    name, lock = subject.name, subject.lock
+    told = [element("p", "Load it into the registry of the site: each image with skopeo.")]
     named = next((image.reference for image in lock.images if image.reference.tag), None)
     named = named or (lock.images[0].reference if lock.images else None)
     if named is not None:
-        children.append(commands(copy_command(named)))
+        told.append(commands(copy_command(named)))
     if not subject.is_directory:
-        lines = [hangar_command(name)]
-        if not hangar_can_read(name, lock.parts):
-            lines.insert(0, f"{join_command(name, lock.parts)} > {word(name)}")
-            children.append(element("p", "Hangar wants these parts joined first.", class_="soft"))
-        children.append(commands(*lines))
-    return element("li", *children)
+        joined = [] if hangar_can_read(name, lock.parts) else [f"{join_command(name, lock.parts)} > {word(name)}"]
+        first = "; it wants these parts joined first" if joined else ""
+        told.append(element("p", f"Or all at once with hangar{first}.", class_="soft above"))
+        told.append(commands(*joined, hangar_command(name)))
+    return told
 
 
 def options(subject: Subject) -> Markup:
     """How the archive was made."""
     lock = subject.lock
-    pairs = [(_OPTIONS.get(name, name), _shown(value)) for name, value in lock.options.items()]
+    pairs: list[tuple[str, Piece]] = [
+        (_OPTIONS.get(name, name), _option(name, value)) for name, value in lock.options.items()
+    ]
     pairs.append(("Compressed by", lock.compressor or "nothing"))
     pairs.append(("SHA-256 of the lock file", subject.lock_sha256))
     listed = [join([element("dt", name), element("dd", value)]) for name, value in pairs]
@@ -229,6 +238,12 @@ def options(subject: Subject) -> Markup:
         element("p", "Those options that decide over content and bytes, as the lock file has them.", class_="soft"),
         element("div", element("dl", *listed, class_="options"), class_="panel"),
     )
+
+
+def _option(name: str, value: Json) -> Piece:
+    if name == "part_size" and isinstance(value, int):
+        return join([size(value), f": {count(value, 'byte')}"])
+    return _shown(value)
 
 
 def _shown(value: Json) -> str:

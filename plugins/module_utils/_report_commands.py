@@ -10,13 +10,12 @@ import shlex
 
 from ._layout import ROOT
 from ._lock import Lock
-from ._options import CHECKSUM_SUFFIX, GZIP, ZSTD
+from ._options import CHECKSUM_SUFFIX, GZIP, RESTORE_SUFFIX, ZSTD
 from ._parts import Part
 from ._reference import Reference
 
 TARGET = "TARGET_DIR"
 REGISTRY = "REGISTRY"
-RESTORE_SUFFIX = ".restore.sh"
 
 
 def check_command(name: str) -> str:
@@ -30,7 +29,7 @@ def restore_command(name: str) -> str:
 
 
 def unpack_command(name: str, lock: Lock) -> str:
-    """Unpack a tar archive with nothing but the usual tools."""
+    """Unpack a tar archive with nothing but the usual tools, in a directory that is there."""
     compress = str(lock.options.get("compress"))
     extract = {GZIP: "tar -xz", ZSTD: "tar --zstd -x"}.get(compress, "tar -x")
     if [part.name for part in lock.parts] == [name]:
@@ -43,7 +42,9 @@ def join_command(name: str, parts: tuple[Part, ...]) -> str:
     names = [part.name for part in parts]
     if names == sorted(names):
         return f"cat {word(name)}.part*"
-    return f"(i=0; while [ $i -lt {len(names)} ]; do cat {word(name)}.part$i || exit; i=$((i+1)); done)"
+    width = len(names[0]) - len(f"{name}.part") if names else 1
+    shown = "$i" if width == 1 else f"$(printf %0{width}d $i)"
+    return f"(i=0; while [ $i -lt {len(names)} ]; do cat {word(name)}.part{shown} || exit; i=$((i+1)); done)"
 
 
 def hangar_can_read(name: str, parts: tuple[Part, ...]) -> bool:

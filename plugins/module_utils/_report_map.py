@@ -22,8 +22,8 @@ _TILES = 150
 _GROUPS = 5
 # Of the font, in units of the picture: wide letters would not fit, narrow ones leave some space.
 _LETTER, _LINE, _MARGIN = 6.7, 14, 6
-# Letters that a line must have room for.
-_FEWEST = 5
+# Letters that a line must have room for, and that a label must have that is not a whole name.
+_FEWEST, _ENOUGH = 5, 14
 _PIECES = re.compile(r"[^-_.]*[-_.]+|[^-_.]+")
 
 
@@ -149,20 +149,18 @@ def _label(tile: Tile, place: Rect) -> list[Markup]:
 def _wrapped(name: str, letters: int, lines: int) -> list[str]:
     """A name in lines, broken where it has hyphens; nothing where too little of it would be left."""
     broken: list[str] = [""]
-    for piece in _PIECES.findall(name):
-        while len(broken[-1]) + len(piece) > letters and len(piece) > letters:
-            room = letters - len(broken[-1])
-            broken[-1] += piece[:room]
-            broken.append("")
-            piece = piece[room:]
-        if len(broken[-1]) + len(piece) > letters:
+    pieces = _PIECES.findall(name)
+    for piece in pieces:
+        if len(broken[-1]) + len(piece) > letters and broken[-1]:
             broken.append("")
         broken[-1] += piece
-    if len(broken) <= lines:
-        return broken
     kept = broken[:lines]
-    kept[-1] = kept[-1][: letters - 1] + "…"
-    return kept if sum(map(len, kept)) > 2 * _FEWEST else []
+    if len(kept[0]) > letters and len(pieces) > 1:
+        return []
+    cut = [line if len(line) <= letters else f"{line[: letters - 1]}…" for line in kept]
+    if len(broken) > lines and not cut[-1].endswith("…"):
+        cut[-1] = f"{cut[-1][: letters - 1]}…"
+    return cut if cut == broken or sum(map(len, cut)) > _ENOUGH else []
 
 
 def _short(value: float) -> str:

@@ -10,8 +10,9 @@ from collections import Counter
 
 from ._facts import image_size
 from ._markup import Markup, Piece, element, join
+from ._reference import Reference
 from ._report_commands import check_command, restore_command
-from ._report_pieces import Subject, commands, count, grouped, number, reference, share, size
+from ._report_pieces import Subject, commands, count, grouped, number, share, size
 
 _NAMED_PLATFORMS = 3
 _NAMED_NEW = 3
@@ -125,14 +126,15 @@ def _largest_new(subject: Subject) -> list[Markup]:
     if not fresh:
         return []
     items = [
-        element(
-            "li",
-            element("span", reference(str(image.reference))),
-            element("span", subject.changes[str(image.reference)], class_="soft"),
-        )
-        for image in fresh[:_NAMED_NEW]
+        element("li", element("span", _short_name(image.reference)), element("span", change, class_="soft"))
+        for image, change in ((image, subject.changes[str(image.reference)]) for image in fresh[:_NAMED_NEW])
     ]
     return [element("p", "The largest of them", class_="soft"), element("ul", *items, class_="names")]
+
+
+def _short_name(reference: Reference) -> str:
+    """A reference without what most of them have in common."""
+    return str(reference)[len(reference.name) - len(reference.repository.rpartition("/")[2]) :]
 
 
 def _soundness(subject: Subject) -> Markup:
@@ -158,7 +160,7 @@ def _soundness(subject: Subject) -> Markup:
         answer,
         element("p", *told, class_="soft"),
         _rows((_title(subject), join([size(subject.size), ", each with its sha256"]))),
-        element("p", "Check what has arrived:", class_="soft"),
+        element("p", "Check what has arrived:", class_="soft above"),
         commands(check_command(subject.name)),
         element("p", "Or check and unpack at once:", class_="soft"),
         commands(restore_command(subject.name)),

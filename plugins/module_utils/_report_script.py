@@ -13,7 +13,9 @@ SCRIPT = """
 "use strict";
 (function () {
   var order = new Intl.Collator("en", {numeric: true, sensitivity: "base"});
+  // Before there is a page: to change the style of all of it later takes time.
   document.documentElement.classList.add("js");
+  document.addEventListener("DOMContentLoaded", start);
 
   function keyOf(cell) {
     var number = cell.querySelector("data");
@@ -36,7 +38,7 @@ SCRIPT = """
     head.setAttribute("aria-sort", up ? "ascending" : "descending");
   }
 
-  document.querySelectorAll("table.sorts").forEach(function (table) {
+  function makeSortable(table) {
     Array.from(table.tHead.rows[0].cells).forEach(function (head, index) {
       if (head.classList.contains("fixed")) { return; }
       var button = document.createElement("button");
@@ -47,9 +49,9 @@ SCRIPT = """
       head.setAttribute("aria-sort", "none");
       button.addEventListener("click", function () { sort(table, head, index); });
     });
-  });
+  }
 
-  document.querySelectorAll(".tools").forEach(function (tools) {
+  function makeFilter(tools) {
     var table = document.getElementById(tools.getAttribute("data-for"));
     var rows = Array.from(table.tBodies[0].rows, function (row) {
       return {row: row, text: row.textContent.toLowerCase(), status: row.dataset.status, change: row.dataset.change};
@@ -78,7 +80,12 @@ SCRIPT = """
     });
     tools.hidden = false;
     filter();
-  });
+  }
+
+  function start() {
+    document.querySelectorAll("table.sorts").forEach(makeSortable);
+    document.querySelectorAll(".tools").forEach(makeFilter);
+  }
 
   var closed = [];
   window.addEventListener("beforeprint", function () {

@@ -96,6 +96,7 @@ header { padding-top: 1.75rem; }
 .names { list-style: none; font-size: .87rem; margin-top: .15rem; }
 .names li { display: flex; justify-content: space-between; gap: 1rem; }
 .names li > :first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.card .above { margin-top: .8rem; }
 .card .more { margin-top: auto; padding-top: .8rem; }
 nav { margin-top: 1.1rem; }
 nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .35rem 1.3rem; }
@@ -200,6 +201,7 @@ pre {
 pre code { font-size: inherit; user-select: all; }
 .steps { list-style: none; counter-reset: step; max-width: 60rem; }
 .steps > li { counter-increment: step; margin-top: 1rem; padding-left: 2.4rem; position: relative; }
+.steps .above { margin-top: .7rem; }
 .steps > li::before {
   content: counter(step); position: absolute; left: 0; top: 0; width: 1.6rem; height: 1.6rem; border-radius: 50%;
   background: var(--calm-back); color: var(--ink); font-size: .87rem; font-weight: 650; text-align: center;

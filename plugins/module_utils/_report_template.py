@@ -32,12 +32,12 @@ $seal
 <link rel="icon" href="data:,">
 <title>$title</title>
 <style>$style</style>
+<script>$script</script>
 </head>
 <body>
-<a class="skip" href="#content">Skip to the images</a>
+<a class="skip" href="#details">Skip to the details</a>
 $body
 <script type="application/json" id="facts">$facts</script>
-<script>$script</script>
 </body>
 </html>
 """

@@ -217,7 +217,7 @@ def _base(seed: str, platform: Platform | None) -> Descriptor:
 def _parts(name: str, size: int, options: dict[str, Json]) -> list[Part]:
     limit, digits = options["part_size"], options["part_digits"]
     each = limit if isinstance(limit, int) else size
-    sizes = [min(each, size - start) for start in range(0, size, each)]
+    sizes = [min(each, size - start) for start in range(0, size, max(1, each))]
     width = digits if isinstance(digits, int) else None
     names = part_names(name, len(sizes), split=limit is not None, digits=width)
     return [Part(part, length, _hash(part, "sum")[7:]) for part, length in zip(names, sizes)]
