@@ -61,6 +61,11 @@ def contents(root: Path) -> dict[str, str]:
     return {str(path.relative_to(root)): file_sha256(path) for path in files}
 
 
+def without_reports(found: dict[str, str]) -> dict[str, str]:
+    """What is the same whatever stood there before: a report says what is new."""
+    return {name: digest for name, digest in found.items() if not name.endswith((".report.html", ".report.csv"))}
+
+
 def cached(cache: Path, digest: str) -> Path:
     """Where the cache keeps a blob."""
     return cache / "share" / "sha256" / digest.partition(":")[2]

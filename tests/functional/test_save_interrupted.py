@@ -212,7 +212,10 @@ def test_hangar_fault_01_a_disk_that_fills_up_fails_the_task(registry: Registry,
         assert sorted(path.name for path in archive.parent.iterdir() if path.name.startswith("images")) == [
             "images.tar",
             "images.tar.lock.json",
-            "images.tar.sha256",
+            "images.tar.report.csv",
+        "images.tar.report.html",
+        "images.tar.restore.sh",
+        "images.tar.sha256",
         ]
         (disk / "filler").unlink()
         saved(bench.save([new], compress="none", **places))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -80,7 +81,7 @@ class Bench:
             self.log,
             make_options(self._folder, **options),
             places=places,
-            names={digest: f"image {number}" for digest, (number, _platform) in places.items()},
+            names=defaultdict(lambda: "an image"),
             progress=self.progress,
         )
 
