@@ -67,6 +67,11 @@ class SshHosts:
         self.stop()
 
     @property
+    def pid(self) -> int:
+        """The process id of the sshd; 0 when it does not run."""
+        return self._process.pid if self._process else 0
+
+    @property
     def env(self) -> dict[str, str]:
         """What ansible-playbook wants to know in its environment."""
         return {
@@ -196,6 +201,8 @@ class SshHosts:
             "ansible_host": "127.0.0.1",
             "ansible_port": port,
             "ansible_user": self.user,
+            # Else each play would look for one on each host.
+            "ansible_python_interpreter": "/usr/bin/python3",
             "ansible_ssh_private_key_file": str(self.directory / "client_key"),
             "ansible_ssh_common_args": " ".join(
                 f"{name}{'=' if name.startswith('-o') else ' '}{text}" for name, text in options.items()
