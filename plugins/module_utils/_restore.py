@@ -65,7 +65,7 @@ def _settings(name: str, lock: Lock, compress: str) -> str:
         "step": str(total // _NAMED_AT_MOST + 1),
         "size": format_size(sum(part.size for part in lock.parts)),
         "unpacked": format_size(sum(lock.blobs.values())),
-        "count": str(len(lock.images)),
+        "count": f"{len(lock.images)} image{'s' if len(lock.images) != 1 else ''}",
         "example": str(example or ""),
         "example_path": target_path(example) if example else "",
     }

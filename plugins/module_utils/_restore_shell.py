@@ -56,7 +56,7 @@ help() {
     printf '%s\n' \
         "usage: sh $(quote "$0") TARGET_DIR" \
         "  checks the $total files of $archive ($size) beside this script," \
-        "  then unpacks $count images ($unpacked) to TARGET_DIR/saved-image-cache, whole or not at all" \
+        "  then unpacks $count ($unpacked) to TARGET_DIR/saved-image-cache, whole or not at all" \
         "other uses:" \
         "  --check   only check the files" \
         "  --images  list the images, one a line" \
@@ -104,8 +104,11 @@ find_file() {
 }
 
 check_file() {
+    if ! [ -f "$here$3" ]; then
+        number=$((number + 1))
+        return 0
+    fi
     progress checking "$3"
-    [ -f "$here$3" ] || return 0
     if ! found=$(sha256sum <"$here$3"); then
         say "damaged: $3 cannot be read"
     elif [ "${found%% *}" = "$1" ]; then
@@ -251,7 +254,7 @@ show_next() {
             ;;
     esac
     copy="${before}skopeo copy --all --preserve-digests oci:$directory:"
-    printf '%s\n' "$final is whole: $count images."
+    printf '%s\n' "$final is whole: $count."
     if [ -n "$example" ]; then
         printf '\n%s\n' "Copy an image to a registry (put its name in place of REGISTRY):"
         printf '  %s\n' "$copy$example docker://REGISTRY/$example_path$after"

@@ -107,6 +107,7 @@ def test_all_that_is_missing_or_damaged_is_named(
         assert named[3] == f"damaged: {names[5]} has {size - 1} bytes instead of {size}"
         assert named[4].startswith(f"damaged: {names[6]} has 0 bytes instead of ")
         assert len(named) == 5
+        assert f": {names[0]}" not in ran.err.replace(f"missing: {names[0]}", ""), "what is missing is not checked"
         assert f"of {len(files)} files, 2 are missing and 3 are damaged" in ran.err.splitlines()[-1]
     assert not (workdir / "target").exists()
     assert snapshot(dest.parent) == before
