@@ -61,13 +61,24 @@ def originals(seeded_source: Source, tmp_path_factory: pytest.TempPathFactory) -
         yield found
 
 
+class Copies(dict[str, Path]):
+    """Archives, each copied when it is asked for."""
+
+    def __init__(self, originals: dict[str, Path], folder: Path) -> None:
+        super().__init__()
+        self._originals = originals
+        self._folder = folder
+
+    def __missing__(self, kind: str) -> Path:
+        dest = self._originals[kind]
+        self[kind] = shutil.copytree(dest.parent, self._folder / dest.parent.name, symlinks=True) / dest.name
+        return self[kind]
+
+
 @pytest.fixture
 def archives(originals: dict[str, Path], workdir: Path) -> dict[str, Path]:
     """The same, as copies that a test may harm."""
-    return {
-        kind: shutil.copytree(dest.parent, workdir / dest.parent.name, symlinks=True) / dest.name
-        for kind, dest in originals.items()
-    }
+    return Copies(originals, workdir)
 
 
 def files_of(dest: Path) -> list[Path]:
