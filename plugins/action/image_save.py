@@ -11,7 +11,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
-from ansible_collections.airgap.images.plugins.plugin_utils._follow import Orphaned, follow
+from ansible_collections.airgap.images.plugins.plugin_utils._follow import Orphaned, Signals, follow
 from ansible_collections.airgap.images.plugins.plugin_utils._job import Job
 from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
 
@@ -40,14 +40,15 @@ class ActionModule(ActionBase):
 
     def _as_job(self, variables: dict[str, Any], ticker: Ticker) -> dict[str, Any]:
         job = Job(self, variables, self._task.args.get("progress_file"))
-        problem = job.start()
+        try:
+            with Signals() as signals:
+                problem = job.start()
+                returned = follow(job, ticker, signals) if problem is None else {}
+        except Orphaned as error:
+            return {"failed": True, "msg": str(error)}
         if problem is not None:
             ticker.detail(f"no progress can be shown: {problem.get('msg', 'the run could not be started by itself')}")
             return self._plainly(variables)
-        try:
-            returned = follow(job, ticker)
-        except Orphaned as error:
-            return {"failed": True, "msg": str(error)}
         if not returned.get("failed"):
             ticker.say(str(returned.get("msg", "")))
             if returned.get("changed"):

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, NoReturn, Protocol
 
 from ansible.errors import AnsibleConnectionFailure
@@ -37,8 +36,8 @@ class Watched(Protocol):
     def result(self) -> dict[str, Any] | None:
         """What it returned; ``None`` while it runs."""
 
-    def end(self) -> None:
-        """Ask it to end."""
+    def end(self) -> bool:
+        """Ask it to end; whether it could be asked."""
 
     def forget(self) -> None:
         """Remove what is known of it."""
@@ -59,20 +58,59 @@ class Orphaned(Exception):
     """Nobody waits for the result any more."""
 
 
-def follow(job: Watched, ticker: Ticker) -> dict[str, Any]:
+class Signals:
+    """C(SIGINT) and C(SIGTERM) while there is a job: first they are only noted, later raised as :class:`Stopped`.
+
+    A run that is just being started could not be ended: nobody knows yet which it is.
+    """
+
+    _NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self._noted = 0
+        self._raises = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Signals:
+        self._before = {number: signal.signal(number, self._stop) for number in self._NUMBERS}
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self._noted and not self._raises:
+            os.kill(os.getpid(), self._noted)
+
+    def raise_from_now_on(self) -> None:
+        """:raises Stopped: when one has come already."""
+        self._raises = True
+        if self._noted:
+            self._stop(self._noted, None)
+
+    def _stop(self, number: int, frame: object) -> None:
+        if not self._raises:
+            self._noted = number
+            return
+        for each in self._NUMBERS:
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped(number)
+
+
+def follow(job: Watched, ticker: Ticker, signals: Signals) -> dict[str, Any]:
     """Wait for the end of a run, and tell how far it is.
 
     A connection that is lost is made again: the run does not need it.
 
+    :param signals: that of the block in which the run was started.
     :returns: what the module returned.
     :raises AnsibleConnectionFailure: when the host could not be reached for an hour; the run goes on there.
     """
-    with _signals_raising():
-        try:
-            result = _watch(job, ticker)
-        except Stopped as stopped:
-            _end(job, ticker)
-            _die(stopped.number)
+    try:
+        signals.raise_from_now_on()
+        result = _watch(job, ticker)
+    except Stopped as stopped:
+        _end(job, ticker)
+        _die(stopped.number)
     with suppress(AnsibleConnectionFailure):
         job.forget()
     return result
@@ -89,6 +127,8 @@ def _watch(job: Watched, ticker: Ticker) -> dict[str, Any]:
             progress = job.progress()
             line.is_up()
             if seen.is_over(progress) and (result := job.result()) is not None:
+                if not _has_ended(progress):
+                    seen.is_over(job.progress())  # what it has said since
                 return result
         except AnsibleConnectionFailure as error:
             line.is_down(error)
@@ -139,7 +179,7 @@ class _Seen:
         with suppress(JsonError):  # what cannot be shown is no reason to end
             self._tell_events(progress)
             self._ticker.tick(lambda: save_line(progress), progress.text("stage"))
-        return progress.values().get("ended") is True or self._is_still()
+        return _has_ended(progress) or self._is_still()
 
     def _is_still(self) -> bool:
         """Whether the run says nothing any more: it may have been killed."""
@@ -156,32 +196,21 @@ class _Seen:
                 tell(printable(event.text("text"), 2000))
 
 
-@contextmanager
-def _signals_raising() -> Iterator[None]:
-    """Have C(SIGINT) and C(SIGTERM) raise :class:`Stopped`, once."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def stop(number: int, frame: object) -> NoReturn:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise Stopped(number)
-
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _has_ended(progress: JsonObject | None) -> bool:
+    return progress is not None and progress.values().get("ended") is True
 
 
 def _end(job: Watched, ticker: Ticker) -> None:
     """End the run on the host, and wait a moment for it."""
     until = time.monotonic() + _LAST_WORDS
     try:
-        job.end()
+        is_asked = job.end()
         while time.monotonic() < until:
             progress = job.progress()
-            if progress is not None and progress.values().get("ended") is True:
+            is_asked = is_asked or job.end()
+            is_over = progress is None or _has_ended(progress)
+            # What is forgotten before the result is there would be written again.
+            if is_over and job.result() is not None:
                 job.forget()
                 ticker.warn("the run was ended; what was fetched stays in the cache")
                 return

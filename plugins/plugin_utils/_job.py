@@ -21,6 +21,11 @@ from ansible_collections.airgap.images.plugins.module_utils._json import JsonErr
 LIMIT = 7 * 86400
 """Seconds after which Ansible kills the job."""
 
+_MISSED = 3
+"""How often in a row a run has to be looked for in vain."""
+
+_KILLED = "the run was killed on the host, or the host was started anew. What was fetched stays in the cache; run again"
+
 _OF_THE_JOB = ("ansible_job_id", "results_file", "started", "finished", "stdout", "stdout_lines", "stderr_lines")
 
 
@@ -39,6 +44,8 @@ class Job:
         self._record = ""
         self._id = ""
         self._pid = 0
+        self._before = ""
+        self._missed = 0
 
     def start(self) -> dict[str, Any] | None:
         """Start the module.
@@ -46,6 +53,9 @@ class Job:
         :returns: ``None``, or what Ansible says where it could not be started.
         """
         task, arguments = self._action._task, self._action._task.args
+        if not self._own_name:
+            self._progress_file = self._action._remote_expand_user(self._progress_file)
+            self._before = self._read()
         task.async_val = LIMIT
         try:
             started: dict[str, Any] = self._action._execute_module(
@@ -60,8 +70,6 @@ class Job:
         self._id, self._record = str(started["ansible_job_id"]), str(started["results_file"])
         if self._own_name:
             self._progress_file = f"{os.path.dirname(self._record)}/{self._own_name}"
-        else:
-            self._progress_file = self._action._remote_expand_user(self._progress_file)
         return None
 
     def progress(self) -> JsonObject | None:
@@ -69,7 +77,9 @@ class Job:
 
         :raises AnsibleConnectionFailure: when the host cannot be reached.
         """
-        said = self._command(f"cat {shlex.quote(self._progress_file)}")
+        said = self._read()
+        if said == self._before:  # that of an earlier run
+            return None
         try:
             progress = parse_object(said.encode("utf-8", "surrogateescape"), most=20_000)
             self._pid = progress.integer("pid")
@@ -86,14 +96,18 @@ class Job:
         status: dict[str, Any] = self._action._execute_module(
             module_name="ansible.legacy.async_status", module_args=arguments, task_vars=self._task_vars
         )
-        if not status.get("finished"):
-            return None
-        return without_traces(status)
+        if status.get("finished"):
+            return self._as_asked(without_traces(status))
+        return _failed(_KILLED) if self._is_gone() else None
 
-    def end(self) -> None:
-        """Ask the run to end in order, as a signal from its own terminal would."""
+    def end(self) -> bool:
+        """Ask the run to end in order, as a signal from its own terminal would.
+
+        :returns: whether it has said yet who is to be asked.
+        """
         if self._pid > 1:
             self._command(f"kill -TERM {self._pid}")
+        return self._pid > 1
 
     def forget(self) -> None:
         """Remove what is known of the job on the host; a file that the user asked for stays."""
@@ -106,6 +120,25 @@ class Job:
         if reset is not None:
             with suppress(AnsibleError):
                 reset()
+
+    def _as_asked(self, result: dict[str, Any]) -> dict[str, Any]:
+        """A result that names the progress file only where the user did."""
+        arguments = result.get("invocation", {}).get("module_args", {})
+        if self._own_name and "progress_file" in arguments:
+            arguments["progress_file"] = None
+        return result
+
+    def _is_gone(self) -> bool:
+        """Whether nobody is left to write the record: all of the job was killed, or the host started anew."""
+        process = f"/proc/{self._pid}/cmdline"
+        is_ours = f"{{ ! test -r {process} || grep -q image_save {process}; }}"
+        is_there = self._pid <= 1 or "alive" in self._command(f"kill -0 {self._pid} && {is_ours} && echo alive")
+        # The one who writes the record does so a moment after the module has ended.
+        self._missed = 0 if is_there else self._missed + 1
+        return self._missed >= _MISSED
+
+    def _read(self) -> str:
+        return self._command(f"cat {shlex.quote(self._progress_file)}")
 
     def _command(self, command: str) -> str:
         done: Mapping[str, Any] = self._action._low_level_execute_command(f"{command} 2>/dev/null")

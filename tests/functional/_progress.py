@@ -39,12 +39,13 @@ JOB_KEYS = {"ansible_job_id", "results_file", "started", "finished", "ansible_as
 LINE = re.compile(
     r"(?P<host>[\w-]+): (?P<done>\d+) of (?P<of>\d+) images(?:, (?P<failed>\d+) failed)?"
     r", (?P<here>[\d.]+ \w+) of (?P<all>[\d.]+ \w+)(?:, (?P<rate>[\d.]+ \w+/s))?(?:, (?P<left>[^;]+ left))?"
-    r"(?:; copying (?P<copying>[^;]+?)(?: and (?P<more>\d+) more)?)?(?:; archive (?P<archive>[\d.]+ \w+)(?:, part (?P<part>\d+))?)?"
+    r"(?:; copying (?P<copying>[^;]+?)(?: and (?P<more>\d+) more)?)?"
+    r"(?:; archive (?P<archive>[\d.]+ \w+)(?:, part (?P<part>\d+))?)?"
 )
 """The line that says how far a run is."""
 
 
-def until(condition: Callable[[], object], what: str, timeout: float = 30.0, play: RunningPlay | None = None) -> None:
+def until(condition: Callable[[], object], what: str, timeout: float = 120.0, play: RunningPlay | None = None) -> None:
     """Returns once the condition holds.
 
     :raises TimeoutError: it did not; with what the play has said

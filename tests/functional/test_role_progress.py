@@ -139,7 +139,7 @@ def test_one_large_layer_moves_whoever_fetches_it(
 
 
 class Troubled:
-    """Three images: one is held back, one lacks a layer, one comes at the second try."""
+    """Four images: one is held back, one lacks a layer, one comes at the second try, and one there is not."""
 
     def __init__(self, registry: Registry, bench: Workbench) -> None:
         names = ("held", "missing", "shaky")
@@ -151,12 +151,15 @@ class Troubled:
         self.held, self.missing, self.shaky = (by_way_of(self.proxy, each) for each in images)
         self.file = bench.directory / "progress.json"
         self.arguments = bench.params(
-            [self.held, self.missing, self.shaky], progress_file=self.file, retries=1, retry_delay=0.01
+            [self.held, self.missing, self.shaky, f"{self.missing}x"],
+            progress_file=self.file,
+            retries=1,
+            retry_delay=0.01,
         )
 
     def await_all(self, running: RunningPlay) -> None:
         """Returns once what is not held back has ended, and the task has said so."""
-        until(lambda: self.progress() == (1, 1), "the progress of the others", play=running)
+        until(lambda: self.progress() == (1, 2), "the progress of the others", play=running)
         until(lambda: self.told(running, "503"), "the retry", play=running)
         until(lambda: self.told(running, self.missing, "404"), "the failure", play=running)
 
@@ -184,10 +187,11 @@ def test_what_goes_wrong_is_told_as_it_happens(registry: Registry, bench: Workbe
         assert case.told(running, case.held, "is there")
     assert result.rc == 2
     end = read(case.file)
-    assert end["ended"] and end["images"] == {"done": 2, "failed": 1, "of": 3}
+    assert end["ended"] and end["images"] == {"done": 2, "failed": 2, "of": 4}
     kinds = {kind: [each["text"] for each in end["events"] if each["kind"] == kind] for kind in ("image", "error")}
     assert len(kinds["image"]) == 2 and any(case.missing in text for text in kinds["error"])
-    assert [each["reference"] for each in result.task("task").data["failed_images"]] == [case.missing]
+    failed = [each["reference"] for each in result.task("task").data["failed_images"]]
+    assert sorted(failed) == [case.missing, f"{case.missing}x"]
     assert not jobs(home)
 
 

@@ -16,7 +16,7 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.airgap.images.plugins.module_utils._json import JsonObject
 from ansible_collections.airgap.images.plugins.plugin_utils import _follow
-from ansible_collections.airgap.images.plugins.plugin_utils._follow import Orphaned, follow
+from ansible_collections.airgap.images.plugins.plugin_utils._follow import Orphaned, Signals, follow
 from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Pace, Ticker
 
 DONE = {"changed": True, "msg": "saved"}
@@ -55,8 +55,9 @@ class FakeJob:
         self._asked += 1
         return DONE if self._asked > self._over_after else None
 
-    def end(self) -> None:
+    def end(self) -> bool:
         self.calls.append("end")
+        return True
 
     def forget(self) -> None:
         self.calls.append("forget")
@@ -86,7 +87,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_result_of_the_module_is_returned_and_nothing_stays() -> None:
     job, ticker = FakeJob([look(), look(2.0, ended=True)]), FakeTicker()
-    assert follow(job, ticker) == DONE
+    assert follow(job, ticker, Signals()) == DONE
     assert job.calls == ["forget"]
     assert ticker.lines == ["1 of 2 images, 1 bytes of 2 bytes"]
 
@@ -99,6 +100,7 @@ def test_events_are_shown_once_and_at_once() -> None:
             [look(1.0, events=[first]), look(2.0, events=[first, (2, "error", "x failed")]), look(3.0, ended=True)]
         ),
         ticker,
+        Signals(),
     )
     assert [line for line in ticker.lines if "images" not in line] == ["try 2 of 4", "x failed"]
 
@@ -107,16 +109,16 @@ def test_images_that_end_are_shown_with_v(monkeypatch: pytest.MonkeyPatch) -> No
     looks = [look(1.0, ended=True, events=[(1, "image", "a is there")])]
     ticker = FakeTicker()
     monkeypatch.setattr(ticker._display, "verbosity", 0)
-    follow(FakeJob(looks), ticker)
+    follow(FakeJob(looks), ticker, Signals())
     assert "a is there" not in ticker.lines
     monkeypatch.setattr(ticker._display, "verbosity", 1)
-    follow(FakeJob(looks), ticker)
+    follow(FakeJob(looks), ticker, Signals())
     assert "a is there" in ticker.lines
 
 
 def test_lost_connection_ends_nothing() -> None:
     job, ticker = FakeJob([LOST, LOST, look(), look(2.0, ended=True)]), FakeTicker()
-    assert follow(job, ticker) == DONE
+    assert follow(job, ticker, Signals()) == DONE
     assert job.calls == ["reconnect", "reconnect", "forget"]
     assert [line.split(",")[0] for line in ticker.lines[:2]] == ["the connection is lost", "the connection is back"]
 
@@ -130,21 +132,42 @@ def test_a_host_that_stays_away_is_given_up_after_an_hour(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(_follow.time, "monotonic", later)
     with pytest.raises(AnsibleConnectionFailure, match=r"for 60 minutes\. The run may go on there"):
-        follow(FakeJob([LOST]), FakeTicker())
+        follow(FakeJob([LOST]), FakeTicker(), Signals())
 
 
 def test_a_run_that_was_killed_is_noticed() -> None:
     """Its file says for ever what it said last."""
-    assert follow(FakeJob([look(1.0)]), FakeTicker()) == DONE
+    assert follow(FakeJob([look(1.0)]), FakeTicker(), Signals()) == DONE
 
 
 def test_a_run_that_never_says_anything_is_noticed() -> None:
-    assert follow(FakeJob([None], over_after=2), FakeTicker()) == DONE
+    assert follow(FakeJob([None], over_after=2), FakeTicker(), Signals()) == DONE
+
+
+def test_what_a_run_has_said_last_is_told_whatever_showed_its_end() -> None:
+    """Its file was that of an earlier run, or was not there, until the result was."""
+    ticker = FakeTicker()
+    said = look(9.0, ended=True, events=[(1, "error", "the last words")])
+    assert follow(FakeJob([None, None, None, said]), ticker, Signals()) == DONE
+    assert any("the last words" in line for line in ticker.lines)
+
+
+def test_a_stop_without_a_job_is_delivered_late() -> None:
+    """Whatever comes after the block is not run."""
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        with Signals():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert heard == []
+        assert heard == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("wrong", [{"seconds": 1}, {"stage": 7, "events": "none"}, {"events": [{"number": "x"}]}])
 def test_what_cannot_be_shown_ends_nothing(wrong: dict[str, Any]) -> None:
-    assert follow(FakeJob([wrong, look(2.0, ended=True)]), FakeTicker()) == DONE
+    assert follow(FakeJob([wrong, look(2.0, ended=True)]), FakeTicker(), Signals()) == DONE
 
 
 def test_nobody_waits_once_the_controller_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +175,7 @@ def test_nobody_waits_once_the_controller_is_dead(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(_follow.os, "getppid", lambda: next(parents))
     job = FakeJob([look()])
     with pytest.raises(Orphaned):
-        follow(job, FakeTicker())
+        follow(job, FakeTicker(), Signals())
     assert job.calls == []
 
 
@@ -176,17 +199,20 @@ class Ticker(FakeTicker):
 
 _follow.SHORTEST = 0.01
 try:
-    _follow.follow(Job([look(), die, look(2.0, ended=True)]), Ticker())
+    with _follow.Signals() as signals:
+        {early}
+        _follow.follow(Job([look(), {late}, look(2.0, ended=True)]), Ticker(), signals)
 finally:
     print("not ended as the signal would")
 """
 
 
+@pytest.mark.parametrize(("early", "late"), [("die()", "look()"), ("", "die")])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_stop_of_the_controller_ends_the_run(name: str) -> None:
-    """In a process of its own, which dies of the signal once the run has ended."""
+def test_a_stop_of_the_controller_ends_the_run(name: str, early: str, late: str) -> None:
+    """In a process of its own, which dies of the signal once the run has ended, be it just being started or not."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(here=__name__, name=name)],
+        [sys.executable, "-c", SCRIPT.format(here=__name__, name=name, early=early, late=late)],
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,0 +1,212 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs on hosts that can be reached over ssh: the connection goes, the controller goes, and what it all costs."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import stat
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from ansible_collections.airgap.images.tests.functional._helpers import (
+    assert_layers_once,
+    command_lines,
+    leftovers,
+)
+from ansible_collections.airgap.images.tests.functional._progress import (
+    by_way_of,
+    layer_path,
+    measured,
+    play,
+    read,
+    task,
+    until,
+    whole,
+)
+from ansible_collections.airgap.images.tests.functional._role import Site
+from ansible_collections.airgap.images.tests.functional._secrets import NEEDLES, OWNER, closed
+from ansible_collections.airgap.images.tests.support.faults import Hold, Rule
+from ansible_collections.airgap.images.tests.support.module import descendants, wait_for_end
+from ansible_collections.airgap.images.tests.support.playbook import RunningPlay, start_playbook
+from ansible_collections.airgap.images.tests.support.relay import Relay
+from ansible_collections.airgap.images.tests.support.surveillance import FileWatch, ProcessWatch, everybody
+from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
+
+ARGUMENTS = {
+    "dest": "{{ work }}/out/images.tar.gz",
+    "cache_dir": "{{ work }}/cache",
+    "progress_file": "{{ work }}/progress.json",
+    "validate_certs": False,
+}
+
+
+class Held:
+    """Two images whose first layers come; a layer of one is held back from us, the other's config from skopeo."""
+
+    def __init__(self, source: Source, bench: Workbench) -> None:
+        self.images = [source["oci/gzip:1"], source["docker/list:1"]]
+        self.hold = Hold()
+        held = [layer_path(self.images[0].platforms[0]), f"/blobs/{self.images[1].platforms[0].config_digest}"]
+        self.proxy = bench.proxy(source.registry, *(Rule(self.hold, path=path) for path in held))
+        self.references = [by_way_of(self.proxy, each) for each in self.images]
+
+    def start(self, site: Site, host: str, **variables: Any) -> RunningPlay:
+        """A run on a host."""
+        inventory = site.inventory(host, ansible_async_dir="{{ work }}/jobs", **variables)
+        site.on_host(host, "").mkdir(exist_ok=True)
+        plays = [play(task({**ARGUMENTS, "images": self.references}))]
+        return start_playbook(plays, inventory=inventory, env=site.hosts.env)
+
+    def await_held(self, running: RunningPlay, site: Site, host: str) -> int:
+        """Returns the module's process id once both are held and the rest is there."""
+        file = site.on_host(host, "progress.json")
+        until(lambda: len(read(file).get("copying", ())) == 2, "two copies", play=running)
+        pid = int(read(file)["pid"])
+        until(lambda: any("skopeo" in line for line in command_lines(descendants(pid))), "skopeo", play=running)
+        cache = site.on_host(host, "cache/share/sha256")
+        there = [each.digest for each in self.images[0].platforms[0].layers[:-1]]
+        until(lambda: all((cache / each.partition(":")[2]).exists() for each in there), "the layers", play=running)
+        return pid
+
+
+def sessions(site: Site) -> int:
+    """How many commands the sshd has run."""
+    return site.hosts.log().count("Starting session: ")
+
+
+def test_the_run_survives_its_connections(source: Source, bench: Workbench, site: Site) -> None:
+    """The sshd's own processes are killed, then it cannot be reached for a while, which the task says.
+
+    Between them, the run is looked at, and not more often than need be.
+    """
+    case = Held(source, bench)
+    with Relay(site.hosts.port) as relay, case.start(site, "north", ansible_port=relay.port) as running:
+        pid = case.await_held(running, site, "north")
+        mine = [each for each in descendants(site.hosts.pid) if each != pid]
+        assert pid not in descendants(site.hosts.pid), "the run would end with its connection"
+        for each in mine:
+            os.kill(each, signal.SIGKILL)
+        before = sessions(site)
+        until(lambda: sessions(site) > before + 1, "a look over a new connection", play=running)
+        relay.drop(2)
+        until(lambda: "the connection is lost" in running.output()[1], "the loss", play=running)
+        until(lambda: "the connection is back" in running.output()[1], "the return", play=running)
+        before, started = sessions(site), time.monotonic()
+        until(lambda: sessions(site) > before + 4, "some looks at it", play=running)
+        took = time.monotonic() - started
+        assert sessions(site) - before < 6 + 2 * took
+        assert read(site.on_host("north", "progress.json"))["pid"] == pid
+        case.hold.release()
+        result = running.wait()
+    assert result.rc == 0, result.stdout + result.stderr
+    assert list(whole(site.on_host("north", "out/images.tar.gz")).references) == case.references
+    assert_layers_once(source.registry, [case.images[0].platforms[0]])
+    assert not list(site.on_host("north", "jobs").iterdir())
+    assert len(measured(result.stderr, "north")) <= 3, result.stderr
+
+
+def stop_by_terminal(running: RunningPlay) -> None:
+    """Ctrl-C."""
+    running.signal(signal.SIGINT, group=True)
+
+
+def stop_by_service(running: RunningPlay) -> None:
+    """What a service manager or a pipeline does."""
+    running.signal(signal.SIGTERM)
+
+
+WAYS: dict[str, Callable[[RunningPlay], None]] = {
+    "int": stop_by_terminal,
+    "term": stop_by_service,
+    "kill": RunningPlay.kill,
+}
+
+
+def test_the_controller_is_stopped(source: Source, bench: Workbench, site: Site) -> None:
+    """As root on the hosts. Two runs end in order and leave blobs alone; the third goes on. All are taken up again."""
+    case = Held(source, bench)
+    with ExitStack() as stack:
+        plays = {name: stack.enter_context(case.start(site, name, ansible_become=True)) for name in WAYS}
+        pids = {name: case.await_held(running, site, name) for name, running in plays.items()}
+        children = {name: descendants(pid) for name, pid in pids.items()}
+        for name, stop in WAYS.items():
+            stop(plays[name])
+        for name in ("int", "term"):
+            wait_for_end([pids[name], *children[name]], 60)
+            result = plays[name].wait(60)
+            assert result.rc not in (0, 2), result
+            assert "Traceback" not in result.stdout + result.stderr
+            assert_in_order(site, name, case)
+        assert not command_lines([each for name in ("int", "term") for each in children[name]])
+        # The controller of the third is gone, but not the run.
+        assert command_lines([pids["kill"]])
+        case.hold.release()
+        wait_for_end([pids["kill"]], 120)
+    assert read(site.on_host("kill", "progress.json"))["ended"]
+    whole(site.on_host("kill", "out/images.tar.gz"))
+    assert resumed(source, site, case) == {"int": True, "term": True, "kill": False}
+
+
+def assert_in_order(site: Site, name: str, case: Held) -> None:
+    """Nothing is half written, nothing looks whole, no job is left; blobs that came are kept."""
+    assert read(site.on_host(name, "progress.json"))["ended"]
+    # The worker may outlive ansible-playbook by a moment.
+    until(lambda: not list(site.on_host(name, "jobs").iterdir()), "the job's record to be removed")
+    assert not list(site.on_host(name, "out").iterdir())
+    assert not leftovers(site.on_host(name, "cache"))
+    assert not list(site.on_host(name, "cache").glob(".run-*"))
+    for layer in case.images[0].platforms[0].layers[:-1]:
+        assert (site.on_host(name, "cache/share/sha256") / layer.digest.partition(":")[2]).exists()
+
+
+def resumed(source: Source, site: Site, case: Held) -> dict[str, bool]:
+    """Runs again on all hosts, fetches nothing again that was there, and tells where something changed."""
+    kept = {layer.digest for layer in case.images[0].platforms[0].layers[:-1]}
+    source.registry.clear()
+    inventory = site.inventory(*WAYS, ansible_async_dir="{{ work }}/jobs", ansible_become=True)
+    plays = [play(task({**ARGUMENTS, "images": case.references}))]
+    with start_playbook(plays, inventory=inventory, env=site.hosts.env) as running:
+        result = running.wait()
+    assert result.rc == 0, result.stdout + result.stderr
+    for name in WAYS:
+        whole(site.on_host(name, "out/images.tar.gz"))
+        assert not [each for each in site.on_host(name, "jobs").iterdir() if "image_save" in each.name]
+    assert not kept & set(source.registry.blob_gets())
+    return {each.host: each.changed for each in result.tasks}
+
+
+def test_no_secret_is_where_others_look(bench: Workbench, site: Site) -> None:
+    """Of a job of root's: folders of jobs, progress file, lines, command lines, and what the task returns."""
+    secret = closed(bench)
+    hold = secret.hold()
+    inventory = site.inventory("north", ansible_async_dir="{{ work }}/jobs", ansible_become=True)
+    login = {"username": OWNER.username, "password": OWNER.password}
+    images = [secret.reference, f"{secret.reference}x"]
+    tasks = task({**ARGUMENTS, "images": images, "debug": True, **login})
+    folder = site.on_host("north")
+    (folder / "jobs").mkdir()
+    with (
+        FileWatch(NEEDLES, [folder / "jobs"], [folder]) as files,
+        start_playbook([play(tasks)], inventory=inventory, options=["-vvv"], env=site.hosts.env) as running,
+    ):
+        until(lambda: read(folder / "progress.json").get("copying"), "the copy", play=running)
+        secret.proxy.wait_for(lambda seen: any(each.action is hold for each in seen))
+        with ProcessWatch(lambda: everybody(os.getpid())) as processes:
+            modes = {stat.S_IMODE(each.stat().st_mode) for each in (folder / "jobs").iterdir()}
+            processes.look()
+        hold.release()
+        result = running.wait()
+    assert result.rc == 2
+    assert {mode & 0o077 for mode in modes} <= {0, 0o044}, modes
+    assert files.events and not files.sights
+    assert not [line for line in processes.command_lines if NEEDLES.seen(line)]
+    for text in (result.stdout, result.stderr, (folder / "progress.json").read_text("utf-8")):
+        assert not NEEDLES.seen(text)
+    assert re.search(r"MANIFEST_UNKNOWN|unknown", result.stderr)
+    assert not list((folder / "jobs").iterdir())
