@@ -16,6 +16,7 @@ packages=(
     btrfs-progs         # a filesystem with quotas
     busybox             # tools that are not GNU's, to unpack archives with
     ca-certificates
+    chromium            # opens the report
     dash
     docker-registry     # the registry that tests pull from
     git
@@ -62,6 +63,8 @@ as_root() {
 installed() {
     # busybox-static is as good, and apt would remove it to install the other.
     [[ $1 != busybox ]] || ! installed busybox-static || return 0
+    # Any of that family will do. Ubuntu has none but as a snap.
+    [[ $1 != chromium ]] || ! command -v google-chrome chromium-browser >/dev/null || return 0
     [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 

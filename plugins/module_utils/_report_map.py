@@ -120,6 +120,7 @@ def _drawn(tile: Tile, place: Rect) -> Markup:
     if tile.new:
         height = place.height * tile.new / tile.bytes
         drawn.append(_box(Rect(place.x, place.y + place.height - height, place.width, height), "new"))
+        drawn.append(_box(place, "edge"))
     return element("g", *drawn, *_label(tile, place))
 
 

@@ -177,6 +177,8 @@ tr[hidden] { display: none; }
 .map { display: block; width: 100%; min-width: 44rem; height: auto; }
 .map rect { fill: var(--tile); stroke: var(--card); stroke-width: 2; }
 .map .new, .key .new { fill: var(--tile-new); }
+.map .new { stroke: none; }
+.map .edge { fill: none; }
 .map .g1, .key .g1 { fill: var(--tile-new); }
 .map .g2, .key .g2 { fill: var(--tile-2); }
 .map .g3, .key .g3 { fill: var(--tile-3); }

@@ -70,6 +70,7 @@ def all_gates(plan: Plan) -> list[Gate]:
     gates.append(Gate("units-newest", "unit", 90, about, _units(plan.newest, python.version)))
     gates.append(Gate("functional", "functional", 240, f"with a registry and skopeo, {plan.newest}", check_functional))
     gates.append(Gate("role", "functional", 300, f"over sshd, {plan.newest}", check_role))
+    gates.append(Gate("report", "functional", 60, f"the report in Chromium, {plan.newest}", check_report))
     gates.append(Gate("faults", "faults", 170, "runs that are harmed: network, kill, disk, damage", check_faults))
     for leg in plan.legs:
         gates.append(Gate(f"sanity-{leg.name}", "sanity", 130, f"ansible-test sanity, {leg}", _sanity(leg)))
@@ -248,6 +249,11 @@ def check_role(job: Job) -> None:
     _pytest(job, [path for path in _functional_tests(job) if _is_of_the_role(path)])
 
 
+def check_report(job: Job) -> None:
+    """The report of an archive in a real browser, which has to be there."""
+    _pytest(job, [path.relative_to(job.tree) for path in sorted((job.tree / "tests" / "browser").glob("test_*.py"))])
+
+
 def check_faults(job: Job) -> None:
     """The fault bench in its short form: each fault once."""
     bench = ["python", "-m", "ansible_collections.airgap.images.tests.faults", "--short"]
@@ -308,7 +314,7 @@ def _sanity_runs(job: Job, leg: Leg) -> list[list[str]]:
     """
     without_tests = [
         f"--exclude=tests/{folder}/"
-        for folder in ("bench", "docsite", "faults", "functional", "fuzz", "support", "unit")
+        for folder in ("bench", "browser", "docsite", "faults", "functional", "fuzz", "support", "unit")
     ]
     if job.plan.comes_second(leg):
         return [["--skip-test", "pylint", *without_tests]]

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-# On Debian it is chromium, on others chromium-browser.
-_NAMES = ("chromium", "chromium-browser")
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",

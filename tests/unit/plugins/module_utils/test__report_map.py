@@ -60,7 +60,7 @@ def test_repositories_that_hold_nothing_of_their_own_are_left_out() -> None:
 def test_without_a_comparison_colours_are_groups() -> None:
     holdings = tuple(Holding(f"reg{number}.lan/team/app", 10, 0, 1) for number in range(7))
     page = treemap(replace(PLAIN, holdings=holdings))
-    assert [kind for kind in re.findall(r'class="(g\d)"', page)].count("g1") == 2  # tile and legend
+    assert re.findall(r'class="(g\d)"', page).count("g1") == 2  # tile and legend
     assert "reg0.lan/team" in page and "others" in page
 
 
