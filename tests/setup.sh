@@ -68,12 +68,21 @@ installed() {
     [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
+# Prints what a package is called in this distribution.
+name_here() {
+    if [[ $1 == chromium ]] && grep -qx 'ID=ubuntu' /etc/os-release 2>/dev/null; then
+        printf 'chromium-browser\n'
+    else
+        printf '%s\n' "$1"
+    fi
+}
+
 install_packages() {
     local package missing=()
     command -v apt-get >/dev/null ||
         die "no apt-get here: this script knows Debian and Ubuntu. It would install: ${packages[*]}"
     for package in "${packages[@]}"; do
-        installed "$package" || missing+=("$package")
+        installed "$package" || missing+=("$(name_here "$package")")
     done
     ((${#missing[@]})) || return 0
     say "installing ${missing[*]}"
