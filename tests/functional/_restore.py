@@ -29,10 +29,10 @@ _MORE = {"gzip": ("tar", "gzip"), "zstd": ("tar", "zstd"), "none": ("tar",), "di
 _APPLETS = frozenset({"cat", "gzip", "ln", "mkdir", "mv", "rm", "sha256sum", "tar"})
 
 
-def publish(dest: Path) -> None:
-    """Puts the restore script beside an archive."""
+def script_for(dest: Path) -> bytes:
+    """What the restore script of an archive has to be."""
     lock = read_lock(Path(f"{dest}.lock.json").read_bytes(), path=f"{dest}.lock.json")
-    script_of(dest).write_bytes(restore_script(dest.name, lock))
+    return restore_script(dest.name, lock)
 
 
 def script_of(dest: Path) -> Path:

@@ -23,7 +23,6 @@ from ansible_collections.airgap.images.tests.functional._restore import (
     content,
     kind_of,
     programs,
-    publish,
     replace,
     run,
     script_of,
@@ -57,7 +56,6 @@ def originals(seeded_source: Source, tmp_path_factory: pytest.TempPathFactory) -
             )
             assert not result.failed, result.msg
             found[kind] = Path(result["dest"])
-            publish(found[kind])
         yield found
 
 
