@@ -1,0 +1,161 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report and the script beside an archive: true from run to run, and renewed alone where only they are wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.airgap.images.tests.functional._helpers import contents, saved, snapshot
+from ansible_collections.airgap.images.tests.support.archive import archive_files
+from ansible_collections.airgap.images.tests.support.module import Result
+from ansible_collections.airgap.images.tests.support.push import push
+from ansible_collections.airgap.images.tests.support.registry import Registry
+from ansible_collections.airgap.images.tests.support.samples import small
+from ansible_collections.airgap.images.tests.support.workbench import Workbench
+
+SUFFIXES = (".report.html", ".report.csv", ".restore.sh")
+
+
+def rows(result: Result) -> dict[str, tuple[str, str, str]]:
+    """Status, change and reason of each repository in the table."""
+    text = Path(result["table_file"]).read_bytes().decode()
+    found = csv.DictReader(io.StringIO(text, newline=""))
+    return {
+        row["reference"].rpartition("/")[2].rpartition(":")[0] or row["reference"]: (
+            row["status"],
+            row["change"],
+            row["reason"],
+        )
+        for row in found
+    }
+
+
+def changes(result: Result) -> dict[str, str]:
+    """How each repository stands to the archive before."""
+    return {name: change for name, (_status, change, _reason) in rows(result).items()}
+
+
+@pytest.fixture
+def images(registry: Registry) -> list[str]:
+    """Three small ones."""
+    return [push(registry, name, "1", small(seed)).reference for seed, name in enumerate(("one", "two", "three"), 1)]
+
+
+def test_it_says_what_is_new_and_goes_on_to_when_nothing_is(
+    registry: Registry, bench: Workbench, images: list[str]
+) -> None:
+    first = bench.save(images[:2])
+    saved(first)
+    assert changes(first) == {"one": "new", "two": "new"}
+    assert [first[name] for name in ("report_file", "table_file", "restore_file")] == [
+        f"{first['dest']}{suffix}" for suffix in SUFFIXES
+    ]
+
+    push(registry, "two", "1", small(22))
+    second = bench.save(images[1:])
+    saved(second)
+    assert changes(second) == {"two": "changed", "three": "new", "one": "removed"}
+
+    before = snapshot(bench.dest.parent)
+    saved(bench.save(images[1:]), changed=False)
+    assert snapshot(bench.dest.parent) == before, "the report still tells of the archive before"
+
+    beside = {path.name: path.read_bytes() for path in bench.dest.parent.iterdir()}
+    saved(bench.save(images[1:], force=True))
+    assert {path.name: path.read_bytes() for path in bench.dest.parent.iterdir()} == beside, "made again, not newer"
+
+
+def spoil(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(bytes(raw))
+
+
+def make_link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to(path.with_name("elsewhere"))
+
+
+HARMS: dict[str, Callable[[Path], object]] = {"gone": os.unlink, "damaged": spoil, "a link": make_link}
+
+
+@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_is_wrong_is_written_again_and_nothing_else(
+    registry: Registry, bench: Workbench, images: list[str], suffix: str, harm: Callable[[Path], object]
+) -> None:
+    """The archive is not touched; what was new is known as long as the page can be read."""
+    saved(bench.save(images[:2]))
+    saved(bench.save(images))
+    parts = snapshot(*archive_files(bench.dest))
+    right = contents(bench.dest.parent)
+    harm(Path(f"{bench.dest}{suffix}"))
+
+    would = bench.save(images, check=True)
+    assert would.changed
+    assert "does not fit the lock file" in would["reason"]
+    assert not Path(f"{bench.dest}{suffix}.new").exists()
+
+    registry.clear()
+    result = bench.save(images)
+    saved(result)
+    assert "does not fit the lock file" in result["reason"]
+    assert not registry.blob_gets()
+    assert snapshot(*archive_files(bench.dest)) == parts
+    now = {name: digest for name, digest in contents(bench.dest.parent).items() if name != "elsewhere"}
+    assert not Path(f"{bench.dest}{suffix}").is_symlink()
+    if suffix == ".report.html" and harm is not spoil:
+        assert changes(result) == {"one": "", "two": "", "three": ""}, "that is not known any more"
+    else:
+        assert changes(result) == {"one": "same", "two": "same", "three": "new"}
+        assert now == right
+    saved(bench.save(images), changed=False)
+
+
+def test_what_failed_is_in_it_with_its_reason(registry: Registry, bench: Workbench, images: list[str]) -> None:
+    missing = f"{registry.host}/no/such:1"
+    result = bench.save([*images, missing, "NO/REFERENCE"], allow_partial=True)
+    assert not result.failed
+    table = rows(result)
+    assert table["one"][:2] == ("saved", "new")
+    assert table["such"][0] == "failed"
+    assert "does not exist" in table["such"][2]
+    assert [row[0] for row in table.values()].count("invalid") == 1
+    page = Path(result["report_file"]).read_text(encoding="utf-8")
+    assert "Partial" in page
+    assert "NO/REFERENCE" in page
+
+    push(registry, "no/such", "1", small(9))
+    whole = bench.save([*images, missing])
+    saved(whole)
+    assert changes(whole) == {"one": "same", "two": "same", "three": "same", "such": "new"}
+    assert "Partial" not in Path(whole["report_file"]).read_text(encoding="utf-8")
+
+
+def test_a_run_that_fails_leaves_the_report_of_the_archive_that_stands(
+    registry: Registry, bench: Workbench, images: list[str]
+) -> None:
+    saved(bench.save(images))
+    before = snapshot(bench.dest.parent)
+    assert bench.save([*images, f"{registry.host}/no/such:1"]).failed
+    assert snapshot(bench.dest.parent) == before
+
+
+def test_files_get_the_mode_of_the_task(bench: Workbench, images: list[str]) -> None:
+    result = bench.save(images, mode="0640")
+    saved(result)
+    paths = [Path(result[name]) for name in ("report_file", "table_file", "restore_file", "lock_file")]
+    assert [path.stat().st_mode & 0o777 for path in paths] == [0o640] * 4
+    paths[0].chmod(0o600)
+    again = bench.save(images, mode="0640")
+    saved(again)
+    assert again["reason"] == "mode or owner differed"
+    assert paths[0].stat().st_mode & 0o777 == 0o640
