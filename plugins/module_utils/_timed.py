@@ -13,6 +13,7 @@ from __future__ import annotations
 import http.client
 import io
 import math
+import ssl
 import socket
 import threading
 import time
@@ -46,6 +47,7 @@ def timed_adapter(connections: int) -> HTTPAdapter:
     :param connections: kept to one host at most.
     """
     from requests.adapters import HTTPAdapter  # only where requests is there
+    from urllib3.util.ssl_ import create_urllib3_context
 
     class TimedAdapter(HTTPAdapter):
         """Also through proxies, whose pools are made when they are needed."""
@@ -56,6 +58,12 @@ def timed_adapter(connections: int) -> HTTPAdapter:
             if is_new:
                 _time(manager)
             return manager
+
+        def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+            super().cert_verify(conn, url, verify, cert)
+            if verify is False and url.lower().startswith("https"):
+                # Else all authorities of the system are read, which takes longer than a request, and none is asked.
+                conn.conn_kw.setdefault("ssl_context", create_urllib3_context(cert_reqs=ssl.CERT_NONE))
 
     adapter = TimedAdapter(pool_connections=4, pool_maxsize=connections, pool_block=False)
     _time(adapter.poolmanager)

@@ -416,6 +416,21 @@ def test_a_server_that_nobody_vouches_for(tmp_path: Path) -> None:
         assert ask(server, False).body == b"anyway"
 
 
+def test_authorities_are_not_read_where_none_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the system take longer than a request. A client certificate is shown all the same."""
+
+    def fail(*_arguments: object) -> None:
+        pytest.fail("the system's authorities are read")
+
+    tls = Tls(tmp_path, "other.lan")
+    tls.context.verify_mode = ssl.CERT_REQUIRED
+    with Server(tls.context) as server:
+        server.route("/", Reply(200, b"anyway"))
+        monkeypatch.setattr(ssl.SSLContext, "load_default_certs", fail)
+        monkeypatch.setattr(ssl.SSLContext, "set_default_verify_paths", fail)
+        assert ask(server, False, tls.client).body == b"anyway"
+
+
 def test_a_server_with_another_name(tmp_path: Path) -> None:
     tls = Tls(tmp_path, "other.lan")
     with Server(tls.context) as server, pytest.raises(TransferError, match="is for another name: "):
