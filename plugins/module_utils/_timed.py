@@ -13,8 +13,8 @@ from __future__ import annotations
 import http.client
 import io
 import math
-import ssl
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def timed_adapter(connections: int) -> HTTPAdapter:
             return manager
 
         def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-            super().cert_verify(conn, url, verify, cert)
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
             if verify is False and url.lower().startswith("https"):
                 # Else all authorities of the system are read, which takes longer than a request, and none is asked.
                 conn.conn_kw.setdefault("ssl_context", create_urllib3_context(cert_reqs=ssl.CERT_NONE))
