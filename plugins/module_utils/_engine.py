@@ -179,6 +179,7 @@ def _log_answers(run: Run, wanted: Wanted, content: Content) -> None:
     for failed in content.failed:
         with run.log.about(failed.listed.number):
             run.log.error(f"{failed.listed.reference} failed: {failed.reason}")
+            run.progress.image_failed()
     for skipped in content.skipped:
         with run.log.about(skipped.listed.number):
             run.log.warning(f"{skipped.listed.reference} skipped: {skipped.reason}")

@@ -117,7 +117,8 @@ def _copying(run: Run, content: Content, plan: Plan, fetcher: Fetcher) -> Iterat
     jobs = run.options.work.jobs
     with run.stage("copy_and_archive"):
         copies = _Copies(run, content, Tally(content.resolved, plan.stored))
-        run.progress.images, run.progress.images_done = len(content.resolved), copies.tally.done
+        run.progress.images = len(content.resolved) + len(content.failed)
+        run.progress.images_done = copies.tally.done
         already = sum(plan.fetched.values())
         run.progress.bytes = plan.missing_bytes
         run.progress.measure(lambda: already + fetcher.arrived_bytes())

@@ -77,7 +77,7 @@ def test_one_large_layer_moves_whoever_fetches_it(
     ours, theirs = bench.proxy(registry, rules["ours"]), bench.proxy(registry, rules["theirs"])
     left_to_skopeo(home, theirs.host)
     named = {"ours": by_way_of(ours, images["ours"]), "theirs": by_way_of(theirs, images["theirs"])}
-    copying = {f"{each.rpartition(':')[0]} (linux/amd64)" for each in named.values()}
+    copying = {f"{each} (linux/amd64)" for each in named.values()}
     references = [*named.values(), images["quick"].reference]
     least, most = to_fetch(list(images.values()))
     file, shown = workdir / "progress.json", workdir / "shown.txt"

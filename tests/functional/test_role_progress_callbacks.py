@@ -52,7 +52,7 @@ def compared(
     plays = [
         play(
             *(
-                task(bench.params(**each, **places(bench, name)), module=module, ignore_errors=True, diff=True)
+                task(bench.params(**placed(bench, name, each)), module=module, ignore_errors=True, diff=True)
                 for each in cases
             )
         )
@@ -66,9 +66,11 @@ def compared(
     return result, first, as_first(bench, third)
 
 
-def places(bench: Workbench, name: str) -> dict[str, Path]:
-    """Where a play has its archive and its cache."""
-    return {"dest": bench.directory / name / "images.tar.gz", "cache_dir": bench.directory / name / "cache"}
+def placed(bench: Workbench, name: str, case: dict[str, Any]) -> dict[str, Any]:
+    """A case with the folder of its play for ``PLACE``, and archive and cache in it."""
+    folder = bench.directory / name
+    parameters: dict[str, Any] = json.loads(json.dumps(case).replace("PLACE", str(folder)))
+    return {**parameters, "dest": folder / "images.tar.gz", "cache_dir": folder / "cache"}
 
 
 def as_first(bench: Workbench, text: str) -> str:
@@ -101,11 +103,13 @@ def without_times(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_results_are_those_of_the_module(source: Source, bench: Workbench, home: Path) -> None:
-    """Key by key, and to the letter: new, unchanged, changed, with warnings, failed, wrong arguments."""
-    cases = [{"images": [source[name].reference]} for name in ("oci/gzip:1", "oci/gzip:1", "docker/list:1")]
-    cases[2]["registries"] = [{"host": "nowhere.invalid", "username": "somebody", "password": "s3cr3t"}]
+    """Key by key, and to the letter: new, unchanged, with warnings, failed images, a failure at once."""
+    cases: list[dict[str, Any]] = [
+        {"images": [source[name].reference]} for name in ("oci/gzip:1", "oci/gzip:1", "docker/list:1")
+    ]
+    cases[2].update(log_file="/dev/full", username="somebody", password="s3cr3t")
     cases.append({"images": [source["oci/gzip:1"].reference, f"{source['oci/gzip:1'].reference}x", "no:re:ference"]})
-    cases.append({"images": [], "compress_level": 99})
+    cases.append({"images": [], "list_files": ["PLACE/none.txt"]})
     result, plain, ours = compared(bench, cases, options=["-v"])
     told = [json.loads(as_first(bench, json.dumps(each.data))) for each in result.tasks if each.task == "task"]
     results = [without_times(each) for each in told]
@@ -115,7 +119,7 @@ def test_results_are_those_of_the_module(source: Source, bench: Workbench, home:
             assert found[key] == expected[key], key
     states = [(each.status, each.changed) for each in result.tasks if each.task == "task"]
     assert states == 2 * [("ok", True), ("ok", False), ("ok", True), ("failed", False), ("failed", False)]
-    assert results[0]["diff"] and results[0]["invocation"]
+    assert results[0]["diff"] and results[0]["invocation"] and results[2]["warnings"]
     assert ours == plain
     told = lines(result.stderr)
     assert results[0]["msg"] in result.stderr and any("images.tar.gz.report.html" in line for line in told)
