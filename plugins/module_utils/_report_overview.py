@@ -129,7 +129,7 @@ def _largest_new(subject: Subject) -> list[Markup]:
         element("li", element("span", _short_name(image.reference)), element("span", change, class_="soft"))
         for image, change in ((image, subject.changes[str(image.reference)]) for image in fresh[:_NAMED_NEW])
     ]
-    return [element("p", "The largest of them", class_="soft"), element("ul", *items, class_="names")]
+    return [element("p", "Largest new and changed images", class_="soft above"), element("ul", *items, class_="names")]
 
 
 def _short_name(reference: Reference) -> str:
@@ -154,21 +154,18 @@ def _soundness(subject: Subject) -> Markup:
         )
     if lock.skipped:
         told.append(f" {count(len(lock.skipped), 'reference')} skipped on purpose.")
+    each = ", each " if len(lock.parts) > 1 else ", "
     return _card(
         "soundness",
         "Is it whole?",
         answer,
         element("p", *told, class_="soft"),
-        _rows((_title(subject), join([size(subject.size), ", each with its sha256"]))),
+        _rows((subject.files(len(lock.parts)), join([size(subject.size), each, "with its sha256"]))),
         element("p", "Check what has arrived:", class_="soft above"),
         commands(check_command(subject.name)),
         element("p", "Or check and unpack at once:", class_="soft"),
         commands(restore_command(subject.name)),
     )
-
-
-def _title(subject: Subject) -> str:
-    return subject.files(len(subject.lock.parts))
 
 
 def _missing_in_words(subject: Subject) -> str:

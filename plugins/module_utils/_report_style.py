@@ -138,9 +138,9 @@ td .d, th .d { font-weight: 400; }
 .badge.new { background: var(--new-back); color: var(--new); }
 .badge.removed { background: var(--bad-back); color: var(--bad); }
 .images { table-layout: fixed; min-width: 60rem; }
-.images th:nth-child(1) { width: 35%; }
-.images th:nth-child(2), .images th:nth-child(3) { width: 6.4rem; }
-.images th:nth-child(4) { width: 6.6rem; }
+.images th:nth-child(1) { width: 38%; }
+.images th:nth-child(2), .images th:nth-child(3) { width: 5.9rem; }
+.images th:nth-child(4) { width: 6.2rem; }
 .platforms { list-style: none; }
 .platforms li {
   display: grid; grid-template-columns: 7.6rem 4.9rem minmax(0, 1fr); gap: 0 .75rem;
@@ -235,6 +235,7 @@ footer p { border-top: 1px solid var(--line); padding-top: 1rem; }
   .card, .panel, section > h2, section > h3 { break-inside: avoid; }
   section > h2, section > h3 { break-after: avoid; }
   .panel { overflow: visible; break-inside: auto; }
+  thead th { background: none; }
   tr { break-inside: avoid; }
   thead { display: table-header-group; }
   tr[hidden] { display: table-row; }
@@ -243,7 +244,8 @@ footer p { border-top: 1px solid var(--line); padding-top: 1rem; }
   .js .short .d { white-space: normal; overflow: visible; overflow-wrap: anywhere; }
   details > summary { color: var(--ink); list-style: none; }
   details::details-content { content-visibility: visible; display: block; block-size: auto; }
-  .answers { gap: .5rem; }
+  .answers { gap: .5rem; grid-template-columns: repeat(3, minmax(0, 1fr)); }
+  .card { padding: .7rem .8rem; }
   .big, .counts dd { font-size: 1.3rem; }
   * { print-color-adjust: exact; }
 }

@@ -18,7 +18,7 @@ SIZE = {"width": 1280, "height": 800}
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    sample = of_rancher()
+    sample = of_rancher(failures=False)
     page = render(sample.name, sample.lock, sample.raw_lock, sample.facts).page
     with tempfile.TemporaryDirectory() as place, browser() as chromium:
         path = Path(place, "report.html")
