@@ -93,7 +93,7 @@ EXAMPLES = r"""
     list_files:
       - /srv/airgap/rancher-images.txt
     dest: /srv/airgap/rancher-v2.7.9
-    part_size: 4G
+    part_size: 4GB
     mode: "0644"
   become: true
   register: saved

@@ -356,7 +356,7 @@ EXAMPLES = r"""
     list_files:
       - /srv/airgap/rancher-images.txt
     dest: /srv/airgap/rancher-v2.7.9.tar.gz
-    part_size: 4G
+    part_size: 4GB
     jobs: 10
 
 - name: Save a few images for one platform, with credentials from a vault

@@ -190,8 +190,13 @@ class _Seen:
 
     def _tell_events(self, progress: JsonObject) -> None:
         for event in progress.objects("events"):
-            if event.integer("number") > self._event:
-                self._event = event.integer("number")
+            number = event.integer("number")
+            if number > self._event:
+                if number > self._event + 1:  # the file keeps the last ones only
+                    self._ticker.warn(
+                        f"{number - self._event - 1} more have come meanwhile; log_file would have them all"
+                    )
+                self._event = number
                 tell = self._ticker.detail if event.text("kind") == "image" else self._ticker.warn
                 tell(printable(event.text("text"), 2000))
 

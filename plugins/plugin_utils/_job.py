@@ -92,7 +92,7 @@ class Job:
 
         :raises AnsibleConnectionFailure: when the host cannot be reached.
         """
-        arguments = {"jid": self._id, "mode": "status", "_async_dir": os.path.dirname(self._record)}
+        arguments: dict[str, object] = {"jid": self._id, "mode": "status", "_async_dir": os.path.dirname(self._record)}
         status: dict[str, Any] = self._action._execute_module(
             module_name="ansible.legacy.async_status", module_args=arguments, task_vars=self._task_vars
         )

@@ -22,6 +22,7 @@ GROUP = "disk"
 _ROOMY = 64 * 1024 * 1024
 _PAGE = 4096
 _EARLIER = 5
+_BESIDE = (".sha256", ".json", ".html", ".csv", ".sh")
 
 
 def trials(scale: Scale) -> list[Trial]:
@@ -76,7 +77,7 @@ def _fills_up_at_lock(ground: Ground, chance: random.Random, turn: int) -> str:
     """There is room for all of the archive, but not for all that stands beside it."""
     params = variant(2 * turn)
     like = ground.earlier(len(ground.references), tuple(sorted(params.items())))
-    files = [path for path in (like / "out").rglob("*") if path.is_file() and path.suffix not in (".sha256", ".json")]
+    files = [path for path in (like / "out").rglob("*") if path.is_file() and path.suffix not in _BESIDE]
     pages = sum(-(-path.stat().st_size // _PAGE) for path in files)
     with case(ground, params, images=_EARLIER, disks={"out": {"size": _ROOMY}}) as found:
         begun = found.staging / "data"

@@ -214,9 +214,9 @@ def _require_told(case: _Case, kind: Kind, result: Result, failed: set[str]) -> 
 def _require_others_published(case: _Case) -> None:
     """The archive is that of the other images alone; the lock beside it tells which one failed."""
     quiet = case.ground.quiet(images=case.others)
-    lock = f"{case.site.dest.name}.lock.json"
-    expected = {name: sha256 for name, sha256 in quiet.published.items() if name != lock}
-    found = {name: sha256 for name, sha256 in case.site.published().items() if name != lock}
+    telling = [f"{case.site.dest.name}{suffix}" for suffix in (".lock.json", ".restore.sh")]
+    expected = {name: sha256 for name, sha256 in quiet.published.items() if name not in telling}
+    found = {name: sha256 for name, sha256 in case.site.published().items() if name not in telling}
     require(found == expected, f"the archive is not that of the other images: {found} {expected}")
 
 

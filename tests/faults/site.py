@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ...plugins.module_utils._report_seal import fits
 from ..support.archive import file_sha256
 from ..support.faults import Rule
 from ..support.module import Result, RunningModule, start_module
@@ -27,6 +28,9 @@ _OURS = (".lock", "verified.json")
 
 TIMEOUT = 120.0
 """Seconds after which a run is taken to hang."""
+
+
+_REPORT, _TABLE = ".report.html", ".report.csv"
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,17 @@ class Site:
     # -- looking ----------------------------------------------------------------------
 
     def published(self) -> dict[str, str]:
-        """The sha256 of every file below ``out``, by its path there, but for what is hidden."""
-        return published_below(self.out)
+        """The sha256 of every file below ``out``, by its path there, but for what is hidden.
+
+        A report also tells of the archive before, so of one that is whole and about its archive it is said just that.
+        """
+        found = published_below(self.out)
+        for page in self.out.rglob(f"*{_REPORT}"):
+            archive = str(page.relative_to(self.out))[: -len(_REPORT)]
+            beside = [self.out / f"{archive}{suffix}" for suffix in (_REPORT, _TABLE, ".lock.json")]
+            if all(path.is_file() for path in beside) and fits(*(path.read_bytes() for path in beside)):
+                found.update({f"{archive}{suffix}": "about this archive" for suffix in (_REPORT, _TABLE)})
+        return found
 
     def names(self) -> frozenset[str]:
         """Everything below the folder, but for what a cache may have or not."""

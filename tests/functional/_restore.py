@@ -85,9 +85,9 @@ class Ran:
         return [line[2:] for line in self.out.splitlines() if line.startswith("  ")]
 
 
-def command_of(dest: Path, *arguments: str | Path, shell: str = "dash", script: str | Path = "") -> list[str]:
+def command_of(dest: Path, *arguments: str | Path, by: str = "dash", script: str | Path = "") -> list[str]:
     """The command line that calls the script of an archive, with the shell by its path."""
-    program, *options = SHELLS[shell]
+    program, *options = SHELLS[by]
     real = shutil.which(program)
     assert real is not None, f"{program} is not installed here"
     return [real, *options, str(script or script_of(dest)), *map(str, arguments)]
@@ -96,7 +96,7 @@ def command_of(dest: Path, *arguments: str | Path, shell: str = "dash", script: 
 def run(
     dest: Path,
     *arguments: str | Path,
-    shell: str = "dash",
+    by: str = "dash",
     path: Path | None = None,
     cwd: Path | None = None,
     script: str | Path = "",
@@ -108,7 +108,7 @@ def run(
     :param script: how it is called, where that is not its own path.
     """
     done = subprocess.run(
-        command_of(dest, *arguments, shell=shell, script=script),
+        command_of(dest, *arguments, by=by, script=script),
         env={"PATH": str(path or os.environ["PATH"]), **(env or {})},
         cwd=cwd,
         stdin=subprocess.DEVNULL,
@@ -135,11 +135,11 @@ for at in range(half, len(data), 10):
 
 
 @contextmanager
-def started(dest: Path, target: Path, *, shell: str, path: Path, fifo: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(dest: Path, target: Path, *, by: str, path: Path, fifo: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A script that runs, once a program of it that is :data:`SLOW` has begun; all of it ends with the block."""
     os.mkfifo(fifo)
     process = subprocess.Popen(
-        command_of(dest, target, shell=shell),
+        command_of(dest, target, by=by),
         env={"PATH": str(path), "STARTED": str(fifo)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

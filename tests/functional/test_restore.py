@@ -73,7 +73,7 @@ def test_unpacks_all_that_is_in_the_archive(archives: dict[str, Path], workdir: 
     dest = archives[kind]
     beside = {path: path.stat().st_mtime_ns for path in dest.parent.rglob("*")}
     path = programs(workdir / "bin", kind_of(dest), shell)
-    ran = run(dest, workdir / "target", shell=shell, path=path)
+    ran = run(dest, workdir / "target", by=shell, path=path)
     assert ran.status == 0, ran.err
     assert unpacked(workdir / "target") == content(dest)
     files = archive_files(dest) if kind != "dir" else [each for each in dest.rglob("*") if each.is_file()]
@@ -112,10 +112,10 @@ def test_the_commands_it_names_copy_the_images(
         f"{host}/docker/list:1@{source['docker/list:1'].digest}",
     ]
     dest = save(bench, images, bench.dest, "gzip in parts")
-    ran = run(dest, place, shell=shell, cwd=workdir)
+    ran = run(dest, place, by=shell, cwd=workdir)
     assert ran.status == 0, ran.err
     commands = site_commands(ran.commands, registry)
-    subprocess.run([*command_of(dest, shell=shell)[:-1], "-c", commands], cwd=workdir, check=True, timeout=120)
+    subprocess.run([*command_of(dest, by=shell)[:-1], "-c", commands], cwd=workdir, check=True, timeout=120)
     named = list(read_archive(dest).references.values())
     tags = [("oci/index", "1"), ("oci/plain", f"digest-{digest[7:]}"), ("docker/list", "1")]
     assert [registry_digests(registry, *tag)[0] for tag in tags] == named
@@ -132,10 +132,10 @@ def test_names_of_all_characters(
 ) -> None:
     dest = save(bench, [source["oci/plain:1"]], bench.dest.with_name(name), kind)
     home = workdir / HOSTILE
-    ran = run(dest, home / "target", shell=shell, path=programs(workdir / "bin", kind_of(dest), shell))
+    ran = run(dest, home / "target", by=shell, path=programs(workdir / "bin", kind_of(dest), shell))
     assert ran.status == 0, ran.err
     assert unpacked(home / "target") == content(dest)
-    shown = run(dest, "--help", shell=shell)
+    shown = run(dest, "--help", by=shell)
     usage = shown.out.splitlines()[0].removeprefix("usage: ")
     assert shlex.split(usage) == ["sh", str(script_of(dest)), "TARGET_DIR"]
 
@@ -157,7 +157,7 @@ def test_called_from_anywhere(archives: dict[str, Path], workdir: Path, shell: s
         (workdir, "a link/first"),
     ]
     for number, (cwd, name) in enumerate(calls):
-        ran = run(dest, workdir / str(number), shell=shell, cwd=cwd, script=name)
+        ran = run(dest, workdir / str(number), by=shell, cwd=cwd, script=name)
         assert ran.status == 0, ran.err
         assert unpacked(workdir / str(number)) == content(dest)
 
@@ -169,7 +169,7 @@ def test_where_files_lie_beside_a_link_they_are_taken(archives: dict[str, Path],
     for path in [*archive_files(dest), script_of(dest)]:
         (workdir / path.name).symlink_to(path)
     (workdir / archive_files(dest)[3].name).unlink()
-    ran = run(dest, "--check", shell=shell, script=workdir / script_of(dest).name)
+    ran = run(dest, "--check", by=shell, script=workdir / script_of(dest).name)
     assert (ran.status, ran.err.count("missing: ")) == (1, 1)
 
 
@@ -185,7 +185,7 @@ def test_targets_of_all_kinds(archives: dict[str, Path], workdir: Path, shell: s
         (["./--check"], "--check"),
         (["link"], "there"),
     ]:
-        ran = run(dest, *arguments, shell=shell, cwd=workdir)
+        ran = run(dest, *arguments, by=shell, cwd=workdir)
         assert ran.status == 0, ran.err
         assert content(workdir / place) == content(dest)
         assert set(os.listdir(workdir / place)) <= {ROOT, "other"}
@@ -199,11 +199,11 @@ def test_images_and_check(archives: dict[str, Path], workdir: Path, kind: str, s
     dest = archives[kind]
     bare = workdir / "bare"
     bare.mkdir()
-    ran = run(dest, "--images", shell=shell, path=bare)
+    ran = run(dest, "--images", by=shell, path=bare)
     assert (ran.status, ran.err) == (0, "")
     assert ran.out.splitlines() == list(read_archive(dest).references)
     (bare / "sha256sum").symlink_to(str(shutil.which("sha256sum")))
-    ran = run(dest, "--check", shell=shell, path=bare, cwd=workdir)
+    ran = run(dest, "--check", by=shell, path=bare, cwd=workdir)
     assert ran.status == 0, ran.err
     assert sorted(path.name for path in workdir.iterdir()) == ["bare"]
 
@@ -211,7 +211,7 @@ def test_images_and_check(archives: dict[str, Path], workdir: Path, kind: str, s
 @EACH_SHELL
 @pytest.mark.parametrize("arguments", [[], [""], ["one", "two"], ["--chek"], ["--check", "there"]])
 def test_wrong_use(archives: dict[str, Path], workdir: Path, arguments: list[str], shell: str) -> None:
-    ran = run(archives["gzip"], *arguments, shell=shell, cwd=workdir)
+    ran = run(archives["gzip"], *arguments, by=shell, cwd=workdir)
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.startswith("error: ")
     assert "usage: sh " in ran.err
@@ -224,7 +224,7 @@ def test_a_partial_archive_says_so(bench: Workbench, source: Source, workdir: Pa
     images: list[str | PushedImage] = [source["oci/plain:1"], lost]
     save(bench, images, bench.dest, "gzip", allow_partial=True)
     for arguments in (["--check"], [str(workdir / "target")]):
-        ran = run(bench.dest, *arguments, shell=shell)
+        ran = run(bench.dest, *arguments, by=shell)
         assert ran.status == 0, ran.err
         assert ran.err.endswith(
             f"This archive is partial. 1 of the images asked for could not be saved, and are not in it:\n  {lost}\n"
@@ -247,7 +247,7 @@ def test_surroundings_do_not_matter(archives: dict[str, Path], workdir: Path, ki
         "missing": "7",
         "change": "rm -r / && ",
     }
-    ran = run(dest, workdir / "target", shell=shell, env=env)
+    ran = run(dest, workdir / "target", by=shell, env=env)
     assert ran.status == 0, ran.err
     assert unpacked(workdir / "target") == content(dest)
     assert "rm -r" not in ran.out

@@ -108,7 +108,7 @@ def test_all_that_is_missing_or_damaged_is_named(
     os.truncate(files[6], 0)
     before = snapshot(dest.parent)
     for argument in (str(workdir / "target"), "--check"):
-        ran = run(dest, argument, shell=shell)
+        ran = run(dest, argument, by=shell)
         assert (ran.status, ran.out) == (1, "")
         named = [line for line in ran.err.splitlines() if line.startswith(("missing: ", "damaged: "))]
         assert named[:2] == [f"missing: {names[0]}", f"missing: {names[-1]}"]
@@ -129,7 +129,7 @@ def test_what_is_no_file_is_missing(archives: dict[str, Path], workdir: Path, sh
     for number, path in enumerate(files_of(dest)[:2]):
         path.unlink()
         path.mkdir() if number else path.symlink_to("nowhere")
-    ran = run(dest, workdir / "target", shell=shell)
+    ran = run(dest, workdir / "target", by=shell)
     assert ran.status == 1
     assert ran.err.count("missing: ") == 2
 
@@ -148,13 +148,13 @@ def test_what_is_there_already_stays(archives: dict[str, Path], workdir: Path, w
     else:
         final.symlink_to("nowhere")
     before = snapshot(final.parent)
-    ran = run(archives["gzip"], final.parent, shell=shell)
+    ran = run(archives["gzip"], final.parent, by=shell)
     assert ran.status == 1
     assert "checking" not in ran.err
     command = ran.err.partition("Remove it with ")[2].partition(", or name another")[0]
     assert snapshot(final.parent) == before
     subprocess.run(["sh", "-c", command], check=True)
-    assert run(archives["gzip"], final.parent, shell=shell).status == 0
+    assert run(archives["gzip"], final.parent, by=shell).status == 0
     assert unpacked(final.parent) == content(archives["gzip"])
 
 
@@ -162,7 +162,7 @@ def test_what_is_there_already_stays(archives: dict[str, Path], workdir: Path, w
 def test_a_target_that_cannot_be_is_refused_at_once(archives: dict[str, Path], workdir: Path, shell: str) -> None:
     (workdir / "file").write_text("data", encoding="utf-8")
     for target in ("file", "file/below", "file/below/that"):
-        ran = run(archives["gzip"], target, shell=shell, cwd=workdir)
+        ran = run(archives["gzip"], target, by=shell, cwd=workdir)
         assert ran.status == 1
         assert "is no directory" in ran.err
         assert "checking" not in ran.err
@@ -175,7 +175,7 @@ def test_a_target_of_somebody_else_is_refused_at_once(archives: dict[str, Path],
     disk = workdir / "disk"
     with small_disk(disk, 1024 * 1024), read_only(disk):
         for target in (disk, disk / "a" / "b"):
-            ran = run(archives["gzip"], target, shell=shell)
+            ran = run(archives["gzip"], target, by=shell)
             assert ran.status == 1
             assert f"you may not write to {disk}." in ran.err
             assert "checking" not in ran.err
@@ -191,9 +191,9 @@ def test_from_a_medium_that_cannot_be_written_to(
     with small_disk(disk, 8 * 1024 * 1024):
         shutil.copytree(dest.parent, disk, symlinks=True, dirs_exist_ok=True)
         with read_only(disk):
-            ran = run(dest, workdir / "target", shell=shell, cwd=disk, script=script_of(dest).name)
+            ran = run(dest, workdir / "target", by=shell, cwd=disk, script=script_of(dest).name)
             assert ran.status == 0, ran.err
-            assert run(dest, ".", shell=shell, cwd=disk, script=script_of(dest).name).status == 1
+            assert run(dest, ".", by=shell, cwd=disk, script=script_of(dest).name).status == 1
     assert unpacked(workdir / "target") == content(dest)
 
 
@@ -203,12 +203,12 @@ def test_a_full_disk(originals: dict[str, Path], workdir: Path, kind: str, shell
     """Nothing of it is left, and with more room it goes on."""
     dest, disk = originals[kind], workdir / "disk"
     with small_disk(disk, 256 * 1024):
-        ran = run(dest, disk, shell=shell)
+        ran = run(dest, disk, by=shell)
         assert refused(ran.status, disk), ran.err
         assert "No space left on device" in ran.err
         assert "could not unpack to " in ran.err.splitlines()[-1]
         resize(disk, size=8 * 1024 * 1024)
-        assert run(dest, disk, shell=shell).status == 0
+        assert run(dest, disk, by=shell).status == 0
         assert unpacked(disk) == content(dest)
 
 
@@ -220,7 +220,7 @@ def test_programs_that_are_missing_are_named_at_once(
     dest = originals[kind]
     last = {"gzip": "gzip", "zstd": "zstd", "none": "tar", "dir": "ln"}[kind_of(dest)]
     path = programs(workdir / "bin", kind_of(dest), shell, without=["sha256sum", last])
-    ran = run(dest, workdir / "target", shell=shell, path=path)
+    ran = run(dest, workdir / "target", by=shell, path=path)
     assert (ran.status, ran.out) == (1, "")
     assert ran.err == f"error: not installed, but needed: sha256sum {last}. Nothing was done\n"
     assert not (workdir / "target").exists()
@@ -258,7 +258,7 @@ def test_each_program_that_fails_is_noticed(
     dest = originals[kind]
     path = programs(workdir / "bin", kind_of(dest), shell)
     replace(path, program, FAILING[way])
-    ran = run(dest, workdir / "target", shell=shell, path=path)
+    ran = run(dest, workdir / "target", by=shell, path=path)
     assert ran.status == 1, ran.err
     left = os.listdir(workdir / "target") if (workdir / "target").exists() else []
     # A rename that was done and then called a failure has given a whole directory; nothing else may be there.
@@ -283,7 +283,7 @@ def test_a_file_that_changes_after_it_was_checked(
     dest = archives[kind]
     path = programs(workdir / "bin", kind_of(dest), shell)
     replace(path, "sha256sum", CHANGED)
-    ran = run(dest, workdir / "target", shell=shell, path=path, env={"HARM": str(dest)})
+    ran = run(dest, workdir / "target", by=shell, path=path, env={"HARM": str(dest)})
     assert "all 1 files are whole" in ran.err
     assert refused(ran.status, workdir / "target"), ran.err
 
@@ -296,18 +296,18 @@ def test_a_run_that_is_stopped_clears_up(originals: dict[str, Path], workdir: Pa
     path = programs(workdir / "slow", kind_of(dest), shell)
     replace(path, "cat", SLOW)
     hidden = ".saved-image-cache.restore."
-    with started(dest, target, shell=shell, path=path, fifo=workdir / "first") as process:
+    with started(dest, target, by=shell, path=path, fifo=workdir / "first") as process:
         assert os.listdir(target) == [f"{hidden}{process.pid}"]
         process.terminate()
         assert process.wait(60) == 128 + signal.SIGTERM
         assert process.stderr is not None
         assert any(line.startswith(b"stopped by SIGTERM; nothing of it is left in ") for line in process.stderr)
         assert os.listdir(target) == []
-    with started(dest, target, shell=shell, path=path, fifo=workdir / "second") as process:
+    with started(dest, target, by=shell, path=path, fifo=workdir / "second") as process:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         assert os.listdir(target) == [f"{hidden}{process.pid}"]
-    assert run(dest, target, shell=shell).status == 0
+    assert run(dest, target, by=shell).status == 0
     assert unpacked(target) == content(dest)
 
 
@@ -319,7 +319,7 @@ def test_each_signal_that_asks_to_stop(
     dest, target = originals["gzip in parts"], workdir / "target"
     path = programs(workdir / "slow", "gzip", shell)
     replace(path, "gzip", SLOW.replace("sys.stdin.buffer.read()", "subprocess.run([*REAL, '-dc'], stdout=-1).stdout"))
-    with started(dest, target, shell=shell, path=path, fifo=workdir / "fifo") as process:
+    with started(dest, target, by=shell, path=path, fifo=workdir / "fifo") as process:
         process.send_signal(number)
         assert process.wait(60) == 128 + number
         assert os.listdir(target) == []
@@ -334,9 +334,9 @@ def test_a_run_beside_another_leaves_it_alone(originals: dict[str, Path], workdi
     dest, target = originals["gzip"], workdir / "target"
     path = programs(workdir / "slow", "gzip", shell)
     replace(path, "cat", SLOW.replace("time.sleep(0.02)", "time.sleep(0)"))
-    with started(dest, target, shell=shell, path=path, fifo=workdir / "fifo") as process:
+    with started(dest, target, by=shell, path=path, fifo=workdir / "fifo") as process:
         process.send_signal(signal.SIGSTOP)
-        ran = run(dest, target, shell=shell)
+        ran = run(dest, target, by=shell)
         assert ran.status == 0, ran.err
         assert f"belongs to process {process.pid}, which still runs; it is left alone" in ran.err
         assert sorted(os.listdir(target)) == [f".saved-image-cache.restore.{process.pid}", ROOT]
@@ -352,7 +352,7 @@ def test_stopped_while_it_checks(originals: dict[str, Path], workdir: Path, shel
     dest, target = originals["zstd in parts"], workdir / "target"
     path = programs(workdir / "slow", "zstd", shell)
     replace(path, "sha256sum", SLOW)
-    with started(dest, target, shell=shell, path=path, fifo=workdir / "fifo") as process:
+    with started(dest, target, by=shell, path=path, fifo=workdir / "fifo") as process:
         process.terminate()
         assert process.wait(60) == -signal.SIGTERM
     assert not target.exists()
@@ -366,7 +366,7 @@ def test_a_script_that_is_cut_off_does_nothing(originals: dict[str, Path], workd
     cut = workdir / "cut.sh"
     for length in [*range(0, len(lines) - 1, 10), len(lines) - 1]:
         cut.write_bytes(b"".join(lines[:length]))
-        ran = subprocess.run([*command_of(dest, shell=shell)[:-1], cut, "target"], cwd=workdir, capture_output=True)
+        ran = subprocess.run([*command_of(dest, by=shell)[:-1], cut, "target"], cwd=workdir, capture_output=True)
         assert ran.stdout == b""
         assert b"checking" not in ran.stderr
         assert not (workdir / "target").exists()

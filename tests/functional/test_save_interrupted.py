@@ -213,9 +213,9 @@ def test_hangar_fault_01_a_disk_that_fills_up_fails_the_task(registry: Registry,
             "images.tar",
             "images.tar.lock.json",
             "images.tar.report.csv",
-        "images.tar.report.html",
-        "images.tar.restore.sh",
-        "images.tar.sha256",
+            "images.tar.report.html",
+            "images.tar.restore.sh",
+            "images.tar.sha256",
         ]
         (disk / "filler").unlink()
         saved(bench.save([new], compress="none", **places))

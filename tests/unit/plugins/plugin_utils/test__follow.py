@@ -105,6 +105,14 @@ def test_events_are_shown_once_and_at_once() -> None:
     assert [line for line in ticker.lines if "images" not in line] == ["try 2 of 4", "x failed"]
 
 
+def test_events_that_were_missed_are_counted() -> None:
+    ticker = FakeTicker()
+    looks = [look(1.0, events=[(1, "warning", "a")]), look(2.0, ended=True, events=[(8, "warning", "b")])]
+    follow(FakeJob(looks), ticker, Signals())
+    shown = [line for line in ticker.lines if "images" not in line]
+    assert shown == ["a", "6 more have come meanwhile; log_file would have them all", "b"]
+
+
 def test_images_that_end_are_shown_with_v(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = [look(1.0, ended=True, events=[(1, "image", "a is there")])]
     ticker = FakeTicker()
