@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -67,8 +68,11 @@ def test_a_fetch_that_was_killed_goes_on_with_what_is_missing(registry: Registry
 
         sent = relay.sent
         registry.clear()
-        assert_well(site.run(inventory, variables))
+        result = site.run(inventory, variables)
+        assert_well(result)
         archive = site.checked("one")
+        shown = [line for line in result.stderr.splitlines() if "fetching file" in line]
+        assert re.match(rf"one: fetching file 1 of 7, {NAME}\.part1, \S+ \w+ of 2\.3 MiB", shown[0]), shown
         assert traffic(registry).nothing
         size = sum(path.stat().st_size for path in archive.files)
         assert len(archive.files) == 4
