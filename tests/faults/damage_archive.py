@@ -194,7 +194,10 @@ def _ready(ground: Ground, chance: random.Random, turn: int, *, lock: bool) -> s
             spoil_record = (spoil.truncated, spoil.empty, spoil.fifo, spoil.link, spoil.bit_flip, spoil.directory)
             spoil_record[turn % len(spoil_record)](record, chance)
         else:
-            paths = [path for path in ready.rglob("*") if path.is_file() and not path.is_symlink() and path != record]
+            # What is beside the archive is written again without a look at its images.
+            beside = {f"{found.dest.name}{suffix}" for suffix in (".lock.json", *_BESIDE)}
+            paths = [path for path in ready.rglob("*") if path.is_file() and not path.is_symlink()]
+            paths = [path for path in paths if path.name not in beside]
             chance.choice(spoil.KINDS).apply(chance.choice(sorted(paths)), chance)
         found.complete()
     return REPAIRED

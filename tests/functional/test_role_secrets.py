@@ -79,7 +79,7 @@ def test_the_log_of_the_system_does_not_tell(bench: Workbench, workdir: Path) ->
     with SystemLog() as log, start_playbook(plays, options=["-vvvv", "--diff"], prefix=log.prefix) as running:
         result = running.wait()
     assert [each.status for each in result.tasks] == ["ok", "ok", "failed"], result.stdout
-    invoked = [line for line in log.lines if "image_save" in line and "Invoked with" in line]
+    invoked = [line for line in log.lines if "images.image_save: Invoked with" in line]
     assert len(invoked) == len(tasks), log.lines
     assert all(source.reference in line for line in invoked)
     assert not [line for line in log.lines if NEEDLES.seen(line)]

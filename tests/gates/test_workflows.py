@@ -52,7 +52,8 @@ def test_the_matrix_is_what_the_versions_say() -> None:
     printed = subprocess.run(
         [sys.executable, "-m", "gates", "matrix"], cwd=CHECKOUT / "tests", check=True, capture_output=True, text=True
     ).stdout
-    answers = {name: json.loads(value) for name, _, value in (line.partition("=") for line in printed.splitlines())}
+    lines = (line.split("=", 1) for line in printed.splitlines())
+    answers = {name: json.loads(value) for name, value in lines}
     assert [(leg["core"], leg["python"]) for leg in answers["legs"]] == matrix()
     assert answers["targets"] == read_versions()["target"]["matrix"]
     assert plan["outputs"] == {name: f"${{{{ steps.matrix.outputs.{name} }}}}" for name in answers}
