@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from ._lock import Lock
@@ -16,6 +17,8 @@ from ._trusted import open_regular
 
 if TYPE_CHECKING:
     from ._facts import Facts
+
+_LARGEST_REPORT = 256 * 1024 * 1024
 
 
 def make_for_people(name: str, lock: Lock, raw_lock: bytes, facts: Facts | None) -> dict[str, bytes]:
@@ -41,7 +44,8 @@ def unfit_for_people(output: Output, lock: Lock, raw_lock: bytes) -> tuple[str, 
     told = []
     if not fits(_read(output.report_file), _read(output.table_file), raw_lock):
         told.append(f"{output.name}{REPORT_SUFFIX} does not fit the lock file")
-    if _read(output.restore_file) != restore_script(output.name, lock):
+    script = restore_script(output.name, lock)
+    if _read(output.restore_file, most=len(script)) != script:
         told.append(f"{output.name}{RESTORE_SUFFIX} does not fit the lock file")
     return tuple(told)
 
@@ -55,10 +59,11 @@ def standing_facts(output: Output, lock: Lock) -> Facts | None:
     return facts if facts is not None and facts.is_about(lock) else None
 
 
-def _read(path: str) -> bytes:
-    """A file's bytes; none where it cannot be read, which is as good as another content."""
+def _read(path: str, *, most: int = _LARGEST_REPORT) -> bytes:
+    """A file's bytes; none where it cannot be read or holds more, which is as good as another content."""
     try:
         with open_regular(path) as file:
-            return file.read()
+            size = os.fstat(file.fileno()).st_size  # what is asked for is taken hold of, needed or not
+            return file.read(size) if size <= most else b""
     except OSError:
         return b""

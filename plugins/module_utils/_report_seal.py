@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _BLANK = b"0" * 64
 _SEAL = re.compile(rb'<meta name="seal" content="lock:([0-9a-f]{64}) table:([0-9a-f]{64}) page:([0-9a-f]{64})">')
 _WITHIN = 1024
+_MOST_VALUES = 4_000_000
 _FACTS = re.compile(rb'<script type="application/json" id="facts">([^<]*)</script>')
 
 
@@ -44,28 +45,36 @@ def fits(page: bytes, table: bytes, raw_lock: bytes) -> bool:
 
     :param raw_lock: the lock file's bytes.
     """
-    match = _SEAL.search(page, 0, _WITHIN)
-    if match is None:
-        return False
-    start, end = match.span(3)
-    found = (_hash(raw_lock), _hash(table), _hash(page[:start] + _BLANK + page[end:]))
-    return found == tuple(group.decode() for group in match.groups())
+    match = _unbroken(page)
+    return match is not None and match.groups()[:2] == (_hash(raw_lock).encode(), _hash(table).encode())
 
 
 def facts_of(page: bytes) -> Facts | None:
-    """The facts in a page, also in one that fits no lock file any more.
+    """The facts in an undamaged page, also in one that fits no lock file and no table any more.
 
-    :returns: ``None`` where there are none that can be read.
+    :returns: ``None`` where there are none that can be read, and where the page is not as it was written: it would be
+        sealed again as sound.
     """
     from ._facts import read_facts
 
-    match = _FACTS.search(page)
+    match = _FACTS.search(page) if _unbroken(page) is not None else None
     if match is None:
         return None
     try:
-        return read_facts(parse_object(match.group(1)))
+        return read_facts(parse_object(match.group(1), most=_MOST_VALUES))
     except JsonError:
         return None
+
+
+def _unbroken(page: bytes) -> re.Match[bytes] | None:
+    """The seal of a page that is as it was written."""
+    match = _SEAL.search(page, 0, _WITHIN)
+    if match is None:
+        return None
+    start, end = match.span(3)
+    hasher = hashlib.sha256(page[:start] + _BLANK)
+    hasher.update(memoryview(page)[end:])
+    return match if hasher.hexdigest().encode() == match.group(3) else None
 
 
 def _hash(raw: bytes) -> str:

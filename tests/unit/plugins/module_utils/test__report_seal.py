@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.airgap.images.plugins.module_utils import _report_seal
 from ansible_collections.airgap.images.plugins.module_utils._lock import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._report import Report, render
 from ansible_collections.airgap.images.plugins.module_utils._report_seal import facts_of, fits, sealed
@@ -67,8 +69,24 @@ def test_a_page_that_was_made_from_the_facts_of_another_is_the_same() -> None:
 
 
 def damaged(report: Report, old: bytes, new: bytes) -> bytes:
+    """A page with other content and a right sha256 of itself."""
     assert old in report.page
-    return report.page.replace(old, new)
+    page = report.page.replace(old, new)
+    return sealed(re.sub(rb" page:[0-9a-f]{64}", b" page:" + b"0" * 64, page, count=1))
+
+
+@given(place=st.integers(0, 200_000), bit=st.integers(0, 7))
+def test_a_page_that_is_not_as_it_was_written_tells_nothing(place: int, bit: int) -> None:
+    assert facts_of(flipped(REPORT.page, place, bit)) is None
+
+
+def test_facts_that_somebody_has_edited_are_none() -> None:
+    assert facts_of(REPORT.page.replace(b'"unique":', b'"unique":1')) is None
+
+
+def test_facts_of_too_many_values_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_report_seal, "_MOST_VALUES", 10)
+    assert facts_of(REPORT.page) is None
 
 
 @pytest.mark.parametrize(
