@@ -36,20 +36,27 @@ class Decision:
     reason: str
 
 
-def decide(published: Published, content: Content, listed: ImageList, output: Output) -> Decision:
-    """Compare the archive that stands with the content that is wanted."""
-    failures = len(content.failed) + len(listed.invalid)
-    if failures and not output.allow_partial:
-        return Decision(Action.FETCH, f"{failures} of the images asked for failed")
+OTHER_FAILURES = "the report names other failures"
+
+
+def decide(published: Published, content: Content, listed: ImageList, output: Output, failures: str) -> Decision:
+    """Compare the archive that stands with the content that is wanted.
+
+    :param failures: digest over what failed.
+    """
+    count = len(content.failed) + len(listed.invalid)
+    if count and not output.allow_partial:
+        return Decision(Action.FETCH, f"{count} of the images asked for failed")
     if not content.lock.images:
         return Decision(Action.FETCH, "there is nothing to save")
-    return compare(published, content.lock, force=output.force)
+    return compare(published, content.lock, failures, force=output.force)
 
 
-def compare(published: Published, wanted: Lock, *, force: bool) -> Decision:
+def compare(published: Published, wanted: Lock, failures: str, *, force: bool) -> Decision:
     """Find what to do to have the wanted content.
 
     :param wanted: its parts do not matter.
+    :param failures: digest over what failed.
     """
     before = published.lock
     if before is None:
@@ -64,6 +71,8 @@ def compare(published: Published, wanted: Lock, *, force: bool) -> Decision:
         return Decision(Action.RECORD, "; ".join(published.untidy))
     if _record(before) != _record(wanted):
         return Decision(Action.RECORD, "the same images, but options or left out images differ from the lock file")
+    if not published.tells_of(failures):
+        return Decision(Action.RECORD, OTHER_FAILURES)
     return Decision(Action.KEEP, "nothing changed")
 
 

@@ -19,6 +19,7 @@ from ._content import Content, as_recorded, sort_out, without_giants
 from ._decide import Action, Decision, decide, still_holds
 from ._errors import StorageError
 from ._failed_list import refuse_foreign, render, update
+from ._for_people import failures_now
 from ._image import hex_of
 from ._lock import Lock, lock_options
 from ._log import Log
@@ -29,6 +30,7 @@ from ._progress import Progress
 from ._publish import is_decided, staging_path
 from ._published import Memory, Published, inspect, is_rewritten
 from ._release import working_set
+from ._report_seal import NO_FAILURES
 from ._resolve import AskedImage
 from ._result import Forecast, Result
 from ._run import Run
@@ -67,7 +69,14 @@ def save(
         run = replace(run, options=replace(options, selection=wanted.selection))
         run.progress.images = len(wanted.list.images)
     with prepared(run.options, wanted, run.cache, log=log, stop=stop) as tools:
-        return _save(run, wanted, tools, Memory(run.cache.root))
+        return _save(run, _without_secrets(run, wanted), tools, Memory(run.cache.root))
+
+
+def _without_secrets(run: Run, wanted: Wanted) -> Wanted:
+    """Lines that are no references go into a report that is carried away: they show no secret from here on."""
+    hide = run.log.secrets.hide
+    invalid = tuple(replace(one, text=hide(one.text), reason=hide(one.reason)) for one in wanted.list.invalid)
+    return replace(wanted, list=replace(wanted.list, invalid=invalid))
 
 
 def _save(run: Run, wanted: Wanted, tools: Tools, memory: Memory) -> Result:
@@ -90,6 +99,8 @@ def _is_all_done(run: Run, wanted: Wanted, published: Published, asked: Sequence
     """Whether the archive is what is wanted, and nothing lies about that should be gone."""
     lock, output = published.lock, run.options.output
     if lock is None or published.damage or published.untidy or output.force or wanted.list.invalid:
+        return False
+    if not published.tells_of(NO_FAILURES):
         return False
     if os.path.lexists(staging_path(output)) or not run.cache.is_clean():
         return False
@@ -114,7 +125,8 @@ def _go_on(
     """
     with run.stage("resolve"):
         content = _resolve(run, wanted, tools, published, asked)
-    decision = decide(published, content, wanted.list, run.options.output)
+    failures = failures_now(run.without_secrets(content.failed), wanted.list.invalid)
+    decision = decide(published, content, wanted.list, run.options.output, failures)
     result = _begin(run, wanted, content, published, decision)
     if decision.action in (Action.KEEP, Action.RECORD):
         settle(run, published, content.lock, decision, result, memory)

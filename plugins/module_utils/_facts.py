@@ -25,6 +25,7 @@ from ._json import Json, JsonError, JsonObject, compact
 from ._layout import SavedImage
 from ._lock import Lock, LockedImage, image_key
 from ._manifest import IMAGE_CONFIG_TYPES, Descriptor, Manifest
+from ._report_seal import failures_digest
 
 LISTED_LAYERS = 25
 _LARGEST = 2**63 - 1
@@ -159,6 +160,14 @@ class Facts:
         """Whether these are facts about the content that a lock file records."""
         return self.content == fingerprint(lock)
 
+    @property
+    def failures(self) -> str:
+        """A digest over what failed, as a report's seal has it."""
+        return failures_digest(
+            ((one.reference, one.reason) for one in self.failed),
+            ((one.origin, one.text, one.reason) for one in self.invalid),
+        )
+
 
 def gather(
     lock: Lock,
@@ -192,6 +201,14 @@ def gather(
 def with_failures(facts: Facts, failed: Sequence[FailedImage], invalid: Sequence[InvalidLine]) -> Facts:
     """The same archive, after a run in which other references failed."""
     return replace(facts, failed=_failures(failed), invalid=_invalid(invalid))
+
+
+def digest_of_failures(failed: Sequence[FailedImage], invalid: Sequence[InvalidLine]) -> str:
+    """The digest that a report has in its seal where these are its failures."""
+    return failures_digest(
+        ((one.reference, one.reason) for one in _failures(failed)),
+        ((one.origin, one.text, one.reason) for one in _invalid(invalid)),
+    )
 
 
 def fingerprint(lock: Lock) -> str:

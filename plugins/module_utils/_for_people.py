@@ -7,11 +7,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ._image import FailedImage
+from ._image_list import InvalidLine
 from ._lock import Lock
 from ._options import REPORT_SUFFIX, RESTORE_SUFFIX, TABLE_SUFFIX, Output
-from ._report_seal import facts_of, fits
+from ._report_seal import NO_FAILURES, SEALED_WITHIN, facts_of, failures_of, fits
 from ._restore import restore_script
 from ._trusted import open_regular
 
@@ -57,6 +61,25 @@ def standing_facts(output: Output, lock: Lock) -> Facts | None:
     """
     facts = facts_of(_read(output.report_file))
     return facts if facts is not None and facts.is_about(lock) else None
+
+
+def standing_failures(output: Output) -> str:
+    """A digest over what the report that lies there says of failures; empty where it does not know.
+
+    Of a report that fits the lock file: only its beginning is read.
+    """
+    with suppress(OSError), open_regular(output.report_file) as file:
+        return failures_of(file.read(SEALED_WITHIN))
+    return ""
+
+
+def failures_now(failed: Sequence[FailedImage], invalid: Sequence[InvalidLine]) -> str:
+    """The same of what failed in this run."""
+    if not failed and not invalid:
+        return NO_FAILURES
+    from ._facts import digest_of_failures
+
+    return digest_of_failures(failed, invalid)
 
 
 def _read(path: str, *, most: int = _LARGEST_REPORT) -> bytes:

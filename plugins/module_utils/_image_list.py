@@ -13,9 +13,12 @@ from dataclasses import dataclass
 
 from ._errors import InvalidReferenceError, OptionError, printable, quoted
 from ._reference import Reference, parse_reference
+from ._secrets import HIDDEN
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _COMMENT = ("#", "//")
+# Who pastes an address may paste a password with it; a digest also stands after an @.
+_USERINFO = re.compile(r"(?i)(//)(?:[^\s/@:]{0,500}:\S{0,500}|[^\s/@]{1,500})(?=@(?!sha\d+:))")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class ListedImage:
 
 @dataclass(frozen=True)
 class InvalidLine:
-    """A line that is no reference: where it stands, what it says, and why it is none."""
+    """A line that is no reference: where it stands, what it says but for a password, and why it is none."""
 
     origin: Origin
     text: str
@@ -81,7 +84,8 @@ def parse_lines(lines: Iterable[tuple[Origin, str]]) -> ImageList:
         try:
             reference = parse_reference(text)
         except InvalidReferenceError as error:
-            invalid.append(InvalidLine(origin=origin, text=printable(text), reason=str(error)))
+            shown = printable(_USERINFO.sub(rf"\g<1>{HIDDEN}", text))
+            invalid.append(InvalidLine(origin=origin, text=shown, reason=str(error)))
             continue
         if reference in numbers:
             duplicates += 1

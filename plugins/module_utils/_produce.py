@@ -9,7 +9,7 @@ The archive is written while copies run: it takes each image as soon as it is th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -18,15 +18,16 @@ from ._build import Built, build_archive
 from ._compress import library_of
 from ._content import Content
 from ._copy import CopyPool
+from ._decide import OTHER_FAILURES
 from ._errors import DamagedBlobError, ImageSaveError, Interrupted, StorageError
 from ._facts import Facts, gather, with_failures
 from ._fetch import Fetcher
-from ._for_people import standing_facts
+from ._for_people import failures_now, standing_facts
 from ._image import FailedImage, PlatformImage, ResolvedImage, StoredImage, as_named_by
 from ._layout import SAVED_IMAGES, SavedImage, assemble, saved_images_list
 from ._lock import Lock, lock_image, with_parts
 from ._options import DIR
-from ._parts import Part
+from ._parts import Part, WrittenFile
 from ._plan import Plan
 from ._publish import Staging
 from ._published import Memory, Published, StandingFiles, path_of
@@ -152,12 +153,15 @@ def _publish(
     run.stats.bytes_archive = built.size
     with run.stage("publish"):
         _write_cache_layout(run, built)
+        written: Sequence[WrittenFile] = built.files
         if _is_as_before(published, lock) and not output.force:
-            result.changed, result.reason = False, "nothing changed"
-            return
+            if published.tells_of(failures_now(_failed(run, copies, result), result.listed.invalid)):
+                result.changed, result.reason = False, "nothing changed"
+                return
+            written, result.reason = (), OTHER_FAILURES
         facts = _facts(run, copies, built, lock, published, result)
         with run.stop.deferred():
-            staging.publish(lock, built.files, facts)
+            staging.publish(lock, written, facts)
         for part in lock.parts:
             memory.learn(path_of(output, part), part.sha256)
 
@@ -222,11 +226,16 @@ def _lock_of(run: Run, copies: _Copies, built: Built, parts: list[Part]) -> Lock
 
 def _facts(run: Run, copies: _Copies, built: Built, lock: Lock, published: Published, result: Result) -> Facts:
     """What the report says. An archive that is only made again keeps what it was compared with."""
-    failed = run.without_secrets(_in_order([*result.failed, *copies.failed.values()]))
+    failed = _failed(run, copies, result)
     known = standing_facts(run.options.output, lock)
     if known is not None:
         return with_failures(known, failed, result.listed.invalid)
     return gather(lock, published.lock, built.images, failed, result.listed.invalid)
+
+
+def _failed(run: Run, copies: _Copies, result: Result) -> list[FailedImage]:
+    """What failed before, and what failed to be copied, as it is shown."""
+    return run.without_secrets(_in_order([*result.failed, *copies.failed.values()]))
 
 
 def _in_order(failed: Iterable[FailedImage]) -> list[FailedImage]:

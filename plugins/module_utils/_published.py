@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ._errors import LockFileError, OptionError
-from ._for_people import unfit_for_people
+from ._for_people import standing_failures, unfit_for_people
 from ._json import Json, JsonError, compact, parse_object
 from ._lock import Lock, read_lock
 from ._options import DIR, Output
@@ -37,12 +37,21 @@ class Published:
     :param damage: why the archive itself has to be made again; empty only when there is one and it is whole.
     :param untidy: what stands beside it and is wrong: stale parts, checksums or a report that do not fit.
     :param raw_lock: the lock file's bytes; another run that writes the archive changes them.
+    :param failures: digest over what the report says of failures; empty where that is not known.
     """
 
     lock: Lock | None
     damage: str = ""
     untidy: tuple[str, ...] = ()
     raw_lock: bytes = b""
+    failures: str = ""
+
+    def tells_of(self, failures: str) -> bool:
+        """Whether the report names just these failures, as far as it knows any.
+
+        :param failures: the digest over those of this run.
+        """
+        return self.failures in ("", failures)
 
 
 class Memory:
@@ -170,7 +179,7 @@ def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
     if output.compress == DIR and not has_blobs_link(output.dest):
         return Published(lock, damage="its link blobs is missing", raw_lock=raw)
     untidy = (*stale, *_untidy_checksums(output, lock.parts), *unfit_for_people(output, lock, raw))
-    return Published(lock, untidy=untidy, raw_lock=raw)
+    return Published(lock, untidy=untidy, raw_lock=raw, failures=standing_failures(output))
 
 
 def is_rewritten(output: Output, raw_lock: bytes) -> bool:

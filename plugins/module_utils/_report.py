@@ -48,7 +48,7 @@ def render(name: str, lock: Lock, raw_lock: bytes, facts: Facts | None) -> Repor
     table = make_table(lock, known)
     subject = Subject(name, lock, known, hashlib.sha256(raw_lock).hexdigest())
     page = make_page(
-        seal=blank_seal(raw_lock, table),
+        seal=blank_seal(raw_lock, table, known.failures if known is not None else ""),
         title=f"{name}: what is in it",
         body=_body(subject),
         facts=json_text(facts_json(known)) if known is not None else text(""),

@@ -4,36 +4,47 @@
 
 """Whether a report is undamaged and belongs to a lock file, and the facts in it. Pure.
 
-A page begins with a seal: the sha256 of its lock file, of its table, and of itself with that last place zero. Every run
-looks at it, so nothing is imported here that only those need who write a report.
+A page begins with a seal: the sha256 of its lock file, of its table, of itself with that place zero, and of what it
+says of failures, which no lock file has. Every run looks at it, so nothing is imported here that only those need who
+write a report.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ._json import JsonError, parse_object
+from ._json import Json, JsonError, compact, parse_object
 
 if TYPE_CHECKING:
     from ._facts import Facts
 
 _BLANK = b"0" * 64
-_SEAL = re.compile(rb'<meta name="seal" content="lock:([0-9a-f]{64}) table:([0-9a-f]{64}) page:([0-9a-f]{64})">')
-_WITHIN = 1024
+_SEAL = re.compile(
+    rb'<meta name="seal" content="'
+    rb'lock:([0-9a-f]{64}) table:([0-9a-f]{64}) page:([0-9a-f]{64}) failures:([0-9a-f]{64})">'
+)
+SEALED_WITHIN = 1024
+_DIGIT = re.compile(r"[0-9]")
 _MOST_VALUES = 4_000_000
 _FACTS = re.compile(rb'<script type="application/json" id="facts">([^<]*)</script>')
 
 
-def blank_seal(raw_lock: bytes, table: bytes) -> str:
-    """The seal that a page is written with, to be completed by :func:`sealed`."""
-    return f'<meta name="seal" content="lock:{_hash(raw_lock)} table:{_hash(table)} page:{_BLANK.decode()}">'
+def blank_seal(raw_lock: bytes, table: bytes, failures: str) -> str:
+    """The seal that a page is written with, to be completed by :func:`sealed`.
+
+    :param failures: from :func:`failures_digest`; empty: what failed is not known any more.
+    """
+    blank = _BLANK.decode()
+    hashes = f"lock:{_hash(raw_lock)} table:{_hash(table)} page:{blank} failures:{failures or blank}"
+    return f'<meta name="seal" content="{hashes}">'
 
 
 def sealed(page: bytes) -> bytes:
     """Put a page's own sha256 into its seal, where it has a blank one."""
-    match = _SEAL.search(page, 0, _WITHIN)
+    match = _SEAL.search(page, 0, SEALED_WITHIN)
     if match is None:
         raise ValueError("the page has no seal")
     start, end = match.span(3)
@@ -47,6 +58,26 @@ def fits(page: bytes, table: bytes, raw_lock: bytes) -> bool:
     """
     match = _unbroken(page)
     return match is not None and match.groups()[:2] == (_hash(raw_lock).encode(), _hash(table).encode())
+
+
+def failures_digest(failed: Iterable[tuple[str, str]], invalid: Iterable[tuple[str, str, str]]) -> str:
+    """A digest over what a report says of failures.
+
+    Of reasons, only words without a digit count: ports, times, and the numbers that registries give to requests differ
+    from run to run where nothing has changed.
+
+    :param failed: references and reasons, in any order.
+    :param invalid: places, lines and reasons.
+    """
+    failures: list[Json] = [[reference, _lasting(reason)] for reference, reason in sorted(failed)]
+    lines: list[Json] = [list(line) for line in invalid]
+    return _hash(compact([failures, lines]))
+
+
+def failures_of(page: bytes) -> str:
+    """The digest over what a page says of failures, from its first bytes; empty where that is not known."""
+    match = _SEAL.search(page, 0, SEALED_WITHIN)
+    return match.group(4).decode() if match is not None and match.group(4) != _BLANK else ""
 
 
 def facts_of(page: bytes) -> Facts | None:
@@ -66,9 +97,13 @@ def facts_of(page: bytes) -> Facts | None:
         return None
 
 
+def _lasting(reason: str) -> str:
+    return " ".join(word for word in reason.split() if not _DIGIT.search(word))
+
+
 def _unbroken(page: bytes) -> re.Match[bytes] | None:
     """The seal of a page that is as it was written."""
-    match = _SEAL.search(page, 0, _WITHIN)
+    match = _SEAL.search(page, 0, SEALED_WITHIN)
     if match is None:
         return None
     start, end = match.span(3)
@@ -79,3 +114,6 @@ def _unbroken(page: bytes) -> re.Match[bytes] | None:
 
 def _hash(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
+
+
+NO_FAILURES = failures_digest((), ())

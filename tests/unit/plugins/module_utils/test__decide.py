@@ -111,8 +111,15 @@ DIFFERENCES: dict[str, tuple[Lock, str]] = {
 
 @pytest.mark.parametrize(("published", "wanted", "force", "action", "reason"), DECISIONS.values(), ids=DECISIONS)
 def test_an_archive_is_compared(published: Published, wanted: Lock, force: bool, action: Action, reason: str) -> None:
-    decision = compare(published, wanted, force=force)
+    decision = compare(published, wanted, "", force=force)
     assert (decision.action, decision.reason) == (action, reason)
+
+
+@pytest.mark.parametrize(("known", "same"), [("a", True), ("b", False), ("", True)])
+def test_a_report_that_names_other_failures_is_renewed(known: str, same: bool) -> None:
+    decision = compare(Published(LOCK, failures=known), LOCK, "a", force=False)
+    expected = (Action.KEEP, "nothing changed") if same else (Action.RECORD, "the report names other failures")
+    assert (decision.action, decision.reason) == expected
 
 
 FAILED = FailedImage(listed("x", 3), "404")
@@ -135,12 +142,12 @@ def test_decisions(
     content: Content, invalid: tuple[InvalidLine, ...], partial: bool, action: Action, reason: str
 ) -> None:
     output = make_options(allow_partial=partial).output
-    decision = decide(Published(LOCK), content, ImageList((), invalid, 0), output)
+    decision = decide(Published(LOCK), content, ImageList((), invalid, 0), output, "")
     assert (decision.action, decision.reason) == (action, reason)
 
 
 def test_force_is_passed_on() -> None:
-    decision = decide(Published(LOCK), WHOLE, ImageList((), (), 0), make_options(force=True).output)
+    decision = decide(Published(LOCK), WHOLE, ImageList((), (), 0), make_options(force=True).output, "")
     assert (decision.action, decision.reason) == (Action.BUILD, "force was set")
 
 

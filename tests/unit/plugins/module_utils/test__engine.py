@@ -281,6 +281,67 @@ def test_a_partial_archive(bench: Bench) -> None:
     assert healed.lock.failed == ("reg.lan/missing:1",)
 
 
+def told(bench: Bench) -> list[str]:
+    """The lines of the report's table about what failed or is no reference, their reasons aside."""
+    table = (bench.out / "images.tar.gz.report.csv").read_text(encoding="utf-8")
+    return [line.split(",")[0] for line in table.splitlines() if line.split(",")[1] in ("failed", "invalid")]
+
+
+def test_the_report_follows_lines_that_are_no_references(bench: Bench) -> None:
+    """They are in no lock file, which stays as it is."""
+    assert bench.run(*IMAGES, "BAD", allow_partial=True).changed
+    lock = (bench.out / "images.tar.gz.lock.json").read_bytes()
+    assert told(bench) == ["BAD"]
+    for lines in (["BAD", "WORSE"], ["WORSE"], [], ["WORSE"]):
+        before = bench.standing()
+        would = bench.run(*IMAGES, *lines, allow_partial=True, check=True)
+        assert (would.changed, would.reason) == (True, "the report names other failures")
+        assert bench.standing() == before
+        result = bench.run(*IMAGES, *lines, allow_partial=True)
+        assert (result.changed, result.reason) == (True, "the report names other failures")
+        assert told(bench) == lines
+        assert (bench.out / "images.tar.gz.lock.json").read_bytes() == lock
+        assert bench.standing()["images.tar.gz"] == before["images.tar.gz"]
+        again = bench.run(*IMAGES, *lines, allow_partial=True)
+        assert (again.changed, again.reason) == (False, "nothing changed")
+
+
+def test_the_report_follows_the_reasons_of_failures(bench: Bench) -> None:
+    def run(reason: str) -> tuple[bool, str, str]:
+        bench.skopeo.failures[ARM64.digest] = [TransferError(reason, heals=False)]
+        result = bench.run(allow_partial=True)
+        table = (bench.out / "images.tar.gz.report.csv").read_text(encoding="utf-8")
+        return result.changed, result.reason, table
+
+    assert run("read from port 4321 ended")[0]
+    archive = bench.standing()["images.tar.gz"]
+    changed, reason, table = run("unauthorized, try 1")
+    assert (changed, reason) == (True, "the report names other failures")
+    assert "unauthorized, try 1" in table
+    assert run("unauthorized, try 2") == (False, "nothing changed", table)
+    assert bench.standing()["images.tar.gz"] == archive
+
+
+def test_a_report_that_lost_what_failed_is_left_at_that(bench: Bench) -> None:
+    bench.run(*IMAGES, "BAD", allow_partial=True)
+    (bench.out / "images.tar.gz.report.html").unlink()
+    assert bench.run(*IMAGES, "BAD", allow_partial=True).changed
+    assert not bench.run(*IMAGES, "BAD", allow_partial=True).changed
+
+
+def test_the_report_shows_no_secret_of_a_line_that_is_no_reference(bench: Bench) -> None:
+    lines = ["https://bob:hunter2xyz@reg.example/a:1", "reg.lan/sesame-open:NO:1"]
+    result = bench.run(
+        *IMAGES, *lines, allow_partial=True, username="me", password="sesame-open", source_registry="reg.lan"
+    )
+    assert len(result.listed.invalid) == 2
+    for path in bench.out.iterdir():
+        content = path.read_bytes()
+        assert b"hunter2xyz" not in content and b"sesame-open" not in content, path
+    assert not [line for line in bench.log.lines if "hunter2xyz" in line or "sesame-open" in line]
+    assert [line for line in told(bench) if "********" in line] == told(bench)
+
+
 def test_nothing_is_left_to_save(bench: Bench) -> None:
     result = bench.run("reg.lan/missing:1", allow_partial=True)
     assert (result.changed, result.is_failure) == (False, True)

@@ -38,6 +38,24 @@ ENCODED: dict[str, bytes] = {
 }
 
 
+PASTED: dict[str, str] = {
+    "https://bob:hunter2xyz@reg.example/a:1": "https://********@reg.example/a:1",
+    "https://bob:hunter2/xyz@reg.example/a:1": "https://********@reg.example/a:1",
+    "https://bob:hunt@er2xyz@reg.example/a:1": "https://********@reg.example/a:1",
+    "docker://ghp_token@reg.example/a:1": "docker://********@reg.example/a:1",
+    f"https://b:hunter2@reg.example/a@sha256:{'1' * 64}": f"https://********@reg.example/a@sha256:{'1' * 64}",
+    f"https://reg.example:5000/a@sha256:{'1' * 64}": f"https://reg.example:5000/a@sha256:{'1' * 64}",
+    "https://reg.example/a:1": "https://reg.example/a:1",
+}
+
+
+@pytest.mark.parametrize(("line", "shown"), PASTED.items())
+def test_an_address_is_shown_without_its_password(line: str, shown: str) -> None:
+    (invalid,) = parse_lines([(Origin(None, 1), line)]).invalid
+    assert invalid.text == shown
+    assert "hunt" not in invalid.reason
+
+
 def references(images: ImageList) -> list[str]:
     return [str(listed.reference) for listed in images.images]
 

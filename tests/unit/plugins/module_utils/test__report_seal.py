@@ -18,7 +18,14 @@ from hypothesis import strategies as st
 from ansible_collections.airgap.images.plugins.module_utils import _report_seal
 from ansible_collections.airgap.images.plugins.module_utils._lock import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._report import Report, render
-from ansible_collections.airgap.images.plugins.module_utils._report_seal import facts_of, fits, sealed
+from ansible_collections.airgap.images.plugins.module_utils._report_seal import (
+    NO_FAILURES,
+    facts_of,
+    failures_digest,
+    failures_of,
+    fits,
+    sealed,
+)
 from ansible_collections.airgap.images.tests.support.bundle import of_rancher
 
 SAMPLE = of_rancher(3)
@@ -104,6 +111,32 @@ def test_facts_of_too_many_values_are_not_read(monkeypatch: pytest.MonkeyPatch) 
 )
 def test_facts_that_cannot_be_read_are_none(page: bytes) -> None:
     assert facts_of(page) is None
+
+
+def digest(reason: str = "a", line: str = "b") -> str:
+    return failures_digest([("reg.lan/x:1", reason)], [("list:1", line, "c")])
+
+
+def test_failures_that_are_told_otherwise_have_another_digest() -> None:
+    assert (
+        len({digest(), digest("unauthorized"), digest(line="B"), failures_digest([("x", "a")], []), NO_FAILURES}) == 5
+    )
+    pairs = [("x", "a"), ("y", "b")]
+    assert failures_digest(pairs, []) == failures_digest(pairs[::-1], [])
+
+
+def test_what_differs_from_try_to_try_does_not_count() -> None:
+    first = "read tcp 127.0.0.1:43210->127.0.0.1:5000: reset by peer, after 2.1 s; request id 5c1f"
+    second = "read tcp 127.0.0.1:50001->127.0.0.1:5000: reset by peer, after 3 s; request id a07b"
+    assert digest(first) == digest(second) != digest(first.replace("reset", "closed"))
+
+
+def test_a_page_tells_which_failures_it_names() -> None:
+    assert failures_of(REPORT.page) == SAMPLE.facts.failures
+    assert failures_of(REPORT.page[:1000]) == SAMPLE.facts.failures
+    whole = replace(SAMPLE.facts, failed=(), invalid=())
+    assert failures_of(render(SAMPLE.name, SAMPLE.lock, RAW, whole).page) == NO_FAILURES
+    assert failures_of(render(SAMPLE.name, SAMPLE.lock, RAW, None).page) == failures_of(b"") == ""
 
 
 def test_what_has_no_seal_cannot_be_sealed() -> None:
