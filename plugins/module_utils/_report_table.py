@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from typing import Union
 
@@ -27,8 +28,9 @@ COLUMNS = (
     "reason",
 )
 _LONGEST = 10_000
-# What a spreadsheet takes for the beginning of a formula, also in the width of East Asian letters.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# What a spreadsheet takes for the beginning of a formula, also in the width of East Asian letters. Many split at
+# semicolons instead of commas, so a cell of theirs may begin in the middle of one of ours.
+_FORMULA = re.compile(r"""(^|[;\t|])(?=[\s"]*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])""")
 
 Cell = Union[str, int]
 
@@ -93,8 +95,5 @@ def _saved(image: LockedImage, change: str) -> Iterator[tuple[Cell, ...]]:
 
 
 def _safe(cell: Cell) -> Cell:
-    """A cell that no spreadsheet takes for a formula."""
-    if isinstance(cell, int):
-        return cell
-    shown = printable(cell, _LONGEST)
-    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
+    """A cell that no spreadsheet takes for a formula, nor a piece of it."""
+    return cell if isinstance(cell, int) else _FORMULA.sub(r"\1'", printable(cell, _LONGEST))

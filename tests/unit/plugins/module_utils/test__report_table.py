@@ -100,7 +100,25 @@ def test_no_cell_is_a_formula(text: str) -> None:
     assert row["reason"].startswith("list:1")
 
 
-@given(st.text() | st.text(alphabet='=+-@\t\r\n",;\x00 a'))
+@pytest.mark.parametrize("text", ['x;=HYPERLINK("http://x","y")', "x; =1", 'x;"=1', "x|@SUM(A1)", "x;;+1", "x;\uff1d1"])
+@pytest.mark.parametrize("delimiter", [";", "|"])
+def test_no_piece_of_a_cell_is_a_formula(text: str, delimiter: str) -> None:
+    """Where commas part no cells, a spreadsheet splits at semicolons."""
+    sample = bundle("x.tar", ["a"])
+    raw = table(sample.lock, replace(sample.facts, invalid=(Invalid("list:1", text, text),)))
+    assert raw.decode("utf-8").count("'") == 2, "once in the line, once in the reason"
+    for row in csv.reader(io.StringIO(raw.decode("utf-8"), newline=""), delimiter=delimiter):
+        for cell in row:
+            assert not cell.lstrip(' "').startswith(("=", "+", "-", "@", "\uff1d"))
+
+
+def test_a_reason_with_a_semicolon_stays_as_it_is() -> None:
+    sample = bundle("x.tar", ["a"])
+    raw = table(sample.lock, replace(sample.facts, invalid=(Invalid("list:1", "x", "a; b; c-d = e"),)))
+    assert b"list:1: a; b; c-d = e\r\n" in raw
+
+
+@given(st.text() | st.text(alphabet='=+-@\t\r\n",;|\x00 a'))
 def test_any_text_stays_in_its_cell(text: str) -> None:
     sample = bundle("x.tar", ["a"])
     raw = table(sample.lock, replace(sample.facts, invalid=(Invalid(text, text, text),)))
@@ -108,4 +126,6 @@ def test_any_text_stays_in_its_cell(text: str) -> None:
     assert len(rows) == 1
     for cell in rows[0].values():
         assert not cell.lstrip().startswith(("=", "+", "-", "@", "\t", "\r"))
+    for row in csv.reader(io.StringIO(raw.decode("utf-8"), newline=""), delimiter=";"):
+        assert not [cell for cell in row if cell.lstrip().startswith(("=", "+", "-", "@"))]
     assert raw.endswith(b"\r\n") and raw.count(b"\n") == raw.count(b"\r\n") == len(read(raw)) + 1
