@@ -44,7 +44,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
     tidy_if_refused,
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._convoy import Convoy
-from ansible_collections.airgap.images.plugins.plugin_utils._host import Host
+from ansible_collections.airgap.images.plugins.plugin_utils._host import BESIDE, Host
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place
 from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._transport import without_compression
@@ -52,8 +52,6 @@ from ansible_collections.airgap.images.plugins.plugin_utils._transport import wi
 _WAITS_FOR_OTHERS = 600.0
 
 # Paths of the host are texts here: a type that expands "~" would take the controller's home for it.
-BESIDE = ("checksum_file", "report_file", "table_file", "restore_file", "lock_file")
-
 ARGUMENTS: dict[str, dict[str, object]] = {
     "src": {"type": "str"},
     "dest": {"type": "path", "required": True},

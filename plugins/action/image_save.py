@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
         return not has_own_ways and not getattr(connection._shell, "_IS_WINDOWS", False)
 
     def _as_job(self, variables: dict[str, Any], ticker: Ticker) -> dict[str, Any]:
-        job = Job(self, variables, self._task.args.get("progress_file"))
+        job = Job(self, variables)
         try:
             with Signals() as signals:
                 problem = job.start()

@@ -67,8 +67,9 @@ class Fetcher:
         """What has come so far, with what is in files that still grow."""
         with self._mutex:
             finished = sum(self.downloaded.values())
-            half = [blob for missing in self._with_skopeo.values() for blob in missing.values()]
-        return finished + sum(blob.size for blob in half if self._cache.has_blob(blob)) + self._cache.growing_bytes()
+            half = {digest: blob for missing in self._with_skopeo.values() for digest, blob in missing.items()}
+            unknown = [blob for digest, blob in half.items() if digest not in self.downloaded]
+        return finished + sum(blob.size for blob in unknown if self._cache.has_blob(blob)) + self._cache.growing_bytes()
 
     def lack(self, image: PlatformImage) -> Lack:
         """What the image lacks, and who fetches it."""
@@ -114,19 +115,25 @@ class Fetcher:
                 self._with_skopeo[image.digest] = missing
             self._log.info(f"copying {image.repository}@{image.digest} ({image.descriptor.platform or 'artefact'})")
             started = time.monotonic()
-            stored = retrying(
-                lambda: self._copy(image, deadline),
-                policy=self._tools.policy,
-                stop=self._tools.stop,
-                deadline=deadline,
-                on_retry=self._log.warning,
-            )
+            try:
+                stored = self._copy_patiently(image, deadline)
+            finally:
+                with self._mutex:
+                    del self._with_skopeo[image.digest]
             self._log.info(f"copied with {len(missing)} blobs in {time.monotonic() - started:.1f} s")
         with self._mutex:
-            del self._with_skopeo[image.digest]
             new = stored.all_blobs() if image.is_converted else (b for b in stored.all_blobs() if b.digest in missing)
             self.downloaded.update({blob.digest: blob.size for blob in new})
         return stored
+
+    def _copy_patiently(self, image: PlatformImage, deadline: float) -> StoredImage:
+        return retrying(
+            lambda: self._copy(image, deadline),
+            policy=self._tools.policy,
+            stop=self._tools.stop,
+            deadline=deadline,
+            on_retry=self._log.warning,
+        )
 
     @contextmanager
     def _working_on(self, image: PlatformImage) -> Iterator[float]:

@@ -10,12 +10,14 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Callable
 
-from ._json import Json, compact
-from ._trusted import put_whole
+from ._errors import OptionError
+from ._json import Json, JsonError, compact, parse_object
+from ._storage import reason
+from ._trusted import open_regular, put_whole
 
 VERSION = 1
 INTERVAL = 1.0
@@ -23,6 +25,8 @@ INTERVAL = 1.0
 
 _KEPT_EVENTS = 100
 _WINDOW = 30
+_LONGEST = 1000
+_AT_MOST = 1024 * 1024
 
 
 class Speed:
@@ -110,7 +114,7 @@ class Progress:
         """
         with self._mutex:
             self._numbered += 1
-            self._events.append({"number": self._numbered, "kind": kind, "text": text})
+            self._events.append({"number": self._numbered, "kind": kind, "text": text[:_LONGEST]})
 
     def as_json(self, *, ended: bool = False) -> dict[str, Json]:
         """The file's content, as docs/progress.md describes it."""
@@ -143,35 +147,60 @@ class Progress:
             }
 
 
-@contextmanager
-def shown(progress: Progress, path: str | None) -> Iterator[None]:
-    """Keep a file true while the block runs: a reader finds the last version or the one before, always whole.
+def refuse_foreign(path: str, taken: Iterable[str]) -> None:
+    """Make sure that nothing but an earlier progress file would be replaced.
 
-    :param path: ``None``: nobody wants it. One that cannot be written is no reason to end the run, nor to say a word: a
-        reader has nothing to read then.
+    :param taken: other paths that this run writes to.
+    :raises OptionError: when something else is there, or will be.
     """
-    if path is None:
+    try:
+        if os.path.realpath(path) in {os.path.realpath(other) for other in taken}:
+            raise OptionError(f"progress_file: {path} is also another file of this task; name one of its own")
+        if os.path.lexists(path):
+            with open_regular(path) as file:
+                if not _is_of_a_run(file.read(_AT_MOST)):
+                    raise OptionError(f"progress_file: {path} is no progress file, and would be replaced; name another")
+    except (OSError, ValueError) as error:
+        told = reason(error) if isinstance(error, OSError) else "no system takes such a path"
+        raise OptionError(f"progress_file: {path!r} cannot be used: {told}") from error
+
+
+def _is_of_a_run(raw: bytes) -> bool:
+    try:
+        return not raw or {"version", "pid", "ended", "stage"} <= set(parse_object(raw, most=_AT_MOST).names())
+    except JsonError:
+        return False
+
+
+@contextmanager
+def shown(progress: Progress, paths: Sequence[str]) -> Iterator[None]:
+    """Keep files true while the block runs: a reader finds the last version or the one before, always whole.
+
+    :param paths: one that cannot be written is no reason to end the run, nor to say a word: a reader has nothing to
+        read then.
+    """
+    if not paths:
         yield
         return
     ended = threading.Event()
-    writer = threading.Thread(target=_write_until, args=(progress, path, ended), daemon=True)
+    writer = threading.Thread(target=_write_until, args=(progress, paths, ended), daemon=True)
     writer.start()
     try:
         yield
     finally:
         ended.set()
         writer.join()
-        _write(progress, path, ended=True)
+        _write(progress, paths, ended=True)
 
 
-def _write_until(progress: Progress, path: str, ended: threading.Event) -> None:
-    _write(progress, path)
+def _write_until(progress: Progress, paths: Sequence[str], ended: threading.Event) -> None:
+    _write(progress, paths)
     while not ended.wait(INTERVAL):
-        _write(progress, path)
+        _write(progress, paths)
 
 
-def _write(progress: Progress, path: str, *, ended: bool = False) -> None:
-    try:
-        put_whole(path, compact(progress.as_json(ended=ended)))
-    except (OSError, ValueError):  # a path that no system takes is a ValueError
-        return
+def _write(progress: Progress, paths: Sequence[str], *, ended: bool = False) -> None:
+    raw = compact(progress.as_json(ended=ended))
+    for path in paths:
+        with suppress(OSError, ValueError):  # a path that no system takes is a ValueError
+            put_whole(path, raw)

@@ -168,14 +168,26 @@ TARGET_DIR"
     fi
 }
 
-# A run that was killed could not clear up behind itself.
+# Of a target that several machines have, what belongs to which is told by a name in it.
+find_host() {
+    host=
+    { read -r host </proc/sys/kernel/hostname; } 2>/dev/null || host=$(uname -n 2>/dev/null) || host=
+}
+
+# A run that was killed could not clear up behind itself. Only its user may write to its directory; of a process of
+# somebody else, kill does not tell whether it is there.
 clear_leftovers() {
     for left in "${target%/}"/.saved-image-cache.restore.*; do
         process=${left##*.}
         case $process in
             '' | *[!0-9]*) continue ;;
         esac
-        if [ "$process" != "$$" ] && kill -0 "$process" 2>/dev/null; then
+        by=
+        [ -f "$left/host" ] && read -r by <"$left/host"
+        if [ -z "$by" ] || [ "$by" != "$host" ] || ! [ -w "$left" ]; then
+            say "$left may belong to a run of another user or on another machine; it is left alone. Where nothing is \
+restored to $target any more, remove it with rm -r $(quote "$left")"
+        elif [ "$process" != "$$" ] && { kill -0 "$process" 2>/dev/null || [ -d "/proc/$process" ]; }; then
             say "$left belongs to process $process, which still runs; it is left alone"
         else
             rm -rf "$left" || say "$left, which an earlier run has left, cannot be removed"
@@ -208,15 +220,20 @@ give_up() {
 
 restore() {
     mkdir -p "$target" || fail "cannot make the directory $target"
+    find_host
     clear_leftovers
     child=
     work=${target%/}/.saved-image-cache.restore.$$
+    if [ -e "$work" ] || [ -h "$work" ]; then
+        fail "$work has the name that this run needs, and stays as it is. Call this script again"
+    fi
     trap 'stop HUP 129' HUP
     trap 'stop INT 130' INT
     trap 'stop QUIT 131' QUIT
     trap 'stop PIPE 141' PIPE
     trap 'stop TERM 143' TERM
-    mkdir "$work" || give_up "cannot make the directory $work"
+    mkdir -m 700 "$work" || give_up "cannot make the directory $work"
+    { printf '%s\n' "$host" >"$work/host"; } 2>/dev/null
     unpack || give_up "could not unpack to $target; what stands above says why. $unpacked are needed there, on a \
 filesystem that has symbolic links. Nothing of it is left"
     say "writing to disk"

@@ -667,8 +667,9 @@ from ansible_collections.airgap.images.plugins.module_utils._engine import save
 from ansible_collections.airgap.images.plugins.module_utils._errors import ImageSaveError
 from ansible_collections.airgap.images.plugins.module_utils._http import REQUESTS_ERROR
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
+from ansible_collections.airgap.images.plugins.module_utils._options import Output
 from ansible_collections.airgap.images.plugins.module_utils._params import read_options
-from ansible_collections.airgap.images.plugins.module_utils._progress import Progress, shown
+from ansible_collections.airgap.images.plugins.module_utils._progress import Progress, refuse_foreign, shown
 from ansible_collections.airgap.images.plugins.module_utils._returned import as_returned, diff_of
 from ansible_collections.airgap.images.plugins.module_utils._secrets import Secrets
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
@@ -676,6 +677,9 @@ from ansible_collections.airgap.images.plugins.module_utils._storage import reas
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """What ends a run in order."""
+
+PRIVATE = "AIRGAP_IMAGES_PROGRESS"
+"""The variable by which the action plugin names a progress file of its own."""
 
 TOLD = frozenset({"msg", "reason", "notes"})
 """What in a result is made of sentences."""
@@ -821,6 +825,21 @@ def without_secrets(value: object, secrets: Secrets, *, is_told: bool = False) -
     return secrets.hide(value) if is_told and isinstance(value, str) else value
 
 
+def progress_files(module: AnsibleModule, output: Output, private: str | None) -> list[str]:
+    """Where the run says how far it is: for the action plugin, and for the user.
+
+    :raises OptionError: when the user's would replace something else.
+    """
+    if module.check_mode:
+        return []
+    asked = module.params["progress_file"]
+    if asked:
+        names = [output.dest, output.lock_file, output.checksum_file, *output.for_people]
+        names += [module.params[name] for name in ("failed_list", "log_file", "from_lock") if module.params[name]]
+        refuse_foreign(asked, [*names, *module.params["list_files"]])
+    return [os.path.expanduser(path) for path in (private, asked) if path]
+
+
 def fail(module: AnsibleModule, log: Log, message: str) -> NoReturn:
     """End a run that as a whole cannot go on."""
     ignore_signals()
@@ -840,6 +859,7 @@ def warn_of_log(module: AnsibleModule, log: Log) -> None:
 
 def main() -> None:
     module = make_module()
+    private = os.environ.pop(PRIVATE, None)
     forget_environment()
     refuse_others_writing()
     require_libraries(module)
@@ -851,7 +871,7 @@ def main() -> None:
             log.append_to(module.params["log_file"])
         progress = Progress()
         log.told = progress.tell
-        with shown(progress, None if module.check_mode else module.params["progress_file"]):
+        with shown(progress, progress_files(module, options.output, private)):
             result = save(options, log=log, stop=stop, apply_attributes=attributes_for(module), progress=progress)
             ignore_signals()
     except ImageSaveError as error:

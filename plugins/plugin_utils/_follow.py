@@ -12,10 +12,11 @@ import time
 from contextlib import suppress
 from typing import Any, NoReturn, Protocol
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import printable
 from ansible_collections.airgap.images.plugins.module_utils._json import JsonError, JsonObject
+from ansible_collections.airgap.images.plugins.plugin_utils._job import LIMIT
 from ansible_collections.airgap.images.plugins.plugin_utils._lines import save_line
 from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
 
@@ -28,7 +29,7 @@ _UNREACHABLE = 3600.0
 
 
 class Watched(Protocol):
-    """What is needed of a job; each may raise C(AnsibleConnectionFailure)."""
+    """What is needed of a job; each may raise C(AnsibleError)."""
 
     def progress(self) -> JsonObject | None:
         """How far it is."""
@@ -104,6 +105,7 @@ def follow(job: Watched, ticker: Ticker, signals: Signals) -> dict[str, Any]:
     :param signals: that of the block in which the run was started.
     :returns: what the module returned.
     :raises AnsibleConnectionFailure: when the host could not be reached for an hour; the run goes on there.
+    :raises Orphaned: when nobody waits any more; the run goes on.
     """
     try:
         signals.raise_from_now_on()
@@ -111,18 +113,25 @@ def follow(job: Watched, ticker: Ticker, signals: Signals) -> dict[str, Any]:
     except Stopped as stopped:
         _end(job, ticker)
         _die(stopped.number)
-    with suppress(AnsibleConnectionFailure):
+    except (Orphaned, AnsibleConnectionFailure):
+        raise
+    except BaseException:  # also that of a task's own timeout
+        _end(job, ticker)
+        raise
+    with suppress(AnsibleError):
         job.forget()
     return result
 
 
-def _watch(job: Watched, ticker: Ticker) -> dict[str, Any]:
+def _watch(job: Watched, ticker: Ticker, *, limit: float = LIMIT) -> dict[str, Any]:
     started = time.monotonic()
     parent, seen, line = os.getppid(), _Seen(ticker), _Line(ticker)
     while True:
         time.sleep(min(LONGEST, max(SHORTEST, SHARE * (time.monotonic() - started))))
         if os.getppid() != parent:
             raise Orphaned("the controller was killed; the run goes on")
+        if time.monotonic() - started > limit + _UNREACHABLE:
+            raise AnsibleConnectionFailure("the run has not ended in the time that it was given, nor was it killed")
         try:
             progress = job.progress()
             line.is_up()
@@ -130,7 +139,7 @@ def _watch(job: Watched, ticker: Ticker) -> dict[str, Any]:
                 if not _has_ended(progress):
                     seen.is_over(job.progress())  # what it has said since
                 return result
-        except AnsibleConnectionFailure as error:
+        except AnsibleError as error:  # sudo that does not answer is no failure of the connection
             line.is_down(error)
             job.reconnect()
 
@@ -148,7 +157,7 @@ class _Line:
             self._ticker.warn("the connection is back")
         self._is_lost, self._up = False, time.monotonic()
 
-    def is_down(self, error: AnsibleConnectionFailure) -> None:
+    def is_down(self, error: AnsibleError) -> None:
         """:raises AnsibleConnectionFailure: when it has been so for too long."""
         if not self._is_lost:
             self._ticker.warn(f"the connection is lost, the run goes on ({' '.join(str(error).split())[:200]})")
@@ -220,7 +229,7 @@ def _end(job: Watched, ticker: Ticker) -> None:
                 ticker.warn("the run was ended; what was fetched stays in the cache")
                 return
             time.sleep(SHORTEST)
-    except AnsibleConnectionFailure:
+    except AnsibleError:
         pass
     ticker.warn("the run could not be ended, and may go on on the host")
 

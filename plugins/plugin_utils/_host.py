@@ -16,9 +16,26 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, StorageError
+from ansible_collections.airgap.images.plugins.module_utils._options import (
+    CHECKSUM_SUFFIX,
+    LOCK_SUFFIX,
+    REPORT_SUFFIX,
+    RESTORE_SUFFIX,
+    TABLE_SUFFIX,
+)
+from ansible_collections.airgap.images.plugins.module_utils._reference import is_digest
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place
 from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._transport import transfer_methods
+
+BESIDE = {
+    "checksum_file": CHECKSUM_SUFFIX,
+    "report_file": REPORT_SUFFIX,
+    "table_file": TABLE_SUFFIX,
+    "restore_file": RESTORE_SUFFIX,
+    "lock_file": LOCK_SUFFIX,
+}
+"""What stands beside an archive; the lock file is the last to get its name."""
 
 
 class Host:
@@ -48,7 +65,7 @@ class Host:
         """The small files that there are: what stands beside the archive, and the list of what failed.
 
         :param arguments: of the task.
-        :returns: by the names that :mod:`..modules.image_fetch` returns them by.
+        :returns: by the names of :data:`BESIDE`, in that order, and ``failed_list``.
         :raises StorageError: when the login user cannot read one.
         """
         asked = {name: arguments[name] for name in ("src", "dest", "failed_list") if arguments.get(name)}
@@ -57,13 +74,28 @@ class Host:
         )
         if said.get("unreadable"):
             raise StorageError(self._unreadable(said["unreadable"]))
-        if "found" not in said:
+        if not isinstance(said.get("found"), dict):
             raise StorageError(f"{self.name} cannot be looked at: {said.get('msg', 'no reason was given')}")
-        return {
-            name: Item(str(one["path"]), os.path.basename(str(one["path"])), int(one["size"]), str(one["sha256"]))
-            for name, one in said["found"].items()
-            if one is not None
-        }
+        paths = {name: f"{arguments['src']}{suffix}" for name, suffix in BESIDE.items()} if arguments.get("src") else {}
+        if arguments.get("failed_list"):
+            paths["failed_list"] = arguments["failed_list"]
+        found = {name: self._as_asked(path, said["found"].get(name)) for name, path in paths.items()}
+        return {name: item for name, item in found.items() if item is not None}
+
+    def _as_asked(self, path: str, one: object) -> Item | None:
+        """What the host says of a file: its name here is what was asked for, whatever the host calls it.
+
+        :raises StorageError: when it says something else.
+        """
+        if one is None:
+            return None
+        name = os.path.basename(path)
+        if isinstance(one, dict):
+            source, size, sha256 = str(one.get("path")), one.get("size"), str(one.get("sha256"))
+            is_number = isinstance(size, int) and 0 <= size < 2**63
+            if os.path.basename(source) == name and is_number and is_digest(f"sha256:{sha256}"):
+                return Item(source, name, int(size or 0), sha256)
+        raise StorageError(f"{self.name} does not say what {path} is, but something that was not asked for")
 
     def require(self, path: str) -> None:
         """Make sure that the login user can read a file, without reading it.

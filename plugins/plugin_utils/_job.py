@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,84 +22,79 @@ from ansible_collections.airgap.images.plugins.module_utils._json import JsonErr
 LIMIT = 7 * 86400
 """Seconds after which Ansible kills the job."""
 
-_MISSED = 3
-"""How often in a row a run has to be looked for in vain."""
+PRIVATE = "AIRGAP_IMAGES_PROGRESS"
+"""The variable by which the module is told where to say how far it is, beside C(progress_file)."""
+
+_AT_MOST = 1024 * 1024
+_MISSED = 30.0
+"""Seconds for which a run has to be looked for in vain: a host may stall."""
 
 _KILLED = "the run was killed on the host, or the host was started anew. What was fetched stays in the cache; run again"
+_LOST = "the run has ended, but its result was lost on the host. Run again: what was fetched stays in the cache"
 
 _OF_THE_JOB = ("ansible_job_id", "results_file", "started", "finished", "stdout", "stdout_lines", "stderr_lines")
 
 
 class Job:
-    """One run of the task's module on the host.
+    """One run of the task's module on the host, which says in a file beside Ansible's record of it how far it is."""
 
-    :param progress_file: where the user wants it to be; ``None``: beside Ansible's record of the job.
-    """
-
-    def __init__(self, action: ActionBase, task_vars: dict[str, Any], progress_file: str | None) -> None:
+    def __init__(self, action: ActionBase, task_vars: dict[str, Any]) -> None:
         self._action = action
         self._task_vars = task_vars
-        directory = action.get_shell_option("async_dir", default="~/.ansible_async")
-        self._own_name = None if progress_file else f"image_save-{uuid.uuid4().hex}.json"
-        self._progress_file = progress_file or f"{directory}/{self._own_name}"
-        self._record = ""
-        self._id = ""
+        self._name = f"image_save-{uuid.uuid4().hex}.json"
+        self._progress_file = self._record = self._id = ""
         self._pid = 0
-        self._before = ""
-        self._missed = 0
+        self._has_ended = False
+        self._missed_since: float | None = None
 
     def start(self) -> dict[str, Any] | None:
         """Start the module.
 
         :returns: ``None``, or what Ansible says where it could not be started.
         """
-        task, arguments = self._action._task, self._action._task.args
-        if not self._own_name:
-            self._progress_file = self._action._remote_expand_user(self._progress_file)
-            self._before = self._read()
+        task = self._action._task
+        directory = self._action.get_shell_option("async_dir", default="~/.ansible_async")
+        environment = task.environment
+        task.environment = [*(environment or []), {PRIVATE: f"{directory}/{self._name}"}]
         task.async_val = LIMIT
         try:
-            started: dict[str, Any] = self._action._execute_module(
-                module_args={**arguments, "progress_file": self._progress_file},
-                task_vars=self._task_vars,
-                wrap_async=True,
-            )
+            started: dict[str, Any] = self._action._execute_module(task_vars=self._task_vars, wrap_async=True)
         finally:
-            task.async_val = 0
+            task.async_val, task.environment = 0, environment
         if not (started.get("ansible_job_id") and started.get("results_file")):
             return started
         self._id, self._record = str(started["ansible_job_id"]), str(started["results_file"])
-        if self._own_name:
-            self._progress_file = f"{os.path.dirname(self._record)}/{self._own_name}"
+        self._progress_file = f"{os.path.dirname(self._record)}/{self._name}"
         return None
 
     def progress(self) -> JsonObject | None:
         """How far the run is; ``None`` where it has not said so yet.
 
-        :raises AnsibleConnectionFailure: when the host cannot be reached.
+        :raises AnsibleError: when the host cannot be asked.
         """
-        said = self._read()
-        if said == self._before:  # that of an earlier run
-            return None
+        said = self._command(f"head -c {_AT_MOST} {shlex.quote(self._progress_file)}")
         try:
-            progress = parse_object(said.encode("utf-8", "surrogateescape"), most=20_000)
+            progress = parse_object(said.encode("utf-8", "surrogateescape"), most=_AT_MOST)
             self._pid = progress.integer("pid")
         except JsonError:
             return None
+        self._has_ended = progress.values().get("ended") is True
         return progress
 
     def result(self) -> dict[str, Any] | None:
         """What the module returned; ``None`` while it runs.
 
-        :raises AnsibleConnectionFailure: when the host cannot be reached.
+        :raises AnsibleError: when the host cannot be asked.
         """
         arguments: dict[str, object] = {"jid": self._id, "mode": "status", "_async_dir": os.path.dirname(self._record)}
         status: dict[str, Any] = self._action._execute_module(
             module_name="ansible.legacy.async_status", module_args=arguments, task_vars=self._task_vars
         )
         if status.get("finished"):
-            return self._as_asked(without_traces(status))
-        return _failed(_KILLED) if self._is_gone() else None
+            return without_traces(status)
+        if self._is_gone():
+            return _failed(_LOST if self._has_ended else _KILLED)
+        return None
 
     def end(self) -> bool:
         """Ask the run to end in order, as a signal from its own terminal would.
@@ -110,8 +106,8 @@ class Job:
         return self._pid > 1
 
     def forget(self) -> None:
-        """Remove what is known of the job on the host; a file that the user asked for stays."""
-        paths = [self._record, *([self._progress_file, f"{self._progress_file}.new"] if self._own_name else [])]
+        """Remove what is known of the job on the host."""
+        paths = [self._record, self._progress_file, f"{self._progress_file}.new"]
         self._command(f"rm -f {' '.join(map(shlex.quote, paths))}")
 
     def reconnect(self) -> None:
@@ -121,27 +117,21 @@ class Job:
             with suppress(AnsibleError):
                 reset()
 
-    def _as_asked(self, result: dict[str, Any]) -> dict[str, Any]:
-        """A result that names the progress file only where the user did."""
-        arguments = result.get("invocation", {}).get("module_args", {})
-        if self._own_name and "progress_file" in arguments:
-            arguments["progress_file"] = None
-        return result
-
     def _is_gone(self) -> bool:
         """Whether nobody is left to write the record: all of the job was killed, or the host started anew."""
-        process = f"/proc/{self._pid}/cmdline"
-        is_ours = f"{{ ! test -r {process} || grep -q image_save {process}; }}"
-        is_there = self._pid <= 1 or "alive" in self._command(f"kill -0 {self._pid} && {is_ours} && echo alive")
-        # The one who writes the record does so a moment after the module has ended.
-        self._missed = 0 if is_there else self._missed + 1
-        return self._missed >= _MISSED
-
-    def _read(self) -> str:
-        return self._command(f"cat {shlex.quote(self._progress_file)}")
+        word = self._id.partition(".")[0]
+        # In brackets, so that the command does not find itself.
+        found = f"grep -l '[{word[:1]}]{word[1:]}' /proc/[0-9]*/cmdline | head -n 1"
+        is_there = not os.path.basename(word).isalnum() or bool(self._command(found).strip())
+        if is_there:
+            self._missed_since = None
+            return False
+        if self._missed_since is None:
+            self._missed_since = time.monotonic()
+        return time.monotonic() - self._missed_since >= _MISSED
 
     def _command(self, command: str) -> str:
-        done: Mapping[str, Any] = self._action._low_level_execute_command(f"{command} 2>/dev/null")
+        done: Mapping[str, Any] = self._action._low_level_execute_command(f"{{ {command}; }} 2>/dev/null")
         return str(done.get("stdout", ""))
 
 

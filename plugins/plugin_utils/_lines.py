@@ -52,7 +52,7 @@ def fetch_line(name: str, number: int, count: int, *, done: int, of: int, rate: 
     :param done: bytes that have arrived, of all files.
     :param left: seconds; ``None`` where that cannot be told.
     """
-    told = [f"fetching file {number} of {count}, {name}", *moved(done, of, rate)]
+    told = [f"fetching file {number} of {count}, {printable(name, 300)}", *moved(done, of, rate)]
     if left is not None:
         told.append(f"{format_duration(left)} left")
     return ", ".join(told)

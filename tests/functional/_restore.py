@@ -134,6 +134,12 @@ for at in range(half, len(data), 10):
 """
 
 
+def _as_from_a_terminal() -> None:
+    """What is ignored when a shell begins, it cannot trap; and in the background these are."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @contextmanager
 def started(dest: Path, target: Path, *, by: str, path: Path, fifo: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A script that runs, once a program of it that is :data:`SLOW` has begun; all of it ends with the block."""
@@ -145,6 +151,7 @@ def started(dest: Path, target: Path, *, by: str, path: Path, fifo: Path) -> Ite
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=_as_from_a_terminal,
     )
     try:
         with fifo.open("rb") as pipe:  # waits for somebody to open the other end

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -345,6 +346,78 @@ def test_a_run_beside_another_leaves_it_alone(originals: dict[str, Path], workdi
         assert process.stderr is not None
         assert b"has appeared in the meantime" in process.stderr.read()
     assert unpacked(target) == content(dest)
+
+
+def leftover(target: Path, process: int, host: str | None = os.uname().nodename) -> Path:
+    """A directory as a killed run leaves it."""
+    path = target / f".saved-image-cache.restore.{process}"
+    path.mkdir(parents=True, mode=0o700)
+    (path / "data").write_text("data", encoding="utf-8")
+    if host is not None:
+        (path / "host").write_text(f"{host}\n", encoding="utf-8")
+    return path
+
+
+def gone() -> int:
+    """The number of a process that has ended."""
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    return process.pid
+
+
+@EACH_SHELL
+@pytest.mark.parametrize("host", ["another.example", "", None], ids=["another machine", "no name", "no file"])
+def test_what_may_belong_to_another_machine_is_left_alone(
+    originals: dict[str, Path], workdir: Path, host: str | None, shell: str
+) -> None:
+    """A process of that number is somewhere else; here there is none."""
+    target = workdir / "target"
+    theirs, ours = leftover(target, gone(), host), leftover(target, 2**22 + 1)
+    ran = run(originals["gzip"], target, by=shell)
+    assert ran.status == 0, ran.err
+    assert f"{theirs} may belong to a run of another user or on another machine; it is left alone" in ran.err
+    assert (theirs / "data").read_text("utf-8") == "data"
+    assert not ours.exists(), "of this machine, and nobody is at work on it"
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+@pytest.mark.parametrize("mode", [0o700, 0o777], ids=["not to be written to", "open to all"])
+def test_what_another_user_is_at_work_on_is_left_alone(
+    originals: dict[str, Path], workdir: Path, mode: int, shell: str
+) -> None:
+    """To kill a process of somebody else is refused even where it lives."""
+    target = Path(tempfile.mkdtemp(dir="/tmp"))
+    dest = Path(shutil.copytree(originals["gzip"].parent, target / "archive")) / originals["gzip"].name
+    try:
+        theirs = leftover(target / "shared", os.getpid())
+        theirs.chmod(mode)
+        for path in (target, target / "shared"):
+            path.chmod(0o777)
+        ran = subprocess.run(
+            command_of(dest, target / "shared", by=shell), user=65534, group=65534, extra_groups=[], capture_output=True
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert b"it is left alone" in ran.stderr
+        assert sorted(os.listdir(target / "shared")) == [theirs.name, ROOT]
+        assert (theirs / "data").read_text("utf-8") == "data"
+    finally:
+        shutil.rmtree(target)
+
+
+@EACH_SHELL
+def test_a_directory_of_another_machine_with_its_own_number_is_left_alone(
+    originals: dict[str, Path], workdir: Path, shell: str
+) -> None:
+    target = workdir / "target"
+    target.mkdir()
+    mine = 'work=$1/.saved-image-cache.restore.$$; mkdir "$work"; echo other >"$work/host"; shift; exec "$@"'
+    dest = originals["gzip"]
+    command = ["sh", "-c", mine, "sh", str(target), *command_of(dest, target, by=shell)]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert "has the name that this run needs, and stays as it is" in ran.stderr
+    (name,) = os.listdir(target)
+    assert (target / name / "host").read_text("utf-8") == "other\n"
 
 
 @EACH_SHELL

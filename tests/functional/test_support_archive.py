@@ -95,8 +95,22 @@ def publish(dest: Path, members: Members, *, part_size: int = 0, digits: int = 1
         parts.append({"name": path.name, "size": len(piece), "sha256": hashlib.sha256(piece).hexdigest()})
     lines = [f"{part['sha256']}  {part['name']}\n" for part in parts]
     (dest.parent / f"{dest.name}.sha256").write_text("".join(lines), encoding="utf-8")
-    (dest.parent / f"{dest.name}.lock.json").write_bytes(encoded({"parts": parts}))
+    lock = encoded({"images": [], "parts": parts})
+    table = b"reference,status,manifest_digest,size\r\n"
+    seal = f'<meta name="seal" content="lock:{sha256(lock)} table:{sha256(table)} page:">'
+    beside = {
+        ".lock.json": lock,
+        ".report.csv": table,
+        ".report.html": seal.encode(),
+        ".restore.sh": "".join(lines).encode(),
+    }
+    for suffix, raw in beside.items():
+        (dest.parent / f"{dest.name}{suffix}").write_bytes(raw)
     return dest
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.parametrize("name", ["images.tar", "images.tar.gz", "images.tar.zst"])
@@ -198,6 +212,18 @@ def test_a_lock_that_is_wrong(workdir: Path) -> None:
         check_archive(dest)
     lock.unlink()
     with pytest.raises(AssertionError, match="missing or empty"):
+        check_archive(dest)
+
+
+@pytest.mark.parametrize("suffix", [".report.html", ".report.csv", ".restore.sh"])
+def test_what_is_for_people_and_wrong(workdir: Path, suffix: str) -> None:
+    dest = publish(workdir / "images.tar", right_members())
+    path = workdir / f"images.tar{suffix}"
+    path.write_bytes(path.read_bytes().replace(b"0", b"1").replace(b"size", b"Size"))
+    with pytest.raises((AssertionError, KeyError)):
+        check_archive(dest)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
         check_archive(dest)
 
 

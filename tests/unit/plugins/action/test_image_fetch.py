@@ -983,6 +983,53 @@ def test_what_is_for_people_comes_too(scene: Scene) -> None:
     assert scene.path(names[0]).read_text(encoding="utf-8") == "another one"
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"path": "/srv/other.restore.sh"},
+        {"path": None},
+        {"size": -1},
+        {"size": "7"},
+        {"sha256": "ab"},
+        {"sha256": None},
+    ],
+)
+def test_a_host_does_not_choose_what_is_written_here(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, lie: dict[str, object]
+) -> None:
+    """The names of files on the controller are those that were asked for."""
+    other = scene.put("other.restore.sh")
+    (scene.host / f"{NAME}.restore.sh").write_text("of this archive", encoding="utf-8")
+    real = scene._execute_module
+
+    def answer(module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        said = real(module_name, module_args, task_vars)
+        if "found" in said:
+            said["found"]["restore_file"].update(lie)
+        return said
+
+    monkeypatch.setattr(scene, "_execute_module", answer)
+    assert "does not say what" in scene.refused()
+    assert other.read_bytes() == b"precious"
+    assert scene.names() == ["other.restore.sh"]
+
+
+def test_more_than_was_asked_for_is_passed_over(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In whatever order the answer is."""
+    real = scene._execute_module
+
+    def answer(module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        said = real(module_name, module_args, task_vars)
+        if "found" in said:
+            more = {"evil": {"path": "/etc/passwd", "size": 1, "sha256": "ab" * 32}}
+            said["found"] = {**more, **dict(reversed(said["found"].items())), "worse": None}
+        return said
+
+    monkeypatch.setattr(scene, "_execute_module", answer)
+    assert not scene.fetch().get("failed")
+    assert scene.names() == sorted([*PARTS, LOCK, SUMS])
+
+
 def test_a_report_of_another_archive_does_not_stay(scene: Scene) -> None:
     """The host has none, so the one that is there tells of something else."""
     untrue = scene.put(f"{NAME}.report.html")

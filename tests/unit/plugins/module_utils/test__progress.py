@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import threading
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _progress
+from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._json import parse_object
-from ansible_collections.airgap.images.plugins.module_utils._progress import Progress, Speed, shown
+from ansible_collections.airgap.images.plugins.module_utils._progress import Progress, Speed, refuse_foreign, shown
 
 
 def test_speed_is_of_the_last_half_minute() -> None:
@@ -106,7 +109,7 @@ def test_file_is_whole_at_any_time_and_says_when_the_run_has_ended(
     monkeypatch.setattr(_progress, "INTERVAL", 0.001)
     path = tmp_path / "progress.json"
     progress = Progress()
-    with shown(progress, str(path)):
+    with shown(progress, [str(path)]):
         while not path.exists():
             pass
         for number in range(300):
@@ -120,14 +123,14 @@ def test_file_is_whole_at_any_time_and_says_when_the_run_has_ended(
 
 def test_file_says_that_a_run_ended_that_failed(tmp_path: Path) -> None:
     path = tmp_path / "progress.json"
-    with pytest.raises(KeyError), shown(Progress(), str(path)):
+    with pytest.raises(KeyError), shown(Progress(), [str(path)]):
         raise KeyError
     assert json.loads(path.read_bytes())["ended"] is True
 
 
 @pytest.mark.parametrize("path", ["/proc/none/such", "nul\0byte", "/"])
 def test_a_file_that_cannot_be_written_ends_nothing(path: str) -> None:
-    with shown(Progress(), path):
+    with shown(Progress(), [path]):
         pass
 
 
@@ -136,7 +139,7 @@ def test_a_link_is_replaced_and_never_followed(tmp_path: Path) -> None:
     other.write_text("mine", encoding="utf-8")
     path = tmp_path / "progress.json"
     path.symlink_to(other)
-    with shown(Progress(), str(path)):
+    with shown(Progress(), [str(path)]):
         pass
     assert other.read_text(encoding="utf-8") == "mine"
     assert not path.is_symlink()
@@ -144,6 +147,55 @@ def test_a_link_is_replaced_and_never_followed(tmp_path: Path) -> None:
 
 def test_nothing_is_written_where_nobody_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with shown(Progress(), None):
+    with shown(Progress(), []):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_several_readers_have_a_file_each(tmp_path: Path) -> None:
+    """One that cannot be written disturbs none of the others."""
+    paths = [str(tmp_path / "none" / "a"), str(tmp_path / "b"), str(tmp_path / "c")]
+    with shown(Progress(), paths):
+        pass
+    assert Path(paths[1]).read_bytes() == Path(paths[2]).read_bytes()
+
+
+def test_long_texts_are_cut() -> None:
+    progress = Progress()
+    progress.tell("error", "," * 5000)
+    assert len(str(progress.as_json()["events"])) < 1200
+
+
+def test_only_a_progress_file_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "progress.json"
+    refuse_foreign(str(path), [])
+    with shown(Progress(), [str(path)]):
+        pass
+    refuse_foreign(str(path), [])
+    path.write_bytes(b"")
+    refuse_foreign(str(path), [])
+
+
+@pytest.mark.parametrize("content", [b"precious", b'{"version": 1, "options": {}}'])
+def test_what_is_of_somebody_else_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "mine"
+    path.write_bytes(content)
+    with pytest.raises(OptionError, match=r"progress_file: .*/mine is no progress file, and would be replaced"):
+        refuse_foreign(str(path), [])
+    assert path.read_bytes() == content
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/null")
+    for path in (str(pipe), str(link), "/dev/null", str(tmp_path), "nul\0byte"):
+        with pytest.raises(OptionError, match="progress_file: "):
+            refuse_foreign(path, [])
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+
+
+def test_another_file_of_the_task_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(OptionError, match="is also another file of this task"):
+        refuse_foreign(f"{tmp_path}/link/images.tar", [f"{tmp_path}/images.tar"])

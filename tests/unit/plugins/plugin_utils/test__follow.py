@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.airgap.images.plugins.module_utils._json import JsonObject
 from ansible_collections.airgap.images.plugins.plugin_utils import _follow
@@ -129,6 +129,40 @@ def test_lost_connection_ends_nothing() -> None:
     assert follow(job, ticker, Signals()) == DONE
     assert job.calls == ["reconnect", "reconnect", "forget"]
     assert [line.split(",")[0] for line in ticker.lines[:2]] == ["the connection is lost", "the connection is back"]
+
+
+def test_sudo_that_does_not_answer_is_asked_again() -> None:
+    """Ansible raises another error for that than for a connection."""
+    job = FakeJob([AnsibleError("timed out waiting for privilege escalation prompt"), look(2.0, ended=True)])
+    assert follow(job, FakeTicker(), Signals()) == DONE
+    assert job.calls == ["reconnect", "forget"]
+
+
+def test_what_cannot_be_removed_is_no_failure() -> None:
+    class Stubborn(FakeJob):
+        def forget(self) -> None:
+            raise AnsibleError("sudo")
+
+    assert follow(Stubborn([look(2.0, ended=True)]), FakeTicker(), Signals()) == DONE
+
+
+def test_a_timeout_of_the_task_ends_the_run() -> None:
+    """What Ansible raises then is no Exception."""
+
+    class TaskTimeoutError(BaseException):
+        pass
+
+    job = FakeJob([TaskTimeoutError(), look(2.0, ended=True)])
+    with pytest.raises(TaskTimeoutError):
+        follow(job, FakeTicker(), Signals())
+    assert job.calls == ["end", "forget"]
+
+
+def test_no_run_is_waited_for_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = iter(range(100))
+    monkeypatch.setattr(_follow.time, "monotonic", lambda: next(days) * 86400.0)
+    with pytest.raises(AnsibleConnectionFailure, match="has not ended in the time that it was given"):
+        follow(FakeJob([None], over_after=1000), FakeTicker(), Signals())
 
 
 def test_a_host_that_stays_away_is_given_up_after_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
