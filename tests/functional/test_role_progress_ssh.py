@@ -176,7 +176,8 @@ def resumed(source: Source, site: Site, case: Held) -> dict[str, bool]:
     assert result.rc == 0, result.stdout + result.stderr
     for name in WAYS:
         whole(site.on_host(name, "out/images.tar.gz"))
-        assert not [each for each in site.on_host(name, "jobs").iterdir() if "image_save" in each.name]
+        left = [each for each in site.on_host(name, "jobs").iterdir() if "image_save" in each.name]
+        assert not left or name == "kill", "only what nobody waited for leaves its files"
     assert not kept & set(source.registry.blob_gets())
     return {each.host: each.changed for each in result.tasks}
 

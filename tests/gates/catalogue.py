@@ -20,8 +20,14 @@ COVERAGE_FLOOR = 85
 
 MODULE = "airgap.images.image_save"
 
-# What stands second in the names of those tests/functional/test_*.py that are a gate of their own.
-ROLE_TESTS = ("role", "docs")
+# What the names of tests/functional/test_*.py go on with, by the gate that runs them; the first that fits counts. All
+# others are of the gate `functional`. Several gates, because each takes little more than one core.
+FUNCTIONAL_TESTS = {
+    "progress": ("role_progress", "docs"),
+    "role": ("role",),
+    "hostile": ("credentials", "hostile", "secrets", "surroundings", "two", "unpack"),
+    "restore": ("archive", "bench", "restore", "support"),
+}
 
 # What bandit is not asked about the plugins, and why. pyproject.toml says it for the tests.
 BANDIT_SKIPS = {
@@ -68,8 +74,15 @@ def all_gates(plan: Plan) -> list[Gate]:
     python = plan.target or plan.newest.python
     about = f"ansible-test units, ansible-core {plan.newest.core}, on Python {python.version}"
     gates.append(Gate("units-newest", "unit", 90, about, _units(plan.newest, python.version)))
-    gates.append(Gate("functional", "functional", 240, f"with a registry and skopeo, {plan.newest}", check_functional))
-    gates.append(Gate("role", "functional", 300, f"over sshd, {plan.newest}", check_role))
+    about = {
+        "functional": "saves, with a registry and skopeo",
+        "hostile": "registries and neighbours that mean harm, and secrets",
+        "restore": "archives read and restored by others; what tests rest on",
+        "role": "over sshd",
+        "progress": "live progress, and the pages of the documentation, followed",
+    }
+    for name, text in about.items():
+        gates.append(Gate(name, "functional", 240, f"{text}, {plan.newest}", _functional(name)))
     gates.append(Gate("report", "functional", 60, f"the report in Chromium, {plan.newest}", check_report))
     gates.append(Gate("faults", "faults", 170, "runs that are harmed: network, kill, disk, damage", check_faults))
     for leg in plan.legs:
@@ -239,14 +252,21 @@ def check_unit(job: Job) -> None:
     job.run(report)
 
 
-def check_functional(job: Job) -> None:
-    """The module against a real registry and a real skopeo."""
-    _pytest(job, [path for path in _functional_tests(job) if not _is_of_the_role(path)])
+def _functional(name: str) -> Callable[[Job], None]:
+    """The tests of one gate, against real programs."""
+
+    def check(job: Job) -> None:
+        found = sorted((job.tree / "tests" / "functional").glob("test_*.py"))
+        _pytest(job, [path.relative_to(job.tree) for path in found if gate_of(path) == name])
+
+    return check
 
 
-def check_role(job: Job) -> None:
-    """The role over a real sshd, and what the documentation shows of it."""
-    _pytest(job, [path for path in _functional_tests(job) if _is_of_the_role(path)])
+def gate_of(path: Path) -> str:
+    """The gate that runs a file of tests/functional."""
+    what = path.stem.removeprefix("test_")
+    fits = (name for name, words in FUNCTIONAL_TESTS.items() if what.startswith(words))
+    return next(fits, "functional")
 
 
 def check_report(job: Job) -> None:
@@ -258,14 +278,6 @@ def check_faults(job: Job) -> None:
     """The fault bench in its short form: each fault once."""
     bench = ["python", "-m", "ansible_collections.airgap.images.tests.faults", "--short"]
     job.run([*bench, *job.more_arguments], PYTHONPATH=str(job.root))
-
-
-def _functional_tests(job: Job) -> list[Path]:
-    return [path.relative_to(job.tree) for path in sorted((job.tree / "tests" / "functional").glob("test_*.py"))]
-
-
-def _is_of_the_role(path: Path) -> bool:
-    return path.name.split("_")[1] in ROLE_TESTS
 
 
 def _pytest(job: Job, files: list[Path]) -> None:
