@@ -176,12 +176,13 @@ def _is_of_a_run(raw: bytes) -> bool:
 def shown(progress: Progress, paths: Sequence[str]) -> Iterator[None]:
     """Keep files true while the block runs: a reader finds the last version or the one before, always whole.
 
-    :param paths: one that cannot be written is no reason to end the run, nor to say a word: a reader has nothing to
+    :param paths: may begin with ``~``; one that cannot be written is no reason to end the run, nor to say a word: a reader has nothing to
         read then.
     """
     if not paths:
         yield
         return
+    paths = [os.path.expanduser(path) for path in paths]
     ended = threading.Event()
     writer = threading.Thread(target=_write_until, args=(progress, paths, ended), daemon=True)
     writer.start()

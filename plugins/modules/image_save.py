@@ -837,7 +837,7 @@ def progress_files(module: AnsibleModule, output: Output, private: str | None) -
         names = [output.dest, output.lock_file, output.checksum_file, *output.for_people]
         names += [module.params[name] for name in ("failed_list", "log_file", "from_lock") if module.params[name]]
         refuse_foreign(asked, [*names, *module.params["list_files"]])
-    return [os.path.expanduser(path) for path in (private, asked) if path]
+    return [path for path in (private, asked) if path]
 
 
 def fail(module: AnsibleModule, log: Log, message: str) -> NoReturn:
