@@ -176,8 +176,8 @@ def _is_of_a_run(raw: bytes) -> bool:
 def shown(progress: Progress, paths: Sequence[str]) -> Iterator[None]:
     """Keep files true while the block runs: a reader finds the last version or the one before, always whole.
 
-    :param paths: may begin with ``~``; one that cannot be written is no reason to end the run, nor to say a word: a reader has nothing to
-        read then.
+    :param paths: may begin with ``~``. One that cannot be written is no reason to end the run, nor to say a word: a
+        reader has nothing to read then.
     """
     if not paths:
         yield
