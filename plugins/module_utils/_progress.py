@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Callable
 
-from ._errors import OptionError
+from ._errors import OptionError, quoted
 from ._json import Json, JsonError, compact, parse_object
+from ._options import is_path
 from ._storage import reason
 from ._trusted import open_regular, put_whole
 
@@ -153,6 +154,8 @@ def refuse_foreign(path: str, taken: Iterable[str]) -> None:
     :param taken: other paths that this run writes to.
     :raises OptionError: when something else is there, or will be.
     """
+    if not is_path(path):
+        raise OptionError(f"progress_file: {quoted(path)} is no path: it holds what no file name can")
     try:
         if os.path.realpath(path) in {os.path.realpath(other) for other in taken}:
             raise OptionError(f"progress_file: {path} is also another file of this task; name one of its own")
@@ -160,9 +163,8 @@ def refuse_foreign(path: str, taken: Iterable[str]) -> None:
             with open_regular(path) as file:
                 if not _is_of_a_run(file.read(_AT_MOST)):
                     raise OptionError(f"progress_file: {path} is no progress file, and would be replaced; name another")
-    except (OSError, ValueError) as error:
-        told = reason(error) if isinstance(error, OSError) else "no system takes such a path"
-        raise OptionError(f"progress_file: {path!r} cannot be used: {told}") from error
+    except OSError as error:
+        raise OptionError(f"progress_file: {path} cannot be used: {reason(error)}") from error
 
 
 def _is_of_a_run(raw: bytes) -> bool:

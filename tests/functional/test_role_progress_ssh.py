@@ -11,7 +11,7 @@ import signal
 import stat
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from ansible_collections.airgap.images.tests.functional._helpers import (
@@ -91,7 +91,8 @@ def test_the_run_survives_its_connections(source: Source, bench: Workbench, site
         mine = [each for each in descendants(site.hosts.pid) if each != pid]
         assert pid not in descendants(site.hosts.pid), "the run would end with its connection"
         for each in mine:
-            os.kill(each, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # a look that has just ended
+                os.kill(each, signal.SIGKILL)
         before = sessions(site)
         until(lambda: sessions(site) > before + 1, "a look over a new connection", play=running)
         relay.drop(2)
