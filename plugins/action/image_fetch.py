@@ -25,6 +25,7 @@ from ansible_collections.airgap.images.plugins.module_utils._errors import (
 from ansible_collections.airgap.images.plugins.module_utils._filelock import FileLock
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, read_lock
 from ansible_collections.airgap.images.plugins.module_utils._options import (
+    BESIDE,
     CHECKSUM_SUFFIX,
     FOR_PEOPLE,
     LOCK_SUFFIX,
@@ -44,7 +45,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
     tidy_if_refused,
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._convoy import Convoy
-from ansible_collections.airgap.images.plugins.plugin_utils._host import BESIDE, Host
+from ansible_collections.airgap.images.plugins.plugin_utils._host import Host
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place
 from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._transport import without_compression

@@ -21,6 +21,15 @@ REPORT_SUFFIX, TABLE_SUFFIX, RESTORE_SUFFIX = ".report.html", ".report.csv", ".r
 FOR_PEOPLE = (REPORT_SUFFIX, TABLE_SUFFIX, RESTORE_SUFFIX)
 """What lies beside an archive for those who get it."""
 
+BESIDE = {
+    "checksum_file": CHECKSUM_SUFFIX,
+    "report_file": REPORT_SUFFIX,
+    "table_file": TABLE_SUFFIX,
+    "restore_file": RESTORE_SUFFIX,
+    "lock_file": LOCK_SUFFIX,
+}
+"""All that lies beside an archive, by the names of return values; the lock file is the last to get its name."""
+
 _SUFFIXES: dict[str, tuple[str, ...]] = {
     GZIP: (".tar.gz", ".tgz"),
     ZSTD: (".tar.zst", ".tar.zstd", ".tzst"),

@@ -193,22 +193,7 @@ import stat
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.images.plugins.module_utils._options import (
-    CHECKSUM_SUFFIX,
-    LOCK_SUFFIX,
-    REPORT_SUFFIX,
-    RESTORE_SUFFIX,
-    TABLE_SUFFIX,
-)
-
-BESIDE = {
-    "checksum_file": CHECKSUM_SUFFIX,
-    "report_file": REPORT_SUFFIX,
-    "table_file": TABLE_SUFFIX,
-    "restore_file": RESTORE_SUFFIX,
-    "lock_file": LOCK_SUFFIX,
-}
-"""What stands beside an archive."""
+from ansible_collections.airgap.images.plugins.module_utils._options import BESIDE
 
 
 class UnreadableError(Exception):

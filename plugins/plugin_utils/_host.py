@@ -16,26 +16,11 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, StorageError
-from ansible_collections.airgap.images.plugins.module_utils._options import (
-    CHECKSUM_SUFFIX,
-    LOCK_SUFFIX,
-    REPORT_SUFFIX,
-    RESTORE_SUFFIX,
-    TABLE_SUFFIX,
-)
+from ansible_collections.airgap.images.plugins.module_utils._options import BESIDE
 from ansible_collections.airgap.images.plugins.module_utils._reference import is_digest
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place
 from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._transport import transfer_methods
-
-BESIDE = {
-    "checksum_file": CHECKSUM_SUFFIX,
-    "report_file": REPORT_SUFFIX,
-    "table_file": TABLE_SUFFIX,
-    "restore_file": RESTORE_SUFFIX,
-    "lock_file": LOCK_SUFFIX,
-}
-"""What stands beside an archive; the lock file is the last to get its name."""
 
 
 class Host:
@@ -65,7 +50,7 @@ class Host:
         """The small files that there are: what stands beside the archive, and the list of what failed.
 
         :param arguments: of the task.
-        :returns: by the names of :data:`BESIDE`, in that order, and ``failed_list``.
+        :returns: by the names of :data:`_options.BESIDE`, in that order, and ``failed_list``.
         :raises StorageError: when the login user cannot read one.
         """
         asked = {name: arguments[name] for name in ("src", "dest", "failed_list") if arguments.get(name)}
