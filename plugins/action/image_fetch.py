@@ -76,7 +76,7 @@ class ActionModule(ActionBase):
         self._connection.set_become_plugin(None)  # type: ignore[arg-type]
         without_compression(self._connection)
         variables = task_vars or {}
-        ticker = Ticker(str(variables.get("inventory_hostname", "the host")), is_silent=self._task.no_log is True)
+        ticker = Ticker.of(self._task, variables)
         host = Host(self, variables, ticker, retries=arguments["retries"], delay=arguments["retry_delay"])
         try:
             returned = fetch(host, arguments, check=self._task.check_mode, diff=self._task.diff)

@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        ticker = Ticker(str(variables.get("inventory_hostname", "the host")), is_silent=self._task.no_log is True)
+        ticker = Ticker.of(self._task, variables)
         returned = self._as_job(variables, ticker) if self._can_be_job() else self._plainly(variables)
         merged: dict[str, Any] = merge_hash(result, returned)
         return merged

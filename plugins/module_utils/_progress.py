@@ -24,10 +24,15 @@ VERSION = 1
 INTERVAL = 1.0
 """Seconds between two versions of the file."""
 
+PRIVATE = "AIRGAP_IMAGES_PROGRESS"
+"""The variable by which the action plugin names a file of its own, beside C(progress_file)."""
+
+AT_MOST = 1024 * 1024
+"""Bytes of a file that a reader need look at."""
+
 _KEPT_EVENTS = 100
 _WINDOW = 30
 _LONGEST = 1000
-_AT_MOST = 1024 * 1024
 
 
 class Speed:
@@ -161,7 +166,7 @@ def refuse_foreign(path: str, taken: Iterable[str]) -> None:
             raise OptionError(f"progress_file: {path} is also another file of this task; name one of its own")
         if os.path.lexists(path):
             with open_regular(path) as file:
-                if not _is_of_a_run(file.read(_AT_MOST)):
+                if not _is_of_a_run(file.read(AT_MOST)):
                     raise OptionError(f"progress_file: {path} is no progress file, and would be replaced; name another")
     except OSError as error:
         raise OptionError(f"progress_file: {path} cannot be used: {reason(error)}") from error
@@ -169,7 +174,7 @@ def refuse_foreign(path: str, taken: Iterable[str]) -> None:
 
 def _is_of_a_run(raw: bytes) -> bool:
     try:
-        return not raw or {"version", "pid", "ended", "stage"} <= set(parse_object(raw, most=_AT_MOST).names())
+        return not raw or {"version", "pid", "ended", "stage"} <= set(parse_object(raw, most=AT_MOST).names())
     except JsonError:
         return False
 

@@ -669,7 +669,7 @@ from ansible_collections.airgap.images.plugins.module_utils._http import REQUEST
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._options import Output
 from ansible_collections.airgap.images.plugins.module_utils._params import read_options
-from ansible_collections.airgap.images.plugins.module_utils._progress import Progress, refuse_foreign, shown
+from ansible_collections.airgap.images.plugins.module_utils._progress import PRIVATE, Progress, refuse_foreign, shown
 from ansible_collections.airgap.images.plugins.module_utils._returned import as_returned, diff_of
 from ansible_collections.airgap.images.plugins.module_utils._secrets import Secrets
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
@@ -677,9 +677,6 @@ from ansible_collections.airgap.images.plugins.module_utils._storage import reas
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """What ends a run in order."""
-
-PRIVATE = "AIRGAP_IMAGES_PROGRESS"
-"""The variable by which the action plugin names a progress file of its own."""
 
 TOLD = frozenset({"msg", "reason", "notes"})
 """What in a result is made of sentences."""

@@ -18,14 +18,11 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.images.plugins.module_utils._json import JsonError, JsonObject, parse_object
+from ansible_collections.airgap.images.plugins.module_utils._progress import AT_MOST, PRIVATE
 
 LIMIT = 7 * 86400
 """Seconds after which Ansible kills the job."""
 
-PRIVATE = "AIRGAP_IMAGES_PROGRESS"
-"""The variable by which the module is told where to say how far it is, beside C(progress_file)."""
-
-_AT_MOST = 1024 * 1024
 _MISSED = 30.0
 """Seconds for which a run has to be looked for in vain: a host may stall."""
 
@@ -72,9 +69,9 @@ class Job:
 
         :raises AnsibleError: when the host cannot be asked.
         """
-        said = self._command(f"head -c {_AT_MOST} {shlex.quote(self._progress_file)}")
+        said = self._command(f"head -c {AT_MOST} {shlex.quote(self._progress_file)}")
         try:
-            progress = parse_object(said.encode("utf-8", "surrogateescape"), most=_AT_MOST)
+            progress = parse_object(said.encode("utf-8", "surrogateescape"), most=AT_MOST)
             self._pid = progress.integer("pid")
         except JsonError:
             return None

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from ansible import constants
+from ansible.playbook.task import Task
 from ansible.utils.display import Display
 
 # Workers have no terminal; Ansible loads plugins of this kind before it makes a worker.
@@ -55,6 +56,11 @@ class Ticker:
         self._is_silent = is_silent
         self._display = Display()
         self._pace = Pace(ON_TERMINAL if IS_TERMINAL else IN_LOG)
+
+    @classmethod
+    def of(cls, task: Task, variables: Mapping[str, object]) -> Ticker:
+        """That of a task on the host of these variables."""
+        return cls(str(variables.get("inventory_hostname", "the host")), is_silent=task.no_log is True)
 
     def say(self, text: str) -> None:
         """Show a line now."""
