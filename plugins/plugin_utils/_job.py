@@ -40,6 +40,7 @@ class Job:
         self._task_vars = task_vars
         self._name = f"image_save-{uuid.uuid4().hex}.json"
         self._progress_file = self._record = self._id = ""
+        self._module_dir: str | None = None
         self._pid = 0
         self._has_ended = False
         self._missed_since: float | None = None
@@ -52,6 +53,9 @@ class Job:
         task = self._action._task
         directory = self._action.get_shell_option("async_dir", default="~/.ansible_async")
         environment = task.environment
+        module_dir = self._action._connection._shell.tmpdir or self._action._make_tmp_path()
+        if self._action._should_remove_tmp_path(module_dir):
+            self._module_dir = module_dir
         task.environment = [*(environment or []), {PRIVATE: f"{directory}/{self._name}"}]
         task.async_val = LIMIT
         try:
@@ -59,6 +63,7 @@ class Job:
         finally:
             task.async_val, task.environment = 0, environment
         if not (started.get("ansible_job_id") and started.get("results_file")):
+            self._remove_module()
             return started
         self._id, self._record = str(started["ansible_job_id"]), str(started["results_file"])
         self._progress_file = f"{os.path.dirname(self._record)}/{self._name}"
@@ -75,6 +80,7 @@ class Job:
             self._pid = progress.integer("pid")
         except JsonError:
             return None
+        self._remove_module()
         self._has_ended = progress.values().get("ended") is True
         return progress
 
@@ -104,6 +110,7 @@ class Job:
 
     def forget(self) -> None:
         """Remove what is known of the job on the host."""
+        self._remove_module()
         paths = [self._record, self._progress_file, f"{self._progress_file}.new"]
         self._command(f"rm -f {' '.join(map(shlex.quote, paths))}")
 
@@ -126,6 +133,17 @@ class Job:
         if self._missed_since is None:
             self._missed_since = time.monotonic()
         return time.monotonic() - self._missed_since >= _MISSED
+
+    def _remove_module(self) -> None:
+        """Remove the module's file, which has the task's secrets in it, once it has been read.
+
+        Ansible's own watcher does so, but only up to five seconds after the end, and not at all where it runs as
+        another user.
+        """
+        if self._module_dir:
+            remove = self._action._connection._shell.remove(self._module_dir, recurse=True)
+            self._action._low_level_execute_command(remove, sudoable=False)
+            self._module_dir = None
 
     def _command(self, command: str) -> str:
         done: Mapping[str, Any] = self._action._low_level_execute_command(f"{{ {command}; }} 2>/dev/null")

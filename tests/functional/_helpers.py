@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,9 +158,14 @@ def command_lines(pids: Iterable[int]) -> list[str]:
 
 
 def holds(root: Path, secret: str) -> list[Path]:
-    """The files below ``root`` that hold these bytes."""
+    """The files below ``root`` that hold these bytes; one that vanishes meanwhile holds nothing."""
     needle = secret.encode("utf-8")
-    return [path for path in root.rglob("*") if path.is_file() and needle in path.read_bytes()]
+    found = []
+    for path in root.rglob("*"):
+        with suppress(FileNotFoundError):
+            if path.is_file() and needle in path.read_bytes():
+                found.append(path)
+    return found
 
 
 def leftovers(root: Path) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 from ansible_collections.airgap.images.tests.functional._helpers import (
     assert_layers_once,
     command_lines,
+    holds,
     leftovers,
 )
 from ansible_collections.airgap.images.tests.functional._progress import (
@@ -184,7 +185,10 @@ def resumed(source: Source, site: Site, case: Held) -> dict[str, bool]:
 
 
 def test_no_secret_is_where_others_look(bench: Workbench, site: Site) -> None:
-    """Of a job of root's: folders of jobs, progress file, lines, command lines, and what the task returns."""
+    """Of a job of root's: folders of jobs, progress file, lines, command lines, and what the task returns.
+
+    The module's own file, which has them, is gone while the module still runs.
+    """
     secret = closed(bench)
     hold = secret.hold()
     inventory = site.inventory("north", ansible_async_dir="{{ work }}/jobs", ansible_become=True)
@@ -200,6 +204,8 @@ def test_no_secret_is_where_others_look(bench: Workbench, site: Site) -> None:
         until(lambda: read(folder / "progress.json").get("copying"), "the copy", play=running)
         secret.proxy.wait_for(lambda seen: any(each.action is hold for each in seen))
         with ProcessWatch(lambda: everybody(os.getpid())) as processes:
+            home = site.on_host("home")
+            until(lambda: not holds(home, OWNER.password), "the module's file to be removed", play=running)
             modes = {stat.S_IMODE(each.stat().st_mode) for each in (folder / "jobs").iterdir()}
             processes.look()
         hold.release()
