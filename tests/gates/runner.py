@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,10 +50,14 @@ class Gate:
 
 @dataclass(frozen=True)
 class Result:
-    """How one gate ended."""
+    """How one gate ended.
+
+    :ivar worked: Seconds of CPU. A machine that is busy makes a gate last longer, but not work more.
+    """
 
     gate: Gate
     seconds: float
+    worked: float
     log: Path
     problem: str | None
     remark: str = ""
@@ -90,6 +95,7 @@ class Job:
     live: bool = False
     more_arguments: Sequence[str] = ()
     said: str = ""
+    worked: float = 0.0
     _tree: Path | None = None
 
     @property
@@ -145,7 +151,7 @@ class Job:
             for line in process.stdout:
                 output += line
                 self._append(line)
-            status = process.wait()
+            status = self._wait(process)
         finally:
             deadline.cancel()
             with self.processes.lock:
@@ -156,6 +162,14 @@ class Job:
         if status not in accept:
             raise GateFailure(f"{' '.join(words[:3])} … ended with status {status}")
         return text
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+        """Return the exit status, and note how much the process and those that it waited for have worked."""
+        with suppress(ChildProcessError):  # it was ended, and waited for, by somebody else
+            _pid, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            self.worked += usage.ru_utime + usage.ru_stime
+        return process.wait()
 
     def _temporary(self) -> dict[str, str]:
         """pytest removes those of earlier runs, and takes another run's for one of them."""
@@ -257,7 +271,7 @@ def _run_gate(gate: Gate, job: Job) -> Result:
         problem = f"{type(failure).__name__}: {failure}"
     finally:
         shutil.rmtree(job.folder, ignore_errors=True)
-    return Result(gate, time.monotonic() - begin, job.log, problem, job.said)
+    return Result(gate, time.monotonic() - begin, job.worked, job.log, problem, job.said)
 
 
 def _show(result: Result, *, whole_log: bool) -> None:
@@ -280,11 +294,11 @@ def _print(text: str) -> None:
 def _summary(results: Sequence[Result], plan: Plan, seconds: float, logs: Path) -> bool:
     failed = [result for result in results if result.problem is not None]
     width = max(len(result.gate.name) for result in results)
-    print(f"\n{'gate':{width}}  result  seconds  about")
+    print(f"\n{'gate':{width}}  result  seconds     CPU  about")
     for result in results:
         word = "FAIL" if result.problem is not None else "pass"
         about = f"{result.gate.about} ({result.remark})" if result.remark else result.gate.about
-        print(f"{result.gate.name:{width}}  {word:6}  {result.seconds:7.1f}  {about}")
+        print(f"{result.gate.name:{width}}  {word:6}  {result.seconds:7.1f} {result.worked:7.1f}  {about}")
     # Of processes that have ended and been waited for, which is nearly all.
     worked = sum(os.times()[:4])
     print(f"\n{seconds:.0f} s in all, {worked:.0f} s of CPU; logs are in {logs}")
