@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from ansible_collections.airgap.images.tests.functional._helpers import holds
 from ansible_collections.airgap.images.tests.functional._role import (
-    JOB,
     NAME,
     Site,
     assert_secret,
@@ -48,7 +47,7 @@ def test_what_fails_is_named_and_what_can_be_saved_is(source: Source, bench: Wor
         "partial": {"image_save_images": [good, missing], **failed, "image_save_allow_partial": True},
     }
     inventory = {name: {**site.inventory(name)[name], **variables} for name, variables in cases.items()}
-    result = site.run(inventory, site.variables(**JOB), plays=[play(how="include_role")], options=["-vvvv"])
+    result = site.run(inventory, site.variables(), plays=[play(how="include_role")], options=["-vvvv"])
     assert result.rc == 2, result.stdout
 
     assert closed.host in failure(result, "password")

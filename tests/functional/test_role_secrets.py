@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.images.tests.functional._role import JOB, Site
+from ansible_collections.airgap.images.tests.functional._role import Site
 from ansible_collections.airgap.images.tests.functional._secrets import NEEDLES, OWNER, Closed, closed
 from ansible_collections.airgap.images.tests.support.playbook import PlaybookResult, start_playbook
 from ansible_collections.airgap.images.tests.support.surveillance import FileWatch, ProcessWatch, SystemLog, everybody
@@ -40,7 +40,7 @@ def test_a_run_over_ssh_tells_nobody(bench: Workbench, site: Site) -> None:
     source = closed(bench)
     hold = source.hold()
     inventory = hosts(site, source)
-    variables = site.variables(**JOB, log_file="{{ work }}/run.log", failed_list="{{ work }}/out/failed.txt")
+    variables = site.variables(log_file="{{ work }}/run.log", failed_list="{{ work }}/out/failed.txt")
     folders = [site.on_host(name) for name in (*inventory, "home")]
     with (
         FileWatch(NEEDLES, [site.media.parent]) as files,
