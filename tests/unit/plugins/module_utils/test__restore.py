@@ -57,8 +57,9 @@ def shellcheck(script: bytes, dialect: str) -> str:
     return subprocess.run(command, input=script, capture_output=True, check=False).stdout.decode()
 
 
-@pytest.mark.parametrize("compress", KINDS)
-@pytest.mark.parametrize("dialect", ["sh", "dash", "busybox", "bash"])
+@pytest.mark.parametrize(
+    ("compress", "dialect"), [*((each, "sh") for each in KINDS), *((KINDS[0], each) for each in ("busybox", "bash"))]
+)
 def test_shellcheck_finds_nothing(compress: str, dialect: str) -> None:
     references = ("a.lan/b:1", f"a.lan/b@{DIGEST}", "[2001:db8::1]:5000/c:x")
     for lock in (
