@@ -64,29 +64,30 @@ def all_gates(plan: Plan) -> list[Gate]:
         Gate("changelog", "lint", 2, "fragments and changelog", check_changelog),
         Gate("licences", "lint", 3, "every file has a licence (REUSE)", check_licences),
         Gate("workflows", "lint", 3, "GitHub's files: schemas, and what is dangerous in them", check_workflows),
-        Gate("unit", "unit", 80, f"with coverage of at least {COVERAGE_FLOOR} %, {plan.newest}", check_unit),
+        Gate("unit", "unit", 250, f"with coverage of at least {COVERAGE_FLOOR} %, {plan.newest}", check_unit),
     ]
     if plan.comes_second(plan.oldest):
         run = _units(plan.oldest, plan.oldest.python.version)
         about = f"ansible-test units of what rests on ansible-core, {plan.oldest}"
-        gates.append(Gate("units-oldest", "unit", 40, about, run))
+        gates.append(Gate("units-oldest", "unit", 100, about, run))
     # The gate `unit` runs on the newest Python already, so the newest ansible-core takes the oldest.
     python = plan.target or plan.newest.python
     about = f"ansible-test units, ansible-core {plan.newest.core}, on Python {python.version}"
-    gates.append(Gate("units-newest", "unit", 90, about, _units(plan.newest, python.version)))
-    about = {
-        "functional": "saves, with a registry and skopeo",
-        "hostile": "registries and neighbours that mean harm, and secrets",
-        "restore": "archives read and restored by others; what tests rest on",
-        "role": "over sshd",
-        "progress": "live progress, and the pages of the documentation, followed",
+    gates.append(Gate("units-newest", "unit", 230, about, _units(plan.newest, python.version)))
+    tests = {
+        "functional": (350, "saves, with a registry and skopeo"),
+        "hostile": (340, "registries and neighbours that mean harm, and secrets"),
+        "restore": (350, "archives read and restored by others; what tests rest on"),
+        "role": (640, "over sshd"),
+        "progress": (630, "live progress, and the pages of the documentation, followed"),
     }
-    for name, text in about.items():
-        gates.append(Gate(name, "functional", 240, f"{text}, {plan.newest}", _functional(name)))
-    gates.append(Gate("report", "functional", 60, f"the report in Chromium, {plan.newest}", check_report))
-    gates.append(Gate("faults", "faults", 170, "runs that are harmed: network, kill, disk, damage", check_faults))
+    for name, (seconds, text) in tests.items():
+        gates.append(Gate(name, "functional", seconds, f"{text}, {plan.newest}", _functional(name)))
+    gates.append(Gate("report", "functional", 130, f"the report in Chromium, {plan.newest}", check_report))
+    gates.append(Gate("faults", "faults", 180, "runs that are harmed: network, kill, disk, damage", check_faults))
     for leg in plan.legs:
-        gates.append(Gate(f"sanity-{leg.name}", "sanity", 130, f"ansible-test sanity, {leg}", _sanity(leg)))
+        seconds = 80 if plan.comes_second(leg) else 200
+        gates.append(Gate(f"sanity-{leg.name}", "sanity", seconds, f"ansible-test sanity, {leg}", _sanity(leg)))
     gates += _integration_gates(plan)
     if plan.fuzz is not None:
         about = f"the parsers, for a moment, guided by coverage, on Python {plan.fuzz.version}"
@@ -363,7 +364,7 @@ def _integration_gates(plan: Plan) -> list[Gate]:
                 f"--target=controller:python=venv/{plan.target.version}",
             ]
             about += f", target Python {plan.target.version}"
-        gates.append(Gate(f"integration-{leg.name}", "integration", 150, about, _integration(leg, *hosts)))
+        gates.append(Gate(f"integration-{leg.name}", "integration", 200, about, _integration(leg, *hosts)))
     return gates
 
 

@@ -38,7 +38,7 @@ class Gate:
     """Something that has to hold.
 
     :ivar group: Another name under which it can be run, together with others.
-    :ivar seconds: About how long it takes. The longest begin first.
+    :ivar seconds: About how long it takes beside three others. The longest begin first.
     """
 
     name: str
