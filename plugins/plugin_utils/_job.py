@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from ansible_collections.airgap.images.plugins.module_utils._json import JsonError, JsonObject, parse_object
 from ansible_collections.airgap.images.plugins.module_utils._progress import AT_MOST, PRIVATE
@@ -39,6 +40,7 @@ class Job:
         self._action = action
         self._task_vars = task_vars
         self._name = f"image_save-{uuid.uuid4().hex}.json"
+        self._mark = uuid.uuid4().hex
         self._progress_file = self._record = self._id = ""
         self._module_dir: str | None = None
         self._pid = 0
@@ -77,10 +79,12 @@ class Job:
         said = self._command(f"head -c {AT_MOST} {shlex.quote(self._progress_file)}")
         try:
             progress = parse_object(said.encode("utf-8", "surrogateescape"), most=AT_MOST)
-            self._pid = progress.integer("pid")
+            pid = progress.integer("pid")
         except JsonError:
             return None
-        self._remove_module()
+        if not self._pid:
+            self._remove_module()
+        self._pid = pid
         self._has_ended = progress.values().get("ended") is True
         return progress
 
@@ -110,9 +114,13 @@ class Job:
 
     def forget(self) -> None:
         """Remove what is known of the job on the host."""
-        self._remove_module()
         paths = [self._record, self._progress_file, f"{self._progress_file}.new"]
         self._command(f"rm -f {' '.join(map(shlex.quote, paths))}")
+        if not self._remove_module():
+            Display().warning(
+                f"{self._module_dir} could not be removed from the host. Remove it: the parameters of the task are in "
+                "it, passwords too"
+            )
 
     def reconnect(self) -> None:
         """Have the next call use a new connection."""
@@ -125,7 +133,7 @@ class Job:
         """Whether nobody is left to write the record: all of the job was killed, or the host started anew."""
         word = self._id.partition(".")[0]
         # In brackets, so that the command does not find itself.
-        found = f"grep -l '[{word[:1]}]{word[1:]}' /proc/[0-9]*/cmdline | head -n 1"
+        found = f"[ -d /proc/self ] || echo unknown; grep -l '[{word[:1]}]{word[1:]}' /proc/[0-9]*/cmdline | head -n 1"
         is_there = not os.path.basename(word).isalnum() or bool(self._command(found).strip())
         if is_there:
             self._missed_since = None
@@ -134,20 +142,37 @@ class Job:
             self._missed_since = time.monotonic()
         return time.monotonic() - self._missed_since >= _MISSED
 
-    def _remove_module(self) -> None:
+    def _remove_module(self) -> bool:
         """Remove the module's file, which has the task's secrets in it, once it has been read.
 
         Ansible's own watcher does so, but only up to five seconds after the end, and not at all where it runs as
         another user.
+
+        :returns: whether it is gone.
         """
         if self._module_dir:
             remove = self._action._connection._shell.remove(self._module_dir, recurse=True)
-            self._action._low_level_execute_command(remove, sudoable=False)
+            done: Mapping[str, Any] = self._action._low_level_execute_command(remove, sudoable=False)
+            if done.get("rc") != 0:
+                return False
             self._module_dir = None
+        return True
 
     def _command(self, command: str) -> str:
-        done: Mapping[str, Any] = self._action._low_level_execute_command(f"{{ {command}; }} 2>/dev/null")
-        return str(done.get("stdout", ""))
+        """What a command prints. It never fails: what comes with no mark at its end is no answer.
+
+        A shell, and sudo on a terminal, may say more than they are asked, before and after.
+
+        :raises AnsibleConnectionFailure: when it did not run, or not to its end.
+        """
+        mark = f"printf %s {self._mark}"
+        whole = f"{{ {mark}; {command}; {mark}; }} 2>/dev/null"
+        done: Mapping[str, Any] = self._action._low_level_execute_command(whole)
+        said = str(done.get("stdout", ""))
+        answer, end, _after = said.partition(self._mark)[2].rpartition(self._mark)
+        if not end:
+            raise AnsibleConnectionFailure(f"the host does not answer: {said} {done.get('stderr', '')}")
+        return answer
 
 
 def without_traces(status: Mapping[str, Any]) -> dict[str, Any]:

@@ -155,6 +155,35 @@ def test_the_controller_is_stopped(source: Source, bench: Workbench, site: Site)
     assert resumed(source, site, case) == {"int": True, "term": True, "kill": False}
 
 
+SUDO = """#!/bin/sh
+[ ! -e {flag} ] || {{ echo 'sudo: PAM account management error' >&2; exit 1; }}
+echo 'sudo: unable to resolve host north: Name or service not known' >&2
+exec sudo "$@"
+"""
+
+
+def test_a_sudo_that_says_more_than_it_is_asked(source: Source, bench: Workbench, site: Site) -> None:
+    """On a terminal its words are among the answers. That it refuses for a while does not mean that the run is gone."""
+    case = Held(source, bench)
+    sudo, flag = site.on_host("home", "noisy-sudo"), site.on_host("home", "refuse")
+    sudo.write_text(SUDO.format(flag=flag), encoding="utf-8")
+    sudo.chmod(0o755)
+    terminal = {"ansible_become": True, "ansible_become_exe": str(sudo), "ansible_ssh_use_tty": True}
+    with case.start(site, "north", **terminal) as running:
+        pid = case.await_held(running, site, "north")
+        until(lambda: measured(running.output()[1], "north"), "a line", play=running)
+        flag.touch()
+        until(lambda: "the connection is lost" in running.output()[1], "the loss", play=running)
+        assert "PAM account management error" in running.output()[1]
+        flag.unlink()
+        until(lambda: "the connection is back" in running.output()[1], "the return", play=running)
+        assert command_lines([pid])
+        stop_by_terminal(running)
+        wait_for_end([pid], 60)
+        running.wait(60)
+    assert_in_order(site, "north", case)
+
+
 def assert_in_order(site: Site, name: str, case: Held) -> None:
     """Nothing is half written, nothing looks whole, no job is left; blobs that came are kept."""
     assert read(site.on_host(name, "progress.json"))["ended"]

@@ -1,18 +1,20 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module's own file on the host, which has the task's secrets in it, does not outlive its use."""
+"""A job seen from the controller: what the host answers, and that the module's file there does not outlive its use."""
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
-import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.airgap.images.plugins.plugin_utils._job import Job
 
@@ -26,16 +28,21 @@ class FakeShell:
 
     def remove(self, path: str, recurse: bool = False) -> str:
         assert recurse
-        return f"rm -rf {shlex.quote(path)}"
+        return f"rm -f -r {shlex.quote(path)}"
 
 
 class FakeAction:
-    """Starts nothing, but leaves the files of a start on this machine."""
+    """Starts nothing, but leaves the files of a start; the host is a shell of this machine.
+
+    ``noise`` is what that says before and after each answer; one that is ``refused`` runs nothing.
+    """
 
     def __init__(self, root: Path, *, is_started: bool = True, keeps_files: bool = False) -> None:
         self.root = root
         self.module_dir = root / "ansible-tmp-1"
-        self.progress: str | None = None
+        self.noise = ""
+        self.refused = False
+        self.removals = 0
         self._is_started = is_started
         self._keeps_files = keeps_files
         self._connection = SimpleNamespace(_shell=FakeShell())
@@ -54,24 +61,33 @@ class FakeAction:
         return not self._keeps_files
 
     def _execute_module(self, **arguments: Any) -> dict[str, Any]:
+        if arguments.get("module_name") == "ansible.legacy.async_status":
+            return {"finished": False}
         assert arguments["wrap_async"]
         (self.module_dir / "AnsiballZ_image_save.py").write_text(SECRET, "utf-8")
+        (self.root / "jobs").mkdir()
         self._connection._shell.tmpdir = None  # as Ansible does after the start of a job
         if not self._is_started:
             return {"failed": True, "msg": "could not create directory"}
-        return {"ansible_job_id": "j1.2", "results_file": str(self.root / "jobs" / "j1.2")}
+        return {"ansible_job_id": f"j{os.getpid()}000.2", "results_file": str(self.root / "jobs" / "j1.2")}
 
     def _low_level_execute_command(self, command: str, sudoable: bool = True) -> dict[str, Any]:
-        if command.startswith("rm -rf "):
-            assert not sudoable, "it is not the file of the user that the module runs as"
-            shutil.rmtree(shlex.split(command)[2])
-        elif "head -c" in command and self.progress is not None:
-            return {"stdout": self.progress}
-        return {"stdout": ""}
+        removes = command.startswith("rm -f -r ")
+        assert sudoable is not removes, "the module's file is not of the user that the module runs as"
+        self.removals += removes
+        if self.refused:
+            return {"rc": 1, "stdout": self.noise, "stderr": "sudo: PAM account management error"}
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+        return {"rc": done.returncode, "stdout": self.noise + done.stdout + self.noise, "stderr": done.stderr}
 
 
 def job_of(action: FakeAction) -> Job:
     return Job(action, {})  # type: ignore[arg-type]
+
+
+def says(job: Job, **state: object) -> None:
+    """The run writes its progress file."""
+    Path(job._progress_file).write_text(json.dumps({"pid": 7, "ended": False, **state}), "utf-8")
 
 
 def test_it_is_gone_once_the_run_says_something(tmp_path: Path) -> None:
@@ -80,11 +96,12 @@ def test_it_is_gone_once_the_run_says_something(tmp_path: Path) -> None:
     assert job.start() is None
     assert job.progress() is None
     assert action.module_dir.exists(), "it may not have been read yet"
-    action.progress = json.dumps({"pid": 7, "ended": False})
+    says(job)
     assert job.progress() is not None
     assert not action.module_dir.exists()
     job.progress()
     job.forget()
+    assert action.removals == 1
 
 
 def test_it_is_gone_after_a_run_that_said_nothing(tmp_path: Path) -> None:
@@ -108,7 +125,51 @@ def test_who_wants_to_keep_it_can(tmp_path: Path, is_started: bool) -> None:
     action = FakeAction(tmp_path, is_started=is_started, keeps_files=True)
     job = job_of(action)
     job.start()
-    action.progress = json.dumps({"pid": 7, "ended": True})
+    if is_started:
+        says(job, ended=True)
+        job.progress()
+        job.forget()
+    assert action.module_dir.exists()
+
+
+def test_what_cannot_be_removed_is_tried_again_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    action = FakeAction(tmp_path)
+    job = job_of(action)
+    job.start()
+    says(job)
+    monkeypatch.setattr(FakeShell, "remove", lambda self, path, recurse: "rm -f -r /proc/self/cmdline")
     job.progress()
+    job.progress()
+    assert action.removals == 1, "it is not tried at every look"
     job.forget()
+    assert not Path(job._progress_file).exists()
+    warned = " ".join(capsys.readouterr().err.split())
+    assert str(action.module_dir) in warned and "could not be removed" in warned
+
+
+def test_a_host_that_says_more_than_it_is_asked(tmp_path: Path) -> None:
+    """Shells whose files echo something, and sudo that speaks on a terminal."""
+    action = FakeAction(tmp_path)
+    action.noise = "sudo: unable to resolve host north\r\n"
+    job = job_of(action)
+    job.start()
+    assert job.progress() is None
+    says(job, pid=4242)
+    progress = job.progress()
+    assert progress is not None and progress.integer("pid") == 4242
+    assert not action.module_dir.exists()
+    assert job.result() is None and job._missed_since is not None, "no process of the job is there"
+
+
+def test_a_host_that_refuses_is_not_taken_for_one_without_the_run(tmp_path: Path) -> None:
+    action = FakeAction(tmp_path)
+    job = job_of(action)
+    job.start()
+    action.refused = True
+    for ask in (job.progress, job.result, job.forget):
+        with pytest.raises(AnsibleConnectionFailure, match="PAM account management error"):
+            ask()
+    assert job._missed_since is None
     assert action.module_dir.exists()
