@@ -241,7 +241,8 @@ def _message(host: Host, delivery: Delivery, items: Sequence[Item], *, check: bo
     verb = "would be fetched" if check else "fetched"
     size = format_size(sum(item.size for item in items))
     removed = f", {len(delivery.stale)} older ones removed" if delivery.stale and not check else ""
-    return f"{len(items)} files ({size}) {verb} from {host.name} to {delivery.place.directory}{removed}"
+    files = "1 file" if len(items) == 1 else f"{len(items)} files"
+    return f"{files} ({size}) {verb} from {host.name} to {delivery.place.directory}{removed}"
 
 
 def _diff(delivery: Delivery) -> dict[str, str]:

@@ -27,6 +27,8 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         ticker = Ticker.of(self._task, variables)
         returned = self._as_job(variables, ticker) if self._can_be_job() else self._plainly(variables)
+        if self._task.check_mode and not returned.get("failed"):
+            ticker.say(str(returned.get("msg", "")))
         merged: dict[str, Any] = merge_hash(result, returned)
         return merged
 

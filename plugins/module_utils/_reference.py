@@ -134,7 +134,9 @@ def _refuse_common_mistakes(text: str) -> None:
     if scheme:
         raise InvalidReferenceError(f"it begins with {quoted(scheme.group(), 100)}; write the reference without it")
     if any(character.isspace() for character in text):
-        raise InvalidReferenceError("it contains blanks; expected one reference a line")
+        raise InvalidReferenceError(
+            "it contains blanks; expected one reference a line, and comments on lines of their own"
+        )
     if _IMAGE_ID.fullmatch(text):
         raise InvalidReferenceError("it is an image ID, which no registry knows; write a repository and tag")
 

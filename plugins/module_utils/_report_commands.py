@@ -65,7 +65,9 @@ def copy_command(reference: Reference, layout: str = f"{TARGET}/{ROOT}") -> str:
     """
     tag = f":{reference.tag}" if reference.tag else ""
     tag = f"@{reference.digest}" if reference.digest and not tag else tag
-    return f"skopeo copy --all oci:{layout}:{reference} docker://{REGISTRY}/{reference.repository}{tag}"
+    return (
+        f"skopeo copy --all --preserve-digests oci:{layout}:{reference} docker://{REGISTRY}/{reference.repository}{tag}"
+    )
 
 
 def word(name: str) -> str:

@@ -153,7 +153,7 @@ def _soundness(subject: Subject) -> Markup:
             else "No reference failed. Whether the list had lines that are no references is not known any more."
         )
     if lock.skipped:
-        told.append(f" {count(len(lock.skipped), 'reference')} skipped on purpose.")
+        told.append(f" Left out: {count(len(lock.skipped), 'reference')} with none of the wanted platforms.")
     each = ", each " if len(lock.parts) > 1 else ", "
     return _card(
         "soundness",

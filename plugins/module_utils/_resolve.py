@@ -22,6 +22,7 @@ from ._log import Log
 from ._manifest import (
     DOCKER_SCHEMA1,
     MAX_MANIFEST_BYTES,
+    OCI_INDEX,
     Descriptor,
     Index,
     Manifest,
@@ -285,7 +286,10 @@ class Resolver:
             index=index,
             platforms=tuple({image.digest: image for image in images}.values()),
             is_whole=is_whole,
-            notes=tuple(_notes(asked.digest, images, self._selection)),
+            notes=(
+                *_lost_pin(asked, media_type if index is not None else "", is_whole=is_whole),
+                *_notes(asked.digest, images, self._selection),
+            ),
         )
 
 
@@ -312,6 +316,20 @@ def _belongs(entry: Descriptor, wanted: set[str]) -> bool:
     if entry.attests:
         return entry.attests in wanted
     return entry.platform is None or entry.platform.is_unknown
+
+
+def _lost_pin(asked: AskedImage, index_type: str, *, is_whole: bool) -> Iterable[str]:
+    """Tells who has pinned an index that another one takes the place of; see ``assemble``.
+
+    :param index_type: media type of the index; empty where there is none.
+    """
+    if not index_type or asked.listed.reference.digest is None or (index_type == OCI_INDEX and is_whole):
+        return
+    why = "not all of its platforms are saved" if index_type == OCI_INDEX else "a Docker manifest list becomes an index"
+    yield (
+        f"{asked.digest} cannot be pulled from where the archive is loaded, because {why}; pin the digest of a "
+        "platform image there"
+    )
 
 
 def _notes(digest: str, images: Sequence[PlatformImage], selection: Selection) -> Iterable[str]:

@@ -55,6 +55,15 @@ class Forecast:
     cache_free: int
     dest_free: int
 
+    @property
+    def sentence(self) -> str:
+        """Sizes, for people."""
+        return (
+            f"To download: {_count(self.blobs, 'blob')}, {format_size(self.bytes)}; archive: up to "
+            f"{format_size(self.archive_bytes)}; free: {format_size(self.cache_free)} for the cache, "
+            f"{format_size(self.dest_free)} for the archive"
+        )
+
 
 @dataclass
 class Result:
@@ -100,10 +109,7 @@ class Result:
         if not self.changed:
             return f"{dest} already holds {images}: {self.reason}"
         if self.forecast is not None and check:
-            return (
-                f"would save {images} to {dest}: {self.reason}. To download: {_count(self.forecast.blobs, 'blob')}, "
-                f"{format_size(self.forecast.bytes)}; archive: up to {format_size(self.forecast.archive_bytes)}"
-            )
+            return f"would save {images} to {dest}: {self.reason}. {self.forecast.sentence}"
         files = _count(len(self.lock.parts) if self.lock else 0, "file")
         verb = "would save" if check else "saved"
         return f"{verb} {images} to {dest} ({files}, {format_size(self.stats.bytes_archive)}): {self.reason}"

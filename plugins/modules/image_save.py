@@ -531,7 +531,7 @@ invalid_lines:
   sample:
     - origin: /srv/airgap/rancher-images.txt:40
       line: 'docker pull rancher/rancher'
-      reason: it contains blanks; expected one reference a line
+      reason: it contains blanks; expected one reference a line, and comments on lines of their own
 stats:
   description: Figures of the run.
   returned: when the list could be worked through

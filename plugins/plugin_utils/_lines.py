@@ -31,8 +31,8 @@ def save_line(progress: JsonObject) -> str:
     stage = progress.text("stage")
     images = progress.object("images")
     if stage in _STAGES:
-        known = f" ({images.integer('of')} images)" if stage == "resolve" and images.integer("of") else ""
-        return f"{_STAGES[stage]}{known}"
+        known = images.integer("of") if stage == "resolve" else 0
+        return f"{_STAGES[stage]} (images: {known})" if known else _STAGES[stage]
     if not stage:
         return ""
     download = progress.object("bytes")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,10 @@ CONNECTIONS = Path(__file__).resolve().parents[1] / "support" / "connections"
 
 
 def test_where_it_keeps_away(source: Source, bench: Workbench, workdir: Path, home: Path) -> None:
-    """One's own ``async``, check mode, no place for jobs, a connection without jobs, ``no_log``: not a single line."""
+    """One's own ``async``, no place for jobs, a connection without jobs, ``no_log``: not a single line.
+
+    In check mode there is one, which says how much it would be.
+    """
     reference = source["oci/gzip:1"].reference
     theirs = {"ansible_async_dir": str(workdir / "jobs")}
     no_folder, unused, used = workdir / "file", workdir / "unused", workdir / "used"
@@ -63,7 +67,12 @@ def test_where_it_keeps_away(source: Source, bench: Workbench, workdir: Path, ho
     env = {"ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS)}
     result = run_playbook([play(*tasks)], env=env)
     assert result.rc == 0, result.stdout + result.stderr
-    assert lines(result.stderr) == []
+    (said,) = lines(result.stderr)
+    size = r"\d+(\.\d)? [KMGT]?i?B|\d+ bytes"
+    told = (
+        rf"would save 1 image to .*checked.*To download: \d+ blobs, ({size}); archive: up to ({size}); free: ({size})"
+    )
+    assert re.match(f"localhost: {told} for the cache, ({size}) for the archive", said), said
     for name in ("own", "later", "nowhere", "unaided", "quiet"):
         assert list(whole(workdir / name / "images.tar.gz").references) == [reference]
     assert not (workdir / "checked").exists()

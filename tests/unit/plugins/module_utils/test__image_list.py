@@ -102,7 +102,10 @@ def test_lines_that_are_no_reference_are_reported(tmp_path: Path) -> None:
         (f"{path}:5", "c\\xff\\xfe:1"),
         (f"{path}:6", "A/B/C\\x1b[31m"),
     ]
-    assert images.invalid[0].reason == "it contains blanks; expected one reference a line"
+    assert (
+        images.invalid[0].reason
+        == "it contains blanks; expected one reference a line, and comments on lines of their own"
+    )
 
 
 @pytest.mark.parametrize("name", ["missing.txt", "."])

@@ -266,7 +266,7 @@ def test_commands_check_restore_and_load() -> None:
     assert f"sha256sum -c {SAMPLE.name}.sha256" in text
     assert f"sh {SAMPLE.name}.restore.sh TARGET_DIR" in text
     assert f"hangar load -s {SAMPLE.name} -d REGISTRY" in text
-    assert "skopeo copy --all oci:TARGET_DIR/saved-image-cache:" in text
+    assert "skopeo copy --all --preserve-digests oci:TARGET_DIR/saved-image-cache:" in text
     card = PAGE.by_id("soundness").text
     assert f"sha256sum -c {SAMPLE.name}.sha256" in card and f"sh {SAMPLE.name}.restore.sh TARGET_DIR" in card
 

@@ -86,7 +86,7 @@ def test_archives_are_unpacked(tmp_path: Path, name: str, compress: str, tar: st
 def test_images_are_copied_by_tag_or_digest() -> None:
     digest = "sha256:" + "ab" * 32
     assert copy_command(parse_reference("rancher/rancher:v2")) == (
-        "skopeo copy --all oci:TARGET_DIR/saved-image-cache:docker.io/rancher/rancher:v2 "
+        "skopeo copy --all --preserve-digests oci:TARGET_DIR/saved-image-cache:docker.io/rancher/rancher:v2 "
         "docker://REGISTRY/rancher/rancher:v2"
     )
     assert copy_command(parse_reference(f"reg.lan/a@{digest}")).endswith(f"docker://REGISTRY/a@{digest}")

@@ -188,6 +188,26 @@ def test_architectures_that_an_image_lacks_are_noted(asker: Asker) -> None:
     assert resolution.notes == ("not available for arm64, s390x",)
 
 
+@pytest.mark.parametrize(
+    ("docker", "arch", "why"),
+    [
+        (False, ["amd64"], "not all of its platforms are saved"),
+        (True, ["amd64", "arm64"], "a Docker manifest list becomes an index"),
+        (False, ["amd64", "arm64"], None),
+    ],
+)
+def test_a_pin_that_does_not_work_on_the_other_side_is_noted(
+    asker: Asker, docker: bool, arch: list[str], why: str | None
+) -> None:
+    index = push(asker, LINUX, ARM, docker=docker)
+    for reference in (f"reg.lan/app@{index.digest}", f"reg.lan/app:1@{index.digest}"):
+        notes = asker.one(reference, arch=arch).notes
+        expected = f"{index.digest} cannot be pulled from where the archive is loaded, because {why}; pin the digest of"
+        assert [note.startswith(expected) for note in notes] == ([True] if why else [])
+    assert asker.one(arch=arch).notes == (), "a tag pins nothing"
+    assert asker.one(f"reg.lan/app@{LINUX.digest}", arch=["amd64"]).notes == ()
+
+
 def test_attestations_follow_their_image(asker: Asker) -> None:
     of_linux, of_arm = attestation(LINUX), attestation(ARM)
     push(asker, LINUX, ARM, of_linux, of_arm)

@@ -51,7 +51,7 @@ def result(**more: Any) -> Result:
 
 
 SKIP = LockedSkip(parse_reference("s"), DIGEST, "windows only")
-FORECAST = Forecast(1, 2, 1, 5, 4096, 1, 1)
+FORECAST = Forecast(1, 2, 1, 5, 4096, 1024, 2048)
 KEPT = "What was fetched stays in the cache; allow_partial=true saves an archive without the images that fail"
 
 SENTENCES: dict[str, tuple[Result, bool, str]] = {
@@ -76,7 +76,8 @@ SENTENCES: dict[str, tuple[Result, bool, str]] = {
     "planned": (
         result(forecast=FORECAST),
         True,
-        "would save 3 images to /a: 1 image added. To download: 1 blob, 5 bytes; archive: up to 4.0 KiB",
+        "would save 3 images to /a: 1 image added. To download: 1 blob, 5 bytes; archive: up to 4.0 KiB; "
+        "free: 1.0 KiB for the cache, 2.0 KiB for the archive",
     ),
     "to be recorded": (
         result(),

@@ -60,7 +60,7 @@ def test_what_is_not_known_is_not_told() -> None:
 
 
 def test_steps_around_the_copies_are_named() -> None:
-    assert save_line(progress(stage="resolve")) == "asking registries for digests and manifests (309 images)"
+    assert save_line(progress(stage="resolve")) == "asking registries for digests and manifests (images: 309)"
     assert save_line(progress(stage="publish")) == "putting the archive in place"
 
 
