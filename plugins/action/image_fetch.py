@@ -207,7 +207,8 @@ def receive(host: Host, delivery: Delivery) -> None:
     if delivery.coming:
         host.require(delivery.coming[0].source)
         ensure_space(delivery)
-    convoy = Convoy(delivery.coming, host.ticker)
+    arrived = [item for item in host.transferred if item in delivery.wanted and item not in delivery.coming]
+    convoy = Convoy(delivery.coming, host.ticker, arrived=arrived)
     for item in delivery.coming:
         path = clear_way(delivery.place, item)
         with explaining_full(delivery.place, item), convoy.shown(item, path):

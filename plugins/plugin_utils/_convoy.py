@@ -22,14 +22,16 @@ class Convoy:
     """Shows how far several transfers are, one after another; what has arrived is what the files on disk hold.
 
     :param items: in the order in which they come.
+    :param arrived: those that have come already in this run.
     """
 
-    def __init__(self, items: Sequence[Item], ticker: Ticker) -> None:
-        self._numbers = {item: number for number, item in enumerate(items, start=1)}
-        self._of = sum(item.size for item in items)
+    def __init__(self, items: Sequence[Item], ticker: Ticker, *, arrived: Sequence[Item] = ()) -> None:
+        everything = [*arrived, *items]
+        self._numbers = {item: number for number, item in enumerate(everything, start=1)}
+        self._of = sum(item.size for item in everything)
         self._ticker = ticker
         self._speed = Speed()
-        self._arrived = 0
+        self._arrived = sum(item.size for item in arrived)
 
     @contextmanager
     def shown(self, item: Item, path: str) -> Iterator[None]:

@@ -69,3 +69,10 @@ def test_what_is_there_already_is_no_part_of_it(tmp_path: Path, ticker: Recorder
     path.write_bytes(b"x" * 1000)
     with Convoy(ITEMS, ticker).shown(ITEMS[0], str(path)):
         ticker.wait_for("fetching file 1 of 2, a.part0, 100 bytes of 150 bytes")
+
+
+def test_what_came_before_in_the_same_run_is_counted(tmp_path: Path, ticker: Recorder) -> None:
+    """The lock file comes first: it says what else there is."""
+    convoy = Convoy(ITEMS[1:], ticker, arrived=ITEMS[:1])
+    with convoy.shown(ITEMS[1], str(tmp_path / "a.part1")):
+        ticker.wait_for("fetching file 2 of 2, a.part1, 100 bytes of 150 bytes")
