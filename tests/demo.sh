@@ -36,7 +36,7 @@ die() {
     exit 1
 }
 
-heading "Setting up (the first time takes a minute or two)"
+heading "Setting up (the first time takes some minutes)"
 environment=$("$here/setup.sh" --env newest)
 eval "$environment"
 # Neither the user's settings of Ansible nor those of a shell that runs it.
