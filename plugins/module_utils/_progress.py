@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections import deque
@@ -26,6 +27,9 @@ INTERVAL = 1.0
 
 PRIVATE = "AIRGAP_IMAGES_PROGRESS"
 """The variable by which the action plugin names a file of its own, beside C(progress_file)."""
+
+TO_END = ".end"
+"""What the name of that file ends in where another one, beside it, asks the run to end."""
 
 AT_MOST = 1024 * 1024
 """Bytes of a file that a reader need look at."""
@@ -180,18 +184,21 @@ def _is_of_a_run(raw: bytes) -> bool:
 
 
 @contextmanager
-def shown(progress: Progress, paths: Sequence[str]) -> Iterator[None]:
+def shown(progress: Progress, paths: Sequence[str], *, to_end: str | None = None) -> Iterator[None]:
     """Keep files true while the block runs: a reader finds the last version or the one before, always whole.
 
     :param paths: may begin with ``~``. One that cannot be written is no reason to end the run, nor to say a word: a
         reader has nothing to read then.
+    :param to_end: a file by which who does not know the run's process id can end it, as C(SIGTERM) does. It is removed.
     """
     if not paths:
         yield
         return
     paths = [os.path.expanduser(path) for path in paths]
     ended = threading.Event()
-    writer = threading.Thread(target=_write_until, args=(progress, paths, ended), daemon=True)
+    writer = threading.Thread(
+        target=_write_until, args=(progress, paths, ended, os.path.expanduser(to_end or "")), daemon=True
+    )
     writer.start()
     try:
         yield
@@ -201,10 +208,14 @@ def shown(progress: Progress, paths: Sequence[str]) -> Iterator[None]:
         _write(progress, paths, ended=True)
 
 
-def _write_until(progress: Progress, paths: Sequence[str], ended: threading.Event) -> None:
-    _write(progress, paths)
-    while not ended.wait(INTERVAL):
+def _write_until(progress: Progress, paths: Sequence[str], ended: threading.Event, to_end: str) -> None:
+    while True:
         _write(progress, paths)
+        with suppress(OSError):
+            os.unlink(to_end)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        if ended.wait(INTERVAL):
+            return
 
 
 def _write(progress: Progress, paths: Sequence[str], *, ended: bool = False) -> None:

@@ -669,7 +669,13 @@ from ansible_collections.airgap.images.plugins.module_utils._http import REQUEST
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._options import Output
 from ansible_collections.airgap.images.plugins.module_utils._params import read_options
-from ansible_collections.airgap.images.plugins.module_utils._progress import PRIVATE, Progress, refuse_foreign, shown
+from ansible_collections.airgap.images.plugins.module_utils._progress import (
+    PRIVATE,
+    TO_END,
+    Progress,
+    refuse_foreign,
+    shown,
+)
 from ansible_collections.airgap.images.plugins.module_utils._returned import as_returned, diff_of
 from ansible_collections.airgap.images.plugins.module_utils._secrets import Secrets
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
@@ -868,7 +874,8 @@ def main() -> None:
             log.append_to(module.params["log_file"])
         progress = Progress()
         log.told = progress.tell
-        with shown(progress, progress_files(module, options.output, private)):
+        files = progress_files(module, options.output, private)
+        with shown(progress, files, to_end=private and private + TO_END):
             result = save(options, log=log, stop=stop, apply_attributes=attributes_for(module), progress=progress)
             ignore_signals()
     except ImageSaveError as error:

@@ -24,7 +24,7 @@ SHORTEST, LONGEST, SHARE = 0.5, 5.0, 0.02
 """Seconds between two looks at the run, at first and at most, and what part of its time so far they are."""
 
 _STANDS_STILL = 3
-_LAST_WORDS = 10.0
+_LAST_WORDS = 30.0
 _UNREACHABLE = 3600.0
 
 
@@ -37,8 +37,8 @@ class Watched(Protocol):
     def result(self) -> dict[str, Any] | None:
         """What it returned; ``None`` while it runs."""
 
-    def end(self) -> bool:
-        """Ask it to end; whether it could be asked."""
+    def end(self) -> None:
+        """Ask it to end."""
 
     def forget(self) -> None:
         """Remove what is known of it."""
@@ -218,10 +218,9 @@ def _end(job: Watched, ticker: Ticker) -> None:
     """End the run on the host, and wait a moment for it."""
     until = time.monotonic() + _LAST_WORDS
     try:
-        is_asked = job.end()
+        job.end()
         while time.monotonic() < until:
             progress = job.progress()
-            is_asked = is_asked or job.end()
             is_over = progress is None or _has_ended(progress)
             # What is forgotten before the result is there would be written again.
             if is_over and job.result() is not None:
@@ -229,9 +228,9 @@ def _end(job: Watched, ticker: Ticker) -> None:
                 ticker.warn("the run was ended; what was fetched stays in the cache")
                 return
             time.sleep(SHORTEST)
+        ticker.warn("the run was asked to end, but has not ended yet")
     except AnsibleError:
-        pass
-    ticker.warn("the run could not be ended, and may go on on the host")
+        ticker.warn("the run could not be asked to end, and may go on on the host")
 
 
 def _die(number: int) -> NoReturn:

@@ -19,7 +19,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.airgap.images.plugins.module_utils._json import JsonError, JsonObject, parse_object
-from ansible_collections.airgap.images.plugins.module_utils._progress import AT_MOST, PRIVATE
+from ansible_collections.airgap.images.plugins.module_utils._progress import AT_MOST, PRIVATE, TO_END
 
 LIMIT = 7 * 86400
 """Seconds after which Ansible kills the job."""
@@ -43,7 +43,7 @@ class Job:
         self._mark = uuid.uuid4().hex
         self._progress_file = self._record = self._id = ""
         self._module_dir: str | None = None
-        self._pid = 0
+        self._has_spoken = False
         self._has_ended = False
         self._missed_since: float | None = None
 
@@ -79,12 +79,11 @@ class Job:
         said = self._command(f"head -c {AT_MOST} {shlex.quote(self._progress_file)}")
         try:
             progress = parse_object(said.encode("utf-8", "surrogateescape"), most=AT_MOST)
-            pid = progress.integer("pid")
         except JsonError:
             return None
-        if not self._pid:
+        if not self._has_spoken:
             self._remove_module()
-        self._pid = pid
+        self._has_spoken = True
         self._has_ended = progress.values().get("ended") is True
         return progress
 
@@ -103,18 +102,16 @@ class Job:
             return _failed(_LOST if self._has_ended else _KILLED)
         return None
 
-    def end(self) -> bool:
-        """Ask the run to end in order, as a signal from its own terminal would.
+    def end(self) -> None:
+        """Ask the run to end in order, as a signal from its own terminal would, as soon as it can be asked.
 
-        :returns: whether it has said yet who is to be asked.
+        :raises AnsibleError: when the host cannot be asked.
         """
-        if self._pid > 1:
-            self._command(f"kill -TERM {self._pid}")
-        return self._pid > 1
+        self._command(f": > {shlex.quote(self._progress_file + TO_END)}")
 
     def forget(self) -> None:
         """Remove what is known of the job on the host."""
-        paths = [self._record, self._progress_file, f"{self._progress_file}.new"]
+        paths = [self._record, *(self._progress_file + ending for ending in ("", ".new", TO_END))]
         self._command(f"rm -f {' '.join(map(shlex.quote, paths))}")
         if not self._remove_module():
             Display().warning(

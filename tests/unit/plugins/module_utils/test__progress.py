@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import threading
 from pathlib import Path
@@ -199,3 +200,20 @@ def test_another_file_of_the_task_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     with pytest.raises(OptionError, match="is also another file of this task"):
         refuse_foreign(f"{tmp_path}/link/images.tar", [f"{tmp_path}/images.tar"])
+
+
+def test_a_file_beside_it_ends_the_run_as_a_signal_does(tmp_path: Path) -> None:
+    """Also one that was there before the run."""
+    path, to_end, heard = tmp_path / "progress.json", tmp_path / "progress.json.end", threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.set())
+    try:
+        to_end.touch()
+        with shown(Progress(), [str(path)], to_end=str(to_end)):
+            assert heard.wait(60)
+        assert not to_end.exists(), "it would end whoever comes next"
+        heard.clear()
+        with shown(Progress(), [str(path)], to_end=str(to_end)):
+            to_end.touch()
+            assert heard.wait(60)
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -55,9 +55,8 @@ class FakeJob:
         self._asked += 1
         return DONE if self._asked > self._over_after else None
 
-    def end(self) -> bool:
+    def end(self) -> None:
         self.calls.append("end")
-        return True
 
     def forget(self) -> None:
         self.calls.append("forget")
@@ -156,6 +155,27 @@ def test_a_timeout_of_the_task_ends_the_run() -> None:
     with pytest.raises(TaskTimeoutError):
         follow(job, FakeTicker(), Signals())
     assert job.calls == ["end", "forget"]
+
+
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        ([KeyError(), None], "the run was asked to end, but has not ended yet"),
+        ([KeyError(), look(1.0)], "the run was asked to end, but has not ended yet"),
+        ([KeyError(), LOST], "the run could not be asked to end, and may go on on the host"),
+    ],
+)
+def test_a_run_that_does_not_end_is_not_waited_for_long(
+    looks: list[Any], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it is forgotten: it writes its record still."""
+    job, ticker, seconds = FakeJob(looks, over_after=1000), FakeTicker(), iter(range(1000))
+    monkeypatch.setattr(_follow.time, "monotonic", lambda: float(next(seconds)))
+    with pytest.raises(KeyError):
+        follow(job, ticker, Signals())
+    assert job.calls == ["end"]
+    assert ticker.lines == [expected]
+    assert next(seconds) < 60
 
 
 def test_no_run_is_waited_for_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
