@@ -140,8 +140,8 @@ def test_the_controller_is_stopped(source: Source, bench: Workbench, site: Site)
         for name, stop in WAYS.items():
             stop(plays[name])
         for name in ("int", "term"):
-            wait_for_end([pids[name], *children[name]], 60)
-            result = plays[name].wait(60)
+            wait_for_end([pids[name], *children[name]])
+            result = plays[name].wait()
             assert result.rc not in (0, 2), result
             assert "Traceback" not in result.stdout + result.stderr
             assert_in_order(site, name, case)
@@ -149,7 +149,7 @@ def test_the_controller_is_stopped(source: Source, bench: Workbench, site: Site)
         # The controller of the third is gone, but not the run.
         assert command_lines([pids["kill"]])
         case.hold.release()
-        wait_for_end([pids["kill"]], 120)
+        wait_for_end([pids["kill"]])
     assert read(site.on_host("kill", "progress.json"))["ended"]
     whole(site.on_host("kill", "out/images.tar.gz"))
     assert resumed(source, site, case) == {"int": True, "term": True, "kill": False}
@@ -179,8 +179,8 @@ def test_a_sudo_that_says_more_than_it_is_asked(source: Source, bench: Workbench
         until(lambda: "the connection is back" in running.output()[1], "the return", play=running)
         assert command_lines([pid])
         stop_by_terminal(running)
-        wait_for_end([pid], 60)
-        running.wait(60)
+        wait_for_end([pid])
+        running.wait()
     assert_in_order(site, "north", case)
 
 

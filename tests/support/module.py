@@ -227,7 +227,7 @@ def alive(pid: int) -> bool:
     return text.rpartition(")")[2].split()[0] != "Z"
 
 
-def wait_for_end(pids: Iterable[int], timeout: float = 30.0) -> None:
+def wait_for_end(pids: Iterable[int], timeout: float = 120.0) -> None:
     """Returns once none of these processes is alive.
 
     :raises TimeoutError: one still was after ``timeout`` seconds
