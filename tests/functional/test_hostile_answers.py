@@ -64,7 +64,7 @@ CASES = {
     "status-text": Case(raw("HTTP/1.1 \x1b[2J OK"), ""),
     "status-huge": Case(raw("HTTP/1.1 99999999 OK"), ""),
     "status-negative": Case(raw("HTTP/1.1 -200 OK"), ""),
-    "status-odd": Case(raw("HTTP/1.1 299 \x1b[2J\nContent-Length: 0", b""), "299"),
+    "status-odd": Case(raw("HTTP/1.1 299 \x1b[2J\nContent-Length: 0\nConnection: close", b""), "299"),
     "length-digits": Case(ok("Content-Length: " + "9" * 5000), ""),
     "length-beyond": Case(ok(f"Content-Length: {2**63}"), ""),
     "length-lies": Case(ok(f"Content-Length: {len(HONEST.raw) + 5}"), "ended after"),
@@ -105,7 +105,9 @@ CASES = {
     "to-label": Case(to("http://" + "a" * 70 + ".invalid/x"), ""),
     "to-dots": Case(to("http://a..b.invalid/x"), ""),
     "to-nul": Case(to("http://127.0.0.1\0/x"), ""),
-    "to-line": Case(raw("HTTP/1.1 307 X\nLocation: http://127.0.0.1:1/\n \x1b[2J\nContent-Length: 0", b""), ""),
+    "to-line": Case(
+        raw("HTTP/1.1 307 X\nLocation: http://127.0.0.1:1/\n \x1b[2J\nContent-Length: 0\nConnection: close", b""), ""
+    ),
     "to-long": Case(to("/" + "x" * 60_000), ""),
     "to-wide": Case(to("http://127.0.0.1\uff0fevil\u2100/x"), ""),
     # Challenges
