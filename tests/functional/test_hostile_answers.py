@@ -150,7 +150,6 @@ class Batch:
     result: Result
     site: Site
     hostile: Hostile
-    seconds: float
 
 
 @pytest.fixture(scope="module")
@@ -171,15 +170,13 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
             lambda asked: Reply(405) if asked.method == "HEAD" and "/bad/words" in asked.path else None
         )
         site = Site(tmp_path_factory.mktemp("batch"))
-        begun = time.monotonic()
-        result = site.save([*names, honest])
-        yield Batch(result, site, hostile, time.monotonic() - begun)
+        yield Batch(site.save([*names, honest]), site, hostile)
 
 
 def test_all_others_are_saved(batch: Batch) -> None:
     only(batch.result, batch.site, batch.hostile)
     assert len(batch.result["failed_images"]) == len(CASES) + len(TOKENS)
-    assert batch.seconds < 50
+    assert not [each for each in batch.result["failed_images"] if "timeout" in each["reason"]], "none is waited for"
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -229,9 +226,7 @@ def test_an_answer_that_never_begins_or_ends_is_given_up(tmp_path: Path, what: s
         reply = Reply(raw=answer)  # type: ignore[arg-type]
         hostile.rules.append(lambda asked: reply if f"/v2/bad/{what}" in asked.path and not asked.by_skopeo else None)
         site = Site(tmp_path / "site")
-        begun = time.monotonic()
         result = site.save([bad, honest], timeout=2)
-        assert time.monotonic() - begun < 30
         only(result, site, hostile)
         assert "timeout" in refused(result, bad)
         assert not [name for name in files(site.cache) if "blob-" in name]
