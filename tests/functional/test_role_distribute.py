@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.airgap.images.tests.functional._helpers import snapshot, traffic
@@ -93,16 +94,26 @@ def test_three_hosts_share_one_list(registry: Registry, site: Site) -> None:
     assert not merged_file.exists() or merged_file.read_bytes() == merged_before
 
 
-def check_merged(merged: dict[str, Any], site: Site, lines: list[str]) -> None:
+def test_one_host_has_all_of_it(registry: Registry, site: Site) -> None:
+    """The same variables serve a group that has one host only, so far."""
+    push(registry, "team/app", "1", small(72))
+    variables = site.variables(images=["team/app:1"], source_registry=registry.host, distribute=True)
+    done = site.run(site.inventory("north"), variables)
+    assert_well(done)
+    assert len(site.checked("north").references) == 1
+    check_merged(json.loads((site.media / "images.lock.json").read_bytes()), site, ["team/app:1"], hosts=["north"])
+
+
+def check_merged(merged: dict[str, Any], site: Site, lines: list[str], hosts: Sequence[str] = HOSTS) -> None:
     """The merged lock says what the hosts' locks say, and covers the list."""
-    locks = {host: lock_of(site, host) for host in HOSTS}
+    locks = {host: lock_of(site, host) for host in hosts}
     listed = [each["reference"] for each in merged["images"]]
     assert sorted(each.partition("/")[2].removeprefix("docker.io/") for each in listed) == sorted(lines)
     assert listed == sorted(listed)
     for image in merged["images"]:
         own = {key: each for key, each in image.items() if key != "host"}
         assert own in locks[image["host"]]["images"]
-    parts = [{**part, "name": f"{host}/{part['name']}"} for host in HOSTS for part in locks[host]["parts"]]
+    parts = [{**part, "name": f"{host}/{part['name']}"} for host in hosts for part in locks[host]["parts"]]
     assert sorted(merged["parts"], key=str) == sorted(parts, key=str)
     for part in merged["parts"]:
         assert (site.media / part["name"]).stat().st_size == part["size"]
