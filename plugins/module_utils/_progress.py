@@ -18,6 +18,7 @@ from typing import Callable
 from ._errors import OptionError, quoted
 from ._json import Json, JsonError, compact, parse_object
 from ._options import is_path
+from ._stop import to_the_end
 from ._storage import reason
 from ._trusted import open_regular, put_whole
 
@@ -199,23 +200,27 @@ def shown(progress: Progress, paths: Sequence[str], *, to_end: str | None = None
     writer = threading.Thread(
         target=_write_until, args=(progress, paths, ended, os.path.expanduser(to_end or "")), daemon=True
     )
-    writer.start()
+
+    def finish() -> None:
+        ended.set()
+        if writer.is_alive():
+            writer.join()
+        _write(progress, paths, ended=True)
+
     try:
+        writer.start()  # in the block: it may be what ends the run
         yield
     finally:
-        ended.set()
-        writer.join()
-        _write(progress, paths, ended=True)
+        to_the_end(finish)
 
 
 def _write_until(progress: Progress, paths: Sequence[str], ended: threading.Event, to_end: str) -> None:
-    while True:
+    while not ended.is_set():
         _write(progress, paths)
         with suppress(OSError):
             os.unlink(to_end)
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-        if ended.wait(INTERVAL):
-            return
+            os.kill(os.getpid(), signal.SIGTERM)
+        ended.wait(INTERVAL)
 
 
 def _write(progress: Progress, paths: Sequence[str], *, ended: bool = False) -> None:

@@ -9,12 +9,13 @@ import os
 import signal
 import stat
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _progress
-from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
+from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, OptionError
 from ansible_collections.airgap.images.plugins.module_utils._json import parse_object
 from ansible_collections.airgap.images.plugins.module_utils._progress import Progress, Speed, refuse_foreign, shown
 
@@ -217,3 +218,48 @@ def test_a_file_beside_it_ends_the_run_as_a_signal_does(tmp_path: Path) -> None:
             assert heard.wait(60)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def stops(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Asks this process to end, which raises, once."""
+
+    def interrupt(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Interrupted("the run was ended")
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    yield lambda: os.kill(os.getpid(), signal.SIGTERM)
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_file_says_that_a_run_ended_that_was_asked_to_as_it_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: Callable[[], None]
+) -> None:
+    class Writer(threading.Thread):
+        def start(self) -> None:
+            super().start()
+            stops()
+
+    monkeypatch.setattr(_progress.threading, "Thread", Writer)
+    path = tmp_path / "progress.json"
+    with pytest.raises(Interrupted), shown(Progress(), [str(path)]):
+        pass
+    assert json.loads(path.read_bytes())["ended"] is True
+
+
+def test_file_says_that_a_run_ended_that_was_asked_to_as_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: Callable[[], None]
+) -> None:
+    write = _progress._write
+
+    def interrupted(progress: Progress, paths: list[str], *, ended: bool = False) -> None:
+        if ended:
+            stops()
+        write(progress, paths, ended=ended)
+
+    monkeypatch.setattr(_progress, "_write", interrupted)
+    path = tmp_path / "progress.json"
+    with pytest.raises(Interrupted), shown(Progress(), [str(path)]):
+        raise KeyError
+    assert json.loads(path.read_bytes())["ended"] is True
