@@ -32,7 +32,7 @@ from ansible_collections.airgap.images.plugins.module_utils._options import (
     check_range,
 )
 from ansible_collections.airgap.images.plugins.module_utils._published import Memory
-from ansible_collections.airgap.images.plugins.module_utils._size import format_size
+from ansible_collections.airgap.images.plugins.module_utils._size import format_count, format_size
 from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
     Delivery,
     clear_way,
@@ -143,16 +143,16 @@ def _fetch(host: Host, arguments: Mapping[str, Any], place: Place, *, check: boo
             untrue=[f"{place.root}{suffix}" for suffix in FOR_PEOPLE] if lock else [],
         )
         difference = {"diff": _diff(delivery)} if diff else {}
+        # The lock file came first, also in check mode, to tell what else is wanted.
+        coming = {*host.transferred, *delivery.coming}
+        transferred = [item for item in delivery.wanted if item in coming]
         if not check:
-            receive(host, delivery)
+            receive(host, delivery, transferred)
     if not check:
         if delivery.is_change:
             publish(delivery, arguments["outdated"])
         if place.memory is not None:
             place.memory.save()
-    # The lock file came first, also in check mode, to tell what else is wanted.
-    coming = {*host.transferred, *delivery.coming}
-    transferred = [item for item in delivery.wanted if item in coming]
     return {
         "changed": delivery.is_change,
         "msg": _message(host, delivery, transferred, check=check),
@@ -199,15 +199,18 @@ def read_arrived_lock(host: Host, place: Place, item: Item, *, check: bool) -> L
     return _read_lock(path, item)
 
 
-def receive(host: Host, delivery: Delivery) -> None:
-    """Transfer into the hidden directory what is still to come."""
+def receive(host: Host, delivery: Delivery, transferred: Sequence[Item]) -> None:
+    """Transfer into the hidden directory what is still to come.
+
+    :param transferred: in all of this run.
+    """
     if not delivery.is_change:
         discard_arrived(delivery.place)
         return
     if delivery.coming:
         host.require(delivery.coming[0].source)
         ensure_space(delivery)
-    arrived = [item for item in host.transferred if item in delivery.wanted and item not in delivery.coming]
+    arrived = [item for item in transferred if item not in delivery.coming]
     convoy = Convoy(delivery.coming, host.ticker, arrived=arrived)
     for item in delivery.coming:
         path = clear_way(delivery.place, item)
@@ -242,8 +245,7 @@ def _message(host: Host, delivery: Delivery, items: Sequence[Item], *, check: bo
     verb = "would be fetched" if check else "fetched"
     size = format_size(sum(item.size for item in items))
     removed = f", {len(delivery.stale)} older ones removed" if delivery.stale and not check else ""
-    files = "1 file" if len(items) == 1 else f"{len(items)} files"
-    return f"{files} ({size}) {verb} from {host.name} to {delivery.place.directory}{removed}"
+    return f"{format_count(len(items), 'file')} ({size}) {verb} from {host.name} to {delivery.place.directory}{removed}"
 
 
 def _diff(delivery: Delivery) -> dict[str, str]:

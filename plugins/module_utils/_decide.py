@@ -17,6 +17,7 @@ from ._lock import Lock, form_of, image_key
 from ._options import Output
 from ._published import Published
 from ._resolve import AskedImage, Pin
+from ._size import format_count
 
 
 class Action(Enum):
@@ -107,7 +108,7 @@ def difference(before: Lock, after: Lock) -> str:
         "removed": len(old.keys() - new.keys()),
         "changed": sum(1 for name in old.keys() & new.keys() if old[name] != new[name]),
     }
-    told = [f"{count} {'image' if count == 1 else 'images'} {what}" for what, count in counts.items() if count]
+    told = [f"{format_count(count, 'image')} {what}" for what, count in counts.items() if count]
     old_form, new_form = form_of(before.options), form_of(after.options)
     told += [
         f"{name} changed from {_show(old_form[name])} to {_show(new_form[name])}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Union
 
 from ._image_list import ListedImage
-from ._manifest import Descriptor, Manifest, Schema1
+from ._manifest import OCI_INDEX, Descriptor, Manifest, Schema1
 from ._reference import Repository
 
 
@@ -117,6 +117,11 @@ class ResolvedImage:
     platforms: tuple[PlatformImage, ...]
     is_whole: bool
     notes: tuple[str, ...]
+
+    @property
+    def whole_index(self) -> bytes | None:
+        """The index's bytes where all of it is to be saved, and OCI readers know its media type."""
+        return self.index if self.media_type == OCI_INDEX and self.is_whole else None
 
 
 @dataclass(frozen=True)

@@ -52,9 +52,9 @@ def assemble(resolved: ResolvedImage, stored: Sequence[StoredImage]) -> SavedIma
     if resolved.index is None and stored[0].descriptor.media_type == OCI_MANIFEST:
         return SavedImage(resolved, tuple(stored), stored[0].descriptor, {})
     documents = {} if resolved.index is None else {resolved.digest: resolved.index}
-    converted = any(image.source.is_converted for image in stored)
-    if resolved.index is not None and resolved.media_type == OCI_INDEX and resolved.is_whole and not converted:
-        entry = Descriptor(OCI_INDEX, resolved.digest, len(resolved.index))
+    whole_index = resolved.whole_index
+    if whole_index is not None and not any(image.source.is_converted for image in stored):
+        entry = Descriptor(OCI_INDEX, resolved.digest, len(whole_index))
         return SavedImage(resolved, tuple(stored), entry, documents)
     generated = generate_index(image.descriptor for image in stored)
     entry = Descriptor(OCI_INDEX, digest_of(generated), len(generated))

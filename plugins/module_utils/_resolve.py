@@ -279,18 +279,16 @@ class Resolver:
         *,
         is_whole: bool,
     ) -> ResolvedImage:
-        return ResolvedImage(
+        resolved = ResolvedImage(
             listed=asked.listed,
             digest=asked.digest,
             media_type=media_type,
             index=index,
             platforms=tuple({image.digest: image for image in images}.values()),
             is_whole=is_whole,
-            notes=(
-                *_lost_pin(asked, media_type if index is not None else "", is_whole=is_whole),
-                *_notes(asked.digest, images, self._selection),
-            ),
+            notes=tuple(_notes(asked.digest, images, self._selection)),
         )
+        return replace(resolved, notes=(*_lost_pin(resolved), *resolved.notes))
 
 
 def _ensure_all(pin: Pin, found: set[str]) -> None:
@@ -318,16 +316,17 @@ def _belongs(entry: Descriptor, wanted: set[str]) -> bool:
     return entry.platform is None or entry.platform.is_unknown
 
 
-def _lost_pin(asked: AskedImage, index_type: str, *, is_whole: bool) -> Iterable[str]:
-    """Tells who has pinned an index that another one takes the place of; see ``assemble``.
-
-    :param index_type: media type of the index; empty where there is none.
-    """
-    if not index_type or asked.listed.reference.digest is None or (index_type == OCI_INDEX and is_whole):
+def _lost_pin(image: ResolvedImage) -> Iterable[str]:
+    """Tells who has pinned an index that another one takes the place of; see ``assemble``."""
+    if image.listed.reference.digest is None or image.index is None or image.whole_index is not None:
         return
-    why = "not all of its platforms are saved" if index_type == OCI_INDEX else "a Docker manifest list becomes an index"
+    why = (
+        "not all of its platforms are saved"
+        if image.media_type == OCI_INDEX
+        else "a Docker manifest list becomes an index"
+    )
     yield (
-        f"{asked.digest} cannot be pulled from where the archive is loaded, because {why}; pin the digest of a "
+        f"{image.digest} cannot be pulled from where the archive is loaded, because {why}; pin the digest of a "
         "platform image there"
     )
 

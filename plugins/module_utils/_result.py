@@ -12,7 +12,7 @@ from ._errors import quoted
 from ._image import FailedImage
 from ._image_list import ImageList
 from ._lock import Lock, LockedSkip
-from ._size import format_size
+from ._size import format_count, format_size
 
 _NAMED_FAILURES = 5
 
@@ -59,7 +59,7 @@ class Forecast:
     def sentence(self) -> str:
         """Sizes, for people."""
         return (
-            f"To download: {_count(self.blobs, 'blob')}, {format_size(self.bytes)}; archive: up to "
+            f"To download: {format_count(self.blobs, 'blob')}, {format_size(self.bytes)}; archive: up to "
             f"{format_size(self.archive_bytes)}; free: {format_size(self.cache_free)} for the cache, "
             f"{format_size(self.dest_free)} for the archive"
         )
@@ -101,7 +101,7 @@ class Result:
         """One sentence for the user; several when something failed."""
         if self.is_failure:
             return self._failure(dest)
-        images = _count(len(self.lock.images) if self.lock else 0, "image")
+        images = format_count(len(self.lock.images) if self.lock else 0, "image")
         if self.failures:
             images += f", {self.failures} failed"
         if self.skipped:
@@ -110,7 +110,7 @@ class Result:
             return f"{dest} already holds {images}: {self.reason}"
         if self.forecast is not None and check:
             return f"would save {images} to {dest}: {self.reason}. {self.forecast.sentence}"
-        files = _count(len(self.lock.parts) if self.lock else 0, "file")
+        files = format_count(len(self.lock.parts) if self.lock else 0, "file")
         verb = "would save" if check else "saved"
         return f"{verb} {images} to {dest} ({files}, {format_size(self.stats.bytes_archive)}): {self.reason}"
 
@@ -130,7 +130,3 @@ class Result:
             f"{self.failures} of {total} images failed, so {dest} was left as it was: {told}. What was fetched stays "
             "in the cache; allow_partial=true saves an archive without the images that fail"
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

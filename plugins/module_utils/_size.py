@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sizes in bytes, as people write them. Pure."""
+"""Sizes in bytes and counts, as people write them. Pure."""
 
 from __future__ import annotations
 
@@ -55,6 +55,11 @@ def format_size(size: int) -> str:
         if abs(value) < 1024:
             return f"{value:.1f} {unit}"
     return f"{value / 1024:.1f} TiB"
+
+
+def format_count(number: int, noun: str) -> str:
+    """Write how many there are: ``1 file``, ``2 files``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def exact_size(size: int) -> str:

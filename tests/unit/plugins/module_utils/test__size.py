@@ -13,7 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
-from ansible_collections.airgap.images.plugins.module_utils._size import exact_size, format_size, parse_size
+from ansible_collections.airgap.images.plugins.module_utils._size import (
+    exact_size,
+    format_count,
+    format_size,
+    parse_size,
+)
 
 LARGEST = 2**63 - 1
 
@@ -123,3 +128,7 @@ def test_an_exact_size_reads_as_itself(size: int) -> None:
 def test_reading_raises_nothing_else(text: str) -> None:
     with contextlib.suppress(OptionError):
         assert 1 <= parse_size(text, option="part_size") <= LARGEST
+
+
+def test_counts_are_written_with_their_noun() -> None:
+    assert [format_count(number, "file") for number in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
