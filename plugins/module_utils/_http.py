@@ -13,6 +13,7 @@ from __future__ import annotations
 import email.utils
 import http.client
 import math
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ._errors import TransferError, printable
 from ._json import JsonError, parse_object
+from ._proxy import Proxies
 from ._timed import time_left, timed_adapter
 from ._tls import Trust
 
@@ -31,7 +33,6 @@ try:
     import requests
     import requests.adapters
     import requests.exceptions
-    import requests.utils
     import urllib3
     import urllib3.exceptions
 
@@ -311,8 +312,9 @@ def _received(response: requests.Response) -> Iterator[bytes]:
 
 @cache
 def _proxies(origin: str) -> dict[str, str]:
-    """The proxies that the environment names for a host; looking through it takes longer than a HEAD."""
-    return dict(requests.utils.get_environ_proxies(origin))
+    """The proxy that the environment names for a host, as ``requests`` takes it."""
+    proxy = Proxies(os.environ).find(origin)
+    return {urlsplit(origin).scheme: proxy} if proxy else {}
 
 
 def _explain_tls(detail: str, host: str) -> str:

@@ -333,7 +333,8 @@ options:
 extends_documentation_fragment:
   - ansible.builtin.files
 notes:
-  - Proxies are taken from the environment of the task (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY)).
+  - Proxies are taken from the environment of the task (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY), also in lower case),
+    which is read as skopeo and other Go programs read it. SOCKS proxies are not supported.
   - The module fetches layers itself, each once. skopeo then completes each image, and so has the last word on the
     signature policy, which it gives when the layers are there. Registries that C(registries.conf) says anything about,
     such as a mirror, are left to skopeo altogether.
