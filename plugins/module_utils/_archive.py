@@ -14,10 +14,13 @@ from collections.abc import Iterable
 from ._cache import Cache
 from ._image import StoredImage, hex_of
 from ._layout import (
+    BLOBS,
+    FOLDER_TARGET,
     OCI_LAYOUT,
     ROOT,
     SAVED_IMAGES,
     SHARE,
+    WHOLE_TARGET,
     SavedImage,
     archive_index,
     folder_index,
@@ -49,7 +52,7 @@ def write_members(
         saved.append(image)
     for name, raw in whole_documents(saved).items():
         writer.document(f"{ROOT}/{name}", raw)
-    writer.link(f"{ROOT}/blobs", "share")
+    writer.link(f"{ROOT}/{BLOBS}", WHOLE_TARGET)
     writer.document(f"{ROOT}/{SAVED_IMAGES}", saved_images_list(saved))
     return saved, members.blobs
 
@@ -75,6 +78,7 @@ class _Members:
             self._writer.directory(folder)
             self._writer.document(f"{folder}/oci-layout", OCI_LAYOUT)
             self._writer.document(f"{folder}/index.json", folder_index(stored.descriptor))
+            self._writer.link(f"{folder}/{BLOBS}", FOLDER_TARGET)
         for blob in stored.all_blobs():
             if blob.digest not in self.blobs:
                 self.blobs[blob.digest] = blob.size

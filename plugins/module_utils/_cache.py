@@ -25,7 +25,7 @@ from ._errors import DamagedBlobError, ManifestError, StorageError
 from ._filelock import FileLock
 from ._image import PlatformImage, StoredImage, hex_of
 from ._json import JsonError, parse_object
-from ._layout import OCI_LAYOUT, SHARE, folder_index
+from ._layout import BLOBS, FOLDER_TARGET, OCI_LAYOUT, SHARE, folder_index, links_of
 from ._manifest import Descriptor, Manifest, digest_of, parse_descriptor, parse_manifest
 from ._options import INSECURE_POLICY, SYSTEM_POLICY
 from ._stop import to_the_end
@@ -137,12 +137,11 @@ class Cache:
             _remove(path)
 
     def _complete_layout(self) -> None:
-        blobs = os.path.join(self.root, "blobs")
+        blobs = os.path.join(self.root, BLOBS)
         if os.path.lexists(blobs) and not os.path.islink(blobs):
             raise StorageError(f"cache_dir {self.root} is something else: {blobs} is no link. Use another directory")
-        if not os.path.islink(blobs) or os.readlink(blobs) != "share":
-            _remove(blobs)
-            os.symlink("share", blobs)
+        for name, target in links_of(os.path.basename(path) for path in self._folders()).items():
+            _put_link(os.path.join(self.root, name), target)
         layout = os.path.join(self.root, "oci-layout")
         if _read(layout) != OCI_LAYOUT:
             self._put(layout, OCI_LAYOUT)
@@ -292,6 +291,7 @@ class Cache:
             os.mkdir(copied, 0o755)
             for name, content in documents.items():
                 write_new(os.path.join(copied, name), content)
+            os.symlink(FOLDER_TARGET, os.path.join(copied, BLOBS))
             final = os.path.join(self.root, image.folder)
             _remove(final)
             os.replace(copied, final)
@@ -356,6 +356,14 @@ class Cache:
         with _explained(f"cannot look through cache_dir {self.root}"):
             return self._superfluous(folders, blobs)
 
+    def _folders(self) -> list[str]:
+        """Paths of the platform images' folders."""
+        return [
+            entry.path
+            for entry in os.scandir(self.root)
+            if _HEX.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+        ]
+
     def _superfluous(self, folders: set[str], blobs: set[str]) -> list[str]:
         if not os.path.isdir(self.share):
             return []
@@ -406,6 +414,12 @@ def _with_source_values(stored: Descriptor, source: Descriptor) -> Descriptor:
         annotations=source.annotations,
         artifact_type=source.artifact_type,
     )
+
+
+def _put_link(path: str, target: str) -> None:
+    if not os.path.islink(path) or os.readlink(path) != target:
+        _remove(path)
+        os.symlink(target, path)
 
 
 def _remove(path: str) -> bool:

@@ -13,7 +13,7 @@ from enum import Enum
 from ._content import Content
 from ._image_list import ImageList
 from ._json import Json
-from ._lock import Lock, form_of, image_key
+from ._lock import WRITER, Lock, form_of, image_key
 from ._options import Output
 from ._published import Published
 from ._resolve import AskedImage, Pin
@@ -70,11 +70,19 @@ def compare(published: Published, wanted: Lock, failures: str, *, force: bool) -
         return Decision(Action.BUILD, difference(before, wanted))
     if published.untidy:
         return Decision(Action.RECORD, "; ".join(published.untidy))
-    if _record(before) != _record(wanted):
+    if not _records_same(before, wanted):
         return Decision(Action.RECORD, "the same images, but options or left out images differ from the lock file")
     if not published.tells_of(failures):
         return Decision(Action.RECORD, OTHER_FAILURES)
-    return Decision(Action.KEEP, "nothing changed")
+    return Decision(Action.KEEP, nothing_changed(before))
+
+
+def nothing_changed(lock: Lock) -> str:
+    """Why an archive stays as it is; of one by another release, that this one would give it other bytes."""
+    if lock.writer == WRITER:
+        return "nothing changed"
+    release = "an earlier" if lock.writer < WRITER else "a later"
+    return f"nothing changed; {release} release made it (writer {lock.writer}, now {WRITER}), force=true renews it"
 
 
 def still_holds(
@@ -129,9 +137,16 @@ def describe(lock: Lock | None) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _record(lock: Lock) -> tuple[object, ...]:
-    notes = [image.notes for image in lock.images]
-    return dict(lock.options), notes, lock.skipped, lock.failed
+def _records_same(before: Lock, wanted: Lock) -> bool:
+    """Whether the rest of the record is the same too. Another release has notes of its own, which is no change."""
+    has_other_notes = [one.notes for one in before.images] != [one.notes for one in wanted.images]
+    if has_other_notes and before.is_of_same_writer(wanted):
+        return False
+    return _rest_of_record(before) == _rest_of_record(wanted)
+
+
+def _rest_of_record(lock: Lock) -> tuple[object, ...]:
+    return dict(lock.options), lock.skipped, lock.failed
 
 
 def _show(value: Json) -> str:

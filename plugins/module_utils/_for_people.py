@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from ._image import FailedImage
 from ._image_list import InvalidLine
-from ._lock import Lock
+from ._lock import WRITER, Lock
 from ._options import REPORT_SUFFIX, RESTORE_SUFFIX, TABLE_SUFFIX, Output
 from ._report_seal import NO_FAILURES, SEALED_WITHIN, facts_of, failures_of, fits
-from ._restore import restore_script
+from ._restore import names_files_of, restore_script
 from ._trusted import open_regular
 
 if TYPE_CHECKING:
@@ -48,10 +48,17 @@ def unfit_for_people(output: Output, lock: Lock, raw_lock: bytes) -> tuple[str, 
     told = []
     if not fits(_read(output.report_file), _read(output.table_file), raw_lock):
         told.append(f"{output.name}{REPORT_SUFFIX} does not fit the lock file")
-    script = restore_script(output.name, lock)
-    if _read(output.restore_file, most=len(script)) != script:
+    if not _is_fit_script(output, lock):
         told.append(f"{output.name}{RESTORE_SUFFIX} does not fit the lock file")
     return tuple(told)
+
+
+def _is_fit_script(output: Output, lock: Lock) -> bool:
+    """Whether the script is that of the archive; another release's has other words for the same files."""
+    script = restore_script(output.name, lock)
+    if lock.writer == WRITER:
+        return _read(output.restore_file, most=len(script)) == script
+    return names_files_of(_read(output.restore_file, most=2 * len(script)), output.name, lock)
 
 
 def standing_facts(output: Output, lock: Lock) -> Facts | None:

@@ -21,6 +21,10 @@ ROOT = "saved-image-cache"
 SHARE = "share/sha256"
 OCI_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 SAVED_IMAGES = "saved-images-list.json"
+BLOBS = "blobs"
+WHOLE_TARGET, FOLDER_TARGET = "share", "../share"
+"""What the links ``blobs`` point to, in the root and in the folder of a platform image: they make each a layout."""
+
 _SAVED_IMAGES_VERSION = "v1.1.0"
 _REF_NAME = "org.opencontainers.image.ref.name"
 
@@ -59,6 +63,14 @@ def assemble(resolved: ResolvedImage, stored: Sequence[StoredImage]) -> SavedIma
     generated = generate_index(image.descriptor for image in stored)
     entry = Descriptor(OCI_INDEX, digest_of(generated), len(generated))
     return SavedImage(resolved, tuple(stored), entry, {**documents, entry.digest: generated})
+
+
+def links_of(folders: Iterable[str]) -> dict[str, str]:
+    """The links of an archive or a cache: their targets by their names below the root.
+
+    :param folders: names of the platform images' folders.
+    """
+    return {BLOBS: WHOLE_TARGET, **{f"{folder}/{BLOBS}": FOLDER_TARGET for folder in folders}}
 
 
 def folder_index(descriptor: Descriptor) -> bytes:

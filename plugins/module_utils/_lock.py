@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from ._errors import InvalidReferenceError, LockFileError, printable, quoted
 from ._image import ResolvedImage, SkippedImage
 from ._json import Json, JsonError, JsonObject, canonical, parse_object
-from ._layout import SavedImage
+from ._layout import SavedImage, links_of
 from ._manifest import parse_platform, platform_json
 from ._options import Options
 from ._parts import Part
@@ -24,6 +24,12 @@ from ._platform import Platform
 from ._reference import Reference, is_digest, parse_reference
 
 VERSION = 1
+WRITER = 2
+"""Rises whenever equal input gives other archive bytes than before; docs/archive.md says what each brought."""
+
+_FIRST_WRITER = 1
+_WRITER_WITH_FOLDER_LINKS = 2
+_FOLDER = re.compile(r"([0-9a-f]{64})/index\.json")
 _LARGEST = 2**63 - 1
 _LONGEST_NAME = 255
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -77,6 +83,7 @@ class Lock:
     :param failed: references that a partial archive lacks.
     :param blobs: bytes of everything in ``share``, by digest.
     :param compressor: the library that made its bytes.
+    :param writer: number of the writer that made them.
     """
 
     options: dict[str, Json]
@@ -86,6 +93,11 @@ class Lock:
     blobs: Mapping[str, int] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
     compressor: str = ""
+    writer: int = WRITER
+
+    def is_of_same_writer(self, other: Lock) -> bool:
+        """Whether equal input gives equal bytes for both."""
+        return self.writer == other.writer
 
     def holds_same(self, other: Lock) -> bool:
         """Whether both name the same content in the same form, so that one archive serves for both."""
@@ -181,7 +193,7 @@ def write_lock(lock: Lock) -> bytes:
     """The lock file's bytes."""
     return canonical(
         {
-            "version": VERSION,
+            **numbers_json(lock.writer),
             "options": lock.options,
             "images": [_image_json(image) for image in lock.images],
             "skipped": [
@@ -194,6 +206,17 @@ def write_lock(lock: Lock) -> bytes:
             "parts": [{"name": part.name, "size": part.size, "sha256": part.sha256} for part in lock.parts],
         }
     )
+
+
+def numbers_json(writer: int) -> dict[str, Json]:
+    """The first members of a lock file; that of the first writer has no number for it."""
+    return {"version": VERSION, **({} if writer == _FIRST_WRITER else {"writer": writer})}
+
+
+def links_in(lock: Lock) -> dict[str, str]:
+    """The links of an archive that is a directory: their targets by their names below it."""
+    with_link = lock.parts if lock.writer >= _WRITER_WITH_FOLDER_LINKS else ()
+    return links_of(found.group(1) for part in with_link if (found := _FOLDER.fullmatch(part.name)))
 
 
 def read_lock(raw: bytes, *, path: str) -> Lock:
@@ -227,7 +250,15 @@ def _parse(document: JsonObject) -> Lock:
         blobs={_digest(name): _size(blobs, name) for name in blobs.names()},
         parts=tuple(_parse_part(part) for part in document.objects("parts")),
         compressor=document.text("compressor"),
+        writer=_writer(document),
     )
+
+
+def _writer(document: JsonObject) -> int:
+    writer = document.integer("writer") if "writer" in document else _FIRST_WRITER
+    if not _FIRST_WRITER <= writer <= _LARGEST:
+        raise JsonError(f"writer is {printable(str(writer), 30)}, which no writer has")
+    return writer
 
 
 def _parse_options(document: JsonObject) -> dict[str, Json]:

@@ -15,7 +15,7 @@ from ._manifest import Descriptor
 
 _TAR_BLOCK = 512
 _TAR_END = 20 * _TAR_BLOCK
-_FILES_PER_FOLDER = 3
+_MEMBERS_PER_FOLDER = 4
 _ROOT_FILES = 8
 _INDEX_ENTRY = 1024  # a reference or platform image in the documents of the whole
 _STORED_OVERHEAD = 10_000  # of so many bytes, one for the headers of stored blocks
@@ -98,7 +98,7 @@ def _blobs(image: PlatformImage, stored: StoredImage | None) -> Iterable[Descrip
 
 
 def _archive_bytes(sizes: Sequence[int], *, folders: int, entries: int) -> int:
-    members = len(sizes) + _FILES_PER_FOLDER * folders + _ROOT_FILES
+    members = len(sizes) + _MEMBERS_PER_FOLDER * folders + _ROOT_FILES
     padding = _TAR_BLOCK * len(sizes)
     documents = 2 * _TAR_BLOCK * folders + 2 * _INDEX_ENTRY * entries
     total = sum(sizes) + padding + documents + _TAR_BLOCK * members + _TAR_END

@@ -12,14 +12,14 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from ._errors import LockFileError, OptionError
 from ._for_people import standing_failures, unfit_for_people
 from ._json import Json, JsonError, compact, parse_object
-from ._lock import Lock, read_lock
+from ._lock import Lock, links_in, read_lock
 from ._options import DIR, Output
 from ._parts import Part
 from ._trusted import open_regular, put_whole
@@ -176,8 +176,9 @@ def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
         damage = _damage(path_of(output, part), part, memory, verify)
         if damage:
             return Published(lock, damage=f"{part.name} {damage}", untidy=stale, raw_lock=raw)
-    if output.compress == DIR and not has_blobs_link(output.dest):
-        return Published(lock, damage="its link blobs is missing", raw_lock=raw)
+    lacking = lacking_links(output.dest, links_in(lock)) if output.compress == DIR else []
+    if lacking:
+        return Published(lock, damage=f"its link {lacking[0]} is missing", raw_lock=raw)
     untidy = (*stale, *_untidy_checksums(output, lock.parts), *unfit_for_people(output, lock, raw))
     return Published(lock, untidy=untidy, raw_lock=raw, failures=standing_failures(output))
 
@@ -260,10 +261,17 @@ def _named_like_parts(output: Output) -> list[str]:
     return [os.path.join(output.directory, name) for name in names]
 
 
-def has_blobs_link(root: str) -> bool:
-    """Whether a directory of C(compress=dir) has the link that makes it an image layout."""
+def lacking_links(root: str, links: Mapping[str, str]) -> list[str]:
+    """Those links of a directory of C(compress=dir) that are not there, or point to somewhere else.
+
+    :param links: their targets by their names below ``root``.
+    """
+    return [name for name, target in links.items() if not _is_link(os.path.join(root, name), target)]
+
+
+def _is_link(path: str, target: str) -> bool:
     try:
-        return os.readlink(os.path.join(root, "blobs")) == "share"
+        return os.readlink(path) == target
     except OSError:
         return False
 

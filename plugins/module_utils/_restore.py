@@ -55,6 +55,13 @@ def restore_script(name: str, lock: Lock) -> bytes:
     return "".join(piece.lstrip("\n") + "\n" for piece in pieces)[:-1].encode("utf-8", "surrogateescape")
 
 
+def names_files_of(script: bytes, name: str, lock: Lock) -> bool:
+    """Whether a script, of whatever release, is whole at both ends and checks just the files of an archive."""
+    files = "".join(f"    {call}\n" for call in _file_calls(name, lock, str(lock.options.get("compress"))))
+    expected = f"\n{files}}}\n".encode("utf-8", "surrogateescape")
+    return script.startswith(b"#!/bin/sh\n") and script.endswith(b'main "$@"\n') and expected in script
+
+
 def _settings(name: str, lock: Lock, compress: str) -> str:
     total = len(lock.parts)
     example = lock.images[0].reference if lock.images else None

@@ -350,11 +350,14 @@ put_file() {
     child=
 }
 
-# The link is made anew: it may have been lost on the way.
+# The links are made anew: they may have been lost on the way.
 unpack() {
     status=0
     make_directories "$work/saved-image-cache" || return 1
     each_file put
-    [ "$status" -eq 0 ] && ln -s share "$work/saved-image-cache/blobs"
+    [ "$status" -eq 0 ] && ln -s share "$work/saved-image-cache/blobs" || return 1
+    for layout in "$work/saved-image-cache"/*/oci-layout; do
+        [ ! -e "$layout" ] || ln -s ../share "${layout%/*}/blobs" || return 1
+    done
 }
 """

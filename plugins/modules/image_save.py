@@ -397,7 +397,8 @@ changed:
   type: bool
   sample: true
 reason:
-  description: Why the archive was written, or why it was not.
+  description: Why the archive was written, or why it was not. An archive that another release made, and that this one
+    would give other bytes, stays as it is until something else changes or O(force=true); it is said here.
   returned: when the list could be worked through
   type: str
   sample: 1 image added, 2 images changed

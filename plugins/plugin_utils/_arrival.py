@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -20,9 +20,9 @@ from ansible_collections.airgap.images.plugins.module_utils._errors import (
     StorageError,
 )
 from ansible_collections.airgap.images.plugins.module_utils._failed_list import is_failed_list
-from ansible_collections.airgap.images.plugins.module_utils._lock import Lock
+from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, links_in
 from ansible_collections.airgap.images.plugins.module_utils._options import DIR, LOCK_SUFFIX
-from ansible_collections.airgap.images.plugins.module_utils._published import has_blobs_link, is_part_name
+from ansible_collections.airgap.images.plugins.module_utils._published import is_part_name, lacking_links
 from ansible_collections.airgap.images.plugins.module_utils._size import format_size
 from ansible_collections.airgap.images.plugins.module_utils._space import free_bytes, require
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place, explain
@@ -37,7 +37,8 @@ class Delivery:
     :param coming: those of them that have to be transferred; the others have arrived in an earlier run.
     :param stale: paths of files that a reader would take for this archive, and that are none of it.
     :param is_layout: whether the archive is a directory (C(compress=dir)).
-    :param lacks_link: whether it is one without the link that makes it an image layout.
+    :param links: the links that make it and what is in it image layouts: their targets by their names below it.
+    :param lacks_link: whether one of them is not there.
     """
 
     place: Place
@@ -46,6 +47,7 @@ class Delivery:
     coming: tuple[Item, ...]
     stale: tuple[str, ...]
     is_layout: bool
+    links: Mapping[str, str]
     lacks_link: bool
 
     @property
@@ -88,10 +90,11 @@ def compare(
     :raises StorageError: when something cannot be read.
     """
     wanted = tuple(item for item in items if not place.holds(place.final(item), item))
+    links = links_in(lock) if lock and is_layout(lock) else {}
     try:
         if lock:
-            _refuse_foreign_root(place, {place.final(item) for item in {*items} - {*wanted}}, is_layout(lock))
-        stale = _other_files(place, items, is_layout(lock)) if lock else []
+            _refuse_foreign_root(place, {place.final(item) for item in {*items} - {*wanted}}, links)
+        stale = _other_files(place, items, links) if lock else []
         ours = {place.final(item) for item in items}
         stale += [path for path in untrue if path not in ours and os.path.lexists(path) and not os.path.isdir(path)]
         if failed_list is not None:
@@ -105,7 +108,8 @@ def compare(
         coming=tuple(item for item in wanted if not place.holds(place.temporary(item), item)),
         stale=tuple(stale),
         is_layout=is_layout(lock),
-        lacks_link=is_layout(lock) and not has_blobs_link(place.root),
+        links=links,
+        lacks_link=bool(lacking_links(place.root, links)),
     )
 
 
@@ -187,7 +191,7 @@ def publish(delivery: Delivery, outdated: Collection[str]) -> None:
         for item in delivery.wanted:
             _settle(place, item)
         if delivery.is_layout:
-            _tidy_layout(place.root)
+            _tidy_layout(place.root, delivery.links)
         discard_arrived(place)
     except OSError as error:
         raise explain(error, place.directory) from error
@@ -239,24 +243,25 @@ def _sync(path: str) -> None:
         os.close(descriptor)
 
 
-def _tidy_layout(root: str) -> None:
-    """Remove directories that nothing is left in, and make the link of the layout."""
+def _tidy_layout(root: str, links: Mapping[str, str]) -> None:
+    """Remove directories that nothing is left in, and make the links of the layout."""
     for folder, _folders, _files in os.walk(root, topdown=False):
         with suppress(OSError):
             os.rmdir(folder)
-    if not has_blobs_link(root):
-        link = os.path.join(root, "blobs")
+    for name in lacking_links(root, links):
+        link = os.path.join(root, name)
         with suppress(FileNotFoundError):
             os.unlink(link)
-        os.symlink("share", link)
+        os.symlink(links[name], link)
 
 
-def _refuse_foreign_root(place: Place, held: set[str], layout: bool) -> None:
+def _refuse_foreign_root(place: Place, held: set[str], links: Mapping[str, str]) -> None:
     """Make sure that what will be replaced or emptied is an archive.
 
     :param held: paths of files that have the right content.
+    :param links: those of the archive; none where it is no directory.
     """
-    root, record = place.root, f"{place.root}{LOCK_SUFFIX}"
+    root, record, layout = place.root, f"{place.root}{LOCK_SUFFIX}", bool(links)
     if not layout and os.path.isdir(root):
         raise OptionError(f"{root} on the controller is a directory, but the archive is none; move it away")
     if not layout or not os.path.lexists(root):
@@ -264,7 +269,7 @@ def _refuse_foreign_root(place: Place, held: set[str], layout: bool) -> None:
     if os.path.islink(root) or not os.path.isdir(root):
         raise OptionError(f"{root} on the controller is no directory, but the archive is one; move it away")
     # Without a lock file, publishing may have been interrupted; then there is nothing but what it has published.
-    if not os.path.lexists(record) and not held.issuperset(_files_of(place, layout)):
+    if not os.path.lexists(record) and not held.issuperset(_files_of(place, links)):
         raise OptionError(f"{root} on the controller was not fetched (there is no {record}); move it away")
 
 
@@ -278,19 +283,20 @@ def _stale_list(place: Place, items: Iterable[Item], name: str) -> list[str]:
     return []
 
 
-def _other_files(place: Place, items: Iterable[Item], layout: bool) -> list[str]:
+def _other_files(place: Place, items: Iterable[Item], links: Mapping[str, str]) -> list[str]:
     """Files that a reader would take for this archive, and that are none of it."""
     ours = {place.final(item) for item in items}
-    return sorted(path for path in _files_of(place, layout) if path not in ours)
+    return sorted(path for path in _files_of(place, links) if path not in ours)
 
 
-def _files_of(place: Place, layout: bool) -> Iterator[str]:
-    if layout:
-        known_link = os.path.join(place.root, "blobs") if has_blobs_link(place.root) else ""
+def _files_of(place: Place, links: Mapping[str, str]) -> Iterator[str]:
+    if links:
+        lacking = {*lacking_links(place.root, links)}
+        known = {os.path.join(place.root, name) for name in links if name not in lacking}
         for folder, folders, files in os.walk(place.root, onerror=_fail):
-            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-            paths = [os.path.join(folder, name) for name in [*files, *links]]
-            yield from (path for path in paths if path != known_link)
+            linked = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+            paths = [os.path.join(folder, name) for name in [*files, *linked]]
+            yield from (path for path in paths if path not in known)
         return
     if os.path.lexists(place.directory):
         for name in os.listdir(place.directory):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ansible_collections.airgap.images.plugins.module_utils._errors import LockFileError
 from ansible_collections.airgap.images.plugins.module_utils._image_list import Origin, parse_lines
 from ansible_collections.airgap.images.plugins.module_utils._json import Json, JsonObject, canonical, parse_object
-from ansible_collections.airgap.images.plugins.module_utils._lock import VERSION, Lock, read_lock
+from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, numbers_json, read_lock
 from ansible_collections.airgap.images.plugins.module_utils._options import DIR, LOCK_SUFFIX
 
 
@@ -36,7 +36,7 @@ def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
     _refuse_gaps(locks.values(), lines)
     return canonical(
         {
-            "version": VERSION,
+            **numbers_json(min(lock.writer for lock in locks.values())),
             "options": _common(document.object("options").values() for document in documents.values()),
             "images": _with_host(documents, "images"),
             "skipped": _with_host(documents, "skipped"),

@@ -22,6 +22,7 @@ BLOCK = 512
 RECORD = 10_240
 DIRECTORY, FILE, LINK = "5", "0", "2"
 REF_NAME = "org.opencontainers.image.ref.name"
+_FOLDER = re.compile(rf"{ROOT}/[0-9a-f]{{64}}")
 _MODES = {DIRECTORY: b"0000755\0", FILE: b"0000644\0", LINK: b"0000777\0"}
 _PART_NAME = re.compile(r"[^\x00-\x1f\x7f/]+")
 
@@ -157,10 +158,17 @@ def _read_header(header: bytes) -> tuple[Member, int]:
     total = sum(header) - sum(header[148:156]) + 8 * ord(" ")
     ensure(header[148:156] == f"{total:06o}\0 ".encode(), f"checksum of {name}")
     target = _text(header[157:257])
-    ensure(target == ("share" if kind == LINK else ""), f"target of {name}")
+    ensure(target == (_target(name) if kind == LINK else ""), f"target of {name}")
     ensure(header[257:265] == b"ustar  \0", f"magic of {name}")
     ensure(not any(header[265:]), f"more in the header of {name}")
     return Member(name.rstrip("/"), kind, target.encode()), int(size[:11], 8)
+
+
+def _target(name: str) -> str:
+    """What a link of this name points to."""
+    folder, _slash, last = name.rpartition("/")
+    ensure(last == "blobs" and (folder == ROOT or bool(_FOLDER.fullmatch(folder))), f"{name} is a link")
+    return "share" if folder == ROOT else "../share"
 
 
 def _text(field: bytes) -> str:
@@ -174,13 +182,21 @@ def _read_directory(archive: Path, lock: dict[str, Any]) -> tuple[Member, ...]:
     files = [Member(f"{ROOT}/{part['name']}", FILE, _checked(archive / part["name"], part)) for part in lock["parts"]]
     there = {path for path in archive.rglob("*") if path.is_file() and not path.is_symlink()}
     ensure(there == {archive / part["name"] for part in lock["parts"]}, "other files than the lock file says")
-    links = [path for path in archive.rglob("*") if path.is_symlink()]
-    ensure(links == [archive / "blobs"] and str(links[0].readlink()) == "share", f"links: {links}")
+    links = {f"{ROOT}/{path.relative_to(archive)}": path for path in archive.rglob("*") if path.is_symlink()}
     members = [Member(name, DIRECTORY) for name in (ROOT, f"{ROOT}/share", SHARE)]
+    expected = {f"{ROOT}/blobs"}
     for file in files[:-1]:
-        if file.name.endswith("/oci-layout") and file.name.count("/") == 2:
-            members.append(Member(file.name.rpartition("/")[0], DIRECTORY))
+        folder, _slash, last = file.name.rpartition("/")
+        in_folder = bool(_FOLDER.fullmatch(folder))
+        if in_folder and last == "oci-layout":
+            members.append(Member(folder, DIRECTORY))
         members.append(file)
+        if in_folder and last == "index.json" and lock.get("writer", 1) >= 2:
+            expected.add(f"{folder}/blobs")
+            members.append(Member(f"{folder}/blobs", LINK, b"../share"))
+    ensure(set(links) == expected, f"links: {sorted(links)}")
+    for name, path in links.items():
+        ensure(str(path.readlink()) == _target(name), f"target of {name}")
     return (*members, Member(f"{ROOT}/blobs", LINK, b"share"), files[-1])
 
 

@@ -52,6 +52,8 @@ def members_of(lock: Json, blobs: Mapping[str, bytes]) -> list[Member]:
                 members.append(
                     Member(f"{folder}/index.json", FILE, compact({"schemaVersion": 2, "manifests": [entry]}))
                 )
+                if lock.get("writer", 1) >= 2:
+                    members.append(Member(f"{folder}/blobs", LINK, b"../share"))
             manifest = json.loads(blobs[platform["digest"]])
             for digest in [platform["digest"], *(d["digest"] for d in (manifest["config"], *manifest["layers"]))]:
                 blob(digest)

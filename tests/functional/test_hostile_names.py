@@ -126,7 +126,7 @@ def test_nobody_was_asked_for_them(batch: Batch) -> None:
 def test_nothing_but_digests_stands_in_the_cache(batch: Batch) -> None:
     """No file is named by anything that a registry or a list says."""
     found = {re.sub("[0-9a-f]{64}", "DIGEST", name) for name in files(batch.site.cache)}
-    folder = {"DIGEST", "DIGEST/accepted", "DIGEST/index.json", "DIGEST/oci-layout"}
+    folder = {"DIGEST", *(f"DIGEST/{name}" for name in ("accepted", "blobs", "index.json", "oci-layout"))}
     whole = {"blobs", "index.json", "oci-layout", "saved-images-list.json", "share", "share/sha256", "verified.json"}
     assert found == {*folder, *whole, "share/sha256/DIGEST", ".lock"}
 

@@ -18,6 +18,7 @@ from .archive import ROOT, SHARE, Archive, Folder, archive_files, file_sha256, p
 from .images import OCI_INDEX, OCI_MANIFEST
 
 _FOLDER = re.compile(r"[0-9a-f]{64}")
+_FOLDER_MEMBERS = ([], ["index.json"], ["oci-layout"], ["blobs"])
 _FILES = {"index.json", "oci-layout", "saved-images-list.json"}
 
 
@@ -91,7 +92,8 @@ def check_members(archive: Archive, *, directory: bool = False) -> None:
         if member.kind == "dir":
             directories.add(member.name)
         if member.kind == "symlink":
-            assert (member.name, member.target) == (f"{ROOT}/blobs", "share"), f"a strange link: {member}"
+            target = "share" if len(parts) == 2 else "../share"
+            assert (parts[-1], member.target) == ("blobs", target), f"a strange link: {member}"
     if not directory:
         assert len({(member.mtime, member.owner) for member in archive.members}) == 1, "times or owners differ"
 
@@ -109,6 +111,8 @@ def check_folders(archive: Archive) -> None:
     for folder in archive.folders.values():
         assert _FOLDER.fullmatch(folder.name), f"not named by a digest: {folder.name}"
         assert archive.document(f"{ROOT}/{folder.name}/oci-layout") == {"imageLayoutVersion": "1.0.0"}
+        linked = f"{ROOT}/{folder.name}/blobs" in archive.names
+        assert linked == (archive.lock.get("writer", 1) >= 2), f"{folder.name} is no layout by itself"
         assert archive.blobs.get(folder.digest) == folder.size, f"no manifest of that size: {folder}"
         for descriptor in _content(archive, folder):
             digest, size = descriptor["digest"], descriptor["size"]
@@ -157,7 +161,7 @@ def check_nothing_extra(archive: Archive) -> None:
     for member in archive.members:
         parts = member.name.split("/")[1:]
         known = not parts or member.name.startswith(SHARE) or parts[0] in {"share", "blobs", *_FILES}
-        known = known or (parts[0] in archive.folders and parts[1:] in ([], ["index.json"], ["oci-layout"]))
+        known = known or (parts[0] in archive.folders and parts[1:] in _FOLDER_MEMBERS)
         assert known, f"does not belong here: {member.name}"
 
 

@@ -202,7 +202,7 @@ def test_an_image_is_whole_with_folder_and_blobs(cache: Cache, root: Path) -> No
     assert cache.stored(SAMPLE.image) is None
     stored = SAMPLE.put(cache)
     assert stored == SAMPLE.stored == cache.stored(SAMPLE.image)
-    assert sorted(os.listdir(root / SAMPLE.image.folder)) == ["accepted", "index.json", "oci-layout"]
+    assert sorted(os.listdir(root / SAMPLE.image.folder)) == ["accepted", "blobs", "index.json", "oci-layout"]
 
 
 INDEXES: dict[str, str | None] = {
@@ -474,6 +474,27 @@ def test_what_was_planted_is_replaced(root: Path, name: str, plant: Callable[[Pa
     assert precious.read_text() == "data"
 
 
+def test_each_folder_is_a_layout_by_itself(cache: Cache, root: Path) -> None:
+    folder = root / SAMPLE.put(cache).source.folder
+    assert os.readlink(folder / "blobs") == "../share"
+    assert (folder / "blobs" / "sha256" / SAMPLE.image.folder).read_bytes() == SAMPLE.raw
+
+
+@pytest.mark.parametrize("spoil", ["gone", "elsewhere", "directory"])
+def test_the_link_of_a_folder_is_put_right(root: Path, spoil: str) -> None:
+    """Folders that an earlier release made have none."""
+    opened = Cache(str(root))
+    with opened.opened(0):
+        folder = root / SAMPLE.put(opened).source.folder
+    (folder / "blobs").unlink()
+    if spoil == "elsewhere":
+        (folder / "blobs").symlink_to("/etc")
+    elif spoil == "directory":
+        (folder / "blobs" / "sha256").mkdir(parents=True)
+    with Cache(str(root)).opened(0):
+        assert os.readlink(folder / "blobs") == "../share"
+
+
 def test_a_blobs_link_to_elsewhere_is_put_right(root: Path) -> None:
     root.mkdir()
     (root / "blobs").symlink_to("/etc")
@@ -535,7 +556,7 @@ def test_nothing_of_what_skopeo_left_but_the_digest_is_kept(cache: Cache, root: 
     (copied / "more").symlink_to("/etc")
     cache.adopt_folder(str(copied), SAMPLE.image)
     folder = root / SAMPLE.image.folder
-    assert sorted(path.name for path in folder.iterdir()) == ["accepted", "index.json", "oci-layout"]
+    assert sorted(path.name for path in folder.iterdir()) == ["accepted", "blobs", "index.json", "oci-layout"]
     assert not (folder / "oci-layout").is_symlink()
     assert precious.read_text() == "data"
 

@@ -22,7 +22,13 @@ from ansible_collections.airgap.images.plugins.module_utils._decide import (
 )
 from ansible_collections.airgap.images.plugins.module_utils._image import FailedImage
 from ansible_collections.airgap.images.plugins.module_utils._image_list import ImageList, InvalidLine, Origin
-from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, LockedImage, LockedPlatform, LockedSkip
+from ansible_collections.airgap.images.plugins.module_utils._lock import (
+    WRITER,
+    Lock,
+    LockedImage,
+    LockedPlatform,
+    LockedSkip,
+)
 from ansible_collections.airgap.images.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._published import Published
 from ansible_collections.airgap.images.plugins.module_utils._reference import parse_reference
@@ -42,9 +48,47 @@ A, B = image("a", D1), image("b", D2)
 LOCK = Lock(OPTIONS, (A, B))
 SKIP = LockedSkip(parse_reference("s"), D3, "not for this platform")
 
+EARLIER, LATER = replace(LOCK, writer=WRITER - 1), replace(LOCK, writer=WRITER + 1)
+
 DECISIONS: dict[str, tuple[Published, Lock, bool, Action, str]] = {
     "no archive": (Published(None, damage="there was no archive"), LOCK, False, Action.BUILD, "there was no archive"),
     "nothing changed": (Published(LOCK), LOCK, False, Action.KEEP, "nothing changed"),
+    "an archive of an earlier release": (
+        Published(EARLIER),
+        LOCK,
+        False,
+        Action.KEEP,
+        f"nothing changed; an earlier release made it (writer {WRITER - 1}, now {WRITER}), force=true renews it",
+    ),
+    "an archive of a later release": (
+        Published(LATER),
+        LOCK,
+        False,
+        Action.KEEP,
+        f"nothing changed; a later release made it (writer {WRITER + 1}, now {WRITER}), force=true renews it",
+    ),
+    "an earlier release with other notes": (
+        Published(EARLIER),
+        replace(LOCK, images=(replace(A, notes=("a note",)), B)),
+        False,
+        Action.KEEP,
+        f"nothing changed; an earlier release made it (writer {WRITER - 1}, now {WRITER}), force=true renews it",
+    ),
+    "other notes": (
+        Published(LOCK),
+        replace(LOCK, images=(replace(A, notes=("a note",)), B)),
+        False,
+        Action.RECORD,
+        "the same images, but options or left out images differ from the lock file",
+    ),
+    "an earlier release, and another image": (
+        Published(EARLIER),
+        replace(LOCK, images=(A,)),
+        False,
+        Action.BUILD,
+        "1 image removed",
+    ),
+    "an earlier release, forced": (Published(EARLIER), LOCK, True, Action.BUILD, "force was set"),
     "force": (Published(LOCK), LOCK, True, Action.BUILD, "force was set"),
     "damage": (
         Published(LOCK, damage="a.part0 is missing"),

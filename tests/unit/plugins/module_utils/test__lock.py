@@ -18,12 +18,14 @@ from ansible_collections.airgap.images.plugins.module_utils._errors import LockF
 from ansible_collections.airgap.images.plugins.module_utils._image import SkippedImage
 from ansible_collections.airgap.images.plugins.module_utils._layout import assemble
 from ansible_collections.airgap.images.plugins.module_utils._lock import (
+    WRITER,
     Lock,
     LockedImage,
     LockedPlatform,
     LockedSkip,
     form_of,
     image_key,
+    links_in,
     lock_image,
     lock_options,
     lock_skips,
@@ -68,10 +70,12 @@ FULL = Lock(
     blobs={OTHER: 2, DIGEST: 1},
     parts=(Part("a.tar.gz.part0", 5, SHA),),
     compressor="zlib 1.3",
+    writer=3,
 )
 
 WRITTEN = f"""{{
   "version": 1,
+  "writer": 3,
   "options": {{
     "arch": [
       "amd64"
@@ -142,6 +146,8 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "half of it": (WRITTEN[:-20].encode(), "is no lock file"),
     "another document": (b"{}", "version must be an integer"),
     "a later version": (changed(version=2), "is a lock file of version 2; this release reads version 1"),
+    "a writer that is none": (changed(writer=0), "writer is 0, which no writer has"),
+    "a writer that is no number": (changed(writer="2"), "writer must be an integer"),
     "images that are none": (changed(images=["a"]), "images[0] must be an object"),
     "a reference that is none": (changed(images=[{"reference": "A", "digest": DIGEST}]), "'A' is no part"),
     "no digest": (changed(images=[{"reference": "a"}]), "is no sha256 digest"),
@@ -220,6 +226,7 @@ LOCKS = st.builds(
     st.dictionaries(DIGESTS, SIZES, max_size=3),
     st.lists(PARTS, max_size=2).map(tuple),
     TEXTS,
+    st.integers(1, 4),
 )
 
 
@@ -229,6 +236,24 @@ def test_it_is_written_byte_by_byte() -> None:
 
 def test_it_is_read() -> None:
     assert read_lock(WRITTEN.encode(), path="x") == FULL
+
+
+def test_the_first_writer_has_no_number() -> None:
+    """So that the lock file of an earlier release stays the same where it is written again."""
+    raw = WRITTEN.replace('  "writer": 3,\n', "").encode()
+    assert read_lock(raw, path="x") == replace(FULL, writer=1)
+    assert write_lock(replace(FULL, writer=1)) == raw
+
+
+def test_a_new_archive_is_of_this_writer() -> None:
+    assert json.loads(write_lock(Lock({}, ())))["writer"] == WRITER
+
+
+def test_folders_have_links_since_the_second_writer() -> None:
+    names = ["index.json", f"{SHA}/index.json", f"{SHA}/oci-layout", f"share/{SHA}/index.json", f"share/sha256/{SHA}"]
+    lock = Lock({}, (), parts=tuple(Part(name, 1, SHA) for name in names))
+    assert links_in(lock) == {"blobs": "share", f"{SHA}/blobs": "../share"}
+    assert links_in(replace(lock, writer=1)) == {"blobs": "share"}
 
 
 @given(LOCKS)

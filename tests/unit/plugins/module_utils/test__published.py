@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils import _published
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._for_people import make_for_people
-from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, write_lock
+from ansible_collections.airgap.images.plugins.module_utils._lock import WRITER, Lock, write_lock
 from ansible_collections.airgap.images.plugins.module_utils._options import Output
 from ansible_collections.airgap.images.plugins.module_utils._parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._published import (
@@ -36,7 +36,7 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def archive(folder: Path, names: dict[str, bytes], **options: Any) -> Output:
+def archive(folder: Path, names: dict[str, bytes], writer: int = WRITER, **options: Any) -> Output:
     """Files as they stand after a run."""
     output = make_options(folder, **{"compress": "none", **options}).output
     parts = tuple(Part(name, len(data), sha256(data)) for name, data in names.items())
@@ -44,7 +44,7 @@ def archive(folder: Path, names: dict[str, bytes], **options: Any) -> Output:
         path = Path(path_of(output, part))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(names[part.name])
-    lock = Lock({}, (), parts=parts)
+    lock = Lock({}, (), parts=parts, writer=writer)
     Path(output.lock_file).write_bytes(write_lock(lock))
     for suffix, raw in make_for_people(output.name, lock, write_lock(lock), None).items():
         Path(f"{output.dest}{suffix}").write_bytes(raw)
@@ -180,6 +180,48 @@ def test_a_directory_of_files(tmp_path: Path, memory: Memory) -> None:
     assert inspect(output, memory, verify="digest").damage == "share/sha256/x has another sha256 than was published"
     Path(output.dest, "share/sha256/x").unlink()
     assert inspect(output, memory, verify="size").damage == "share/sha256/x is missing"
+
+
+@pytest.mark.parametrize("target", ["", "share", "/etc"])
+def test_a_folder_of_a_directory_without_its_link(tmp_path: Path, memory: Memory, target: str) -> None:
+    folder = "ab" * 32
+    output = archive(tmp_path, {f"{folder}/index.json": b"{}"}, compress="dir")
+    os.symlink("share", os.path.join(output.dest, "blobs"))
+    link = os.path.join(output.dest, folder, "blobs")
+    if target:
+        os.symlink(target, link)
+    assert inspect(output, memory, verify="size").damage == f"its link {folder}/blobs is missing"
+    if target:
+        os.unlink(link)
+    os.symlink("../share", link)
+    assert inspect(output, memory, verify="size").damage == ""
+
+
+def test_a_directory_of_an_earlier_release_has_no_such_links(tmp_path: Path, memory: Memory) -> None:
+    output = archive(tmp_path, {f"{'ab' * 32}/index.json": b"{}"}, writer=1, compress="dir")
+    os.symlink("share", os.path.join(output.dest, "blobs"))
+    assert inspect(output, memory, verify="size").damage == ""
+
+
+@pytest.mark.parametrize(
+    ("spoil", "is_fit"),
+    [
+        (lambda script: script, True),
+        (lambda script: script.replace(b"writing to disk", b"bringing it to disk"), True),
+        (lambda script: script.replace(b"one_file ", b"one_file 0", 1), False),
+        (lambda script: script[:-1], False),
+        (lambda script: script[1:], False),
+        (lambda script: b"", False),
+    ],
+)
+def test_the_script_of_another_release_has_words_of_its_own(
+    tmp_path: Path, memory: Memory, spoil: Callable[[bytes], bytes], is_fit: bool
+) -> None:
+    output = archive(tmp_path, {"images.tar.part0": b"abcd", "images.tar.part1": b"ef"}, writer=1, part_size="4B")
+    script = Path(output.restore_file)
+    script.write_bytes(spoil(script.read_bytes()))
+    told = () if is_fit else (f"{output.name}.restore.sh does not fit the lock file",)
+    assert inspect(output, memory, verify="digest").untidy == told
 
 
 def test_a_directory_where_a_file_is_to_be(tmp_path: Path, memory: Memory) -> None:

@@ -597,6 +597,20 @@ def test_a_layout_gets_its_link_and_loses_empty_directories(tmp_path: Path) -> N
         assert tree(tmp_path) == expected
 
 
+def test_each_folder_of_a_layout_gets_its_link(tmp_path: Path) -> None:
+    folder, gone = "ab" * 32, "cd" * 32
+    lock = Lock({"compress": "dir"}, (), parts=(Part(f"{folder}/index.json", 4, SHA),))
+    root = layout_at(tmp_path, f"{gone}/index.json")
+    (root / gone / "blobs").symlink_to("../share")
+    place, one = place_at(tmp_path), item(f"{NAME}/{folder}/index.json")
+    arrive(place, one)
+    assert compared(place, one, lock=lock).lacks_link
+    publish_all(place, one, lock=lock)
+    expected = {"blobs": "share", folder: None, f"{folder}/index.json": b"data", f"{folder}/blobs": "../share"}
+    assert tree(root) == expected, "the folder of the archive before is gone with its link"
+    assert not compared(place, one, lock=lock).is_change
+
+
 def test_an_archive_gets_no_link(tmp_path: Path) -> None:
     place = place_at(tmp_path)
     arrive(place, item(NAME))

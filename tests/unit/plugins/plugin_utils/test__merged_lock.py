@@ -56,6 +56,14 @@ def raw(locks: Mapping[str, Lock]) -> dict[str, bytes]:
     return {f"{host}/images.tar.gz.lock.json": write_lock(one) for host, one in locks.items()}
 
 
+@pytest.mark.parametrize(("writers", "expected"), [((2, 2), 2), ((1, 2), 1), ((3, 2), 2), ((1, 1), 1)])
+def test_the_writer_of_a_set_is_the_lowest(writers: tuple[int, int], expected: int) -> None:
+    first, second = (lock(f"reg.lan/{name}:1", writer=number) for name, number in zip("ab", writers))
+    document = json.loads(merge(raw({"north": first, "south": second})))
+    assert document.get("writer", 1) == expected
+    assert list(document)[:2] == (["version", "writer"] if expected > 1 else ["version", "options"])
+
+
 ONE = lock(
     "reg.lan/z:1",
     "b",
