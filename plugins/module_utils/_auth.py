@@ -14,7 +14,8 @@ import threading
 from urllib.parse import urlencode, urlsplit
 
 from ._challenge import Challenge, parse_challenges
-from ._credentials import Credential, Credentials
+from ._credential_helper import Credential
+from ._credentials import Credentials
 from ._errors import TransferError, printable
 from ._http import Answer, Http, explain_status, shown_host
 from ._json import JsonError, parse_object

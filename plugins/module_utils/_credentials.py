@@ -2,72 +2,39 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Credentials: the user's options, login files and credential helpers; which of them belongs to which repository.
-
-Login files: containers-auth.json(5) and Docker's ``config.json``.
-"""
+"""Credentials: the user's options before login files; which of them belongs to which repository."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import os
-import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
-from ._errors import OptionError, TransferError, printable
-from ._json import Json, JsonError, JsonObject, compact, parse_object
+from ._credential_helper import Credential, HelperAnswers
+from ._errors import OptionError, TransferError
+from ._json import Json, compact
+from ._login_file import LoginFile, default_login_files, entry_json, read_login_file, registry_key
 from ._options import Access, Login
-from ._process import death_guard
-from ._reference import Repository, canonical_registry
+from ._reference import Repository
 from ._secrets import Secrets
-
-_HELPER_TIMEOUT = 60.0
-_NO_CREDENTIALS = "credentials not found"
-
-
-@dataclass(frozen=True)
-class Credential:
-    """What proves who we are: user and password, or an identity token (OAuth2 refresh token)."""
-
-    username: str
-    password: str = field(repr=False)
-    identity_token: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True)
-class LoginFile:
-    """One login file: entries by ``HOST[:PORT][/PATH]``, and helper programs by registry."""
-
-    entries: dict[str, Credential]
-    helpers: dict[str, str]
-
-    def find(self, repository: Repository) -> Credential | None:
-        """The most specific entry that covers the repository; a helper of its registry comes first."""
-        helper = self.helpers.get(repository.registry)
-        if helper:
-            found = _ask_helper(helper, repository.registry)
-            if found is not None:
-                return found
-        key = str(repository)
-        while key:
-            if key in self.entries:
-                return self.entries[key]
-            key = key.rpartition("/")[0]
-        return None
 
 
 class Credentials:
     """Finds the credential of a repository; the user's own options come before every login file.
 
+    :param registries: those that the run pulls from.
     :ivar secrets: learns of every credential before it is used.
     """
 
-    def __init__(self, logins: Iterable[Login], files: Iterable[LoginFile], secrets: Secrets | None = None) -> None:
-        self._logins = {login.registry: Credential(login.username, login.password) for login in logins}
+    def __init__(
+        self,
+        logins: Iterable[Login],
+        files: Iterable[LoginFile],
+        secrets: Secrets | None = None,
+        registries: Iterable[str] = (),
+    ) -> None:
+        self._logins = {registry_key(login.registry): Credential(login.username, login.password) for login in logins}
         self._files = tuple(files)
+        self._registries = tuple(sorted(set(registries)))
+        self._helpers = HelperAnswers()
         self.secrets = secrets or Secrets()
         for known in (self._logins, *(file.entries for file in self._files)):
             for credential in known.values():
@@ -76,7 +43,7 @@ class Credentials:
     def find(self, repository: Repository) -> Credential | None:
         """The credential to use, or ``None`` for anonymous access.
 
-        :raises TransferError: when a credential helper fails.
+        :raises TransferError: when a credential helper fails, or the entry of a login file cannot be read.
         """
         found = self._search(repository)
         if found is not None:
@@ -84,10 +51,11 @@ class Credentials:
         return found
 
     def _search(self, repository: Repository) -> Credential | None:
-        if repository.registry in self._logins:
-            return self._logins[repository.registry]
+        registry = registry_key(repository.registry)
+        if registry in self._logins:
+            return self._logins[registry]
         for file in self._files:
-            found = file.find(repository)
+            found = file.find(repository, self._helpers.ask)
             if found is not None:
                 return found
         return None
@@ -98,21 +66,69 @@ class Credentials:
 
     @property
     def has_logins(self) -> bool:
-        """Whether any credential came from the options, so that skopeo needs a login file of our own."""
+        """Whether any credential came from the options."""
         return bool(self._logins)
 
+    @property
+    def needs_login_file(self) -> bool:
+        """Whether skopeo would not find by itself what we do, so that it gets a login file of our own."""
+        is_renamed = any(registry_key(registry) != registry for registry in self._registries)
+        return self.has_logins or is_renamed or not all(file.is_plain for file in self._files)
+
     def login_file(self) -> bytes:
-        """All entries as one login file: the options', and those of files that no option overrides."""
-        auths: dict[str, Json] = {}
-        helpers: dict[str, Json] = {}
+        """All entries as one login file: the options', and those of files that no option overrides.
+
+        Also those of registries that the list does not name: mirrors may need them.
+        """
+        auths: dict[str, Credential] = {}
+        helpers: dict[str, str] = {}
         for file in reversed(self._files):
-            auths.update({key: _entry(value) for key, value in file.entries.items() if not self._overrides(key)})
-            helpers.update({key: value for key, value in file.helpers.items() if not self._overrides(key)})
-        auths.update({registry: _entry(credential) for registry, credential in self._logins.items()})
-        return compact({"auths": auths, "credHelpers": helpers})
+            auths.update({key: value for key, value in file.entries.items() if not self._overrides(key)})
+            for key in file.entries:
+                helpers.pop(key, None)
+            found = {**file.left_to_store(), **file.helpers}
+            helpers.update({key: value for key, value in found.items() if not self._overrides(key)})
+        for file in reversed(self._files):
+            self._add_from_store(file, auths, helpers)
+        auths.update(self._logins)
+        for registry in self._registries:
+            _add_spelling(registry, auths, helpers)
+        entries: dict[str, Json] = {key: entry_json(credential) for key, credential in auths.items()}
+        return compact({"auths": entries, "credHelpers": dict(helpers)})
+
+    def _add_from_store(self, file: LoginFile, auths: dict[str, Credential], helpers: dict[str, str]) -> None:
+        """Give skopeo, which knows no store for all registries, what a store has for those of the list.
+
+        It asks the program itself, each time, where that knows the registry by the name that skopeo has for it.
+        """
+        for registry in {registry_key(one) for one in self._registries} if file.store else ():
+            if registry in self._logins or registry in file.helpers:
+                continue
+            try:
+                found = file.ask_helper_for(registry, self._helpers.ask)
+                by_name = found and self._helpers.ask(file.store, [registry])
+            except TransferError:  # was told where the registry asked for a login
+                found = by_name = None
+            helpers.pop(registry, None)
+            if found is not None and by_name:
+                helpers[registry] = file.store
+            elif found is not None:
+                self._keep_secret(found)
+                auths[registry] = found
 
     def _overrides(self, key: str) -> bool:
         return key.split("/", 1)[0] in self._logins
+
+
+def _add_spelling(registry: str, auths: dict[str, Credential], helpers: dict[str, str]) -> None:
+    """Let a registry whose port is spelled out be found under that name too."""
+    key = registry_key(registry)
+    if key == registry:
+        return
+    for name in [name for name in auths if name.split("/", 1)[0] == key]:
+        auths[registry + name[len(key) :]] = auths[name]
+    if key in helpers:
+        helpers[registry] = helpers[key]
 
 
 def gather_credentials(
@@ -124,90 +140,19 @@ def gather_credentials(
     :param secrets: learns of all that is found.
     :raises OptionError: when it is unclear which registry ``username`` belongs to, or ``authfile`` is not readable.
     """
+    names = sorted(set(registries))
     logins = list(access.logins)
     if access.login is not None:
         username, password = access.login
-        logins.append(Login(registry=_only(registries), username=username, password=password))
+        logins.append(Login(registry=_only(names), username=username, password=password))
     if access.authfile is not None:
         files = [read_login_file(access.authfile, required=True)]
     else:
         files = [read_login_file(path, required=False) for path in default_login_files(environ)]
-    return Credentials(logins, [file for file in files if file is not None], secrets)
+    return Credentials(logins, [file for file in files if file is not None], secrets, [name for name in names if name])
 
 
-def default_login_files(environ: Mapping[str, str]) -> list[str]:
-    """The login files that skopeo searches when none is given, in its order."""
-    home = environ.get("HOME") or os.path.expanduser("~")
-    first = environ.get("REGISTRY_AUTH_FILE")
-    runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/containers/{os.getuid()}"
-    if not first:
-        subdirectory = "containers" if environ.get("XDG_RUNTIME_DIR") else ""
-        first = os.path.join(runtime, subdirectory, "auth.json")
-    config = environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
-    docker = environ.get("DOCKER_CONFIG") or os.path.join(home, ".docker")
-    return [first, os.path.join(config, "containers", "auth.json"), os.path.join(docker, "config.json")]
-
-
-def read_login_file(path: str, *, required: bool) -> LoginFile | None:
-    """Read a login file.
-
-    :param required: the user named it, so it must be there and readable; else ``None`` stands for a missing one.
-    :raises OptionError: without any of the file's content in the text.
-    """
-    try:
-        with open(path, "rb") as file:
-            raw = file.read()
-    except OSError as error:
-        if not required:
-            return None
-        raise OptionError(f"authfile: cannot read {path}: {error.strerror}") from error
-    if not raw.strip():
-        return LoginFile(entries={}, helpers={})
-    try:
-        return _parse_login_file(parse_object(raw))
-    except (JsonError, ValueError) as error:
-        raise OptionError(f"{path} is no login file (containers-auth.json) that can be read") from error
-
-
-def _parse_login_file(document: JsonObject) -> LoginFile:
-    auths = document.object("auths")
-    entries: dict[str, Credential] = {}
-    for key in auths.names():
-        entry = auths.object(key)
-        username, password = _decode(entry.text("auth")) if entry.text("auth") else ("", "")
-        if username or entry.text("identitytoken"):
-            entries[_normal_key(key)] = Credential(username, password, entry.text("identitytoken"))
-    helpers = {_normal_key(key): name for key, name in document.text_map("credHelpers").items()}
-    return LoginFile(entries=entries, helpers=helpers)
-
-
-def _normal_key(key: str) -> str:
-    """``https://index.docker.io/v1/`` and ``HOST/v2/`` are Docker's spellings of a registry."""
-    host = canonical_registry(key)
-    bare = key.split("://", 1)[-1].rstrip("/")
-    path = bare.partition("/")[2]
-    return host if path in ("", "v1", "v2") else f"{host}/{path}"
-
-
-def _decode(auth: str) -> tuple[str, str]:
-    try:
-        text = base64.b64decode(auth, validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise ValueError("an auth entry is not base64") from error
-    username, _colon, password = text.partition(":")
-    return username, password.rstrip("\x00")
-
-
-def _entry(credential: Credential) -> dict[str, Json]:
-    pair = f"{credential.username}:{credential.password}".encode()
-    entry: dict[str, Json] = {"auth": base64.b64encode(pair).decode("ascii")}
-    if credential.identity_token:
-        entry["identitytoken"] = credential.identity_token
-    return entry
-
-
-def _only(registries: Iterable[str]) -> str:
-    names = sorted(set(registries))
+def _only(names: list[str]) -> str:
     if len(names) == 1:
         return names[0]
     raise OptionError(
@@ -215,33 +160,3 @@ def _only(registries: Iterable[str]) -> str:
         f"{', '.join(names)}; name the registry: "
         "set source_registry, or give host, username and password under registries"
     )
-
-
-def _ask_helper(helper: str, registry: str) -> Credential | None:
-    """Run ``docker-credential-HELPER get`` (docker-credential-helpers protocol)."""
-    program = f"docker-credential-{helper}"
-    path = shutil.which(program)
-    if path is None:
-        raise TransferError(f"credential helper {printable(program)} for {registry}: no such program", heals=False)
-    try:
-        done = subprocess.run(  # pylint: disable=ansible-bad-function  # the engine knows no module
-            [*death_guard(), path, "get"],
-            input=registry.encode(),
-            capture_output=True,
-            timeout=_HELPER_TIMEOUT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise TransferError(f"credential helper {printable(program)} for {registry}: {error}", heals=False) from error
-    if done.returncode != 0:
-        if _NO_CREDENTIALS in done.stdout.decode("utf-8", "replace"):
-            return None
-        raise TransferError(f"credential helper {printable(program)} failed for {registry}", heals=False)
-    try:
-        answer = parse_object(done.stdout)
-        username, secret = answer.text("Username"), answer.text("Secret")
-    except JsonError as error:
-        raise TransferError(f"credential helper {printable(program)} gave no JSON", heals=False) from error
-    if username == "<token>":
-        return Credential("", "", identity_token=secret)
-    return Credential(username, secret)

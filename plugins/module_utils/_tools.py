@@ -38,12 +38,12 @@ class Tools:
     credentials: Credentials
 
     def log_in(self, directory: str) -> None:
-        """Give skopeo a login file of our own, where options hold credentials; only once a copy is due.
+        """Give skopeo a login file of our own, where it would not find what we do; only once a copy is due.
 
         :param directory: of this run alone.
         :raises StorageError: when it cannot be written.
         """
-        if not self.credentials.has_logins:
+        if not self.credentials.needs_login_file:
             return
         path = os.path.join(directory, "auth.json")
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 
 from ansible_collections.airgap.images.tests.functional._helpers import (
     below,
+    check,
     command_lines,
     holds,
     saved,
@@ -74,7 +76,55 @@ def by_registries_before_authfile(bench: Workbench, registry: Registry) -> dict[
     return {**by_registries(bench, registry), "authfile": wrong}
 
 
+def docker_config(bench: Workbench, document: dict[str, Any], helper: str = "") -> dict[str, Any]:
+    """A ``config.json`` of Docker's command line, and a store in PATH; the latter is a shell script."""
+    folder = bench.directory / "docker"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(document), encoding="utf-8")
+    program = folder / "docker-credential-teststore"
+    program.write_text(f"#!/bin/sh\n{helper}\n", encoding="utf-8")
+    program.chmod(0o755)
+    return {"env": {"DOCKER_CONFIG": str(folder), "PATH": f"{folder}:{os.environ['PATH']}"}}
+
+
+def store(known: str) -> str:
+    """What the store does that knows the password of one registry, and of no other."""
+    answer = json.dumps({"ServerURL": known, "Username": USER.username, "Secret": USER.password})
+    none = "echo 'credentials not found in native keychain'; exit 1"
+    return f"read -r name || :; if [ \"$name\" = '{known}' ]; then echo '{answer}'; else {none}; fi"
+
+
+def by_a_store(bench: Workbench, registry: Registry) -> dict[str, Any]:
+    document = {"auths": {registry.host: {}, "registry.example": {}}, "credsStore": "teststore"}
+    return docker_config(bench, document, store(registry.host))
+
+
+def by_a_store_that_knows_an_address(bench: Workbench, registry: Registry) -> dict[str, Any]:
+    """skopeo, which would ask by the registry's name, is let in only by what we have asked for."""
+    address = f"https://{registry.host}/v2/"
+    return docker_config(bench, {"auths": {address: {}}, "credsStore": "teststore"}, store(address))
+
+
+def by_a_store_of_one_registry(bench: Workbench, registry: Registry) -> dict[str, Any]:
+    document = {"credHelpers": {registry.host: "teststore"}, "credsStore": "absent"}
+    return docker_config(bench, document, store(registry.host))
+
+
+def by_an_entry_that_is_not_encoded(bench: Workbench, registry: Registry) -> dict[str, Any]:
+    entry = {"username": USER.username, "password": USER.password, "email": "nobody@registry.example"}
+    return docker_config(bench, {"auths": {f"https://{registry.host}/v1/": entry}})
+
+
+def by_an_entry_beside_a_broken_one(bench: Workbench, registry: Registry) -> dict[str, Any]:
+    return docker_config(bench, {"auths": {registry.host: {"auth": ENCODED}, "registry.example": {"auth": "?"}}})
+
+
 WAYS = [
+    by_a_store,
+    by_a_store_that_knows_an_address,
+    by_a_store_of_one_registry,
+    by_an_entry_that_is_not_encoded,
+    by_an_entry_beside_a_broken_one,
     by_environment,
     by_registries,
     by_authfile_of_a_namespace,
@@ -179,6 +229,19 @@ def test_a_login_file_that_can_not_be_read_is_named(source: Source, bench: Workb
         path.write_bytes(content)
     result = bench.save([source["oci/gzip:1"]], authfile=path)
     assert result.failed and str(path) in result.msg
+
+
+def test_a_broken_entry_of_the_registry_is_named(bench: Workbench, source: Source) -> None:
+    """It harms the images of that registry alone."""
+    registry = bench.registry(basic=USER)
+    image, open_image = push(registry, "some/image", "1", small(1)), source["oci/gzip:1"]
+    ways = docker_config(bench, {"auths": {registry.host: {"auth": "s3cret"}}})
+    result = bench.save([image, open_image], allow_partial=True, **ways)
+    (failed,) = result["failed_images"]
+    assert failed["reference"] == image.reference
+    assert f"the entry of {registry.host} in {bench.directory}/docker/config.json cannot be read" in failed["reason"]
+    assert "s3cret" not in json.dumps(result.data)
+    assert list(check(Path(result["dest"])).references) == [open_image.reference]
 
 
 def assert_secret(result: Result, *folders: Path) -> None:

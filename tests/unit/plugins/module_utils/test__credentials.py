@@ -21,15 +21,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.module_utils._credentials import (
-    Credential,
-    Credentials,
+from ansible_collections.airgap.images.plugins.module_utils._credential_helper import Credential
+from ansible_collections.airgap.images.plugins.module_utils._credentials import Credentials, gather_credentials
+from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, TransferError
+from ansible_collections.airgap.images.plugins.module_utils._login_file import (
     LoginFile,
     default_login_files,
-    gather_credentials,
     read_login_file,
 )
-from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, TransferError
 from ansible_collections.airgap.images.plugins.module_utils._options import Login
 from ansible_collections.airgap.images.plugins.module_utils._reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._secrets import HIDDEN, Secrets
@@ -96,6 +95,9 @@ ENTRIES: dict[str, tuple[dict[str, Any], Credential | None]] = {
     "nothing": ({}, None),
     "an empty entry": ({"auth": ""}, None),
     "an email": ({"email": "a@b"}, None),
+    "not encoded": ({"username": "user", "password": "s3cret"}, Credential("user", "s3cret")),
+    "both": ({**auth("user"), "username": "other", "password": "x"}, Credential("user", "s3cret")),
+    "not encoded, a token": ({"username": "<token>", "identitytoken": "t"}, Credential("<token>", "", "t")),
 }
 
 
@@ -106,19 +108,14 @@ def test_entries(tmp_path: Path, entry: dict[str, Any], expected: Credential | N
 
 def test_an_empty_file_has_no_entries(tmp_path: Path) -> None:
     assert read(tmp_path, b" \n") == LoginFile({}, {})
-    assert read(tmp_path, b"{}") == LoginFile({}, {})
-    assert read(tmp_path, b'{"auths": null, "credsStore": "x"}') == LoginFile({}, {})
+    assert read(tmp_path, b"{}") == LoginFile({}, {}, path=str(tmp_path / "auth.json"))
+    assert read(tmp_path, b'{"auths": null, "credsStore": ""}') == LoginFile({}, {}, path=str(tmp_path / "auth.json"))
 
 
 BROKEN: dict[str, bytes] = {
     "no JSON": b"{",
     "a list": b"[]",
     "auths that are none": b'{"auths": []}',
-    "an entry that is none": b'{"auths": {"a": "s3cret"}}',
-    "an auth that is none": b'{"auths": {"a": {"auth": 1}}}',
-    "no base64": b'{"auths": {"a": {"auth": "s3cret!"}}}',
-    "base64 of other letters": '{"auths": {"a": {"auth": "s3crét"}}}'.encode(),
-    "base64 of no text": b'{"auths": {"a": {"auth": "/////w=="}}}',
     "helpers that are none": b'{"credHelpers": {"a": 1}}',
     "a key twice": b'{"auths": {"a": {}, "a": {}}}',
 }
@@ -132,6 +129,58 @@ def test_a_broken_file_is_named_without_its_content(tmp_path: Path, raw: bytes) 
         read_login_file(str(path), required=False)
     assert str(path) in str(caught.value)
     assert "s3cr" not in str(caught.value)
+
+
+BROKEN_ENTRIES: dict[str, Any] = {
+    "an entry that is none": "s3cret",
+    "an auth that is none": {"auth": 1},
+    "no base64": {"auth": "s3cret!"},
+    "base64 of other letters": {"auth": "s3crét"},
+    "base64 of no text": {"auth": "/////w=="},
+    "a password that is none": {"username": "u", "password": ["s3cret"]},
+}
+
+
+@pytest.mark.parametrize("entry", BROKEN_ENTRIES.values(), ids=BROKEN_ENTRIES)
+def test_a_broken_entry_harms_only_its_own_registry(tmp_path: Path, entry: Any) -> None:
+    file = read(tmp_path, login_file({"https://reg.lan/v2/": entry, "other.lan": auth("user")}))
+    assert file.find(Repository("other.lan", "a")) == Credential("user", "s3cret")
+    assert file.find(Repository("third.lan", "a")) is None
+    with pytest.raises(TransferError) as caught:
+        file.find(Repository("reg.lan", "a"))
+    said = f"the entry of https://reg.lan/v2/ in {tmp_path / 'auth.json'} cannot be read; log in again, as with "
+    assert str(caught.value) == f"{said}skopeo login reg.lan"
+    written = read(tmp_path, Credentials([], [file]).login_file())
+    assert dict(written.entries) == {"other.lan": Credential("user", "s3cret")} and not written.unreadable
+
+
+def test_a_port_that_https_has_anyway_is_no_other_registry(tmp_path: Path) -> None:
+    """nerdctl writes it into its keys."""
+    file = read(tmp_path, login_file({"reg.lan:443": auth("user"), "reg.lan:5000": auth("other")}))
+    assert file.find(Repository("reg.lan", "a")) == Credential("user", "s3cret")
+    assert file.find(Repository("reg.lan:443", "a")) == Credential("user", "s3cret")
+    assert file.find(Repository("reg.lan:5000", "a")) == Credential("other", "s3cret")
+    written = json.loads(Credentials([], [file], registries=["reg.lan:443"]).login_file())
+    assert sorted(written["auths"]) == ["reg.lan", "reg.lan:443", "reg.lan:5000"]
+
+
+PLAIN: dict[str, tuple[dict[str, Any], bool]] = {
+    "as skopeo writes it": ({"auths": {"reg.lan": auth("u")}}, True),
+    "as docker writes it": ({"auths": {"https://index.docker.io/v1/": auth("u")}, "credHelpers": {"a": "b"}}, True),
+    "a store": ({"auths": {"reg.lan": {}}, "credsStore": "pass"}, False),
+    "not encoded": ({"auths": {"reg.lan": {"username": "u", "password": "p"}}}, False),
+    "both": ({"auths": {"reg.lan": {"username": "u", "password": "p", **auth("u")}}}, True),
+    "the port of https": ({"auths": {"reg.lan:443": auth("u")}}, False),
+    "a broken entry": ({"auths": {"reg.lan": {"auth": "!"}}}, False),
+}
+
+
+@pytest.mark.parametrize(("document", "is_plain"), PLAIN.values(), ids=PLAIN)
+def test_skopeo_gets_a_file_of_our_own_where_it_reads_less(
+    tmp_path: Path, document: dict[str, Any], is_plain: bool
+) -> None:
+    credentials = Credentials([], [read(tmp_path, json.dumps(document).encode())])
+    assert credentials.needs_login_file is not is_plain
 
 
 VALUES = st.recursive(
@@ -294,6 +343,74 @@ def test_a_helper_is_told_the_registry(helper: Path) -> None:
 def test_other_registries_do_not_ask_it(helper: Path) -> None:
     write_helper(helper, "exit 3")
     assert HELPED.find(Repository("other.lan", "a")) is None
+
+
+# A store that knows what `known` names, and notes in a file for which name it was asked.
+STORE = """
+read -r name || :
+echo "$name" >>{asked}
+case "$name" in
+{known}) printf '{{"ServerURL": "%s", "Username": "user of %s", "Secret": "s3cret"}}' "$name" "${{name#*:}}" ;;
+broken.lan) echo 's3cret' >&2; exit 1 ;;
+*) echo 'credentials not found in native keychain'; exit 1 ;;
+esac
+"""
+
+STORED: dict[str, tuple[list[str], str, str, str | None]] = {
+    "by its name": (["reg.lan"], "reg.lan", "reg.lan", "reg.lan"),
+    "nobody has logged in here": ([], "reg.lan", "reg.lan", "reg.lan"),
+    "by an address": (["https://reg.lan/v2/"], "https://reg.lan/v2/", "reg.lan", "https://reg.lan/v2/"),
+    "with a port": (["reg.lan:443"], "reg.lan:443", "reg.lan", "443"),
+    "Docker Hub": ([], "https://index.docker.io/v1/", "docker.io", "https://index.docker.io/v1/"),
+    "another registry": (["reg.lan"], "reg.lan", "other.lan", None),
+    "it fails for a registry that nobody logged in to": (["reg.lan"], "reg.lan", "broken.lan", None),
+}
+
+
+@pytest.mark.parametrize(("keys", "known", "registry", "found"), STORED.values(), ids=STORED)
+def test_a_store_is_asked_for_every_registry(
+    helper: Path, tmp_path: Path, keys: list[str], known: str, registry: str, found: str | None
+) -> None:
+    write_helper(helper, STORE.format(asked=tmp_path / "asked", known=f"'{known}'"))
+    file = read(tmp_path, login_file({key: {} for key in keys}, credsStore="test"))
+    credential = file.find(Repository(registry, "a"))
+    assert credential == (Credential(f"user of {found.split(':', 1)[-1]}", "s3cret") if found else None)
+
+
+def test_a_store_that_fails_for_a_registry_one_has_logged_in_to(helper: Path, tmp_path: Path) -> None:
+    write_helper(helper, STORE.format(asked=tmp_path / "asked", known="none"))
+    file = read(tmp_path, login_file({"broken.lan": {}}, credsStore="test"))
+    with pytest.raises(TransferError, match=r"credential helper docker-credential-test failed for broken\.lan"):
+        file.find(Repository("broken.lan", "a"))
+
+
+def test_a_helper_of_one_registry_is_asked_instead_of_the_store(helper: Path, tmp_path: Path) -> None:
+    write_helper(helper, STORE.format(asked=tmp_path / "asked", known="reg.lan"))
+    file = read(tmp_path, login_file({}, credsStore="absent", credHelpers={"reg.lan": "test"}))
+    assert file.find(Repository("reg.lan", "a")) == Credential("user of reg.lan", "s3cret")
+
+
+def test_helpers_are_asked_once_for_all_repositories(helper: Path, tmp_path: Path) -> None:
+    write_helper(helper, STORE.format(asked=tmp_path / "asked", known="reg.lan"))
+    credentials = Credentials([], [read(tmp_path, login_file({"reg.lan": {}}, credsStore="test"))])
+    for path in ("a", "b", "c/d"):
+        assert credentials.find(Repository("reg.lan", path)) == Credential("user of reg.lan", "s3cret")
+        assert credentials.find(Repository("other.lan", path)) is None
+    assert (tmp_path / "asked").read_text().split() == ["reg.lan", "other.lan"]
+
+
+def test_skopeo_gets_what_a_store_has(helper: Path, tmp_path: Path) -> None:
+    """It asks the helper itself where that knows the registry by its name, and for registries that may be mirrors."""
+    hub = "https://index.docker.io/v1/"
+    write_helper(helper, STORE.format(asked=tmp_path / "asked", known=f"reg.lan|{hub}"))
+    raw = login_file({hub: {}, "reg.lan": {}, "mirror.lan": {}, "plain.lan": auth("user")}, credsStore="test")
+    credentials = Credentials([], [read(tmp_path, raw)], registries=["docker.io", "reg.lan", "open.lan"])
+    written = read(tmp_path, credentials.login_file())
+    assert dict(written.helpers) == {"reg.lan": "test", "mirror.lan": "test"}
+    assert dict(written.entries) == {
+        "docker.io": Credential("user of //index.docker.io/v1/", "s3cret"),
+        "plain.lan": Credential("user", "s3cret"),
+    }
 
 
 HELPER_FAILURES: dict[str, tuple[str, str]] = {
