@@ -18,6 +18,7 @@ from ._layout import ROOT, SavedImage
 from ._options import DIR, Output
 from ._parts import PartWriter, WrittenFile, at_once
 from ._pipeline import Stage
+from ._stop import Check
 from ._tar import TarWriter
 from ._tree import Standing, TreeWriter
 
@@ -41,31 +42,42 @@ class Built:
 
 
 def build_archive(
-    images: Iterable[SavedImage], cache: Cache, output: Output, directory: str, standing: Standing
+    images: Iterable[SavedImage],
+    cache: Cache,
+    output: Output,
+    directory: str,
+    standing: Standing,
+    *,
+    check: Check,
 ) -> Built:
     """Write the archive's files into an empty directory.
 
     :param images: in list order; may wait for copies.
     :param standing: the directory that this one replaces.
+    :param check: raises when the run is to end.
     :raises DamagedBlobError: when a blob of the cache is not what its name says.
     :raises SpaceError: when the filesystem is full.
+    :raises Interrupted: when the run was stopped.
     """
     if output.compress == DIR:
-        tree = TreeWriter(os.path.join(directory, output.name), ROOT, standing, link=not output.has_attributes)
+        tree = TreeWriter(
+            os.path.join(directory, output.name), ROOT, standing, link=not output.has_attributes, check=check
+        )
         saved, blobs = write_members(images, cache, tree)
         return Built(saved, blobs, tree.written)
-    with Stage(at_once, waiting=_SYNCS_WAITING) as syncing:
+    with Stage(at_once, check=check, waiting=_SYNCS_WAITING) as syncing:
         parts = PartWriter(directory, output.part_size, syncing.put)
         try:
-            with Stage(parts.write) as writing:
+            with Stage(parts.write, check=check) as writing:
                 encoder = make_encoder(output.compress, output.compress_level, _Queue(writing))
-                with Stage(_encode_with(encoder)) as encoding:
+                with Stage(_encode_with(encoder), check=check) as encoding:
                     tar = TarWriter(_Encoding(encoding))
                     saved, blobs = write_members(images, cache, tar)
                     tar.finish()
                 encoder.finish()
             parts.finish()
         except BaseException:
+            syncing.drop()
             syncing.wait()
             parts.abort()
             raise

@@ -28,7 +28,7 @@ from ._json import JsonError, parse_object
 from ._layout import BLOBS, FOLDER_TARGET, OCI_LAYOUT, SHARE, folder_index, links_of
 from ._manifest import Descriptor, Manifest, digest_of, parse_descriptor, parse_manifest
 from ._options import INSECURE_POLICY, SYSTEM_POLICY
-from ._stop import to_the_end
+from ._stop import Check, go_on
 from ._storage import explained
 from ._trusted import distrust, distrust_directory, make_directories, open_regular, write_new
 
@@ -46,12 +46,14 @@ class Cache:
 
     :param root: its path; a run in check mode reads it and makes nothing.
     :param policy: name of the signature policy in force; images accepted under another one have to be copied again.
+    :param check: is asked where something takes long; raises when the run is to end.
     :ivar repaired: digests of blobs that were not what their names say, and were removed to be fetched again.
     """
 
-    def __init__(self, root: str, policy: str = SYSTEM_POLICY) -> None:
+    def __init__(self, root: str, policy: str = SYSTEM_POLICY, check: Check = go_on) -> None:
         self.root = root
         self._policy = policy
+        self._check = check
         self.share = os.path.join(root, *SHARE.split("/"))
         self.repaired: set[str] = set()
         self._storing = threading.Lock()
@@ -71,7 +73,8 @@ class Cache:
         self.refuse_open()
         with _explained(f"cannot use cache_dir {self.root}"):
             self._make_directories()
-        with FileLock(os.path.join(self.root, _LOCK), what=f"the cache {self.root}", timeout=lock_timeout):
+        lock = os.path.join(self.root, _LOCK)
+        with FileLock(lock, what=f"the cache {self.root}", timeout=lock_timeout, check=self._check):
             try:
                 with _explained(f"cannot use cache_dir {self.root}"):
                     self._remove_leftovers()
@@ -79,13 +82,10 @@ class Cache:
                     self._complete_layout()
                 yield self._run
             finally:
-                self._run = None
-                to_the_end(self._clear_up)
-
-    def _clear_up(self) -> None:
-        """Remove all that is of a run: a stop may come between making a directory and knowing its name."""
-        with suppress(OSError):
-            self._remove_leftovers()
+                with self._storing:  # a thread that was given up may be about to store something
+                    self._run = None
+                with suppress(OSError):
+                    self._remove_leftovers()
 
     @property
     def run_directory(self) -> str:
@@ -168,6 +168,7 @@ class Cache:
         try:
             with open_regular(self.blob_path(blob.digest)) as file:
                 for chunk in iter(lambda: file.read(_CHUNK), b""):
+                    self._check()
                     hasher.update(chunk)
         except OSError as error:
             raise DamagedBlobError(blob.digest, str(error.strerror)) from error

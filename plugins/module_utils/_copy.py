@@ -11,6 +11,7 @@ Blobs that only skopeo can fetch are leased to the copy that will, and no other 
 from __future__ import annotations
 
 import bisect
+import math
 import threading
 import time
 from collections import deque
@@ -23,7 +24,7 @@ from ._errors import ImageSaveError, Interrupted
 from ._image import PlatformImage, StoredImage
 from ._manifest import Descriptor
 from ._order import BlobQueue
-from ._stop import Stop
+from ._stop import LOOK_SECONDS, Stop
 
 _LAST_WORDS = 3.0  # longer than it takes to end a program that does not listen
 
@@ -127,11 +128,15 @@ class CopyPool:
             if kind is not None:
                 self._stop.end()
             self._changed.notify_all()
-        until = time.monotonic() + _LAST_WORDS
+        until = math.inf
         for thread in self._threads:
             # Who waits for a silent registry cannot be woken, and does nothing any more once it is.
-            while thread.is_alive() and (not self._stop.is_set() or time.monotonic() < until):
-                thread.join(0.1)
+            while thread.is_alive() and time.monotonic() < until:
+                if self._stop.is_set() and until == math.inf:
+                    until = time.monotonic() + _LAST_WORDS
+                    with self._changed:
+                        self._changed.notify_all()
+                thread.join(LOOK_SECONDS)
 
     def add(self, images: Iterable[PlatformImage]) -> None:
         """Have images copied, in this order as far as blobs allow; also again, if they were copied before."""
@@ -146,13 +151,17 @@ class CopyPool:
         """Wait until an image that was added is copied; those behind it may then go on.
 
         :raises ImageSaveError: why it could not be.
+        :raises Interrupted: when the run was stopped.
         """
         with self._changed:
             # Of an image that failed, the other platforms are never asked for: they must not fill the window for ever.
             while any(image.digest == waiting.digest for waiting in self._backlog):
                 self._unclaimed.clear()
                 self._admit()
-            self._changed.wait_for(lambda: image.digest in self._stored or image.digest in self._failed)
+            self._stop.check()
+            while not (image.digest in self._stored or image.digest in self._failed):
+                self._changed.wait(LOOK_SECONDS)
+                self._stop.check()
             self._unclaimed.discard(image.digest)
             self._admit()
             if image.digest in self._failed:
@@ -202,7 +211,7 @@ class CopyPool:
                 return found
             if self._closed and not self._tasks and not self._backlog:
                 return None, None
-            self._changed.wait()
+            self._changed.wait()  # who stops the run leaves the pool, which wakes all
 
     def _take_ready(self) -> _Task | None:
         """The first image that no running transfer stands in the way of; takes the leases for it."""

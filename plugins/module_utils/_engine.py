@@ -17,7 +17,7 @@ from typing import Callable, TypedDict
 from ._cache import Cache
 from ._content import Content, as_recorded, sort_out, without_giants
 from ._decide import Action, Decision, decide, still_holds
-from ._errors import StorageError
+from ._errors import ImageSaveError, StorageError
 from ._failed_list import refuse_foreign, render, update
 from ._for_people import failures_now
 from ._image import hex_of
@@ -59,7 +59,7 @@ def save(
     :raises ImageSaveError: when the run as a whole cannot go on. Single images that fail are in the result.
     """
     policy = policy_name(options.work)
-    cache = Cache(options.work.cache_dir, policy)
+    cache = Cache(options.work.cache_dir, policy, stop.check)
     run = Run(options, policy, cache, log, stop, apply_attributes, progress=progress or Progress())
     run.cache.refuse_open()
     if options.output.failed_list is not None:
@@ -69,7 +69,7 @@ def save(
         run = replace(run, options=replace(options, selection=wanted.selection))
         run.progress.images = len(wanted.list.images)
     with prepared(run.options, wanted, run.cache, log=log, stop=stop) as tools:
-        return _save(run, _without_secrets(run, wanted), tools, Memory(run.cache.root))
+        return _save(run, _without_secrets(run, wanted), tools, Memory(run.cache.root, stop.check))
 
 
 def _without_secrets(run: Run, wanted: Wanted) -> Wanted:
@@ -89,10 +89,14 @@ def _save(run: Run, wanted: Wanted, tools: Tools, memory: Memory) -> Result:
         return _go_on(run, wanted, tools, memory, published, asked, completed=is_decided(run.options.output))
     with run.cache.opened(run.options.work.lock_timeout):
         completed = clear_interrupted(run)
-        if completed or is_rewritten(run.options.output, published.raw_lock):
-            with run.stage("inspect"):
-                published = inspect(run.options.output, memory, verify=run.options.work.verify)
-        return _go_on(run, wanted, tools, memory, published, asked, completed=completed)
+        try:
+            if completed or is_rewritten(run.options.output, published.raw_lock):
+                with run.stage("inspect"):
+                    published = inspect(run.options.output, memory, verify=run.options.work.verify)
+            return _go_on(run, wanted, tools, memory, published, asked, completed=completed)
+        except ImageSaveError as error:
+            error.changed |= completed
+            raise
 
 
 def _is_all_done(run: Run, wanted: Wanted, published: Published, asked: Sequence[AskedImage]) -> bool:

@@ -35,7 +35,12 @@ def quoted(text: str, longest: int = _LONGEST) -> str:
 
 
 class ImageSaveError(Exception):
-    """Root of all errors of this collection; the text is meant for the user."""
+    """Root of all errors of this collection; the text is meant for the user.
+
+    :ivar changed: whether the run had changed something on disk that the user asked for before it failed.
+    """
+
+    changed = False
 
 
 class OptionError(ImageSaveError):

@@ -22,6 +22,7 @@ from enum import Enum
 from types import TracebackType
 
 from ._errors import BusyError, StorageError, printable
+from ._stop import Check, go_on
 from ._storage import explained
 
 _POLL_SECONDS = 0.2
@@ -44,14 +45,16 @@ class FileLock:
     :param path: the file; it is made when missing. What stands there and is no lock file is replaced.
     :param what: what it protects, for the error.
     :param timeout: seconds to wait for another run.
+    :param check: is asked while another run is waited for; raises when this one is to end.
     :param remedy: what can be done where that was not enough: a sentence without its full stop.
     """
 
-    def __init__(self, path: str, *, what: str, timeout: float, remedy: str = _REMEDY) -> None:
+    def __init__(self, path: str, *, what: str, timeout: float, check: Check = go_on, remedy: str = _REMEDY) -> None:
         self._path = path
         self._directory = os.path.dirname(path)
         self._what = what
         self._timeout = timeout
+        self._check = check
         self._remedy = remedy
         self._descriptor = -1
         self._holder = _UNKNOWN
@@ -61,6 +64,7 @@ class FileLock:
 
         :raises BusyError: when another run holds it for longer than the timeout; names that run.
         :raises StorageError: when the file cannot be made.
+        :raises Interrupted: when the run was stopped while it waited.
         """
         deadline = time.monotonic() + self._timeout
         turns = 0
@@ -69,6 +73,7 @@ class FileLock:
             turns += 1
             if state is _State.TAKEN:
                 break
+            self._check()
             if state is _State.GONE:
                 if turns < _MOST_TURNS:
                     continue

@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Callable, Generic, TypeVar
+
+from ._stop import LOOK_SECONDS, Check
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,19 +26,22 @@ def parallel_map(
     workers: int,
     timeout: float,
     late: Callable[[Item], Result],
+    check: Check,
 ) -> list[Result]:
     """Apply a function to every item on several threads.
 
-    The threads are daemons: neither a signal in the caller nor the timeout waits for a request that hangs, and a server
-    that sends a byte a minute hangs without any socket noticing.
+    The threads are daemons: neither a stop nor the timeout waits for a request that hangs, and a server that sends a
+    byte a minute hangs without any socket noticing.
 
     :param workers: threads at most that are not given up.
     :param timeout: seconds for each item, from its start.
     :param late: gives the result for an item that took longer; may raise.
+    :param check: is asked while results are waited for; raises when the run is to end.
     :returns: results in the order of the items.
     :raises Exception: the first one, by item order, that the function or ``late`` raised.
+    :raises Interrupted: when the run was stopped; no item is begun any more.
     """
-    return _Map(function, items, timeout, late).run(workers)
+    return _Map(function, items, timeout, late, check).run(workers)
 
 
 class _Map(Generic[Item, Result]):
@@ -45,11 +51,13 @@ class _Map(Generic[Item, Result]):
         items: Sequence[Item],
         timeout: float,
         late: Callable[[Item], Result],
+        check: Check,
     ) -> None:
         self._function = function
         self._items = items
         self._timeout = timeout
         self._late = late
+        self._check = check
         self._changed = threading.Condition()
         self._todo = deque(range(len(items)))
         self._deadlines: dict[int, float] = {}
@@ -60,9 +68,13 @@ class _Map(Generic[Item, Result]):
         for _thread in range(min(workers, len(self._items))):
             threading.Thread(target=self._work, daemon=True).start()
         with self._changed:
-            while len(self._results) + len(self._errors) < len(self._items):
-                self._changed.wait(self._next_deadline())
-                self._give_up_late()
+            try:
+                while len(self._results) + len(self._errors) < len(self._items):
+                    self._check()
+                    self._changed.wait(min(self._next_deadline(), LOOK_SECONDS))
+                    self._give_up_late()
+            finally:
+                self._todo.clear()
         if self._errors:
             raise self._errors[min(self._errors)]
         return [self._results[number] for number in range(len(self._items))]
@@ -96,10 +108,8 @@ class _Map(Generic[Item, Result]):
             self._changed.notify_all()
             return True
 
-    def _next_deadline(self) -> float | None:
-        if not self._deadlines:
-            return None
-        return max(0.0, min(self._deadlines.values()) - time.monotonic())
+    def _next_deadline(self) -> float:
+        return max(0.0, min(self._deadlines.values(), default=math.inf) - time.monotonic())
 
     def _give_up_late(self) -> None:
         now = time.monotonic()

@@ -94,7 +94,7 @@ def produce(
     """
     output = run.options.output
     if result.is_published:
-        with Staging(output, run.apply_attributes).opened(run.options.work.lock_timeout) as staging:
+        with Staging(output, run.apply_attributes, run.stop.check).opened(run.options.work.lock_timeout) as staging:
             staging.ensure_unchanged(published.raw_lock)
             staging.try_attributes()
             if output.compress != DIR:
@@ -160,8 +160,7 @@ def _publish(
                 return
             written, result.reason = (), OTHER_FAILURES
         facts = _facts(run, copies, built, lock, published, result)
-        with run.stop.deferred():
-            staging.publish(lock, written, facts)
+        staging.publish(lock, written, facts)
         for part in lock.parts:
             memory.learn(path_of(output, part), part.sha256)
 
@@ -172,7 +171,14 @@ def _build_sound(run: Run, copies: _Copies, staging: Staging, standing: Standing
         staging.clear()
         try:
             with run.stage("archive"):
-                return build_archive(_usable(run, copies), run.cache, run.options.output, staging.data, standing)
+                return build_archive(
+                    _usable(run, copies),
+                    run.cache,
+                    run.options.output,
+                    staging.data,
+                    standing,
+                    check=run.stop.check,
+                )
         except DamagedBlobError as error:
             run.log.warning(f"{error}; it is fetched again, and the archive is written anew")
             _repair(run, copies)

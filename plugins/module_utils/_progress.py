@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections import deque
@@ -18,7 +17,7 @@ from typing import Callable
 from ._errors import OptionError, quoted
 from ._json import Json, JsonError, compact, parse_object
 from ._options import is_path
-from ._stop import to_the_end
+from ._stop import Stop
 from ._storage import reason
 from ._trusted import open_regular, put_whole
 
@@ -185,41 +184,36 @@ def _is_of_a_run(raw: bytes) -> bool:
 
 
 @contextmanager
-def shown(progress: Progress, paths: Sequence[str], *, to_end: str | None = None) -> Iterator[None]:
+def shown(progress: Progress, paths: Sequence[str], *, stop: Stop, to_end: str | None = None) -> Iterator[None]:
     """Keep files true while the block runs: a reader finds the last version or the one before, always whole.
 
     :param paths: may begin with ``~``. One that cannot be written is no reason to end the run, nor to say a word: a
         reader has nothing to read then.
     :param to_end: a file by which who does not know the run's process id can end it, as C(SIGTERM) does. It is removed.
+    :param stop: is set then.
     """
     if not paths:
         yield
         return
     paths = [os.path.expanduser(path) for path in paths]
     ended = threading.Event()
-    writer = threading.Thread(
-        target=_write_until, args=(progress, paths, ended, os.path.expanduser(to_end or "")), daemon=True
-    )
-
-    def finish() -> None:
-        ended.set()
-        if writer.is_alive():
-            writer.join()
-        _write(progress, paths, ended=True)
-
+    to_end = os.path.expanduser(to_end or "")
+    writer = threading.Thread(target=_write_until, args=(progress, paths, ended, stop, to_end), daemon=True)
+    writer.start()
     try:
-        writer.start()  # in the block: it may be what ends the run
         yield
     finally:
-        to_the_end(finish)
+        ended.set()
+        writer.join()
+        _write(progress, paths, ended=True)
 
 
-def _write_until(progress: Progress, paths: Sequence[str], ended: threading.Event, to_end: str) -> None:
+def _write_until(progress: Progress, paths: Sequence[str], ended: threading.Event, stop: Stop, to_end: str) -> None:
     while not ended.is_set():
         _write(progress, paths)
         with suppress(OSError):
             os.unlink(to_end)
-            os.kill(os.getpid(), signal.SIGTERM)
+            stop.request("the run was ended from the controller; what was fetched stays in the cache")
         ended.wait(INTERVAL)
 
 

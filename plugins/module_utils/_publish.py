@@ -21,14 +21,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Callable
 
-from ._errors import BusyError, Interrupted, LockFileError, StorageError
+from ._errors import BusyError, LockFileError, StorageError
 from ._filelock import FileLock
 from ._for_people import make_for_people
 from ._lock import Lock, read_lock, write_lock
 from ._options import DIR, Output
 from ._parts import Part, WrittenFile, explain_write_error, part_names
 from ._published import checksum_lines, is_rewritten, stale_names
-from ._stop import to_the_end
+from ._stop import Check, go_on
 from ._storage import explained, reason
 from ._trusted import distrust_directory, open_regular
 
@@ -44,11 +44,14 @@ class Staging:
     """The place where one archive is made. Only one run at a time has it.
 
     :param apply_attributes: gives a path the mode and owner that the user asked for.
+    :param check: is asked while another run is waited for; raises when this one is to end. Nothing else here is ended
+        by a stop: once an archive is about to be put in place, it is.
     """
 
-    def __init__(self, output: Output, apply_attributes: Attributes) -> None:
+    def __init__(self, output: Output, apply_attributes: Attributes, check: Check = go_on) -> None:
         self._output = output
         self._apply = apply_attributes
+        self._check = check
         self._root = staging_path(output)
         self._data = os.path.join(self._root, "data")
         self._ready = os.path.join(self._root, "ready")
@@ -57,24 +60,15 @@ class Staging:
     @contextmanager
     def opened(self, lock_timeout: float) -> Iterator[Staging]:
         """Make the directory, hold it, complete or clear what a killed run left, and remove it at the end."""
-        try:
-            self._make()
-            with self._lock(lock_timeout):
-                self._make()  # where others may write, it may be another by now
-                try:
-                    self._start_clean()
-                    yield self
-                finally:
-                    to_the_end(self._clear_up)
-        except Interrupted:
-            # It may have come when the directory was made, and the lock was not yet, or just taken.
-            if os.path.isdir(self._root):
-                with suppress(BusyError, StorageError), self._lock(0.0):
-                    self._clear_up()
-            raise
-
-    def _lock(self, timeout: float) -> FileLock:
-        return FileLock(os.path.join(self._root, _LOCK), what=f"dest {self._output.dest}", timeout=timeout)
+        self._make()
+        lock = os.path.join(self._root, _LOCK)
+        with FileLock(lock, what=f"dest {self._output.dest}", timeout=lock_timeout, check=self._check):
+            self._make()  # where others may write, it may be another by now
+            try:
+                self._start_clean()
+                yield self
+            finally:
+                self._clear_up()
 
     def _make(self) -> None:
         try:
@@ -245,19 +239,24 @@ def roll_forward(output: Output, ready: str, lock: Lock) -> None:
     :raises StorageError: when a file cannot be renamed; what is left stays ready.
     """
     lock_name = os.path.basename(output.lock_file)
+    changed = False
     try:
         for name in stale_names(output, lock.parts):
             os.unlink(os.path.join(output.directory, name))
+            changed = True
         for name in sorted(set(os.listdir(ready)) - {lock_name}):
             _put(os.path.join(ready, name), os.path.join(output.directory, name))
+            changed = True
         _sync_directory(output.directory)  # the lock file must not be there before what it describes
         os.rename(os.path.join(ready, lock_name), output.lock_file)
         _sync_directory(output.directory)
     except OSError as error:
-        raise StorageError(
+        failure = StorageError(
             f"cannot put the new archive in place at {output.dest}: {reason(error)}. It is complete in {ready}; "
             "the next run goes on from there"
-        ) from error
+        )
+        failure.changed = changed
+        raise failure from error
 
 
 def _make_empty(path: str) -> None:

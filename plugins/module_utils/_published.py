@@ -22,6 +22,7 @@ from ._json import Json, JsonError, compact, parse_object
 from ._lock import Lock, links_in, read_lock
 from ._options import DIR, Output
 from ._parts import Part
+from ._stop import Check, go_on
 from ._trusted import open_regular, put_whole
 
 _MEMORY = "verified.json"
@@ -60,9 +61,11 @@ class Memory:
     A file counts as untouched while inode, size, and times of change of content and inode are the same.
 
     :param root: the cache directory, which holds the memory.
+    :param check: is asked while a file is read; raises when the run is to end.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, check: Check = go_on) -> None:
+        self._check = check
         self._path = os.path.join(root, _MEMORY)
         self._known = self._read()
         self._before = dict(self._known)
@@ -73,7 +76,7 @@ class Memory:
         known = self._recall(path, mark)
         if known:
             return known
-        sha256 = sha256_of(path)
+        sha256 = sha256_of(path, check=self._check)
         self._take_down(path, mark, sha256)
         return sha256
 
@@ -149,11 +152,15 @@ class StandingFiles:
         return path if self._memory.known(path) == sha256 else ""
 
 
-def sha256_of(path: str) -> str:
-    """A file's sha256 in hex digits."""
+def sha256_of(path: str, check: Check = go_on) -> str:
+    """A file's sha256 in hex digits.
+
+    :param check: is asked between its pieces; raises when the run is to end.
+    """
     hasher = hashlib.sha256()
     with open(path, "rb") as file:
         for chunk in iter(lambda: file.read(_CHUNK), b""):
+            check()
             hasher.update(chunk)
     return hasher.hexdigest()
 

@@ -36,6 +36,7 @@ from ._parallel import parallel_map
 from ._platform import Platform
 from ._reference import Repository, SourceRegistry, pulled_from
 from ._registry import FetchedManifest, Registries
+from ._stop import Check, go_on
 
 CONNECTIONS = 8
 _MAX_CONFIG_BYTES = MAX_MANIFEST_BYTES
@@ -75,6 +76,7 @@ class Resolver:
 
     :param keep: store what is fetched in the cache; not in check mode.
     :param timeout: seconds for all questions about one image.
+    :param check: is asked while answers are waited for; raises when the run is to end.
     :ivar fetched: bytes of each manifest and configuration that was not in the cache, by digest.
     """
 
@@ -88,6 +90,7 @@ class Resolver:
         *,
         keep: bool,
         timeout: float,
+        check: Check = go_on,
     ) -> None:
         self._registries = registries
         self._cache = cache
@@ -96,6 +99,7 @@ class Resolver:
         self._source = source
         self._keep = keep
         self._timeout = timeout
+        self._check = check
         self._late = f"its registry did not answer completely within timeout ({timeout:g} s); run again, or raise it"
         self.fetched: dict[str, int] = {}
 
@@ -119,7 +123,7 @@ class Resolver:
         def late(listed: ListedImage) -> AskedImage:
             return AskedImage(listed, failure=self._late)
 
-        return parallel_map(one, images, workers=CONNECTIONS, timeout=self._timeout, late=late)
+        return parallel_map(one, images, workers=CONNECTIONS, timeout=self._timeout, late=late, check=self._check)
 
     def resolve(self, asked: Sequence[AskedImage], pins: dict[int, Pin]) -> list[Resolution]:
         """Read the manifests and choose the platforms.
@@ -139,7 +143,7 @@ class Resolver:
         def late(image: AskedImage) -> Resolution:
             return FailedImage(image.listed, self._late, image.digest)
 
-        return parallel_map(one, asked, workers=CONNECTIONS, timeout=self._timeout, late=late)
+        return parallel_map(one, asked, workers=CONNECTIONS, timeout=self._timeout, late=late, check=self._check)
 
     def _ask_tag(self, listed: ListedImage, repository: Repository) -> AskedImage:
         tag = listed.reference.tag or ""

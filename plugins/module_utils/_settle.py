@@ -34,7 +34,7 @@ def clear_interrupted(run: Run) -> bool:
         run.log.info(f"an earlier run did not end well; {'completing' if decided else 'removing'} what it left")
         if not decided and is_damaged(output):
             run.log.warning("the archive that it had finished is damaged, and is not put in place")
-        with Staging(output, run.apply_attributes).opened(run.options.work.lock_timeout):
+        with Staging(output, run.apply_attributes, run.stop.check).opened(run.options.work.lock_timeout):
             pass
     return decided
 
@@ -50,7 +50,9 @@ def settle(run: Run, published: Published, wanted: Lock, decision: Decision, res
     if decision.action is Action.RECORD:
         result.changed = True
         if not run.options.check:
-            with Staging(run.options.output, run.apply_attributes).opened(run.options.work.lock_timeout) as staging:
+            with Staging(run.options.output, run.apply_attributes, run.stop.check).opened(
+                run.options.work.lock_timeout
+            ) as staging:
                 staging.ensure_unchanged(published.raw_lock)
                 staging.publish_beside(record, _facts(run, published, record, result))
     if _apply_attributes(run, record, memory) and not result.changed:

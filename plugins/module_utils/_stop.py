@@ -2,24 +2,39 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a run is asked to end: at once, but not between the renames that put a new archive in place."""
+"""How a run is asked to end: a mark is set, and whoever works or waits looks at it.
+
+Nothing is raised where the signal comes. An exception out of a signal handler may come while a queue or a lock is half
+taken, which nobody gives back then, and the run would hang for ever.
+"""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from typing import Callable
 
 from ._errors import Interrupted
 
+LOOK_SECONDS = 0.05
+"""How long a wait may go on without a look at the stop."""
+
+Check = Callable[[], None]
+"""Raises :class:`Interrupted` when the run is to end; called by what takes long, every now and then."""
+
+
+def go_on() -> None:
+    """The :data:`Check` of what nobody can stop."""
+
 
 class Stop:
-    """Set once, by a signal; all threads look at it."""
+    """Set once; all threads look at it.
+
+    There is no lock in it, also none that a library would take: a signal handler runs in the midst of whatever the main
+    thread does, and would wait for itself.
+    """
 
     def __init__(self) -> None:
-        self._event = threading.Event()
-        self._is_deferred = False
+        self._is_set = False
         self._reason = ""
 
     @property
@@ -28,52 +43,28 @@ class Stop:
         return self._reason
 
     def request(self, reason: str) -> None:
-        """Ask the run to end; called in the main thread, at any point of it.
-
-        :raises Interrupted: unless it is deferred just now.
-        """
-        self._reason = reason
-        self._event.set()
-        if not self._is_deferred:
-            raise Interrupted(reason)
+        """Ask the run to end; may be called anywhere, in a signal handler too. The first reason counts."""
+        self._reason = self._reason or reason
+        self._is_set = True
 
     def end(self) -> None:
         """Have all threads end, because their caller failed."""
-        self._event.set()
+        self._is_set = True
 
     def is_set(self) -> bool:
-        return self._event.is_set()
+        return self._is_set
 
     def wait(self, seconds: float) -> bool:
         """Sleep, but not beyond a stop.
 
         :returns: whether the run was stopped.
         """
-        return self._event.wait(seconds)
+        until = time.monotonic() + seconds
+        while not self._is_set and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, LOOK_SECONDS))
+        return self._is_set
 
     def check(self) -> None:
         """:raises Interrupted: when the run was stopped."""
-        if self.is_set():
+        if self._is_set:
             raise Interrupted(self._reason or "the run was stopped")
-
-    @contextmanager
-    def deferred(self) -> Iterator[None]:
-        """Finish what is in the block, then end."""
-        self._is_deferred = True
-        try:
-            yield
-        finally:
-            self._is_deferred = False
-        self.check()
-
-
-def to_the_end(action: Callable[[], None]) -> None:
-    """Do something that may be repeated, such as clearing up, even if the run is asked to end in the midst of it.
-
-    :raises Interrupted: afterwards. It comes once: whoever is asked to end does not listen any more.
-    """
-    try:
-        action()
-    except Interrupted:
-        action()
-        raise

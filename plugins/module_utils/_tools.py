@@ -79,7 +79,14 @@ def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: 
         on_retry=log.warning,
     )
     resolver = Resolver(
-        client, cache, log, options.selection, source, keep=not options.check, timeout=options.work.timeout
+        client,
+        cache,
+        log,
+        options.selection,
+        source,
+        keep=not options.check,
+        timeout=options.work.timeout,
+        check=stop.check,
     )
     skopeo = Skopeo(options.access, options.work, trust, stop=stop, secrets=log.secrets)
     try:

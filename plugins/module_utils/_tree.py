@@ -9,14 +9,16 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
 from typing import Callable, Protocol
 
 from ._image import hex_of
 from ._manifest import Descriptor
 from ._parts import WrittenFile, explain_write_error
+from ._stop import Check, go_on
 from ._tar import checked_chunks
 
+_CHUNK = 1024 * 1024
+_PIECE = 64 * _CHUNK  # one call copies up to 2 GiB, and is not ended by a signal
 _NO_RANGE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP})
 
@@ -35,13 +37,15 @@ class TreeWriter:
     :param prefix: the root's name in the members' names.
     :param link: share blobs with the cache; not where they get a mode or owner of their own.
     :param standing: shares its files, which so need not be read again.
+    :param check: is asked between the pieces of a file; raises when the run is to end.
     """
 
-    def __init__(self, root: str, prefix: str, standing: Standing, *, link: bool) -> None:
+    def __init__(self, root: str, prefix: str, standing: Standing, *, link: bool, check: Check = go_on) -> None:
         self._root = root
         self._prefix = prefix
         self._standing = standing
         self._place = _link_or_copy if link else _copy
+        self._check = check
         self.written: list[WrittenFile] = []
 
     def directory(self, name: str) -> None:
@@ -57,10 +61,11 @@ class TreeWriter:
         self._try(lambda: os.symlink(target, self._path(name)))
 
     def blob(self, name: str, path: str, blob: Descriptor) -> None:
+        self._check()
         if not self._is_shared(name, hex_of(blob.digest)):
             for _chunk in checked_chunks(path, blob):
-                pass
-            self._try(lambda: self._place(path, self._path(name)))
+                self._check()
+            self._try(lambda: self._place(path, self._path(name), self._check))
         self.written.append(WrittenFile(self._path(name), blob.size, hex_of(blob.digest)))
 
     def finish(self) -> None:
@@ -94,23 +99,26 @@ class TreeWriter:
             raise explain_write_error(error, self._root) from error
 
 
-def _link_or_copy(source: str, target: str) -> None:
+def _link_or_copy(source: str, target: str, check: Check) -> None:
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError as error:
         if error.errno not in _NO_LINK:
             raise
-        _copy(source, target)
+        _copy(source, target, check)
 
 
-def _copy(source: str, target: str) -> None:
+def _copy(source: str, target: str, check: Check) -> None:
     """Copy; filesystems that can (XFS, btrfs) share the bytes all the same (copy_file_range(2))."""
     with open(source, "rb") as read, open(target, "xb") as written:
         left = os.fstat(read.fileno()).st_size
         try:
             while left:
-                left -= os.copy_file_range(read.fileno(), written.fileno(), left) or left
+                check()
+                left -= os.copy_file_range(read.fileno(), written.fileno(), min(left, _PIECE)) or left
         except OSError as error:
             if error.errno not in _NO_RANGE:
                 raise
-            shutil.copyfileobj(read, written)
+            for piece in iter(lambda: read.read(_CHUNK), b""):
+                check()
+                written.write(piece)

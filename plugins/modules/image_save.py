@@ -764,20 +764,24 @@ def require_libraries(module: AnsibleModule) -> None:
 
 
 def stop_on_signals() -> Stop:
-    """Turn SIGTERM, SIGINT and SIGHUP into an orderly end: copies are ended, and private files removed."""
+    """Turn SIGTERM, SIGINT and SIGHUP into an orderly end: copies are ended, and private files removed.
+
+    One that is ignored already stays so, as C(nohup) wants it. What handles the others may run in the midst of
+    anything, so it does no more than leave a mark.
+    """
     stop = Stop()
 
-    def interrupt(number: int, frame: object) -> None:
-        ignore_signals()
+    def note(number: int, frame: object) -> None:
         stop.request(f"the run was ended by {signal.Signals(number).name}; what was fetched stays in the cache")
 
     for number in SIGNALS:
-        signal.signal(number, interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, note)
     return stop
 
 
 def ignore_signals() -> None:
-    """The end is under way, and what it says is decided: it must not be interrupted itself."""
+    """What the end says is decided, and is to be said: not even the interpreter's own end is cut short from here on."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
@@ -845,12 +849,15 @@ def progress_files(module: AnsibleModule, output: Output, private: str | None) -
     return [path for path in (private, asked) if path]
 
 
-def fail(module: AnsibleModule, log: Log, message: str) -> NoReturn:
-    """End a run that as a whole cannot go on."""
+def fail(module: AnsibleModule, log: Log, message: str, *, changed: bool = False) -> NoReturn:
+    """End a run that as a whole cannot go on.
+
+    :param changed: whether something on disk that the user asked for is different all the same.
+    """
     ignore_signals()
     log.error(message)
     warn_of_log(module, log)
-    returned: dict[str, object] = {"msg": log.secrets.hide(message)}
+    returned: dict[str, object] = {"msg": log.secrets.hide(message), "changed": changed}
     if module.params["debug"]:
         returned.update(log=log.lines, exception=log.secrets.hide(traceback.format_exc()))
     module.fail_json(**returned)
@@ -877,14 +884,15 @@ def main() -> None:
         progress = Progress()
         log.told = progress.tell
         files = progress_files(module, options.output, private)
-        with shown(progress, files, to_end=private and private + TO_END):
+        with shown(progress, files, stop=stop, to_end=private and private + TO_END):
             result = save(options, log=log, stop=stop, apply_attributes=attributes_for(module), progress=progress)
-            ignore_signals()
     except ImageSaveError as error:
-        fail(module, log, stop.reason or str(error))
+        fail(module, log, str(error), changed=error.changed)
     except OSError as error:
-        told = f"{error.filename or 'a file'} cannot be read or written: {reason(error)}"
-        fail(module, log, stop.reason or told)
+        fail(module, log, f"{error.filename or 'a file'} cannot be read or written: {reason(error)}")
+    ignore_signals()
+    if stop.reason and not result.is_failure:
+        module.warn("the run was asked to end when only its last steps were left, and went on to its end")
     returned = as_returned(result, options.output, check=options.check)
     returned = {key: without_secrets(value, log.secrets, is_told=key in TOLD) for key, value in returned.items()}
     log.info(str(returned["msg"]))

@@ -16,6 +16,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import printable
 from ansible_collections.airgap.images.plugins.module_utils._json import JsonError, JsonObject
+from ansible_collections.airgap.images.plugins.module_utils._stop import LOOK_SECONDS
 from ansible_collections.airgap.images.plugins.plugin_utils._job import LIMIT
 from ansible_collections.airgap.images.plugins.plugin_utils._lines import save_line
 from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
@@ -47,7 +48,7 @@ class Watched(Protocol):
         """Have the next call use a new connection."""
 
 
-class Stopped(BaseException):
+class Stopped(Exception):
     """The controller is asked to end."""
 
     def __init__(self, number: int) -> None:
@@ -60,41 +61,49 @@ class Orphaned(Exception):
 
 
 class Signals:
-    """C(SIGINT) and C(SIGTERM) while there is a job: first they are only noted, later raised as :class:`Stopped`.
+    """C(SIGINT) and C(SIGTERM) while there is a job: they are noted, and looked at where they do no harm.
 
-    A run that is just being started could not be ended: nobody knows yet which it is.
+    A run that is just being started could not be ended: nobody knows yet which it is. And an exception out of a handler
+    could leave a message to Ansible's main process half written, which then waits for the rest for ever.
     """
 
     _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
         self._noted = 0
-        self._raises = False
+        self._is_heeded = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Signals:
-        self._before = {number: signal.signal(number, self._stop) for number in self._NUMBERS}
+        for number in self._NUMBERS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *problem: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        if self._noted and not self._raises:
+        if self._noted and not self._is_heeded:
             os.kill(os.getpid(), self._noted)
 
-    def raise_from_now_on(self) -> None:
-        """:raises Stopped: when one has come already."""
-        self._raises = True
+    def check(self) -> None:
+        """:raises Stopped: when one has come."""
         if self._noted:
-            self._stop(self._noted, None)
+            self._is_heeded = True
+            raise Stopped(self._noted)
 
-    def _stop(self, number: int, frame: object) -> None:
-        if not self._raises:
-            self._noted = number
-            return
-        for each in self._NUMBERS:
-            signal.signal(each, signal.SIG_IGN)
-        raise Stopped(number)
+    def sleep(self, seconds: float) -> None:
+        """Sleep, but not beyond a signal.
+
+        :raises Stopped: when one has come.
+        """
+        for _piece in range(max(1, round(seconds / LOOK_SECONDS))):
+            self.check()
+            time.sleep(LOOK_SECONDS)
+        self.check()
+
+    def _note(self, number: int, frame: object) -> None:
+        self._noted = self._noted or number
 
 
 def follow(job: Watched, ticker: Ticker, signals: Signals) -> dict[str, Any]:
@@ -108,8 +117,7 @@ def follow(job: Watched, ticker: Ticker, signals: Signals) -> dict[str, Any]:
     :raises Orphaned: when nobody waits any more; the run goes on.
     """
     try:
-        signals.raise_from_now_on()
-        result = _watch(job, ticker)
+        result = _watch(job, ticker, signals)
     except Stopped as stopped:
         _end(job, ticker)
         _die(stopped.number)
@@ -123,11 +131,11 @@ def follow(job: Watched, ticker: Ticker, signals: Signals) -> dict[str, Any]:
     return result
 
 
-def _watch(job: Watched, ticker: Ticker, *, limit: float = LIMIT) -> dict[str, Any]:
+def _watch(job: Watched, ticker: Ticker, signals: Signals, *, limit: float = LIMIT) -> dict[str, Any]:
     started = time.monotonic()
     parent, seen, line = os.getppid(), _Seen(ticker), _Line(ticker)
     while True:
-        time.sleep(min(LONGEST, max(SHORTEST, SHARE * (time.monotonic() - started))))
+        signals.sleep(min(LONGEST, max(SHORTEST, SHARE * (time.monotonic() - started))))
         if os.getppid() != parent:
             raise Orphaned("the controller was killed; the run goes on")
         if time.monotonic() - started > limit + _UNREACHABLE:

@@ -12,6 +12,7 @@ import io
 import os
 import subprocess
 import tarfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._build import Built, build_archive
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
-from ansible_collections.airgap.images.plugins.module_utils._errors import DamagedBlobError
+from ansible_collections.airgap.images.plugins.module_utils._errors import DamagedBlobError, Interrupted
 from ansible_collections.airgap.images.plugins.module_utils._layout import SavedImage, assemble
 from ansible_collections.airgap.images.plugins.module_utils._plan import make_plan
+from ansible_collections.airgap.images.plugins.module_utils._stop import Stop, go_on
 from ansible_collections.airgap.images.tests.unit.fakes import (
     ARM64,
     Nothing,
@@ -55,7 +57,7 @@ def images() -> list[SavedImage]:
 def build(cache: Cache, folder: Path, **options: Any) -> Built:
     folder.mkdir(parents=True, exist_ok=True)
     output = make_options(folder, **options).output
-    return build_archive(iter(images()), cache, output, str(folder), Nothing())
+    return build_archive(iter(images()), cache, output, str(folder), Nothing(), check=go_on)
 
 
 def decompress(compress: str, raw: bytes) -> bytes:
@@ -140,7 +142,7 @@ def test_an_error_of_a_copy_ends_it(cache: Cache, tmp_path: Path) -> None:
 
     (tmp_path / "new").mkdir()
     with pytest.raises(KeyError, match="copy"):
-        build_archive(ready(), cache, make_options(tmp_path).output, str(tmp_path / "new"), Nothing())
+        build_archive(ready(), cache, make_options(tmp_path).output, str(tmp_path / "new"), Nothing(), check=go_on)
 
 
 @pytest.mark.parametrize("compress", ["gzip", "none"])
@@ -151,4 +153,22 @@ def test_the_plan_estimates_no_less(cache: Cache, tmp_path: Path, compress: str,
     (tmp_path / "new").mkdir()
     output = make_options(tmp_path, compress=compress).output
     saved = [assemble(one, [ONE.stored]) for one in many]
-    assert build_archive(saved, cache, output, str(tmp_path / "new"), Nothing()).size <= plan.archive_bytes
+    assert build_archive(saved, cache, output, str(tmp_path / "new"), Nothing(), check=go_on).size <= plan.archive_bytes
+
+
+@pytest.mark.parametrize("compress", ["gzip", "zstd", "none", "dir"])
+def test_a_stop_ends_it_at_the_next_image(cache: Cache, tmp_path: Path, compress: str) -> None:
+    """No thread and no open file is left, which the directory's owner removes."""
+    threads, stop = threading.active_count(), Stop()
+
+    def ready() -> Iterator[SavedImage]:
+        stop.request("SIGTERM came")
+        yield from images()
+
+    (tmp_path / "new").mkdir()
+    output = make_options(tmp_path, compress=compress).output
+    with pytest.raises(Interrupted, match="SIGTERM came"):
+        build_archive(ready(), cache, output, str(tmp_path / "new"), Nothing(), check=stop.check)
+    assert threading.active_count() == threads
+    targets = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    assert not [target for target in targets if target.startswith(str(tmp_path / "new"))]

@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils import _engine, _publish, _space, _tools
+from ansible_collections.airgap.images.plugins.module_utils import _engine, _produce, _publish, _space, _tools
+from ansible_collections.airgap.images.plugins.module_utils._build import Built
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._engine import save
 from ansible_collections.airgap.images.plugins.module_utils._errors import (
@@ -487,6 +488,42 @@ def test_a_stop_leaves_the_archive_as_it_was(bench: Bench) -> None:
     assert not list((bench.folder / "cache").glob(".run-*"))
 
 
+def test_a_stop_among_the_last_renames_is_too_late(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The archive is in place then, and the run says so."""
+    put = _publish._put
+
+    def stop(source: str, target: str) -> None:
+        bench.stop.request("SIGTERM came")
+        put(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_publish, "_put", stop)
+        result = bench.run()
+    assert (result.changed, result.is_published, result.is_failure) == (True, True, False)
+    bench.stop = Stop()
+    assert not bench.run().changed
+
+
+def test_a_stop_just_before_the_renames_leaves_the_archive_as_it_was(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.run()
+    before = bench.standing()
+    bench.registries.push("reg.lan/docker:1", MOVED)
+    real = _produce.build_archive
+
+    def build(*arguments: Any, **more: Any) -> Built:
+        built_archive = real(*arguments, **more)
+        bench.stop.request("SIGTERM came")
+        return built_archive
+
+    monkeypatch.setattr(_produce, "build_archive", build)
+    with pytest.raises(Interrupted, match="SIGTERM came") as caught:
+        bench.run()
+    assert caught.value.changed is False
+    assert bench.standing() == before
+
+
 @pytest.fixture
 def decided(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A run was ended just before it put its archive in place."""
@@ -499,6 +536,20 @@ def decided(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
         with pytest.raises(StorageError, match="killed"):
             bench.run()
     return bench
+
+
+def test_a_stop_after_an_earlier_run_was_completed_says_that_something_changed(decided: Bench) -> None:
+    decided.registries.push("reg.lan/docker:1", MOVED)
+
+    def stop(_image: PlatformImage) -> None:
+        decided.stop.request("SIGTERM came")
+        decided.stop.check()
+
+    decided.skopeo.before = stop
+    with pytest.raises(Interrupted, match="SIGTERM came") as caught:
+        decided.run()
+    assert caught.value.changed is True
+    assert (decided.out / "images.tar.gz.lock.json").exists()
 
 
 def test_the_next_run_goes_on_from_there(decided: Bench) -> None:

@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _filelock
-from ansible_collections.airgap.images.plugins.module_utils._errors import BusyError, StorageError
+from ansible_collections.airgap.images.plugins.module_utils._errors import BusyError, Interrupted, StorageError
 from ansible_collections.airgap.images.plugins.module_utils._filelock import FileLock
+from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 
 HOLD = (
     "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.flock(file, fcntl.LOCK_EX); print(1, flush=True); input()"
@@ -60,6 +61,19 @@ def test_it_can_be_taken_again(path: str) -> None:
 def test_it_is_free_after_an_error(path: str) -> None:
     with pytest.raises(ValueError, match="x"), lock(path):
         raise ValueError("x")
+    with lock(path):
+        pass
+
+
+def test_a_stop_ends_the_wait(path: str) -> None:
+    stop = Stop()
+    with lock(path):
+        threading.Timer(0.01, stop.request, ["SIGTERM came"]).start()
+        second = FileLock(path, what="the cache /srv/cache", timeout=3600, check=stop.check)
+        with pytest.raises(Interrupted, match="SIGTERM came"), second:
+            pass
+        with pytest.raises(BusyError), lock(path):
+            pass
     with lock(path):
         pass
 

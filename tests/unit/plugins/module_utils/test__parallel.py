@@ -11,7 +11,9 @@ from typing import Callable, TypeVar
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted
 from ansible_collections.airgap.images.plugins.module_utils._parallel import parallel_map
+from ansible_collections.airgap.images.plugins.module_utils._stop import Stop, go_on
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -22,7 +24,7 @@ def never(item: object) -> str:
 
 
 def run(function: Callable[[Item], Result], items: list[Item], *, workers: int) -> list[Result]:
-    return parallel_map(function, items, workers=workers, timeout=60, late=never)  # type: ignore[arg-type]
+    return parallel_map(function, items, workers=workers, timeout=60, late=never, check=go_on)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 50])
@@ -68,7 +70,9 @@ def test_an_item_that_hangs_is_given_up(workers: int) -> None:
             ended.set()
         return f"done {item}"
 
-    found = parallel_map(hang, [1, 2, 3, 4], workers=workers, timeout=0.2, late=lambda item: f"late {item}")
+    found = parallel_map(
+        hang, [1, 2, 3, 4], workers=workers, timeout=0.2, late=lambda item: f"late {item}", check=go_on
+    )
     assert found == ["done 1", "late 2", "done 3", "done 4"]
     release.set()
     assert ended.wait(timeout=60)
@@ -82,12 +86,37 @@ def test_what_late_raises_is_raised() -> None:
         raise ValueError(f"item {item} took too long")
 
     with pytest.raises(ValueError, match="item 7 took too long"):
-        parallel_map(lambda _item: release.wait(timeout=60), [7], workers=1, timeout=0.01, late=late)
+        parallel_map(lambda _item: release.wait(timeout=60), [7], workers=1, timeout=0.01, late=late, check=go_on)
     release.set()
 
 
 def test_no_time_at_all() -> None:
     release = threading.Event()
-    found = parallel_map(lambda _item: release.wait(timeout=60), [1], workers=1, timeout=-1, late=lambda _item: False)
+    found = parallel_map(
+        lambda _item: release.wait(timeout=60), [1], workers=1, timeout=-1, late=lambda _item: False, check=go_on
+    )
     release.set()
     assert found == [False]
+
+
+def test_a_stop_ends_the_wait_and_nothing_is_begun_any_more() -> None:
+    release, begun, stop = threading.Event(), threading.Event(), Stop()
+    seen: list[int] = []
+    ended = threading.Event()
+
+    def hang(item: int) -> None:
+        seen.append(item)
+        begun.set()
+        release.wait(timeout=60)
+        ended.set()
+
+    def stop_it() -> None:
+        assert begun.wait(60)
+        stop.request("SIGTERM came")
+
+    threading.Thread(target=stop_it, daemon=True).start()
+    with pytest.raises(Interrupted, match="SIGTERM came"):
+        parallel_map(hang, [1, 2, 3], workers=1, timeout=3600, late=never, check=stop.check)
+    release.set()
+    assert ended.wait(60)
+    assert seen == [1]

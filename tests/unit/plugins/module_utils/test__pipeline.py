@@ -11,7 +11,9 @@ import threading
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted
 from ansible_collections.airgap.images.plugins.module_utils._pipeline import Stage
+from ansible_collections.airgap.images.plugins.module_utils._stop import Stop, go_on
 
 
 def test_items_are_worked_on_in_order_elsewhere() -> None:
@@ -22,7 +24,7 @@ def test_items_are_worked_on_in_order_elsewhere() -> None:
         seen.append(item)
         threads.add(threading.get_ident())
 
-    with Stage(work) as stage:
+    with Stage(work, check=go_on) as stage:
         for number in range(200):
             stage.put(number)
     assert seen == list(range(200))
@@ -31,7 +33,7 @@ def test_items_are_worked_on_in_order_elsewhere() -> None:
 
 
 def test_nothing_to_do() -> None:
-    with Stage(lambda _item: None):
+    with Stage(lambda _item: None, check=go_on):
         pass
 
 
@@ -39,7 +41,7 @@ def test_an_error_comes_back_at_the_end() -> None:
     def work(item: int) -> None:
         raise ValueError(f"item {item}")
 
-    with pytest.raises(ValueError, match="item 1"), Stage(work) as stage:
+    with pytest.raises(ValueError, match="item 1"), Stage(work, check=go_on) as stage:
         stage.put(1)
 
 
@@ -53,7 +55,7 @@ def test_an_error_comes_back_at_the_next_item() -> None:
             failed.set()
 
     def produce() -> None:
-        with Stage(work) as stage:
+        with Stage(work, check=go_on) as stage:
             stage.put(1)
             failed.wait(timeout=60)
             while True:  # endless, were the error not told
@@ -72,7 +74,7 @@ def test_after_an_error_items_are_dropped() -> None:
         seen.append(item)
         raise ValueError("x")
 
-    with pytest.raises(ValueError, match="x"), Stage(work) as stage:
+    with pytest.raises(ValueError, match="x"), Stage(work, check=go_on) as stage:
         for number in range(3):
             stage.put(number)
         go.set()
@@ -83,14 +85,14 @@ def test_the_callers_own_error_comes_first() -> None:
     def work(_item: int) -> None:
         raise ValueError("of the stage")
 
-    with pytest.raises(KeyError), Stage(work) as stage:
+    with pytest.raises(KeyError), Stage(work, check=go_on) as stage:
         stage.put(1)
         raise KeyError("of the caller")
 
 
 def test_stages_can_be_chained() -> None:
     seen: list[str] = []
-    with Stage(seen.append) as second, Stage(lambda item: second.put(f"<{item}>")) as first:
+    with Stage(seen.append, check=go_on) as second, Stage(lambda item: second.put(f"<{item}>"), check=go_on) as first:
         for number in range(50):
             first.put(str(number))
     assert seen == [f"<{number}>" for number in range(50)]
@@ -102,7 +104,7 @@ def test_an_error_passes_through_a_chain() -> None:
             raise OSError(28, "No space left on device")
 
     def produce() -> None:
-        with Stage(work) as second, Stage(second.put) as first:
+        with Stage(work, check=go_on) as second, Stage(second.put, check=go_on) as first:
             for number in range(1000):
                 first.put(number)
 
@@ -112,7 +114,7 @@ def test_an_error_passes_through_a_chain() -> None:
 
 def test_what_was_put_can_be_waited_for() -> None:
     seen: list[int] = []
-    with Stage(seen.append) as stage:
+    with Stage(seen.append, check=go_on) as stage:
         stage.wait()
         for number in range(5):
             stage.put(number)
@@ -127,7 +129,7 @@ def test_waiting_for_what_is_dropped_raises_nothing() -> None:
         go.wait(timeout=60)
         raise ValueError("x")
 
-    with pytest.raises(ValueError, match="x"), Stage(work) as stage:
+    with pytest.raises(ValueError, match="x"), Stage(work, check=go_on) as stage:
         for number in range(3):
             stage.put(number)
         go.set()
@@ -143,7 +145,7 @@ def test_only_so_many_items_wait() -> None:
         go.wait(timeout=60)
         seen.append(item)
 
-    with Stage(work, waiting=2) as stage:
+    with Stage(work, check=go_on, waiting=2) as stage:
         stage.put(0)
         assert begun.wait(60)
         for number in (1, 2):
@@ -156,6 +158,51 @@ def test_only_so_many_items_wait() -> None:
 
 def test_no_thread_is_left() -> None:
     before = threading.active_count()
-    with Stage(lambda _item: None) as stage:
+    with Stage(lambda _item: None, check=go_on) as stage:
         stage.put(1)
     assert threading.active_count() == before
+
+
+def test_a_stop_ends_the_wait_for_room() -> None:
+    """What the stage works on is the last; nothing that waits is begun."""
+    go, begun, stop = threading.Event(), threading.Event(), Stop()
+    seen: list[int] = []
+
+    def work(item: int) -> None:
+        begun.set()
+        go.wait(timeout=60)
+        seen.append(item)
+
+    def produce() -> None:
+        with Stage(work, check=stop.check, waiting=2) as stage:
+            for number in range(3):
+                stage.put(number)
+            assert begun.wait(60)
+            threading.Timer(0.01, stop.request, ["stopped"]).start()
+            try:
+                stage.put(3)
+            finally:
+                go.set()
+
+    with pytest.raises(Interrupted, match="stopped"):
+        produce()
+    assert seen in ([0], [0, 1]), "the thread may have taken another one when it was released"
+
+
+def test_what_is_dropped_is_not_done() -> None:
+    go, begun = threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def work(item: int) -> None:
+        begun.set()
+        go.wait(timeout=60)
+        seen.append(item)
+
+    with Stage(work, check=go_on) as stage:
+        stage.put(0)
+        assert begun.wait(60)
+        stage.put(1)
+        stage.drop()
+        go.set()
+        stage.wait()
+        assert seen == [0]

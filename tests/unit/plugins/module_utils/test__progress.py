@@ -6,18 +6,17 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import stat
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _progress
-from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, OptionError
+from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._json import parse_object
 from ansible_collections.airgap.images.plugins.module_utils._progress import Progress, Speed, refuse_foreign, shown
+from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 
 
 def test_speed_is_of_the_last_half_minute() -> None:
@@ -111,7 +110,7 @@ def test_file_is_whole_at_any_time_and_says_when_the_run_has_ended(
     monkeypatch.setattr(_progress, "INTERVAL", 0.001)
     path = tmp_path / "progress.json"
     progress = Progress()
-    with shown(progress, [str(path)]):
+    with shown(progress, [str(path)], stop=Stop()):
         while not path.exists():
             pass
         for number in range(300):
@@ -125,14 +124,14 @@ def test_file_is_whole_at_any_time_and_says_when_the_run_has_ended(
 
 def test_file_says_that_a_run_ended_that_failed(tmp_path: Path) -> None:
     path = tmp_path / "progress.json"
-    with pytest.raises(KeyError), shown(Progress(), [str(path)]):
+    with pytest.raises(KeyError), shown(Progress(), [str(path)], stop=Stop()):
         raise KeyError
     assert json.loads(path.read_bytes())["ended"] is True
 
 
 @pytest.mark.parametrize("path", ["/proc/none/such", "nul\0byte", "/"])
 def test_a_file_that_cannot_be_written_ends_nothing(path: str) -> None:
-    with shown(Progress(), [path]):
+    with shown(Progress(), [path], stop=Stop()):
         pass
 
 
@@ -141,7 +140,7 @@ def test_a_link_is_replaced_and_never_followed(tmp_path: Path) -> None:
     other.write_text("mine", encoding="utf-8")
     path = tmp_path / "progress.json"
     path.symlink_to(other)
-    with shown(Progress(), [str(path)]):
+    with shown(Progress(), [str(path)], stop=Stop()):
         pass
     assert other.read_text(encoding="utf-8") == "mine"
     assert not path.is_symlink()
@@ -149,7 +148,7 @@ def test_a_link_is_replaced_and_never_followed(tmp_path: Path) -> None:
 
 def test_nothing_is_written_where_nobody_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with shown(Progress(), []):
+    with shown(Progress(), [], stop=Stop()):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -157,7 +156,7 @@ def test_nothing_is_written_where_nobody_asked(tmp_path: Path, monkeypatch: pyte
 def test_several_readers_have_a_file_each(tmp_path: Path) -> None:
     """One that cannot be written disturbs none of the others."""
     paths = [str(tmp_path / "none" / "a"), str(tmp_path / "b"), str(tmp_path / "c")]
-    with shown(Progress(), paths):
+    with shown(Progress(), paths, stop=Stop()):
         pass
     assert Path(paths[1]).read_bytes() == Path(paths[2]).read_bytes()
 
@@ -171,7 +170,7 @@ def test_long_texts_are_cut() -> None:
 def test_only_a_progress_file_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "progress.json"
     refuse_foreign(str(path), [])
-    with shown(Progress(), [str(path)]):
+    with shown(Progress(), [str(path)], stop=Stop()):
         pass
     refuse_foreign(str(path), [])
     path.write_bytes(b"")
@@ -204,62 +203,15 @@ def test_another_file_of_the_task_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_beside_it_ends_the_run_as_a_signal_does(tmp_path: Path) -> None:
-    """Also one that was there before the run."""
-    path, to_end, heard = tmp_path / "progress.json", tmp_path / "progress.json.end", threading.Event()
-    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.set())
-    try:
-        to_end.touch()
-        with shown(Progress(), [str(path)], to_end=str(to_end)):
-            assert heard.wait(60)
-        assert not to_end.exists(), "it would end whoever comes next"
-        heard.clear()
-        with shown(Progress(), [str(path)], to_end=str(to_end)):
+    """Also one that was there before the run, and where signals are ignored."""
+    path, to_end = tmp_path / "progress.json", tmp_path / "progress.json.end"
+    for is_early in (True, False):
+        stop = Stop()
+        if is_early:
             to_end.touch()
-            assert heard.wait(60)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture
-def stops(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """Asks this process to end, which raises, once."""
-
-    def interrupt(number: int, frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise Interrupted("the run was ended")
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    yield lambda: os.kill(os.getpid(), signal.SIGTERM)
-    signal.signal(signal.SIGTERM, before)
-
-
-def test_file_says_that_a_run_ended_that_was_asked_to_as_it_began(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: Callable[[], None]
-) -> None:
-    class Writer(threading.Thread):
-        def start(self) -> None:
-            super().start()
-            stops()
-
-    monkeypatch.setattr(_progress.threading, "Thread", Writer)
-    path = tmp_path / "progress.json"
-    with pytest.raises(Interrupted), shown(Progress(), [str(path)]):
-        pass
-    assert json.loads(path.read_bytes())["ended"] is True
-
-
-def test_file_says_that_a_run_ended_that_was_asked_to_as_it_failed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: Callable[[], None]
-) -> None:
-    write = _progress._write
-
-    def interrupted(progress: Progress, paths: list[str], *, ended: bool = False) -> None:
-        if ended:
-            stops()
-        write(progress, paths, ended=ended)
-
-    monkeypatch.setattr(_progress, "_write", interrupted)
-    path = tmp_path / "progress.json"
-    with pytest.raises(Interrupted), shown(Progress(), [str(path)]):
-        raise KeyError
-    assert json.loads(path.read_bytes())["ended"] is True
+        with shown(Progress(), [str(path)], stop=stop, to_end=str(to_end)):
+            if not is_early:
+                to_end.touch()
+            assert stop.wait(60)
+        assert stop.reason == "the run was ended from the controller; what was fetched stays in the cache"
+        assert not to_end.exists(), "it would end whoever comes next"

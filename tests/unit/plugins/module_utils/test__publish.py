@@ -37,6 +37,7 @@ from ansible_collections.airgap.images.plugins.module_utils._publish import (
     tree_paths,
 )
 from ansible_collections.airgap.images.plugins.module_utils._published import Memory, inspect
+from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._tree import TreeWriter
 from ansible_collections.airgap.images.tests.unit.fakes import Nothing, join, make_options, mark, names_below
 
@@ -636,30 +637,32 @@ def test_a_disk_that_did_not_take_something_is_told(tmp_path: Path, monkeypatch:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_a_stop_before_the_lock_is_held_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(_lock: object) -> None:
-        monkeypatch.undo()  # it comes once
-        raise Interrupted("stopped")
-
-    monkeypatch.setattr(_publish.FileLock, "__enter__", stop)
-    output = make_output(tmp_path)
-    with pytest.raises(Interrupted), Staging(output, no_attributes).opened(0):
-        pass
+def test_a_stop_while_another_run_is_waited_for_leaves_what_that_has(tmp_path: Path) -> None:
+    output, stop = make_output(tmp_path), Stop()
+    with Staging(output, no_attributes).opened(0) as staging:
+        begun = Path(staging.data, "begun")
+        begun.touch()
+        threading.Timer(0.01, stop.request, ["SIGTERM came"]).start()
+        second = Staging(output, no_attributes, stop.check)
+        with pytest.raises(Interrupted, match="SIGTERM came"), second.opened(3600):
+            pass
+        assert begun.exists()
     assert not list(Path(output.directory).iterdir())
 
 
-def test_a_stop_while_clearing_up_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = _publish.shutil.rmtree, 0
+@pytest.mark.parametrize("renamed", [0, 1])
+def test_an_error_among_the_renames_says_whether_anything_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renamed: int
+) -> None:
+    real, output, left = _publish._put, make_output(tmp_path), [renamed]
 
-    def stop_once(path: str, ignore_errors: bool = False) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 2:
-            raise Interrupted("stopped")
-        real(path, ignore_errors=ignore_errors)
+    def put(source: str, target: str) -> None:
+        if not left[0]:
+            raise OSError(errno.EIO, "Input/output error")
+        left[0] -= 1
+        real(source, target)
 
-    monkeypatch.setattr(_publish.shutil, "rmtree", stop_once)
-    output = make_output(tmp_path)
-    with pytest.raises(Interrupted), Staging(output, no_attributes).opened(0):
-        pass
-    assert not list(Path(output.directory).iterdir())
+    monkeypatch.setattr(_publish, "_put", put)
+    with pytest.raises(StorageError, match="cannot put the new archive in place") as caught:
+        publish(output, NEW)
+    assert caught.value.changed is bool(renamed)

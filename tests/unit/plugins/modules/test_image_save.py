@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
 import signal
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -182,13 +181,6 @@ def saved(monkeypatch: pytest.MonkeyPatch) -> Saved:
     return saved
 
 
-def hide_the_stop(options: object, *, stop: Stop, **more: object) -> None:
-    """As the library does that removes directories: it goes on, whatever happens."""
-    with suppress(Interrupted):
-        stop.request("the run was ended by SIGTERM")
-    raise FileExistsError(errno.EEXIST, "File exists", "/srv/data")
-
-
 class Runner:
     """Runs the module and gives what it returns."""
 
@@ -307,9 +299,32 @@ def test_an_error_of_the_system_is_told_in_words(run: Runner, saved: Saved) -> N
     )
 
 
-def test_a_stop_is_told_though_something_failed_because_of_it(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_save, "save", hide_the_stop)
-    assert run()["msg"] == "the run was ended by SIGTERM"
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_stopped_run_says_whether_it_changed_anything(run: Runner, saved: Saved, changed: bool) -> None:
+    stopped = Interrupted("the run was ended by SIGTERM")
+    stopped.changed = changed
+    saved.errors.append(stopped)
+    returned = run()
+    assert (returned["failed"], returned["changed"], returned["msg"]) == (True, changed, str(stopped))
+
+
+def test_a_stop_that_comes_too_late_is_told_beside_what_was_done(
+    run: Runner, saved: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(image_save.AnsibleModule, "warn", lambda module, text: warnings.append(text))
+
+    def save(options: Options, *, stop: Stop, **more: Any) -> Result:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(60)
+        return saved(options, **more)
+
+    monkeypatch.setattr(image_save, "save", save)
+    returned = run()
+    assert returned["changed"] is True
+    assert "failed" not in returned
+    assert warnings == ["the run was asked to end when only its last steps were left, and went on to its end"]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN, "the result is on its way"
 
 
 def test_warnings_are_passed_on(run: Runner, saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -393,10 +408,20 @@ def test_zstandard_is_not_needed_for_gzip(run: Runner, saved: Saved, monkeypatch
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signals_end_the_run_once(number: signal.Signals) -> None:
     stop = image_save.stop_on_signals()
-    with pytest.raises(Interrupted, match=f"the run was ended by {number.name}; what was fetched stays in the cache"):
-        os.kill(os.getpid(), number)
-    assert stop.is_set()
     os.kill(os.getpid(), number)
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert stop.wait(60)
+    assert stop.reason == f"the run was ended by {number.name}; what was fetched stays in the cache"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_is_ignored_already_stays_so(number: signal.Signals) -> None:
+    """nohup has SIGHUP ignored, and a shell SIGINT for what it runs behind."""
+    signal.signal(number, signal.SIG_IGN)
+    stop = image_save.stop_on_signals()
+    assert signal.getsignal(number) is signal.SIG_IGN
+    os.kill(os.getpid(), number)
+    assert not stop.is_set()
 
 
 def test_what_is_made_is_not_for_everybody_to_write(tmp_path: Path) -> None:
