@@ -141,6 +141,11 @@ def asking(bench: Workbench, kind: str) -> Registry:
     return bench.registry(basic=USER) if kind == "basic" else bench.registry(tokens=bench.tokens())
 
 
+@pytest.mark.field(
+    "logins",
+    given="`auth`, `username` and `password`, `credHelpers`, `credsStore`, keys that are addresses",
+    happens="used, and skopeo gets them too",
+)
 @pytest.mark.parametrize("way", WAYS)
 def test_credentials_for_a_registry_that_asks_for_basic(bench: Workbench, way: Way) -> None:
     registry = asking(bench, "basic")
@@ -231,6 +236,11 @@ def test_a_login_file_that_can_not_be_read_is_named(source: Source, bench: Workb
     assert result.failed and str(path) in result.msg
 
 
+@pytest.mark.field(
+    "logins",
+    given="an entry that cannot be read",
+    happens="images of its registry fail, naming entry and file; all others are saved",
+)
 def test_a_broken_entry_of_the_registry_is_named(bench: Workbench, source: Source) -> None:
     """It harms the images of that registry alone."""
     registry = bench.registry(basic=USER)

@@ -52,6 +52,11 @@ def skopeo_asks_directly(host: str, env: dict[str, str]) -> str:
     return "" if "418" in run.stderr or "teapot" in run.stderr else host
 
 
+@pytest.mark.field(
+    "proxies",
+    given="`NO_PROXY` with names, `.name`, `*.name`, ports, blanks, upper and lower case",
+    happens="a host is asked directly exactly where skopeo does so",
+)
 @pytest.mark.parametrize(("upper", "lower", "covered"), ENVIRONMENTS.values(), ids=ENVIRONMENTS)
 def test_no_proxy_means_what_it_means_for_skopeo(
     bench: Workbench, registry: Registry, upper: str | None, lower: str | None, covered: int
@@ -69,6 +74,9 @@ def test_no_proxy_means_what_it_means_for_skopeo(
     assert asked == {host.lower() for host in HOSTS if host not in direct}
 
 
+@pytest.mark.field(
+    "proxies", given="a registry on loopback, and a proxy", happens="asked directly, whatever `NO_PROXY` says"
+)
 def test_a_host_of_no_proxy_is_saved_directly(bench: Workbench, registry: Registry) -> None:
     """A run that would go through the proxy for one of its requests fails."""
     image = push(registry, "some/image", "1", small(1))
@@ -78,6 +86,11 @@ def test_a_host_of_no_proxy_is_saved_directly(bench: Workbench, registry: Regist
     assert not proxy.requests()
 
 
+@pytest.mark.field(
+    "proxies",
+    given="a SOCKS proxy",
+    happens="images behind it fail; the message names the proxy and what to set; others are saved",
+)
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
 def test_a_socks_proxy_is_named_with_a_remedy(bench: Workbench, registry: Registry, variable: str) -> None:
     image = push(registry, "some/image", "1", small(1))
