@@ -12,8 +12,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Callable, TypedDict
+from typing import TypedDict
 
+from ._attributes import Attributes, refuse_protected
 from ._cache import Cache
 from ._content import Content, as_recorded, sort_out, without_giants
 from ._decide import Action, Decision, decide, still_holds
@@ -27,7 +28,7 @@ from ._options import DIR, Options
 from ._parts import check_part_count
 from ._plan import Plan, make_plan
 from ._progress import Progress
-from ._publish import is_decided, staging_path
+from ._publish import is_decided, replaced_paths, staging_path
 from ._published import Memory, Published, inspect, is_rewritten
 from ._release import working_set
 from ._report_seal import NO_FAILURES
@@ -48,22 +49,22 @@ def save(
     *,
     log: Log,
     stop: Stop,
-    apply_attributes: Callable[[str], bool],
+    attributes: Attributes,
     progress: Progress | None = None,
 ) -> Result:
     """Save the images that are asked for, or find that nothing has to be done.
 
     :param stop: end the run as soon as it is set.
-    :param apply_attributes: gives a file the mode and owner that the user asked for; tells whether they differed.
+    :param attributes: what files are given beside their content.
     :param progress: is told how far the run is.
     :raises ImageSaveError: when the run as a whole cannot go on. Single images that fail are in the result.
     """
     policy = policy_name(options.work)
     cache = Cache(options.work.cache_dir, policy, stop.check)
-    run = Run(options, policy, cache, log, stop, apply_attributes, progress=progress or Progress())
+    run = Run(options, policy, cache, log, stop, attributes, progress=progress or Progress())
     run.cache.refuse_open()
     if options.output.failed_list is not None:
-        refuse_foreign(options.output.failed_list)
+        refuse_foreign(options.output.failed_list, made=options.output.directory)
     with run.stage("list"):
         wanted = read_wanted(options.selection)
         run = replace(run, options=replace(options, selection=wanted.selection))
@@ -223,6 +224,7 @@ def _plan(run: Run, content: Content, tools: Tools, decision: Decision, result: 
     writes_archive = decision.action is Action.BUILD
     if writes_archive:
         check_part_count(plan.archive_bytes, output.part_size)
+        refuse_protected(replaced_paths(output))
     cache_bytes = plan.missing_bytes
     if run.ahead is not None:
         cache_bytes = working_set(content.resolved, plan.missing, ahead=run.ahead)
@@ -261,9 +263,10 @@ def _finish(run: Run, tools: Tools, result: Result, memory: Memory) -> None:
     if options.output.failed_list is not None:
         content = render(result.failed, result.listed.invalid)
         try:
-            result.changed |= update(options.output.failed_list, content, check=options.check)
-            if content and not options.check:
-                result.changed |= run.apply_attributes(options.output.failed_list)
+            made = options.output.directory
+            result.changed |= update(
+                options.output.failed_list, content, run.attributes, made=made, check=options.check
+            )
         except StorageError as error:
             result.warnings.append(str(error))
     if options.check:

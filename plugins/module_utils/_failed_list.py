@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from ._attributes import Attributes, give_alone
 from ._errors import OptionError, printable
 from ._image import FailedImage
 from ._image_list import InvalidLine
 from ._storage import explained, reason
-from ._trusted import open_regular, put_whole
+from ._trusted import make_directories, open_regular, put_whole, temporary_of
 
 _HEADER = "# airgap.images: what could not be saved, with the reasons"
 
 
-def refuse_foreign(path: str) -> None:
+def refuse_foreign(path: str, *, made: str) -> None:
     """Make sure that the path is free, or holds a list that a run has written: it will be replaced or removed.
 
+    :param made: a directory that the run makes where it is missing, and with it those above.
     :raises OptionError: when something else stands there.
     """
     try:
@@ -28,7 +30,7 @@ def refuse_foreign(path: str) -> None:
             start = file.read(len(_HEADER))
     except FileNotFoundError:
         directory = os.path.dirname(os.path.abspath(path))
-        if not os.access(directory, os.W_OK | os.X_OK):
+        if not os.access(_made_by(directory, made), os.W_OK | os.X_OK):
             raise OptionError(
                 f"failed_list: {directory} is no directory that can be written to; make it, or name another"
             ) from None
@@ -39,6 +41,15 @@ def refuse_foreign(path: str) -> None:
         raise OptionError(
             f"failed_list: {path} is a file that this module did not write, and would be replaced; name another"
         )
+
+
+def _made_by(directory: str, made: str) -> str:
+    """Where a directory has to be made, if that is what a run does; else itself."""
+    if os.path.lexists(directory) or os.path.commonpath([directory, made]) != directory:
+        return directory
+    while not os.path.lexists(directory):
+        directory = os.path.dirname(directory)
+    return directory
 
 
 def is_failed_list(path: str) -> bool:
@@ -64,9 +75,11 @@ def render(failed: Iterable[FailedImage], invalid: Iterable[InvalidLine]) -> byt
     return "".join([f"{_HEADER}\n", *(f"# {printable(reason)}\n{text}\n" for reason, text in entries)]).encode("utf-8")
 
 
-def update(path: str, content: bytes, *, check: bool) -> bool:
+def update(path: str, content: bytes, attributes: Attributes, *, made: str, check: bool) -> bool:
     """Make the file say just this; without content there is to be no file.
 
+    :param made: as for :func:`refuse_foreign`.
+    :param attributes: what it is given, but for flags that would protect it: it is to be replaced and removed.
     :param check: only tell, change nothing.
     :returns: whether it was (or would be) different.
     :raises StorageError: when it cannot be written.
@@ -78,13 +91,18 @@ def update(path: str, content: bytes, *, check: bool) -> bool:
         before = None
     except OSError as error:
         raise explained(f"failed_list: cannot read {path}", error) from error
-    if before == (content or None) or check:
-        return before != (content or None)
+    is_same = before == (content or None)
+    if check:
+        return not is_same or bool(content and attributes.differ(path))
     try:
-        if not content:
+        if not is_same and not content:
             os.unlink(path)
-            return True
-        put_whole(path, content)
+        elif not is_same:
+            directory = os.path.dirname(os.path.abspath(path))
+            if _made_by(directory, made) != directory:
+                make_directories(directory)
+            put_whole(path, content)
+        differed = bool(content) and give_alone(attributes, path, by=temporary_of(path))
     except OSError as error:
         raise explained(f"failed_list: cannot write {path}", error) from error
-    return True
+    return differed or not is_same

@@ -63,7 +63,7 @@ class Output:
     :param dest: absolute path of the archive, with its suffix; of the directory for ``dir``.
     :param compress_level: ``None``: layers that are compressed already are stored, the rest is compressed lightly.
     :param part_size: bytes of each part; ``None``: one file.
-    :param has_attributes: whether files are to get a mode or owner of their own.
+    :param has_attributes: whether files are to get a mode, an owner, or anything of that kind, of their own.
     :param part_digits: least width of the part's number; ``None``: as wide as the last part's number.
     """
 

@@ -28,7 +28,17 @@ from ._platform import parse_filter
 from ._reference import SourceRegistry, canonical_registry, parse_source_registry
 from ._size import parse_size
 
-_ATTRIBUTES: tuple[Literal["mode", "owner", "group"], ...] = ("mode", "owner", "group")
+_AttributeName = Literal["mode", "owner", "group", "seuser", "serole", "setype", "selevel", "attributes"]
+_ATTRIBUTES: tuple[_AttributeName, ...] = (
+    "mode",
+    "owner",
+    "group",
+    "seuser",
+    "serole",
+    "setype",
+    "selevel",
+    "attributes",
+)
 _CACHE_NAME = "saved-image-cache"
 
 
@@ -83,6 +93,11 @@ class Params(TypedDict):
     mode: object
     owner: str | None
     group: str | None
+    seuser: str | None
+    serole: str | None
+    setype: str | None
+    selevel: str | None
+    attributes: str | None
 
 
 def read_options(params: Params, *, check: bool) -> Options:

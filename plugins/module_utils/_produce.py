@@ -94,14 +94,14 @@ def produce(
     """
     output = run.options.output
     if result.is_published:
-        with Staging(output, run.apply_attributes, run.stop.check).opened(run.options.work.lock_timeout) as staging:
+        with Staging(output, run.attributes, run.stop.check).opened(run.options.work.lock_timeout) as staging:
             staging.ensure_unchanged(published.raw_lock)
             staging.try_attributes()
             if output.compress != DIR:
                 run.progress.archive_bytes, run.progress.part_size = plan.archive_bytes, output.part_size or 0
                 run.progress.measure_archive(staging.written)
             with _copying(run, content, plan, fetcher) as copies:
-                built = _build_sound(run, copies, staging, StandingFiles(output, memory))
+                built = _build_sound(run, copies, staging, StandingFiles(output, memory, run.attributes))
             run.stop.check()
             _publish(run, copies, built, staging, result, published, memory)
     else:

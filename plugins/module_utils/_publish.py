@@ -19,15 +19,16 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
+from ._attributes import Attributes, give_alone
 from ._errors import BusyError, LockFileError, StorageError
 from ._filelock import FileLock
 from ._for_people import make_for_people
 from ._lock import Lock, read_lock, write_lock
 from ._options import DIR, Output
 from ._parts import Part, WrittenFile, explain_write_error, part_names
-from ._published import checksum_lines, is_rewritten, stale_names
+from ._published import checksum_lines, is_rewritten, path_of, stale_names
 from ._stop import Check, go_on
 from ._storage import explained, reason
 from ._trusted import distrust_directory, open_regular
@@ -37,20 +38,19 @@ if TYPE_CHECKING:
 
 _LOCK = "lock"
 _NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP})
-Attributes = Callable[[str], bool]
 
 
 class Staging:
     """The place where one archive is made. Only one run at a time has it.
 
-    :param apply_attributes: gives a path the mode and owner that the user asked for.
+    :param attributes: what files are given beside their content.
     :param check: is asked while another run is waited for; raises when this one is to end. Nothing else here is ended
         by a stop: once an archive is about to be put in place, it is.
     """
 
-    def __init__(self, output: Output, apply_attributes: Attributes, check: Check = go_on) -> None:
+    def __init__(self, output: Output, attributes: Attributes, check: Check = go_on) -> None:
         self._output = output
-        self._apply = apply_attributes
+        self._attributes = attributes
         self._check = check
         self._root = staging_path(output)
         self._data = os.path.join(self._root, "data")
@@ -89,6 +89,8 @@ class Staging:
         for path in (self._data, self._ready, self._old):
             shutil.rmtree(path, ignore_errors=True)
         with suppress(OSError):
+            os.unlink(self._new)
+        with suppress(OSError):
             os.unlink(os.path.join(self._root, _LOCK))
             os.rmdir(self._root)
 
@@ -96,6 +98,11 @@ class Staging:
     def data(self) -> str:
         """Where the archive's files are written; empty at first."""
         return self._data
+
+    @property
+    def _new(self) -> str:
+        """What is to become one small file, while it is written; its name is no longer than others need be."""
+        return os.path.join(self._root, "new")
 
     def clear(self) -> None:
         """Start again with an empty :attr:`data`."""
@@ -113,12 +120,16 @@ class Staging:
         return sum(sizes), len(sizes)
 
     def try_attributes(self) -> None:
-        """Find out whether files may get the mode and owner asked for, before hours go into making them."""
-        path = os.path.join(self._data, "attributes")
+        """Find out whether files may get the attributes asked for, before hours go into making them."""
+        path = self._new
         try:
             with open(path, "xb"):
                 pass
-            self._apply(path)
+            self._attributes.give(path, self._output.lock_file)
+            try:
+                self._attributes.protect(path)
+            finally:
+                self._attributes.lift(path)
             os.unlink(path)
         except OSError as error:
             raise explain_write_error(error, self._root) from error
@@ -144,6 +155,19 @@ class Staging:
             shutil.rmtree(self._old, ignore_errors=True)
         except OSError as error:
             raise explain_write_error(error, self._root) from error
+        for path in final_paths(self._output, lock):
+            self._attributes.protect(path)
+
+    def give(self, path: str, sha256: str) -> None:
+        """Give a file that stands its attributes; one that has other names is exchanged for a copy of its own.
+
+        :param sha256: what it holds, in hex digits; empty where that does not matter.
+        :raises StorageError: when that cannot be done.
+        """
+        try:
+            give_alone(self._attributes, path, by=self._new, sha256=sha256, check=self._check)
+        except OSError as error:
+            raise explained(f"cannot give {path} its attributes", error) from error
 
     def ensure_unchanged(self, raw_lock: bytes) -> None:
         """Make sure that the archive is the one that was looked at before this directory was held.
@@ -171,6 +195,8 @@ class Staging:
                 roll_forward(self._output, self._ready, lock)
             for path in (self._data, self._ready, self._old):
                 _make_empty(path)
+            with suppress(FileNotFoundError):
+                os.unlink(self._new)
         except OSError as error:
             raise explain_write_error(error, self._root) from error
 
@@ -180,12 +206,12 @@ class Staging:
             root = os.path.join(self._data, output.name)
             if written:
                 for path in tree_paths(root):
-                    self._apply(path)
+                    give_alone(self._attributes, path, final=output.dest + path[len(root) :], by=self._new)
                 sync_filesystem(root)
                 os.rename(root, os.path.join(self._ready, output.name))
         else:
             for part, file in zip(lock.parts, written):
-                self._apply(file.path)
+                self._attributes.give(file.path, path_of(output, part))
                 os.rename(file.path, os.path.join(self._ready, part.name))
         raw_lock = write_lock(lock)
         self._write(os.path.basename(output.checksum_file), checksum_lines(output, lock.parts))
@@ -197,13 +223,12 @@ class Staging:
 
     def _write(self, name: str, raw: bytes) -> None:
         """A small file that appears in ``ready`` whole or not at all."""
-        temporary = os.path.join(self._data, f"{name}.new")
-        with open(temporary, "wb") as file:
+        with open(self._new, "wb") as file:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
-        self._apply(temporary)
-        os.rename(temporary, os.path.join(self._ready, name))
+        self._attributes.give(self._new, os.path.join(self._output.directory, name))
+        os.rename(self._new, os.path.join(self._ready, name))
 
 
 def tree_paths(root: str) -> Iterator[str]:
@@ -211,6 +236,28 @@ def tree_paths(root: str) -> Iterator[str]:
     for directory, _names, files in os.walk(root):
         yield directory
         yield from (os.path.join(directory, name) for name in sorted(files))
+
+
+def final_paths(output: Output, lock: Lock) -> list[str]:
+    """All that belongs to an archive under its final names; the lock file is the last."""
+    parts = (path_of(output, part) for part in lock.parts)
+    archive = tree_paths(output.dest) if output.compress == DIR else parts
+    return [*archive, output.checksum_file, *output.for_people, output.lock_file]
+
+
+def beside_paths(output: Output, parts: Sequence[Part]) -> list[str]:
+    """What is replaced or removed when all that is beside these parts is written anew, and where.
+
+    :param parts: none: of a new archive, whose parts are new too.
+    """
+    stale = [os.path.join(output.directory, name) for name in stale_names(output, parts)]
+    return [output.directory, *stale, output.checksum_file, *output.for_people, output.lock_file]
+
+
+def replaced_paths(output: Output) -> list[str]:
+    """What a new archive takes the place of, and where."""
+    tree = tree_paths(output.dest) if output.compress == DIR else ()
+    return [*beside_paths(output, ()), *tree]
 
 
 def staging_path(output: Output) -> str:

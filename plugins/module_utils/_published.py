@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ._attributes import Attributes
 from ._errors import LockFileError, OptionError
 from ._for_people import standing_failures, unfit_for_people
 from ._json import Json, JsonError, compact, parse_object
@@ -138,18 +139,20 @@ class StandingFiles:
     """The files of the directory that stands, as far as they were verified and not touched since.
 
     :param memory: knows which these are.
+    :param attributes: what files are to be given; one that lacks them is not taken over, as it still stands.
     """
 
-    def __init__(self, output: Output, memory: Memory) -> None:
+    def __init__(self, output: Output, memory: Memory, attributes: Attributes) -> None:
         self._output = output
         self._memory = memory
+        self._attributes = attributes
 
     def path(self, name: str, sha256: str) -> str:
         """Where it has a file with this content, known to be so; empty where it has none."""
         if self._output.compress != DIR or self._output.force:
             return ""
         path = os.path.join(self._output.dest, name)
-        return path if self._memory.known(path) == sha256 else ""
+        return path if self._memory.known(path) == sha256 and not self._attributes.differ(path) else ""
 
 
 def sha256_of(path: str, check: Check = go_on) -> str:

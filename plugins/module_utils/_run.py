@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Callable
 
+from ._attributes import Attributes
 from ._cache import Cache
 from ._image import FailedImage
 from ._log import Log
@@ -27,7 +27,7 @@ class Run:
 
     :param policy: name of the signature policy in force.
     :param stop: set when the run is to end.
-    :param apply_attributes: gives a file the mode and owner that the user asked for; tells whether they differed.
+    :param attributes: what files are given beside their content.
     :param progress: is told how far the run is.
     """
 
@@ -36,7 +36,7 @@ class Run:
     cache: Cache
     log: Log
     stop: Stop
-    apply_attributes: Callable[[str], bool]
+    attributes: Attributes
     stats: Stats = field(default_factory=Stats)
     progress: Progress = field(default_factory=Progress)
 

@@ -11,6 +11,7 @@ and for filesystems that have no owners or modes of their own.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -106,13 +107,24 @@ def write_new(path: str, raw: bytes) -> None:
         file.write(raw)
 
 
+def temporary_of(path: str) -> str:
+    """The name beside a file that its new content has until it is whole.
+
+    It is always the same, so that what a killed run left is replaced by the next, and nobody else's. It is short enough
+    wherever the file's own name is.
+    """
+    directory, name = os.path.split(path)
+    mark = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+    return os.path.join(directory, f".airgap-images-{mark}.new")
+
+
 def put_whole(path: str, raw: bytes, *, by: str = "") -> None:
     """Give a file new content at once; a link is replaced and never followed.
 
-    :param by: the name that it has until it is whole; ``PATH.new`` where none is given.
+    :param by: the name that it has until it is whole; that of :func:`temporary_of` where none is given.
     :raises OSError: when it cannot be written.
     """
-    temporary = by or f"{path}.new"
+    temporary = by or temporary_of(path)
     try:
         write_new(temporary, raw)
         os.replace(temporary, path)

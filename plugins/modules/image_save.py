@@ -131,7 +131,8 @@ options:
     description:
       - Format of the archive. V(gzip), V(zstd) and V(none) write a tar file.
       - V(dir) writes a directory with the same files; blobs are hard links into the cache where both are on one
-        filesystem, and no O(mode), O(owner) or O(group) is set.
+        filesystem, and neither O(mode), O(owner), O(group), O(attributes) nor anything for SELinux is set. A file that
+        has other names is copied before it gets any of these, so that the cache and other archives keep what they have.
     type: str
     choices: [gzip, zstd, none, dir]
     default: gzip
@@ -657,16 +658,16 @@ log:
 """
 
 import os
-import re
 import signal
 import traceback
-from typing import Callable, NoReturn
+from typing import NoReturn
 
-from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS, AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from ansible_collections.airgap.images.plugins.module_utils._compress import ZSTANDARD_ERROR
 from ansible_collections.airgap.images.plugins.module_utils._engine import save
 from ansible_collections.airgap.images.plugins.module_utils._errors import ImageSaveError
+from ansible_collections.airgap.images.plugins.module_utils._file_attributes import attributes_of
 from ansible_collections.airgap.images.plugins.module_utils._http import REQUESTS_ERROR
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._options import Output
@@ -791,31 +792,6 @@ def refuse_others_writing() -> None:
     os.umask(os.umask(0o077) | 0o002)
 
 
-def octal_mode(mode: object) -> int | None:
-    """The bits of a C(mode) that is a number, as Ansible reads it; ``None`` for symbolic ones and none at all."""
-    if isinstance(mode, int):
-        return mode
-    return int(mode, 8) if isinstance(mode, str) and re.fullmatch(r"0?o?[0-7]{3,4}", mode) else None
-
-
-def attributes_for(module: AnsibleModule) -> Callable[[str], bool]:
-    """Gives a path the mode and owner of the task, if there are any to give; tells whether they differed."""
-    names = FILE_COMMON_ARGUMENTS.keys() - {"unsafe_writes"}
-    if module.selinux_enabled() or any(module.params[name] is not None for name in names):
-        return lambda path: attributes_of(module, path)
-    return lambda path: False  # a directory has thousands of files
-
-
-def attributes_of(module: AnsibleModule, path: str) -> bool:
-    """Give a path the mode and owner of the task; directories may also be entered by who may read them."""
-    arguments = module.load_file_common_arguments(module.params, path=path)
-    if arguments["mode"] is not None and os.path.isdir(path):
-        bits = octal_mode(arguments["mode"])
-        # A symbolic mode for files would take from directories what makes them usable.
-        arguments["mode"] = None if bits is None else f"{bits | (bits & 0o444) >> 2:04o}"
-    return bool(module.set_fs_attributes_if_different(arguments, False))
-
-
 def forget_environment() -> None:
     """Remove from the environment what was read from it: nothing that runs for us has any use for it."""
     for name in ("SOURCE_USERNAME", "SOURCE_PASSWORD"):
@@ -879,13 +855,14 @@ def main() -> None:
     stop = stop_on_signals()
     try:
         options = read_options(module.params, check=module.check_mode)
+        attributes = attributes_of(module)
         if module.params["log_file"] and not module.check_mode:
             log.append_to(module.params["log_file"])
         progress = Progress()
         log.told = progress.tell
         files = progress_files(module, options.output, private)
         with shown(progress, files, stop=stop, to_end=private and private + TO_END):
-            result = save(options, log=log, stop=stop, apply_attributes=attributes_for(module), progress=progress)
+            result = save(options, log=log, stop=stop, attributes=attributes, progress=progress)
     except ImageSaveError as error:
         fail(module, log, str(error), changed=error.changed)
     except OSError as error:

@@ -20,6 +20,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.airgap.images.plugins.module_utils._json import JsonError, JsonObject, parse_object
 from ansible_collections.airgap.images.plugins.module_utils._progress import AT_MOST, PRIVATE, TO_END
+from ansible_collections.airgap.images.plugins.module_utils._trusted import temporary_of
 
 LIMIT = 7 * 86400
 """Seconds after which Ansible kills the job."""
@@ -111,7 +112,8 @@ class Job:
 
     def forget(self) -> None:
         """Remove what is known of the job on the host."""
-        paths = [self._record, *(self._progress_file + ending for ending in ("", ".new", TO_END))]
+        progress = self._progress_file
+        paths = [self._record, progress, temporary_of(progress), progress + TO_END]
         self._command(f"rm -f {' '.join(map(shlex.quote, paths))}")
         if not self._remove_module():
             Display().warning(

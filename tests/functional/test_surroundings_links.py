@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._trusted import temporary_of
 from ansible_collections.airgap.images.tests.functional._helpers import cached, check, saved
 from ansible_collections.airgap.images.tests.support.archive import file_sha256
 from ansible_collections.airgap.images.tests.support.faults import Hold, Rule
@@ -264,7 +265,7 @@ def test_a_link_in_place_of_a_lock_file_shows_nothing_of_what_it_leads_to(
 
 
 @KINDS
-@pytest.mark.parametrize("name", ["failed.txt", "failed.txt.new"])
+@pytest.mark.parametrize("name", ["failed.txt", Path(temporary_of("failed.txt")).name])
 def test_what_was_planted_for_a_failed_list(
     source: Source, bench: Workbench, common: Path, victim: Victim, kind: str, name: str
 ) -> None:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _LEAST_BTRFS = 128 * 1024 * 1024
+_LEAST_EXT4 = 32 * 1024 * 1024
 
 
 @contextmanager
@@ -92,6 +93,34 @@ def limited_disk(path: Path, image: Path, limit: int) -> Iterator[Path]:
         _as_root("umount", "--lazy", str(whole))
         whole.rmdir()
         image.unlink()
+
+
+@contextmanager
+def flagged_disk(path: Path, image: Path) -> Iterator[Path]:
+    """A filesystem whose files have the flags of chattr(1): ext4."""
+    path.mkdir(parents=True, exist_ok=True)
+    with image.open("wb") as file:
+        file.truncate(_LEAST_EXT4)
+    owner = f"root_owner={os.geteuid()}:{os.getegid()}"
+    mkfs = shutil.which("mkfs.ext4", path=f"{os.environ['PATH']}:/usr/sbin:/sbin") or "mkfs.ext4"
+    subprocess.run([mkfs, "-q", "-E", owner, str(image)], check=True, capture_output=True)
+    _as_root("mount", "-o", "loop", str(image), str(path))
+    try:
+        yield path
+    finally:
+        _as_root("umount", "--lazy", str(path))
+        image.unlink()
+
+
+@contextmanager
+def bound(source: Path, path: Path) -> Iterator[Path]:
+    """A directory that is seen in another place too, until the block ends: one filesystem, but no link leads over."""
+    path.mkdir(parents=True, exist_ok=True)
+    _as_root("mount", "--bind", str(source), str(path))
+    try:
+        yield path
+    finally:
+        _as_root("umount", "--lazy", str(path))
 
 
 def used(path: Path) -> int:

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import select
+import stat
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, Callable, cast
 import zstandard
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 
+from ansible_collections.airgap.images.plugins.module_utils._attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._errors import TransferError
 from ansible_collections.airgap.images.plugins.module_utils._image import (
@@ -153,6 +155,22 @@ class Nothing:
 
     def path(self, name: str, sha256: str) -> str:
         return ""
+
+
+class Mode(NoAttributes):
+    """Gives files a mode."""
+
+    def __init__(self, mode: int) -> None:
+        self._mode = mode
+
+    def differ(self, path: str, final: str = "") -> bool:
+        return stat.S_ISREG(os.lstat(path).st_mode) and stat.S_IMODE(os.lstat(path).st_mode) != self._mode
+
+    def give(self, path: str, final: str = "") -> bool:
+        differs = self.differ(path)
+        if differs:
+            os.chmod(path, self._mode)
+        return differs
 
 
 class FakeRegistries:

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _engine, _produce, _publish, _space, _tools
+from ansible_collections.airgap.images.plugins.module_utils._attributes import Attributes, NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._build import Built
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._engine import save
@@ -45,6 +46,7 @@ from ansible_collections.airgap.images.tests.support import layers
 from ansible_collections.airgap.images.tests.unit.fakes import (
     FakeRegistries,
     FakeSkopeo,
+    Mode,
     join,
     make_options,
     names_below,
@@ -74,7 +76,7 @@ class Bench:
         self.skopeo = FakeSkopeo(self.registries)
         self.log = Log(debug=True)
         self.stop = Stop()
-        self.modes: set[str] = set()
+        self.attributes: Attributes = NoAttributes()
 
     def run(self, *images: str, **options: Any) -> Result:
         self.registries.asked.clear()
@@ -84,7 +86,7 @@ class Bench:
         self.log = Log(debug=True)
         defaults = {"images": list(images or IMAGES), "os": ["linux"], "retry_delay": 0}
         made = make_options(self.folder, **{**defaults, **options})
-        return save(made, log=self.log, stop=self.stop, apply_attributes=lambda path: path in self.modes)
+        return save(made, log=self.log, stop=self.stop, attributes=self.attributes)
 
     @property
     def out(self) -> Path:
@@ -464,7 +466,7 @@ def test_a_stale_part_is_removed(bench: Bench) -> None:
 
 def test_a_mode_that_differs_is_a_change(bench: Bench) -> None:
     bench.run()
-    bench.modes.add(str(bench.out / "images.tar.gz"))
+    bench.attributes = Mode(0o600)
     result = bench.run()
     assert (result.changed, result.reason) == (True, "mode or owner differed")
 

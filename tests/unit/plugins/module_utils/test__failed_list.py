@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.airgap.images.plugins.module_utils._attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, StorageError
 from ansible_collections.airgap.images.plugins.module_utils._failed_list import refuse_foreign, render, update
 from ansible_collections.airgap.images.plugins.module_utils._image import FailedImage
@@ -24,6 +25,7 @@ from ansible_collections.airgap.images.plugins.module_utils._image_list import (
     parse_lines,
     split_lines,
 )
+from ansible_collections.airgap.images.plugins.module_utils._trusted import temporary_of
 from ansible_collections.airgap.images.tests.unit.fakes import listed, mark
 
 
@@ -57,7 +59,7 @@ def test_it_is_a_list_of_the_same_failures(texts: list[str]) -> None:
 
 def test_it_is_written(tmp_path: Path) -> None:
     path = tmp_path / "failed.txt"
-    assert update(str(path), b"a\n", check=False) is True
+    assert update(str(path), b"a\n", NoAttributes(), made="/srv", check=False) is True
     assert path.read_bytes() == b"a\n"
     assert os.listdir(tmp_path) == ["failed.txt"]
 
@@ -65,7 +67,7 @@ def test_it_is_written(tmp_path: Path) -> None:
 def test_it_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "failed.txt"
     path.write_bytes(b"old\n")
-    assert update(str(path), b"new\n", check=False) is True
+    assert update(str(path), b"new\n", NoAttributes(), made="/srv", check=False) is True
     assert path.read_bytes() == b"new\n"
 
 
@@ -73,16 +75,16 @@ def test_it_is_left_alone_when_it_says_the_same(tmp_path: Path) -> None:
     path = tmp_path / "failed.txt"
     path.write_bytes(b"a\n")
     before = mark(path)
-    assert update(str(path), b"a\n", check=False) is False
+    assert update(str(path), b"a\n", NoAttributes(), made="/srv", check=False) is False
     assert mark(path) == before
 
 
 def test_it_is_removed_when_nothing_failed(tmp_path: Path) -> None:
     path = tmp_path / "failed.txt"
     path.write_bytes(b"a\n")
-    assert update(str(path), b"", check=False) is True
+    assert update(str(path), b"", NoAttributes(), made="/srv", check=False) is True
     assert not path.exists()
-    assert update(str(path), b"", check=False) is False
+    assert update(str(path), b"", NoAttributes(), made="/srv", check=False) is False
 
 
 @pytest.mark.parametrize(("before", "content"), [(None, b"a\n"), (b"b\n", b"a\n"), (b"b\n", b"")])
@@ -90,44 +92,44 @@ def test_check_mode_only_tells(tmp_path: Path, before: bytes | None, content: by
     path = tmp_path / "failed.txt"
     if before is not None:
         path.write_bytes(before)
-    assert update(str(path), content, check=True) is True
+    assert update(str(path), content, NoAttributes(), made="/srv", check=True) is True
     assert (path.read_bytes() if path.exists() else None) == before
 
 
 def test_a_list_of_an_earlier_run_may_be_replaced(tmp_path: Path) -> None:
     path = tmp_path / "failed.txt"
-    refuse_foreign(str(path))
+    refuse_foreign(str(path), made="/srv")
     path.write_bytes(b"")
-    refuse_foreign(str(path))
+    refuse_foreign(str(path), made="/srv")
     path.write_bytes(render([FailedImage(listed("a"), "404")], []))
-    refuse_foreign(str(path))
+    refuse_foreign(str(path), made="/srv")
 
 
 def test_a_file_of_the_user_may_not(tmp_path: Path) -> None:
     path = tmp_path / "images.txt"
     path.write_text("nginx\n")
     with pytest.raises(OptionError, match=r"failed_list: .* is a file that this module did not write"):
-        refuse_foreign(str(path))
+        refuse_foreign(str(path), made="/srv")
     with pytest.raises(OptionError, match=r"failed_list: cannot read .*no regular file"):
-        refuse_foreign(str(tmp_path))
+        refuse_foreign(str(tmp_path), made="/srv")
 
 
 def test_a_directory_in_its_place(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="failed_list: cannot read"):
-        update(str(tmp_path), b"a\n", check=False)
+        update(str(tmp_path), b"a\n", NoAttributes(), made="/srv", check=False)
 
 
 def test_a_place_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"failed_list: cannot write .*No such file"):
-        update(str(tmp_path / "missing" / "failed.txt"), b"a\n", check=False)
+        update(str(tmp_path / "missing" / "failed.txt"), b"a\n", NoAttributes(), made="/srv", check=False)
 
 
 def test_a_directory_that_is_not_there_is_noticed_early(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"failed_list: .*missing is no directory that can be written to"):
-        refuse_foreign(str(tmp_path / "missing" / "failed.txt"))
+        refuse_foreign(str(tmp_path / "missing" / "failed.txt"), made="/srv")
 
 
-@pytest.mark.parametrize("place", ["failed.txt", "failed.txt.new"])
+@pytest.mark.parametrize("place", ["failed.txt", os.path.basename(temporary_of("failed.txt"))])
 def test_a_planted_link_is_not_followed(tmp_path: Path, place: str) -> None:
     victim = tmp_path / "victim"
     victim.write_text("untouched")
@@ -135,9 +137,9 @@ def test_a_planted_link_is_not_followed(tmp_path: Path, place: str) -> None:
     path = tmp_path / "failed.txt"
     if place == path.name:
         with pytest.raises(StorageError, match="failed_list: cannot read"):
-            update(str(path), b"a\n", check=False)
+            update(str(path), b"a\n", NoAttributes(), made="/srv", check=False)
     else:
-        assert update(str(path), b"a\n", check=False)
+        assert update(str(path), b"a\n", NoAttributes(), made="/srv", check=False)
         assert path.read_bytes() == b"a\n"
         assert sorted(each.name for each in tmp_path.iterdir()) == ["failed.txt", "victim"]
     assert victim.read_text() == "untouched"
@@ -147,4 +149,4 @@ def test_a_fifo_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "failed.txt"
     os.mkfifo(path)
     with pytest.raises(OptionError, match="is no regular file"):
-        refuse_foreign(str(path))
+        refuse_foreign(str(path), made="/srv")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _produce, _tools
+from ansible_collections.airgap.images.plugins.module_utils._attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._engine import save
 from ansible_collections.airgap.images.plugins.module_utils._errors import BusyError, TransferError
 from ansible_collections.airgap.images.plugins.module_utils._image import PlatformImage
@@ -44,7 +45,7 @@ class Bench:
 
     def run(self, **options: Any) -> Result:
         made = make_options(self.folder, **{"images": IMAGES, "retry_delay": 0, **options})
-        return save(made, log=self.log, stop=Stop(), apply_attributes=lambda _path: False)
+        return save(made, log=self.log, stop=Stop(), attributes=NoAttributes())
 
     @property
     def lock_file(self) -> Path:

@@ -20,6 +20,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _filelock, _publish
+from ansible_collections.airgap.images.plugins.module_utils._attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._errors import (
     BusyError,
     Interrupted,
@@ -52,10 +53,6 @@ def make_output(folder: Path, **options: Any) -> Output:
 forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 
-def no_attributes(_path: str) -> bool:
-    return False
-
-
 def write(output: Output, staging: Staging, data: bytes) -> tuple[Lock, list[WrittenFile]]:
     """An archive in the staging directory; for ``dir`` with two files."""
     if output.compress == "dir":
@@ -75,7 +72,7 @@ def write(output: Output, staging: Staging, data: bytes) -> tuple[Lock, list[Wri
 
 
 def publish(output: Output, data: bytes) -> Lock:
-    with Staging(output, no_attributes).opened(0) as staging:
+    with Staging(output, NoAttributes()).opened(0) as staging:
         lock, files = write(output, staging, data)
         staging.publish(lock, files, None)
     return lock
@@ -173,7 +170,7 @@ def test_checksums_and_lock_can_be_written_alone(tmp_path: Path) -> None:
     parts = [mark(Path(output.directory, part.name)) for part in lock.parts]
     Path(output.checksum_file).unlink()
     Path(output.directory, "images.tar.part9").write_text("stale")
-    with Staging(output, no_attributes).opened(0) as staging:
+    with Staging(output, NoAttributes()).opened(0) as staging:
         staging.publish_beside(replace(lock, failed=("x",)), None)
     assert content(output) == OLD
     assert [mark(Path(output.directory, part.name)) for part in lock.parts] == parts
@@ -186,7 +183,7 @@ def test_a_run_that_fails_leaves_the_old_archive(tmp_path: Path, options: dict[s
     before = names_below(Path(output.directory))
 
     def fail() -> None:
-        with Staging(output, no_attributes).opened(0) as staging:
+        with Staging(output, NoAttributes()).opened(0) as staging:
             write(output, staging, NEW)
             raise ValueError("copy")
 
@@ -198,7 +195,7 @@ def test_a_run_that_fails_leaves_the_old_archive(tmp_path: Path, options: dict[s
 
 def test_starting_again_begins_with_nothing(tmp_path: Path) -> None:
     output = make_output(tmp_path)
-    with Staging(output, no_attributes).opened(0) as staging:
+    with Staging(output, NoAttributes()).opened(0) as staging:
         write(output, staging, NEW)
         staging.clear()
         assert os.listdir(staging.data) == []
@@ -253,7 +250,7 @@ def test_a_killed_run_leaves_the_old_archive_or_the_new_one(tmp_path: Path, opti
         decided = is_decided(output)
         if not decided:
             assert content(output) in (OLD, NEW)
-        with Staging(output, no_attributes).opened(0):
+        with Staging(output, NoAttributes()).opened(0):
             pass
         outcomes.append(content(output))
         assert not os.path.exists(staging_path(output))
@@ -282,7 +279,7 @@ def test_rolling_forward_can_be_repeated(tmp_path: Path) -> None:
     output = make_output(tmp_path)
     publish(output, OLD * 10)
     ready = tmp_path / "ready"
-    with Staging(output, no_attributes).opened(0) as staging:
+    with Staging(output, NoAttributes()).opened(0) as staging:
         lock, files = write(output, staging, NEW)
         staging._make_ready(lock, files, None)
         os.rename(os.path.join(staging_path(output), "ready"), ready)
@@ -323,7 +320,7 @@ def test_a_decided_archive_that_was_damaged_is_dropped(
     output = make_output(tmp_path)
     publish(output, OLD)
     ready = Path(staging_path(output), "ready")
-    with pytest.raises(RuntimeError), Staging(output, no_attributes).opened(0) as staging:
+    with pytest.raises(RuntimeError), Staging(output, NoAttributes()).opened(0) as staging:
         lock, files = write(output, staging, NEW)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(_publish, "roll_forward", stop_here)
@@ -332,7 +329,7 @@ def test_a_decided_archive_that_was_damaged_is_dropped(
     spoil(ready / name)
     assert not is_decided(output) and is_damaged(output)
     assert content(output) == OLD
-    with Staging(output, no_attributes).opened(0):
+    with Staging(output, NoAttributes()).opened(0):
         assert content(output) == OLD
     assert not os.path.exists(staging_path(output))
 
@@ -341,7 +338,7 @@ def test_a_decided_archive_that_cannot_be_read_now_is_kept(tmp_path: Path, monke
     """What is half in place would be lost with it."""
     output = make_output(tmp_path)
     publish(output, OLD)
-    with pytest.raises(RuntimeError), Staging(output, no_attributes).opened(0) as staging:
+    with pytest.raises(RuntimeError), Staging(output, NoAttributes()).opened(0) as staging:
         lock, files = write(output, staging, NEW)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(_publish, "roll_forward", stop_here)
@@ -352,10 +349,10 @@ def test_a_decided_archive_that_cannot_be_read_now_is_kept(tmp_path: Path, monke
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_publish, "open_regular", refuse)
-        with pytest.raises(StorageError, match="Input/output error"), Staging(output, no_attributes).opened(0):
+        with pytest.raises(StorageError, match="Input/output error"), Staging(output, NoAttributes()).opened(0):
             pass
     assert content(output) == OLD
-    with Staging(output, no_attributes).opened(0):
+    with Staging(output, NoAttributes()).opened(0):
         assert content(output) == NEW
 
 
@@ -375,7 +372,7 @@ def test_what_cannot_be_cleared_is_told(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(_publish.shutil, "rmtree", refuse)
     told = r"cannot write the archive in .*: Input/output error\. Check the disk"
-    with pytest.raises(StorageError, match=told), Staging(output, no_attributes).opened(0):
+    with pytest.raises(StorageError, match=told), Staging(output, NoAttributes()).opened(0):
         pass
 
 
@@ -386,7 +383,7 @@ def test_a_file_in_place_of_a_directory_of_staging_is_replaced(tmp_path: Path) -
     root.mkdir(mode=0o700)
     (root / "data").touch()
     (root / "old").symlink_to(tmp_path)
-    with Staging(output, no_attributes).opened(0) as staging:
+    with Staging(output, NoAttributes()).opened(0) as staging:
         assert os.listdir(staging.data) == []
 
 
@@ -399,7 +396,7 @@ def test_an_archive_that_cannot_be_put_in_place_stays_ready(tmp_path: Path) -> N
     assert is_decided(output)
     (obstacle / "x").rmdir()
     obstacle.rmdir()
-    with Staging(output, no_attributes).opened(0):
+    with Staging(output, NoAttributes()).opened(0):
         pass
     assert content(output) == NEW
 
@@ -412,8 +409,8 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_two_runs_do_not_share_it(tmp_path: Path) -> None:
     output = make_output(tmp_path)
-    with Staging(output, no_attributes).opened(0):
-        with pytest.raises(BusyError, match="is in use by another run"), Staging(output, no_attributes).opened(0):
+    with Staging(output, NoAttributes()).opened(0):
+        with pytest.raises(BusyError, match="is in use by another run"), Staging(output, NoAttributes()).opened(0):
             pass
         assert os.path.isdir(staging_path(output))
 
@@ -434,13 +431,13 @@ def test_a_run_waits_for_the_one_before(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(_filelock.fcntl, "flock", tell)
 
     def second() -> None:
-        with Staging(output, no_attributes).opened(60) as staging:
+        with Staging(output, NoAttributes()).opened(60) as staging:
             lock, files = write(output, staging, NEW)
             staging.publish(lock, files, None)
             done.append(content(output))
 
     thread = threading.Thread(target=second)
-    with Staging(output, no_attributes).opened(0) as staging:
+    with Staging(output, NoAttributes()).opened(0) as staging:
         thread.start()
         assert tried.wait(timeout=60)
         lock, files = write(output, staging, OLD)
@@ -452,7 +449,7 @@ def test_a_run_waits_for_the_one_before(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_nobody_else_may_look_into_staging(tmp_path: Path) -> None:
     output = make_output(tmp_path)
-    with Staging(output, no_attributes).opened(0) as staging:
+    with Staging(output, NoAttributes()).opened(0) as staging:
         assert stat.S_IMODE(os.stat(staging_path(output)).st_mode) == 0o700
         assert stat.S_IMODE(os.stat(staging.data).st_mode) == 0o700
 
@@ -462,18 +459,19 @@ def test_files_get_their_mode_before_their_name(tmp_path: Path, options: dict[st
     output = make_output(tmp_path, **options)
     seen: list[str] = []
 
-    def apply(path: str) -> bool:
-        assert path.startswith(staging_path(output))
-        assert not os.path.islink(path)
-        os.chmod(path, 0o700 if os.path.isdir(path) else 0o640)
-        seen.append(path)
-        return True
+    class Recorded(NoAttributes):
+        def give(self, path: str, final: str = "") -> bool:
+            assert path.startswith(staging_path(output))
+            assert not os.path.islink(path)
+            os.chmod(path, 0o700 if os.path.isdir(path) else 0o640)
+            seen.append(final)
+            return True
 
-    with Staging(output, apply).opened(0) as staging:
+    with Staging(output, Recorded()).opened(0) as staging:
         lock, files = write(output, staging, OLD)
         staging.publish(lock, files, None)
     standing = [*Path(output.directory).rglob("*")]
-    assert len(seen) == len([path for path in standing if not path.is_symlink()])
+    assert sorted(seen) == sorted(str(path) for path in standing if not path.is_symlink())
     assert {stat.S_IMODE(path.stat().st_mode) for path in standing if path.is_file()} == {0o640}
 
 
@@ -501,17 +499,15 @@ def test_everything_is_synced_before_it_is_decided(tmp_path: Path, monkeypatch: 
     note_names(monkeypatch, output, steps)
     publish(output, b"1234")
     ready = f".{output.name}.staging/ready"
-    for_people = [
-        step for suffix in FOR_PEOPLE for step in (f"sync images.tar{suffix}.new", f"name {ready}/images.tar{suffix}")
-    ]
+    for_people = [step for suffix in FOR_PEOPLE for step in ("sync new", f"name {ready}/images.tar{suffix}")]
     assert steps == [
         "sync 0",
         f"name {ready}/images.tar.part0",
-        "sync images.tar.sha256.new",
+        "sync new",
         f"name {ready}/images.tar.sha256",
         *for_people,
         "sync ready",
-        "sync images.tar.lock.json.new",
+        "sync new",
         f"name {ready}/images.tar.lock.json",
         "sync ready",
         "name images.tar.part0",
@@ -559,18 +555,18 @@ def parts(names: Iterable[str]) -> list[Part]:
 def test_parts_get_their_names_once_their_number_is_known(tmp_path: Path) -> None:
     output = make_output(tmp_path)
     files = [WrittenFile(str(number), 4, "ab" * 32) for number in range(11)]
-    staging = Staging(output, no_attributes)
+    staging = Staging(output, NoAttributes())
     assert staging.name_parts(files) == parts(f"images.tar.part{number:02d}" for number in range(11))
     assert staging.name_parts(files[:1]) == parts(["images.tar.part0"])
 
 
 def test_another_run_has_written_the_archive_meanwhile(tmp_path: Path) -> None:
     output = make_output(tmp_path)
-    with Staging(output, no_attributes).opened(0) as staging:
+    with Staging(output, NoAttributes()).opened(0) as staging:
         staging.ensure_unchanged(b"")
     publish(output, OLD)
     seen = Path(output.lock_file).read_bytes()
-    with Staging(output, no_attributes).opened(0) as staging:
+    with Staging(output, NoAttributes()).opened(0) as staging:
         staging.ensure_unchanged(seen)
         for other in (b"", seen + b" "):
             with pytest.raises(BusyError, match=r"another run has written .*images\.tar in the meantime"):
@@ -596,13 +592,14 @@ def test_a_staging_directory_of_somebody_else_is_not_used(tmp_path: Path, kind: 
 
 
 def test_a_mode_that_cannot_be_given_is_noticed_early(tmp_path: Path) -> None:
-    def refuse(_path: str) -> bool:
-        raise PermissionError(1, "Operation not permitted")
+    class Refused(NoAttributes):
+        def give(self, path: str, final: str = "") -> bool:
+            raise PermissionError(1, "Operation not permitted")
 
     refused = pytest.raises(StorageError, match="Operation not permitted")
-    with refused, Staging(make_output(tmp_path), refuse).opened(0) as staging:
+    with refused, Staging(make_output(tmp_path), Refused()).opened(0) as staging:
         staging.try_attributes()
-    with Staging(make_output(tmp_path), no_attributes).opened(0) as staging:
+    with Staging(make_output(tmp_path), NoAttributes()).opened(0) as staging:
         staging.try_attributes()
         assert os.listdir(staging.data) == []
 
@@ -639,11 +636,11 @@ def test_a_disk_that_did_not_take_something_is_told(tmp_path: Path, monkeypatch:
 
 def test_a_stop_while_another_run_is_waited_for_leaves_what_that_has(tmp_path: Path) -> None:
     output, stop = make_output(tmp_path), Stop()
-    with Staging(output, no_attributes).opened(0) as staging:
+    with Staging(output, NoAttributes()).opened(0) as staging:
         begun = Path(staging.data, "begun")
         begun.touch()
         threading.Timer(0.01, stop.request, ["SIGTERM came"]).start()
-        second = Staging(output, no_attributes, stop.check)
+        second = Staging(output, NoAttributes(), stop.check)
         with pytest.raises(Interrupted, match="SIGTERM came"), second.opened(3600):
             pass
         assert begun.exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._run import Run
@@ -19,7 +20,7 @@ from ansible_collections.airgap.images.tests.unit.fakes import make_options
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return Run(make_options(tmp_path), "system", Cache(str(tmp_path)), Log(debug=True), Stop(), lambda _path: False)
+    return Run(make_options(tmp_path), "system", Cache(str(tmp_path)), Log(debug=True), Stop(), NoAttributes())
 
 
 def test_stages_are_timed(run: Run) -> None:
@@ -49,6 +50,6 @@ def test_a_stage_that_fails_is_timed_too(run: Run) -> None:
 
 
 def test_each_run_counts_for_itself(run: Run, tmp_path: Path) -> None:
-    other = Run(run.options, run.policy, run.cache, run.log, run.stop, run.apply_attributes)
+    other = Run(run.options, run.policy, run.cache, run.log, run.stop, run.attributes)
     run.stats.images = 3
     assert other.stats.images == 0

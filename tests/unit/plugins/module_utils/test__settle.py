@@ -10,10 +10,11 @@ import os
 import stat
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._attributes import Attributes, NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._decide import Action, Decision
 from ansible_collections.airgap.images.plugins.module_utils._errors import BusyError
@@ -27,9 +28,8 @@ from ansible_collections.airgap.images.plugins.module_utils._result import Resul
 from ansible_collections.airgap.images.plugins.module_utils._run import Run
 from ansible_collections.airgap.images.plugins.module_utils._settle import clear_interrupted, settle
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
-from ansible_collections.airgap.images.tests.unit.fakes import make_options
+from ansible_collections.airgap.images.tests.unit.fakes import Mode, make_options
 
-Attributes = Callable[[str], bool]
 KEEP, RECORD = Decision(Action.KEEP, "nothing changed"), Decision(Action.RECORD, "stale parts")
 
 
@@ -41,9 +41,9 @@ class Bench:
         self.lock = self._publish()
         self.memory = Memory(str(folder))
 
-    def run(self, attributes: Attributes = lambda _path: False, **options: Any) -> Run:
+    def run(self, attributes: Attributes | None = None, **options: Any) -> Run:
         made = make_options(self.folder, compress="none", part_size="4B", **options)
-        return Run(made, "system", Cache(str(self.folder)), Log(debug=True), Stop(), attributes)
+        return Run(made, "system", Cache(str(self.folder)), Log(debug=True), Stop(), attributes or NoAttributes())
 
     def settle(self, run: Run, decision: Decision, wanted: Lock | None = None) -> Result:
         published = inspect(run.options.output, self.memory, verify="digest")
@@ -53,7 +53,7 @@ class Bench:
 
     def _publish(self) -> Lock:
         output = self.run().options.output
-        with Staging(output, lambda _path: False).opened(0) as staging:
+        with Staging(output, NoAttributes()).opened(0) as staging:
             writer = PartWriter(staging.data, output.part_size)
             writer.write(b"abcdef")
             writer.finish()
@@ -100,18 +100,13 @@ def test_in_check_mode_it_is_only_told(bench: Bench) -> None:
 
 
 def test_files_get_the_mode_that_is_asked_for(bench: Bench) -> None:
-    def apply(path: str) -> bool:
-        differs = stat.S_IMODE(os.stat(path).st_mode) != 0o640
-        os.chmod(path, 0o640)
-        return differs
-
     bench.memory.save()
-    result = bench.settle(bench.run(apply), KEEP)
+    result = bench.settle(bench.run(Mode(0o640)), KEEP)
     assert (result.changed, result.reason) == (True, "mode or owner differed")
     modes = {stat.S_IMODE(os.stat(bench.folder / "out" / name).st_mode) for name in os.listdir(bench.folder / "out")}
     assert modes == {0o640}
     assert all(bench.memory.known(str(bench.folder / "out" / part.name)) for part in bench.lock.parts)
-    again = bench.settle(bench.run(apply), KEEP)
+    again = bench.settle(bench.run(Mode(0o640)), KEEP)
     assert (again.changed, again.reason) == (False, "nothing changed")
 
 
@@ -124,7 +119,7 @@ def leave_behind(bench: Bench, *, ready: bool) -> str:
     """A staging directory as a killed run leaves it."""
     run = bench.run()
     path = staging_path(run.options.output)
-    with Staging(run.options.output, run.apply_attributes).opened(0) as staging:
+    with Staging(run.options.output, run.attributes).opened(0) as staging:
         Path(staging.data, "0").write_bytes(b"half")
         if ready:
             staging._make_ready(replace(bench.lock, failed=("new",)), [], None)
@@ -161,5 +156,5 @@ def test_check_mode_leaves_it_there(bench: Bench, ready: bool) -> None:
 
 def test_a_run_that_is_still_at_work_is_not_disturbed(bench: Bench) -> None:
     run = bench.run()
-    with Staging(run.options.output, run.apply_attributes).opened(0), pytest.raises(BusyError):
+    with Staging(run.options.output, run.attributes).opened(0), pytest.raises(BusyError):
         clear_interrupted(run)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _tree
+from ansible_collections.airgap.images.plugins.module_utils._attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._errors import DamagedBlobError, SpaceError, StorageError
 from ansible_collections.airgap.images.plugins.module_utils._published import Memory, StandingFiles
 from ansible_collections.airgap.images.plugins.module_utils._tree import Standing, TreeWriter
@@ -182,7 +183,8 @@ class StandingTree:
         return self.root / "share/sha256/x"
 
     def files(self, **options: Any) -> StandingFiles:
-        return StandingFiles(make_options(self._folder, **{"compress": "dir", **options}).output, self.memory)
+        output = make_options(self._folder, **{"compress": "dir", **options}).output
+        return StandingFiles(output, self.memory, NoAttributes())
 
 
 @pytest.fixture

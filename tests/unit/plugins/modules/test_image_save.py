@@ -10,7 +10,6 @@ import json
 import os
 import re
 import signal
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -432,48 +431,3 @@ def test_what_is_made_is_not_for_everybody_to_write(tmp_path: Path) -> None:
         assert (tmp_path / "file").stat().st_mode & 0o777 == 0o664
     finally:
         os.umask(before)
-
-
-MODES: dict[str, tuple[object, int | None]] = {
-    "none": (None, None),
-    "a number": (0o640, 0o640),
-    "octal": ("0640", 0o640),
-    "octal without zero": ("640", 0o640),
-    "octal as Python writes it": ("0o640", 0o640),
-    "with special bits": ("02755", 0o2755),
-    "symbolic": ("u=rw,g=r,o=", None),
-    "not octal": ("0689", None),
-}
-
-
-@pytest.mark.parametrize(("mode", "expected"), MODES.values(), ids=MODES)
-def test_modes(mode: object, expected: int | None) -> None:
-    assert image_save.octal_mode(mode) == expected
-
-
-APPLIED: dict[str, tuple[str | None, int, int]] = {
-    "0640": ("0640", 0o640, 0o750),
-    "0600": ("0600", 0o600, 0o700),
-    "0644": ("0644", 0o644, 0o755),
-    "symbolic": ("u=rw,g=,o=", 0o600, 0o755),
-    "none": (None, 0o644, 0o755),
-}
-
-
-@pytest.mark.parametrize(("mode", "of_file", "of_folder"), APPLIED.values(), ids=APPLIED)
-def test_directories_can_be_entered_by_who_may_read_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str | None, of_file: int, of_folder: int
-) -> None:
-    file, folder = tmp_path / "file", tmp_path / "folder"
-    file.write_text("")
-    folder.mkdir()
-    file.chmod(0o644)
-    folder.chmod(0o755)
-    values = {"dest": "/a", **({"mode": mode} if mode else {})}
-    with arguments(monkeypatch, **values):
-        module = image_save.make_module()
-    assert image_save.attributes_of(module, str(file)) is (of_file != 0o644)
-    assert image_save.attributes_of(module, str(folder)) is (of_folder != 0o755)
-    assert stat.S_IMODE(file.stat().st_mode) == of_file
-    assert stat.S_IMODE(folder.stat().st_mode) == of_folder
-    assert image_save.attributes_of(module, str(folder)) is False
