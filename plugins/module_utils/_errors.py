@@ -90,6 +90,21 @@ class TransferError(ImageSaveError):
         self.retry_after = retry_after
         self.is_final = is_final
 
+    def ended(self, message: str) -> TransferError:
+        """The same failure, of which no further try is worth making.
+
+        :param message: what to say of it instead.
+        """
+        return type(self)(message, heals=False, is_final=True)
+
+
+class ConnectionRefused(TransferError):
+    """Nobody listens where a registry, or the proxy before it, should be."""
+
+
+class Missing(TransferError):
+    """A registry says that it does not have what it was asked for."""
+
 
 class DamagedBlobError(ImageSaveError):
     """A blob in the cache is not what its name says.

@@ -17,8 +17,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from ._cache import Cache
+from ._clock import Clock
 from ._copy import Lack
-from ._errors import ManifestError, TransferError
+from ._errors import ManifestError, Missing, TransferError
 from ._image import PlatformImage, StoredImage, hex_of
 from ._log import Log
 from ._manifest import Descriptor, Manifest, Schema1
@@ -59,7 +60,7 @@ class Fetcher:
         self._is_archive = options.output.compress == DIR
         self._configuration = RegistriesConf(os.environ)
         self._mutex = threading.Lock()
-        self._deadlines: dict[str, float] = {}
+        self._clocks: dict[str, Clock] = {}
         self._with_skopeo: dict[str, dict[str, Descriptor]] = {}
         self.downloaded: dict[str, int] = {}
 
@@ -137,27 +138,46 @@ class Fetcher:
 
     @contextmanager
     def _working_on(self, image: PlatformImage) -> Iterator[float]:
-        """Give the time (``time.monotonic()``) at which the image is given up; it counts from its first transfer."""
+        """Give the ``time.monotonic()`` at which the image is given up; waiting for its turn takes none of its time."""
         number, platform = self._places[image.digest]
         with self._mutex:
-            deadline = self._deadlines.setdefault(image.digest, time.monotonic() + self._timeout)
+            clock = self._clocks.setdefault(image.digest, Clock(self._timeout))
         what = f"{self._names[image.digest]} ({image.descriptor.platform or 'artefact'})"
-        with self._log.about(number, platform), self._progress.working_on(what):
+        registry = image.repository.registry
+        with self._log.about(number, platform), self._progress.working_on(what), clock.running() as deadline:
             try:
                 yield deadline
+            except TransferError as error:
+                told = self._tools.registries.outages.ended(registry, self._names[image.digest], error)
+                if told is not error:
+                    raise told from error
+                raise
             except OSError as error:
                 raise explained(f"cannot write to cache_dir {self._cache.root}", error) from error
 
     def _copy(self, image: PlatformImage, deadline: float) -> StoredImage:
+        outages = self._tools.registries.outages
+        outages.check(image.repository.registry)
         self._cache.drop_unsound(image.all_blobs())
         if isinstance(image.content, Manifest):  # skopeo writes it anew, and would not tell that it was damaged
             self._cache.drop_damaged(image.content.config)
         folder = self._cache.new_folder(image)
-        self._tools.skopeo.copy(image, folder, os.path.dirname(self._cache.share), deadline=deadline)
+        self._have_skopeo_copy(image, folder, deadline)
+        outages.answered(image.repository.registry)
         try:
             return self._cache.adopt_folder(folder, image)
         except ManifestError as error:
             raise TransferError(str(error), heals=True) from error
+
+    def _have_skopeo_copy(self, image: PlatformImage, folder: str, deadline: float) -> None:
+        """By its digest; by its tag where the registry has it by that alone. What comes is checked in any case."""
+        share = os.path.dirname(self._cache.share)
+        try:
+            self._tools.skopeo.copy(image, f"@{image.digest}", folder, share, deadline=deadline)
+        except Missing:
+            if not image.tag:
+                raise
+            self._tools.skopeo.copy(image, f":{image.tag}", folder, share, deadline=deadline)
 
     def _missing(self, image: PlatformImage) -> dict[str, Descriptor]:
         return {blob.digest: blob for blob in image.all_blobs() if not self._cache.has_blob(blob)}

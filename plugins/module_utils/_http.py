@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import email.utils
 import http.client
-import math
 import os
 import time
 from collections.abc import Iterator
@@ -23,10 +22,10 @@ from functools import cache
 from typing import cast
 from urllib.parse import urljoin, urlsplit
 
-from ._errors import TransferError, printable
+from ._errors import ConnectionRefused, Missing, TransferError, printable
 from ._json import JsonError, parse_object
 from ._proxy import Proxies
-from ._timed import time_left, timed_adapter
+from ._timed import at_most, ensure_time, timed_adapter
 from ._tls import Trust
 
 try:
@@ -46,6 +45,7 @@ _SILENT = "sent nothing for the whole stall_timeout; raise it if it is only slow
 _MAX_REDIRECTS = 5
 _MAX_ERROR_BYTES = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_OWN_PORTS = {"http": "80", "https": "443"}
 _CHUNK = 1024 * 1024
 _NO_DATE = (IndexError, OverflowError, TypeError, ValueError)  # what Pythons raise for a text that is none
 _MOST_PIECES = 100_000  # each costs as much as many bytes
@@ -57,7 +57,7 @@ _HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 class Answer:
     """A response whose body was read whole.
 
-    :param origin: ``SCHEME://HOST`` that it came from, behind all redirects.
+    :param origin: where it came from, behind all redirects; see :func:`origin_of`.
     :param headers: by name in lower case.
     """
 
@@ -100,20 +100,15 @@ class Http:
         :param form: fields of a form, for POST.
         :raises TransferError: when no answer comes, or a body longer than the limit.
         """
-        with self._open(method, url, headers, form, self._read_timeout) as response:
+        with self._open(method, url, headers, form) as response:
             wanted = limit if response.status_code < 400 else _MAX_ERROR_BYTES
             body = self._body(response, wanted, fail=response.status_code < 400)
             return _answer(response, body)
 
     @contextmanager
-    def stream(
-        self, url: str, *, headers: dict[str, str], patience: float = math.inf
-    ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
-        """GET a body of any size in pieces; the :class:`Answer` given has no body unless the status is an error.
-
-        :param patience: seconds for all of it.
-        """
-        with time_left(patience), self._open("GET", url, headers, None, min(patience, self._read_timeout)) as response:
+    def stream(self, url: str, *, headers: dict[str, str]) -> Iterator[tuple[Answer, Iterator[bytes]]]:
+        """GET a body of any size in pieces; the :class:`Answer` given has no body unless the status is an error."""
+        with self._open("GET", url, headers, None) as response:
             failed = response.status_code >= 400
             body = self._body(response, _MAX_ERROR_BYTES, fail=False) if failed else b""
             yield _answer(response, body), self._chunks(response)
@@ -143,6 +138,7 @@ class Http:
                 received += len(chunk)
                 yield chunk
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+            ensure_time()
             raise explain_failure(error, host) from error
         length = number_of(response.headers.get("content-length", ""))
         if response.request.method != "HEAD" and length is not None and received < length:
@@ -150,26 +146,33 @@ class Http:
 
     @contextmanager
     def _open(
-        self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None, patience: float
+        self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None
     ) -> Iterator[requests.Response]:
-        response = self._send(method, url, headers, form, patience)
+        response = self._send(method, url, headers, form)
+        hops = 0
         try:
-            for _hop in range(_MAX_REDIRECTS):
-                if response.status_code not in _REDIRECTS or "location" not in response.headers:
-                    break
+            while response.status_code in _REDIRECTS and "location" in response.headers:
+                if hops == _MAX_REDIRECTS:
+                    raise TransferError(f"{self.host} redirects more than {_MAX_REDIRECTS} times", heals=False)
                 target = self._redirect_target(url, response.headers["location"])
                 response.close()
                 if form is not None:
                     raise TransferError(f"{self.host} redirects a request for a token, which is refused", heals=False)
-                if _origin(target) != _origin(url):
+                if origin_of(target) != origin_of(url):
                     headers = {key: value for key, value in headers.items() if key.lower() != "authorization"}
                 url = target
-                response = self._send(method, url, headers, form, patience)
-            else:
-                raise TransferError(f"{self.host} redirects more than {_MAX_REDIRECTS} times", heals=False)
+                response = self._follow(method, url, headers)
+                hops += 1
             yield response
         finally:
             response.close()
+
+    def _follow(self, method: str, url: str, headers: dict[str, str]) -> requests.Response:
+        """Send a request to where a redirect leads; if nobody listens there, the registry itself has answered."""
+        try:
+            return self._send(method, url, headers, None)
+        except ConnectionRefused as error:
+            raise TransferError(str(error), heals=error.heals) from error
 
     def _redirect_target(self, url: str, location: str) -> str:
         try:
@@ -185,21 +188,20 @@ class Http:
             raise TransferError(f"{self.host} redirects to something that is not http or https", heals=False)
         return target
 
-    def _send(
-        self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None, patience: float
-    ) -> requests.Response:
+    def _send(self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None) -> requests.Response:
         try:
-            scheme, host = _origin(url)
+            origin = origin_of(url)
             return self._adapter.send(
                 requests.Request(method, url, headers={**_HEADERS, **headers}, data=form).prepare(),
                 stream=True,
-                timeout=(_CONNECT_TIMEOUT, patience),
+                timeout=(at_most(_CONNECT_TIMEOUT), at_most(self._read_timeout)),
                 verify=self._trust.verify,
-                cert=self._trust.client_cert if host == self.host else None,
-                proxies=_proxies(f"{scheme}://{host}"),
+                cert=self._trust.client_cert if origin == origin_of(f"https://{self.host}") else None,
+                proxies=_proxies(origin),
             )
         # Some of urllib3's errors, and of what it is built on, come as they are.
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+            ensure_time()
             raise explain_failure(error, shown_host(url)) from error
 
 
@@ -213,12 +215,14 @@ def explain_failure(error: Exception, host: str) -> TransferError:
     kinds = requests.exceptions
     cause = _innermost(error)
     detail = printable(str(cause) or type(cause).__name__, 300)
+    is_refused = isinstance(cause, ConnectionRefusedError)
     if isinstance(error, (kinds.SSLError, urllib3.exceptions.SSLError)):
         if "eof occurred" in detail.lower():
             return TransferError(f"the connection to {host} broke off: {detail}", heals=True)
         return TransferError(_explain_tls(detail, host), heals=False)
     if isinstance(error, kinds.ProxyError):
-        return TransferError(f"the proxy on the way to {host} failed: {detail}", heals=True)
+        told = f"the proxy on the way to {host} failed: {detail}"
+        return ConnectionRefused(told, heals=True) if is_refused else TransferError(told, heals=True)
     if isinstance(error, kinds.ConnectTimeout):
         return TransferError(f"{host} did not accept a connection within {_CONNECT_TIMEOUT:.0f} s", heals=True)
     if isinstance(error, (kinds.ReadTimeout, urllib3.exceptions.ReadTimeoutError)):
@@ -236,8 +240,9 @@ def explain_failure(error: Exception, host: str) -> TransferError:
             return TransferError(f"the name of {host} cannot be resolved: {detail}; check it, and DNS here", heals=True)
         if "reset" in detail.lower():
             return TransferError(f"the connection to {host} broke off: {detail}", heals=True)
-        remedy = "; check its name and port" if "refused" in detail.lower() else ""
-        return TransferError(f"no connection to {host}: {detail}{remedy}", heals=True)
+        if is_refused:
+            return ConnectionRefused(f"no connection to {host}: {detail}; check its name and port", heals=True)
+        return TransferError(f"no connection to {host}: {detail}", heals=True)
     return TransferError(f"the request to {host} failed: {detail}", heals=False)
 
 
@@ -255,7 +260,7 @@ def explain_status(answer: Answer, *, host: str, what: str) -> TransferError:
     if status == 403:
         return TransferError(f"{host} denied access to {what}{told}: the account may not pull it", heals=False)
     if status == 404:
-        return TransferError(f"{what} does not exist on {host}{told}", heals=False)
+        return Missing(f"{what} does not exist on {host}{told}", heals=False)
     if status == 429:
         return TransferError(
             f"{host} limits the rate of requests (429 too many requests){told}; credentials often raise the limit",
@@ -353,9 +358,8 @@ def _registry_message(body: bytes) -> str:
 
 
 def _answer(response: requests.Response, body: bytes) -> Answer:
-    scheme, host = _origin(response.url)
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(f"{scheme}://{host}", response.status_code, headers, body)
+    return Answer(origin_of(response.url), response.status_code, headers, body)
 
 
 def shown_host(url: str) -> str:
@@ -366,6 +370,15 @@ def shown_host(url: str) -> str:
         return "a host without name"
 
 
-def _origin(url: str) -> tuple[str, str]:
+def origin_of(url: str) -> str:
+    """``SCHEME://HOST[:PORT]`` of an address, in one spelling: lower case, and no port where it is the scheme's own.
+
+    User and password stay, so that an address with them is another origin than one without.
+
+    :raises ValueError: when it is no address.
+    """
     parts = urlsplit(url)
-    return parts.scheme, parts.netloc
+    scheme = parts.scheme.lower()
+    host = parts.netloc.lower()
+    name, colon, port = host.rpartition(":")
+    return f"{scheme}://{name}" if colon and port in ("", _OWN_PORTS.get(scheme)) else f"{scheme}://{host}"

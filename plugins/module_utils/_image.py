@@ -27,12 +27,14 @@ class PlatformImage:
 
     :param descriptor: as the registry has it, with the platform filled in where it is known.
     :param blobs: configuration and layers that have to be in the cache; sizes in bytes.
+    :param tag: names just this manifest; empty where an index stands between, or nothing but the digest is known.
     """
 
     descriptor: Descriptor
     repository: Repository
     content: Manifest | Schema1
     blobs: tuple[Descriptor, ...]
+    tag: str = ""
 
     @property
     def digest(self) -> str:

@@ -19,12 +19,14 @@ from ._auth import Authenticator
 from ._blob import BlobFile
 from ._credentials import Credentials
 from ._errors import TransferError
-from ._http import Answer, Http, explain_status, number_of
+from ._http import Answer, Http, explain_status, number_of, origin_of
 from ._manifest import ACCEPTED_TYPES, MAX_MANIFEST_BYTES, Descriptor, digest_of, manifest_digest
 from ._options import Access
+from ._outage import Outages
 from ._reference import DOCKER_HUB, Repository, is_digest
 from ._retry import RetryPolicy, retrying
 from ._stop import Stop
+from ._timed import time_left
 from ._tls import TrustStore
 
 _Result = TypeVar("_Result")
@@ -80,6 +82,7 @@ class Registries:
         self._mutex = threading.Lock()
         self._endpoints: dict[str, _Endpoint] = {}
         self.count = RequestCount()
+        self.outages = Outages()
 
     def head_manifest(self, repository: Repository, tag: str) -> str:
         """Ask for a tag's digest without pulling it; free of pull quotas.
@@ -153,8 +156,11 @@ class Registries:
 
         def attempt() -> None:
             check()
+            self.outages.check(repository.registry)
             left = max(0.001, deadline - time.monotonic())
-            with endpoint.stream(repository.path, url_path, file.request_headers(), what, left) as (answer, chunks):
+            headers = file.request_headers()
+            # The time also counts for the token that may have to come first.
+            with time_left(left), endpoint.stream(repository.path, url_path, headers, what) as (answer, chunks):
                 file.take(answer, chunks, check)
 
         self._retrying(attempt, what, deadline)
@@ -192,6 +198,7 @@ class Registries:
             with self._mutex:
                 self.count.head += method == "HEAD"
                 self.count.get += method == "GET"
+        self.outages.check(repository.registry)
         endpoint = self._endpoint(repository.registry)
         answer = endpoint.ask(method, repository.path, url_path, headers, limit)
         if answer.status not in accepted:
@@ -218,23 +225,31 @@ class Registries:
                     read_timeout=self._read_timeout,
                     connections=self._connections,
                 )
-                endpoint = _Endpoint(http, Authenticator(registry, http, self._credentials), self._schemes)
+                authenticator = Authenticator(registry, http, self._credentials)
+                endpoint = _Endpoint(http, authenticator, self._schemes, lambda: self.outages.answered(registry))
                 self._endpoints[registry] = endpoint
             return endpoint
 
 
 class _Endpoint:
-    """One registry: which scheme it speaks, and its authentication."""
+    """One registry: which scheme it speaks, and its authentication.
 
-    def __init__(self, http: Http, authenticator: Authenticator, schemes: tuple[str, ...]) -> None:
+    :param answered: is told of every answer.
+    """
+
+    def __init__(
+        self, http: Http, authenticator: Authenticator, schemes: tuple[str, ...], answered: Callable[[], None]
+    ) -> None:
         self.http = http
         self._authenticator = authenticator
         self._schemes = schemes
+        self._answered = answered
         self._mutex = threading.Lock()
 
     def ask(self, method: str, path: str, url_path: str, headers: Mapping[str, str], limit: int) -> Answer:
         url = self._base() + url_path
         answer = self.http.read(method, url, headers={**headers, **self._authenticator.header(path)}, limit=limit)
+        self._answered()
         if self._is_challenge(answer) and self._authenticator.answer(path, answer, url=url):
             proof = self._authenticator.header(path)
             answer = self.http.read(method, url, headers={**headers, **proof}, limit=limit)
@@ -242,12 +257,13 @@ class _Endpoint:
 
     @contextmanager
     def stream(
-        self, path: str, url_path: str, headers: Mapping[str, str], what: str, patience: float
+        self, path: str, url_path: str, headers: Mapping[str, str], what: str
     ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
         url = self._base() + url_path
         for last in (False, True):
             proof = self._authenticator.header(path)
-            with self.http.stream(url, headers={**headers, **proof}, patience=patience) as (answer, chunks):
+            with self.http.stream(url, headers={**headers, **proof}) as (answer, chunks):
+                self._answered()
                 if answer.status in (200, 206):
                     yield answer, chunks
                     return
@@ -256,7 +272,7 @@ class _Endpoint:
 
     def _is_challenge(self, answer: Answer) -> bool:
         """Whether the registry itself asks who we are; what a host behind a redirect asks is not answered."""
-        return answer.status == 401 and answer.origin.lower() == self._base().lower()
+        return answer.status == 401 and answer.origin == origin_of(self._base())
 
     def _base(self) -> str:
         """``https://HOST``; ``http://HOST`` only where that is allowed and https does not answer."""

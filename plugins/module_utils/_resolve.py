@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ._cache import Cache
-from ._errors import ManifestError, TransferError, printable
+from ._errors import ManifestError, Missing, TransferError, printable
 from ._image import FailedImage, PlatformImage, Resolution, ResolvedImage, SkippedImage
 from ._image_list import ListedImage
 from ._log import Log
@@ -37,6 +37,7 @@ from ._platform import Platform
 from ._reference import Repository, SourceRegistry, pulled_from
 from ._registry import FetchedManifest, Registries
 from ._stop import Check, go_on
+from ._timed import time_left
 
 CONNECTIONS = 8
 _MAX_CONFIG_BYTES = MAX_MANIFEST_BYTES
@@ -114,11 +115,11 @@ class Resolver:
             known = pin.digest if pin is not None else listed.reference.digest
             if known:
                 return AskedImage(listed, digest=known)
-            with self._log.about(listed.number):
+            with self._log.about(listed.number), time_left(self._timeout):
                 try:
                     return self._ask_tag(listed, pulled_from(listed.reference, self._source))
                 except (TransferError, ManifestError) as error:
-                    return AskedImage(listed, failure=str(error))
+                    return AskedImage(listed, failure=self._reason(listed, error))
 
         def late(listed: ListedImage) -> AskedImage:
             return AskedImage(listed, failure=self._late)
@@ -134,16 +135,23 @@ class Resolver:
         def one(image: AskedImage) -> Resolution:
             if image.failure:
                 return FailedImage(image.listed, image.failure)
-            with self._log.about(image.listed.number):
+            with self._log.about(image.listed.number), time_left(self._timeout):
                 try:
-                    return self._resolve_one(image, pins.get(image.listed.number))
+                    return self._resolve_as_of_now(image, pins.get(image.listed.number))
                 except (TransferError, ManifestError) as error:
-                    return FailedImage(image.listed, str(error), image.digest)
+                    return FailedImage(image.listed, self._reason(image.listed, error), image.digest)
 
         def late(image: AskedImage) -> Resolution:
             return FailedImage(image.listed, self._late, image.digest)
 
         return parallel_map(one, asked, workers=CONNECTIONS, timeout=self._timeout, late=late, check=self._check)
+
+    def _reason(self, listed: ListedImage, error: TransferError | ManifestError) -> str:
+        """Why an image ends here."""
+        if isinstance(error, ManifestError):
+            return str(error)
+        registry = pulled_from(listed.reference, self._source).registry
+        return str(self._registries.outages.ended(registry, str(listed.reference), error))
 
     def _ask_tag(self, listed: ListedImage, repository: Repository) -> AskedImage:
         tag = listed.reference.tag or ""
@@ -152,6 +160,20 @@ class Resolver:
             return AskedImage(listed, digest=digest)
         fetched = self._registries.get_manifest(repository, tag)
         return AskedImage(listed, digest=fetched.digest, fetched=fetched)
+
+    def _resolve_as_of_now(self, asked: AskedImage, pin: Pin | None) -> Resolution:
+        """Resolve; where a manifest has vanished since its tag was asked for, ask for the tag once more."""
+        try:
+            return self._resolve_one(asked, pin)
+        except Missing:
+            if pin is not None or asked.listed.reference.digest:
+                raise
+            repository = pulled_from(asked.listed.reference, self._source)
+            # By its tag: some registries do not have by digest what they have by tag.
+            fetched = self._registries.get_manifest(repository, asked.listed.reference.tag or "")
+            if fetched.digest == asked.digest and self._is_known(asked):
+                raise
+        return self._resolve_one(replace(asked, digest=fetched.digest, fetched=fetched), pin)
 
     def _resolve_one(self, asked: AskedImage, pin: Pin | None) -> Resolution:
         repository = pulled_from(asked.listed.reference, self._source)
@@ -163,6 +185,8 @@ class Resolver:
             return self._from_index(asked, repository, fetched, content, pin)
         descriptor = Descriptor(content.media_type, asked.digest, len(fetched.raw))
         image = self._platform_image(repository, descriptor, content)
+        if not asked.listed.reference.digest and pin is None:
+            image = replace(image, tag=asked.listed.reference.tag or "")
         platform = image.descriptor.platform
         if pin is not None:
             _ensure_all(pin, {image.digest})
@@ -243,6 +267,10 @@ class Resolver:
         parse_manifest(fetched.raw, fetched.media_type)  # nothing is kept that would be refused
         self._keep_document(digest, fetched.raw)
         return fetched
+
+    def _is_known(self, asked: AskedImage) -> bool:
+        """Whether the manifest that a tag names has come already, so that it is something else that is missing."""
+        return asked.fetched is not None or asked.digest in self.fetched or self._cached(asked.digest) is not None
 
     def _cached(self, digest: str) -> bytes | None:
         """A document that the cache has; a layer under whose digest a registry looks for one is not read."""

@@ -17,6 +17,7 @@ from ._stop import Stop
 
 _LONGEST_DELAY = 60.0
 _LONGEST_ASKED = 600.0
+_UNITS = (("seconds", 1, 120), ("minutes", 60, 120), ("hours", 3600, 48), ("days", 86400, 366))
 
 Result = TypeVar("Result")
 
@@ -77,11 +78,8 @@ def retrying(
             if attempt > policy.retries:
                 raise _given_up(error, tries) from error
             if (error.retry_after or 0.0) > _LONGEST_ASKED:
-                raise TransferError(
-                    f"{error} (the registry asks to wait {error.retry_after:.0f} seconds; run again later)",
-                    heals=False,
-                    is_final=True,
-                ) from error
+                told = in_words(error.retry_after or 0.0)
+                raise error.ended(f"{error} (the registry asks to wait {told}; run again later)") from error
             delay = policy.wait(attempt, error.retry_after)
             if time.monotonic() + delay >= deadline:
                 raise _too_late(error, time.monotonic() >= deadline) from error
@@ -91,10 +89,19 @@ def retrying(
 
 def _given_up(error: TransferError, attempts: int) -> TransferError:
     tries = "once" if attempts == 1 else f"{attempts} times"
-    return TransferError(f"{error} (tried {tries}). Run again later, or raise retries", heals=False, is_final=True)
+    return error.ended(f"{error} (tried {tries}). Run again later, or raise retries")
 
 
 def _too_late(error: TransferError, is_over: bool) -> TransferError:
     """Say that there is no time left; what ended just then may have ended because of it, and says nothing."""
     told = "it was not done within timeout" if is_over else f"{error} (no time is left to try again within timeout)"
-    return TransferError(f"{told}. Run again, or raise timeout", heals=False, is_final=True)
+    return error.ended(f"{told}. Run again, or raise timeout")
+
+
+def in_words(seconds: float) -> str:
+    """A time as people say it, rounded up; of what nobody waits for, only that it is long."""
+    for unit, length, most in _UNITS:
+        count = math.ceil(seconds / length)
+        if count <= most:
+            return f"{count} {unit}" if count != 1 else f"1 {unit[:-1]}"
+    return "more than a year"

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ._errors import OptionError, TransferError, printable
+from ._errors import ConnectionRefused, Missing, OptionError, TransferError, printable
 from ._image import PlatformImage
 from ._manifest import digest_of
 from ._options import INSECURE_POLICY, SYSTEM_POLICY, Access, Work
@@ -41,6 +41,7 @@ class _Cause:
     pattern: str
     heals: bool
     remedy: str = ""
+    raised: type[TransferError] = TransferError
 
 
 # The first that matches counts. Texts were read off skopeo 1.9.3 and 1.22.
@@ -49,10 +50,19 @@ _CAUSES = (
     _Cause("permission denied|read-only file system", False, "cache_dir must be writable"),
     _Cause("policy\\.json: no such file", False, "install a policy.json, or set signature_policy or insecure_policy"),
     _Cause("Source image rejected|signature was required", False, "the signature policy does not accept this image"),
-    _Cause("toomanyrequests|too many requests|status:? 429|registry 429", True),
-    _Cause("HTTP status: 5\\d\\d|from registry 5\\d\\d|status code 5\\d\\d", True),
-    _Cause("unauthorized|authentication required|denied", False, "give username and password, registries or authfile"),
-    _Cause("manifest unknown|name unknown|not found", False, "it is not (or no longer) in the registry"),
+    _Cause("toomanyrequests|too many requests|status:? 429|registry 429|StatusCode: 429", True),
+    _Cause("(HTTP status:|from registry|status code|StatusCode:) 5\\d\\d", True),
+    _Cause(
+        "unauthorized|authentication required|denied|StatusCode: 40[13]",
+        False,
+        "give username and password, registries or authfile",
+    ),
+    _Cause(
+        "manifest unknown|name unknown|not found|StatusCode: 404",
+        False,
+        "it is not (or no longer) in the registry",
+        Missing,
+    ),
     # Before "x509", which all of these are as well.
     _Cause("has expired or is not yet valid", False, "it has to be renewed, or the clock here is wrong"),
     _Cause("x509: (cannot validate certificate|certificate is (not )?valid) for", False, "use the name that it has"),
@@ -61,6 +71,7 @@ _CAUSES = (
     _Cause("gave HTTP response to HTTPS client", False, "plain http is used only with validate_certs=false"),
     _Cause("unexpected EOF|EOF|connection reset|broken pipe|INTERNAL_ERROR|stream error", True),
     _Cause("[Dd]igest did not match|does not match (\\w+ ){0,2}(digest|sha256)|expected.{0,200}but have", True),
+    _Cause("pinging container registry .{0,300}connection refused", True, raised=ConnectionRefused),
     _Cause("connection refused|no such host|i/o timeout|timeout|deadline exceeded|network is unreachable", True),
     _Cause("server misbehaving|temporary failure", True),
     _Cause("unsupported schema version|nimplemented manifest MIME", False, "the registry gives a wrong Content-Type"),
@@ -123,16 +134,17 @@ class Skopeo:
                 raise OptionError(f"skopeo_path: {path} --version was ended by signal {-process.returncode}; run again")
             return _last_words(told)
 
-    def copy(self, image: PlatformImage, folder: str, share: str, *, deadline: float) -> None:
+    def copy(self, image: PlatformImage, name: str, folder: str, share: str, *, deadline: float) -> None:
         """Copy one platform image into an empty OCI layout whose blobs are shared.
 
+        :param name: ``@DIGEST`` or ``:TAG`` by which its repository is asked for it.
         :param folder: path of the layout; is made by skopeo. Its parent is a directory of this run alone.
         :param share: directory that holds ``sha256/``.
         :param deadline: ``time.monotonic()`` at which the copy is given up.
         :raises TransferError: what went wrong, and whether trying again can help.
         """
         with memory_file("skopeo") as errors:
-            command = self._command(image, folder, share)
+            command = self._command(image, name, folder, share)
             try:
                 # Messages in English are the ones that are known here.
                 process = start(command, errors=errors, environment={**os.environ, "LC_ALL": "C"})
@@ -148,7 +160,7 @@ class Skopeo:
             if process.returncode != 0:
                 raise explain(self._secrets.hide(_last_words(errors)), process.returncode, str(image.repository))
 
-    def _command(self, image: PlatformImage, folder: str, share: str) -> list[str]:
+    def _command(self, image: PlatformImage, name: str, folder: str, share: str) -> list[str]:
         cert_dir = self._trust.cert_dir(image.repository.registry, os.path.dirname(folder))
         command = [self._work.skopeo_path]
         if self._work.insecure_policy:
@@ -165,7 +177,7 @@ class Skopeo:
             command += ["--src-cert-dir", cert_dir]
         if not self._access.validate_certs:
             command.append("--src-tls-verify=false")
-        return [*command, f"docker://{image.repository}@{image.digest}", f"oci:{folder}"]
+        return [*command, f"docker://{image.repository}{name}", f"oci:{folder}"]
 
     def _watch(self, process: subprocess.Popen[bytes], errors: BinaryIO, folder: str, deadline: float) -> None:
         """Wait for the end; give up at the deadline, at a stop, or when its files do not grow for too long."""
@@ -222,7 +234,7 @@ def explain(text: str, status: int, repository: str) -> TransferError:
     told = said.replace(repository, "") if repository else said
     for cause in _CAUSES:
         if re.search(cause.pattern, told):
-            return TransferError(f"skopeo: {short}" + (f"; {cause.remedy}" if cause.remedy else ""), heals=cause.heals)
+            return cause.raised(f"skopeo: {short}" + (f"; {cause.remedy}" if cause.remedy else ""), heals=cause.heals)
     return TransferError(f"skopeo: {short}", heals=False)
 
 

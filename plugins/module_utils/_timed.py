@@ -27,18 +27,39 @@ if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
     from urllib3 import HTTPConnectionPool, PoolManager
 
+_FIRST_HINT, _FINAL = 102, 200
+_LEAST_SECONDS = 0.001  # a socket takes 0 for "do not wait at all"
 _thread = threading.local()  # until: time.monotonic() up to which this thread reads
 
 
 @contextmanager
 def time_left(seconds: float) -> Iterator[None]:
     """Let all that this thread reads in the block end after some seconds, with a :class:`TransferError`."""
-    before = getattr(_thread, "until", math.inf)
+    before = _until()
     _thread.until = min(before, time.monotonic() + seconds)
     try:
         yield
     finally:
         _thread.until = before
+
+
+def at_most(seconds: float) -> float:
+    """Some seconds, or what this thread has left, if that is less; never quite 0."""
+    return max(_LEAST_SECONDS, min(seconds, _until() - time.monotonic()))
+
+
+def ensure_time() -> None:
+    """:raises TransferError: when this thread has no time left; what failed then may have failed because of it."""
+    if time.monotonic() >= _until():
+        raise _late()
+
+
+def _until() -> float:
+    return float(getattr(_thread, "until", math.inf))
+
+
+def _late() -> TransferError:
+    return TransferError("it was not done within timeout; run again, or raise timeout", heals=False, is_final=True)
 
 
 def timed_adapter(connections: int) -> HTTPAdapter:
@@ -82,20 +103,34 @@ def _timed(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
 
 
 class _TimedReader(io.RawIOBase):
-    """A socket's bytes, until the time is up."""
+    """A socket's bytes, until the time is up.
 
-    def __init__(self, raw: io.RawIOBase) -> None:
+    :param sock: waits for a byte no longer than it does when this is made, nor longer than there is time.
+    """
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         super().__init__()
         self._raw = raw
+        self._sock = sock
+        self._patience = sock.gettimeout()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
-        if time.monotonic() >= getattr(_thread, "until", math.inf):
-            told = "it was not done within timeout; run again, or raise timeout"
-            raise TransferError(told, heals=False, is_final=True)
-        return self._raw.readinto(buffer)
+        until = _until()
+        left = until - time.monotonic()
+        if left <= 0:
+            raise _late()
+        if self._patience is not None and self._patience <= left:
+            return self._raw.readinto(buffer)
+        self._sock.settimeout(None if left == math.inf else left)
+        try:
+            return self._raw.readinto(buffer)
+        except socket.timeout:
+            raise _late() from None
+        finally:
+            self._sock.settimeout(self._patience)
 
     def fileno(self) -> int:
         return self._raw.fileno()
@@ -110,4 +145,15 @@ class _TimedResponse(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_TimedReader(self.fp.detach()))
+        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock))
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Pass over informational answers (RFC 9110, 15.2), of which http.client knows 100 alone.
+
+        Not over 101: what follows it is another protocol.
+        """
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not _FIRST_HINT <= status < _FINAL:
+                return version, status, reason
+            http.client.parse_headers(self.fp)

@@ -262,7 +262,7 @@ options:
     default: 2.0
   timeout:
     description:
-      - Seconds for one platform image from its first transfer on, all blobs and retries included.
+      - Seconds for the transfers of one platform image, retries included; waiting for its turn does not count.
     type: int
     default: 3600
   stall_timeout:

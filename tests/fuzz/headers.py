@@ -69,7 +69,7 @@ def check_skopeo(data: bytes) -> None:
     """skopeo's errors: whatever it says, there is one sentence, and a verdict."""
     text = data.decode("utf-8", "replace")
     error = _skopeo.explain(text, 1, "reg.lan/a/b")
-    assert type(error) is TransferError
+    assert isinstance(error, TransferError)
     assert_shown(str(error), 600)
     assert error.retry_after is None
     assert _skopeo.explain(text, -9, "").heals

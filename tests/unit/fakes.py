@@ -21,7 +21,7 @@ from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 
 from ansible_collections.airgap.images.plugins.module_utils._attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
-from ansible_collections.airgap.images.plugins.module_utils._errors import TransferError
+from ansible_collections.airgap.images.plugins.module_utils._errors import Missing, TransferError
 from ansible_collections.airgap.images.plugins.module_utils._image import (
     PlatformImage,
     ResolvedImage,
@@ -37,6 +37,7 @@ from ansible_collections.airgap.images.plugins.module_utils._manifest import (
     digest_of,
 )
 from ansible_collections.airgap.images.plugins.module_utils._options import Options
+from ansible_collections.airgap.images.plugins.module_utils._outage import Outages
 from ansible_collections.airgap.images.plugins.module_utils._params import Params, read_options
 from ansible_collections.airgap.images.plugins.module_utils._platform import Platform
 from ansible_collections.airgap.images.plugins.module_utils._reference import Repository, parse_reference
@@ -182,6 +183,7 @@ class FakeRegistries:
 
     def __init__(self) -> None:
         self.count = RequestCount()
+        self.outages = Outages()
         self.asked: list[str] = []
         self.failures: dict[str, TransferError] = {}
         self.tells_digests = True
@@ -220,7 +222,7 @@ class FakeRegistries:
         self.count.get += 1
         digest = name if name.startswith("sha256:") else self._tag(repository, name)
         if digest not in self.manifests:
-            raise TransferError(f"{repository}@{name} does not exist", heals=False)
+            raise Missing(f"{repository}@{name} does not exist", heals=False)
         raw, media_type = self.manifests[digest]
         return FetchedManifest(raw, digest, media_type)
 
@@ -254,7 +256,7 @@ class FakeRegistries:
         try:
             return self._tags[f"{repository}:{tag}"]
         except KeyError:
-            raise TransferError(f"{repository}:{tag} does not exist", heals=False) from None
+            raise Missing(f"{repository}:{tag} does not exist", heals=False) from None
 
     def _add(self, item: Image | Index) -> None:
         self.manifests[item.digest] = (item.raw, item.media_type)
@@ -288,7 +290,7 @@ class FakeSkopeo:
         self.checks += 1
         return "/usr/bin/skopeo"
 
-    def copy(self, image: PlatformImage, folder: str, share: str, *, deadline: float) -> None:
+    def copy(self, image: PlatformImage, name: str, folder: str, share: str, *, deadline: float) -> None:
         self.before(image)
         with self._mutex:
             self.copied.append(image.digest)

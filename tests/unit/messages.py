@@ -30,16 +30,20 @@ _ERRORS = frozenset(
         "AnsibleConnectionFailure",
         "BrokenOffError",
         "BusyError",
+        "ConnectionRefused",
         "ImageSaveError",
         "Interrupted",
         "InvalidReferenceError",
         "LockFileError",
+        "Missing",
         "ManifestError",
         "OptionError",
         "Orphaned",
         "SpaceError",
         "StorageError",
         "TransferError",
+        "ended",  # the same error with another text
+        "raised",  # of a cause, _skopeo.py
         "warn",
         "warning",
     }

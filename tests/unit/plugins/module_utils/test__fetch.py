@@ -19,7 +19,13 @@ from ansible_collections.airgap.images.plugins.module_utils import _fetch
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._copy import Lack
 from ansible_collections.airgap.images.plugins.module_utils._credentials import Credentials
-from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, StorageError, TransferError
+from ansible_collections.airgap.images.plugins.module_utils._errors import (
+    ConnectionRefused,
+    Interrupted,
+    Missing,
+    StorageError,
+    TransferError,
+)
 from ansible_collections.airgap.images.plugins.module_utils._fetch import Fetcher
 from ansible_collections.airgap.images.plugins.module_utils._image import PlatformImage, StoredImage
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
@@ -67,13 +73,20 @@ class Bench:
         self.registries.manifests[sample.image.digest] = (sample.raw, sample.image.descriptor.media_type)
         self.registries.blobs.update(sample.blobs)
 
-    def make(self, *, places: dict[str, tuple[int, int]], **options: Any) -> Fetcher:
+    def make(
+        self,
+        *,
+        places: dict[str, tuple[int, int]],
+        names: dict[str, str] | None = None,
+        retries: int = 2,
+        **options: Any,
+    ) -> Fetcher:
         return Fetcher(
             Tools(
                 registries=cast(Any, self.registries),
                 resolver=cast(Any, None),
                 skopeo=cast(Any, self.skopeo),
-                policy=RetryPolicy(retries=2, delay=0.001),
+                policy=RetryPolicy(retries, delay=0.001),
                 stop=self.stop,
                 credentials=Credentials([], []),
             ),
@@ -81,7 +94,7 @@ class Bench:
             self.log,
             make_options(self._folder, **options),
             places=places,
-            names=defaultdict(lambda: "an image"),
+            names=defaultdict(lambda: "an image") if names is None else names,
             progress=self.progress,
         )
 
@@ -263,23 +276,82 @@ def test_only_what_becomes_part_of_the_archive_is_written_out_early(
     assert sizes == [ONE.size] * synced
 
 
-def test_time_counts_from_the_first_transfer_of_an_image(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    deadlines: list[float] = []
-    now = iter(range(1000, 5000, 1000))
-    monkeypatch.setattr(_fetch.time, "monotonic", lambda: float(next(now)))
+def test_the_time_of_an_image_stands_while_others_have_their_turn(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A blob takes 20 s, and half an hour passes before the next one of the image gets its turn."""
+    left: list[float] = []
+    now = [1000.0]
+    monkeypatch.setattr(_fetch.time, "monotonic", lambda: now[0])
     real = bench.registries.fetch_blob
 
     def fetch_blob(repository: Repository, blob: Descriptor, path: str, *, deadline: float) -> None:
-        deadlines.append(deadline)
+        left.append(deadline - now[0])
+        now[0] += 20
         real(repository, blob, path)
 
     bench.registries.fetch_blob = fetch_blob  # type: ignore[method-assign, assignment]
-    bench.push(REPEATED)
-    fetcher = bench.make(places={SAMPLE.image.digest: (1, 1), REPEATED.image.digest: (2, 1)}, timeout=50)
+    fetcher = bench.make(places={SAMPLE.image.digest: (1, 1)}, timeout=50)
     fetcher.fetch_blob(SAMPLE.image, ONE)
+    now[0] += 1800
     fetcher.fetch_blob(SAMPLE.image, TWO)
-    fetcher.fetch_blob(REPEATED.image, TWICE)
-    assert deadlines == [1050.0, 1050.0, 3050.0]
+    assert left == [50.0, 30.0]
+
+
+# -- what ends for good
+
+
+def unreachable() -> ConnectionRefused:
+    return ConnectionRefused("refused", heals=False, is_final=True)
+
+
+def test_a_registry_that_refuses_is_given_up(bench: Bench) -> None:
+    """Each image is another one of the list; the sixth is not asked for."""
+    samples = [Sample(b"%d" % number) for number in range(6)]
+    fetcher = bench.make(
+        places={sample.image.digest: (number, 1) for number, sample in enumerate(samples)},
+        names={sample.image.digest: f"reg.lan/app:{number}" for number, sample in enumerate(samples)},
+    )
+    for number, sample in enumerate(samples):
+        blob = sample.image.blobs[1]
+        bench.registries.failures[f"GET blob {blob.digest}"] = unreachable()
+        with pytest.raises(TransferError, match="given up" if number == 5 else "^refused$"):
+            fetcher.fetch_blob(sample.image, blob)
+    with pytest.raises(TransferError, match="given up"):
+        fetcher.copy(samples[0].image)
+    assert bench.skopeo.copied == []
+
+
+def test_what_skopeo_is_refused_counts_as_well(bench: Bench) -> None:
+    names = {SAMPLE.image.digest: "reg.lan/app:1"}
+    fetcher = bench.make(places={SAMPLE.image.digest: (1, 1)}, names=names, retries=0)
+    for number in range(5):
+        names[SAMPLE.image.digest] = f"reg.lan/app:{number}"
+        bench.fail(ConnectionRefused("refused", heals=True))
+        with pytest.raises(ConnectionRefused):
+            fetcher.copy(SAMPLE.image)
+    with pytest.raises(TransferError, match="given up"):
+        fetcher.copy(SAMPLE.image)
+    assert len(bench.skopeo.copied) == 5
+
+
+def test_a_manifest_that_is_served_by_its_tag_alone(bench: Bench) -> None:
+    tagged = replace(SAMPLE.image, tag="1")
+    names: list[str] = []
+    real = bench.skopeo.copy
+
+    def copy(image: PlatformImage, name: str, folder: str, share: str, *, deadline: float) -> None:
+        names.append(name)
+        if name.startswith("@"):
+            raise Missing("manifest unknown", heals=False)
+        real(image, name, folder, share, deadline=deadline)
+
+    bench.skopeo.copy = copy  # type: ignore[method-assign]
+    assert bench.fetcher.copy(tagged).descriptor.digest == SAMPLE.image.digest
+    assert names == [f"@{SAMPLE.image.digest}", ":1"]
+    with pytest.raises(Missing):
+        bench.fetcher.copy(SAMPLE.image)
+    assert len(names) == 3
 
 
 # -- whole images
@@ -336,14 +408,14 @@ def test_leftovers_of_a_try_do_not_disturb_the_next(bench: Bench) -> None:
     real = bench.skopeo.copy
     tries: list[str] = []
 
-    def copy(image: PlatformImage, folder: str, share: str, *, deadline: float) -> None:
+    def copy(image: PlatformImage, name: str, folder: str, share: str, *, deadline: float) -> None:
         tries.append(folder)
         if len(tries) == 1:
             os.makedirs(folder)
             Path(folder, "index.json").write_bytes(b"")  # a full disk leaves one
             Path(folder, "oci-put-blob1").write_bytes(b"half")
             raise heals()
-        real(image, folder, share, deadline=deadline)
+        real(image, name, folder, share, deadline=deadline)
 
     bench.skopeo.copy = copy  # type: ignore[method-assign]
     assert bench.fetcher.copy(SAMPLE.image) == SAMPLE.stored
@@ -385,7 +457,7 @@ def test_foreign_layers_are_fetched_from_the_registry(bench: Bench) -> None:
 
 
 def test_all_blobs_of_a_converted_image_count(bench: Bench) -> None:
-    def convert(_image: PlatformImage, folder: str, _share: str, *, deadline: float) -> None:
+    def convert(_image: PlatformImage, _name: str, folder: str, _share: str, *, deadline: float) -> None:
         for digest, data in SAMPLE.blobs.items():
             bench.cache.store_document(digest, data)
         write_folder(folder, SAMPLE.image.descriptor)

@@ -33,9 +33,11 @@ from ansible_collections.airgap.images.plugins.module_utils._http import (
     explain_failure,
     explain_status,
     number_of,
+    origin_of,
     parse_retry_after,
     shown_host,
 )
+from ansible_collections.airgap.images.plugins.module_utils._timed import time_left
 from ansible_collections.airgap.images.plugins.module_utils._tls import Trust
 from ansible_collections.airgap.images.tests.unit.server import Reply, Server
 
@@ -290,6 +292,59 @@ def test_redirects_without_end(server: Server, http: Http) -> None:
         read(http, server)
     assert caught.value.heals is False
     assert len(server.requests) == 6
+
+
+@pytest.mark.parametrize(("hops", "is_fine"), [(5, True), (6, False)])
+def test_five_redirects_are_five(server: Server, http: Http, hops: int, is_fine: bool) -> None:
+    for number in range(hops):
+        server.route(f"/{number}", redirect(f"/{number + 1}"))
+    server.route(f"/{hops}", Reply(200, b"there"))
+    if is_fine:
+        assert read(http, server, "/0").body == b"there"
+    else:
+        with pytest.raises(TransferError, match="redirects more than 5 times"):
+            read(http, server, "/0")
+    assert len(server.requests) == 6
+
+
+ORIGINS: dict[str, tuple[str, str]] = {
+    "plain": ("https://reg.lan/x", "https://reg.lan"),
+    "the scheme's own port": ("https://reg.lan:443/x", "https://reg.lan"),
+    "the port of the other scheme": ("https://reg.lan:80/x", "https://reg.lan:80"),
+    "without TLS": ("http://reg.lan:80", "http://reg.lan"),
+    "a port of its own": ("http://reg.lan:443/", "http://reg.lan:443"),
+    "an empty port": ("https://reg.lan:/x", "https://reg.lan"),
+    "capitals": ("HTTPS://Reg.LAN:443/X", "https://reg.lan"),
+    "IPv6": ("https://[::1]:443/", "https://[::1]"),
+    "IPv6 without port": ("https://[fe80::443]/", "https://[fe80::443]"),
+    "user and password": ("https://me:secret@reg.lan:443/", "https://me:secret@reg.lan"),
+}
+
+
+@pytest.mark.parametrize(("url", "origin"), ORIGINS.values(), ids=ORIGINS)
+def test_origins_in_one_spelling(url: str, origin: str) -> None:
+    assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize("spelled", [True, False])
+def test_a_port_that_goes_without_saying_is_no_other_host(
+    server: Server, http: Http, monkeypatch: pytest.MonkeyPatch, spelled: bool
+) -> None:
+    """With the port of the server as that of the scheme: the redirect says it, or the first address does."""
+    monkeypatch.setitem(_http._OWN_PORTS, "http", str(server.port))
+    named, bare = f"http://127.0.0.1:{server.port}", "http://127.0.0.1"
+    assert origin_of(named) == origin_of(bare)
+    server.route("/a", redirect(f"{named if spelled else named.upper()}/b"))
+    server.route("/b", Reply(200, b"there"))
+    assert read(http, server, "/a", headers={"Authorization": "Basic x"}).body == b"there"
+    assert [request.headers.get("authorization") for request in server.requests] == ["Basic x", "Basic x"]
+
+
+def test_who_is_named_in_the_address_of_a_redirect_is_somebody_else(server: Server, http: Http) -> None:
+    server.route("/a", redirect(f"http://me:x@{server.host}/b"))
+    server.route("/b", Reply(200, b"there"))
+    read(http, server, "/a", headers={"Authorization": "Basic ours"})
+    assert server.requests[1].headers.get("authorization") != "Basic ours"
 
 
 def test_a_redirect_without_target_is_an_answer(server: Server, http: Http) -> None:
@@ -650,8 +705,13 @@ ENDLESS = {
 def test_an_answer_without_end_is_left_when_time_is_up(pieces: tuple[bytes, ...]) -> None:
     host, listener = answering(*pieces)
     client = Http(host, OPEN, read_timeout=30, connections=1)
-    body = client.stream(f"http://{host}/", headers={}, patience=0.2)
-    with listener, pytest.raises(TransferError, match="not done within timeout") as caught, body as (_answer, chunks):
+    body = client.stream(f"http://{host}/", headers={})
+    with (
+        listener,
+        time_left(0.2),
+        pytest.raises(TransferError, match="not done within timeout") as caught,
+        body as (_answer, chunks),
+    ):
         list(chunks)
     assert caught.value.is_final
     client.close()

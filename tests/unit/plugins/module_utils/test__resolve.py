@@ -16,7 +16,12 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _resolve
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
-from ansible_collections.airgap.images.plugins.module_utils._errors import TransferError, printable
+from ansible_collections.airgap.images.plugins.module_utils._errors import (
+    ConnectionRefused,
+    Missing,
+    TransferError,
+    printable,
+)
 from ansible_collections.airgap.images.plugins.module_utils._image import (
     FailedImage,
     Resolution,
@@ -35,7 +40,7 @@ from ansible_collections.airgap.images.plugins.module_utils._manifest import (
     digest_of,
 )
 from ansible_collections.airgap.images.plugins.module_utils._platform import Platform
-from ansible_collections.airgap.images.plugins.module_utils._reference import SourceRegistry
+from ansible_collections.airgap.images.plugins.module_utils._reference import Repository, SourceRegistry
 from ansible_collections.airgap.images.plugins.module_utils._resolve import Pin, Resolver, choose
 from ansible_collections.airgap.images.tests.support import images as built
 from ansible_collections.airgap.images.tests.support import layers
@@ -416,6 +421,77 @@ def test_a_pinned_image_that_is_gone_fails(asker: Asker) -> None:
     resolution = asker.one(pins={1: Pin(gone, frozenset([gone]))})
     assert isinstance(resolution, FailedImage)
     assert resolution.digest == gone
+
+
+def vanishing(asker: Asker, before: built.Image | built.Index, after: built.Image | built.Index) -> None:
+    """Has the tag of the reference go from one manifest to another, and the first one vanish, after the first HEAD."""
+    asker.registries.push("reg.lan/app:1", before)
+    real = asker.registries.head_manifest
+
+    def head(repository: Repository, tag: str) -> str:
+        digest = real(repository, tag)
+        asker.registries.push("reg.lan/app:1", after)
+        for gone in (before, *(entry.item for entry in getattr(before, "entries", ()))):
+            del asker.registries.manifests[gone.digest]
+        return digest
+
+    asker.registries.head_manifest = head  # type: ignore[method-assign]
+
+
+def test_a_tag_that_moves_between_two_questions_is_asked_for_again(asker: Asker) -> None:
+    vanishing(asker, LINUX, CHART)
+    resolved = asker.one()
+    assert resolved.digest == CHART.digest
+    assert asker.registries.asked == ["HEAD reg.lan/app:1", f"GET reg.lan/app@{LINUX.digest}", "GET reg.lan/app@1"]
+
+
+def test_also_where_it_is_an_image_of_the_index_that_vanishes(asker: Asker) -> None:
+    old, new = built.build_index([LINUX, ARM]), built.build_index([V7])
+    vanishing(asker, old, new)
+    asker.registries.manifests[old.digest] = (old.raw, old.media_type)
+    resolved = asker.one(arch=["amd64", "arm"])
+    assert (resolved.digest, [each.digest for each in resolved.platforms]) == (new.digest, [V7.digest])
+
+
+def test_once_is_enough(asker: Asker) -> None:
+    vanishing(asker, LINUX, CHART)
+    asker.registries.failures["GET reg.lan/app@1"] = Missing("gone altogether", heals=False)
+    found = asker.one()
+    assert isinstance(found, FailedImage) and found.reason == "gone altogether"
+
+
+def test_a_tag_that_has_not_moved_is_not_resolved_again(asker: Asker) -> None:
+    index = built.build_index([LINUX, ARM])
+    asker.registries.push("reg.lan/app:1", index)
+    del asker.registries.manifests[LINUX.digest]
+    found = asker.one()
+    assert isinstance(found, FailedImage) and LINUX.digest in found.reason
+    assert asker.registries.asked.count(f"GET reg.lan/app@{LINUX.digest}") == 1
+    assert asker.registries.asked.count("GET reg.lan/app@1") == 1
+
+
+def test_a_manifest_that_is_served_by_its_tag_alone(asker: Asker) -> None:
+    digest = asker.registries.push("reg.lan/app:1", LINUX)
+    asker.registries.failures[f"GET reg.lan/app@{digest}"] = Missing("not by digest", heals=False)
+    resolved = asker.one()
+    assert (resolved.digest, resolved.platforms[0].tag) == (digest, "1")
+
+
+def test_what_is_named_by_its_digest_is_asked_for_by_that_alone(asker: Asker) -> None:
+    asker.registries.push("reg.lan/app:1", LINUX)
+    gone = "sha256:" + "ab" * 32
+    assert isinstance(asker.one(f"reg.lan/app:1@{gone}"), FailedImage)
+    assert asker.registries.asked == [f"GET reg.lan/app@{gone}"]
+    assert asker.one(f"reg.lan/app:1@{LINUX.digest}").platforms[0].tag == ""
+
+
+def test_a_registry_that_refuses_is_given_up(asker: Asker) -> None:
+    names = [f"reg.lan/app:{number}" for number in range(12)]
+    for name in names:
+        asker.registries.failures[f"HEAD {name}"] = ConnectionRefused("refused", heals=False, is_final=True)
+    reasons = [each.reason for each in asker.all(*names) if isinstance(each, FailedImage)]
+    assert reasons.count("refused") == 5
+    assert len([each for each in reasons if "reg.lan was given up" in each]) == 7
 
 
 def test_a_failed_question_fails_the_image(asker: Asker) -> None:

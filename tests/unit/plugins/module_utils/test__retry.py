@@ -11,8 +11,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, TransferError
-from ansible_collections.airgap.images.plugins.module_utils._retry import BrokenOffError, RetryPolicy, retrying
+from ansible_collections.airgap.images.plugins.module_utils._errors import (
+    ConnectionRefused,
+    Interrupted,
+    TransferError,
+)
+from ansible_collections.airgap.images.plugins.module_utils._retry import (
+    BrokenOffError,
+    RetryPolicy,
+    in_words,
+    retrying,
+)
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 
 DELAYS: dict[str, tuple[int, float | None, float, float]] = {
@@ -55,6 +64,10 @@ class Action:
 
 def heals(text: str = "503", retry_after: float | None = None) -> TransferError:
     return TransferError(text, heals=True, retry_after=retry_after)
+
+
+def refused(retry_after: float | None = None) -> ConnectionRefused:
+    return ConnectionRefused("refused", heals=True, retry_after=retry_after)
 
 
 def run(action: Action, *, retries: int, stop: Stop | None = None, told: list[str] | None = None) -> str:
@@ -144,9 +157,35 @@ def test_the_registry_is_waited_for() -> None:
 
 def test_a_registry_that_asks_for_hours_is_not_waited_for() -> None:
     stop = RecordedStop()
-    with pytest.raises(TransferError, match="asks to wait 7200 seconds; run again later"):
+    with pytest.raises(TransferError, match="asks to wait 120 minutes; run again later"):
         run(Action(heals("429", retry_after=7200.0)), retries=3, stop=stop)
     assert stop.waits == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "1 second"),
+        (90, "90 seconds"),
+        (121, "3 minutes"),
+        (7201, "3 hours"),
+        (47 * 3600.0, "47 hours"),
+        (49 * 3600.0, "3 days"),
+        (366 * 86400.0, "366 days"),
+        (366 * 86400.0 + 1, "more than a year"),
+        (999_999_999.0, "more than a year"),
+        (252_455_615_999.0, "more than a year"),
+    ],
+)
+def test_times_are_told_as_people_say_them(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
+
+
+@pytest.mark.parametrize("action", [Action(refused(), refused()), Action(refused(7200.0))], ids=["tries", "time"])
+def test_a_failure_keeps_its_kind(action: Action) -> None:
+    with pytest.raises(ConnectionRefused) as caught:
+        run(action, retries=1)
+    assert (caught.value.heals, caught.value.is_final) == (False, True)
 
 
 def test_after_the_deadline_nothing_is_tried_again() -> None:

@@ -26,6 +26,7 @@ from ansible_collections.airgap.images.plugins.module_utils._tls import TrustSto
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64, Sample, make_options, wait_for_pipe
 
 IMAGE = Sample(b"layer", repository="reg.lan:5000/team/app").image
+NAME = f"@{IMAGE.digest}"
 SOURCE = f"docker://reg.lan:5000/team/app@{IMAGE.digest}"
 HEX = "ab" * 32
 
@@ -279,21 +280,21 @@ COMMANDS: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize(("options", "expected"), COMMANDS.values(), ids=COMMANDS)
 def test_commands(options: dict[str, Any], expected: list[str]) -> None:
-    assert make_skopeo(**options)._command(IMAGE, "/c/folder", "/c/share") == expected
+    assert make_skopeo(**options)._command(IMAGE, NAME, "/c/folder", "/c/share") == expected
 
 
 def test_certificates_are_laid_beside_the_copy() -> None:
     trusts = Trusts()
     options = make_options()
     Skopeo(options.access, options.work, trusts, stop=Stop(), secrets=Secrets())._command(
-        IMAGE, "/c/.run/copy", "/c/share"
+        IMAGE, NAME, "/c/.run/copy", "/c/share"
     )
     assert trusts.parents == ["/c/.run"]
 
 
 def test_schema_1_is_converted() -> None:
     old = replace(IMAGE, content=Schema1(DOCKER_SCHEMA1, AMD64, ()))
-    assert "--preserve-digests" not in make_skopeo()._command(old, "/c/folder", "/c/share")
+    assert "--preserve-digests" not in make_skopeo()._command(old, NAME, "/c/folder", "/c/share")
 
 
 def test_no_secret_is_in_the_command() -> None:
@@ -306,7 +307,7 @@ def test_no_secret_is_in_the_command() -> None:
         validate_certs=False,
         client_key="/k",
     )
-    command = " ".join(skopeo._command(IMAGE, "/c/folder", "/c/share"))
+    command = " ".join(skopeo._command(IMAGE, NAME, "/c/folder", "/c/share"))
     assert "s3cret" not in command
     assert "user-name" not in command
 
@@ -394,7 +395,7 @@ class Copy:
         self._skopeo = make_skopeo(skopeo_path=write_program(program, script), stop=self.stop, **options)
 
     def __call__(self, seconds: float = 60) -> None:
-        self._skopeo.copy(IMAGE, str(self.folder), "/share", deadline=time.monotonic() + seconds)
+        self._skopeo.copy(IMAGE, NAME, str(self.folder), "/share", deadline=time.monotonic() + seconds)
 
 
 def test_a_program_that_complains_without_end(tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,168 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Registries that go away, change in the midst of a run, or take their time."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.images.tests.functional._helpers import saved
+from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, reasons, refused
+from ansible_collections.airgap.images.tests.support.field_registry import (
+    FieldRegistry,
+    always,
+    drips,
+    gives_token,
+    hints,
+    wants_token,
+    when,
+)
+from ansible_collections.airgap.images.tests.support.hostile import Asked, Reply, manifest_reply
+from ansible_collections.airgap.images.tests.support.images import AMD64, ARM64, build_index
+from ansible_collections.airgap.images.tests.support.samples import small
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path / "site")
+
+
+@pytest.fixture
+def registry() -> Iterator[FieldRegistry]:
+    with FieldRegistry() as registry:
+        yield registry
+
+
+def closed_port() -> str:
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+def given_up(found: dict[str, str], host: str) -> list[str]:
+    return [name for name, reason in found.items() if f"{host} was given up" in reason]
+
+
+# -- a registry that refuses connections
+
+
+@pytest.mark.field(
+    "networks",
+    given="a registry that refuses connections",
+    happens="after five images it is given up, and its others fail with that reason; other registries are tried",
+)
+@pytest.mark.parametrize("jobs", [1, 20])
+def test_a_registry_that_is_gone_is_given_up_after_five_images(site: Site, registry: FieldRegistry, jobs: int) -> None:
+    """Others of the list are saved all the same, and each line has its reason."""
+    host = closed_port()
+    honest = registry.add("honest", HONEST)
+    names = [f"{host}/some/image:{number}" for number in range(40)]
+    result = site.save([*names, honest], jobs=jobs, retries=1)
+    found = reasons(result)
+    assert sorted(found) == sorted(names)
+    assert len(given_up(found, host)) == 35
+    assert len([reason for reason in found.values() if f"no connection to {host}" in reason]) == 5
+    assert saved(result).references == {honest: HONEST.digest}
+
+
+@pytest.mark.parametrize("jobs", [1, 8])
+def test_also_where_it_goes_while_layers_are_fetched(site: Site, registry: FieldRegistry, jobs: int) -> None:
+    images = [small(number) for number in range(25)]
+    names = [registry.add(f"some/image{number}", image) for number, image in enumerate(images)]
+    layers = {layer.digest for image in images for layer in image.layers}
+
+    def leave(asked: Asked, _reply: Reply) -> Reply:
+        registry.stop_listening()
+        return Reply(503)
+
+    registry.manners.append(lambda asked, reply: leave(asked, reply) if asked.path[-71:] in layers else reply)
+    result = site.save(names, jobs=jobs)
+    assert result.failed
+    found = reasons(result)
+    assert sorted(found) == sorted(names)
+    # What was under way may have been answered, or cut off, after the first connections were refused.
+    own = len(names) - len(given_up(found, registry.host))
+    assert 5 <= own <= 5 + jobs + 1
+
+
+def test_a_registry_that_answers_now_and_then_is_not_given_up(site: Site, registry: FieldRegistry) -> None:
+    """Whatever it answers."""
+    names = [f"{registry.host}/absent/image:{number}" for number in range(20)]
+    assert not given_up(reasons(site.save(names)), registry.host)
+
+
+# -- what takes its time
+@pytest.mark.field(
+    "tokens",
+    given="a token service that answers a byte now and then",
+    happens="given up after `timeout`",
+)
+def test_a_token_that_only_drips_takes_no_longer_than_timeout(site: Site, registry: FieldRegistry) -> None:
+    """The token for the layers, after that for the manifest has expired."""
+    name = registry.add("some/image", HONEST)
+    layer = HONEST.layers[-1].digest
+    registry.manners += [
+        when("/token", drips()),
+        when("/token", gives_token("first"), times=1),
+        wants_token(lambda asked: "second" if layer in asked.path else "first", f"{registry.url}/token"),
+    ]
+    result = site.save([name], timeout=2)
+    assert "within timeout" in refused(result, name)
+    assert len(registry.asked("/token")) >= 2
+
+
+@pytest.mark.field(
+    "networks",
+    given="informational answers (102, 103) before the final one",
+    happens="passed over",
+)
+@pytest.mark.parametrize("statuses", [(103,), (100, 102, 103)], ids=str)
+def test_hints_before_an_answer_are_passed_over(site: Site, registry: FieldRegistry, statuses: tuple[int, ...]) -> None:
+    index = build_index([small(3, platform=each) for each in (AMD64, ARM64)])
+    name = registry.add("some/image", index)
+    registry.manners.append(hints(*statuses))
+    assert saved(site.save([name])).references == {name: index.digest}
+
+
+# -- what changes in the midst of a run
+@pytest.mark.field(
+    "head",
+    given="a tag that moves between HEAD and GET",
+    happens="asked for once more; what it is now is saved",
+)
+def test_a_tag_that_moves_between_two_questions(site: Site, registry: FieldRegistry) -> None:
+    """Its first manifest is gone when it is asked for, as after a cleaning up of untagged ones."""
+    before, after = small(3), small(4)
+    name = registry.add("some/image", before)
+
+    def move(_asked: Asked, reply: Reply) -> Reply:
+        del registry.replies[f"/v2/some/image/manifests/{before.digest}"]
+        registry.add("some/image", after)
+        return reply
+
+    registry.manners.append(when("/manifests/1", move, method="HEAD", times=1))
+    assert saved(site.save([name])).references == {name: after.digest}
+    assert len([each for each in registry.asked("/manifests/1") if not each.by_skopeo]) == 2
+
+
+@pytest.mark.field(
+    "head",
+    given="a manifest that is served by its tag, not by its digest",
+    happens="asked for by its tag, and saved if its digest is right",
+)
+@pytest.mark.parametrize("tells", [True, False], ids=["with digest", "without"])
+def test_a_manifest_that_is_served_by_its_tag_alone(site: Site, registry: FieldRegistry, tells: bool) -> None:
+    name = registry.add("some/image", HONEST)
+    if not tells:
+        plain = manifest_reply(HONEST.raw, HONEST.media_type)
+        registry.replies["/v2/some/image/manifests/1"] = Reply(headers=plain.headers[:1], body=plain.body)
+    registry.manners.append(when(f"/manifests/{HONEST.digest}", always(Reply(404))))
+    assert saved(site.save([name])).references == {name: HONEST.digest}
+    again: Any = site.save([name])
+    assert not again.changed and not again.failed
