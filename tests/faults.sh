@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Sets up what is missing and does harm to runs of the module, by network, kill, disk and damage: each is followed by a
+# Sets up what is missing and does harm to runs of the module, by network, kill, signals, disk and damage: each is followed by a
 # look at what stands, and by a run to the end. Registry, network and all of it are on this machine.
 #
 #   tests/faults.sh              everything
@@ -14,5 +14,5 @@
 set -euo pipefail
 
 # shellcheck source=tests/copied.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/copied.sh" newest bench faults support
+. "$(dirname -- "${BASH_SOURCE[0]}")/copied.sh" newest bench faults support unit
 python -m ansible_collections.airgap.images.tests.faults --output "$here/../docs/reliability" "$@"

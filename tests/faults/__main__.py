@@ -14,12 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..bench import machine
-from . import damage, disk, kill, network, report, together
+from . import damage, disk, kill, network, report, signals, together
 from .runner import run_all
 from .trial import SHORT, VIOLATED, Outcome, Report, Scale, Trial
 
 GROUPS: dict[str, Callable[[Scale], list[Trial]]] = {
-    module.GROUP: module.trials for module in (network, kill, together, disk, damage)
+    module.GROUP: module.trials for module in (network, kill, signals, together, disk, damage)
 }
 """What can be tried, in the order of the table."""
 
@@ -64,6 +64,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="each fault once, and few kills")
     parser.add_argument("--times", type=int, metavar="N", help=f"how often each fault is made; {Scale().times}")
     parser.add_argument("--kills", type=int, metavar="N", help=f"runs that are killed or ended; {Scale().kills}")
+    parser.add_argument("--signals", type=int, metavar="N", help=f"signals in a process; {Scale().signals}")
+    parser.add_argument("--module-signals", type=int, metavar="N", help=f"on the module; {Scale().module_signals}")
+    parser.add_argument("--steps", type=int, metavar="N", help=f"steps of the walk over options; {Scale().steps}")
     parser.add_argument("--only", action="append", choices=list(GROUPS), metavar="GROUP", help=", ".join(GROUPS))
     parser.add_argument("--trial", action="append", metavar="GROUP:NUMBER", help="a single one, as the output names it")
     parser.add_argument("--seed", type=int, default=SEED, metavar="N", help="decides all that is random; %(default)s")
@@ -75,7 +78,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _trials(options: argparse.Namespace) -> list[Trial]:
     scale = SHORT if options.short else Scale()
-    scale = replace(scale, times=options.times or scale.times, kills=options.kills or scale.kills)
+    asked = {name: getattr(options, name) for name in ("times", "kills", "signals", "module_signals", "steps")}
+    scale = replace(scale, **{name: number for name, number in asked.items() if number})
     found = [trial for group in options.only or GROUPS for trial in GROUPS[group](scale)]
     return [trial for trial in found if not options.trial or trial.name in options.trial]
 

@@ -31,12 +31,17 @@ NAMED = "registry.example"
 
 
 class Ground:
-    """What the trials of one process share."""
+    """What the trials of one process share.
+
+    :ivar images: what a site's list names, by the name there.
+    :ivar more: what some trials have pushed besides.
+    """
 
     def __init__(self, folder: Path, registry: Registry) -> None:
         self.folder = folder
         self.registry = registry
         self.images = _push_images(registry)
+        self.more: dict[str, PushedImage] = {}
         self.calls: dict[tuple[str, bool, bool], list[Call]] = {}
         self._earlier: dict[tuple[int, tuple[tuple[str, Any], ...]], Path] = {}
         self._quiet: dict[str, Quiet] = {}
@@ -53,6 +58,12 @@ class Ground:
     def references(self) -> list[str]:
         """The images as a list names them, in its order."""
         return list(self.images)
+
+    def new_folder(self) -> Path:
+        """An empty folder; gone with the ground's."""
+        folder = self.folder / f"folder-{next(self._numbers)}"
+        folder.mkdir()
+        return folder
 
     @contextmanager
     def site(self, *, like: Path | None = None) -> Iterator[Site]:

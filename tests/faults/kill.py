@@ -165,6 +165,7 @@ def _require_stopped(made: Case, ended: Result | None) -> None:
     """A run that was told to end has cleaned up behind itself, and says what ended it."""
     if ended is not None:  # else it had not begun
         require(ended.failed and not ended.changed, f"it was stopped, and says: {ended.data}")
+        made.site.require_published(made.before)
     made.site.require_nothing_running(0.5)
     left = made.site.names() - made.kept
     require(not left, f"left over: {sorted(left)[:5]}")

@@ -61,13 +61,19 @@ class Scale:
 
     :param times: how often each fault of the network, of a disk, and each damage is made.
     :param kills: runs that are killed or ended.
+    :param signals: that strike a process which does what the module does.
+    :param module_signals: that strike the module.
+    :param steps: of the walk over options.
     """
 
     times: int = 5
     kills: int = 240
+    signals: int = 10_000
+    module_signals: int = 500
+    steps: int = 500
 
 
-SHORT = Scale(times=1, kills=10)
+SHORT = Scale(times=1, kills=10, signals=400, module_signals=10, steps=12)
 """What the test command has time for."""
 
 

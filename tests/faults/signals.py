@@ -1,0 +1,156 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Thousands of signals: in a process that does what the module does, and on the module with many tiny layers.
+
+``kill`` looks at what a run leaves; here it is the number that counts. What hangs, hangs once in a hundred times.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from ..support.module import ROOT, ModuleError, alive
+from ..support.push import push
+from ..support.samples import many_layers
+from .ground import NAMED, Ground
+from .site import TIMEOUT, Quiet, Site
+from .trial import COMPLETED, Scale, Trial, require
+
+GROUP = "signals"
+
+IN_PROCESS = 100
+"""Signals of each trial in a process."""
+
+ON_MODULE = 10
+"""Signals of each trial on the module."""
+
+_KINDS = {
+    "flow": "the whole engine, with registries in memory",
+    "pipeline": "the stages that write an archive",
+    "requests": "many small requests",
+    "waiting": "a lock that another run holds",
+}
+_TURNS = ("flow", "pipeline", "flow", "requests", "flow", "waiting", "flow", "pipeline")
+_HARD_LIMIT = 1800.0
+_END_WITHIN = 5.0
+_MODULE_NUMBERS = 10_000
+_TINY_LAYERS = 60
+_STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_VARIANTS: tuple[dict[str, Any], ...] = (
+    {"compress": "gzip", "part_size": "60K"},
+    {"compress": "dir"},
+    {"compress": "none", "jobs": 12},
+    {"compress": "zstd", "keep_cache": False},
+)
+
+
+def trials(scale: Scale) -> list[Trial]:
+    """So many signals, a hundred or ten in each trial."""
+    kinds = [_TURNS[number % len(_TURNS)] for number in range(-(-scale.signals // IN_PROCESS))]
+    found = [
+        Trial(GROUP, f"{IN_PROCESS} in a process: {_KINDS[kind]}", number, functools.partial(_in_process, kind=kind))
+        for number, kind in enumerate(kinds)
+    ]
+    return found + [
+        Trial(GROUP, f"{ON_MODULE} on the module, one run each", _MODULE_NUMBERS + number, _on_module)
+        for number in range(-(-scale.module_signals // ON_MODULE))
+    ]
+
+
+def _in_process(ground: Ground, chance: random.Random, *, kind: str) -> str:
+    folder = ground.new_folder()
+    program = f"{__package__}.struck"
+    words = [kind, str(IN_PROCESS), str(chance.random()), str(folder)]
+    done = subprocess.run(
+        [sys.executable, "-m", program, *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=_HARD_LIMIT,
+        check=False,
+    )
+    require(done.returncode == 0, f"{' '.join(words)}: {done.stdout[-500:]}{done.stderr[-3000:]}")
+    struck = json.loads(done.stdout)["struck"]
+    require(struck >= IN_PROCESS / 5, f"only {struck} of {IN_PROCESS} came in time")
+    return COMPLETED
+
+
+def _on_module(ground: Ground, chance: random.Random) -> str:
+    """Runs that make one archive and another by turns, each ended at a random moment."""
+    params = chance.choice(_VARIANTS)
+    lists = _lists(ground)
+    quiets = [ground.quiet(**params, images=images) for images in lists]
+    with ground.site() as site:
+        site.require_completed(site.run(**params, images=lists[0]), quiets[0])
+        now = 0
+        for _signal in range(ON_MODULE):
+            now = _strike(site, chance, params, lists, quiets, now)
+        result = site.run(**params, images=lists[1 - now])
+        require(not result.failed, f"the last run failed: {result.msg}")
+        site.require_published(quiets[1 - now].published)
+    return COMPLETED
+
+
+def _strike(
+    site: Site,
+    chance: random.Random,
+    params: dict[str, Any],
+    lists: list[list[str]],
+    quiets: list[Quiet],
+    now: int,
+) -> int:
+    """End a run that is to make the other archive; tells which one stands then."""
+    other = 1 - now
+    before = site.published()
+    if chance.random() < 0.6:
+        _empty_cache(site)
+    number = chance.choice(_STOPS)
+    running = site.start(**params, images=lists[other])
+    time.sleep(chance.uniform(0.0, quiets[other].seconds))  # the moment is the point
+    was_alive = alive(running.pid)
+    running.signal(number)
+    struck = time.monotonic()
+    running.process.wait(TIMEOUT)
+    seconds = time.monotonic() - struck
+    require(not was_alive or seconds < _END_WITHIN, f"it took {seconds:.1f} s to end after {number.name}")
+    try:
+        result = running.wait(0)
+    except ModuleError as error:  # the signal came before the module listened
+        require(was_alive, f"it said nothing: {error}")
+        result = None
+    site.require_nothing_running(0.5)
+    known = quiets[0].names | quiets[1].names
+    left = sorted(name for name in site.names() - known if not name.startswith("cache/share/sha256/"))
+    require(not left, f"left over: {left[:5]}")
+    if result is None or result.failed:
+        require(result is None or not result.changed, f"it was ended, and says: {result and result.data}")
+        site.require_published(before)
+        return now
+    require(result.changed, f"it says that nothing changed: {result.data}")
+    site.require_published(quiets[other].published)
+    return other
+
+
+def _empty_cache(site: Site) -> None:
+    for path in (site.cache / "share" / "sha256").iterdir():
+        path.unlink()
+
+
+def _lists(ground: Ground) -> list[list[str]]:
+    """Two lists of images of many tiny layers, which share one."""
+    names = [f"tiny/{number}:1" for number in range(3)]
+    for number, name in enumerate(names):
+        if name not in ground.more:
+            image = many_layers(_TINY_LAYERS, seed=90_000 + 1000 * number)
+            ground.more[name] = push(ground.registry, name.partition(":")[0], "1", image)
+    references = [f"{NAMED}/{name}" for name in names]
+    return [references[:2], references[1:]]
