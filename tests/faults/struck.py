@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ...plugins.module_utils import _filelock, _tools
+from ...plugins.module_utils._attributes import NoAttributes
 from ...plugins.module_utils._engine import save
 from ...plugins.module_utils._errors import Interrupted
 from ...plugins.module_utils._filelock import FileLock
@@ -248,9 +249,7 @@ class _Site:
         options = make_options(self._folder, images=self._lists[turn], os=["linux"], retry_delay=0, **self._params)
         progress = Progress()
         with shown(progress, [str(self._folder / "progress.json")], stop=stop):
-            return save(
-                options, log=Log(debug=True), stop=stop, apply_attributes=lambda _path: False, progress=progress
-            ).changed
+            return save(options, log=Log(debug=True), stop=stop, attributes=NoAttributes(), progress=progress).changed
 
     def _standing(self) -> dict[str, str]:
         """The bytes of all files, but for a report, which tells of the archive before as well."""
