@@ -187,7 +187,7 @@ def gather(
     return Facts(
         content=fingerprint(lock),
         before=None if before is None else compare(lock, before),
-        named=sum(stored.size for image in images for stored in image.stored),
+        named=sum(stored.size for image in images for stored in _each_once(image)),
         unique=sum(blobs.values()),
         layers=len(layers),
         largest=_first(layers, lambda layer: layer.size),
@@ -213,7 +213,9 @@ def digest_of_failures(failed: Sequence[FailedImage], invalid: Sequence[InvalidL
 
 def fingerprint(lock: Lock) -> str:
     """A digest over the images and blobs of an archive, whatever its options, parts and notes."""
-    keys: list[Json] = [[*image_key(image)[:2], *image_key(image)[2]] for image in lock.images]
+    keys: list[Json] = [
+        [str(image.reference), image.digest, *(one.source_digest for one in image.platforms)] for image in lock.images
+    ]
     blobs: list[Json] = [[digest, lock.blobs[digest]] for digest in sorted(lock.blobs)]
     return hashlib.sha256(compact([keys, blobs])).hexdigest()
 
@@ -246,8 +248,8 @@ def platform_names(image: LockedImage) -> tuple[str, ...]:
 
 
 def image_size(image: LockedImage) -> int:
-    """Bytes of all platform images of a reference, each as if it were alone."""
-    return sum(platform.size for platform in image.platforms)
+    """Bytes of all platform images of a reference, each once and as if it were alone."""
+    return sum({platform.digest: platform.size for platform in image.platforms}.values())
 
 
 def _failures(failed: Iterable[FailedImage]) -> tuple[Failure, ...]:
@@ -266,7 +268,7 @@ def _layers(images: Iterable[SavedImage]) -> list[Layer]:
     references: Counter[str] = Counter()
     for image in images:
         here: set[str] = set()
-        for stored in image.stored:
+        for stored in _each_once(image):
             for blob in _layers_of(stored):
                 sizes.setdefault(blob.digest, blob.size)
                 firsts.setdefault(blob.digest, str(image.reference))
@@ -274,6 +276,11 @@ def _layers(images: Iterable[SavedImage]) -> list[Layer]:
                 here.add(blob.digest)
         references.update(here)
     return [Layer(name, size, uses[name], references[name], firsts[name]) for name, size in sizes.items()]
+
+
+def _each_once(image: SavedImage) -> Iterable[StoredImage]:
+    """The platform images of a reference; its index may name one for several platforms."""
+    return {stored.source.digest: stored for stored in image.stored}.values()
 
 
 def _layers_of(stored: StoredImage) -> list[Descriptor]:

@@ -25,7 +25,7 @@ def hex_of(digest: str) -> str:
 class PlatformImage:
     """One manifest to be copied: an image for one platform, an attestation or an artefact.
 
-    :param descriptor: as the registry has it, with the platform filled in where it is known.
+    :param descriptor: the entry that names it, with the platform filled in where that is known.
     :param blobs: configuration and layers that have to be in the cache; sizes in bytes.
     :param tag: names just this manifest; empty where an index stands between, or nothing but the digest is known.
     """
@@ -107,7 +107,7 @@ class ResolvedImage:
 
     :param digest: of the manifest or index that the tag names.
     :param index: the index's bytes; ``None`` where the tag names a manifest.
-    :param platforms: what is to be saved, in the index's order.
+    :param platforms: what is to be saved, in the index's order; a manifest stands there for each of its platforms.
     :param is_whole: whether that is all the index names.
     :param notes: what cannot be kept or was left out, in words.
     """

@@ -101,14 +101,21 @@ class Lock:
 
     def holds_same(self, other: Lock) -> bool:
         """Whether both name the same content in the same form, so that one archive serves for both."""
-        return [image_key(image) for image in self.images] == [image_key(image) for image in other.images] and form_of(
+        key = image_key if self.is_of_same_writer(other) else _manifests_of
+        return [key(image) for image in self.images] == [key(image) for image in other.images] and form_of(
             self.options
         ) == form_of(other.options)
 
 
-def image_key(image: LockedImage) -> tuple[str, str, tuple[str, ...]]:
+def image_key(image: LockedImage) -> tuple[str, str, tuple[tuple[str, str], ...]]:
     """What decides over an image's share of the archive's bytes."""
-    return str(image.reference), image.digest, tuple(platform.source_digest for platform in image.platforms)
+    platforms = tuple((one.source_digest, str(one.platform or "")) for one in image.platforms)
+    return str(image.reference), image.digest, platforms
+
+
+def _manifests_of(image: LockedImage) -> tuple[str, str, frozenset[str]]:
+    """The same as far as writers agree about it: the first named a manifest once, whatever platforms it is for."""
+    return str(image.reference), image.digest, frozenset(one.source_digest for one in image.platforms)
 
 
 def form_of(options: Mapping[str, Json]) -> dict[str, Json]:

@@ -53,7 +53,7 @@ class Descriptor:
     """A typed pointer to content (image-spec, descriptor.md).
 
     :param size: bytes.
-    :param platform: ``None`` where the entry has none.
+    :param platform: ``None`` where the entry names none.
     :param urls: where a foreign layer can be had, as its image says.
     """
 
@@ -215,11 +215,17 @@ def parse_descriptor(document: JsonObject) -> Descriptor:
         media_type=document.text("mediaType"),
         digest=digest,
         size=size,
-        platform=parse_platform(document.object("platform")) if "platform" in document else None,
+        platform=_entry_platform(document.object("platform")) if "platform" in document else None,
         annotations=document.text_map("annotations"),
         artifact_type=document.text("artifactType"),
         urls=document.texts("urls"),
     )
+
+
+def _entry_platform(document: JsonObject) -> Platform | None:
+    """The platform of an entry; one that leaves a word empty names none."""
+    platform = parse_platform(document)
+    return platform if platform.os and platform.architecture else None
 
 
 def parse_platform(document: JsonObject) -> Platform:

@@ -201,36 +201,38 @@ class Resolver:
         if unnamed > _MAX_UNNAMED:
             raise ManifestError(f"its index has {unnamed} entries without platform, more than {_MAX_UNNAMED}")
         looked = {e.digest: self._child(repository, e) for e in index.manifests if e.platform is None}
-        entries = [looked[e.digest].descriptor if e.digest in looked else e for e in index.manifests]
+        entries = [e if e.platform else _described(e, looked[e.digest]) for e in index.manifests]
         if pin is not None:
-            chosen = [entry for entry in entries if entry.digest in pin.platforms]
-            _ensure_all(pin, {entry.digest for entry in chosen})
+            chosen = choose_pinned(entries, self._selection, pin)
         else:
             chosen = choose(entries, self._selection)
         if not chosen:
             return self._unwanted(asked, [entry.platform for entry in entries if entry.platform is not None])
         images = self._children(repository, chosen, looked)
-        is_whole = {entry.digest for entry in chosen} == {entry.digest for entry in entries}
+        is_whole = {_place(entry) for entry in chosen} == {_place(entry) for entry in entries}
         return self._resolved(asked, index.media_type, fetched.raw, images, is_whole=is_whole)
 
     def _children(
         self, repository: Repository, chosen: Sequence[Descriptor], looked: dict[str, PlatformImage]
     ) -> list[PlatformImage]:
-        """The images of an index, each read once; no more than a run can deal with.
+        """An image for each manifest and platform, each manifest read once; no more than a run can deal with.
 
         :param looked: those that were read already, by digest.
         """
-        images = {entry.digest: looked.get(entry.digest) for entry in chosen}
+        read: dict[str, PlatformImage] = {}
         blobs = 0
-        for entry in {entry.digest: entry for entry in chosen}.values():
-            image = images[entry.digest] or self._child(repository, entry)
-            images[entry.digest] = image
+        for entry in chosen:
+            if entry.digest in read:
+                continue
+            image = read[entry.digest] = looked.get(entry.digest) or self._child(repository, entry)
             blobs += len(image.blobs)
             if blobs > _MAX_BLOBS:
                 raise ManifestError(f"the images of its index have more than {_MAX_BLOBS} layers, which is refused")
-        if len({(entry.digest, entry.size) for entry in chosen}) > len(images):
+        if len({(entry.digest, entry.size) for entry in chosen}) > len(read):
             raise ManifestError("its index names one image with two sizes")
-        return [image for image in images.values() if image is not None]
+        # Of entries for one manifest and one platform, which a lock file does not tell apart, the last counts.
+        described = {_place(entry): _described(entry, read[entry.digest]) for entry in chosen}
+        return [replace(read[entry.digest], descriptor=entry) for entry in described.values()]
 
     def _child(self, repository: Repository, entry: Descriptor) -> PlatformImage:
         """Read a manifest of an index; where its entry names no platform, the configuration may."""
@@ -250,7 +252,8 @@ class Resolver:
                 Descriptor(DOCKER_SCHEMA1, digest, self._registries.blob_size(repository, digest))
                 for digest in content.layer_digests
             )
-            return PlatformImage(replace(descriptor, platform=content.platform), repository, content, blobs)
+            platform = descriptor.platform or content.platform
+            return PlatformImage(replace(descriptor, platform=platform), repository, content, blobs)
         if descriptor.platform is None and content.is_image:
             platform = self._config_platform(repository, content)
             # Signatures have an image's configuration that names no platform: artefacts.
@@ -316,9 +319,9 @@ class Resolver:
             digest=asked.digest,
             media_type=media_type,
             index=index,
-            platforms=tuple({image.digest: image for image in images}.values()),
+            platforms=tuple(images),
             is_whole=is_whole,
-            notes=tuple(_notes(asked.digest, images, self._selection)),
+            notes=tuple(dict.fromkeys(_notes(asked.digest, images, self._selection))),
         )
         return replace(resolved, notes=(*_lost_pin(resolved), *resolved.notes))
 
@@ -336,10 +339,39 @@ def choose(entries: Sequence[Descriptor], selection: Selection) -> list[Descript
     images, but none that is wanted, they are no reason to save it.
     """
     images = [entry for entry in entries if entry.platform is not None and not entry.platform.is_unknown]
-    wanted = {e.digest for e in images if e.platform is not None and selection.platforms.matches(e.platform)}
-    if images and not wanted:
+    matching = [e for e in images if e.platform is not None and selection.platforms.matches(e.platform)]
+    if images and not matching:
         return []
-    return [entry for entry in entries if entry.digest in wanted or _belongs(entry, wanted)]
+    wanted = {entry.digest for entry in matching}
+    chosen = {_place(entry) for entry in [*matching, *(entry for entry in entries if _belongs(entry, wanted))]}
+    return [entry for entry in entries if _place(entry) in chosen]
+
+
+def choose_pinned(entries: Sequence[Descriptor], selection: Selection, pin: Pin) -> list[Descriptor]:
+    """The entries of an index that a lock file names: of several for one manifest, those of the wanted platforms.
+
+    :param selection: as the lock file records it.
+    :raises ManifestError: when the index has no entry for a platform image of the lock file.
+    """
+    _ensure_all(pin, {entry.digest for entry in entries})
+    wanted = {_place(entry) for entry in choose(entries, selection)}
+    known = {digest for digest, _platform in wanted}
+    return [
+        entry
+        for entry in entries
+        if entry.digest in pin.platforms and (_place(entry) in wanted or entry.digest not in known)
+    ]
+
+
+def _place(entry: Descriptor) -> tuple[str, Platform | None]:
+    """What a lock file says of an entry."""
+    return entry.digest, entry.platform
+
+
+def _described(entry: Descriptor, image: PlatformImage) -> Descriptor:
+    """An entry with what its manifest and configuration say of it."""
+    read = image.descriptor
+    return replace(entry, media_type=read.media_type, platform=entry.platform or read.platform)
 
 
 def _belongs(entry: Descriptor, wanted: set[str]) -> bool:

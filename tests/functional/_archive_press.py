@@ -94,6 +94,9 @@ def push_all(registry: Registry) -> dict[str, str]:
     pushed["starts:1"] = push(registry, "starts", "1", build_artifact(starts, b"{}", "application/vnd.example"))
     pushed["typed:1"] = push(registry, "typed", "1", _typed())
     pushed["twice:1"] = push(registry, "twice", "1", _twice())
+    pushed["noarch:1"] = push(registry, "noarch", "1", build_index(_for_all_platforms(60)))
+    pushed["noarch/docker:1"] = push(registry, "noarch/docker", "1", build_index(_for_all_platforms(61), docker=True))
+    pushed["nameless:1"] = push(registry, "nameless", "1", _nameless())
     pushed["zarch:1"] = push(registry, "zarch", "1", small(50, platform=Platform(architecture="s390x")))
     references = {name: image.reference for name, image in pushed.items()}
     references["schema1:1"] = push_schema1(registry, pushed["docker/single:1"], "schema1", "1")
@@ -115,6 +118,24 @@ def _typed() -> Index:
     first = document["manifests"][0]
     first["artifactType"], first["data"] = "application/vnd.example", "e30="
     first["platform"]["os.features"] = ["one", "two"]
+    return replace(index, raw=encode(document))
+
+
+def _for_all_platforms(seed: int) -> list[Entry]:
+    """Entries of an index that names one image for every platform, as images without programs are made."""
+    image = small(seed)
+    words = {"org.example": "x"}
+    return [Entry(image, AMD64, words), Entry(image, ARM64), Entry(image, AMD64_V3), Entry(image, ARM64, words)]
+
+
+def _nameless() -> Index:
+    """An index whose entries have a platform that says nothing, one of them of an image that another entry names."""
+    first, second = small(62), small(63, platform=ARM64)
+    entries = [Entry(first, AMD64, {"first": "1"}), Entry(first, None, {"second": "2"}), Entry(second, None)]
+    index = build_index(entries)
+    document = json.loads(index.raw)
+    document["manifests"][1]["platform"] = {}
+    document["manifests"][2]["platform"] = {"architecture": "", "os": ""}
     return replace(index, raw=encode(document))
 
 

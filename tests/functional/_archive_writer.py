@@ -23,6 +23,7 @@ OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 STORED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh", b"\x04\x22\x4d\x18")
+PLATFORM = ("architecture", "os", "os.version", "os.features", "variant")
 _PIECE = 16 * 65_535
 MODES = {DIRECTORY: "0000755", FILE: "0000644", LINK: "0000777"}
 
@@ -100,12 +101,20 @@ def _said_of(image: Json, platform: Json, blobs: Mapping[str, bytes]) -> Json:
     if not _is_index(image):
         return {}
     entries = json.loads(blobs[image["digest"]])["manifests"]
-    entry = [one for one in entries if one["digest"] == _source(platform)][-1]
+    entry = [one for one in entries if _is_entry_for(one, platform)][-1]
     said = {
         "artifactType": entry.get("artifactType"),
         "annotations": dict(sorted(entry.get("annotations", {}).items())),
     }
     return {name: value for name, value in said.items() if value}
+
+
+def _is_entry_for(entry: Json, platform: Json) -> bool:
+    """Whether an entry of the source's index has this platform, or none, or an empty one."""
+    said = entry.get("platform", {})
+    own = {name: said[name] for name in PLATFORM if said.get(name)}
+    is_named = bool(own.get("os") and own.get("architecture"))
+    return entry["digest"] == _source(platform) and (not is_named or own == platform.get("platform"))
 
 
 def _entry_of(image: Json, blobs: Mapping[str, bytes]) -> Json:
@@ -114,10 +123,10 @@ def _entry_of(image: Json, blobs: Mapping[str, bytes]) -> Json:
     converted = any("source_digest" in platform for platform in platforms)
     if not _is_index(image) and platforms[0]["media_type"] == OCI_MANIFEST:
         return {**_descriptor(platforms[0], blobs), **_platform(platforms[0])}
-    if image["media_type"] == OCI_INDEX and not converted:
-        named = {entry["digest"] for entry in json.loads(blobs[image["digest"]])["manifests"]}
-        if named == {platform["digest"] for platform in platforms}:
-            return {"mediaType": OCI_INDEX, "digest": image["digest"], "size": len(blobs[image["digest"]])}
+    entries = json.loads(blobs[image["digest"]])["manifests"] if image["media_type"] == OCI_INDEX else []
+    is_whole = all(any(_is_entry_for(entry, one) for one in platforms) for entry in entries)
+    if entries and is_whole and not converted:
+        return {"mediaType": OCI_INDEX, "digest": image["digest"], "size": len(blobs[image["digest"]])}
     raw = compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*_children(image, blobs)]})
     digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
     assert blobs.get(digest) == raw, f"the generated index of {image['reference']} is another"

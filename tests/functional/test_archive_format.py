@@ -181,6 +181,9 @@ def test_the_cases_have_what_they_are_to_show(press: Press) -> None:
     assert [one for one in platforms if "os.features" in one.get("platform", {})], "no features"
     assert gzip.lock["skipped"], "nothing is skipped"
     assert [image for image in gzip.lock["images"] if image["notes"]], "no notes"
+    several = [image for image in gzip.lock["images"] if "/noarch" in image["reference"]]
+    assert [len({one["digest"] for one in image["platforms"]}) for image in several] == [1, 1]
+    assert [len(image["platforms"]) for image in several] == [3, 3], "no manifest of several platforms"
     digests = {json.loads(gzip.blobs[entry["digest"]])["mediaType"] for entry in gzip.entries.values()}
     assert len(digests) == 2, "only one kind of entry"
     assert b'"second":"2"' in b"".join(gzip.blobs.values()), "the words of the last entry are not in a generated index"

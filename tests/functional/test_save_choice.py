@@ -17,7 +17,14 @@ from ansible_collections.airgap.images.tests.functional._helpers import (
     platforms,
     saved,
 )
-from ansible_collections.airgap.images.tests.support.images import AMD64, ARM64, WINDOWS_2019, build_image, build_index
+from ansible_collections.airgap.images.tests.support.images import (
+    AMD64,
+    ARM64,
+    WINDOWS_2019,
+    Entry,
+    build_image,
+    build_index,
+)
 from ansible_collections.airgap.images.tests.support.layers import text_layer
 from ansible_collections.airgap.images.tests.support.push import push
 from ansible_collections.airgap.images.tests.support.registry import Registry
@@ -176,3 +183,26 @@ def test_one_platform_of_several_images(registry: Registry, bench: Workbench) ->
     other = set(image.platform("amd64").blobs) - set(image.platform("arm64").blobs)
     assert not other & set(archive.blobs)
     assert not other & set(registry.blob_gets())
+
+
+@pytest.mark.parametrize("docker", [False, True], ids=["OCI", "Docker"])
+def test_one_manifest_for_several_platforms(registry: Registry, bench: Workbench, docker: bool) -> None:
+    """As images without programs are: chosen by entry, saved once, and there for each of its platforms."""
+    image = small(80, docker=docker)
+    pushed = push(registry, "noarch", "1", build_index([Entry(image, AMD64), Entry(image, ARM64)], docker=docker))
+    for arch in (["amd64", "arm64"], ["amd64"], ["arm64"]):
+        registry.clear()
+        result = bench.save([pushed], arch=arch)
+        archive = saved(result)
+        expected = [{"architecture": one, "os": "linux"} for one in arch]
+        (locked,) = archive.lock["images"]
+        assert [one["platform"] for one in locked["platforms"]] == expected
+        assert [one["platform"] for one in result["images"][0]["platforms"]] == [f"linux/{one}" for one in arch]
+        assert list(archive.folders) == [image.digest[7:]]
+        named = archive.blob(archive.references[pushed.reference])["manifests"]
+        assert [(one["digest"], one["platform"]) for one in named] == [(image.digest, one) for one in expected]
+        (listed,) = archive.saved_images["List"]
+        assert listed["ArchList"] == arch
+        assert [(one["Digest"], one["Arch"]) for one in listed["Images"]] == [(image.digest, one) for one in arch]
+        assert not bench.save([pushed], arch=arch).changed
+    assert not registry.blob_gets(), "for other platforms of it, nothing is fetched again"

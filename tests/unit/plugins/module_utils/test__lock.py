@@ -373,8 +373,16 @@ def test_the_form_of_an_archive() -> None:
     }
 
 
-def test_an_image_is_known_by_its_digests() -> None:
-    assert image_key(FULL.images[0]) == ("reg.lan/a:1", DIGEST, (DIGEST, DIGEST))
+def test_an_image_is_known_by_its_digests_and_platforms() -> None:
+    assert image_key(FULL.images[0]) == ("reg.lan/a:1", DIGEST, ((DIGEST, "linux/amd64"), (DIGEST, "")))
+
+
+def test_a_manifest_for_other_platforms_is_other_content() -> None:
+    one, other = FULL.images[0], replace(FULL.images[0].platforms[0], platform=ARM64)
+    assert not FULL.holds_same(replace(FULL, images=(replace(one, platforms=(other, one.platforms[1])),)))
+    twice = replace(FULL, images=(replace(one, platforms=(*one.platforms, other)),))
+    assert not FULL.holds_same(twice)
+    assert replace(FULL, writer=1).holds_same(twice), "the first writer named it once, whatever it is for"
 
 
 def test_a_record_is_renewed_without_touching_what_stands() -> None:

@@ -244,7 +244,8 @@ def test_descriptors_are_written(descriptor: Descriptor, document: dict[str, Any
 
 TEXTS = st.text(st.sampled_from('aZ0 \n"\\é\u2028\U0001f600'), max_size=6)
 WORDS = st.sampled_from(["", "linux", "windows", "amd64", "arm", "v7", "10.0.17763.1", "win32k", "A_b+c-d"])
-PLATFORMS = st.builds(Platform, WORDS, WORDS, WORDS, WORDS, st.lists(WORDS, max_size=2).map(tuple))
+NAMES = WORDS.filter(bool)
+PLATFORMS = st.builds(Platform, NAMES, NAMES, WORDS, WORDS, st.lists(WORDS, max_size=2).map(tuple))
 ANY_DESCRIPTORS = st.builds(
     Descriptor,
     TEXTS,
@@ -254,6 +255,23 @@ ANY_DESCRIPTORS = st.builds(
     st.dictionaries(TEXTS, TEXTS, max_size=3),
     TEXTS,
 )
+
+
+@pytest.mark.parametrize(
+    "platform",
+    [
+        {},
+        {"os": "", "architecture": ""},
+        {"os": "linux", "architecture": ""},
+        {"os": "", "architecture": "amd64"},
+        None,
+    ],
+)
+def test_an_entry_whose_platform_says_nothing_has_none(platform: object) -> None:
+    entry = {"mediaType": OCI_MANIFEST, "digest": DIGEST, "size": 1, "platform": platform}
+    index = parse_manifest(json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}).encode())
+    assert isinstance(index, Index)
+    assert [one.platform for one in index.manifests] == [None]
 
 
 @given(st.lists(ANY_DESCRIPTORS, max_size=3))

@@ -132,6 +132,10 @@ def digests(resolution: ResolvedImage) -> list[str]:
     return [platform.digest for platform in resolution.platforms]
 
 
+def platforms(resolution: ResolvedImage) -> list[tuple[str, str]]:
+    return [(one.digest, str(one.descriptor.platform)) for one in resolution.platforms]
+
+
 @pytest.mark.parametrize("docker", [False, True], ids=["OCI", "Docker"])
 def test_an_index_gives_the_platforms_that_are_wanted(asker: Asker, docker: bool) -> None:
     index = push(asker, LINUX, ARM, V7, WINDOWS_IMAGE, docker=docker)
@@ -224,7 +228,7 @@ def test_attestations_follow_their_image(asker: Asker) -> None:
 def test_artefacts_belong_to_the_tag(asker: Asker) -> None:
     push(asker, LINUX, ARM, built.Entry(CHART), built.Entry(CHART, built.UNKNOWN))
     resolution = asker.one(arch=["amd64"])
-    assert digests(resolution) == [LINUX.digest, CHART.digest]
+    assert digests(resolution) == [LINUX.digest, CHART.digest, CHART.digest], "without platform, and an unknown one"
     assert resolution.is_whole is False
 
 
@@ -251,6 +255,46 @@ def test_an_entry_without_platform_is_looked_into(asker: Asker) -> None:
     resolution = asker.one(arch=["arm64"])
     assert digests(resolution) == [ARM.digest]
     assert resolution.platforms[0].descriptor.platform == ARM64
+
+
+EMPTY_PLATFORMS: list[dict[str, str]] = [{}, {"os": "", "architecture": ""}, {"os": "linux"}, {"architecture": "arm64"}]
+
+
+@pytest.mark.parametrize("platform", EMPTY_PLATFORMS)
+def test_an_entry_with_an_empty_platform_is_looked_into(asker: Asker, platform: dict[str, str]) -> None:
+    index = json.loads(built.build_index([LINUX, ARM]).raw)
+    for entry in index["manifests"]:
+        entry["platform"] = platform
+    push(asker, LINUX, ARM)
+    asker.registries.push_raw("reg.lan/app:1", json.dumps(index).encode(), OCI_INDEX)
+    assert platforms(asker.one(arch=["arm64"])) == [(ARM.digest, "linux/arm64")]
+
+
+def test_an_image_for_several_platforms_is_chosen_by_entry(asker: Asker) -> None:
+    """As images without programs are made."""
+    push(asker, built.Entry(LINUX, built.AMD64), built.Entry(LINUX, built.ARM64), built.Entry(LINUX, built.ARM_V7))
+    both = asker.one(arch=["amd64", "arm64"])
+    assert platforms(both) == [(LINUX.digest, "linux/amd64"), (LINUX.digest, "linux/arm64")]
+    assert (both.is_whole, both.notes) == (False, ())
+    assert platforms(asker.one(arch=["amd64"])) == [(LINUX.digest, "linux/amd64")]
+    assert platforms(asker.one(arch=["arm64"])) == [(LINUX.digest, "linux/arm64")]
+    assert asker.one(arch=["amd64", "arm64", "arm/v7"]).is_whole
+    assert asker.registries.asked.count(f"GET reg.lan/app@{LINUX.digest}") == 1
+
+
+def test_each_entry_of_an_image_keeps_its_words(asker: Asker) -> None:
+    again = built.Entry(LINUX, None)
+    push(asker, built.Entry(LINUX, built.AMD64, {"a": "1"}), again, built.Entry(ARM, None, {"b": "2"}))
+    resolution = asker.one(arch=["amd64", "arm64"])
+    described = [(one.digest, str(one.descriptor.platform), one.descriptor.annotations) for one in resolution.platforms]
+    assert described == [(LINUX.digest, "linux/amd64", {}), (ARM.digest, "linux/arm64", {"b": "2"})], "the last counts"
+
+
+@pytest.mark.parametrize(("arch", "expected"), [(["amd64"], ["amd64"]), (["amd64", "arm64"], ["amd64", "arm64"])])
+def test_a_lock_file_pins_an_image_for_its_platforms(asker: Asker, arch: list[str], expected: list[str]) -> None:
+    index = push(asker, built.Entry(LINUX, built.AMD64), built.Entry(LINUX, built.ARM64))
+    resolution = asker.one(arch=arch, pins={1: Pin(index.digest, frozenset({LINUX.digest}))})
+    assert platforms(resolution) == [(LINUX.digest, f"linux/{one}") for one in expected]
 
 
 def test_the_same_image_twice_in_an_index(asker: Asker) -> None:
@@ -632,15 +676,15 @@ def backwards(index: built.Index) -> built.Index:
 def test_an_image_that_is_named_often_is_asked_for_once(asker: Asker) -> None:
     asker.registries.push("reg.lan/app:1", many(100))
     resolution = asker.one(keep=False)
-    assert [platform.digest for platform in resolution.platforms] == [LINUX.digest]
+    assert platforms(resolution) == [(LINUX.digest, f"linux/amd64/v{number}") for number in range(100)]
     assert asker.registries.asked.count(f"GET reg.lan/app@{LINUX.digest}") == 1
 
 
 def test_an_image_has_one_size(asker: Asker) -> None:
     asker.registries.push("reg.lan/app:1", many(2, size=-1))
-    assert "has" in asker.one().reason
-    asker.registries.push("reg.lan/app:1", backwards(many(2, size=-1)))
     assert asker.one().reason == "its index names one image with two sizes"
+    asker.registries.push("reg.lan/app:1", backwards(many(2, size=-1)))
+    assert "has" in asker.one().reason
 
 
 def test_all_images_of_an_index_may_have_so_many_layers(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
