@@ -19,6 +19,8 @@ packages=(
     chromium            # opens the report
     dash
     docker-registry     # the registry that tests pull from
+    exfat-fuse          # the filesystem of USB sticks, which kernels of small machines lack
+    exfatprogs
     git
     libarchive-tools    # bsdtar, which unpacks archives as well
     openssh-server      # a host to fetch from

@@ -38,10 +38,12 @@ from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
     clear_way,
     compare,
     discard_arrived,
+    ensure_fits,
     ensure_space,
     explaining_full,
     items_of,
     publish,
+    refuse_other_spelling,
     tidy_if_refused,
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._convoy import Convoy
@@ -110,6 +112,7 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
     folder = memory_folder(arguments["dest"])
     place = Place(_absolute(arguments["dest"]), os.path.basename(source))
     host.refuse_same(source, place)
+    refuse_other_spelling(place)
     if check:
         return _fetch(host, arguments, replace(place, memory=Memory(folder)), check=check, diff=diff)
     name = hashlib.sha256(place.archive.encode("utf-8", "surrogateescape")).hexdigest()[:16]
@@ -144,6 +147,7 @@ def _fetch(host: Host, arguments: Mapping[str, Any], place: Place, *, check: boo
         )
         difference = {"diff": _diff(delivery)} if diff else {}
         # The lock file came first, also in check mode, to tell what else is wanted.
+        ensure_fits(delivery)
         coming = {*host.transferred, *delivery.coming}
         transferred = [item for item in delivery.wanted if item in coming]
         if not check:
@@ -245,7 +249,9 @@ def _message(host: Host, delivery: Delivery, items: Sequence[Item], *, check: bo
     verb = "would be fetched" if check else "fetched"
     size = format_size(sum(item.size for item in items))
     removed = f", {len(delivery.stale)} older ones removed" if delivery.stale and not check else ""
-    return f"{format_count(len(items), 'file')} ({size}) {verb} from {host.name} to {delivery.place.directory}{removed}"
+    links = ", whose filesystem has no links: those called blobs are left out" if delivery.goes_without_link else ""
+    count = format_count(len(items), "file")
+    return f"{count} ({size}) {verb} from {host.name} to {delivery.place.directory}{links}{removed}"
 
 
 def _diff(delivery: Delivery) -> dict[str, str]:

@@ -23,11 +23,13 @@ from contextlib import contextmanager, suppress
 
 from ._errors import DamagedBlobError, ManifestError, StorageError
 from ._filelock import FileLock
+from ._filesystem import filesystem_of, link_if_possible, set_mode
 from ._image import PlatformImage, StoredImage, hex_of
 from ._json import JsonError, parse_object
 from ._layout import BLOBS, FOLDER_TARGET, OCI_LAYOUT, SHARE, folder_index, links_of
 from ._manifest import Descriptor, Manifest, digest_of, parse_descriptor, parse_manifest
 from ._options import INSECURE_POLICY, SYSTEM_POLICY
+from ._private import PrivatePlace
 from ._stop import Check, go_on
 from ._storage import explained
 from ._trusted import distrust, distrust_directory, make_directories, open_regular, write_new
@@ -58,6 +60,8 @@ class Cache:
         self.repaired: set[str] = set()
         self._storing = threading.Lock()
         self._run: str | None = None
+        self._private_place = PrivatePlace(root, os.environ)
+        self._private: str | None = None
 
     # -- a run's hold on it ---------------------------------------------------
 
@@ -78,21 +82,38 @@ class Cache:
             try:
                 with _explained(f"cannot use cache_dir {self.root}"):
                     self._remove_leftovers()
+                    self._private_place.clear()
                     self._run = tempfile.mkdtemp(prefix=_RUN, dir=self.root)
                     self._complete_layout()
                 yield self._run
             finally:
                 with self._storing:  # a thread that was given up may be about to store something
-                    self._run = None
+                    self._run = self._private = None
+                self._private_place.clear()
                 with suppress(OSError):
                     self._remove_leftovers()
 
     @property
     def run_directory(self) -> str:
-        """A directory of this run alone, mode 0700, on the cache's filesystem; removed when the run ends."""
+        """A directory of this run alone on the cache's filesystem; removed when the run ends.
+
+        Its mode is 0700 where there are modes; what nobody else may read goes to :attr:`private_directory`.
+        """
         if self._run is None:
             raise StorageError("the cache is not open")
         return self._run
+
+    @property
+    def private_directory(self) -> str:
+        """A directory of this run alone that nobody else can read; removed when the run ends.
+
+        :raises StorageError: when there is no place for one.
+        """
+        with self._storing:
+            if self._private is None:
+                run = self.run_directory
+                self._private = run if filesystem_of(run).has_modes else self._private_place.make()
+            return self._private
 
     def refuse_open(self) -> None:
         """Refuse a place where others could exchange the cache, or what is in it.
@@ -228,7 +249,7 @@ class Cache:
             handle, path = tempfile.mkstemp(dir=self.run_directory)
             with os.fdopen(handle, "wb") as file:
                 file.write(raw)
-            os.chmod(path, _BLOB_MODE)
+            set_mode(path, _BLOB_MODE)
             self.drop_blob(digest)
             os.replace(path, self.blob_path(digest))
 
@@ -243,7 +264,7 @@ class Cache:
     def adopt_blob(self, path: str, digest: str) -> None:
         """Give a file that was fetched and checked its final name."""
         with _explained(f"cannot write to cache_dir {self.root}"):
-            os.chmod(path, _BLOB_MODE)
+            set_mode(path, _BLOB_MODE)
             os.replace(path, self.blob_path(digest))
 
     # -- platform images ------------------------------------------------------
@@ -292,7 +313,7 @@ class Cache:
             os.mkdir(copied, 0o755)
             for name, content in documents.items():
                 write_new(os.path.join(copied, name), content)
-            os.symlink(FOLDER_TARGET, os.path.join(copied, BLOBS))
+            link_if_possible(FOLDER_TARGET, os.path.join(copied, BLOBS))
             final = os.path.join(self.root, image.folder)
             _remove(final)
             os.replace(copied, final)
@@ -312,7 +333,7 @@ class Cache:
                 path = self.blob_path(blob.digest)
                 found = os.lstat(path)
                 if stat.S_IMODE(found.st_mode) != _BLOB_MODE and found.st_nlink == 1:
-                    os.chmod(path, _BLOB_MODE)
+                    set_mode(path, _BLOB_MODE)
 
     def _acceptance(self, image: PlatformImage) -> str:
         """What is taken down when skopeo, and so the signature policy, has let an image through."""
@@ -420,7 +441,7 @@ def _with_source_values(stored: Descriptor, source: Descriptor) -> Descriptor:
 def _put_link(path: str, target: str) -> None:
     if not os.path.islink(path) or os.readlink(path) != target:
         _remove(path)
-        os.symlink(target, path)
+        link_if_possible(target, path)
 
 
 def _remove(path: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ._image import FailedImage, Resolution, ResolvedImage, SkippedImage
 from ._json import Json
 from ._lock import Lock, lock_skips, predict_image
-from ._size import format_size
+from ._size import format_bytes, format_size
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,25 @@ def _unless_giant(one: ResolvedImage, capacity: int, place: str) -> Resolution:
         return one
     reason = f"it needs {format_size(largest)}; the filesystem of {place} has {format_size(capacity)} in all"
     return FailedImage(one.listed, f"{reason}. Choose another one, if the registry does not lie", one.digest)
+
+
+def without_large_blobs(resolutions: Sequence[Resolution], largest: int, place: str) -> list[Resolution]:
+    """Have an image fail that has a blob larger than a file may be: the others are saved all the same.
+
+    :param largest: bytes that a file may have on the filesystem of ``place``.
+    """
+    return [_unless_large(one, largest, place) if isinstance(one, ResolvedImage) else one for one in resolutions]
+
+
+def _unless_large(one: ResolvedImage, largest: int, place: str) -> Resolution:
+    too_large = [blob for image in one.platforms for blob in image.all_blobs() if blob.size > largest]
+    if not too_large:
+        return one
+    blob = max(too_large, key=lambda blob: blob.size)
+    reason = (
+        f"its blob {blob.digest} has {format_size(blob.size)}, and a file in {place} may have {format_bytes(largest)}"
+    )
+    return FailedImage(one.listed, f"{reason} at most. Choose a directory on another filesystem", one.digest)
 
 
 def sort_out(resolutions: Sequence[Resolution], options: Mapping[str, Json]) -> Content:

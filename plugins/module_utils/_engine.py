@@ -16,20 +16,22 @@ from typing import TypedDict
 
 from ._attributes import Attributes, refuse_protected
 from ._cache import Cache
-from ._content import Content, as_recorded, sort_out, without_giants
+from ._content import Content, as_recorded, sort_out, without_giants, without_large_blobs
 from ._decide import Action, Decision, decide, still_holds
 from ._errors import ImageSaveError, StorageError
 from ._failed_list import refuse_foreign, render, update
+from ._filesystem import filesystem_of
 from ._for_people import failures_now
 from ._image import hex_of
 from ._lock import Lock, lock_options
 from ._log import Log
+from ._names import refuse_cache_as_archive, refuse_name_of_archive, refuse_other_spelling
 from ._options import DIR, Options
-from ._parts import check_part_count
+from ._parts import check_part_count, check_part_fits
 from ._plan import Plan, make_plan
 from ._progress import Progress
 from ._publish import is_decided, replaced_paths, staging_path
-from ._published import Memory, Published, inspect, is_rewritten
+from ._published import Memory, Published, inspect, is_rewritten, lacks_links
 from ._release import working_set
 from ._report_seal import NO_FAILURES
 from ._resolve import AskedImage
@@ -63,7 +65,10 @@ def save(
     cache = Cache(options.work.cache_dir, policy, stop.check)
     run = Run(options, policy, cache, log, stop, attributes, progress=progress or Progress())
     run.cache.refuse_open()
+    refuse_other_spelling(options.output)
+    refuse_cache_as_archive(options.work.cache_dir, options.output)
     if options.output.failed_list is not None:
+        refuse_name_of_archive("failed_list", options.output.failed_list, options.output)
         refuse_foreign(options.output.failed_list, made=options.output.directory)
     with run.stage("list"):
         wanted = read_wanted(options.selection)
@@ -154,7 +159,7 @@ def _make(
     from ._fetch import Fetcher
     from ._produce import produce
 
-    tools.log_in(run.cache.run_directory)
+    tools.log_in(run.cache)
     fetcher = Fetcher(
         tools, run.cache, run.log, run.options, places=content.places, names=content.names, progress=run.progress
     )
@@ -167,8 +172,11 @@ def _resolve(run: Run, wanted: Wanted, tools: Tools, published: Published, asked
     may_stay = not published.damage and not run.options.output.force
     if may_stay and published.lock is not None and still_holds(published.lock, asked, wanted.pins, recorded):
         return as_recorded(published.lock)
-    cache = run.options.work.cache_dir
-    return sort_out(without_giants(tools.resolver.resolve(asked, wanted.pins), capacity_bytes(cache), cache), recorded)
+    cache, output = run.options.work.cache_dir, run.options.output
+    resolutions = without_giants(tools.resolver.resolve(asked, wanted.pins), capacity_bytes(cache), cache)
+    for place in (cache, output.directory) if output.compress == DIR else (cache,):
+        resolutions = without_large_blobs(resolutions, filesystem_of(place).largest_file, place)
+    return sort_out(resolutions, recorded)
 
 
 def _begin(run: Run, wanted: Wanted, content: Content, published: Published, decision: Decision) -> Result:
@@ -186,7 +194,22 @@ def _begin(run: Run, wanted: Wanted, content: Content, published: Published, dec
         before=published.lock,
         is_published=decision.action is not Action.FETCH,
         allow_partial=run.options.output.allow_partial,
+        notes=_notes(run.options, is_published=decision.action is not Action.FETCH),
     )
+
+
+def _notes(options: Options, *, is_published: bool) -> tuple[str, ...]:
+    """What cannot be had where the archive and the cache lie."""
+    cache, output = options.work.cache_dir, options.output
+    notes: list[str] = []
+    if is_published and output.compress == DIR and lacks_links(output.dest):
+        notes.append(
+            f"{output.dest} has no links blobs, as there are no links on its filesystem; the restore script makes them "
+            f"where there are, and skopeo reads it as it is with --src-shared-blob-dir {output.dest}/share"
+        )
+    if options.work.keep_cache and lacks_links(cache):
+        notes.append(f"the cache {cache} has no links blobs, as there are no links on its filesystem")
+    return tuple(notes)
 
 
 def _log_answers(run: Run, wanted: Wanted, content: Content) -> None:
@@ -225,6 +248,9 @@ def _plan(run: Run, content: Content, tools: Tools, decision: Decision, result: 
     if writes_archive:
         check_part_count(plan.archive_bytes, output.part_size)
         refuse_protected(replaced_paths(output))
+        if output.compress != DIR:
+            largest = filesystem_of(output.directory).largest_file
+            check_part_fits(plan.archive_bytes, output.part_size, largest, output.directory)
     cache_bytes = plan.missing_bytes
     if run.ahead is not None:
         cache_bytes = working_set(content.resolved, plan.missing, ahead=run.ahead)

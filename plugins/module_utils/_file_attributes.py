@@ -21,6 +21,7 @@ from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS, AnsibleModule
 
 from ._attributes import PROTECTING, Attributes, NoAttributes
 from ._errors import OptionError, StorageError, printable, quoted
+from ._filesystem import filesystem_of
 
 _FLAGS = re.compile(r"([-+=]?)([A-Za-z]*)")
 _OF_THE_FILESYSTEM = frozenset("eEhINV")  # chattr(1): set or removed by the filesystem alone
@@ -116,10 +117,15 @@ class TaskAttributes:
         return flags <= (self._flags.removed(flags) if self._flags is not None else frozenset())
 
     def _give_by_ansible(self, path: str, final: str) -> bool:
-        """All but flags; directories may also be entered by who may read them."""
+        """All but flags; directories may also be entered by who may read them.
+
+        Where files have neither mode nor owner, nothing is done: what check mode says is so as little as a change.
+        """
         # SELinux has a default for each path, and that of a file on its way is none of ours.
         arguments: dict[str, Any] = self._module.load_file_common_arguments(self._module.params, path=final or path)
         arguments.update(path=path, attributes=None)
+        if not filesystem_of(os.path.dirname(path)).has_modes:
+            arguments.update(mode=None, owner=None, group=None)
         if arguments["mode"] is not None and os.path.isdir(path):
             bits = octal_mode(arguments["mode"])
             # A symbolic mode for files would take from directories what makes them usable.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Callable
 
 from ._errors import OptionError, SpaceError, StorageError
-from ._size import exact_size, format_size
+from ._size import exact_size, format_bytes, format_size, handy_size
 from ._storage import explained, remedy
 
 MAX_PARTS = 10_000
@@ -153,6 +153,23 @@ def check_part_count(archive_bytes: int, part_size: int | None) -> None:
         raise OptionError(
             f"part_size: {part_size} bytes would make up to {archive_bytes // part_size + 1} parts; at most "
             f"{MAX_PARTS} are accepted, so give at least {least}"
+        )
+
+
+def check_part_fits(archive_bytes: int, part_size: int | None, largest: int, place: str) -> None:
+    """Refuse files that the filesystem ends before they end: FAT32 takes 4 GiB less one byte.
+
+    :param archive_bytes: upper estimate of the archive's size.
+    :param largest: bytes that a file may have there.
+    :raises OptionError: names a size that fits.
+    """
+    longest = archive_bytes if part_size is None else min(part_size, archive_bytes)
+    if longest > largest:
+        what = "the archive" if part_size is None else f"a part of {exact_size(part_size)}"
+        raise OptionError(
+            f"part_size: {what} may have up to {format_bytes(longest)}, and a file in {place} may have "
+            f"{format_bytes(largest)} at most; set part_size to {handy_size(largest)}, or choose a directory on "
+            "another filesystem"
         )
 
 

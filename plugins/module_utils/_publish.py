@@ -31,7 +31,7 @@ from ._parts import Part, WrittenFile, explain_write_error, part_names
 from ._published import checksum_lines, is_rewritten, path_of, stale_names
 from ._stop import Check, go_on
 from ._storage import explained, reason
-from ._trusted import distrust_directory, open_regular
+from ._trusted import is_exposed, open_regular
 
 if TYPE_CHECKING:
     from ._facts import Facts
@@ -60,15 +60,20 @@ class Staging:
     @contextmanager
     def opened(self, lock_timeout: float) -> Iterator[Staging]:
         """Make the directory, hold it, complete or clear what a killed run left, and remove it at the end."""
-        self._make()
         lock = os.path.join(self._root, _LOCK)
-        with FileLock(lock, what=f"dest {self._output.dest}", timeout=lock_timeout, check=self._check):
-            self._make()  # where others may write, it may be another by now
-            try:
-                self._start_clean()
-                yield self
-            finally:
-                self._clear_up()
+        try:
+            self._make()
+            with FileLock(lock, what=f"dest {self._output.dest}", timeout=lock_timeout, check=self._check):
+                self._make()  # where others may write, it may be another by now
+                try:
+                    self._start_clean()
+                    yield self
+                finally:
+                    self._clear_up()
+        finally:
+            # With FUSE, a file that was open has another name in there until it is closed.
+            with suppress(OSError):
+                os.rmdir(self._root)
 
     def _make(self) -> None:
         try:
@@ -181,7 +186,7 @@ class Staging:
     def _refuse_foreign(self) -> None:
         """Refuse a staging directory that somebody else has put there, or may write to."""
         is_directory = stat.S_ISDIR(os.lstat(self._root).st_mode)
-        if not is_directory or distrust_directory(self._root):
+        if not is_directory or is_exposed(self._root):
             raise StorageError(f"{self._root} is no directory of this user alone; remove it, then run again")
 
     def publish_beside(self, lock: Lock, facts: Facts | None) -> None:

@@ -18,8 +18,10 @@ from dataclasses import dataclass
 
 from ._attributes import Attributes
 from ._errors import LockFileError, OptionError
+from ._filesystem import filesystem_of
 from ._for_people import standing_failures, unfit_for_people
 from ._json import Json, JsonError, compact, parse_object
+from ._layout import BLOBS
 from ._lock import Lock, links_in, read_lock
 from ._options import DIR, Output
 from ._parts import Part
@@ -59,7 +61,8 @@ class Published:
 class Memory:
     """Remembers which files were hashed and have not been touched since, so that they need not be read again.
 
-    A file counts as untouched while inode, size, and times of change of content and inode are the same.
+    A file counts as untouched while inode, size, and times of change of content and inode are the same. Where the
+    filesystem does not write down the latter, as on USB sticks, nothing is remembered, and all is read again.
 
     :param root: the cache directory, which holds the memory.
     :param check: is asked while a file is read; raises when the run is to end.
@@ -94,7 +97,7 @@ class Memory:
 
     def _take_down(self, path: str, mark: str, sha256: str) -> None:
         self._known[path] = f"{mark} {sha256}"
-        if _may_change_unseen(os.lstat(path)):
+        if _may_change_unseen(os.lstat(path)) or not filesystem_of(path).tells_changes:
             del self._known[path]
 
     def save(self) -> None:
@@ -275,8 +278,15 @@ def lacking_links(root: str, links: Mapping[str, str]) -> list[str]:
     """Those links of a directory of C(compress=dir) that are not there, or point to somewhere else.
 
     :param links: their targets by their names below ``root``.
+    :returns: none where there are no links on the filesystem.
     """
-    return [name for name, target in links.items() if not _is_link(os.path.join(root, name), target)]
+    lacking = [name for name, target in links.items() if not _is_link(os.path.join(root, name), target)]
+    return [] if lacking and lacks_links(root) else lacking
+
+
+def lacks_links(root: str) -> bool:
+    """Whether a directory has no links, or will have none, because there are none on its filesystem."""
+    return not os.path.islink(os.path.join(root, BLOBS)) and not filesystem_of(root).has_symlinks
 
 
 def _is_link(path: str, target: str) -> bool:

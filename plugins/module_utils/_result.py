@@ -73,6 +73,7 @@ class Result:
     :param before: what it held before.
     :param is_published: whether the archive holds what was asked for (in check mode: would hold).
     :param warnings: what went wrong beside the archive.
+    :param notes: what is not as usual, because of where the archive or the cache lies: sentences.
     """
 
     changed: bool
@@ -86,6 +87,7 @@ class Result:
     forecast: Forecast | None = None
     is_published: bool = True
     warnings: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
     allow_partial: bool = False
 
     @property
@@ -98,9 +100,12 @@ class Result:
         return bool(self.failures and not self.allow_partial) or not self.is_published
 
     def sentence(self, dest: str, *, check: bool) -> str:
-        """One sentence for the user; several when something failed."""
+        """One sentence for the user; several when something failed, or is not as usual."""
         if self.is_failure:
             return self._failure(dest)
+        return ". ".join([self._success(dest, check=check), *self.notes])
+
+    def _success(self, dest: str, *, check: bool) -> str:
         images = format_count(len(self.lock.images) if self.lock else 0, "image")
         if self.failures:
             images += f", {self.failures} failed"

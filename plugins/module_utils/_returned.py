@@ -22,6 +22,7 @@ def as_returned(result: Result, output: Output, *, check: bool) -> dict[str, Jso
         "changed": result.changed,
         "reason": result.reason,
         "msg": result.sentence(output.dest, check=check),
+        "notes": list(result.notes),
         "dest": output.dest,
         "parts": _parts(result, output),
         "images": _images(result),

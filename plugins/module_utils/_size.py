@@ -69,3 +69,16 @@ def exact_size(size: int) -> str:
         if size and size % factor == 0:
             return f"{size // factor}{unit}"
     return str(size)
+
+
+def format_bytes(size: int) -> str:
+    """Write a number of bytes where the last one counts: ``4294967295 bytes (4.0 GiB)``."""
+    return f"{size} bytes" if size < 1024 else f"{size} bytes ({format_size(size)})"
+
+
+def handy_size(most: int) -> str:
+    """The largest round size that :func:`parse_size` reads and a limit allows: ``4GB``, ``976K``, ``12``."""
+    for factor, unit in ((1000**3, "GB"), (1024**2, "M"), (1024, "K")):
+        if most >= factor:
+            return f"{most // factor}{unit}"
+    return str(most)

@@ -82,6 +82,10 @@ class Skopeo:
     """Runs skopeo for the copies of one run.
 
     :ivar authfile: the login file to give to skopeo; ``None`` where its own search is to find credentials.
+    :ivar private: a directory that nobody else can read, for what leads to certificates and keys; empty where
+        :attr:`shows_certificates` is false.
+    :ivar temporary: where skopeo and GnuPG put what is of a moment, which must have modes and sockets; empty where
+        their own choice will do.
     :param stop: set when the run is to end; copies under way are then ended too.
     :param secrets: what no error shows, although skopeo repeats what registries say.
     """
@@ -91,8 +95,15 @@ class Skopeo:
         self._work = work
         self._trust = trust
         self.authfile = access.authfile
+        self.private = ""
+        self.temporary = ""
         self._stop = stop
         self._secrets = secrets
+
+    @property
+    def shows_certificates(self) -> bool:
+        """Whether options name certificates, so that skopeo needs a directory of our own for them."""
+        return self._access.ca_path is not None or self._access.client_cert is not None
 
     def check(self) -> str:
         """Make sure that skopeo is there and new enough.
@@ -145,9 +156,12 @@ class Skopeo:
         """
         with memory_file("skopeo") as errors:
             command = self._command(image, name, folder, share)
+            # Messages in English are the ones that are known here.
+            environment = {**os.environ, "LC_ALL": "C"}
+            if self.temporary:
+                environment["TMPDIR"] = self.temporary
             try:
-                # Messages in English are the ones that are known here.
-                process = start(command, errors=errors, environment={**os.environ, "LC_ALL": "C"})
+                process = start(command, errors=errors, environment=environment)
             except OSError as error:
                 raise TransferError(f"skopeo cannot be started: {error}", heals=False) from error
             try:
@@ -161,7 +175,7 @@ class Skopeo:
                 raise explain(self._secrets.hide(_last_words(errors)), process.returncode, str(image.repository))
 
     def _command(self, image: PlatformImage, name: str, folder: str, share: str) -> list[str]:
-        cert_dir = self._trust.cert_dir(image.repository.registry, os.path.dirname(folder))
+        cert_dir = self._trust.cert_dir(image.repository.registry, self.private)
         command = [self._work.skopeo_path]
         if self._work.insecure_policy:
             command.append("--insecure-policy")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ._cache import Cache
 from ._credentials import Credentials, gather_credentials
+from ._filesystem import filesystem_of
 from ._log import Log
 from ._options import Options
 from ._reference import pulled_from
@@ -37,15 +38,20 @@ class Tools:
     stop: Stop
     credentials: Credentials
 
-    def log_in(self, directory: str) -> None:
-        """Give skopeo a login file of our own, where it would not find what we do; only once a copy is due.
+    def log_in(self, cache: Cache) -> None:
+        """Give skopeo what it needs to be let in, where it would not find what we do; only once a copy is due.
 
-        :param directory: of this run alone.
-        :raises StorageError: when it cannot be written.
+        :param cache: is open, and has a directory that nobody else can read.
+        :raises StorageError: when there is no such place, or it cannot be written to.
         """
+        if self.skopeo.shows_certificates:
+            self.skopeo.private = cache.private_directory
+        temporary = os.environ.get("TMPDIR", "")
+        if temporary and not filesystem_of(temporary).has_modes:
+            self.skopeo.temporary = cache.private_directory
         if not self.credentials.needs_login_file:
             return
-        path = os.path.join(directory, "auth.json")
+        path = os.path.join(cache.private_directory, "auth.json")
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb") as file:

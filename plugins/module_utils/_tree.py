@@ -11,6 +11,7 @@ import hashlib
 import os
 from typing import Callable, Protocol
 
+from ._filesystem import link_if_possible
 from ._image import hex_of
 from ._manifest import Descriptor
 from ._parts import WrittenFile, explain_write_error
@@ -20,7 +21,7 @@ from ._tar import checked_chunks
 _CHUNK = 1024 * 1024
 _PIECE = 64 * _CHUNK  # one call copies up to 2 GiB, and is not ended by a signal
 _NO_RANGE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
-_NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP})
+_NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 
 
 class Standing(Protocol):
@@ -58,7 +59,7 @@ class TreeWriter:
         self.written.append(WrittenFile(self._path(name), len(raw), sha256))
 
     def link(self, name: str, target: str) -> None:
-        self._try(lambda: os.symlink(target, self._path(name)))
+        self._try(lambda: link_if_possible(target, self._path(name)))
 
     def blob(self, name: str, path: str, blob: Descriptor) -> None:
         self._check()
@@ -92,7 +93,7 @@ class TreeWriter:
     def _path(self, name: str) -> str:
         return f"{self._root}/{self._relative(name)}".rstrip("/")
 
-    def _try(self, action: Callable[[], None]) -> None:
+    def _try(self, action: Callable[[], object]) -> None:
         try:
             action()
         except OSError as error:

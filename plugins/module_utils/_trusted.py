@@ -4,8 +4,8 @@
 
 """Files in directories that others may write to: what is believed, and what is opened.
 
-The rule is that of OpenSSH's ``StrictModes`` (sshd_config(5)), but for groups, which the owner of a directory chose,
-and for filesystems that have no owners or modes of their own.
+The rule is that of OpenSSH's ``StrictModes`` (sshd_config(5)), but for groups, which the owner of a directory chose.
+Where files have no owners or modes of their own, as on USB sticks, those that the mount gives to all of them count.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import BinaryIO
 
-PROBE = ".airgap-images-probe-"
+from ._filesystem import PROBE, existing, keeps_modes
+
 _MOST_LINKS = 40
 
 
@@ -37,10 +38,11 @@ def distrust(path: str) -> str:
     here = _Here(path)
     for parent, name in _lookups(path):
         found, entry = os.stat(parent), _lstat(os.path.join(parent, name))
-        if not _is_open(found) or _keeps(found, entry) or here.explains_mode(found):
+        if not _is_open(found) or _keeps(found, entry):
             continue
         if not found.st_mode & stat.S_ISVTX:
-            return f"everyone may exchange what is in {parent} (mode {stat.S_IMODE(found.st_mode):04o})"
+            mode = f"{stat.S_IMODE(found.st_mode):04o}{here.distrust_of_mount(found)}"
+            return f"everyone may exchange what is in {parent} (mode {mode})"
         if not here.is_ours(found):
             return f"{parent} belongs to user {found.st_uid}, who may exchange what is in it"
         if entry is not None and not here.is_ours(entry):
@@ -59,10 +61,22 @@ def distrust_directory(path: str, here: _Here | None = None) -> str:
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
     if not here.is_ours(found):
-        return f"{path} belongs to user {found.st_uid}"
-    if _is_open(found) and not here.explains_mode(found):
-        return f"everyone may write to {path} (mode {stat.S_IMODE(found.st_mode):04o})"
+        return f"{path} belongs to user {found.st_uid}{here.distrust_of_mount(found)}"
+    if _is_open(found):
+        mode = f"{stat.S_IMODE(found.st_mode):04o}{here.distrust_of_mount(found)}"
+        return f"everyone may write to {path} (mode {mode})"
     return ""
+
+
+def is_exposed(path: str) -> bool:
+    """Whether somebody else has put a directory there, or may write to it.
+
+    Where no directory has an owner or mode of its own, none is: who may write there was decided by the mount.
+
+    :raises OSError: when it cannot be looked at, or is no directory.
+    """
+    here = _Here(path)
+    return bool(distrust_directory(path, here)) and not here.distrust_of_mount(os.stat(path))
 
 
 def open_regular(path: str) -> BinaryIO:
@@ -144,7 +158,7 @@ class _Made:
 
 
 class _Here:
-    """Who we are on the filesystem of a path: exports map users, and some filesystems give all files one mode."""
+    """Who we are on the filesystem of a path: exports map users, and some mounts give all files one owner and mode."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -156,16 +170,21 @@ class _Here:
         if found.st_uid in _trusted_users():
             return True
         made = self._probe()
-        return made is not None and (made.device, made.owner) == (found.st_dev, found.st_uid)
+        # A mount that gives all files one owner gives them to that user; an export only calls us by another number.
+        is_mapped = made is not None and (made.device, made.owner) == (found.st_dev, found.st_uid)
+        return made is not None and is_mapped and made.keeps_modes
 
-    def explains_mode(self, found: os.stat_result) -> bool:
-        """Whether a mode says nothing, because all files of that filesystem have it."""
+    def distrust_of_mount(self, found: os.stat_result) -> str:
+        """What to do about an owner or mode that all files of that filesystem have; empty where each has its own."""
         made = self._probe()
-        return made is not None and made.device == found.st_dev and not made.keeps_modes
+        if made is None or made.device != found.st_dev or made.keeps_modes:
+            return ""
+        options = f"uid={os.geteuid()},umask=077"
+        return f"; all files there have one owner and mode, which their mount says: mount it with {options}"
 
     def _probe(self) -> _Made | None:
         if not self._is_known:
-            self._made, self._is_known = _make_probe(_existing(self._path)), True
+            self._made, self._is_known = _make_probe(existing(self._path)), True
         return self._made
 
 
@@ -177,7 +196,7 @@ def _make_probe(directory: str) -> _Made | None:
         return None
     try:
         found = os.fstat(descriptor)  # by the descriptor: the name may be another's by now
-        return _Made(found.st_dev, found.st_uid, stat.S_IMODE(found.st_mode) == 0o600)
+        return _Made(found.st_dev, found.st_uid, keeps_modes(descriptor))
     finally:
         os.close(descriptor)
         with suppress(OSError):
@@ -215,12 +234,6 @@ def _lstat(path: str) -> os.stat_result | None:
         return os.lstat(path)
     except FileNotFoundError:
         return None
-
-
-def _existing(path: str) -> str:
-    while not os.path.isdir(path) and path != "/":
-        path = os.path.dirname(path)
-    return path
 
 
 def _keeps(directory: os.stat_result, entry: os.stat_result | None) -> bool:

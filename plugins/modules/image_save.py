@@ -149,6 +149,8 @@ options:
         V(K), V(M), V(G), V(T) and V(KiB), V(MiB), … are powers of 1024, V(KB), V(MB), … are powers of 1000.
         Fractions are accepted, such as V(4.7GB).
       - By default the archive is one file.
+      - The task fails before the first byte where a part could be larger than a file on the filesystem of O(dest) may
+        be, as 4 GiB are on FAT32.
     type: str
   part_digits:
     description:
@@ -240,7 +242,9 @@ options:
       - By default C(saved-image-cache) beside O(dest).
       - The task fails where others could exchange it, or what is in it. It must belong to the task's user, and neither
         it nor a directory above it may be writable by everyone; with the sticky bit, as V(/tmp) has it, one above it
-        may.
+        may. A USB stick (exFAT, FAT32), where the mount gives all files one owner and mode, is mounted with C(uid=) and
+        C(umask=077) for it.
+      - Where its filesystem has no modes, login files and the way to client keys lie elsewhere while a run lasts.
     type: path
   jobs:
     description:
@@ -408,6 +412,14 @@ msg:
   returned: always
   type: str
   sample: 'saved 3 images to /srv/airgap/rancher.tar.gz (4 files, 6.3 GiB): 1 image added'
+notes:
+  description: What is not as usual because of where the archive or the cache lies, such as links that are left out on a
+    USB stick. It is in RV(msg) as well.
+  returned: when the list could be worked through
+  type: list
+  elements: str
+  sample:
+    - the cache /media/usb/cache has no links blobs, as there are no links on its filesystem
 dest:
   description: Path of the archive, with its suffix.
   returned: when the list could be worked through
@@ -670,6 +682,7 @@ from ansible_collections.airgap.images.plugins.module_utils._errors import Image
 from ansible_collections.airgap.images.plugins.module_utils._file_attributes import attributes_of
 from ansible_collections.airgap.images.plugins.module_utils._http import REQUESTS_ERROR
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
+from ansible_collections.airgap.images.plugins.module_utils._names import refuse_name_of_archive
 from ansible_collections.airgap.images.plugins.module_utils._options import Output
 from ansible_collections.airgap.images.plugins.module_utils._params import read_options
 from ansible_collections.airgap.images.plugins.module_utils._progress import (
@@ -819,6 +832,7 @@ def progress_files(module: AnsibleModule, output: Output, private: str | None) -
         return []
     asked = module.params["progress_file"]
     if asked:
+        refuse_name_of_archive("progress_file", asked, output)
         names = [output.dest, output.lock_file, output.checksum_file, *output.for_people]
         names += [module.params[name] for name in ("failed_list", "log_file", "from_lock") if module.params[name]]
         refuse_foreign(asked, [*names, *module.params["list_files"]])
@@ -856,6 +870,8 @@ def main() -> None:
     try:
         options = read_options(module.params, check=module.check_mode)
         attributes = attributes_of(module)
+        if module.params["log_file"]:
+            refuse_name_of_archive("log_file", module.params["log_file"], options.output)
         if module.params["log_file"] and not module.check_mode:
             log.append_to(module.params["log_file"])
         progress = Progress()

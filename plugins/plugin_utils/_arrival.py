@@ -20,10 +20,20 @@ from ansible_collections.airgap.images.plugins.module_utils._errors import (
     StorageError,
 )
 from ansible_collections.airgap.images.plugins.module_utils._failed_list import is_failed_list
+from ansible_collections.airgap.images.plugins.module_utils._filesystem import (
+    filesystem_of,
+    link_if_possible,
+    spelled_otherwise,
+)
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, links_in
+from ansible_collections.airgap.images.plugins.module_utils._names import archive_spelled_otherwise
 from ansible_collections.airgap.images.plugins.module_utils._options import DIR, LOCK_SUFFIX
-from ansible_collections.airgap.images.plugins.module_utils._published import is_part_name, lacking_links
-from ansible_collections.airgap.images.plugins.module_utils._size import format_size
+from ansible_collections.airgap.images.plugins.module_utils._published import (
+    is_part_name,
+    lacking_links,
+    lacks_links,
+)
+from ansible_collections.airgap.images.plugins.module_utils._size import format_bytes, format_size, handy_size
 from ansible_collections.airgap.images.plugins.module_utils._space import free_bytes, require
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place, explain
 
@@ -49,6 +59,11 @@ class Delivery:
     is_layout: bool
     links: Mapping[str, str]
     lacks_link: bool
+
+    @property
+    def goes_without_link(self) -> bool:
+        """Whether that link is left out because there are none on the filesystem."""
+        return self.is_layout and lacks_links(self.place.root)
 
     @property
     def is_change(self) -> bool:
@@ -128,6 +143,40 @@ def ensure_space(delivery: Delivery) -> None:
     require(f"{directory} on the controller", free, needed, otherwise="or choose another directory")
 
 
+def ensure_fits(delivery: Delivery) -> None:
+    """Refuse files that the filesystem ends before they end: FAT32 takes 4 GiB less one byte.
+
+    :raises OptionError: names the first, and a size of parts that fits.
+    """
+    directory = delivery.place.directory
+    longest = max(delivery.coming, key=lambda item: item.size, default=None)
+    if longest is None:
+        return
+    largest = filesystem_of(directory).largest_file
+    if longest.size > largest:
+        remedy = "" if delivery.is_layout else f"save with a part_size of {handy_size(largest)}, or "
+        raise OptionError(
+            f"{longest.name} has {format_bytes(longest.size)}, and a file in {directory} on the controller may have "
+            f"{format_bytes(largest)} at most; {remedy}choose a directory on another filesystem"
+        )
+
+
+def refuse_other_spelling(place: Place) -> None:
+    """Where ``A`` and ``a`` are one name, refuse a directory or an archive that is there by another spelling.
+
+    :raises OptionError: says how it is spelled there.
+    """
+    parent, name = os.path.split(place.directory)
+    found = spelled_otherwise(parent, name)
+    folder = parent if found else place.directory
+    found = found or archive_spelled_otherwise(place.directory, place.archive)
+    if found:
+        raise OptionError(
+            f"{found} in {folder} on the controller would be overwritten by another spelling of its name, as its "
+            "filesystem takes both for one; choose a directory on another filesystem, or names that differ"
+        )
+
+
 @contextmanager
 def explaining_full(place: Place, item: Item) -> Iterator[None]:
     """Tell why a transfer failed, where it is that the disk has no room any more.
@@ -160,11 +209,13 @@ def clear_way(place: Place, item: Item) -> str:
     """Make the directory that the item arrives in, and remove what an interrupted run has left of it.
 
     :returns: the path to write to.
+    :raises OptionError: when the directory is another's by another spelling.
     :raises StorageError: when that fails.
     """
     path = place.temporary(item)
     try:
         place.make_folder(os.path.dirname(path))
+        refuse_other_spelling(place)  # of two hosts at the same time, one has made the directory
         with suppress(FileNotFoundError):
             os.unlink(path)
     except OSError as error:
@@ -252,7 +303,7 @@ def _tidy_layout(root: str, links: Mapping[str, str]) -> None:
         link = os.path.join(root, name)
         with suppress(FileNotFoundError):
             os.unlink(link)
-        os.symlink(links[name], link)
+        link_if_possible(links[name], link)
 
 
 def _refuse_foreign_root(place: Place, held: set[str], links: Mapping[str, str]) -> None:

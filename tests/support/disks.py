@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filesystems of a test's own: small ones, full ones, such as cannot be written to, and such as have a quota.
+"""Filesystems of a test's own: small ones, full ones, read-only ones, such as have a quota, and that of a USB stick.
 
 Mounting wants root, or sudo without a password.
 """
@@ -136,6 +136,31 @@ def change_limit(path: Path, limit: int | None) -> None:
     _as_root("btrfs", "qgroup", "limit", "none" if limit is None else str(limit), str(path))
 
 
-def _as_root(*command: str) -> None:
+@contextmanager
+def exfat_disk(path: Path, image: Path, size: int, *, options: str = "") -> Iterator[Path]:
+    """An exFAT filesystem, as a USB stick has it, mounted until the block ends.
+
+    By exfat-fuse, as kernels of test machines know neither exFAT nor FAT; it wants a device.
+
+    :param options: of mount; by default only who runs the tests may read and write there.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    if not image.exists():
+        with image.open("wb") as file:
+            file.truncate(size)
+        subprocess.run(["/usr/sbin/mkfs.exfat", str(image)], check=True, capture_output=True)
+    device = _as_root("losetup", "--find", "--show", str(image)).strip()
+    try:
+        mount = options or f"uid={os.geteuid()},gid={os.getegid()},umask=077"
+        _as_root("/usr/sbin/mount.exfat-fuse", "-o", mount, device, str(path))
+        try:
+            yield path
+        finally:
+            _as_root("umount", "--lazy", str(path))
+    finally:
+        _as_root("losetup", "--detach", device)
+
+
+def _as_root(*command: str) -> str:
     become = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    subprocess.run([*become, *command], check=True, stdout=subprocess.DEVNULL)
+    return subprocess.run([*become, *command], check=True, stdout=subprocess.PIPE, text=True).stdout

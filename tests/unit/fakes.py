@@ -283,6 +283,7 @@ class FakeSkopeo:
         self.fetched: list[str] = []
         self.checks = 0
         self.authfile: str | None = None
+        self.shows_certificates = False
         self.failures: dict[str, list[TransferError]] = {}
         self.before: Callable[[PlatformImage], None] = lambda _image: None
 

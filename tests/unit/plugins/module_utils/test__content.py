@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.airgap.images.plugins.module_utils._content import sort_out, without_giants
+from ansible_collections.airgap.images.plugins.module_utils._content import (
+    sort_out,
+    without_giants,
+    without_large_blobs,
+)
 from ansible_collections.airgap.images.plugins.module_utils._image import FailedImage, SkippedImage
-from ansible_collections.airgap.images.plugins.module_utils._size import format_size
+from ansible_collections.airgap.images.plugins.module_utils._size import format_bytes, format_size
 from ansible_collections.airgap.images.tests.unit.fakes import ARM64, Sample, listed, resolved
 
 ONE, TWO = Sample(b"one"), Sample(b"two", platform=ARM64)
@@ -48,6 +52,20 @@ def test_an_image_larger_than_the_disk_fails_alone() -> None:
     assert giant.reason == (
         f"it needs {format_size(size)}; the filesystem of /c has {format_size(size - 1)} in all. "
         "Choose another one, if the registry does not lie"
+    )
+
+
+def test_an_image_with_a_blob_that_no_file_can_hold_fails_alone() -> None:
+    largest = max(ONE.image.all_blobs(), key=lambda blob: blob.size)
+    answers = [FailedImage(listed("d", 1), "404"), resolved("a", ONE, number=2)]
+    assert without_large_blobs(answers, largest.size, "/c") == answers
+    failed, large = without_large_blobs(answers, largest.size - 1, "/c")
+    assert failed is answers[0]
+    assert isinstance(large, FailedImage)
+    assert (large.listed.number, large.digest) == (2, answers[1].digest)
+    assert large.reason == (
+        f"its blob {largest.digest} has {format_size(largest.size)}, and a file in /c may have "
+        f"{format_bytes(largest.size - 1)} at most. Choose a directory on another filesystem"
     )
 
 

@@ -24,6 +24,7 @@ from ansible_collections.airgap.images.plugins.module_utils._parts import (
     PartWriter,
     WrittenFile,
     check_part_count,
+    check_part_fits,
     explain_write_error,
     part_names,
 )
@@ -241,3 +242,26 @@ def test_the_least_size_that_is_named_is_accepted(archive: int, part_size: int) 
         check_part_count(archive, part_size)
     except OptionError as error:
         check_part_count(archive, parse_size(str(error).rpartition(" ")[2], option="part_size"))
+
+
+FAT = 2**32 - 1
+
+
+@pytest.mark.parametrize(
+    ("archive", "part", "told"),
+    [
+        (FAT, None, ""),
+        (FAT + 1, None, "the archive may have up to 4294967296 bytes (4.0 GiB)"),
+        (FAT + 1, 2**32, "a part of 4G may have up to 4294967296 bytes (4.0 GiB)"),
+        (FAT, 2**32, ""),
+        (2**40, FAT, ""),
+        (2**40, 4 * 10**9, ""),
+    ],
+)
+def test_a_file_that_the_filesystem_would_end_is_refused(archive: int, part: int | None, told: str) -> None:
+    if not told:
+        check_part_fits(archive, part, FAT, "/stick")
+        return
+    limit = "a file in /stick may have 4294967295 bytes (4.0 GiB) at most; set part_size to 4GB, or choose"
+    with pytest.raises(OptionError, match=re.escape(f"part_size: {told}, and {limit}")):
+        check_part_fits(archive, part, FAT, "/stick")

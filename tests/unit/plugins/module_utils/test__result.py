@@ -56,6 +56,11 @@ KEPT = "What was fetched stays in the cache; allow_partial=true saves an archive
 
 SENTENCES: dict[str, tuple[Result, bool, str]] = {
     "saved": (result(), False, "saved 3 images to /a (1 file, 2.0 KiB): 1 image added"),
+    "not as usual": (
+        result(changed=False, reason="nothing changed", notes=("there are no links", "nor modes")),
+        False,
+        "/a already holds 3 images: nothing changed. there are no links. nor modes",
+    ),
     "saved in parts": (result(lock=lock(1, 2)), False, "saved 1 image to /a (2 files, 2.0 KiB): 1 image added"),
     "kept": (result(changed=False, reason="nothing changed"), False, "/a already holds 3 images: nothing changed"),
     "kept, in check mode": (

@@ -45,6 +45,7 @@ def result(**more: Any) -> Result:
     values: dict[str, Any] = {
         "changed": True,
         "reason": "1 image added",
+        "notes": ("the cache has no links",),
         "listed": ImageList(
             (listed("reg.lan/skipped", 1), listed("reg.lan/saved:1", 2), listed("reg.lan/failed", 3)),
             (InvalidLine(Origin("/l", 4), "A", "upper case"),),
@@ -113,6 +114,7 @@ def test_every_value() -> None:
         "report_file": "/srv/out/images.tar.gz.report.html",
         "table_file": "/srv/out/images.tar.gz.report.csv",
         "restore_file": "/srv/out/images.tar.gz.restore.sh",
+        "notes": ["the cache has no links"],
     }
 
 

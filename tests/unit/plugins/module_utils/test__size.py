@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._size import (
     exact_size,
+    format_bytes,
     format_count,
     format_size,
+    handy_size,
     parse_size,
 )
 
@@ -132,3 +134,18 @@ def test_reading_raises_nothing_else(text: str) -> None:
 
 def test_counts_are_written_with_their_noun() -> None:
     assert [format_count(number, "file") for number in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
+
+
+def test_where_the_last_byte_counts_all_are_written() -> None:
+    assert format_bytes(2**32 - 1) == "4294967295 bytes (4.0 GiB)"
+    assert format_bytes(17) == "17 bytes"
+
+
+@pytest.mark.parametrize(("most", "handy"), [(2**32 - 1, "4GB"), (10**6, "976K"), (2**20, "1M"), (12, "12")])
+def test_a_size_that_is_easy_to_type_is_not_above_the_limit(most: int, handy: str) -> None:
+    assert handy_size(most) == handy
+
+
+@given(most=st.integers(1, LARGEST))
+def test_a_handy_size_is_near_to_the_limit(most: int) -> None:
+    assert most / 2 < parse_size(handy_size(most), option="o") <= most

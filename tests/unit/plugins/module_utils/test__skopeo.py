@@ -283,13 +283,13 @@ def test_commands(options: dict[str, Any], expected: list[str]) -> None:
     assert make_skopeo(**options)._command(IMAGE, NAME, "/c/folder", "/c/share") == expected
 
 
-def test_certificates_are_laid_beside_the_copy() -> None:
+def test_certificates_are_laid_where_nobody_else_looks() -> None:
     trusts = Trusts()
     options = make_options()
-    Skopeo(options.access, options.work, trusts, stop=Stop(), secrets=Secrets())._command(
-        IMAGE, NAME, "/c/.run/copy", "/c/share"
-    )
-    assert trusts.parents == ["/c/.run"]
+    skopeo = Skopeo(options.access, options.work, trusts, stop=Stop(), secrets=Secrets())
+    skopeo.private = "/run/private"
+    skopeo._command(IMAGE, NAME, "/c/.run/copy", "/c/share")
+    assert trusts.parents == ["/run/private"]
 
 
 def test_schema_1_is_converted() -> None:

@@ -17,6 +17,7 @@ from ansible_collections.airgap.images.plugins.module_utils import _trusted
 from ansible_collections.airgap.images.plugins.module_utils._trusted import (
     distrust,
     distrust_directory,
+    is_exposed,
     make_directories,
     open_regular,
     write_new,
@@ -125,18 +126,33 @@ def test_a_file(place: Path) -> None:
 
 
 def test_a_filesystem_without_modes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as NTFS and FAT as they are often mounted: whatever is made there, everyone may write to it."""
+    """Such as exFAT and FAT: the mount says who may write there, and to whom all belongs."""
     (place / "cache").mkdir()
+    device = place.stat().st_dev
+    monkeypatch.setattr(_trusted, "_make_probe", lambda _directory: _trusted._Made(device, os.geteuid(), False))
+    assert not distrust(str(place / "cache"))
     place.chmod(0o777)
     (place / "cache").chmod(0o777)
+    said = "all files there have one owner and mode, which their mount says"
+    remedy = f"; {said}: mount it with uid={os.geteuid()},umask=077"
+    assert distrust(str(place / "cache")) == f"everyone may exchange what is in {place} (mode 0777{remedy})"
+    assert distrust_directory(str(place)) == f"everyone may write to {place} (mode 0777{remedy})"
+    assert not is_exposed(str(place)), "whoever may write there, the mount has let in"
+    monkeypatch.setattr(_trusted, "_make_probe", lambda _directory: _trusted._Made(device + 1, os.geteuid(), False))
+    assert distrust(str(place / "cache")) == f"everyone may exchange what is in {place} (mode 0777)"
+    assert is_exposed(str(place))
+    monkeypatch.setattr(_trusted, "_make_probe", lambda _directory: None)
+    assert distrust(str(place / "cache")) == f"everyone may exchange what is in {place} (mode 0777)"
+    assert is_exposed(str(place))
+
+
+def test_a_mount_that_gives_all_files_to_somebody_else(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No export that calls us by another number: that user may write there."""
     device = place.stat().st_dev
-    made = _trusted._Made(device, os.geteuid(), keeps_modes=False)
-    monkeypatch.setattr(_trusted, "_make_probe", lambda directory: made)
-    assert not distrust(str(place / "cache"))
-    monkeypatch.setattr(_trusted, "_make_probe", lambda directory: _trusted._Made(device + 1, os.geteuid(), False))
-    assert distrust(str(place / "cache"))
-    monkeypatch.setattr(_trusted, "_make_probe", lambda directory: None)
-    assert distrust(str(place / "cache"))
+    owned_by(monkeypatch, place)
+    monkeypatch.setattr(_trusted, "_make_probe", lambda _directory: _trusted._Made(device, OTHER, False))
+    assert f"{place} belongs to user {OTHER}; all files there" in distrust(str(place))
+    assert not is_exposed(str(place))
 
 
 def test_an_export_that_maps_users(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,222 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the filesystem of a directory can do, found out by trying.
+
+exFAT and FAT32, which USB sticks have, know neither links nor modes nor owners, write down no time of change, and take
+``A`` and ``a`` for one name; FAT32 ends a file below 4 GiB. Other filesystems lack some of that by their mount options.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+PROBE = ".airgap-images-probe-"
+FAT_LIMIT = 2**32 - 1
+"""Bytes that a file on FAT32 has at most."""
+
+# vfat and exfat say EPERM, FUSE ENOSYS, network filesystems EOPNOTSUPP.
+_CANNOT = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP})
+_LONG_AGO_NS = 1_000_000_000 * 10**9  # in 2001; even, for filesystems that count in two seconds
+
+
+@dataclass(frozen=True)
+class Filesystem:
+    """What a filesystem can do.
+
+    :param has_symlinks: whether it has symbolic links.
+    :param has_modes: whether a file gets the mode that is asked for; else mode and owner come from the mount.
+    :param tells_changes: whether it writes down when a file was changed (``st_ctime``), so that no change is unseen.
+    :param largest_file: bytes that a file may have, also by this process's limit (setrlimit(2), RLIMIT_FSIZE).
+    """
+
+    has_symlinks: bool = True
+    has_modes: bool = True
+    tells_changes: bool = True
+    largest_file: int = sys.maxsize
+
+
+_known: dict[int, Filesystem] = {}
+
+
+def filesystem_of(path: str) -> Filesystem:
+    """What the filesystem can do that a path is, or will be, on. Each is tried once.
+
+    Where a file can be made that has no name, that leaves no trace; else something is made and removed.
+
+    :returns: where nothing can be made, what is said is that all can be done: whoever goes on will fail at that.
+    """
+    directory = existing(path)
+    try:
+        device = os.stat(directory).st_dev
+        if device not in _known:
+            _known[device] = _try(directory)
+        return _known[device]
+    except OSError:
+        return Filesystem(tells_changes=False, largest_file=_limit_of_process())
+
+
+def ignores_case(path: str) -> bool:
+    """Whether two names that differ by case are one where the path is, or will be."""
+    try:
+        with _probe_directory(existing(path)) as place, open(os.path.join(place, "a"), "xb"):
+            return os.path.lexists(os.path.join(place, "A"))
+    except OSError:
+        return False
+
+
+def link_if_possible(target: str, path: str) -> bool:
+    """Make a symbolic link, but for where there are none.
+
+    :returns: whether there is one now.
+    :raises OSError: when it cannot be made for another reason.
+    """
+    try:
+        os.symlink(target, path)
+    except OSError as error:
+        if error.errno not in _CANNOT or filesystem_of(os.path.dirname(path)).has_symlinks:
+            raise
+        return False
+    return True
+
+
+def set_mode(path: str, mode: int) -> None:
+    """Give a file of ours a mode, but for where files have none of their own.
+
+    :raises OSError: when it cannot be given for another reason.
+    """
+    try:
+        os.chmod(path, mode)
+    except OSError as error:
+        if error.errno not in _CANNOT or filesystem_of(os.path.dirname(path)).has_modes:
+            raise
+
+
+def spelled_otherwise(directory: str, name: str) -> str:
+    """How a file is called in a directory that has it under a name which differs by case only.
+
+    :returns: that name; empty where there is none, or where the two are different files.
+    """
+    try:
+        found = os.lstat(os.path.join(directory, name))
+        names = os.listdir(directory)
+    except OSError:
+        return ""
+    if name in names:
+        return ""
+    for other in names:
+        with suppress(OSError):
+            if other.lower() == name.lower() and os.path.samestat(found, os.lstat(os.path.join(directory, other))):
+                return other
+    return ""
+
+
+def existing(path: str) -> str:
+    """The path if it is a directory, or the nearest one above it that is."""
+    path = os.path.abspath(path)
+    while not os.path.isdir(path) and path != "/":
+        path = os.path.dirname(path)
+    return path
+
+
+def keeps_modes(descriptor: int) -> bool:
+    """Whether a new file that was made with mode 0600 has it, and gets another one when told to."""
+    if stat.S_IMODE(os.fstat(descriptor).st_mode) != 0o600:
+        return False
+    try:
+        os.fchmod(descriptor, 0o400)
+    except OSError:
+        return False
+    return stat.S_IMODE(os.fstat(descriptor).st_mode) == 0o400
+
+
+def _try(directory: str) -> Filesystem:
+    try:
+        descriptor = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in (*_CANNOT, errno.EISDIR, errno.ENOENT):  # the last two: a kernel that does not know it
+            raise
+        with _probe_directory(directory) as place:
+            descriptor = os.open(os.path.join(place, "file"), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            return _look(descriptor, has_symlinks=_makes_symlink(place))
+    # What has files without a name counts the names of a file, and has links.
+    return _look(descriptor, has_symlinks=True)
+
+
+def _look(descriptor: int, *, has_symlinks: bool) -> Filesystem:
+    try:
+        has_modes = keeps_modes(descriptor)
+        return Filesystem(
+            has_symlinks=has_symlinks,
+            has_modes=has_modes,
+            # exFAT's driver has a time of change in memory, but not on disk.
+            tells_changes=has_modes and _tells_changes(descriptor),
+            largest_file=min(_largest_file(descriptor), _limit_of_process()),
+        )
+    finally:
+        os.close(descriptor)
+
+
+def _makes_symlink(place: str) -> bool:
+    try:
+        os.symlink("file", os.path.join(place, "link"))
+    except OSError:
+        return False
+    return True
+
+
+def _tells_changes(descriptor: int) -> bool:
+    """Whether the time of change stays when the time of the content is set to an old one."""
+    os.utime(descriptor, ns=(_LONG_AGO_NS, _LONG_AGO_NS))
+    return os.fstat(descriptor).st_ctime_ns > _LONG_AGO_NS
+
+
+def _largest_file(descriptor: int) -> int:
+    """Bytes that a file may have: how far one can go in it (lseek(2), EINVAL). Nothing is written for that."""
+    if _is_fat_in_userspace(os.fstat(descriptor).st_dev):
+        return FAT_LIMIT
+    low, high = 0, sys.maxsize
+    while low < high:
+        middle = high - (high - low) // 2
+        try:
+            os.lseek(descriptor, middle, os.SEEK_SET)
+            low = middle
+        except OSError:
+            high = middle - 1
+    return low or sys.maxsize
+
+
+def _is_fat_in_userspace(device: int) -> bool:
+    """Whether it is FAT by FUSE, where the kernel knows of no limit and a name has to tell (proc(5), mountinfo)."""
+    number = f"{os.major(device)}:{os.minor(device)}"
+    with suppress(OSError), open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            fields, _dash, more = line.partition(" - ")
+            if fields.split()[2] == number:
+                kind = more.split()[0]
+                return kind.startswith("fuse") and "fat" in kind and "exfat" not in kind
+    return False
+
+
+def _limit_of_process() -> int:
+    soft = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+@contextmanager
+def _probe_directory(directory: str) -> Iterator[str]:
+    path = tempfile.mkdtemp(prefix=PROBE, dir=directory)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
