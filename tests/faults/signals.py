@@ -80,7 +80,7 @@ def _in_process(ground: Ground, chance: random.Random, *, kind: str) -> str:
     )
     require(done.returncode == 0, f"{' '.join(words)}: {done.stdout[-500:]}{done.stderr[-3000:]}")
     struck = json.loads(done.stdout)["struck"]
-    require(struck >= IN_PROCESS / 5, f"only {struck} of {IN_PROCESS} came in time")
+    require(struck >= IN_PROCESS / 10, f"only {struck} of {IN_PROCESS} came in time")
     return COMPLETED
 
 
