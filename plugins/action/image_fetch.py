@@ -21,6 +21,7 @@ from ansible_collections.airgap.images.plugins.module_utils._errors import (
     ImageSaveError,
     OptionError,
     StorageError,
+    quoted,
 )
 from ansible_collections.airgap.images.plugins.module_utils._filelock import FileLock
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, read_lock
@@ -46,8 +47,10 @@ from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
     refuse_other_spelling,
     tidy_if_refused,
 )
+from ansible_collections.airgap.images.plugins.plugin_utils._bounds import LARGEST_RECORD, MOST_VALUES
 from ansible_collections.airgap.images.plugins.plugin_utils._convoy import Convoy
 from ansible_collections.airgap.images.plugins.plugin_utils._host import Host
+from ansible_collections.airgap.images.plugins.plugin_utils._names import check_carried, check_length
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place
 from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._transport import without_compression
@@ -108,9 +111,14 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
     """
     check_range("retries", arguments["retries"], 0, 100)
     check_range("retry_delay", arguments["retry_delay"], 0, 3600)
+    directory = _absolute(arguments["dest"])
     source = arguments["src"] or arguments["failed_list"]
+    for option in ("src", "failed_list"):
+        if arguments[option]:
+            host.check_path(option, arguments[option])
+            check_length(arguments[option], directory)
     folder = memory_folder(arguments["dest"])
-    place = Place(_absolute(arguments["dest"]), os.path.basename(source))
+    place = Place(directory, os.path.basename(source))
     host.refuse_same(source, place)
     refuse_other_spelling(place)
     if check:
@@ -195,8 +203,10 @@ def read_arrived_lock(host: Host, place: Place, item: Item, *, check: bool) -> L
     if check:
         with tempfile.TemporaryDirectory() as folder:
             elsewhere = Place(os.path.realpath(folder), place.archive)
+            ensure_space(elsewhere, [item])
             host.transfer(item, elsewhere, elsewhere.final(item))
             return _read_lock(elsewhere.final(item), item)
+    ensure_space(place, [item])
     path = clear_way(place, item)
     with explaining_full(place, item):
         host.transfer(item, place, path)
@@ -213,7 +223,7 @@ def receive(host: Host, delivery: Delivery, transferred: Sequence[Item]) -> None
         return
     if delivery.coming:
         host.require(delivery.coming[0].source)
-        ensure_space(delivery)
+        ensure_space(delivery.place, delivery.coming)
     arrived = [item for item in transferred if item not in delivery.coming]
     convoy = Convoy(delivery.coming, host.ticker, arrived=arrived)
     for item in delivery.coming:
@@ -236,12 +246,13 @@ def describe(place: Place, parts: Sequence[Item], records: Mapping[str, Item], f
 
 def _read_lock(path: str, item: Item) -> Lock:
     with open(path, "rb") as file:
-        return read_lock(file.read(), path=item.source)
+        return read_lock(file.read(LARGEST_RECORD), path=item.source, most=MOST_VALUES)
 
 
 def _absolute(path: str) -> str:
     if not os.path.isabs(path):
-        raise OptionError(f"dest: {path!r} must be an absolute path, or begin with '~'")
+        raise OptionError(f"dest: {quoted(path)} must be an absolute path, or begin with '~'")
+    check_carried("dest", path)
     return os.path.normpath(path)
 
 

@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
 from ansible_collections.airgap.images.plugins.plugin_utils._follow import Orphaned, Signals, follow
-from ansible_collections.airgap.images.plugins.plugin_utils._job import Job
+from ansible_collections.airgap.images.plugins.plugin_utils._job import Job, without_effects
 from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
 
 
@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
         returned = self._as_job(variables, ticker) if self._can_be_job() else self._plainly(variables)
         if self._task.check_mode and not returned.get("failed"):
             ticker.say(str(returned.get("msg", "")))
-        merged: dict[str, Any] = merge_hash(result, returned)
+        merged: dict[str, Any] = merge_hash(result, without_effects(returned))
         return merged
 
     def _can_be_job(self) -> bool:

@@ -226,14 +226,15 @@ def links_in(lock: Lock) -> dict[str, str]:
     return links_of(found.group(1) for part in with_link if (found := _FOLDER.fullmatch(part.name)))
 
 
-def read_lock(raw: bytes, *, path: str) -> Lock:
+def read_lock(raw: bytes, *, path: str, most: int = 0) -> Lock:
     """Read a lock file.
 
     :param path: its path, for the error.
+    :param most: as :func:`_json.parse_object` has it.
     :raises LockFileError: when it is none, or is of another version.
     """
     try:
-        document = parse_object(raw)
+        document = parse_object(raw, most=most)
         version = document.integer("version")
         if version != VERSION:
             raise LockFileError(

@@ -191,6 +191,14 @@ def complete_dest(dest: str, compress: str) -> str:
     return os.path.abspath(dest)
 
 
+def compress_of(name: str) -> str:
+    """What kind of archive a name is that of, by its suffix; without one, that of a directory."""
+    for compress in (GZIP, ZSTD, NONE):
+        if name.endswith(_SUFFIXES[compress]) and name not in _SUFFIXES[compress]:
+            return compress
+    return DIR
+
+
 def check_level(level: int | None, compress: str) -> None:
     """Refuse a ``compress_level`` that the format does not have.
 

@@ -20,6 +20,8 @@ description:
   - Files that are on the controller with the right sha256 are not transferred again. What arrives gets its final name
     only when everything is there and verified; a run that was interrupted goes on with the next file.
   - Files of an older archive of the same name are removed.
+  - The host is not trusted. The controller asks for paths that it makes itself, of what the task says. Of each file it
+    takes 64 MiB at most, or for a part what the lock file says where that is more, and that has to fit on its disk.
   - Files are always read by the user who logs in, also with C(become), under which M(ansible.builtin.fetch) holds whole
     files in memory at both ends. The compression of SSH is turned off for them, since nearly all of their bytes are
     compressed already. Memory does not grow with the size of the files.
@@ -51,20 +53,26 @@ attributes:
 options:
   src:
     description:
-      - Path of the archive on the host, with its suffix (RV(airgap.images.image_save#module:dest)).
-      - Its lock file says which parts it has.
+      - Path of the archive on the host, with its suffix, absolute or beginning with V(~/). That is the home of the user
+        who logs in, and is known with the connection plugins C(ssh) and C(local) only.
+      - The suffix says what kind of archive it is, as O(airgap.images.image_save#module:compress) has it. Its lock file
+        says how many parts it has, and is not believed when it names others than such an archive has.
+      - Quotation marks, backslashes, control characters and V($) in it are refused.
+      - Give the path itself, not what the host returned. Who has taken over a host must not choose paths.
       - Required without O(failed_list).
     type: path
   dest:
     description:
       - Directory on the controller; an absolute path, or one that begins with V(~). It is made if it is missing.
+      - Quotation marks, backslashes and control characters in it are refused.
       - One task at a time brings an archive of one name to it; another one, such as that of another host, waits for up
         to ten minutes.
     type: path
     required: true
   failed_list:
     description:
-      - Path of the list of what failed on the host. Where there is none, one on the controller is removed.
+      - Path of the list of what failed on the host, under the same rules as O(src). Where there is none, one on the
+        controller is removed.
     type: path
   outdated:
     description:
@@ -92,15 +100,15 @@ EXAMPLES = r"""
   airgap.images.image_save:
     list_files:
       - /srv/airgap/rancher-images.txt
-    dest: /srv/airgap/rancher-v2.7.9
+    dest: /srv/airgap/rancher-v2.7.9.tar.gz
     part_size: 4GB
     mode: "0644"
   become: true
-  register: saved
 
+# The path is written out, not taken from what the host returned.
 - name: Fetch the archive
   airgap.images.image_fetch:
-    src: "{{ saved.dest }}"
+    src: /srv/airgap/rancher-v2.7.9.tar.gz
     dest: "~/media/{{ inventory_hostname }}"
 """
 
@@ -199,23 +207,24 @@ from ansible_collections.airgap.images.plugins.module_utils._options import BESI
 class UnreadableError(Exception):
     """A file that this user cannot read, or that is none.
 
-    :param path: of it.
+    :param name: what it was asked for as.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, name: str) -> None:
         super().__init__(f"{path} is no file that can be read")
-        self.path = path
+        self.name = name
 
 
-def look(path: str) -> dict[str, object] | None:
+def look(path: str, *, name: str) -> dict[str, object] | None:
     """What a file is; C(None) where there is none.
 
+    :param name: what it is asked for as.
     :raises UnreadableError: when it is not this user's to read.
     :raises OSError: when it cannot be read otherwise.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise UnreadableError(path)
+            raise UnreadableError(path, name=name)
         with open(path, "rb") as file:
             hasher = hashlib.sha256()
             size = 0
@@ -225,8 +234,8 @@ def look(path: str) -> dict[str, object] | None:
     except FileNotFoundError:
         return None
     except PermissionError as error:
-        raise UnreadableError(path) from error
-    return {"path": path, "size": size, "sha256": hasher.hexdigest()}
+        raise UnreadableError(path, name=name) from error
+    return {"size": size, "sha256": hasher.hexdigest()}
 
 
 def survey(src: str | None, failed_list: str | None) -> dict[str, dict[str, object] | None]:
@@ -238,7 +247,7 @@ def survey(src: str | None, failed_list: str | None) -> dict[str, dict[str, obje
     paths = {name: f"{src}{suffix}" for name, suffix in BESIDE.items()} if src else {}
     if failed_list:
         paths["failed_list"] = failed_list
-    return {name: look(path) for name, path in paths.items()}
+    return {name: look(path, name=name) for name, path in paths.items()}
 
 
 def main() -> None:
@@ -257,7 +266,7 @@ def main() -> None:
     try:
         found = survey(module.params["src"], module.params["failed_list"])
     except UnreadableError as error:
-        module.fail_json(msg=str(error), unreadable=error.path)
+        module.fail_json(msg=str(error), unreadable=error.name)
     except OSError as error:
         module.fail_json(msg=f"{error.filename or 'a file'} cannot be read: {error.strerror}")
     module.exit_json(changed=False, found=found)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import (
     ImageSaveError,
-    LockFileError,
     OptionError,
     SpaceError,
     StorageError,
@@ -35,6 +34,7 @@ from ansible_collections.airgap.images.plugins.module_utils._published import (
 )
 from ansible_collections.airgap.images.plugins.module_utils._size import format_bytes, format_size, handy_size
 from ansible_collections.airgap.images.plugins.module_utils._space import free_bytes, require
+from ansible_collections.airgap.images.plugins.plugin_utils._names import names_of
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place, explain
 
 
@@ -77,20 +77,14 @@ def is_layout(lock: Lock | None) -> bool:
 
 
 def items_of(lock: Lock, source: str) -> list[Item]:
-    """The files of an archive, as its lock file names them.
+    """The files of an archive, as its lock file counts them.
 
     :param source: path of the archive on the host.
-    :raises LockFileError: when a name is none that this archive can have: it could replace another file.
+    :raises LockFileError: when it names one that this archive cannot have: it could replace another file.
     """
     folder, archive = os.path.split(source)
-    items: dict[str, Item] = {}
-    for part in lock.parts:
-        name = f"{archive}/{part.name}" if is_layout(lock) else part.name
-        is_usable = _is_inside_layout(part.name) if is_layout(lock) else is_part_name(archive, part.name)
-        if not is_usable or name in items:
-            raise LockFileError(f"{source}{LOCK_SUFFIX} names {part.name!r}, which cannot be a part of {archive}")
-        items[name] = Item(os.path.join(folder, name), name, part.size, part.sha256)
-    return list(items.values())
+    names = names_of(lock, archive, where=f"{source}{LOCK_SUFFIX}")
+    return [Item(os.path.join(folder, name), name, part.size, part.sha256) for part, name in zip(lock.parts, names)]
 
 
 def compare(
@@ -128,18 +122,19 @@ def compare(
     )
 
 
-def ensure_space(delivery: Delivery) -> None:
+def ensure_space(place: Place, coming: Sequence[Item]) -> None:
     """Refuse to begin what cannot end well.
 
+    :param coming: what is to be transferred; one of them may be as large as what is cut off before the run ends.
     :raises SpaceError: says what is needed, what is free, and where.
     :raises StorageError: when that cannot be told.
     """
-    directory = delivery.place.directory
+    directory = place.directory
     try:
         free = free_bytes(directory)
     except OSError as error:
         raise explain(error, directory) from error
-    needed = sum(item.size for item in delivery.coming)
+    needed = sum(item.size for item in coming) + max((item.most - item.size for item in coming), default=0)
     require(f"{directory} on the controller", free, needed, otherwise="or choose another directory")
 
 
@@ -359,8 +354,3 @@ def _files_of(place: Place, links: Mapping[str, str]) -> Iterator[str]:
 def _fail(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise error
-
-
-def _is_inside_layout(name: str) -> bool:
-    """Whether a part of a directory is named as one can be: below it, and not through its link."""
-    return os.path.normpath(name) == name != "." and name.split("/")[0] not in ("..", "blobs", "") and "\0" not in name

@@ -2,11 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The managed host, as far as files have to be looked at and transferred."""
+"""The managed host, as far as files have to be looked at and transferred.
+
+It is not trusted. It is asked for paths that the play gave or that follow from these, and what it answers is only ever
+a size, a sha256 or a text to be shown.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,12 +20,24 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, StorageError
+from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, StorageError, printable
 from ansible_collections.airgap.images.plugins.module_utils._options import BESIDE
 from ansible_collections.airgap.images.plugins.module_utils._reference import is_digest
+from ansible_collections.airgap.images.plugins.module_utils._size import format_size
+from ansible_collections.airgap.images.plugins.plugin_utils._bounds import LARGEST_RECORD, no_file_beyond
+from ansible_collections.airgap.images.plugins.plugin_utils._names import check_remote
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place
 from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._transport import transfer_methods
+
+_HOMES: Mapping[str, Callable[[str], str]] = {
+    # sftp and scp begin there. Not "out/…": what begins with a dash would be an option.
+    "ssh": lambda path: f"./{path[2:].lstrip('/')}",
+    "local": os.path.expanduser,
+}
+"""The connection plugins that know where a user is at home without asking the host, by what they want for ``~/``."""
+
+_SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 
 
 class Host:
@@ -51,35 +68,37 @@ class Host:
 
         :param arguments: of the task.
         :returns: by the names of :data:`_options.BESIDE`, in that order, and ``failed_list``.
-        :raises StorageError: when the login user cannot read one.
+        :raises StorageError: when the login user cannot read one, or one is larger than any can be.
         """
         asked = {name: arguments[name] for name in ("src", "dest", "failed_list") if arguments.get(name)}
-        said: dict[str, Any] = self._action._execute_module(
-            module_name="airgap.images.image_fetch", module_args=asked, task_vars=self._task_vars
-        )
-        if said.get("unreadable"):
-            raise StorageError(self._unreadable(said["unreadable"]))
-        if not isinstance(said.get("found"), dict):
-            raise StorageError(f"{self.name} cannot be looked at: {said.get('msg', 'no reason was given')}")
+        said = self._ask("airgap.images.image_fetch", asked)
         paths = {name: f"{arguments['src']}{suffix}" for name, suffix in BESIDE.items()} if arguments.get("src") else {}
         if arguments.get("failed_list"):
             paths["failed_list"] = arguments["failed_list"]
+        if said.get("unreadable"):
+            raise StorageError(self._unreadable(paths.get(str(said["unreadable"]), "what is to be fetched")))
+        if not isinstance(said.get("found"), dict):
+            raise StorageError(f"{self.name} cannot be looked at: {_reason(said)}")
         found = {name: self._as_asked(path, said["found"].get(name)) for name, path in paths.items()}
         return {name: item for name, item in found.items() if item is not None}
 
     def _as_asked(self, path: str, one: object) -> Item | None:
-        """What the host says of a file: its name here is what was asked for, whatever the host calls it.
+        """What the host says of a file: how large it is, and its sha256.
 
         :raises StorageError: when it says something else.
         """
         if one is None:
             return None
-        name = os.path.basename(path)
         if isinstance(one, dict):
-            source, size, sha256 = str(one.get("path")), one.get("size"), str(one.get("sha256"))
-            is_number = isinstance(size, int) and 0 <= size < 2**63
-            if os.path.basename(source) == name and is_number and is_digest(f"sha256:{sha256}"):
-                return Item(source, name, int(size or 0), sha256)
+            size, sha256 = one.get("size"), one.get("sha256")
+            is_sum = isinstance(sha256, str) and is_digest(f"sha256:{sha256}")
+            if is_sum and isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 2**63:
+                if size > LARGEST_RECORD:
+                    raise StorageError(
+                        f"{path} on {self.name} has {format_size(size)}; what comes with an archive is fetched up to "
+                        f"{format_size(LARGEST_RECORD)}. Save the list as several archives"
+                    )
+                return Item(path, os.path.basename(path), size, str(sha256))
         raise StorageError(f"{self.name} does not say what {path} is, but something that was not asked for")
 
     def require(self, path: str) -> None:
@@ -87,18 +106,26 @@ class Host:
 
         :raises StorageError: when that is not so.
         """
-        found: dict[str, Any] = self._action._execute_module(
-            module_name="ansible.legacy.stat",
-            module_args={"path": path, "follow": True, "get_checksum": False},
-            task_vars=self._task_vars,
-        )
-        if found.get("failed"):
-            raise StorageError(f"{path} on {self.name} cannot be looked at: {found.get('msg', 'no reason was given')}")
-        stat: dict[str, Any] = found["stat"]
-        if not stat["exists"]:
+        found = self._ask("ansible.legacy.stat", {"path": path, "follow": True, "get_checksum": False})
+        stat = found.get("stat")
+        if found.get("failed") or not isinstance(stat, dict):
+            raise StorageError(f"{path} on {self.name} cannot be looked at: {_reason(found)}")
+        if not stat.get("exists"):
             raise StorageError(f"{path} is not on {self.name} any more; save the archive again")
         if not (stat.get("isreg") and stat.get("readable")):
             raise StorageError(self._unreadable(path))
+
+    def check_path(self, option: str, path: str) -> None:
+        """Refuse a path that cannot be transferred from.
+
+        :raises OptionError: says what to give instead.
+        """
+        check_remote(option, path)
+        if path.startswith("~/") and self._action._connection.transport not in _HOMES:
+            raise OptionError(
+                f"{option}: the connection plugin {self._action._connection.transport} does not know what '~' is on "
+                f"{self.name}; give an absolute path"
+            )
 
     def refuse_same(self, source: str, place: Place) -> None:
         """Make sure that the archive is not to be fetched to where it is.
@@ -115,7 +142,7 @@ class Host:
     def transfer(self, item: Item, place: Place, path: str) -> None:
         """Bring a file to the controller, and make sure that it is whole.
 
-        :raises StorageError: when it could not be had, after all retries.
+        :raises StorageError: when it could not be had, after all retries, or the host sent more than that.
         """
         problem = ""
         for attempt in range(self._retries + 1):
@@ -155,12 +182,45 @@ class Host:
             if method:
                 self._action._connection.set_option("ssh_transfer_method", method)
             try:
-                self._action._connection.fetch_file(item.source, path)
-                return ""
+                with no_file_beyond(item.most + 1):
+                    self._action._connection.fetch_file(self._source(item.source), path)
             except (AnsibleError, OSError) as error:  # also of a connection that is lost
                 self._reconnect()
-                problems.append(str(error))
+                self._look_at(item, path)
+                problems.append(printable(str(error)))
+            else:
+                self._look_at(item, path)
+                return ""
         return problems[0]
+
+    def _source(self, path: str) -> str:
+        """A path as a transfer knows it: it begins where the user is at home, who may not be called by ``~``."""
+        return _HOMES[self._action._connection.transport](path) if path.startswith("~/") else path
+
+    def _look_at(self, item: Item, path: str) -> None:
+        """Make sure that what has arrived is no more than was to come, and an ordinary file.
+
+        :raises StorageError: when more has come than that.
+        """
+        try:
+            found = os.lstat(path)
+        except FileNotFoundError:
+            return
+        if found.st_size > item.most:
+            os.unlink(path)
+            raise StorageError(
+                f"{self.name} sent more than {format_size(item.most)} for {item.source}, of which it says that it has "
+                f"{format_size(item.size)}; the transfer was cut off. Nothing of that file is kept"
+            )
+        if found.st_mode & _SPECIAL:  # scp takes these from the host
+            os.chmod(path, stat.S_IMODE(found.st_mode) & ~_SPECIAL)
+
+    def _ask(self, module: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """What a module answers on the host, which is no more than what the host likes to say."""
+        said: dict[str, Any] = self._action._execute_module(
+            module_name=module, module_args=arguments, task_vars=self._task_vars
+        )
+        return said
 
     def _reconnect(self) -> None:
         reset: Callable[[], None] | None = getattr(self._action._connection, "reset", None)
@@ -168,4 +228,8 @@ class Host:
             try:
                 reset()
             except AnsibleError as error:
-                self._display.vv(f"{self.name}: {error}")
+                self._display.vv(f"{self.name}: {printable(str(error))}")
+
+
+def _reason(said: Mapping[str, Any]) -> str:
+    return printable(str(said.get("msg") or "no reason was given"))

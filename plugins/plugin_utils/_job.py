@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 import shlex
 import time
 import uuid
@@ -18,6 +18,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.airgap.images.plugins.module_utils._errors import printable
 from ansible_collections.airgap.images.plugins.module_utils._json import JsonError, JsonObject, parse_object
 from ansible_collections.airgap.images.plugins.module_utils._progress import AT_MOST, PRIVATE, TO_END
 from ansible_collections.airgap.images.plugins.module_utils._trusted import temporary_of
@@ -31,6 +32,13 @@ _MISSED = 30.0
 _KILLED = "the run was killed on the host, or the host was started anew. What was fetched stays in the cache; run again"
 _LOST = "the run has ended, but its result was lost on the host. Run again: what was fetched stays in the cache"
 
+_ID = re.compile(r"j[0-9]{1,12}\.[0-9]{1,10}")
+"""What Ansible calls a job: a number of its own, and that of the process on the host."""
+
+_HOME = re.compile(r"~[A-Za-z0-9_.-]*")
+
+_EFFECTS = ("ansible_facts", "ansible_stats", "add_host", "add_group")
+
 _OF_THE_JOB = ("ansible_job_id", "results_file", "started", "finished", "stdout", "stdout_lines", "stderr_lines")
 
 
@@ -42,7 +50,7 @@ class Job:
         self._task_vars = task_vars
         self._name = f"image_save-{uuid.uuid4().hex}.json"
         self._mark = uuid.uuid4().hex
-        self._progress_file = self._record = self._id = ""
+        self._directory = self._id = ""
         self._module_dir: str | None = None
         self._has_spoken = False
         self._has_ended = False
@@ -65,11 +73,12 @@ class Job:
             started: dict[str, Any] = self._action._execute_module(task_vars=self._task_vars, wrap_async=True)
         finally:
             task.async_val, task.environment = 0, environment
-        if not (started.get("ansible_job_id") and started.get("results_file")):
+        number = _ID.fullmatch(str(started.get("ansible_job_id")))
+        if number is None:
             self._remove_module()
             return started
-        self._id, self._record = str(started["ansible_job_id"]), str(started["results_file"])
-        self._progress_file = f"{os.path.dirname(self._record)}/{self._name}"
+        # Where Ansible has made its record, and never where the host says that it is.
+        self._id, self._directory = number[0], directory.rstrip("/")
         return None
 
     def progress(self) -> JsonObject | None:
@@ -77,7 +86,9 @@ class Job:
 
         :raises AnsibleError: when the host cannot be asked.
         """
-        said = self._command(f"head -c {AT_MOST} {shlex.quote(self._progress_file)}")
+        said = self._command(f"head -c {AT_MOST} {self._quoted(self._name)}")
+        if len(said) > AT_MOST:
+            return None
         try:
             progress = parse_object(said.encode("utf-8", "surrogateescape"), most=AT_MOST)
         except JsonError:
@@ -93,7 +104,7 @@ class Job:
 
         :raises AnsibleError: when the host cannot be asked.
         """
-        arguments: dict[str, object] = {"jid": self._id, "mode": "status", "_async_dir": os.path.dirname(self._record)}
+        arguments: dict[str, object] = {"jid": self._id, "mode": "status", "_async_dir": self._directory}
         status: dict[str, Any] = self._action._execute_module(
             module_name="ansible.legacy.async_status", module_args=arguments, task_vars=self._task_vars
         )
@@ -108,13 +119,12 @@ class Job:
 
         :raises AnsibleError: when the host cannot be asked.
         """
-        self._command(f": > {shlex.quote(self._progress_file + TO_END)}")
+        self._command(f": > {self._quoted(self._name + TO_END)}")
 
     def forget(self) -> None:
         """Remove what is known of the job on the host."""
-        progress = self._progress_file
-        paths = [self._record, progress, temporary_of(progress), progress + TO_END]
-        self._command(f"rm -f {' '.join(map(shlex.quote, paths))}")
+        names = [self._id, self._name, temporary_of(self._name), self._name + TO_END]
+        self._command(f"rm -f {' '.join(map(self._quoted, names))}")
         if not self._remove_module():
             Display().warning(
                 f"{self._module_dir} could not be removed from the host. Remove it: the parameters of the task are in "
@@ -128,13 +138,17 @@ class Job:
             with suppress(AnsibleError):
                 reset()
 
+    def _quoted(self, name: str) -> str:
+        """A file of the directory of jobs, for the shell on the host, which knows what C(~) is."""
+        home, slash, rest = f"{self._directory}/{name}".partition("/")
+        return f"{home}{slash}{shlex.quote(rest)}" if _HOME.fullmatch(home) else shlex.quote(f"{home}{slash}{rest}")
+
     def _is_gone(self) -> bool:
         """Whether nobody is left to write the record: all of the job was killed, or the host started anew."""
         word = self._id.partition(".")[0]
         # In brackets, so that the command does not find itself.
         found = f"[ -d /proc/self ] || echo unknown; grep -l '[{word[:1]}]{word[1:]}' /proc/[0-9]*/cmdline | head -n 1"
-        is_there = not os.path.basename(word).isalnum() or bool(self._command(found).strip())
-        if is_there:
+        if self._command(found).strip():
             self._missed_since = None
             return False
         if self._missed_since is None:
@@ -170,8 +184,15 @@ class Job:
         said = str(done.get("stdout", ""))
         answer, end, _after = said.partition(self._mark)[2].rpartition(self._mark)
         if not end:
-            raise AnsibleConnectionFailure(f"the host does not answer: {said} {done.get('stderr', '')}")
+            words = printable(f"{said} {done.get('stderr', '')}")
+            raise AnsibleConnectionFailure(f"the host does not answer: {words}")
         return answer
+
+
+def without_effects(returned: Mapping[str, Any]) -> dict[str, Any]:
+    """A result without what Ansible would do more for than hand it on: no module of ours returns any of that, and a
+    host could have variables of the play replaced by it."""
+    return {key: value for key, value in returned.items() if key not in _EFFECTS}
 
 
 def without_traces(status: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,7 +209,7 @@ def without_traces(status: Mapping[str, Any]) -> dict[str, Any]:
             f"the run did not end within {LIMIT // 86400} days, and was killed. Run again: what was fetched stays"
         )
     if "data" in result or "outdata" in result:
-        words = " ".join(str(result.get("stderr") or result.get("data") or "").split())[-300:]
+        words = printable(" ".join(str(result.get("stderr") or result.get("data") or "").split())[-300:])
         hint = f" It said: {words}" if words else " It may have been killed; see the host's log."
         return _failed(f"the module ended without a result.{hint} What was fetched stays in the cache; run again")
     if "could not find job" in said:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import LockFileError
+from ansible_collections.airgap.images.plugins.module_utils._errors import LockFileError, printable
 from ansible_collections.airgap.images.plugins.module_utils._image_list import Origin, parse_lines
 from ansible_collections.airgap.images.plugins.module_utils._json import Json, JsonObject, canonical, parse_object
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, numbers_json, read_lock
-from ansible_collections.airgap.images.plugins.module_utils._options import DIR, LOCK_SUFFIX
+from ansible_collections.airgap.images.plugins.module_utils._options import LOCK_SUFFIX
+from ansible_collections.airgap.images.plugins.module_utils._size import format_size
+from ansible_collections.airgap.images.plugins.plugin_utils._bounds import LARGEST_RECORD, MOST_VALUES
+from ansible_collections.airgap.images.plugins.plugin_utils._names import names_of
 
 
 def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
@@ -30,7 +33,8 @@ def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
         raise LockFileError("there is no lock file to merge")
     archives = {path: _archive_of(path) for path in sorted(raw_locks)}
     _refuse_seconds(archives)
-    locks = {archives[path]: read_lock(raw_locks[path], path=path) for path in archives}
+    locks = {archives[path]: _read(raw_locks[path], path=path) for path in archives}
+    names = {item: names_of(lock, item.name, where=item.path) for item, lock in locks.items()}
     documents = {archives[path].host: parse_object(raw_locks[path]) for path in archives}
     _refuse_overlap(locks)
     _refuse_gaps(locks.values(), lines)
@@ -44,9 +48,9 @@ def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
             "blobs": _blobs(locks.values()),
             "compressor": ", ".join(sorted({lock.compressor for lock in locks.values() if lock.compressor})),
             "parts": [
-                {"name": item.name_in_set(part.name, lock), "size": part.size, "sha256": part.sha256}
+                {"name": f"{item.host}/{name}", "size": part.size, "sha256": part.sha256}
                 for item, lock in locks.items()
-                for part in lock.parts
+                for part, name in zip(lock.parts, names[item])
             ],
             "hosts": [*documents],
         }
@@ -55,19 +59,30 @@ def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
 
 @dataclass(frozen=True)
 class _Archive:
+    path: str
     host: str
     name: str
-
-    def name_in_set(self, part: str, lock: Lock) -> str:
-        below = (self.host, self.name) if lock.options.get("compress") == DIR else (self.host,)
-        return "/".join([*below, part])
 
 
 def _archive_of(path: str) -> _Archive:
     host, _slash, name = path.partition("/")
     if not host or "/" in name or not name.endswith(LOCK_SUFFIX):
-        raise LockFileError(f"{path} is no path of a lock file below the directory of the set (HOST/NAME{LOCK_SUFFIX})")
-    return _Archive(host, name[: -len(LOCK_SUFFIX)])
+        raise LockFileError(
+            f"{printable(path)} is no path of a lock file below the directory of the set (HOST/NAME{LOCK_SUFFIX})"
+        )
+    return _Archive(path, host, name[: -len(LOCK_SUFFIX)])
+
+
+def _read(raw: bytes, *, path: str) -> Lock:
+    """Read a lock file, which a host has made.
+
+    :raises LockFileError: when it is none, or larger than any that is fetched.
+    """
+    if len(raw) > LARGEST_RECORD:
+        raise LockFileError(
+            f"{path} has {format_size(len(raw))}; lock files are read up to {format_size(LARGEST_RECORD)}"
+        )
+    return read_lock(raw, path=path, most=MOST_VALUES)
 
 
 def _refuse_seconds(archives: Mapping[str, _Archive]) -> None:
@@ -94,7 +109,8 @@ def _refuse_overlap(locks: Mapping[_Archive, Lock]) -> None:
             other = holder.setdefault(reference, archive.host)
             if other != archive.host:
                 raise LockFileError(
-                    f"{reference} is in the archives of both {other} and {archive.host}; run again on all hosts"
+                    f"{printable(reference)} is in the archives of both {other} and {archive.host}; run again on all "
+                    "hosts"
                 )
 
 
@@ -104,7 +120,8 @@ def _refuse_gaps(locks: Iterable[Lock], lines: Iterable[str]) -> None:
     missing = [str(image.reference) for image in wanted.images if str(image.reference) not in known]
     if missing:
         raise LockFileError(
-            f"{len(missing)} images of the list are in no host's archive: {', '.join(missing)}; run again on all hosts"
+            f"{len(missing)} images of the list are in no host's archive: {printable(', '.join(missing), 5000)}; run "
+            "again on all hosts"
         )
 
 

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from ansible_collections.airgap.images.plugins.module_utils._errors import StorageError
 from ansible_collections.airgap.images.plugins.module_utils._published import Memory, sha256_of
 from ansible_collections.airgap.images.plugins.module_utils._storage import explained
+from ansible_collections.airgap.images.plugins.plugin_utils._bounds import LARGEST_RECORD
 
 
 @dataclass(frozen=True)
 class Item:
     """A file that is to be on the controller.
 
-    :param source: its path on the host.
+    :param source: its path on the host, made of what the play asked for.
     :param name: its path below the directory on the controller.
     :param size: bytes.
     :param sha256: hex digits.
@@ -30,6 +31,11 @@ class Item:
     name: str
     size: int
     sha256: str
+
+    @property
+    def most(self) -> int:
+        """Bytes at which its transfer is cut off: a host may send more than it has announced."""
+        return max(self.size, LARGEST_RECORD)
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,16 @@ from ansible import constants
 from ansible.playbook.task import Task
 from ansible.utils.display import Display
 
+from ansible_collections.airgap.images.plugins.module_utils._errors import printable
+
 # Workers have no terminal; Ansible loads plugins of this kind before it makes a worker.
 IS_TERMINAL = os.isatty(2)
 
 ON_TERMINAL = 5.0
 IN_LOG = 60.0
 """Seconds between two lines."""
+
+_LONGEST = 4000
 
 
 class Pace:
@@ -90,5 +94,6 @@ class Ticker:
                 self.say(f"{what}: {returned[name]}")
 
     def _show(self, text: str, color: str | None) -> None:
+        """Show a line, whatever the host has put into it."""
         if not self._is_silent:
-            self._display.display(f"{self._who}: {text}", color=color, stderr=True)
+            self._display.display(f"{self._who}: {printable(text, _LONGEST)}", color=color, stderr=True)

@@ -22,7 +22,7 @@ from .ground import Ground
 from .site import published_below
 from .trial import FAILED, HEALED, REFUSED, REPAIRED, require
 
-_ROOMY = 64 * 1024 * 1024
+_ROOMY = 96 * 1024 * 1024
 _EARLIER, _ALL = 5, 7
 _FORMS = 4
 """How many of the variants differ on the controller; the others have the same files."""

@@ -110,7 +110,7 @@ def fabricate(folder: Path, *sizes: int) -> Path:
         parts.append({"name": part.name, "size": size, "sha256": file_sha256(part) if size <= GIB else "0" * 64})
     lock = {
         "version": 1,
-        "options": {},
+        "options": {"compress": "gzip"},
         "images": [],
         "skipped": [],
         "failed": [],

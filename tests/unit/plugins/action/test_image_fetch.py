@@ -29,7 +29,8 @@ from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, w
 from ansible_collections.airgap.images.plugins.module_utils._options import FOR_PEOPLE
 from ansible_collections.airgap.images.plugins.module_utils._parts import Part
 from ansible_collections.airgap.images.plugins.modules import image_fetch as image_fetch_module
-from ansible_collections.airgap.images.plugins.plugin_utils import _arrival
+from ansible_collections.airgap.images.plugins.plugin_utils import _arrival, _place
+from ansible_collections.airgap.images.plugins.plugin_utils._bounds import LARGEST_RECORD
 
 NAME = "images.tar.gz"
 HIDDEN = f".{NAME}.fetching"
@@ -122,7 +123,7 @@ class Scene:
 
     def write_records(self, parts: list[Part], *, name: str = NAME, compress: str = "gzip") -> None:
         (self.host / f"{name}.sha256").write_text("".join(f"{part.sha256}  {part.name}\n" for part in parts))
-        lock = Lock({"compress": compress}, (), parts=tuple(parts))
+        lock = Lock({"compress": compress}, (), parts=tuple(parts), writer=2)
         (self.host / f"{name}.lock.json").write_bytes(write_lock(lock))
 
     def fetch(self, *, check: bool = False, diff: bool = False, **changed: Any) -> dict[str, Any]:
@@ -173,10 +174,10 @@ class Scene:
             self.looked.append(os.path.basename(path))
             try:
                 if os.path.exists(path) and not os.stat(path).st_mode & stat.S_IROTH:
-                    raise image_fetch_module.UnreadableError(path)
-                found[name] = image_fetch_module.look(path)
+                    raise image_fetch_module.UnreadableError(path, name=name)
+                found[name] = image_fetch_module.look(path, name=name)
             except image_fetch_module.UnreadableError as error:
-                return {"failed": True, "msg": str(error), "unreadable": error.path}
+                return {"failed": True, "msg": str(error), "unreadable": error.name}
             except OSError as error:
                 return {"failed": True, "msg": f"{error.filename} cannot be read: {error.strerror}"}
         return {"changed": False, "found": found}
@@ -215,7 +216,22 @@ def snapshot(folder: Path) -> dict[str, tuple[object, ...]]:
 
 
 PARTS = {f"{NAME}.part0": b"first", f"{NAME}.part1": b"second", f"{NAME}.part2": b"third"}
-LAYOUT = {"index.json": b"{}", "oci-layout": b"1", "share/sha256/ab": b"ab", "share/sha256/cd": b"cd"}
+
+
+def blob_of(data: bytes) -> str:
+    return f"share/sha256/{hashlib.sha256(data).hexdigest()}"
+
+
+FOLDER = "cd" * 32
+LAYOUT = {
+    "index.json": b"{}",
+    "oci-layout": b"1",
+    f"{FOLDER}/oci-layout": b"1",
+    f"{FOLDER}/index.json": b"{ }",
+    blob_of(b"ab"): b"ab",
+    blob_of(b"cd"): b"cd",
+}
+LINKS = ["images/blobs", f"images/{FOLDER}/blobs"]
 
 
 @pytest.fixture
@@ -561,6 +577,15 @@ def test_there_has_to_be_space(scene: Scene, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(_arrival, "free_bytes", lambda path: 3)
     message = scene.refused()
     assert message.startswith(f"not enough space for {scene.media} on the controller: ")
+    assert scene.connection.fetched == []
+    assert not scene.media.exists()
+
+
+def test_there_has_to_be_space_for_all_parts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock file came before they were known."""
+    monkeypatch.setattr(_arrival, "free_bytes", lambda path: LARGEST_RECORD)
+    message = scene.refused()
+    assert message.startswith(f"not enough space for {scene.media} on the controller: ")
     assert scene.connection.fetched == [LOCK], "no part was begun"
     assert not list(scene.media.iterdir()), "a hidden directory is left"
 
@@ -579,7 +604,7 @@ def test_a_disk_that_fills_up_is_told_apart_from_one_that_was_too_small(
 ) -> None:
     """There was room for all; in the middle of the second part, something else has taken it."""
     scene.connection.faults[f"{NAME}.part1"] = [half_written] * 4
-    free = iter([1000])
+    free = iter([2 * LARGEST_RECORD] * 2)
     monkeypatch.setattr(_arrival, "free_bytes", lambda path: next(free, 0))
     message = scene.refused()
     assert message.startswith(f"no space left in {scene.media} on the controller for {NAME}.part1 (6 bytes): ")
@@ -591,8 +616,17 @@ def test_a_disk_that_fills_up_is_told_apart_from_one_that_was_too_small(
 def test_space_is_needed_only_for_what_is_missing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.fetch()
     scene.path(f"{NAME}.part0").unlink()
-    monkeypatch.setattr(_arrival, "free_bytes", lambda path: len(b"first"))
+    monkeypatch.setattr(_arrival, "free_bytes", lambda path: LARGEST_RECORD)
     assert scene.fetch()["changed"] is True
+
+
+def test_space_is_needed_for_all_that_a_host_may_send(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is cut off at 64 MiB, of which the host has announced five bytes."""
+    scene.fetch()
+    scene.path(f"{NAME}.part0").unlink()
+    monkeypatch.setattr(_arrival, "free_bytes", lambda path: LARGEST_RECORD - 1)
+    assert "not enough space" in scene.refused()
+    assert scene.connection.fetched == []
 
 
 def nothing_there(scene: Scene) -> None:
@@ -655,56 +689,64 @@ def test_check_mode_touches_nothing_and_tells_the_same(
     assert scene.fetch(check=True)["changed"] is False
 
 
-def test_check_mode_has_no_use_for_space(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_arrival, "free_bytes", lambda path: 0)
+def test_check_mode_needs_space_for_the_lock_file_only(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def free(path: str) -> int:
+        assert not path.startswith(str(scene.media)), "nothing will be written there"
+        return LARGEST_RECORD
+
+    monkeypatch.setattr(_arrival, "free_bytes", free)
     assert scene.fetch(check=True)["changed"] is True
 
 
 def test_a_directory_is_fetched(scene: Scene) -> None:
     scene.save(LAYOUT, name="images", compress="dir")
     result = scene.fetch(src=str(scene.host / "images"))
-    assert scene.names() == sorted(
-        ["images", "images/blobs", "images/share", "images/share/sha256", "images.sha256", "images.lock.json"]
-        + [f"images/{name}" for name in LAYOUT]
-    )
-    assert os.readlink(scene.path("images/blobs")) == "share"
+    folders = ["images", f"images/{FOLDER}", "images/share", "images/share/sha256"]
+    files = [f"images/{name}" for name in LAYOUT]
+    assert scene.names() == sorted([*folders, *LINKS, *files, "images.sha256", "images.lock.json"])
+    assert [os.readlink(scene.path(link)) for link in LINKS] == ["share", "../share"]
+    assert (scene.path(f"images/{FOLDER}/blobs") / "sha256").is_dir()
     assert {name: scene.path(f"images/{name}").read_bytes() for name in LAYOUT} == LAYOUT
     assert [part["path"] for part in result["parts"]] == [str(scene.path(f"images/{name}")) for name in LAYOUT]
     assert scene.fetch(src=str(scene.host / "images"))["changed"] is False
 
 
 def test_a_newer_directory_leaves_nothing_of_the_older(scene: Scene) -> None:
-    scene.save({**LAYOUT, "share/sha256/old/ef": b"ef", "old": b""}, name="images", compress="dir")
+    old = {"ef" * 32 + "/index.json": b"{}", blob_of(b"old"): b"old"}
+    scene.save({**LAYOUT, **old}, name="images", compress="dir")
     scene.fetch(src=str(scene.host / "images"))
     scene.put("images2/file")
-    scene.save({**LAYOUT, "share/sha256/ef": b"ef"}, name="images", compress="dir")
+    scene.save({**LAYOUT, blob_of(b"new"): b"new"}, name="images", compress="dir")
     result = scene.fetch(src=str(scene.host / "images"))
-    assert result["removed"] == [str(scene.path("images/old")), str(scene.path("images/share/sha256/old/ef"))]
-    assert scene.names() == sorted(
-        ["images", "images/blobs", "images/share", "images/share/sha256", "images/share/sha256/ef"]
-        + [f"images/{name}" for name in LAYOUT]
-        + ["images.sha256", "images.lock.json", "images2", "images2/file"]
-    )
+    gone = [*old, "ef" * 32 + "/blobs"]
+    assert result["removed"] == sorted(str(scene.path(f"images/{name}")) for name in gone)
+    folders = ["images", f"images/{FOLDER}", "images/share", "images/share/sha256", "images2"]
+    files = [*(f"images/{name}" for name in (*LAYOUT, blob_of(b"new"))), "images2/file"]
+    assert scene.names() == sorted([*folders, *LINKS, *files, "images.sha256", "images.lock.json"])
 
 
-def test_a_directory_that_lacks_its_link_gets_it(scene: Scene) -> None:
+@pytest.mark.parametrize("link", LINKS)
+def test_a_directory_that_lacks_a_link_gets_it(scene: Scene, link: str) -> None:
     scene.save(LAYOUT, name="images", compress="dir")
     scene.fetch(src=str(scene.host / "images"))
-    scene.path("images/blobs").unlink()
+    target = os.readlink(scene.path(link))
+    scene.path(link).unlink()
     assert scene.fetch(src=str(scene.host / "images"), check=True)["changed"] is True
     assert scene.fetch(src=str(scene.host / "images"))["changed"] is True
-    assert os.readlink(scene.path("images/blobs")) == "share"
+    assert os.readlink(scene.path(link)) == target
     assert scene.fetch(src=str(scene.host / "images"))["changed"] is False
 
 
+@pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("target", ["../elsewhere", "index.json", "missing"])
-def test_a_blobs_link_to_elsewhere_is_replaced(scene: Scene, target: str) -> None:
+def test_a_blobs_link_to_elsewhere_is_replaced(scene: Scene, target: str, link: str) -> None:
     scene.save(LAYOUT, name="images", compress="dir")
     scene.fetch(src=str(scene.host / "images"))
-    scene.path("images/blobs").unlink()
-    scene.path("images/blobs").symlink_to(target)
+    before = os.readlink(scene.path(link))
+    scene.path(link).unlink()
+    scene.path(link).symlink_to(target)
     assert scene.fetch(src=str(scene.host / "images"))["changed"] is True
-    assert os.readlink(scene.path("images/blobs")) == "share"
+    assert os.readlink(scene.path(link)) == before
 
 
 def test_a_blobs_directory_of_an_older_layout_makes_way(scene: Scene) -> None:
@@ -732,7 +774,7 @@ def test_a_foreign_directory_is_not_emptied_for_a_layout(scene: Scene) -> None:
         assert scene.path("images/notes.txt").read_bytes() == b"precious"
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", range(8))
 def test_publishing_a_layout_that_was_interrupted_is_completed(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
@@ -948,12 +990,144 @@ def asked(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]
     return calls
 
 
-def test_a_home_in_src_is_the_hosts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The module expands it on the host; its answer is used from then on."""
+@pytest.mark.parametrize("transport", ["ssh", "local"])
+def test_a_home_in_src_is_never_told_by_the_host(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, home: Path, transport: str
+) -> None:
+    """The module gets it as it is typed; a transfer over ssh begins there, and here it is known."""
     calls = asked(scene, monkeypatch)
-    scene.fetch(src=f"~/{NAME}")
-    assert calls[0]["src"] == f"~/{NAME}"
-    assert scene.path(LOCK).exists()
+    (scene.host / "out").mkdir()
+    scene.connection.transport = transport
+    scene.connection.options = {"ssh_transfer_method": "sftp", "control_path_dir": "/x/plain"}
+    wanted: list[str] = []
+    fetch_file = scene.connection.fetch_file
+
+    def from_home(source: str, path: str) -> None:
+        wanted.append(source)
+        fetch_file(str(scene.host / os.path.basename(source)), path)
+
+    monkeypatch.setattr(scene.connection, "fetch_file", from_home)
+    result = scene.fetch(src=f"~//out/../{NAME}")
+    assert [call.get("src", call.get("path")) for call in calls] == [f"~//out/../{NAME}", f"~//out/../{NAME}.part0"]
+    start = "./out/.." if transport == "ssh" else f"{home}//out/.."
+    assert wanted == [f"{start}/{name}" for name in [LOCK, *PARTS, SUMS]]
+    assert result["files"] == [str(scene.path(name)) for name in [*PARTS, SUMS, LOCK]]
+
+
+def test_a_home_that_only_the_host_knows_is_refused(scene: Scene) -> None:
+    scene.connection.transport = "docker"
+    said = "src: the connection plugin docker does not know what '~' is on build1; give an absolute path"
+    assert scene.refused(src=f"~/{NAME}") == said
+    assert scene.looked == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "option"),
+    [
+        ({"src": "/srv/it's.tar"}, "src"),
+        ({"src": "/srv/a\nb.tar"}, "src"),
+        ({"src": "srv/a.tar"}, "src"),
+        ({"failed_list": '/srv/"a".txt'}, "failed_list"),
+        ({"dest": "/media/back\\slash"}, "dest"),
+        ({"dest": f"/{'d' * 200}" * 10}, "dest"),
+    ],
+)
+def test_paths_that_no_transfer_can_carry_are_refused_at_once(
+    scene: Scene, changed: dict[str, Any], option: str
+) -> None:
+    for check in (True, False):
+        message = scene.refused(**changed, check=check)
+        assert message.startswith(f"{option}: ") and "\n" not in message
+    assert scene.looked == []
+
+
+def grow(path: str) -> None:
+    with open(path, "ab", buffering=0) as file:
+        while True:
+            file.write(b"x" * 300)
+
+
+@pytest.mark.parametrize("name", [LOCK, f"{NAME}.part1", SUMS])
+def test_a_transfer_is_cut_off(scene: Scene, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Whatever size was announced; and what would send it again is not asked again."""
+    monkeypatch.setattr(_place, "LARGEST_RECORD", 5000)
+    sizes: list[int] = []
+
+    def flood(path: str) -> None:
+        try:
+            grow(path)
+        finally:
+            sizes.append(os.path.getsize(path))
+
+    scene.connection.faults = {name: [flood] * 9}
+    message = scene.refused(retries=3)
+    assert message.startswith(f"build1 sent more than 4.9 KiB for {scene.host}/{name}, ")
+    assert sizes == [5001]
+    assert scene.connection.fetched.count(name) == 1
+    assert not [path for path in scene.media.parent.rglob(name) if path.is_file()]
+    assert scene.visible() == []
+
+
+def test_a_large_part_is_cut_off_behind_its_own_size(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_place, "LARGEST_RECORD", 5000)
+    scene.save({NAME: b"y" * 9000})
+    assert scene.fetch()["changed"] is True
+    scene.save({NAME: b"z" * 9000})
+    scene.connection.faults = {NAME: [grow]}
+    assert scene.refused().startswith(f"build1 sent more than 8.8 KiB for {scene.host}/{NAME}, ")
+    assert scene.path(NAME).read_bytes() == b"y" * 9000
+
+
+def test_records_that_are_too_large_are_not_asked_for(scene: Scene) -> None:
+    with (scene.host / SUMS).open("ab") as file:
+        file.truncate(LARGEST_RECORD + 1)
+    assert scene.refused().startswith(f"{scene.host}/{SUMS} on build1 has 64.0 MiB; ")
+    assert scene.connection.fetched == []
+
+
+def test_a_lock_file_of_many_small_values_is_refused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would take many times their bytes in memory."""
+    monkeypatch.setattr(image_fetch, "MOST_VALUES", 100)
+    (scene.host / LOCK).write_text(json.dumps({"version": 1, "more": [[]] * 100}))
+    assert scene.refused() == f"{scene.host}/{LOCK} is no lock file: it holds more than 100 values"
+
+
+def test_no_special_modes_are_taken_over(scene: Scene) -> None:
+    scene.connection.faults = {f"{NAME}.part0": [lambda path: os.chmod(path, stat.S_ISUID | stat.S_ISGID | 0o700)]}
+    scene.fetch()
+    assert stat.S_IMODE(scene.path(f"{NAME}.part0").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"failed": True, "msg": "\x1b[2J\u202e" + "x" * 5000},
+        {"failed": True, "msg": ["a", {"b": 1}]},
+        {"unreadable": "/etc/\x1b[2J"},
+        {"unreadable": {"a": 1}},
+        {"found": ["a"]},
+        {"found": {"lock_file": ["a"]}},
+        {"found": {"lock_file": 7, "checksum_file": None}},
+        {"stat": []},
+        {"stat": {"exists": True, "isreg": True}},
+        {"stat": {}},
+        {"stat": "x"},
+        {},
+    ],
+)
+def test_whatever_a_host_answers_is_told_in_a_sentence(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
+) -> None:
+    real = scene._execute_module
+
+    def lie(module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        said = real(module_name, module_args, task_vars)
+        return answer if ("stat" in said) is ("stat" in answer) else said
+
+    monkeypatch.setattr(scene, "_execute_module", lie)
+    message = scene.refused()
+    assert "\x1b" not in message and "\u202e" not in message and len(message) < 1000
+    assert scene.visible() == []
 
 
 def test_the_host_does_not_hash_a_part_to_see_that_it_is_there(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -986,11 +1160,12 @@ def test_what_is_for_people_comes_too(scene: Scene) -> None:
 @pytest.mark.parametrize(
     "lie",
     [
-        {"path": "/srv/other.restore.sh"},
-        {"path": None},
         {"size": -1},
+        {"size": True},
         {"size": "7"},
         {"sha256": "ab"},
+        {"sha256": "٣" * 64},
+        {"sha256": f"{'ab' * 32}\n"},
         {"sha256": None},
     ],
 )

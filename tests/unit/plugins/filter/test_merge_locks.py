@@ -23,7 +23,9 @@ ONE, TWO = "one/images.tar.gz.lock.json", "two/images.tar.gz.lock.json"
 
 def text(reference: str, reason: str = "why") -> str:
     """A lock file with one reference."""
-    return write_lock(Lock({}, (), skipped=(LockedSkip(parse_reference(reference), "", reason),))).decode()
+    return write_lock(
+        Lock({"compress": "gzip"}, (), skipped=(LockedSkip(parse_reference(reference), "", reason),))
+    ).decode()
 
 
 def test_it_is_offered() -> None:

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.airgap.images.plugins.module_utils._progress import TO_END
-from ansible_collections.airgap.images.plugins.plugin_utils._job import Job
+from ansible_collections.airgap.images.plugins.module_utils._progress import AT_MOST, TO_END
+from ansible_collections.airgap.images.plugins.plugin_utils._job import Job, without_effects
 
 SECRET = "s3cret"
 
@@ -44,14 +44,16 @@ class FakeAction:
         self.noise = ""
         self.refused = False
         self.removals = 0
+        self.directory = ""
+        self.answer: dict[str, Any] = {"ansible_job_id": f"j{os.getpid()}000.2", "results_file": "/elsewhere/j1.2"}
         self._is_started = is_started
         self._keeps_files = keeps_files
         self._connection = SimpleNamespace(_shell=FakeShell())
         self._task = SimpleNamespace(environment=[], async_val=0)
 
     def get_shell_option(self, option: str, default: str) -> str:
-        assert option == "async_dir"
-        return default
+        assert (option, default) == ("async_dir", "~/.ansible_async")
+        return self.directory or str(self.root / "jobs")
 
     def _make_tmp_path(self) -> str:
         self.module_dir.mkdir()
@@ -70,7 +72,7 @@ class FakeAction:
         self._connection._shell.tmpdir = None  # as Ansible does after the start of a job
         if not self._is_started:
             return {"failed": True, "msg": "could not create directory"}
-        return {"ansible_job_id": f"j{os.getpid()}000.2", "results_file": str(self.root / "jobs" / "j1.2")}
+        return self.answer
 
     def _low_level_execute_command(self, command: str, sudoable: bool = True) -> dict[str, Any]:
         removes = command.startswith("rm -f -r ")
@@ -88,7 +90,7 @@ def job_of(action: FakeAction) -> Job:
 
 def says(job: Job, **state: object) -> None:
     """The run writes its progress file."""
-    Path(job._progress_file).write_text(json.dumps({"ended": False, **state}), "utf-8")
+    Path(job._directory, job._name).write_text(json.dumps({"ended": False, **state}), "utf-8")
 
 
 def test_it_is_gone_once_the_run_says_something(tmp_path: Path) -> None:
@@ -145,7 +147,7 @@ def test_what_cannot_be_removed_is_tried_again_and_told(
     job.progress()
     assert action.removals == 1, "it is not tried at every look"
     job.forget()
-    assert not Path(job._progress_file).exists()
+    assert not Path(f"{job._directory}/{job._name}").exists()
     warned = "".join(capsys.readouterr().err.split())  # without the ends of lines, which may be anywhere
     assert f"{action.module_dir}/couldnotberemovedfromthehost" in warned
 
@@ -185,6 +187,48 @@ def test_a_run_that_is_to_end_finds_a_file_that_says_so(tmp_path: Path, has_spok
         says(job)
         job.progress()
     job.end()
-    assert Path(job._progress_file + TO_END).exists()
+    assert Path(f"{job._directory}/{job._name}" + TO_END).exists()
     job.forget()
     assert not list((tmp_path / "jobs").iterdir())
+
+
+@pytest.mark.parametrize(
+    "number", [None, 7, "", "j1", "j1.2x", "j1.2\n", "../j1.2", "j1.2; :", "j٣.2", "j1234567890123.1", ["j1.2"]]
+)
+def test_a_host_does_not_choose_what_a_job_is_called(tmp_path: Path, number: object) -> None:
+    """What is no job's number is as good as none."""
+    action = FakeAction(tmp_path)
+    action.answer = {**action.answer, "ansible_job_id": number}
+    assert job_of(action).start() == action.answer
+    assert not action.module_dir.exists()
+
+
+@pytest.mark.parametrize("home", ["~", "~/", "~/.ansible_async", "~/it's", "/var/async", "/var/it's/", "~$(x)/a"])
+def test_files_of_a_job_are_where_ansible_was_told_to_put_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    """The host has said that its record is elsewhere."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    action = FakeAction(tmp_path)
+    action.directory = home
+    job = job_of(action)
+    assert job.start() is None
+    done = subprocess.run(["sh", "-c", f"printf %s {job._quoted('a b')}"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{os.path.expanduser(home.rstrip('/'))}/a b"
+
+
+def test_an_answer_that_is_longer_than_it_was_asked_to_be_is_none(tmp_path: Path) -> None:
+    action = FakeAction(tmp_path)
+    job = job_of(action)
+    assert job.start() is None
+    says(job)
+    action.noise = "x" * AT_MOST
+    assert job.progress() is not None
+    Path(job._directory, job._name).write_text(json.dumps({"ended": False, "x": "x" * AT_MOST}), "utf-8")
+    assert job.progress() is None
+
+
+def test_what_a_module_returns_has_no_effects() -> None:
+    """A host could have variables of the play replaced."""
+    said = {"changed": True, "msg": "x", "ansible_facts": {"image_save_fetch_dest": "/"}, "add_host": {}, "parts": []}
+    assert without_effects(said) == {"changed": True, "msg": "x", "parts": []}

@@ -28,6 +28,7 @@ from ansible_collections.airgap.images.plugins.module_utils._lock import (
 from ansible_collections.airgap.images.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._reference import parse_reference
+from ansible_collections.airgap.images.plugins.plugin_utils import _merged_lock
 from ansible_collections.airgap.images.plugins.plugin_utils._merged_lock import covered, merge
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64
 
@@ -198,14 +199,48 @@ def test_two_lock_files_of_one_host_are_refused() -> None:
 
 def test_parts_are_named_as_they_lie() -> None:
     """``one/images/index.json``: the name of the directory is not in the lock file."""
-    layout = lock("a", options={"compress": "dir"}, parts=(Part("index.json", 2, SHA), Part("share/sha256/ab", 1, SHA)))
+    parts = (Part("index.json", 2, SHA), Part(f"share/sha256/{SHA}", 1, SHA))
+    layout = lock("a", options={"compress": "dir"}, parts=parts)
     archive = lock("b", parts=(Part("images.tar.gz", 5, SHA),))
     found = merge({"one/images.lock.json": write_lock(layout), "two/images.tar.gz.lock.json": write_lock(archive)})
     assert [part["name"] for part in json.loads(found)["parts"]] == [
         "one/images/index.json",
-        "one/images/share/sha256/ab",
+        f"one/images/share/sha256/{SHA}",
         "two/images.tar.gz",
     ]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        lock(parts=(Part("other.tar.gz", 5, SHA),)),
+        lock(parts=(Part("images.tar.gz.part1", 5, SHA),)),
+        lock(options={"compress": "dir"}, parts=(Part("index.json", 5, SHA),)),
+    ],
+)
+def test_lock_files_that_name_other_files_are_refused(forged: Lock) -> None:
+    with pytest.raises(LockFileError, match=r"^two/images\.tar\.gz\.lock\.json (names|is that of)"):
+        merge(raw({"one": ONE, "two": forged}))
+
+
+def test_lock_files_that_are_too_large_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = raw({"one": ONE, "two": TWO})
+    monkeypatch.setattr(_merged_lock, "LARGEST_RECORD", max(map(len, found.values())))
+    merge(found)
+    monkeypatch.setattr(_merged_lock, "LARGEST_RECORD", min(map(len, found.values())))
+    with pytest.raises(LockFileError, match="; lock files are read up to "):
+        merge(found)
+    monkeypatch.setattr(_merged_lock, "MOST_VALUES", 3)
+    with pytest.raises(LockFileError, match="it holds more than 3 values"):
+        merge({"one/images.tar.gz.lock.json": b"{}" + b"," * 4})
+
+
+def test_what_failed_is_shown_without_what_a_terminal_obeys() -> None:
+    """Of all that a lock file names, this is not parsed."""
+    forged = {host: lock(failed=("\x1b[2J\u202e" + "x" * 5000,)) for host in ("one", "two")}
+    with pytest.raises(LockFileError) as caught:
+        merge(raw(forged))
+    assert "\\x1b[2J" in str(caught.value) and "\x1b" not in str(caught.value) and len(str(caught.value)) < 1000
 
 
 def test_what_a_lock_file_covers() -> None:

@@ -1,0 +1,357 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A managed host that means harm: its module answers what it likes, its lock files name what they like.
+
+It is a real sshd; its interpreter runs what it is given, and changes the answers. What would be harm is only marked: a
+decoy that must not be fetched, files beside the target that must stay as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.images.tests.functional._role import NAME, Site, assert_well, failure, on
+from ansible_collections.airgap.images.tests.support.playbook import PlaybookResult, run_playbook
+from ansible_collections.airgap.images.tests.support.relay import Relay
+from ansible_collections.airgap.images.tests.support.workbench import Source
+
+MIB = 1024 * 1024
+LIMIT = 64 * MIB
+TIB = 1024 * 1024 * MIB
+SHA = "ab" * 32
+
+# Runs what it is given. Of the answer, what ``lies.json`` names is replaced; files that it names grow afterwards.
+LIAR = """#!/usr/bin/python3
+import json, os, subprocess, sys
+
+done = subprocess.run(["/usr/bin/python3", *sys.argv[1:]], stdout=subprocess.PIPE)
+lies = json.load(open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "lies.json"), encoding="utf-8"))
+
+
+def lie(said, lies):
+    for name, value in lies.items():
+        if name in said:
+            nested = isinstance(value, dict) and isinstance(said[name], dict)
+            said[name] = lie(said[name], value) if nested else value
+    return said
+
+
+try:
+    print(json.dumps({**lie(json.loads(done.stdout), lies["answers"]), **lies["adds"]}))
+except ValueError:
+    sys.stdout.buffer.write(done.stdout)
+for path, size in lies["grow"].items():
+    os.truncate(path, size)
+sys.exit(done.returncode)
+"""
+
+
+class Hostile:
+    """One host with an archive, a decoy elsewhere, and an interpreter that lies."""
+
+    def __init__(self, site: Site, name: str) -> None:
+        self._site = site
+        self.name = name
+        self.variables = site.inventory(name)[name]
+        self.folder = site.on_host(name)
+        self.out, self.decoy = self.folder / "out", self.folder / "decoy"
+        for folder in (self.out, self.decoy):
+            folder.mkdir()
+        self.media = site.media / name
+        self.source = f"{self.out}/{NAME}"
+
+    def lie(
+        self,
+        answers: Mapping[str, Any],
+        *,
+        adds: Mapping[str, Any] | None = None,
+        grow: Mapping[Path, int] | None = None,
+    ) -> None:
+        """Has the host answer this from now on, where it answers anything of that name.
+
+        :param adds: what it adds to each answer.
+        :param grow: sizes of files once they were looked at.
+        """
+        liar = self.folder / "liar"
+        liar.write_text(LIAR, encoding="utf-8")
+        liar.chmod(0o755)
+        sizes = {str(path): size for path, size in (grow or {}).items()}
+        lies = {"answers": answers, "adds": adds or {}, "grow": sizes}
+        (self.folder / "lies.json").write_text(json.dumps(lies), encoding="utf-8")
+        for path in grow or {}:
+            path.chmod(0o666)
+        self.variables["ansible_python_interpreter"] = str(liar)
+
+    def save(self, parts: Mapping[str, bytes], *, into: Path | None = None, compress: str = "gzip") -> None:
+        """Writes an archive whose lock file names these parts, whatever they are called."""
+        folder = into or self.out
+        name = os.path.basename(self.source)
+        sums = {part: hashlib.sha256(data).hexdigest() for part, data in parts.items()}
+        for part, data in parts.items():
+            if "/" not in part:
+                (folder / part).write_bytes(data)
+        lock = {
+            "version": 1,
+            "options": {"compress": compress},
+            "images": [],
+            "parts": [{"name": part, "size": len(data), "sha256": sums[part]} for part, data in parts.items()],
+        }
+        lines = "".join(f"{sums[part]}  {part}\n" for part in parts)
+        (folder / f"{name}.sha256").write_text(lines, encoding="utf-8")
+        (folder / f"{name}.lock.json").write_text(json.dumps(lock), encoding="utf-8")
+
+    def fetched(self) -> dict[str, bytes]:
+        """What of it is on the controller, hidden or not."""
+        return {
+            str(path.relative_to(self.media)): path.read_bytes() for path in self.media.rglob("*") if path.is_file()
+        }
+
+
+class Ground:
+    """A controller with something precious beside the target, and its hosts."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._precious = site.folder / "canary" / "precious"
+        self._precious.parent.mkdir()
+        self._precious.write_bytes(b"precious")
+
+    def hosts(self, count: int) -> list[Hostile]:
+        return [Hostile(self.site, f"h{number}") for number in range(count)]
+
+    def host(self) -> Hostile:
+        return Hostile(self.site, "one")
+
+    def fetch(self, *hosts: Hostile, check: bool = False, **arguments: Any) -> PlaybookResult:
+        """Runs a play that fetches the archives, as verbose as it gets without debugging."""
+        dest = f"{self.site.media}/{{{{ inventory_hostname }}}}"
+        given = {"src": "{{ source }}", "dest": dest, "retries": 0, **arguments}
+        task = {"name": "Fetch", "airgap.images.image_fetch": given}
+        play = {"name": "Play", "hosts": "all", "gather_facts": False, "tasks": [task]}
+        inventory = {host.name: {**host.variables, "source": host.source} for host in hosts}
+        options = ["-vv", "--forks", "20", *(["--check"] if check else [])]
+        return run_playbook([play], inventory=inventory, env=self.site.hosts.env, options=options)
+
+    def assert_nothing_else(self) -> None:
+        """Beside the target nothing was made, changed or removed on the controller."""
+        assert {path.name for path in self.site.folder.iterdir()} <= {"canary", "media", "sources"}
+        assert [path.name for path in self._precious.parent.iterdir()] == ["precious"]
+        assert self._precious.read_bytes() == b"precious"
+
+
+@pytest.fixture
+def ground(site: Site) -> Ground:
+    return Ground(site)
+
+
+FOLDERS = ["decoy", "it's\\here", 'a"b\nc', "../decoy"]
+
+
+def test_a_host_does_not_choose_what_is_asked_for(ground: Ground) -> None:
+    """It says that the files are elsewhere, by a path that programs would read in their own ways."""
+    hosts = ground.hosts(len(FOLDERS))
+    for host, folder in zip(hosts, FOLDERS):
+        host.save({NAME: b"asked for"})
+        decoy = host.out / folder
+        decoy.mkdir(exist_ok=True)
+        host.save({NAME: b"of the decoy"}, into=decoy)
+        suffixes = {"lock_file": ".lock.json", "checksum_file": ".sha256"}
+        paths = {name: {"path": f"{decoy}/{NAME}{suffix}"} for name, suffix in suffixes.items()}
+        path = f"{decoy}/{NAME}"
+        host.lie({"found": paths, "dest": path, "path": path, "stat": {"path": path}})
+    names = [NAME, f"{NAME}.sha256", f"{NAME}.lock.json"]
+    for check in (True, False):
+        result = ground.fetch(*hosts, check=check)
+        assert_well(result)
+        for host in hosts:
+            expected = {name: (host.out / name).read_bytes() for name in names}
+            assert host.fetched() == ({} if check else expected)
+            (said,) = on(result, host.name)
+            assert said.data["files"] == [str(host.media / name) for name in names]
+        ground.assert_nothing_else()
+
+
+def test_the_role_does_not_believe_where_an_archive_is(ground: Ground, source: Source) -> None:
+    site, host = ground.site, ground.host()
+    shutil.rmtree(host.out)
+    host.save({NAME: b"of the decoy"}, into=host.decoy)
+    path = f"{host.decoy}/{NAME}"
+    host.lie({"dest": path, "parts": [{"path": path}], "path": path})
+    image = source["oci/gzip:1"]
+    result = site.run({"one": host.variables}, site.variables(images=[image.reference], keep_remote_archive=False))
+    assert_well(result)
+    names = sorted([NAME, f"{NAME}.lock.json", f"{NAME}.sha256"])
+    assert sorted(path.name for path in host.decoy.iterdir()) == names, "the role removes what it has asked for"
+    assert not [path for path in host.out.iterdir() if path.name.startswith(NAME)]
+    lock = json.loads(Path(f"{site.fetched('one')}.lock.json").read_bytes())
+    assert [each["reference"] for each in lock["images"]] == [str(image.reference)]
+    ground.assert_nothing_else()
+
+
+def test_the_role_does_not_take_its_variables_from_a_host(ground: Ground, source: Source) -> None:
+    """Any module can return facts, and they count for more than the inventory."""
+    site = ground.site
+    image = source["oci/gzip:1"]
+    usual = site.variables(images=[image.reference])
+    hosts = ground.hosts(3)
+    for host, name in zip(hosts, ("image_save_fetch_dest", "__image_save_local_dir", "image_save_list_files")):
+        host.variables.update(usual)
+        value = [str(site.folder / "canary" / "precious")] if name.endswith("files") else str(site.folder / "canary")
+        host.lie({}, adds={"ansible_facts": {name: value}})
+    result = site.run({host.name: host.variables for host in hosts}, {})
+    for host in hosts:
+        assert "has facts with the names of variables of this role" in failure(result, host.name)
+        said = [path for path in host.folder.rglob("*") if path.is_file() and b"precious" in path.read_bytes()]
+        assert {path.name for path in said} <= {"lies.json"}, "what is on the controller was sent to the host"
+    assert not site.media.exists()
+    ground.assert_nothing_else()
+
+
+LAYOUT_NAMES = [
+    "../canary/precious",
+    "/canary/precious",
+    f"share/sha256/../../../canary/{SHA}",
+    f"{SHA}/blobs/sha256/{SHA}",
+    f"blobs/sha256/{SHA}",
+    f"share/sha256/{SHA.upper()}",
+    f"{'٣' * 64}/index.json",
+    "it's \\here",
+    'of "two words"',
+    "two\nlines",
+    "\x1b[31mred\u202e",
+    "notes.txt",
+]
+STREAM_NAMES = [
+    "../canary/precious",
+    f"{NAME}.part10000",
+    f"{NAME}.part٣",
+    f"{NAME}.part0'",
+    f"{NAME}.part0\\",
+    f"{NAME}.part0\n",
+    f"{NAME}.lock.json",
+    "\x1b[31mred\u202e",
+]
+
+
+@pytest.mark.parametrize("compress", ["gzip", "dir"])
+def test_a_forged_lock_file_is_refused_before_anything_else_comes(ground: Ground, compress: str) -> None:
+    known, names = (f"{NAME}.part0", STREAM_NAMES) if compress == "gzip" else ("index.json", LAYOUT_NAMES)
+    hosts = ground.hosts(len(names))
+    for host, name in zip(hosts, names):
+        host.source = f"{host.out}/{NAME if compress == 'gzip' else 'images'}"
+        host.save({known: b"known", name: b"forged"}, compress=compress)
+    for check in (True, False):
+        result = ground.fetch(*hosts, check=check)
+        for host, name in zip(hosts, names):
+            (said,) = on(result, host.name)
+            message = str(said.data["msg"])
+            assert said.status == "failed" and f"{host.source}.lock.json " in message, f"{name!r}: {message}"
+            assert "cannot be a part" in message or "no usable name" in message, message
+            assert "\n" not in message
+            assert host.fetched() == {}, name
+        output = f"{result.stdout}{result.stderr}"
+        assert "\x1b[31m" not in output and "\u202e" not in output
+        ground.assert_nothing_else()
+
+
+def test_a_lock_file_of_another_kind_of_archive_is_refused(ground: Ground) -> None:
+    kinds = ["zstd", "none", "dir", "it's\x1b[31m"]
+    hosts = ground.hosts(len(kinds))
+    for host, compress in zip(hosts, kinds):
+        host.save({"index.json" if compress == "dir" else NAME: b"x"}, compress=compress)
+    result = ground.fetch(*hosts)
+    for host in hosts:
+        assert f"the name {NAME} is that of one with compress=gzip" in failure(result, host.name)
+        assert host.fetched() == {}
+    assert "\x1b[31m" not in f"{result.stdout}{result.stderr}"
+
+
+def test_a_transfer_is_cut_off(ground: Ground) -> None:
+    """A file has 1 TiB when it is asked for, and had some bytes when it was looked at."""
+    ways, suffixes = ("sftp", "scp", "local"), (".lock.json", ".sha256", "")
+    cases = [(way, suffix) for way in ways for suffix in suffixes]
+    hosts = ground.hosts(len(cases))
+    with Relay(ground.site.hosts.port) as relay:
+        for host, (way, suffix) in zip(hosts, cases):
+            host.save({NAME: b"small"})
+            host.lie({}, grow={host.out / f"{NAME}{suffix}": TIB})
+            host.variables["ansible_port"] = relay.port
+            name = "ansible_connection" if way == "local" else "ansible_ssh_transfer_method"
+            host.variables[name] = way
+        result = ground.fetch(*hosts, retries=2)
+        # One transfer for each, and what was on its way when it was cut off.
+        assert relay.sent < 6 * (LIMIT + 32 * MIB)
+    for host, (_way, suffix) in zip(hosts, cases):
+        assert f"{host.name} sent more than 64.0 MiB for {host.source}{suffix}, " in failure(result, host.name)
+        assert not [data for data in host.fetched().values() if len(data) > MIB]
+        assert not [name for name in host.fetched() if not name.startswith(".")]
+    ground.assert_nothing_else()
+
+
+def test_whatever_a_host_answers_is_told_in_a_sentence(ground: Ground) -> None:
+    answers: dict[str, dict[str, Any]] = {
+        "h0": {"found": "\x1b[31m"},
+        "h1": {"found": {"lock_file": {"size": LIMIT + 1}}},
+        "h2": {"found": {"lock_file": {"sha256": f"{SHA}\n"}}},
+    }
+    hosts = ground.hosts(len(answers))
+    for host in hosts:
+        host.save({NAME: b"x"})
+        host.lie(answers[host.name])
+    result = ground.fetch(*hosts)
+    assert "h0 cannot be looked at: no reason was given" in failure(result, "h0")
+    assert f"{NAME}.lock.json on h1 has 64.0 MiB; " in failure(result, "h1")
+    assert "does not say what" in failure(result, "h2")
+    assert "\x1b[31m" not in f"{result.stdout}{result.stderr}"
+    assert not ground.site.media.exists()
+
+
+def test_a_home_is_where_the_transfer_begins(ground: Ground) -> None:
+    """Also where its next directory looks like an option."""
+    home = Path(os.path.expanduser(f"~{ground.site.hosts.user}"))
+    folder = home / f"-v{os.getpid()}"
+    folder.mkdir()
+    try:
+        hosts = ground.hosts(2)
+        for host, way in zip(hosts, ("sftp", "scp")):
+            host.source = f"~/{folder.name}/{NAME}"
+            host.save({NAME: b"at home"}, into=folder)
+            host.lie({"found": {"lock_file": {"path": f"{host.decoy}/{NAME}.lock.json"}}})
+            host.variables["ansible_ssh_transfer_method"] = way
+        assert_well(ground.fetch(*hosts))
+        assert [host.fetched()[NAME] for host in hosts] == [b"at home"] * 2
+    finally:
+        shutil.rmtree(folder)
+
+
+UNUSABLE: list[tuple[str, str]] = [
+    ("dest", "/srv/it's.tar.gz"),
+    ("dest", "/srv/back\\slash.tar.gz"),
+    ("dest", "/srv/$HOME.tar.gz"),
+    ("failed_list", '/srv/"a".txt'),
+    ("fetch_dest", "/media/a\nb"),
+]
+
+
+def test_the_role_refuses_paths_before_it_saves(ground: Ground) -> None:
+    """What no transfer can carry, and a home that would be another one for the transfer."""
+    site = ground.site
+    usual = site.variables(images=["localhost:1/a:1"])
+    hosts = ground.hosts(len(UNUSABLE) + 1)
+    for host, (variable, value) in zip(hosts, UNUSABLE):
+        host.variables.update({**usual, f"image_save_{variable}": value})
+    hosts[-1].variables.update({**usual, "image_save_dest": f"~/out/{NAME}", "ansible_become": True})
+    result = site.run({host.name: host.variables for host in hosts}, {})
+    for host, (variable, _value) in zip(hosts, UNUSABLE):
+        assert f"image_save_{variable}: " in failure(result, host.name)
+    assert "give an absolute path" in failure(result, hosts[-1].name)
+    assert "airgap.images.image_save" not in [each.action for each in result.tasks]
