@@ -3,8 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Sets up what is missing and does harm to runs of the module, by network, kill, signals, disk and damage: each is followed by a
-# look at what stands, and by a run to the end. Registry, network and all of it are on this machine.
+# Sets up what is missing and does harm to runs of the module, by network, kill, signals, disk and damage: each is
+# followed by a look at what stands, and by a run to the end. Walks over its options, too. Registry, network and all of
+# it are on this machine.
 #
 #   tests/faults.sh              everything
 #   tests/faults.sh --help       single groups or trials, how often, with which seed

@@ -91,14 +91,16 @@ class Site:
             **params,
         }
 
-    def start(self, *, under: Sequence[str] = (), **params: Any) -> RunningModule:
+    def start(
+        self, *, under: Sequence[str] = (), check: bool = False, diff: bool = False, **params: Any
+    ) -> RunningModule:
         """Starts the module with home and temporary files on this site; it ends with the trial."""
         env = {"HOME": str(self._home), "TMPDIR": str(self._scratch)}
         full = self.params(**params)
         before = {name: os.environ.get(name) for name in env}
         os.environ.update(env)  # a fork server serves those that have its environment
         try:
-            return self._stack.enter_context(start_module(full, under=under))
+            return self._stack.enter_context(start_module(full, check=check, diff=diff, under=under))
         finally:
             os.environ.update({name: text for name, text in before.items() if text is not None})
 

@@ -73,7 +73,7 @@ class Scale:
     steps: int = 500
 
 
-SHORT = Scale(times=1, kills=10, signals=400, module_signals=10, steps=12)
+SHORT = Scale(times=1, kills=10, signals=400, module_signals=10, steps=10)
 """What the test command has time for."""
 
 

@@ -84,7 +84,9 @@ def all_gates(plan: Plan) -> list[Gate]:
     for name, (seconds, text) in tests.items():
         gates.append(Gate(name, "functional", seconds, f"{text}, {plan.newest}", _functional(name)))
     gates.append(Gate("report", "functional", 130, f"the report in Chromium, {plan.newest}", check_report))
-    gates.append(Gate("faults", "faults", 180, "runs that are harmed: network, kill, disk, damage", check_faults))
+    gates.append(
+        Gate("faults", "faults", 300, "runs that are harmed, struck by signals, walked through options", check_faults)
+    )
     for leg in plan.legs:
         seconds = 80 if plan.comes_second(leg) else 200
         gates.append(Gate(f"sanity-{leg.name}", "sanity", seconds, f"ansible-test sanity, {leg}", _sanity(leg)))
@@ -276,7 +278,7 @@ def check_report(job: Job) -> None:
 
 
 def check_faults(job: Job) -> None:
-    """The fault bench in its short form: each fault once."""
+    """The fault bench in its short form: each fault once, a few hundred signals, and some steps of the walk."""
     bench = ["python", "-m", "ansible_collections.airgap.images.tests.faults", "--short"]
     job.run([*bench, *job.more_arguments], PYTHONPATH=str(job.root))
 
