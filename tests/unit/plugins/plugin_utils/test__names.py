@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import LockFileError, OptionError
 from ansible_collections.airgap.images.plugins.module_utils._lock import Lock
@@ -23,6 +26,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._names import (
 NAME = "images.tar.gz"
 SHA, OTHER = "ef" * 32, "0123456789abcdef" * 4
 WHERE = "/srv/x.lock.json"
+FORMS = rf"share/sha256/{SHA}|[0-9a-f]{{64}}/(oci-layout|index\.json)|index\.json|oci-layout|saved-images-list\.json"
 
 
 def lock_of(*names: str, compress: object = "gzip", sha256: str = SHA) -> Lock:
@@ -202,6 +206,23 @@ def test_the_suffix_says_what_kind_of_archive_it_is(archive: str, said: object) 
     message = refusal(lock, archive)
     assert message.startswith(f"{WHERE} is that of an archive with compress=")
     assert "\x1b" not in message and len(message) < 300
+
+
+@given(
+    st.sampled_from([(NAME, "gzip"), ("images", "dir")]),
+    st.lists(
+        st.text("0123456789abcdef./-_'\"\\\n٣ imgsztarpxoclyutnj", max_size=90) | st.from_regex(FORMS, fullmatch=True)
+    ),
+)
+def test_whatever_a_lock_file_names_no_other_name_comes_out(kind: tuple[str, str], said: list[str]) -> None:
+    archive, compress = kind
+    try:
+        names = names_of(lock_of(*said, compress=compress), archive, where=WHERE)
+    except LockFileError:
+        return
+    assert len({*names}) == len(said)
+    pattern = rf"{NAME}(\.part[0-9]+)?" if compress == "gzip" else rf"images/({FORMS})"
+    assert all(re.fullmatch(pattern, name, re.ASCII) for name in names)
 
 
 # --- paths
