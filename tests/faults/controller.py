@@ -68,8 +68,10 @@ class _Case:
 
 @contextmanager
 def _case(ground: Ground, turn: int, *, stands: int = _EARLIER, **disk: Any) -> Iterator[_Case]:
-    params = tuple(sorted(variant(turn % _FORMS).items()))
-    old, new = ground.earlier(stands, params) / "out", ground.earlier(_ALL, params) / "out"
+    params = variant(turn % _FORMS)
+    # What is fetched has to have the suffix of its kind.
+    name = "images" if params.get("compress") == "dir" else ""
+    old, new = (ground.earlier(count, tuple(sorted(params.items())), name=name) / "out" for count in (stands, _ALL))
     with ground.site() as site, disks.small_disk(site.folder / "media", _ROOMY, **disk) as media:
         (archive,) = [path.name[: -len(".lock.json")] for path in new.glob("*.lock.json")]
         with Fetcher(new / archive, media, home=site.folder / "home") as fetcher:

@@ -43,7 +43,7 @@ class Ground:
         self.images = _push_images(registry)
         self.more: dict[str, PushedImage] = {}
         self.calls: dict[tuple[str, bool, bool], list[Call]] = {}
-        self._earlier: dict[tuple[int, tuple[tuple[str, Any], ...]], Path] = {}
+        self._earlier: dict[tuple[int, tuple[tuple[str, Any], ...], str], Path] = {}
         self._quiet: dict[str, Quiet] = {}
         self._numbers = itertools.count(1)
 
@@ -94,18 +94,21 @@ class Ground:
                 self._quiet[key] = Quiet(site.published(), site.names(), seconds)
         return self._quiet[key]
 
-    def earlier(self, images: int, params: tuple[tuple[str, Any], ...]) -> Path:
-        """The folder of a site with an archive of the first so many images; it is not to be written to."""
-        key = (images, params)
+    def earlier(self, images: int, params: tuple[tuple[str, Any], ...], *, name: str = "") -> Path:
+        """The folder of a site with an archive of the first so many images; it is not to be written to.
+
+        :param name: the archive's, where it is not that of all sites.
+        """
+        key = (images, params, name)
         if key not in self._earlier:
-            self._earlier[key] = self._save_earlier(images, params)
+            self._earlier[key] = self._save_earlier(images, params, name=name)
         return self._earlier[key]
 
-    def _save_earlier(self, images: int, params: tuple[tuple[str, Any], ...]) -> Path:
+    def _save_earlier(self, images: int, params: tuple[tuple[str, Any], ...], *, name: str) -> Path:
         folder = self.folder / f"earlier-{next(self._numbers)}"
         folder.mkdir()
         with Site(folder, self.registry, USER, self.references[:images]) as site:
-            result = site.run(**dict(params))
+            result = site.run(**{"dest": site.out / (name or site.dest.name), **dict(params)})
             assert result.changed and not result.failed, f"a quiet run failed: {result.data}"
         return folder
 
