@@ -17,6 +17,7 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.airgap.images.plugins.module_utils._empty import without_empty
 from ansible_collections.airgap.images.plugins.module_utils._errors import (
     ImageSaveError,
     OptionError,
@@ -96,6 +97,7 @@ class ActionModule(ActionBase):
         return result
 
     def _arguments(self) -> dict[str, Any]:
+        self._task.args = without_empty(self._task.args, ARGUMENTS)
         validated: tuple[object, dict[str, Any]] = self.validate_argument_spec(  # type: ignore[no-untyped-call]
             ARGUMENTS, required_one_of=[("src", "failed_list")]
         )

@@ -91,6 +91,8 @@ options:
       - Seconds before the first retry; each further delay is twice as long, up to a minute.
     type: float
     default: 2.0
+notes:
+  - An option that is given as empty text or null means what it means where it is left out.
 seealso:
   - module: airgap.images.image_save
 """

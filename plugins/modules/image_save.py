@@ -338,6 +338,8 @@ options:
 extends_documentation_fragment:
   - ansible.builtin.files
 notes:
+  - An option that is given as empty text or null means what it means where it is left out; environment variables count
+    then, too. The same holds for an option of O(registries), each of which is required.
   - Proxies are taken from the environment of the task (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY), also in lower case),
     which is read as skopeo and other Go programs read it. SOCKS proxies are not supported.
   - The module fetches layers itself, each once. skopeo then completes each image, and so has the last word on the
@@ -677,6 +679,7 @@ from typing import NoReturn
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from ansible_collections.airgap.images.plugins.module_utils._compress import ZSTANDARD_ERROR
+from ansible_collections.airgap.images.plugins.module_utils._empty import without_empty
 from ansible_collections.airgap.images.plugins.module_utils._engine import save
 from ansible_collections.airgap.images.plugins.module_utils._errors import ImageSaveError
 from ansible_collections.airgap.images.plugins.module_utils._file_attributes import attributes_of
@@ -759,9 +762,17 @@ def argument_spec() -> dict[str, dict[str, object]]:
     }
 
 
+class Module(AnsibleModule):
+    """A module for which an option without a value is one that is left out."""
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        self.params = without_empty(self.params, self.argument_spec)
+
+
 def make_module() -> AnsibleModule:
     """The module with its options read and checked against each other."""
-    return AnsibleModule(
+    return Module(
         argument_spec=argument_spec(),
         supports_check_mode=True,
         add_file_common_args=True,

@@ -12,11 +12,14 @@ import os
 import select
 import stat
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, cast
 
+import pytest
 import zstandard
+from ansible.module_utils import basic
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 
 from ansible_collections.airgap.images.plugins.module_utils._attributes import NoAttributes
@@ -71,6 +74,20 @@ def make_options(folder: Path | str = "/srv", *, check: bool = False, **changed:
     """Options of a run that writes ``folder/out/images`` and has its cache in ``folder/cache``."""
     places = {"dest": os.path.join(folder, "out", "images"), "cache_dir": os.path.join(folder, "cache")}
     return read_options(make_params(**{**places, **changed}), check=check)
+
+
+@contextmanager
+def module_arguments(monkeypatch: pytest.MonkeyPatch, **values: Any) -> Iterator[None]:
+    """Give the next module these arguments, in the way of whichever ansible-core is there."""
+    try:
+        from ansible.module_utils.testing import patch_module_args
+    except ImportError:
+        raw = json.dumps({"ANSIBLE_MODULE_ARGS": values}).encode()
+        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", raw)
+        yield
+    else:
+        with patch_module_args(values):
+            yield
 
 
 def listed(reference: str, number: int = 1) -> ListedImage:

@@ -26,6 +26,7 @@ except ImportError:  # before 2.19 all is trusted that is not marked
 
 ROLE = Path(__file__).parents[3] / "roles" / "image_save"
 LIBRARIES = ("requests", "zstandard")
+OMIT = "__omit_place_holder__"
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def test_every_file_is_tried() -> None:
 def test_everything_that_can_be_lacking_has_a_package() -> None:
     """What the probe prints is looked up by its name."""
     for compress, libraries in (("gzip", ["requests"]), ("zstd", ["requests", "zstandard"])):
-        variables = {**COMMON, "image_save_compress": compress}
+        variables = {**COMMON, "omit": OMIT, "image_save_compress": compress}
         assert evaluate("{{ __image_save_libraries }}", variables) == libraries
         assert {*libraries, "skopeo"} <= set(load("unknown.yml")["__image_save_packages"])
     assert 'print("skopeo")' in COMMON["__image_save_probe"]
@@ -146,6 +147,7 @@ def test_lists_of_one_name_both_count() -> None:
     read = [{"content": "MQ=="}, {"content": "Mg=="}]
     variables = {
         **COMMON,
+        "omit": OMIT,
         "image_save_images": ["a"],
         "image_save_list_files": ["x.txt"],
         "image_save_remote_list_files": ["x.txt"],

@@ -17,6 +17,8 @@ import yaml
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 
 from ansible_collections.airgap.images.plugins.modules import image_save
+from ansible_collections.airgap.images.tests.unit.roles.test_image_save_packages import COMMON, OMIT, evaluate
+from ansible_collections.airgap.images.tests.unit.roles.test_image_save_packages import load as load_for_ansible
 
 ROLE = Path(__file__).parents[3] / "roles" / "image_save"
 PREFIX = "image_save_"
@@ -57,6 +59,21 @@ def expected() -> dict[str, dict[str, Any]]:
     return {PREFIX + name: shape(option) for name, option in options.items()}
 
 
+def takes_empty_text(option: dict[str, Any]) -> bool:
+    """Whether Ansible itself lets the type, and the default, of an option stand beside an empty value."""
+    lists = (None, "str", "path", "raw")
+    default = option.get("default")
+    is_text = option["type"] in ("str", "path", "raw") and default is None and "choices" not in option
+    return is_text or (option["type"] == "list" and option["elements"] in lists and not default)
+
+
+def lenient(option: dict[str, Any]) -> dict[str, Any]:
+    """An option as meta/argument_specs.yml has it, so that it may be empty."""
+    if takes_empty_text(option):
+        return without_default(option)
+    return {**{key: value for key, value in option.items() if key not in ("elements", "choices")}, "type": "raw"}
+
+
 @cache
 def specified() -> dict[str, dict[str, Any]]:
     """The options of meta/argument_specs.yml."""
@@ -80,7 +97,18 @@ def table() -> dict[str, tuple[str, str, str]]:
 
 
 def test_specification_is_the_modules() -> None:
-    assert {name: shape(option) for name, option in specified().items()} == expected()
+    found = {name: shape(option) for name, option in specified().items()}
+    assert found == {name: lenient(option) for name, option in expected().items()}
+
+
+def test_what_may_be_empty_is_of_its_type_all_the_same() -> None:
+    types = {name: shape(option) for name, option in VARIABLES["main.yml"]["__image_save_types"].items()}
+    typed = {name: option for name, option in expected().items() if not takes_empty_text(option)}
+    assert types == {name: without_default(option) for name, option in typed.items()}
+
+
+def without_default(option: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in option.items() if key != "default"}
 
 
 def test_everything_is_described() -> None:
@@ -97,7 +125,7 @@ def test_defaults_are_the_modules() -> None:
 def test_defaults_have_the_types_of_the_specification() -> None:
     types = {"list": list, "dict": dict, "bool": bool, "int": int, "float": float, "str": str, "path": str}
     for name, default in load("defaults/main.yml").items():
-        assert default.__class__ is types[specified()[name]["type"]], name
+        assert default.__class__ is types[expected()[name]["type"]], name
 
 
 def test_table_has_every_variable_in_the_order_of_the_specification() -> None:
@@ -105,7 +133,7 @@ def test_table_has_every_variable_in_the_order_of_the_specification() -> None:
 
 
 def test_table_has_types_and_defaults() -> None:
-    for name, option in specified().items():
+    for name, option in expected().items():
         kind, default, meaning = table()[name]
         assert kind == option["type"] + (f" of {option['elements']}" if "elements" in option else ""), name
         assert default == cell(name, option), name
@@ -129,12 +157,12 @@ def test_every_option_is_passed_on() -> None:
     passed = block["block"][0]["airgap.images.image_save"]
     assert list(passed) == [name[len(PREFIX) :] for name in specified() if name[len(PREFIX) :] not in OWN]
     special = {
-        "images": "{{ __image_save_share | default([]) if ansible_check_mode else [] }}",
+        "images": "{{ __image_save_call.share | default([]) if __image_save_is_check else [] }}",
         "list_files": "{{ __image_save_list_files }}",
-        "mode": "{{ image_save_mode | default(__image_save_mode) }}",
+        "mode": "{{ __image_save_option_mode }}",
     }
     for name, value in passed.items():
-        needs_default = "default" not in specified()[PREFIX + name] and name != "dest"
+        needs_default = "default" not in expected()[PREFIX + name] and name != "dest"
         usual = "{{ " + PREFIX + name + (" | default(omit)" if needs_default else "") + " }}"
         assert value == special.get(name, usual), name
 
@@ -227,3 +255,92 @@ def test_uses_and_definitions_are_found() -> None:
         "__image_save_own",
         "__image_save_item",
     }
+
+
+# --- calls, and values that are none
+
+
+def registered(node: object) -> Iterator[str]:
+    """What tasks register."""
+    if isinstance(node, list):
+        for value in node:
+            yield from registered(value)
+    elif isinstance(node, dict):
+        if isinstance(node.get("register"), str):
+            yield node["register"]
+        for value in node.values():
+            yield from registered(value)
+
+
+def facts(node: object) -> Iterator[str]:
+    """What tasks set."""
+    if isinstance(node, list):
+        for value in node:
+            yield from facts(value)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key in SET_FACT:
+                yield from value
+            yield from facts(value)
+
+
+def test_nothing_of_an_earlier_call_is_left() -> None:
+    """A task that a tag or an error leaves out would hand on what it has said before."""
+    first, begin, check = TASKS["validate.yml"][:3]
+    assert first["when"] == "__image_save_option_distribute" and list(facts(first)) == ["__image_save_last_call"]
+    assert list(registered(check)) == ["__image_save_check"]
+    everything = {*registered(list(TASKS.values())), *facts(list(TASKS.values()))}
+    assert {*facts(begin), *facts(first), *registered(check)} == everything
+
+
+def test_check_mode_is_that_of_the_task() -> None:
+    """``ansible_check_mode`` is that of the command line."""
+    files = [file for folder in ("tasks", "vars", "defaults") for file in sorted((ROLE / folder).iterdir())]
+    assert files and [file.name for file in files if "ansible_check_mode" in code(file)] == []
+
+
+def code(path: Path) -> Iterator[str]:
+    """The words of a file, but for comments."""
+    for line in path.read_text("utf-8").splitlines():
+        if not line.lstrip().startswith("#"):
+            yield from re.findall(r"\w+", line)
+
+
+OPTIONS = [name for name in VARIABLES["main.yml"] if name.startswith("__image_save_option_")]
+EMPTY = {"empty": "", "null": None, "omitted": OMIT}
+
+
+@pytest.mark.parametrize("value", EMPTY.values(), ids=EMPTY)
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_role_takes_no_value_for_the_default(name: str, value: object) -> None:
+    variable = PREFIX + name.removeprefix("__image_save_option_")
+    defaults = load_for_ansible("../defaults/main.yml")
+    common = {**COMMON, **defaults, "image_save_dest": "/srv/a", "omit": OMIT}
+    common.update({"__image_save_saver": {}, "__image_save_login": {}})
+    if variable == "image_save_dest":
+        del common[variable]
+    expected_value = evaluate(f"{{{{ {name} }}}}", common)
+    assert evaluate(f"{{{{ {name} }}}}", {**common, variable: value}) == expected_value
+    if variable in defaults and variable[len(PREFIX) :] not in DERIVED:
+        assert str(expected_value) == str(defaults[variable])  # numbers are text before 2.19
+
+
+def test_the_role_looks_at_options_in_one_place() -> None:
+    """Elsewhere, a value that is none would be taken for false, or for a list."""
+    handed_on = {f"image_save_{name}" for name in load("tasks/save.yml")[0]["block"][0]["airgap.images.image_save"]}
+    for name, tasks in TASKS.items():
+        found = {variable for variable in used(tasks) if variable in specified()} - shown(tasks)
+        assert found <= (handed_on if name in ("save.yml", "fetch.yml") else set()), name
+    in_vars = {name: value for name, value in VARIABLES["main.yml"].items() if name not in OPTIONS}
+    mentioned = {"image_save_images", "image_save_list_urls", "image_save_install"}
+    assert {variable for variable in used(in_vars) if variable in specified()} <= mentioned
+
+
+def shown(node: object) -> set[str]:
+    """The variables that tasks name for people."""
+    if isinstance(node, list):
+        return set().union(*map(shown, node))
+    if not isinstance(node, dict):
+        return set()
+    names = {word for key, text in node.items() if key in ("fail_msg", "msg", "name") for word in used(text)}
+    return names.union(*map(shown, node.values()))

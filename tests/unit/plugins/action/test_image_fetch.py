@@ -37,6 +37,9 @@ HIDDEN = f".{NAME}.fetching"
 LOCK, SUMS = f"{NAME}.lock.json", f"{NAME}.sha256"
 FAILED = "# airgap.images: what could not be saved, with the reasons\n# 404\nnginx\n"
 
+NULL = object()
+"""Stands for an argument that is null; one that is ``None`` here is left out."""
+
 Fault = Callable[[str], None]
 
 
@@ -129,7 +132,7 @@ class Scene:
     def fetch(self, *, check: bool = False, diff: bool = False, **changed: Any) -> dict[str, Any]:
         """Run the task."""
         given = {"src": str(self.host / NAME), "dest": str(self.media), **changed}
-        arguments = {name: value for name, value in given.items() if value is not None}
+        arguments = {name: None if value is NULL else value for name, value in given.items() if value is not None}
         task = SimpleNamespace(
             args=arguments, check_mode=check, diff=diff, async_val=0, no_log=False, action="image_fetch"
         )
@@ -1327,3 +1330,26 @@ def test_what_another_run_brought_meanwhile_is_not_fetched_again(scene: Scene, m
     monkeypatch.setattr(FileLock, "__enter__", other_comes_first)
     result = scene.fetch()
     assert result["changed"] is False and result["transferred"] == []
+
+
+OPTIONAL = [name for name, option in image_fetch.ARGUMENTS.items() if not option.get("required") and name != "src"]
+
+
+@pytest.mark.parametrize("value", ["", NULL], ids=["empty", "null"])
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_an_option_without_a_value_is_none(scene: Scene, name: str, value: object) -> None:
+    scene.save({NAME: b"data"})
+    expected = scene.fetch(check=True)
+    assert scene.fetch(check=True, **{name: value}) == expected
+    assert "failed" not in expected
+
+
+@pytest.mark.parametrize("value", ["", NULL], ids=["empty", "null"])
+def test_what_is_needed_must_have_a_value(scene: Scene, value: object) -> None:
+    with pytest.raises(AnsibleActionFail, match="missing required arguments: dest"):
+        scene.fetch(dest=value)
+    with pytest.raises(AnsibleActionFail, match="one of the following is required: src, failed_list"):
+        scene.fetch(src=value, failed_list=value)
+    scene.save({NAME: b"data"})
+    (scene.host / "failed.txt").write_text(FAILED)
+    assert scene.fetch(src=value, failed_list=str(scene.host / "failed.txt"))["transferred"] == ["failed.txt"]

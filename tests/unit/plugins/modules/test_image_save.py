@@ -11,7 +11,6 @@ import os
 import re
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ from ansible_collections.airgap.images.plugins.module_utils._reference import pa
 from ansible_collections.airgap.images.plugins.module_utils._result import Forecast, Result, Stats
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 from ansible_collections.airgap.images.plugins.modules import image_save
-from ansible_collections.airgap.images.tests.unit.fakes import AMD64, listed
+from ansible_collections.airgap.images.tests.unit.fakes import AMD64, listed, module_arguments
 
 DOCUMENTED = yaml.safe_load(image_save.DOCUMENTATION)
 RETURNED = yaml.safe_load(image_save.RETURN)
@@ -110,20 +109,6 @@ def test_examples_use_options_that_there_are() -> None:
 # -- the module as Ansible runs it
 
 
-@contextmanager
-def arguments(monkeypatch: pytest.MonkeyPatch, **values: Any) -> Iterator[None]:
-    """Give the next module these arguments, in the way of whichever ansible-core is there."""
-    try:
-        from ansible.module_utils.testing import patch_module_args
-    except ImportError:
-        raw = json.dumps({"ANSIBLE_MODULE_ARGS": values}).encode()
-        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", raw)
-        yield
-    else:
-        with patch_module_args(values):
-            yield
-
-
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
     """The module sets handlers of its own."""
@@ -190,7 +175,7 @@ class Runner:
 
     def __call__(self, **values: Any) -> dict[str, Any]:
         given = {"dest": str(self._folder / "a"), "images": ["reg.lan/a:1"], **values}
-        with arguments(self._monkeypatch, **given), pytest.raises(SystemExit):
+        with module_arguments(self._monkeypatch, **given), pytest.raises(SystemExit):
             image_save.main()
         returned: dict[str, Any] = json.loads(self._capsys.readouterr().out)
         return {name: value for name, value in returned.items() if name not in ("invocation", "deprecations")}
@@ -349,7 +334,7 @@ def test_a_log_that_lacks_lines_is_told(
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "an empty dest": ({"dest": ""}, "dest: '' must end in a file name"),
+    "no dest": ({"dest": ""}, "missing required arguments: dest"),
     "username alone": ({"username": "u"}, "parameters are required together: username, password"),
     "another format": ({"compress": "zip"}, "value of compress must be one of"),
     "a registry without password": (
