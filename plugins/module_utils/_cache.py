@@ -335,6 +335,13 @@ class Cache:
                 if stat.S_IMODE(found.st_mode) != _BLOB_MODE and found.st_nlink == 1:
                     set_mode(path, _BLOB_MODE)
 
+    def comes_from_elsewhere(self, image: PlatformImage) -> bool:
+        """Whether all of a platform image is here, but came from other repositories than the one it is wanted from."""
+        repositories = {line.partition(" ")[2] for line in self._accepted(image)}
+        if not repositories or str(image.repository) in repositories:
+            return False
+        return all(self.has_blob(blob) for blob in image.all_blobs())
+
     def _acceptance(self, image: PlatformImage) -> str:
         """What is taken down when skopeo, and so the signature policy, has let an image through."""
         return f"{self._policy} {image.repository}"

@@ -146,7 +146,7 @@ def _go_on(
         if not run.options.check:
             _make(run, tools, memory, content, plan, published, result)
     if completed and not result.changed:
-        result.changed, result.reason = True, "the archive of an interrupted run was put in place"
+        result.changed, result.reason = True, "an interrupted run had finished the archive"
     _finish(run, tools, result, memory)
     return result
 

@@ -164,7 +164,7 @@ class Resolver:
     def _resolve_as_of_now(self, asked: AskedImage, pin: Pin | None) -> Resolution:
         """Resolve; where a manifest has vanished since its tag was asked for, ask for the tag once more."""
         try:
-            return self._resolve_one(asked, pin)
+            return self._resolve_where_it_is(asked, pin)
         except Missing:
             if pin is not None or asked.listed.reference.digest:
                 raise
@@ -173,7 +173,22 @@ class Resolver:
             fetched = self._registries.get_manifest(repository, asked.listed.reference.tag or "")
             if fetched.digest == asked.digest and self._is_known(asked):
                 raise
-        return self._resolve_one(replace(asked, digest=fetched.digest, fetched=fetched), pin)
+        return self._resolve_where_it_is(replace(asked, digest=fetched.digest, fetched=fetched), pin)
+
+    def _resolve_where_it_is(self, asked: AskedImage, pin: Pin | None) -> Resolution:
+        """Resolve, and make sure that the repository has what the cache holds from other ones.
+
+        skopeo reads the manifests there before anything is archived. What it would be refused is known now, in check
+        mode too.
+        """
+        resolution = self._resolve_one(asked, pin)
+        if isinstance(resolution, ResolvedImage):
+            known = {asked.digest} if asked.fetched is not None else set()
+            images = {image.digest: image for image in resolution.platforms if image.digest not in known}
+            for image in images.values():
+                if self._cache.comes_from_elsewhere(image):
+                    self._registries.get_manifest(image.repository, image.digest)
+        return resolution
 
     def _resolve_one(self, asked: AskedImage, pin: Pin | None) -> Resolution:
         repository = pulled_from(asked.listed.reference, self._source)

@@ -102,7 +102,7 @@ class Result:
     def sentence(self, dest: str, *, check: bool) -> str:
         """One sentence for the user; several when something failed, or is not as usual."""
         if self.is_failure:
-            return self._failure(dest)
+            return self._failure_in_check_mode(dest) if check else self._failure(dest)
         return ". ".join([self._success(dest, check=check), *self.notes])
 
     def _success(self, dest: str, *, check: bool) -> str:
@@ -120,18 +120,43 @@ class Result:
         return f"{verb} {images} to {dest} ({files}, {format_size(self.stats.bytes_archive)}): {self.reason}"
 
     def _failure(self, dest: str) -> str:
-        total = len(self.listed.images) + len(self.listed.invalid)
-        reasons = [f"{one.listed.reference}: {one.reason}" for one in self.failed]
-        for line in self.listed.invalid:
-            reasons.append(f"{line.origin}: {quoted(line.text)} is no reference: {line.reason}")
-        if not reasons:
-            return f"none of the {total} images has a wanted platform, so there is nothing to save; see skipped_images"
-        told = "; ".join(reasons[:_NAMED_FAILURES])
-        if len(reasons) > _NAMED_FAILURES:
-            told += f"; and {len(reasons) - _NAMED_FAILURES} more, see failed_images and invalid_lines"
+        total, told = self._total, self._reasons()
+        if not told:
+            return self._nothing()
         if self.allow_partial:
             return f"none of the {total} images could be saved, so {dest} was left as it was: {told}"
         return (
             f"{self.failures} of {total} images failed, so {dest} was left as it was: {told}. What was fetched stays "
             "in the cache; allow_partial=true saves an archive without the images that fail"
         )
+
+    def _failure_in_check_mode(self, dest: str) -> str:
+        """The same as far as it is foreseen. Nothing was fetched."""
+        total, told = self._total, self._reasons()
+        if not told:
+            return self._nothing()
+        if self.allow_partial:
+            return f"none of the {total} images could be saved, so {dest} would be left as it is: {told}"
+        return (
+            f"{self.failures} of {total} images would fail, so {dest} would be left as it is: {told}. "
+            "allow_partial=true would save an archive without the images that fail"
+        )
+
+    def _nothing(self) -> str:
+        return (
+            f"none of the {self._total} images has a wanted platform, so there is nothing to save; see skipped_images"
+        )
+
+    @property
+    def _total(self) -> int:
+        return len(self.listed.images) + len(self.listed.invalid)
+
+    def _reasons(self) -> str:
+        """Why images failed, and lines; empty where none did."""
+        reasons = [f"{one.listed.reference}: {one.reason}" for one in self.failed]
+        for line in self.listed.invalid:
+            reasons.append(f"{line.origin}: {quoted(line.text)} is no reference: {line.reason}")
+        told = "; ".join(reasons[:_NAMED_FAILURES])
+        if len(reasons) > _NAMED_FAILURES:
+            told += f"; and {len(reasons) - _NAMED_FAILURES} more, see failed_images and invalid_lines"
+        return told

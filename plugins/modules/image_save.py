@@ -788,16 +788,19 @@ def require_libraries(module: AnsibleModule) -> None:
         module.fail_json(msg=missing_required_lib("zstandard"), exception=str(ZSTANDARD_ERROR))
 
 
-def stop_on_signals() -> Stop:
+def stop_on_signals(*, keeps: bool = True) -> Stop:
     """Turn SIGTERM, SIGINT and SIGHUP into an orderly end: copies are ended, and private files removed.
 
     One that is ignored already stays so, as C(nohup) wants it. What handles the others may run in the midst of
     anything, so it does no more than leave a mark.
+
+    :param keeps: whether anything is fetched, which then stays in the cache.
     """
     stop = Stop()
 
     def note(number: int, frame: object) -> None:
-        stop.request(f"the run was ended by {signal.Signals(number).name}; what was fetched stays in the cache")
+        ended = f"the run was ended by {signal.Signals(number).name}"
+        stop.request(f"{ended}; what was fetched stays in the cache" if keeps else ended)
 
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -877,7 +880,7 @@ def main() -> None:
     refuse_others_writing()
     require_libraries(module)
     log = Log(debug=module.params["debug"])
-    stop = stop_on_signals()
+    stop = stop_on_signals(keeps=not module.check_mode)
     try:
         options = read_options(module.params, check=module.check_mode)
         attributes = attributes_of(module)

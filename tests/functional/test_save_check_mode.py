@@ -132,6 +132,47 @@ def test_check_mode_with_everything_that_writes(registry: Registry, bench: Workb
     assert_counts(foreseen, 3)
 
 
+def test_check_mode_with_what_the_cache_has_from_elsewhere(registry: Registry, bench: Workbench) -> None:
+    """Nothing is to be downloaded, but the repository is asked whether it has it, as skopeo will ask."""
+    first = push(registry, "some/app", "1", oci_index())
+    saved(bench.save([first]))
+    second = push(registry, "other/app", "1", oci_index())
+    assert second.digest == first.digest
+    before = snapshot(bench.dest.parent, bench.cache)
+    registry.clear()
+    foreseen = bench.save([second], check=True)
+    assert not foreseen.failed, foreseen.msg
+    platforms = {f"other/app@{second.platform(arch).digest}" for arch in ("amd64", "arm64")}
+    assert set(registry.manifest_gets()) == platforms and not registry.blob_gets()
+    assert foreseen["stats"]["manifest_requests"] == {"HEAD": 1, "GET": len(platforms)}
+    assert (foreseen["plan"]["images"], foreseen["plan"]["platform_images"]) == (1, len(platforms))
+    assert (foreseen["plan"]["blobs"], foreseen["plan"]["bytes"]) == (0, 0)
+    assert snapshot(bench.dest.parent, bench.cache) == before
+    real = bench.save([second])
+    saved(real)
+    assert real["stats"]["manifest_requests"] == foreseen["stats"]["manifest_requests"]
+    assert real["stats"]["blobs_downloaded"] == 0
+    assert real["images"] == foreseen["images"]
+
+    # A digest needs no question about a tag, and the cache has all of it; its repository does not.
+    absent = f"{registry.host}/third/app@{first.digest}"
+    foreseen, real = bench.save([absent], check=True), bench.save([absent])
+    assert foreseen.failed and real.failed
+    assert foreseen["failed_images"] == real["failed_images"]
+    assert "does not exist" in foreseen["failed_images"][0]["reason"]
+    assert foreseen["stats"]["manifest_requests"] == real["stats"]["manifest_requests"]
+
+
+def test_check_mode_tells_of_a_bad_line_what_would_be(registry: Registry, bench: Workbench) -> None:
+    image = push(registry, "some/image", "1", small(1))
+    foreseen = bench.save([image.reference, "no reference"], check=True)
+    assert foreseen.failed and not bench.cache.exists()
+    assert f"1 of 2 images would fail, so {bench.dest} would be left as it is: " in foreseen.msg
+    assert "stays" not in foreseen.msg and "was left" not in foreseen.msg
+    real = bench.save([image.reference, "no reference"])
+    assert f"1 of 2 images failed, so {bench.dest} was left as it was: " in real.msg
+
+
 def test_check_mode_with_allow_partial(registry: Registry, bench: Workbench) -> None:
     image = push(registry, "some/image", "1", small(1))
     absent = f"{registry.host}/some/image:2"

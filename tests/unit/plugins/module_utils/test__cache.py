@@ -417,6 +417,17 @@ def test_what_came_from_another_repository_has_to_be_accepted_there(cache: Cache
     assert cache.stored(elsewhere) is None
 
 
+def test_what_is_here_from_another_repository_is_told_apart(cache: Cache) -> None:
+    """What is not whole has to be fetched anyway, and what came from both is from here."""
+    elsewhere = replace(SAMPLE.image, repository=Repository("other.lan", "app"))
+    assert not cache.comes_from_elsewhere(elsewhere)
+    SAMPLE.put(cache)
+    assert cache.comes_from_elsewhere(elsewhere) and not cache.comes_from_elsewhere(SAMPLE.image)
+    layer = SAMPLE.image.blobs[-1]
+    os.rename(cache.blob_path(layer.digest), f"{cache.blob_path(layer.digest)}.away")
+    assert not cache.comes_from_elsewhere(elsewhere)
+
+
 def test_a_directory_that_is_something_else_is_not_taken(root: Path) -> None:
     (root / "blobs").mkdir(parents=True)
     with pytest.raises(StorageError, match=r"is something else: .*blobs is no link"), Cache(str(root)).opened(0):

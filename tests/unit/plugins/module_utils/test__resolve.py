@@ -53,6 +53,7 @@ from ansible_collections.airgap.images.tests.unit.fakes import (
     FakeRegistries,
     listed,
     make_options,
+    write_folder,
 )
 
 LAYER = layers.files_layer({"etc/one": b"1"})
@@ -413,6 +414,34 @@ def test_what_the_cache_holds_is_not_asked_for_again(asker: Asker) -> None:
     assert isinstance(asker.one(), ResolvedImage)
     assert asker.registries.asked == ["HEAD reg.lan/app:1"]
     assert asker.fetched == {}
+
+
+@pytest.mark.parametrize("keep", [True, False], ids=["real", "check"])
+def test_what_the_cache_has_from_another_repository_is_asked_for(asker: Asker, keep: bool) -> None:
+    """Once, and not where it is known to be; whoever does not have it fails its own image only."""
+    push(asker, LINUX, ARM)
+    asker.registries.push("reg.lan/single:1", LINUX)
+    copy_into(asker.cache, asker.one(), asker.registries)
+    asker.registries.asked.clear()
+    asker.registries.failures[f"GET reg.lan/single@{LINUX.digest}"] = Missing("it does not exist", heals=False)
+    here, there = asker.all("reg.lan/app:1", f"reg.lan/single@{LINUX.digest}", keep=keep)
+    assert isinstance(here, ResolvedImage)
+    assert isinstance(there, FailedImage) and there.reason == "it does not exist"
+    assert asker.registries.asked == ["HEAD reg.lan/app:1", f"GET reg.lan/single@{LINUX.digest}"]
+    assert isinstance(asker.one("reg.lan/single:1", keep=keep), ResolvedImage)
+    assert asker.registries.asked[2:] == ["HEAD reg.lan/single:1", f"GET reg.lan/single@{LINUX.digest}"]
+    assert asker.fetched == {}, "it is no blob that is downloaded"
+
+
+def copy_into(cache: Cache, resolution: ResolvedImage, registries: FakeRegistries) -> None:
+    """What skopeo does."""
+    for image in resolution.platforms:
+        for blob in image.blobs:
+            if not cache.has_blob(blob):
+                cache.store_document(blob.digest, registries.blobs[blob.digest])
+        folder = cache.new_folder(image)
+        write_folder(folder, image.descriptor)
+        cache.adopt_folder(folder, image)
 
 
 def test_in_check_mode_nothing_is_kept(asker: Asker) -> None:

@@ -94,6 +94,28 @@ SENTENCES: dict[str, tuple[Result, bool, str]] = {
         False,
         f"1 of 3 images failed, so /a was left as it was: docker.io/library/i2:latest: 404. {KEPT}",
     ),
+    "one would fail": (
+        result(failed=failed(2), is_published=False),
+        True,
+        "1 of 3 images would fail, so /a would be left as it is: docker.io/library/i2:latest: 404. "
+        "allow_partial=true would save an archive without the images that fail",
+    ),
+    "a line is no reference": (
+        result(listed=images(2, "docker pull x"), is_published=False),
+        True,
+        "1 of 3 images would fail, so /a would be left as it is: /l:1: 'docker pull x' is no reference: why. "
+        "allow_partial=true would save an archive without the images that fail",
+    ),
+    "none would be left": (
+        result(failed=failed(1), listed=images(1), is_published=False, allow_partial=True),
+        True,
+        "none of the 1 images could be saved, so /a would be left as it is: docker.io/library/i1:latest: 404",
+    ),
+    "all would be skipped": (
+        result(listed=images(2), skipped=(SKIP, SKIP), is_published=False),
+        True,
+        "none of the 2 images has a wanted platform, so there is nothing to save; see skipped_images",
+    ),
     "a line was no reference": (
         result(listed=images(2, "docker pull x"), is_published=False),
         False,

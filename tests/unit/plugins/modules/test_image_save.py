@@ -398,6 +398,19 @@ def test_signals_end_the_run_once(number: signal.Signals) -> None:
     assert stop.reason == f"the run was ended by {number.name}; what was fetched stays in the cache"
 
 
+@pytest.mark.parametrize(("check", "remains"), [(True, ""), (False, "; what was fetched stays in the cache")])
+def test_a_signal_is_told_with_what_remains(
+    run: Runner, monkeypatch: pytest.MonkeyPatch, check: bool, remains: str
+) -> None:
+    def ended(options: Options, *, stop: Stop, **more: object) -> Result:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(60)
+        raise Interrupted(stop.reason)
+
+    monkeypatch.setattr(image_save, "save", ended)
+    assert run(_ansible_check_mode=check)["msg"] == f"the run was ended by SIGTERM{remains}"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_that_is_ignored_already_stays_so(number: signal.Signals) -> None:
     """nohup has SIGHUP ignored, and a shell SIGINT for what it runs behind."""
