@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 from ._errors import TransferError, printable
 from ._json import JsonError, parse_object
-from ._process import death_guard
+from ._process import answer_of
+from ._stop import Check, go_on
 
 _TIMEOUT = 60.0
 _FRESH_SECONDS = 600.0  # well below what the shortest-lived tokens of clouds last
@@ -31,22 +32,26 @@ class Credential:
     identity_token: str = field(default="", repr=False)
 
 
-def ask_helper(helper: str, names: Sequence[str]) -> Credential | None:
+def ask_helper(helper: str, names: Sequence[str], check: Check = go_on) -> Credential | None:
     """Ask a helper program for a registry under each of its names, until it knows one.
 
     :raises TransferError: when the program is not there, or fails.
     """
     for name in names:
-        found = _ask(helper, name)
+        found = _ask(helper, name, check)
         if found is not None:
             return found
     return None
 
 
 class HelperAnswers:
-    """What helper programs said, kept for some minutes: a list has hundreds of repositories of one registry."""
+    """What helper programs said, kept for some minutes: a list has hundreds of repositories of one registry.
 
-    def __init__(self) -> None:
+    :param check: is asked while a program runs; raises when the run is to end.
+    """
+
+    def __init__(self, check: Check = go_on) -> None:
+        self._check = check
         self._mutex = threading.Lock()
         self._kept: dict[tuple[str, str], tuple[float, Credential | TransferError | None]] = {}
 
@@ -70,35 +75,29 @@ class HelperAnswers:
                 return kept
             answer: Credential | TransferError | None
             try:
-                answer = _ask(helper, name)
+                answer = _ask(helper, name, self._check)
             except TransferError as error:
                 answer = error
             self._kept[helper, name] = (time.monotonic(), answer)
             return answer
 
 
-def _ask(helper: str, name: str) -> Credential | None:
+def _ask(helper: str, name: str, check: Check) -> Credential | None:
     program = f"docker-credential-{helper}"
     shown, registry = printable(program), printable(name, 200)
     path = shutil.which(program)
     if path is None:
         raise TransferError(f"credential helper {shown} for {registry}: no such program", heals=False)
     try:
-        done = subprocess.run(  # pylint: disable=ansible-bad-function  # the engine knows no module
-            [*death_guard(), path, "get"],
-            input=name.encode(),
-            capture_output=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
+        status, said = answer_of([path, "get"], given=name.encode(), seconds=_TIMEOUT, check=check)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise TransferError(f"credential helper {shown} for {registry}: {error}", heals=False) from error
-    if done.returncode != 0:
-        if _NO_CREDENTIALS in done.stdout.decode("utf-8", "replace"):
+    if status != 0:
+        if _NO_CREDENTIALS in said.decode("utf-8", "replace"):
             return None
         raise TransferError(f"credential helper {shown} failed for {registry}", heals=False)
     try:
-        answer = parse_object(done.stdout)
+        answer = parse_object(said)
         username, secret = answer.text("Username"), answer.text("Secret")
     except JsonError as error:
         raise TransferError(f"credential helper {shown} gave no JSON", heals=False) from error

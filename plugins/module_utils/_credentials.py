@@ -15,12 +15,14 @@ from ._login_file import LoginFile, default_login_files, entry_json, read_login_
 from ._options import Access, Login
 from ._reference import Repository
 from ._secrets import Secrets
+from ._stop import Check, go_on
 
 
 class Credentials:
     """Finds the credential of a repository; the user's own options come before every login file.
 
     :param registries: those that the run pulls from.
+    :param check: is asked while a helper program runs; raises when the run is to end.
     :ivar secrets: learns of every credential before it is used.
     """
 
@@ -30,11 +32,12 @@ class Credentials:
         files: Iterable[LoginFile],
         secrets: Secrets | None = None,
         registries: Iterable[str] = (),
+        check: Check = go_on,
     ) -> None:
         self._logins = {registry_key(login.registry): Credential(login.username, login.password) for login in logins}
         self._files = tuple(files)
         self._registries = tuple(sorted(set(registries)))
-        self._helpers = HelperAnswers()
+        self._helpers = HelperAnswers(check)
         self.secrets = secrets or Secrets()
         for known in (self._logins, *(file.entries for file in self._files)):
             for credential in known.values():
@@ -132,12 +135,17 @@ def _add_spelling(registry: str, auths: dict[str, Credential], helpers: dict[str
 
 
 def gather_credentials(
-    access: Access, registries: Iterable[str], environ: Mapping[str, str], secrets: Secrets
+    access: Access,
+    registries: Iterable[str],
+    environ: Mapping[str, str],
+    secrets: Secrets,
+    check: Check = go_on,
 ) -> Credentials:
     """Bring together the options' credentials and the login files'.
 
     :param registries: the registries that the list is pulled from; ``username`` belongs to the only one of them.
     :param secrets: learns of all that is found.
+    :param check: is asked while a helper program runs; raises when the run is to end.
     :raises OptionError: when it is unclear which registry ``username`` belongs to, or ``authfile`` is not readable.
     """
     names = sorted(set(registries))
@@ -149,7 +157,8 @@ def gather_credentials(
         files = [read_login_file(access.authfile, required=True)]
     else:
         files = [read_login_file(path, required=False) for path in default_login_files(environ)]
-    return Credentials(logins, [file for file in files if file is not None], secrets, [name for name in names if name])
+    known = [file for file in files if file is not None]
+    return Credentials(logins, known, secrets, [name for name in names if name], check)
 
 
 def _only(names: list[str]) -> str:

@@ -19,10 +19,12 @@ from functools import cache
 from typing import BinaryIO
 
 from ._errors import StorageError
+from ._stop import LOOK_SECONDS, Check
 
 _TERM_SECONDS = 1.0
 _PROBE_SECONDS = 30.0
 _LOOK_SECONDS = 0.01
+_LONGEST_ANSWER = 1024 * 1024
 # For hosts whose util-linux is older than 2.33: the same by hand, at the price of starting an interpreter.
 _WRAPPER = (
     "import ctypes, os, signal, sys\n"
@@ -102,6 +104,38 @@ def _has_ended_by_itself(process: subprocess.Popen[bytes], seconds: float) -> bo
             time.sleep(_LOOK_SECONDS)
         return True
     return False  # it was waited for already
+
+
+def answer_of(command: list[str], *, given: bytes, seconds: float, check: Check) -> tuple[int, bytes]:
+    """Run a program that reads a little and says a little.
+
+    :param given: what it finds on its standard input.
+    :param seconds: after which it is ended.
+    :param check: is asked while it runs; raises when the run is to end.
+    :returns: its exit status, and what it wrote to its standard output.
+    :raises OSError: when it cannot be started.
+    :raises subprocess.TimeoutExpired: when it took too long.
+    """
+    with memory_file("question") as question, memory_file("answer") as answer:
+        question.write(given)
+        question.seek(0)
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function  # it is watched while it runs
+            [*death_guard(), *command],
+            stdin=question,
+            stdout=answer,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        until = time.monotonic() + seconds
+        try:
+            while not has_ended(process, LOOK_SECONDS):
+                check()
+                if time.monotonic() >= until:
+                    raise subprocess.TimeoutExpired(command, seconds)
+        finally:
+            end(process)
+        answer.seek(0)
+        return process.returncode, answer.read(_LONGEST_ANSWER)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -70,7 +70,7 @@ def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: 
     check_trust_files(options.access)
     source = options.access.source
     registries = {pulled_from(image.reference, source).registry for image in wanted.list.images}
-    credentials = gather_credentials(options.access, registries or {""}, os.environ, log.secrets)
+    credentials = gather_credentials(options.access, registries or {""}, os.environ, log.secrets, stop.check)
     log.secrets.add_proxies(os.environ)
     trust = TrustStore(options.access, os.environ)
     policy = RetryPolicy(options.work.retries, options.work.retry_delay)

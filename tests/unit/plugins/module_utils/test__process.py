@@ -18,14 +18,16 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _process
-from ansible_collections.airgap.images.plugins.module_utils._errors import StorageError
+from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, StorageError
 from ansible_collections.airgap.images.plugins.module_utils._process import (
+    answer_of,
     death_guard,
     end,
     has_ended,
     memory_file,
     start,
 )
+from ansible_collections.airgap.images.plugins.module_utils._stop import Stop, go_on
 from ansible_collections.airgap.images.tests.unit.fakes import wait_for_pipe
 
 # It starts something of its own, tells a pipe that both run, and stays.
@@ -208,3 +210,28 @@ def test_a_program_whose_parent_is_gone_already_does_not_begin(
     process = run("touch", str(tmp_path / "begun"))
     assert process.wait(60) == 1
     assert not (tmp_path / "begun").exists()
+
+
+def test_a_program_is_asked_and_answers(guard: str) -> None:
+    command = ["/bin/sh", "-c", 'read line; echo "<$line>"; echo never told >&2; exit 3']
+    assert answer_of(command, given=b"a question\n", seconds=60, check=go_on) == (3, b"<a question>\n")
+
+
+def test_a_program_that_does_not_answer_is_given_up() -> None:
+    with pytest.raises(subprocess.TimeoutExpired, match="sleep"):
+        answer_of(["sleep", "600"], given=b"", seconds=0.01, check=go_on)
+
+
+def test_a_stop_ends_a_program_that_does_not_answer(tmp_path: Path, ready: Path) -> None:
+    stop = Stop()
+
+    def stop_it() -> None:
+        wait_for_pipe(ready)
+        stop.request("SIGTERM came")
+
+    threading.Thread(target=stop_it, daemon=True).start()
+    command = ["/bin/sh", "-c", STAYS.format(tmp_path, "")]
+    with pytest.raises(Interrupted, match="SIGTERM came"):
+        answer_of(command, given=b"", seconds=3600, check=stop.check)
+    assert ends(number_in(tmp_path / "self"))
+    assert ends(number_in(tmp_path / "child"))
