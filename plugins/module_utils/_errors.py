@@ -102,6 +102,10 @@ class ConnectionRefused(TransferError):
     """Nobody listens where a registry, or the proxy before it, should be."""
 
 
+class ProxyLoginRefused(TransferError):
+    """A proxy wants another login than the one it got."""
+
+
 class Missing(TransferError):
     """A registry says that it does not have what it was asked for."""
 

@@ -13,20 +13,25 @@ from __future__ import annotations
 import email.utils
 import http.client
 import os
+import re
+import ssl
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timezone
+from datetime import datetime, timezone
 from functools import cache
 from typing import cast
 from urllib.parse import urljoin, urlsplit
 
-from ._errors import ConnectionRefused, Missing, TransferError, printable
+from ._dial import Dialer
+from ._errors import ConnectionRefused, Missing, ProxyLoginRefused, TransferError, printable
+from ._gate import Gates
 from ._json import JsonError, parse_object
 from ._proxy import Proxies
 from ._timed import at_most, ensure_time, timed_adapter
-from ._tls import Trust
+from ._tls import Trust, tls_context
 
 try:
     import requests
@@ -46,6 +51,8 @@ _MAX_REDIRECTS = 5
 _MAX_ERROR_BYTES = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OWN_PORTS = {"http": "80", "https": "443"}
+_WANTS_LOGIN = 407
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})\b")
 _CHUNK = 1024 * 1024
 _NO_DATE = (IndexError, OverflowError, TypeError, ValueError)  # what Pythons raise for a text that is none
 _MOST_PIECES = 100_000  # each costs as much as many bytes
@@ -75,15 +82,22 @@ class Http:
 
     :param host: ``HOST[:PORT]``; only requests to it carry the client certificate and the Authorization header.
     :param read_timeout: seconds without a byte after which a request is given up.
+    :param gates: of the proxies, shared with others who go through them.
     """
 
-    def __init__(self, host: str, trust: Trust, *, read_timeout: float, connections: int) -> None:
+    def __init__(
+        self, host: str, trust: Trust, *, read_timeout: float, connections: int, gates: Gates | None = None
+    ) -> None:
         self.host = host
         self._trust = trust
         self._read_timeout = read_timeout
+        self._connections = connections
+        self._gates = gates or Gates()
+        self._dialer = Dialer()
+        self._mutex = threading.Lock()
+        self._adapters: dict[bool, requests.adapters.HTTPAdapter] = {}
         if trust.verify is False:  # was asked for; urllib3 would say so at every request
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        self._adapter = timed_adapter(connections)
 
     def read(
         self,
@@ -114,7 +128,8 @@ class Http:
             yield _answer(response, body), self._chunks(response)
 
     def close(self) -> None:
-        self._adapter.close()
+        for adapter in self._adapters.values():
+            adapter.close()
 
     def _body(self, response: requests.Response, limit: int, *, fail: bool) -> bytes:
         """Read a body to its end, also an empty one: only then is the connection kept."""
@@ -190,19 +205,51 @@ class Http:
 
     def _send(self, method: str, url: str, headers: dict[str, str], form: dict[str, str] | None) -> requests.Response:
         try:
+            request = requests.Request(method, url, headers={**_HEADERS, **headers}, data=form).prepare()
             origin = origin_of(url)
-            return self._adapter.send(
-                requests.Request(method, url, headers={**_HEADERS, **headers}, data=form).prepare(),
-                stream=True,
-                timeout=(at_most(_CONNECT_TIMEOUT), at_most(self._read_timeout)),
-                verify=self._trust.verify,
-                cert=self._trust.client_cert if origin == origin_of(f"https://{self.host}") else None,
-                proxies=_proxies(origin),
-            )
+            proxies = _proxies(origin)
+        except (requests.exceptions.RequestException, ValueError) as error:
+            raise explain_failure(error, shown_host(url)) from error
+        adapter = self._adapter(is_own=origin == origin_of(f"https://{self.host}"))
+        if not proxies:
+            return self._try(adapter, request, proxies)
+        [proxy] = proxies.values()
+        return self._gates.of(proxy).through(lambda: self._try(adapter, request, proxies))
+
+    def _try(
+        self, adapter: requests.adapters.HTTPAdapter, request: requests.PreparedRequest, proxies: dict[str, str]
+    ) -> requests.Response:
+        timeouts = (at_most(_CONNECT_TIMEOUT), at_most(self._read_timeout))
+        try:
+            response = adapter.send(request, stream=True, timeout=timeouts, proxies=proxies)
         # Some of urllib3's errors, and of what it is built on, come as they are.
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             ensure_time()
-            raise explain_failure(error, shown_host(url)) from error
+            if proxies and _tunnel_status(error) == _WANTS_LOGIN:
+                raise _refused_login(proxies) from error
+            raise explain_failure(error, shown_host(request.url or "")) from error
+        if proxies and response.status_code == _WANTS_LOGIN:
+            response.close()
+            raise _refused_login(proxies)
+        return response
+
+    def _adapter(self, *, is_own: bool) -> requests.adapters.HTTPAdapter:
+        """Connections to the registry itself, which gets the client certificate, or to other hosts."""
+        shown = self._trust.client_cert if is_own else None
+        with self._mutex:
+            adapter = self._adapters.get(shown is not None)
+            if adapter is None:
+                context, plain = self._context(shown), self._context(None)
+                adapter = timed_adapter(self._connections, context=context, proxy_context=plain, dialer=self._dialer)
+                self._adapters[shown is not None] = adapter
+            return adapter
+
+    def _context(self, client_cert: tuple[str, str] | None) -> ssl.SSLContext:
+        try:
+            return tls_context(self._trust.verify, client_cert)
+        except OSError as error:
+            why = printable(str(error), 300)
+            raise TransferError(f"the certificates for {self.host} cannot be used: {why}", heals=False) from error
 
 
 def number_of(text: str) -> int | None:
@@ -222,7 +269,9 @@ def explain_failure(error: Exception, host: str) -> TransferError:
         return TransferError(_explain_tls(detail, host), heals=False)
     if isinstance(error, kinds.ProxyError):
         told = f"the proxy on the way to {host} failed: {detail}"
-        return ConnectionRefused(told, heals=True) if is_refused else TransferError(told, heals=True)
+        if is_refused:
+            return ConnectionRefused(told, heals=True)
+        return TransferError(told, heals=not 400 <= _tunnel_status(error) < 500)
     if isinstance(error, kinds.ConnectTimeout):
         return TransferError(f"{host} did not accept a connection within {_CONNECT_TIMEOUT:.0f} s", heals=True)
     if isinstance(error, (kinds.ReadTimeout, urllib3.exceptions.ReadTimeoutError)):
@@ -322,12 +371,42 @@ def _proxies(origin: str) -> dict[str, str]:
     return {urlsplit(origin).scheme: proxy} if proxy else {}
 
 
+def _tunnel_status(error: Exception) -> int:
+    """What a proxy answered that was asked for a tunnel to a host; 0 where it is something else that failed."""
+    found = _TUNNEL.search(str(_innermost(error)))
+    return int(found.group(1)) if found else 0
+
+
+def _refused_login(proxies: dict[str, str]) -> ProxyLoginRefused:
+    [proxy] = proxies.values()
+    return ProxyLoginRefused(
+        f"the proxy {shown_host(proxy)} wants another login (407): correct user and password in its address. It is not "
+        "asked again in this run, because some lock an account after a few failures",
+        heals=False,
+        is_final=True,
+    )
+
+
 def _explain_tls(detail: str, host: str) -> str:
     low = detail.lower()
     if "hostname mismatch" in low or "doesn't match" in low or "not valid for" in low:
         return f"the certificate of {host} is for another name: {detail}. Use the name that the certificate has"
+    if "not yet valid" in low:
+        now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M")
+        return f"the certificate of {host} is not valid yet: {detail}. The clock here may be behind: it has {now} UTC"
     if "expired" in low:
         return f"the certificate of {host} has expired: {detail}. It has to be renewed, or the clock here is wrong"
+    if "key identifier" in low:
+        return (
+            f"the certificate of {host} is not accepted: {detail}. Make the authority anew with subjectKeyIdentifier, "
+            "and what it signs with authorityKeyIdentifier"
+        )
+    if "issuer certificate" in low or "verify the first certificate" in low:
+        return (
+            f"the certificate of {host} is not trusted: {detail}. Who has signed it is not known here: if that is an "
+            "intermediate, have the server send it too, or add it to ca_path; if it is the authority itself, give it "
+            "with ca_path"
+        )
     if "certificate verify failed" in low or "self-signed" in low or "self signed" in low:
         return f"the certificate of {host} is not trusted: {detail}. Give its authority with ca_path"
     if "wrong version number" in low or "record layer failure" in low:

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Registries that nobody answers for: given up as a whole, so that a list of thousands does not try each in vain."""
+"""Registries that are out of reach: given up as a whole, so that a list of thousands does not try each in vain."""
 
 from __future__ import annotations
 
 import threading
 
-from ._errors import ConnectionRefused, TransferError
+from ._errors import ConnectionRefused, ProxyLoginRefused, TransferError
 
 _ENOUGH = 5
 
@@ -17,7 +17,7 @@ class Outages:
     """Counts, for each registry, the images in a row that ended because connections were refused.
 
     An image is named by its reference, as all of its transfers may end so. An answer of the registry, whatever it says,
-    ends the row.
+    ends the row. A proxy that refuses the login on the way to it is enough at once.
     """
 
     def __init__(self) -> None:
@@ -44,6 +44,8 @@ class Outages:
         """
         with self._mutex:
             given_up = self._given_up.get(registry)
+            if isinstance(error, ProxyLoginRefused):
+                self._given_up[registry] = error
             if not isinstance(error, ConnectionRefused):
                 return error
             row = self._rows.setdefault(registry, set())

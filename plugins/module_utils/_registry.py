@@ -19,6 +19,7 @@ from ._auth import Authenticator
 from ._blob import BlobFile
 from ._credentials import Credentials
 from ._errors import TransferError
+from ._gate import Gates
 from ._http import Answer, Http, explain_status, number_of, origin_of
 from ._manifest import ACCEPTED_TYPES, MAX_MANIFEST_BYTES, Descriptor, digest_of, manifest_digest
 from ._options import Access
@@ -83,6 +84,7 @@ class Registries:
         self._endpoints: dict[str, _Endpoint] = {}
         self.count = RequestCount()
         self.outages = Outages()
+        self._gates = Gates()
 
     def head_manifest(self, repository: Repository, tag: str) -> str:
         """Ask for a tag's digest without pulling it; free of pull quotas.
@@ -224,6 +226,7 @@ class Registries:
                     self._trust.of(registry),
                     read_timeout=self._read_timeout,
                     connections=self._connections,
+                    gates=self._gates,
                 )
                 authenticator = Authenticator(registry, http, self._credentials)
                 endpoint = _Endpoint(http, authenticator, self._schemes, lambda: self.outages.answered(registry))
@@ -284,7 +287,9 @@ class _Endpoint:
     def _choose(self) -> str:
         try:
             self.http.read("GET", f"https://{self.http.host}/v2/", headers={}, limit=MAX_MANIFEST_BYTES)
-        except TransferError:
+        except TransferError as error:
+            if error.is_final:
+                raise
             self.http.read("GET", f"http://{self.http.host}/v2/", headers={}, limit=MAX_MANIFEST_BYTES)
             return "http"
         return "https"

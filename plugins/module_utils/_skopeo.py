@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ._errors import ConnectionRefused, Missing, OptionError, TransferError, printable
+from ._errors import ConnectionRefused, Missing, OptionError, ProxyLoginRefused, TransferError, printable
 from ._image import PlatformImage
 from ._manifest import digest_of
 from ._options import INSECURE_POLICY, SYSTEM_POLICY, Access, Work
@@ -63,9 +63,21 @@ _CAUSES = (
         "it is not (or no longer) in the registry",
         Missing,
     ),
+    _Cause(
+        "Proxy Authentication Required",
+        False,
+        "correct user and password in the address of the proxy",
+        ProxyLoginRefused,
+    ),
     # Before "x509", which all of these are as well.
+    _Cause("not yet valid: current time \\S+ is before", False, "the clock here may be behind"),
     _Cause("has expired or is not yet valid", False, "it has to be renewed, or the clock here is wrong"),
-    _Cause("x509: (cannot validate certificate|certificate is (not )?valid) for", False, "use the name that it has"),
+    _Cause(
+        "x509: (cannot validate certificate|certificate is (not )?valid) for",
+        False,
+        "use the name that it has",
+    ),
+    _Cause("legacy Common Name", False, "make it anew, with its name as subjectAltName"),
     _Cause("does not look like a TLS handshake", False, "plain http is used only with validate_certs=false"),
     _Cause("x509|tls: |certificate", False, "give the registry's authority with ca_path"),
     _Cause("gave HTTP response to HTTPS client", False, "plain http is used only with validate_certs=false"),

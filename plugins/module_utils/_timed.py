@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ._dial import Dialer
 from ._errors import TransferError
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 _FIRST_HINT, _FINAL = 102, 200
 _LEAST_SECONDS = 0.001  # a socket takes 0 for "do not wait at all"
-_thread = threading.local()  # until: time.monotonic() up to which this thread reads
+# until: time.monotonic() up to which this thread reads; host: what it makes a connection to
+_thread = threading.local()
 
 
 @contextmanager
@@ -48,6 +50,11 @@ def at_most(seconds: float) -> float:
     return max(_LEAST_SECONDS, min(seconds, _until() - time.monotonic()))
 
 
+def host_to_reach() -> str:
+    """The host that the connection is for which this thread is about to make."""
+    return str(getattr(_thread, "host", ""))
+
+
 def ensure_time() -> None:
     """:raises TransferError: when this thread has no time left; what failed then may have failed because of it."""
     if time.monotonic() >= _until():
@@ -62,44 +69,79 @@ def _late() -> TransferError:
     return TransferError("it was not done within timeout; run again, or raise timeout", heals=False, is_final=True)
 
 
-def timed_adapter(connections: int) -> HTTPAdapter:
+def timed_adapter(
+    connections: int, *, context: ssl.SSLContext, proxy_context: ssl.SSLContext, dialer: Dialer
+) -> HTTPAdapter:
     """An adapter of ``requests`` whose connections look at :func:`time_left`.
 
     :param connections: kept to one host at most.
+    :param context: for TLS; ``verify`` and ``cert`` of single requests count for nothing beside it.
+    :param proxy_context: the same for proxies that are spoken to by https.
     """
     from requests.adapters import HTTPAdapter  # only where requests is there
-    from urllib3.util.ssl_ import create_urllib3_context
+    from requests.utils import prepend_scheme_if_needed, select_proxy
+
+    tls: dict[str, Any] = {"ssl_context": context, "cert_reqs": context.verify_mode}
 
     class TimedAdapter(HTTPAdapter):
         """Also through proxies, whose pools are made when they are needed."""
 
+        def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+            super().init_poolmanager(connections, maxsize, block, **options, **tls)
+            _time(self.poolmanager, dialer)
+
         def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
             is_new = proxy not in self.proxy_manager
-            manager = super().proxy_manager_for(proxy, **options)
+            manager = super().proxy_manager_for(proxy, **options, **tls, proxy_ssl_context=proxy_context)
             if is_new:
-                _time(manager)
+                _time(manager, dialer)
             return manager
 
+        def get_connection(self, url: Any, proxies: Any = None) -> Any:
+            """As it was before requests 2.32, which makes contexts of its own."""
+            proxy = select_proxy(url, proxies)
+            if not proxy:
+                return self.poolmanager.connection_from_url(url)
+            address = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
+            return self.proxy_manager_for(address).connection_from_url(url)
+
+        def get_connection_with_tls_context(
+            self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+        ) -> Any:
+            return self.get_connection(request.url, proxies)
+
         def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
-            if verify is False and url.lower().startswith("https"):
-                # Else all authorities of the system are read, which takes longer than a request, and none is asked.
-                conn.conn_kw.setdefault("ssl_context", create_urllib3_context(cert_reqs=ssl.CERT_NONE))
+            """Nothing is left to do: it is all in the context."""
 
-    adapter = TimedAdapter(pool_connections=4, pool_maxsize=connections, pool_block=False)
-    _time(adapter.poolmanager)
-    return adapter
+    return TimedAdapter(pool_connections=4, pool_maxsize=connections, pool_block=False)
 
 
-def _time(manager: PoolManager) -> None:
+def _time(manager: PoolManager, dialer: Dialer) -> None:
     pools = manager.pool_classes_by_scheme
-    manager.pool_classes_by_scheme = {scheme: _timed(pool) for scheme, pool in pools.items()}
+    manager.pool_classes_by_scheme = {scheme: _timed(pool, dialer) for scheme, pool in pools.items()}
 
 
-def _timed(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+def _timed(pool: type[HTTPConnectionPool], dialer: Dialer) -> type[HTTPConnectionPool]:
     """The same kind of pool, of connections whose answers are timed."""
-    connection = type("TimedConnection", (pool.ConnectionCls,), {"response_class": _TimedResponse})
-    return type("TimedPool", (pool,), {"ConnectionCls": connection})
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+    def new_conn(self: Any) -> socket.socket:
+        """What urllib3 makes a connection with, and the errors that it makes of what happens."""
+        try:
+            return dialer.connect(self._dns_host, self.port, seconds=self.timeout, options=self.socket_options or ())
+        except socket.timeout as error:
+            raise ConnectTimeoutError(self, f"no connection to {self.host} within {self.timeout} s") from error
+        except OSError as error:
+            raise NewConnectionError(self, f"no connection to {self.host}: {error}") from error
+
+    kind: Any = pool.ConnectionCls
+
+    def connect(self: Any) -> None:
+        _thread.host = (getattr(self, "_tunnel_host", None) or self.host).strip("[]")
+        kind.connect(self)
+
+    ways = {"response_class": _TimedResponse, "_new_conn": new_conn, "connect": connect}
+    return type("TimedPool", (pool,), {"ConnectionCls": type("TimedConnection", (kind,), ways)})
 
 
 class _TimedReader(io.RawIOBase):

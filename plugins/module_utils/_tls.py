@@ -15,11 +15,12 @@ import ssl
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ._errors import OptionError
 from ._options import Access
 from ._process import memory_file
+from ._timed import host_to_reach
 
 _SYSTEM_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Alpine
@@ -28,6 +29,7 @@ _SYSTEM_BUNDLES = (
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+_PARTIAL_CHAIN = 0x80000  # X509_V_FLAG_PARTIAL_CHAIN of OpenSSL; the module ssl has a name for it from 3.10 on
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,44 @@ class Trust:
 
     verify: bool | str
     client_cert: tuple[str, str] | None
+
+
+class _Context(ssl.SSLContext):
+    """Checks the name in any case; urllib3 before 2.0 does not tell it where the name is an address."""
+
+    def wrap_socket(self, *args: Any, **named: Any) -> ssl.SSLSocket:
+        named["server_hostname"] = named.get("server_hostname") or host_to_reach() or None
+        return super().wrap_socket(*args, **named)
+
+
+def tls_context(verify: bool | str, client_cert: tuple[str, str] | None) -> ssl.SSLContext:
+    """The same on every Python, and as Go has it, for skopeo goes the same way after us.
+
+    Python 3.13 sets flags that were not set before: an intermediate among the authorities is believed there, and an
+    authority without key identifiers is not. Go believes both.
+
+    :param verify: as in :class:`Trust`.
+    :param client_cert: what is shown to a server that asks for it.
+    :raises OSError: when a file cannot be used.
+    """
+    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    context.hostname_checks_common_name = False
+    context.post_handshake_auth = True
+    if verify is False:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    else:
+        context.verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST | _PARTIAL_CHAIN
+        context.load_verify_locations(_of_requests() if verify is True else verify)
+    if client_cert is not None:
+        context.load_cert_chain(*client_cert, password=_no_password)
+    return context
+
+
+def _of_requests() -> str:
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH  # only where requests is there
+
+    return str(DEFAULT_CA_BUNDLE_PATH)
 
 
 class TrustStore:

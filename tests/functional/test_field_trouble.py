@@ -166,3 +166,38 @@ def test_a_manifest_that_is_served_by_its_tag_alone(site: Site, registry: FieldR
     assert saved(site.save([name])).references == {name: HONEST.digest}
     again: Any = site.save([name])
     assert not again.changed and not again.failed
+
+
+# -- proxies
+
+
+@pytest.mark.field(
+    "networks",
+    given="a proxy that refuses the login (407)",
+    happens="it is sent once, however many images there are, and the message names the proxy",
+)
+@pytest.mark.parametrize("validate_certs", [True, False])
+def test_a_proxy_that_refuses_the_login_is_asked_once(site: Site, validate_certs: bool) -> None:
+    with FieldRegistry() as proxy:
+        proxy.manners.append(always(Reply(407, headers=(("Proxy-Authenticate", 'Basic realm="x"'),))))
+        address = f"http://somebody:wrong-pa55@{proxy.host}"
+        env = {"http_proxy": address, "https_proxy": address}
+        names = [f"registry.example:5000/some/image:{number}" for number in range(20)]
+        result = site.save(names, retries=3, env=env, validate_certs=validate_certs)
+        assert len(proxy.asked()) == 1
+        assert all(f"the proxy {proxy.host} wants another login" in reason for reason in reasons(result).values())
+        assert "wrong-pa55" not in str(result.data["failed_images"])
+
+
+@pytest.mark.field(
+    "networks",
+    given="a proxy that does not let anybody to a host (403)",
+    happens="not tried again; the message says so",
+)
+def test_a_proxy_that_blocks_a_host(site: Site) -> None:
+    with FieldRegistry() as proxy:
+        proxy.manners.append(always(Reply(403)))
+        name = "registry.example:5000/some/image:1"
+        result = site.save([name], retries=3, env={"https_proxy": proxy.url}, validate_certs=True)
+        assert "the proxy on the way to registry.example:5000 failed" in refused(result, name)
+        assert len(proxy.asked()) <= 2

@@ -38,6 +38,7 @@ _ERRORS = frozenset(
         "Missing",
         "ManifestError",
         "OptionError",
+        "ProxyLoginRefused",
         "Orphaned",
         "SpaceError",
         "StorageError",
