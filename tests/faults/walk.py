@@ -107,12 +107,8 @@ def _require_foretold(foretold: Result, done: Result) -> None:
     require(foretold.data.get("diff") == done.data.get("diff"), "check mode shows another difference")
     said, was = ({name: each.data.get("plan", {}).get(name) for name in _PLANNED} for each in (foretold, done))
     require(said == was, f"check mode plans {said}; the run {was}")
-    if foretold.failed:
-        require(_sentence(foretold) == _sentence(done), f"check mode: {foretold.msg} | the run: {done.msg}")
-
-
-def _sentence(result: Result) -> str:
-    return result.msg.partition(". What was fetched")[0]
+    if "images" not in done.data:  # it was refused, as a whole
+        require(foretold.msg == done.msg, f"check mode: {foretold.msg} | the run: {done.msg}")
 
 
 def _require_silent(site: Site, params: dict[str, Any], walker: Walker, done: Result) -> None:
