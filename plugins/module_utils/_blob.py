@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Callable
 
 from ._errors import TransferError
@@ -89,7 +91,10 @@ class BlobFile:
         return TransferError(f"{self._what} came with {how}", heals=True)
 
     def _start_again(self) -> None:
+        """Nothing of what came is of use; its place on the disk may be, until the next try."""
         self._hasher, self.size = hashlib.sha256(), 0
+        with suppress(FileNotFoundError):
+            os.unlink(self._path)
 
 
 def _write_all(write: Callable[[memoryview], int | None], chunk: bytes) -> None:

@@ -180,6 +180,10 @@ class Cache:
             return False
         return stat.S_ISREG(found.st_mode) and found.st_size == blob.size
 
+    def holds(self, digest: str) -> bool:
+        """Whether anything stands under a blob's name."""
+        return os.path.lexists(self.blob_path(digest))
+
     def check_blob(self, blob: Descriptor) -> None:
         """Read a blob and compare its sha256 with its name.
 

@@ -168,6 +168,29 @@ class CopyPool:
                 raise self._failed[image.digest]
             return self._stored[image.digest]
 
+    def give_up(self, why: ImageSaveError, images: Iterable[PlatformImage] | None = None) -> None:
+        """Have images fail that are not being copied just now; a blob that is on its way comes, and no other.
+
+        :param images: ``None``: all that were added.
+        """
+        with self._changed:
+            chosen = None if images is None else {image.digest for image in images}
+            copied_now = {digest for digest, task in self._tasks.items() if not task.awaits}
+            copied_now.difference_update(task.image.digest for _number, task in self._ready)
+            tasks = [task for digest, task in self._tasks.items() if digest not in copied_now]
+            for task in tasks:
+                if chosen is None or task.image.digest in chosen:
+                    self._forget(task, why)
+            self._ready = [(number, task) for number, task in self._ready if task.image.digest in self._tasks]
+            waiting = deque(self._backlog)
+            self._backlog.clear()
+            for image in waiting:
+                if chosen is None or image.digest in chosen:
+                    self._failed[image.digest] = why
+                else:
+                    self._backlog.append(image)
+            self._admit()
+
     # -- all that follows, with the mutex held, unless it says otherwise ----------------
 
     def _admit(self) -> None:
@@ -306,6 +329,13 @@ class CopyPool:
             self._failed[task.image.digest] = failure = failure or ImageSaveError("it was not copied")
             self._ended(task.image, failure)
         self._changed.notify_all()
+
+    def _forget(self, task: _Task, why: ImageSaveError) -> None:
+        self._tasks.pop(task.image.digest, None)
+        self._unclaimed.discard(task.image.digest)
+        for digest in list(task.awaits):
+            self._drop_wait(task, digest)
+        self._failed[task.image.digest] = why
 
     def _fail_all(self) -> None:
         for image in [*(task.image for task in self._tasks.values()), *self._backlog]:

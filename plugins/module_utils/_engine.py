@@ -14,15 +14,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict
 
-from ._attributes import Attributes, refuse_protected
+from ._attributes import Attributes, is_shared, refuse_protected
 from ._cache import Cache
 from ._content import Content, as_recorded, sort_out, without_giants, without_large_blobs
 from ._decide import Action, Decision, decide, still_holds
 from ._errors import ImageSaveError, StorageError
-from ._failed_list import refuse_foreign, render, update
-from ._filesystem import filesystem_of
-from ._for_people import failures_now
+from ._failed_list import refuse_foreign, render, size_of_list, update
+from ._filesystem import existing, filesystem_of
+from ._for_people import FILES_PER_FOLDER, bytes_beside, failures_now
 from ._image import hex_of
+from ._lengths import refuse_long_names
 from ._lock import Lock, lock_options
 from ._log import Log
 from ._names import refuse_cache_as_archive, refuse_name_of_archive, refuse_other_spelling
@@ -32,7 +33,7 @@ from ._plan import Plan, make_plan
 from ._progress import Progress
 from ._publish import is_decided, replaced_paths, staging_path
 from ._published import Memory, Published, inspect, is_rewritten, lacks_links
-from ._release import working_set
+from ._release import digests_of, not_fetched, peak
 from ._report_seal import NO_FAILURES
 from ._resolve import AskedImage
 from ._result import Forecast, Result
@@ -40,7 +41,17 @@ from ._run import Run
 from ._settle import clear_interrupted, settle
 from ._size import format_size
 from ._skopeo import policy_name
-from ._space import bytes_below, capacity_bytes, ensure_space, free_bytes, same_filesystem
+from ._space import (
+    Demand,
+    block_bytes,
+    bytes_below,
+    capacity_bytes,
+    ensure_space,
+    free_bytes,
+    link_leads,
+    mount_of,
+    same_filesystem,
+)
 from ._stop import Stop
 from ._tools import Tools, prepared
 from ._wanted import Wanted, read_wanted
@@ -64,6 +75,7 @@ def save(
     policy = policy_name(options.work)
     cache = Cache(options.work.cache_dir, policy, stop.check)
     run = Run(options, policy, cache, log, stop, attributes, progress=progress or Progress())
+    refuse_long_names(options)
     run.cache.refuse_open()
     refuse_other_spelling(options.output)
     refuse_cache_as_archive(options.work.cache_dir, options.output)
@@ -140,6 +152,8 @@ def _go_on(
     result = _begin(run, wanted, content, published, decision)
     if decision.action in (Action.KEEP, Action.RECORD):
         settle(run, published, content.lock, decision, result, memory)
+    elif decision.action is Action.FETCH and not run.options.work.keep_cache:
+        _fetch_nothing(run, content, tools, result)
     else:
         with run.stage("plan"):
             plan = _plan(run, content, tools, decision, result)
@@ -149,6 +163,18 @@ def _go_on(
         result.changed, result.reason = True, "an interrupted run had finished the archive"
     _finish(run, tools, result, memory)
     return result
+
+
+def _fetch_nothing(run: Run, content: Content, tools: Tools, result: Result) -> None:
+    """No archive can be made, and what was fetched for it would not be kept: all the rest fails for that."""
+    run.stats.blobs_downloaded = len(tools.resolver.fetched)
+    run.stats.bytes_downloaded = sum(tools.resolver.fetched.values())
+    rest = not_fetched(content.resolved)
+    for failed in rest:
+        run.progress.image_failed()
+        with run.log.about(failed.listed.number):
+            run.log.error(f"{failed.listed.reference} failed: {failed.reason}")
+    result.failed = sorted([*result.failed, *rest], key=lambda one: one.listed.number)
 
 
 def _make(
@@ -195,6 +221,7 @@ def _begin(run: Run, wanted: Wanted, content: Content, published: Published, dec
         is_published=decision.action is not Action.FETCH,
         allow_partial=run.options.output.allow_partial,
         notes=_notes(run.options, is_published=decision.action is not Action.FETCH),
+        keep_cache=run.options.work.keep_cache,
     )
 
 
@@ -251,17 +278,47 @@ def _plan(run: Run, content: Content, tools: Tools, decision: Decision, result: 
         if output.compress != DIR:
             largest = filesystem_of(output.directory).largest_file
             check_part_fits(plan.archive_bytes, output.part_size, largest, output.directory)
-    cache_bytes = plan.missing_bytes
     if run.ahead is not None:
-        cache_bytes = working_set(content.resolved, plan.missing, ahead=run.ahead)
         result.reason += _told_again(plan, result)
-    dest_bytes = plan.archive_bytes if writes_archive and not _links(run) else 0
-    if run.options.check:  # a run clears away first what a killed one has left
-        cache_bytes = max(0, cache_bytes - bytes_below(run.cache.leftovers()))
-        if not is_decided(output):
-            dest_bytes = max(0, dest_bytes - bytes_below([staging_path(output)]))
-    ensure_space(cache=work.cache_dir, cache_bytes=cache_bytes, dest=output.directory, dest_bytes=dest_bytes)
+    ensure_space(_demands(run, content, plan, result, writes_archive=writes_archive))
     return plan
+
+
+def _demands(run: Run, content: Content, plan: Plan, result: Result, *, writes_archive: bool) -> list[Demand]:
+    """Where the bytes of a run go."""
+    work, output = run.options.work, run.options.output
+    cache, archive, beside = plan.missing_bytes, 0, 0
+    files = len(plan.missing) + FILES_PER_FOLDER * len(plan.incomplete)
+    if writes_archive:
+        links, blobs = _links(run), len(plan.missing) + len(plan.reused)
+        archive = 0 if links else plan.archive_bytes
+        beside = bytes_beside(content.resolved, blobs=blobs)
+        if output.compress == DIR:  # of whole blocks each
+            files_there = (0 if links else blobs) + FILES_PER_FOLDER * (len(plan.platform_images) + 2)
+            beside += files_there * block_bytes(output.directory)
+        if run.ahead is not None and not links:  # a link keeps the bytes of what leaves the cache
+            cache, files = _lean(run, content, plan), 0
+    cache += files * block_bytes(work.cache_dir)
+    if run.options.check:  # a run clears away first what a killed one has left
+        cache -= bytes_below(run.cache.leftovers())
+        if not is_decided(output):
+            archive -= bytes_below([staging_path(output)])
+    demands = [Demand(work.cache_dir, cache), Demand(output.directory, archive + beside)]
+    if writes_archive and output.failed_list is not None:
+        size = size_of_list(result.listed)
+        demands.append(Demand(os.path.dirname(os.path.abspath(output.failed_list)), size))
+    return demands
+
+
+def _lean(run: Run, content: Content, plan: Plan) -> int:
+    """What a cache that is not kept takes at most; where the archive is there too, what both take, less the archive."""
+    sizes = {**plan.missing, **plan.reused}
+    freed = {digest: size for digest, size in plan.reused.items() if not is_shared(run.cache.blob_path(digest))}
+    most = peak(content.resolved, plan.missing, ahead=run.ahead or 0, freed=freed, archived=sizes)
+    if not same_filesystem(run.options.work.cache_dir, run.options.output.directory):
+        return most.cache
+    # Of the archive there is the rest too: headers, documents, and what is in it beside the blobs of images.
+    return most.together - sum(sizes[digest] for digest in digests_of(content.resolved) & sizes.keys())
 
 
 def _told_again(plan: Plan, result: Result) -> str:
@@ -272,9 +329,12 @@ def _told_again(plan: Plan, result: Result) -> str:
 
 def _links(run: Run) -> bool:
     """Whether the archive shares its blobs with the cache."""
-    output = run.options.output
-    shares = output.compress == DIR and not output.has_attributes
-    return shares and same_filesystem(run.options.work.cache_dir, output.directory)
+    cache, output = run.options.work.cache_dir, run.options.output
+    if output.compress != DIR or output.has_attributes:
+        return False
+    if run.options.check:  # which makes nothing, and so cannot try
+        return mount_of(existing(cache)).number == mount_of(existing(output.directory)).number
+    return link_leads(run.cache.run_directory, output.directory)
 
 
 def _finish(run: Run, tools: Tools, result: Result, memory: Memory) -> None:

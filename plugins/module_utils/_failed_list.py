@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from ._attributes import Attributes, give_alone
 from ._errors import OptionError, printable
 from ._image import FailedImage
-from ._image_list import InvalidLine
+from ._image_list import ImageList, InvalidLine
+from ._space import mount_points_among
 from ._storage import explained, reason
 from ._trusted import make_directories, open_regular, put_whole, temporary_of
 
 _HEADER = "# airgap.images: what could not be saved, with the reasons"
+_LINE = 512
 
 
 def refuse_foreign(path: str, *, made: str) -> None:
@@ -25,6 +27,8 @@ def refuse_foreign(path: str, *, made: str) -> None:
     :param made: a directory that the run makes where it is missing, and with it those above.
     :raises OptionError: when something else stands there.
     """
+    if mount_points_among([path]):
+        raise OptionError(f"failed_list: {path} is a mount point, and cannot be exchanged; name a file below it")
     try:
         with open_regular(path) as file:
             start = file.read(len(_HEADER))
@@ -73,6 +77,11 @@ def render(failed: Iterable[FailedImage], invalid: Iterable[InvalidLine]) -> byt
     if not entries:
         return b""
     return "".join([f"{_HEADER}\n", *(f"# {printable(reason)}\n{text}\n" for reason, text in entries)]).encode("utf-8")
+
+
+def size_of_list(listed: ImageList) -> int:
+    """Bytes at most that the list takes when all fails, with reasons as long as they commonly are."""
+    return sum(_LINE + len(str(one.reference)) for one in listed.images) + _LINE * len(listed.invalid)
 
 
 def update(path: str, content: bytes, attributes: Attributes, *, made: str, check: bool) -> bool:

@@ -11,10 +11,11 @@ the client does not: registries that its configuration mentions, conversions, an
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ._cache import Cache
 from ._clock import Clock
@@ -89,7 +90,8 @@ class Fetcher:
                 return True
             path = os.path.join(self._cache.run_directory, f"blob-{hex_of(blob.digest)}")
             try:
-                self._tools.registries.fetch_blob(image.repository, blob, path, deadline=deadline)
+                with _nothing_left_of(path):
+                    self._tools.registries.fetch_blob(image.repository, blob, path, deadline=deadline)
             except TransferError as error:
                 if blob.is_foreign:  # skopeo leaves them out
                     raise TransferError(f"foreign layer: {error}", heals=False) from error
@@ -162,12 +164,13 @@ class Fetcher:
         if isinstance(image.content, Manifest):  # skopeo writes it anew, and would not tell that it was damaged
             self._cache.drop_damaged(image.content.config)
         folder = self._cache.new_folder(image)
-        self._have_skopeo_copy(image, folder, deadline)
-        outages.answered(image.repository.registry)
-        try:
-            return self._cache.adopt_folder(folder, image)
-        except ManifestError as error:
-            raise TransferError(str(error), heals=True) from error
+        with _nothing_left_of(folder):
+            self._have_skopeo_copy(image, folder, deadline)
+            outages.answered(image.repository.registry)
+            try:
+                return self._cache.adopt_folder(folder, image)
+            except ManifestError as error:
+                raise TransferError(str(error), heals=True) from error
 
     def _have_skopeo_copy(self, image: PlatformImage, folder: str, deadline: float) -> None:
         """By its digest; by its tag where the registry has it by that alone. What comes is checked in any case."""
@@ -195,6 +198,19 @@ class Fetcher:
         return {
             digest: blob for digest, blob in missing.items() if digest not in own and (is_ours or digest in special)
         }
+
+
+@contextmanager
+def _nothing_left_of(path: str) -> Iterator[None]:
+    """Remove a file, or a directory, if what makes it fails: the next try makes it anew, or there is none."""
+    try:
+        yield
+    except BaseException:
+        if os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            os.unlink(path)
+        raise
 
 
 def _begin_writing_out(path: str) -> None:

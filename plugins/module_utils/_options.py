@@ -181,6 +181,8 @@ def complete_dest(dest: str, compress: str) -> str:
 
     :raises OptionError: when the path ends in no name.
     """
+    if compress == DIR:
+        dest = dest.rstrip("/")
     name = os.path.basename(dest)
     if name in ("", ".", ".."):
         raise OptionError(f"dest: {dest!r} must end in a file name, such as /srv/export/images.tar.gz")

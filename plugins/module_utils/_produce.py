@@ -31,7 +31,7 @@ from ._parts import Part, WrittenFile
 from ._plan import Plan
 from ._publish import Staging
 from ._published import Memory, Published, StandingFiles, path_of
-from ._release import Release
+from ._release import NOT_FETCHED, Release, release_fetched
 from ._result import Result
 from ._run import Run
 from ._tally import Tally
@@ -41,14 +41,31 @@ _BUILD_ROUNDS = 3
 
 @dataclass
 class _Copies:
-    """The images as they become ready, and those that do not."""
+    """The images as they become ready, and those that do not.
+
+    :ivar tally: of the round that is under way, as is ``pool``.
+    :ivar failed: by number in the list, as far as their turn has come.
+    :ivar reasons: why images cannot be saved, by number, as soon as that is known.
+    """
 
     run: Run
     content: Content
-    tally: Tally
+    tally: Tally = field(init=False)
     pool: CopyPool = field(init=False)
     failed: dict[int, FailedImage] = field(default_factory=dict)
+    reasons: dict[int, Exception] = field(default_factory=dict)
     told: set[int] = field(default_factory=set)
+
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether it is known that no archive comes of this."""
+        return bool(self.failed or self.reasons) and not self.run.options.output.allow_partial
+
+    def incomplete(self, plan: Plan) -> list[PlatformImage]:
+        """What has to be copied for images that have not failed, in list order."""
+        wanted = [image for image in self.content.resolved if image.listed.number not in self.reasons]
+        digests = {platform.digest for image in wanted for platform in image.platforms}
+        return [image for image in plan.incomplete if image.digest in digests]
 
     def ended(self, image: PlatformImage, failure: Exception | None) -> None:
         """Tell of the images of the list that are there now, or never will be, as it happens."""
@@ -57,7 +74,10 @@ class _Copies:
                 self.run.progress.image_ended(str(one.listed.reference))
         elif not isinstance(failure, Interrupted):
             for one in self.tally.failed(image.digest):
+                self.reasons.setdefault(one.listed.number, failure)
                 self._tell(one, failure)
+            if self.is_in_vain and not self.run.options.work.keep_cache:
+                self.pool.give_up(ImageSaveError(NOT_FETCHED))
 
     def _tell(self, image: ResolvedImage, failure: Exception) -> None:
         number = image.listed.number
@@ -67,21 +87,24 @@ class _Copies:
             with self.run.log.about(number):
                 self.run.log.error(f"{image.listed.reference} failed: {failure}")
 
-    def ready(self) -> Iterator[SavedImage]:
+    def ready(self) -> Iterator[tuple[ResolvedImage, SavedImage | None]]:
         """Wait for each image in list order; one that fails is noted, and the others are waited for all the same."""
         for image in self.content.resolved:
             stored = self._wait(image)
-            if stored is not None:
-                yield assemble(image, stored)
+            yield image, None if stored is None else assemble(image, stored)
 
     def _wait(self, image: ResolvedImage) -> list[StoredImage] | None:
+        number = image.listed.number
         try:
+            if number in self.reasons:
+                raise self.reasons[number]
             return [as_named_by(platform, self.pool.result(platform)) for platform in image.platforms]
         except Interrupted:
             raise  # the run's end is no failure of an image
         except ImageSaveError as error:
-            self._tell(image, error)
-            self.failed[image.listed.number] = FailedImage(image.listed, str(error), image.digest)
+            reason = self.reasons.get(number, error)
+            self._tell(image, reason)
+            self.failed[number] = FailedImage(image.listed, str(reason), image.digest)
             return None
 
 
@@ -92,32 +115,44 @@ def produce(
 
     :param published: the archive that stands.
     """
-    output = run.options.output
-    if result.is_published:
-        with Staging(output, run.attributes, run.stop.check).opened(run.options.work.lock_timeout) as staging:
-            staging.ensure_unchanged(published.raw_lock)
-            staging.try_attributes()
-            if output.compress != DIR:
-                run.progress.archive_bytes, run.progress.part_size = plan.archive_bytes, output.part_size or 0
-                run.progress.measure_archive(staging.written)
-            with _copying(run, content, plan, fetcher) as copies:
-                built = _build_sound(run, copies, staging, StandingFiles(output, memory, run.attributes))
-            run.stop.check()
-            _publish(run, copies, built, staging, result, published, memory)
-    else:
-        # What can be fetched is fetched all the same, so that the next run has less to do.
-        with _copying(run, content, plan, fetcher) as copies:
-            for _image in copies.ready():
-                pass
+    copies = _Copies(run, content)
+    try:
+        if result.is_published:
+            _archive(run, copies, plan, fetcher, result, published, memory)
+        else:
+            # What can be fetched is fetched all the same, so that the next run has less to do.
+            with _copying(copies, plan, fetcher):
+                for _image in copies.ready():
+                    pass
+    finally:
+        if not run.options.work.keep_cache and not run.stop.reason:  # who stops a run means to go on
+            release_fetched(run.cache, content.resolved, fetcher.downloaded)
     _count(run, plan, fetcher)
     _take_down_failures(result, copies)
 
 
+def _archive(
+    run: Run, copies: _Copies, plan: Plan, fetcher: Fetcher, result: Result, published: Published, memory: Memory
+) -> None:
+    output = run.options.output
+    with Staging(output, run.attributes, run.stop.check).opened(run.options.work.lock_timeout) as staging:
+        staging.ensure_unchanged(published.raw_lock)
+        staging.try_attributes()
+        if output.compress != DIR:
+            run.progress.archive_bytes, run.progress.part_size = plan.archive_bytes, output.part_size or 0
+            run.progress.measure_archive(staging.written)
+        standing = StandingFiles(output, memory, run.attributes)
+        built = _build_sound(run, copies, plan, fetcher, staging, standing)
+        run.stop.check()
+        _publish(run, copies, built, staging, result, published, memory)
+
+
 @contextmanager
-def _copying(run: Run, content: Content, plan: Plan, fetcher: Fetcher) -> Iterator[_Copies]:
+def _copying(copies: _Copies, plan: Plan, fetcher: Fetcher) -> Iterator[None]:
+    run, content = copies.run, copies.content
     jobs = run.options.work.jobs
     with run.stage("copy_and_archive"):
-        copies = _Copies(run, content, Tally(content.resolved, plan.stored))
+        copies.tally = Tally(content.resolved, plan.stored)
         run.progress.images = len(content.resolved) + len(content.failed)
         run.progress.images_done = copies.tally.done
         already = sum(plan.fetched.values())
@@ -127,8 +162,8 @@ def _copying(run: Run, content: Content, plan: Plan, fetcher: Fetcher) -> Iterat
         copies.pool = pool
         try:
             with pool:
-                pool.add(plan.incomplete)
-                yield copies
+                pool.add(copies.incomplete(plan))
+                yield
         finally:
             arrived = already + fetcher.arrived_bytes()
             run.progress.measure(lambda: arrived)
@@ -165,55 +200,62 @@ def _publish(
             memory.learn(path_of(output, part), part.sha256)
 
 
-def _build_sound(run: Run, copies: _Copies, staging: Staging, standing: StandingFiles) -> Built:
+def _build_sound(
+    run: Run, copies: _Copies, plan: Plan, fetcher: Fetcher, staging: Staging, standing: StandingFiles
+) -> Built:
     """Write the archive; when the cache turns out to be damaged, repair it from the registry and write it again."""
     for _round in range(_BUILD_ROUNDS):
         staging.clear()
-        try:
-            with run.stage("archive"):
-                return build_archive(
-                    _usable(run, copies),
-                    run.cache,
-                    run.options.output,
-                    staging.data,
-                    standing,
-                    check=run.stop.check,
-                )
-        except DamagedBlobError as error:
-            run.log.warning(f"{error}; it is fetched again, and the archive is written anew")
-            _repair(run, copies)
+        with _copying(copies, plan, fetcher):
+            try:
+                with run.stage("archive"):
+                    return build_archive(
+                        _usable(run, copies, fetcher),
+                        run.cache,
+                        run.options.output,
+                        staging.data,
+                        standing,
+                        check=run.stop.check,
+                    )
+            except DamagedBlobError as error:
+                run.log.warning(f"{error}; it is fetched again, and the archive is written anew")
+                copies.pool.give_up(ImageSaveError("the archive is written anew"))
+        plan = _repaired(run, copies, plan)
     raise StorageError(
         f"the cache {run.cache.root} does not keep what is written to it: blobs were damaged {_BUILD_ROUNDS} times. "
         "Check the disk, or use another cache_dir"
     )
 
 
-def _usable(run: Run, copies: _Copies) -> Iterator[SavedImage]:
+def _usable(run: Run, copies: _Copies, fetcher: Fetcher) -> Iterator[SavedImage]:
     """The images for the archive; after a failure none, where a partial archive is not wanted."""
     release = None if run.options.work.keep_cache else Release(run.cache, copies.content.resolved)
-    for image in copies.ready():
-        if not copies.failed or run.options.output.allow_partial:
-            yield image
+    for image, saved in copies.ready():
+        if saved is not None and not copies.is_in_vain:
+            yield saved
             if release is not None:  # the archive has it, as it asks for the next one
-                release.written(image)
+                release.archived(image)
+        elif release is not None:
+            copies.pool.give_up(ImageSaveError(NOT_FETCHED), release.superfluous(image))
+            release.failed(image, fetcher.downloaded)
 
 
-def _repair(run: Run, copies: _Copies) -> None:
-    """Look at every blob that the archive needs, drop those that are damaged, and have their images copied again."""
-    damaged: set[str] = set()
+def _repaired(run: Run, copies: _Copies, plan: Plan) -> Plan:
+    """Look at every blob of the cache that the archive needs, and drop those that are damaged.
+
+    :returns: what is to be copied now: with them, what the cache did not keep.
+    """
     checked: set[str] = set()
-    again: dict[str, PlatformImage] = {}
-    for image in copies.ready():
-        for stored in image.stored:
-            for blob in stored.all_blobs():
-                if blob.digest not in checked:
-                    checked.add(blob.digest)
-                    if run.cache.drop_damaged(blob):
-                        damaged.add(blob.digest)
-                if blob.digest in damaged:
-                    again[stored.source.digest] = stored.source
+    for image in plan.platform_images:
+        stored = run.cache.stored(image)
+        for blob in (stored or image).all_blobs():
+            if blob.digest not in checked and run.cache.holds(blob.digest):
+                checked.add(blob.digest)
+                run.stop.check()
+                run.cache.drop_damaged(blob)
     copies.failed.clear()
-    copies.pool.add(again.values())
+    found = ((image.digest, run.cache.stored(image)) for image in plan.platform_images)
+    return replace(plan, stored={digest: stored for digest, stored in found if stored is not None})
 
 
 def _lock_of(run: Run, copies: _Copies, built: Built, parts: list[Part]) -> Lock:

@@ -25,6 +25,7 @@ from ._layout import BLOBS
 from ._lock import Lock, links_in, read_lock
 from ._options import DIR, Output
 from ._parts import Part
+from ._space import mount_points_among
 from ._stop import Check, go_on
 from ._trusted import open_regular, put_whole
 
@@ -255,6 +256,11 @@ def _refuse_other_kind(output: Output) -> None:
                 f"dest: {path} is a directory, and stands where a file of the archive is to be; remove it, or name "
                 "another dest"
             )
+    names = (output.dest, output.lock_file, output.checksum_file, *output.for_people, *_named_like_parts(output))
+    for path in mount_points_among(names):
+        raise OptionError(
+            f"dest: {path} is a mount point, and cannot be exchanged for what is new; name a path below it"
+        )
     is_directory = os.path.isdir(output.dest)
     if output.compress != DIR and is_directory:
         raise OptionError(f"dest: {output.dest} is a directory; it must be the path of a file to be written")

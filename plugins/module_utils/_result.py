@@ -74,6 +74,7 @@ class Result:
     :param is_published: whether the archive holds what was asked for (in check mode: would hold).
     :param warnings: what went wrong beside the archive.
     :param notes: what is not as usual, because of where the archive or the cache lies: sentences.
+    :param keep_cache: whether what was fetched stays in the cache.
     """
 
     changed: bool
@@ -89,6 +90,7 @@ class Result:
     warnings: list[str] = field(default_factory=list)
     notes: tuple[str, ...] = ()
     allow_partial: bool = False
+    keep_cache: bool = True
 
     @property
     def failures(self) -> int:
@@ -125,6 +127,11 @@ class Result:
             return self._nothing()
         if self.allow_partial:
             return f"none of the {total} images could be saved, so {dest} was left as it was: {told}"
+        if not self.keep_cache:
+            return (
+                f"{self.failures} of {total} images failed, so {dest} was left as it was: {told}. allow_partial=true "
+                "saves an archive without the images that fail"
+            )
         return (
             f"{self.failures} of {total} images failed, so {dest} was left as it was: {told}. What was fetched stays "
             "in the cache; allow_partial=true saves an archive without the images that fail"

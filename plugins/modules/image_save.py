@@ -169,7 +169,8 @@ options:
   allow_partial:
     description:
       - Save an archive without the images that failed, and do not fail because of them.
-      - By default the task fails after all images were tried; what was fetched stays in the cache.
+      - By default the task fails after all images were tried; what was fetched stays in the cache, unless
+        O(keep_cache=false), which see.
     type: bool
     default: false
   force:
@@ -294,7 +295,9 @@ options:
       - With V(false), each blob is removed as soon as it is in the archive and no later image needs it, so that the run
         takes the room of the archive and a few images, not of all images twice. The lock file still tells the next run
         that nothing changed; when something did change, that run downloads all images again, and says so.
-      - What a failed or interrupted run had archived already is then downloaded again too.
+      - After a failure nothing stays of what the run has fetched. So once an image has failed, nothing more is fetched,
+        and the images behind it end as failed with that reason, unless O(allow_partial=true).
+      - A run that is stopped leaves what it had fetched and not archived yet, which are a few images.
     type: bool
     default: true
   prune_cache:

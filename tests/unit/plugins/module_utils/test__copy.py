@@ -650,3 +650,64 @@ def test_whatever_happens_every_image_ends_and_no_blob_is_in_flight_twice(block:
         good = [step for step in chance.fetched() if step not in chance.refused and step not in chance.errors]
         got = [step.rpartition(" ")[2] for step in good]
         assert len(got) == len(set(got)), (seed, "each blob once")
+
+
+# -- what is given up
+
+
+WHY = ImageSaveError("not worth it")
+
+
+def failures(pool: CopyPool, bench: Bench) -> dict[str, str]:
+    told = {}
+    for name in bench.samples:
+        try:
+            pool.result(bench.image(name))
+        except ImageSaveError as error:
+            told[name] = str(error)
+    return told
+
+
+def test_what_is_given_up_is_not_fetched_any_more() -> None:
+    """The blob that is on its way comes; what is just copied is copied to its end."""
+    bench = Bench({"one": ["a"], "two": ["b", "c"], "three": ["d"]}, held=["copy one", "two gets b"])
+    with bench.pool(jobs=2) as pool:
+        pool.add(bench.images())
+        bench.wait_running("copy one", "two gets b")
+        pool.give_up(WHY)
+        bench.release()
+        assert failures(pool, bench) == {"two": "not worth it", "three": "not worth it"}
+    assert sorted(bench.begun) == ["copy one", "one gets a", "two gets b"]
+
+
+def test_some_images_are_given_up() -> None:
+    bench = Bench(APART, held=["one gets a"])
+    with bench.pool(jobs=1) as pool:
+        pool.add(bench.images())
+        bench.wait_running("one gets a")
+        pool.give_up(WHY, bench.images("two"))
+        bench.release()
+        assert failures(pool, bench) == {"two": "not worth it"}
+    assert bench.begun == ["one gets a", "copy one", "three gets c", "copy three"]
+
+
+def test_what_is_given_up_does_not_fill_the_window() -> None:
+    bench = Bench(APART, held=["one gets a"])
+    with bench.pool(jobs=1, ahead=1) as pool:
+        pool.add(bench.images())
+        bench.wait_running("one gets a")
+        pool.give_up(WHY, bench.images("one", "two"))
+        bench.release()
+        assert pool.result(bench.image("three")) == bench.samples["three"].stored
+    assert bench.begun == ["one gets a", "three gets c", "copy three"]
+
+
+def test_a_blob_that_others_need_is_fetched_for_them() -> None:
+    bench = Bench(TWO, held=["one gets base"])
+    with bench.pool(jobs=1) as pool:
+        pool.add(bench.images())
+        bench.wait_running("one gets base")
+        pool.give_up(WHY, bench.images("one"))
+        bench.release()
+        assert failures(pool, bench) == {"one": "not worth it"}
+    assert bench.begun == ["one gets base", "two gets other", "copy two"]

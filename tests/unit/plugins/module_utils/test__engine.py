@@ -391,7 +391,7 @@ def test_a_file_of_the_user_is_not_replaced_by_the_list_of_failures(bench: Bench
 
 
 def test_a_full_disk_is_noticed_before_the_first_byte(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_more: object) -> None:
+    def refuse(_demands: object) -> None:
         raise SpaceError("not enough space")
 
     monkeypatch.setattr(_engine, "ensure_space", refuse)
@@ -803,6 +803,54 @@ def test_a_damaged_blob_is_fetched_again_where_the_cache_is_not_kept(bench: Benc
     assert result.lock == expected
     assert result.stats.blobs_repaired == 1
     bench.assert_only_documents_are_left()
+
+
+def many_images(bench: Bench, count: int) -> tuple[list[str], list[str]]:
+    """Images that share nothing: their names, and their digests."""
+    digests = []
+    for number in range(count):
+        image = built.build_image([layers.files_layer({f"{number}-{part}": b"x"}) for part in range(2)])
+        digests.append(bench.registries.push(f"reg.lan/many:{number}", image))
+    return [f"reg.lan/many:{number}" for number in range(count)], digests
+
+
+def documents_of(bench: Bench) -> set[str]:
+    """The blobs that are JSON: configurations, which resolving reads too."""
+    return {digest for digest, data in bench.registries.blobs.items() if data.startswith(b"{")}
+
+
+@pytest.mark.parametrize("jobs", [1, 8])
+def test_after_a_failure_nothing_more_is_fetched_where_the_cache_is_not_kept(bench: Bench, jobs: int) -> None:
+    images, digests = many_images(bench, 12)
+    bench.skopeo.failures[digests[0]] = [TransferError("no copy", heals=False)]
+    result = bench.run(*images, keep_cache=False, jobs=jobs)
+    assert result.is_failure and not result.changed
+    assert [one.listed.number for one in result.failed][:1] == [1]
+    reasons = {one.listed.number: one.reason for one in result.failed}
+    assert reasons.pop(1) == "no copy"
+    assert len(reasons) > 5 and {"it was not fetched: another image failed"} == {
+        reason.partition(",")[0] for reason in reasons.values()
+    }
+    assert "What was fetched stays in the cache" not in result.sentence("x", check=False)
+    assert not bench.blobs() & set(bench.registries.blobs) - documents_of(bench)
+
+
+def test_where_an_image_is_missing_nothing_is_fetched_for_a_cache_that_is_not_kept(bench: Bench) -> None:
+    """Check mode says the same."""
+    results = [bench.run("reg.lan/missing:1", *IMAGES, keep_cache=False, check=check) for check in (True, False)]
+    for result in results:
+        assert [one.listed.number for one in result.failed] == [1, 2, 3]
+        assert all("keep_cache=false" in one.reason for one in result.failed[1:])
+    assert set(bench.fetched) <= documents_of(bench) and bench.skopeo.copied == []
+
+
+def test_a_partial_archive_leaves_no_blob_of_what_failed(bench: Bench) -> None:
+    images, digests = many_images(bench, 12)
+    for digest in digests[2:9]:
+        bench.skopeo.failures[digest] = [TransferError("no copy", heals=False)]
+    result = bench.run(*images, keep_cache=False, allow_partial=True)
+    assert not result.is_failure and [one.listed.number for one in result.failed] == list(range(3, 10))
+    assert not bench.blobs() & set(bench.registries.blobs) - documents_of(bench)
 
 
 # -- a directory that is made again

@@ -53,8 +53,19 @@ def test_a_relative_path_starts_at_the_working_directory() -> None:
     assert complete_dest("a", "none") == os.path.join(os.getcwd(), "a.tar")
 
 
+@pytest.mark.parametrize("compress", ["gzip", "zstd", "none"])
+def test_a_file_may_not_be_named_as_a_directory(compress: str) -> None:
+    with pytest.raises(OptionError, match=r"^dest: .* must end in a file name"):
+        complete_dest("/srv/", compress)
+
+
+@pytest.mark.parametrize("dest", ["/srv/a/", "/srv/a//"])
+def test_a_directory_may_be_named_as_one(dest: str) -> None:
+    assert complete_dest(dest, "dir") == "/srv/a"
+
+
 @pytest.mark.parametrize("compress", ["gzip", "zstd", "none", "dir"])
-@pytest.mark.parametrize("dest", ["", "/", "/srv/", "/srv/.", "/srv/..", ".", ".."])
+@pytest.mark.parametrize("dest", ["", "/", "//", "/srv/./", "/srv/.", "/srv/..", ".", ".."])
 def test_a_path_without_a_name_is_refused(dest: str, compress: str) -> None:
     with pytest.raises(OptionError, match=r"^dest: .* must end in a file name"):
         complete_dest(dest, compress)

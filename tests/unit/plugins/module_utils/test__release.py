@@ -16,10 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
-from ansible_collections.airgap.images.plugins.module_utils._image import ResolvedImage, StoredImage
-from ansible_collections.airgap.images.plugins.module_utils._layout import SavedImage, assemble
+from ansible_collections.airgap.images.plugins.module_utils._image import ResolvedImage
 from ansible_collections.airgap.images.plugins.module_utils._manifest import DOCKER_SCHEMA1, Schema1
-from ansible_collections.airgap.images.plugins.module_utils._release import Release, working_set
+from ansible_collections.airgap.images.plugins.module_utils._release import Release, not_fetched, peak, release_fetched
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64, ARM64, Sample, describe, resolved
 
 BASE = b"base layer"
@@ -39,10 +38,6 @@ def there(cache: Cache) -> set[str]:
     return {f"sha256:{name}" for name in os.listdir(cache.share)}
 
 
-def saved(image: ResolvedImage, *samples: Sample) -> SavedImage:
-    return assemble(image, [sample.stored for sample in samples])
-
-
 def layers_of(sample: Sample) -> set[str]:
     return set(sample.blobs) - {sample.image.digest}
 
@@ -56,12 +51,12 @@ def folders(cache: Cache) -> set[str]:
 def test_what_no_later_image_needs_is_dropped(cache: Cache) -> None:
     images = [resolved("a", ONE), resolved("b", TWO)]
     release = Release(cache, images)
-    release.written(saved(images[0], ONE))
+    release.archived(images[0])
     dropped = layers_of(ONE) - layers_of(TWO)
     assert there(cache) == (set(ONE.blobs) | set(TWO.blobs) | set(OTHER.blobs)) - dropped
     assert describe(BASE).digest in there(cache)
     assert folders(cache) == {TWO.image.folder, OTHER.image.folder}
-    release.written(saved(images[1], TWO))
+    release.archived(images[1])
     assert there(cache) == {ONE.image.digest, TWO.image.digest} | set(OTHER.blobs)
     assert folders(cache) == {OTHER.image.folder}
     assert cache.repaired == set(), "they were sound"
@@ -70,11 +65,11 @@ def test_what_no_later_image_needs_is_dropped(cache: Cache) -> None:
 def test_an_image_that_is_named_twice_stays_for_the_second_time(cache: Cache) -> None:
     images = [resolved("a", ONE, TWO), resolved("b", ONE)]
     release = Release(cache, images)
-    release.written(saved(images[0], ONE, TWO))
+    release.archived(images[0])
     assert set(ONE.blobs) <= there(cache)
     assert folders(cache) == {ONE.image.folder, OTHER.image.folder}
     assert not layers_of(TWO) - layers_of(ONE) & there(cache)
-    release.written(saved(images[1], ONE))
+    release.archived(images[1])
     assert there(cache) == {ONE.image.digest, TWO.image.digest} | set(OTHER.blobs)
 
 
@@ -87,9 +82,34 @@ def test_what_skopeo_made_of_an_image_stays(cache: Cache) -> None:
         blobs=(layer,),
     )
     image = replace(resolved("a", ONE), digest=source.digest, platforms=(source,))
-    stored = StoredImage(source, ONE.image.descriptor, ONE.image.blobs)
-    Release(cache, [image]).written(assemble(image, [stored]))
+    Release(cache, [image]).archived(image)
     assert layers_of(ONE) & there(cache) == layers_of(ONE) - {layer.digest}
+
+
+def test_of_an_image_that_failed_only_what_was_fetched_goes(cache: Cache) -> None:
+    images = [resolved("a", ONE), resolved("b", TWO)]
+    before = there(cache)
+    fetched = {describe(b"one").digest, describe(BASE).digest}
+    Release(cache, images).failed(images[0], fetched)
+    assert before - there(cache) == {describe(b"one").digest}, "the other needs the base"
+    assert folders(cache) == {TWO.image.folder, OTHER.image.folder}
+
+
+def test_what_only_an_image_that_failed_needs_is_superfluous(cache: Cache) -> None:
+    images = [resolved("a", ONE, TWO), resolved("b", ONE)]
+    assert Release(cache, images).superfluous(images[0]) == [TWO.image]
+
+
+def test_what_was_fetched_in_vain_goes_in_the_end(cache: Cache) -> None:
+    before = there(cache)
+    release_fetched(cache, [resolved("a", ONE), resolved("b", TWO)], {describe(b"one").digest, ONE.image.digest})
+    assert before - there(cache) == {describe(b"one").digest}
+    assert folders(cache) == {TWO.image.folder, OTHER.image.folder}
+
+
+def test_the_rest_of_a_list_fails_with_a_reason() -> None:
+    (failed,) = not_fetched([resolved("a", ONE)])
+    assert failed.reason.startswith("it was not fetched: another image failed, and with keep_cache=false")
 
 
 # -- how much room that takes
@@ -98,22 +118,35 @@ FIRST = [resolved("a", ONE), resolved("b", TWO), resolved("c", OTHER)]
 LAYERS = {data: describe(data).digest for data in (BASE, b"one", b"two", b"other")}
 
 
+def in_cache(images: list[ResolvedImage], missing: dict[str, int], ahead: int) -> int:
+    return peak(images, missing, ahead=ahead, freed={}, archived={}).cache
+
+
 def test_with_a_window_of_one_only_neighbours_count() -> None:
     missing = {LAYERS[BASE]: 100, LAYERS[b"one"]: 10, LAYERS[b"two"]: 20, LAYERS[b"other"]: 5}
-    assert working_set(FIRST, missing, ahead=0) == 120
-    assert working_set(FIRST, missing, ahead=1) == 130
-    assert working_set(FIRST, missing, ahead=9) == 135
+    assert in_cache(FIRST, missing, 0) == 120
+    assert in_cache(FIRST, missing, 1) == 130
+    assert in_cache(FIRST, missing, 9) == 135
 
 
 def test_a_blob_of_the_first_and_the_last_image_stays_all_the_time() -> None:
     images = [resolved("a", ONE), resolved("b", OTHER), resolved("c", TWO)]
-    missing = {LAYERS[BASE]: 100, LAYERS[b"other"]: 5}
-    assert working_set(images, missing, ahead=0) == 105
+    assert in_cache(images, {LAYERS[BASE]: 100, LAYERS[b"other"]: 5}, 0) == 105
 
 
 def test_what_is_there_takes_no_room() -> None:
-    assert working_set(FIRST, {}, ahead=2) == 0
-    assert working_set([], {LAYERS[BASE]: 100}, ahead=2) == 0
+    assert in_cache(FIRST, {}, 2) == 0
+    assert in_cache([], {LAYERS[BASE]: 100}, 2) == 0
+
+
+def test_what_goes_makes_room_for_what_comes() -> None:
+    sizes = {LAYERS[BASE]: 100, LAYERS[b"one"]: 10, LAYERS[b"two"]: 20, LAYERS[b"other"]: 50}
+    missing = {LAYERS[b"other"]: 50}
+    freed = {digest: size for digest, size in sizes.items() if digest not in missing}
+    lean = peak(FIRST, missing, ahead=0, freed=freed, archived=sizes)
+    assert (lean.cache, lean.together) == (0, 120), "once the first two are archived, the third has their room"
+    shared = peak(FIRST, missing, ahead=0, freed={}, archived=sizes)
+    assert (shared.cache, shared.together) == (50, 230)
 
 
 MANY = [resolved(f"a:{n}", Sample(bytes([n % 3]), bytes([n])), number=n + 1) for n in range(6)]
@@ -123,10 +156,16 @@ MANY = [resolved(f"a:{n}", Sample(bytes([n % 3]), bytes([n])), number=n + 1) for
 def test_it_is_the_largest_of_all_moments(images: list[ResolvedImage], ahead: int, data: st.DataObject) -> None:
     named = [{blob.digest for p in one.platforms for blob in (p.descriptor, *p.blobs)} for one in images]
     everything = sorted(set().union(*named))
-    missing = {digest: data.draw(st.integers(1, 50)) for digest in everything}
-    most = 0
+    sizes = {digest: data.draw(st.integers(1, 50)) for digest in everything}
+    missing = {digest: size for digest, size in sizes.items() if data.draw(st.booleans())}
+    freed = {digest: size for digest, size in sizes.items() if digest not in missing}
+    cache = together = 0
     for moment in range(len(images)):
         fetched = set().union(*named[: moment + ahead + 1])
         needed = set().union(*named[moment:])
-        most = max(most, sum(missing[digest] for digest in fetched & needed))
-    assert working_set(images, missing, ahead=ahead) == most
+        gone = set().union(*named[:moment]) - needed
+        written = set().union(*named[: moment + 1])
+        now = sum(missing.get(digest, 0) for digest in fetched & needed) - sum(freed.get(digest, 0) for digest in gone)
+        cache, together = max(cache, now), max(together, now + sum(sizes[digest] for digest in written))
+    found = peak(images, missing, ahead=ahead, freed=freed, archived=sizes)
+    assert (found.cache, found.together) == (cache, together)

@@ -14,9 +14,13 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils import _space
 from ansible_collections.airgap.images.plugins.module_utils._errors import SpaceError
 from ansible_collections.airgap.images.plugins.module_utils._space import (
+    Demand,
     bytes_below,
     ensure_space,
     free_bytes,
+    link_leads,
+    mount_of,
+    mount_points_among,
     same_filesystem,
 )
 
@@ -34,30 +38,45 @@ def test_another_filesystem_is_told_apart(tmp_path: Path) -> None:
 
 
 def test_there_is_room(tmp_path: Path) -> None:
-    ensure_space(cache=str(tmp_path / "c"), cache_bytes=0, dest=str(tmp_path / "d"), dest_bytes=1)
+    ensure_space([Demand(str(tmp_path / "c"), 0), Demand(str(tmp_path / "d"), 1)])
 
 
-def test_both_are_counted_where_they_share_a_filesystem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_are_counted_where_they_share_a_filesystem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_space, "free_bytes", lambda _path: 2048)
     cache, dest = str(tmp_path / "c"), str(tmp_path / "d")
-    ensure_space(cache=cache, cache_bytes=1024, dest=dest, dest_bytes=1024)
+    ensure_space([Demand(cache, 1024), Demand(dest, 1000), Demand(dest, 24)])
     with pytest.raises(SpaceError) as caught:
-        ensure_space(cache=cache, cache_bytes=2048, dest=dest, dest_bytes=1024)
+        ensure_space([Demand(cache, 2048), Demand(dest, 1000), Demand(dest, 24)])
     assert str(caught.value) == (
         f"not enough space for {cache} and {dest}: 3.0 KiB are needed, 2.0 KiB are free. "
         "Free 1.0 KiB more, or choose another filesystem for cache_dir or dest"
     )
 
 
-@pytest.mark.parametrize(
-    ("cache_bytes", "dest_bytes", "named"), [(EIB, 0, "/cache"), (0, EIB, "/dest"), (EIB, EIB, "/cache")]
-)
+@pytest.mark.parametrize(("cache_bytes", "dest_bytes", "named"), [(EIB, 0, "c"), (0, EIB, "/proc"), (EIB, EIB, "c")])
 def test_the_filesystem_that_is_too_small_is_named(
-    monkeypatch: pytest.MonkeyPatch, cache_bytes: int, dest_bytes: int, named: str
+    tmp_path: Path, cache_bytes: int, dest_bytes: int, named: str
 ) -> None:
-    monkeypatch.setattr(_space, "same_filesystem", lambda _first, _second: False)
-    with pytest.raises(SpaceError, match=f"not enough space for {named}: "):
-        ensure_space(cache="/cache", cache_bytes=cache_bytes, dest="/dest", dest_bytes=dest_bytes)
+    with pytest.raises(SpaceError, match=f"not enough space for [^ ]*{named}: "):
+        ensure_space([Demand(str(tmp_path / "c"), cache_bytes), Demand("/proc", dest_bytes)])
+
+
+def test_a_link_leads_within_a_directory_and_leaves_nothing(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    assert link_leads(str(tmp_path / "a"), str(tmp_path / "b" / "not" / "yet"))
+    assert not link_leads(str(tmp_path / "a"), "/proc/self")
+    assert not link_leads(str(tmp_path / "missing"), str(tmp_path))
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b"]
+
+
+def test_mounts_are_told_apart(tmp_path: Path) -> None:
+    assert mount_of("/proc") != mount_of(str(tmp_path))
+    assert mount_of(str(tmp_path / "missing")) == mount_of(str(tmp_path))
+    (tmp_path / "link").symlink_to("/proc")
+    assert mount_of(str(tmp_path / "link")) == mount_of(str(tmp_path)), "a link is not followed"
+    paths = [str(tmp_path), "/proc", "/proc/self"]
+    assert mount_points_among(paths) == ["/proc"]
 
 
 def test_bytes_below(tmp_path: Path) -> None:
