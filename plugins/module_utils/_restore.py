@@ -72,6 +72,7 @@ def _settings(name: str, lock: Lock, compress: str) -> str:
         "step": str(total // _NAMED_AT_MOST + 1),
         "size": format_size(sum(part.size for part in lock.parts)),
         "unpacked": format_size(sum(lock.blobs.values())),
+        "largest": format_size(max(lock.blobs.values(), default=0)),
         "count": f"{len(lock.images)} image{'s' if len(lock.images) != 1 else ''}",
         "example": str(example or ""),
         "example_path": target_path(example) if example else "",
@@ -109,9 +110,9 @@ def _lacking(failed: tuple[str, ...]) -> list[str]:
 
 def _programs(compress: str) -> list[str]:
     """What a script calls beside what a shell has of its own."""
-    basics = ["sha256sum", "cat", "mkdir", "mv", "rm"]
+    basics = ["sha256sum", "cat", "mkdir", "mv", "rm", "ln"]
     if compress == DIR:
-        return [*basics, "ln"]
+        return basics
     expand = _EXPAND.get(compress)
     return [*basics, "tar", *([expand.split()[0]] if expand else [])]
 

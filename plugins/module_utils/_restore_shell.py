@@ -4,7 +4,7 @@
 
 """What all restore scripts have in common, in the language of POSIX shells. :mod:`_restore` writes what is before it.
 
-That sets ``archive``, ``total``, ``step``, ``size``, ``unpacked``, ``count`` and ``example``, and has the functions
+That sets ``archive``, ``total``, ``step``, ``size``, ``unpacked``, ``largest``, ``count`` and ``example``, and has the functions
 ``each_file``, ``list_images``, ``tell_lacking``, ``need_all``, ``unpack`` and ``show_loop``. Nothing runs before the
 last line is read: of a script that is cut off, nothing does.
 """
@@ -233,9 +233,10 @@ restore() {
     trap 'stop PIPE 141' PIPE
     trap 'stop TERM 143' TERM
     mkdir -m 700 "$work" || give_up "cannot make the directory $work"
+    find_links
     { printf '%s\n' "$host" >"$work/host"; } 2>/dev/null
-    unpack || give_up "could not unpack to $target; what stands above says why. $unpacked are needed there, on a \
-filesystem that has symbolic links. Nothing of it is left"
+    unpack || give_up "could not unpack to $target; what stands above says why. $unpacked are needed there, in files of \
+up to $largest; FAT32 ends a file at 4 GiB. Nothing of it is left"
     say "writing to disk"
     bring_to_disk
     trap '' HUP INT PIPE QUIT TERM
@@ -246,6 +247,17 @@ filesystem that has symbolic links. Nothing of it is left"
     mv "$work/saved-image-cache" "$final" || give_up "cannot rename $work/saved-image-cache to $final"
     rm -rf "$work"
     trap - HUP INT PIPE QUIT TERM
+}
+
+# USB sticks have no symbolic links. What is unpacked there goes without.
+find_links() {
+    links=yes
+    if ln -s host "$work/link" 2>/dev/null; then
+        rm "$work/link"
+    else
+        links=
+        say "the filesystem of $target has no symbolic links, so those called blobs are left out"
+    fi
 }
 
 # So that a power cut finds either all of it or nothing.
@@ -270,8 +282,12 @@ show_next() {
             after=")"
             ;;
     esac
-    copy="${before}skopeo copy --all --preserve-digests oci:$directory:"
+    blobs=
+    [ -n "$links" ] || blobs="--src-shared-blob-dir $directory/share "
+    copy="${before}skopeo copy --all --preserve-digests ${blobs}oci:$directory:"
     printf '%s\n' "$final is whole: $count."
+    [ -n "$links" ] || printf '%s\n' "It is without its links. skopeo and hangar go on as below; other programs need the \
+links, so for them call this script with a TARGET_DIR on a filesystem that has such."
     if [ -n "$example" ]; then
         printf '\n%s\n' "Copy an image to a registry (put its name in place of REGISTRY):"
         printf '  %s\n' "$copy$example docker://REGISTRY/$example_path$after"
@@ -329,8 +345,16 @@ put_file() {
 # The last program's status is all that a pipeline tells, so the others leave a mark. GNU tar takes a backslash in the
 # argument of -C for more than it is.
 unpack() {
+    set --
+    if [ -z "$links" ]; then
+        # Many a busybox cannot leave out what has a name, but has regular files written by a command.
+        case $(tar --help 2>&1) in
+            *--exclude*) set -- --exclude='saved-image-cache/blobs' --exclude='saved-image-cache/*/blobs' ;;
+            *) set -- --to-command='mkdir -p "${TAR_FILENAME%/*}" && exec cat >"$TAR_FILENAME"' ;;
+        esac
+    fi
     { each_file put && : >"$work/joined"; } |@EXPAND@
-        { cd "$work" && exec tar -x -o -f -; } &
+        { cd "$work" && SHELL=/bin/sh && export SHELL && exec tar -x -o "$@" -f -; } &
     child=$!
     wait "$child"
     status=$?
@@ -355,7 +379,9 @@ unpack() {
     status=0
     make_directories "$work/saved-image-cache" || return 1
     each_file put
-    [ "$status" -eq 0 ] && ln -s share "$work/saved-image-cache/blobs" || return 1
+    [ "$status" -eq 0 ] || return 1
+    [ -n "$links" ] || return 0
+    ln -s share "$work/saved-image-cache/blobs" || return 1
     for layout in "$work/saved-image-cache"/*/oci-layout; do
         [ ! -e "$layout" ] || ln -s ../share "${layout%/*}/blobs" || return 1
     done

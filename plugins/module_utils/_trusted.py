@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import BinaryIO
 
-from ._filesystem import PROBE, existing, keeps_modes
+from ._filesystem import PROBE, existing, filesystem_of, keeps_modes
 
 _MOST_LINKS = 40
 
@@ -47,7 +47,11 @@ def distrust(path: str) -> str:
             return f"{parent} belongs to user {found.st_uid}, who may exchange what is in it"
         if entry is not None and not here.is_ours(entry):
             return f"{os.path.join(parent, name)} was put there by user {entry.st_uid}"
-    return distrust_directory(path, here) if os.path.lexists(path) else ""
+    if os.path.lexists(path):
+        return distrust_directory(path, here)
+    # Where a mount gives all files one owner and mode, what will be made is as what is there.
+    place = existing(path)
+    return "" if filesystem_of(place).has_modes else distrust_directory(place, here)
 
 
 def distrust_directory(path: str, here: _Here | None = None) -> str:
