@@ -1,0 +1,107 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role with the controller's directory on a USB stick: exFAT, and FAT32's limit of file sizes as the process's."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ansible_collections.airgap.images.tests.functional._helpers import flip, snapshot
+from ansible_collections.airgap.images.tests.functional._role import (
+    Site,
+    assert_unchanged,
+    assert_well,
+    failure,
+)
+from ansible_collections.airgap.images.tests.support.disks import exfat_disk
+from ansible_collections.airgap.images.tests.support.push import push
+from ansible_collections.airgap.images.tests.support.registry import Registry
+from ansible_collections.airgap.images.tests.support.samples import big
+from ansible_collections.airgap.images.tests.support.workbench import Source
+
+MIB = 1024 * 1024
+CHECK = ["--check"]
+
+
+@pytest.fixture
+def stick(site: Site) -> Iterator[Site]:
+    """The site, whose directory on the controller is a stick."""
+    with exfat_disk(site.media, site.folder / "stick.img", 64 * MIB):
+        yield site
+
+
+@pytest.mark.parametrize("compress", ["gzip", "dir"])
+def test_all_arrives_and_nothing_the_second_time(stick: Site, source: Source, compress: str) -> None:
+    """Two hosts, with the lock file of the set; a directory comes without its links, and this is told."""
+    images = [source["oci/index:1"].reference, source["docker/list:1"].reference]
+    options = {"compress": compress, "part_size": "30K" if compress == "gzip" else "", "distribute": True}
+    if compress == "dir":
+        options.update(part_size=None, dest="{{ work }}/out/images")
+    variables = {name: value for name, value in stick.variables(images=images, **options).items() if value is not None}
+    inventory = stick.inventory("north", "south")
+    result = stick.run(inventory, variables)
+    assert_well(result)
+    before = snapshot(stick.media)
+    assert str(stick.media / "images.lock.json") in before
+    assert not [path for path in stick.media.rglob("blobs")]
+    told = [str(each.data.get("msg")) for each in result.tasks if "whose filesystem has no links" in str(each.data)]
+    assert bool(told) is (compress == "dir")
+    for more in (CHECK, []):
+        assert_unchanged(stick.run(inventory, variables, options=more))
+    assert {path: found[-1] for path, found in snapshot(stick.media).items()} == {
+        path: found[-1] for path, found in before.items()
+    }
+
+
+def test_damage_that_leaves_all_times_alone_is_seen(stick: Site, source: Source) -> None:
+    variables = stick.variables(images=[source["oci/index:1"].reference])
+    inventory = stick.inventory("north")
+    assert_well(stick.run(inventory, variables))
+    flip(stick.fetched("north"), keep_times=True)
+    result = stick.run(inventory, variables)
+    assert_well(result)
+    assert [each.task for each in result.tasks if each.changed], "the damage was not seen"
+    stick.checked("north")
+
+
+def test_two_hosts_whose_directories_would_be_one_are_refused(stick: Site, source: Source) -> None:
+    """One of them has its archive there, and keeps it."""
+    variables = stick.variables(images=[source["oci/plain:1"].reference])
+    assert_well(stick.run(stick.inventory("north"), variables))
+    before = snapshot(stick.media)
+    result = stick.run(stick.inventory("NORTH"), variables)
+    assert result.rc != 0
+    assert "north in " in failure(result, "NORTH") and "another spelling of its name" in failure(result, "NORTH")
+    assert snapshot(stick.media) == before
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """No file of a process that is started here may be larger."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_what_is_too_large_for_the_controller_is_refused_before_the_first_byte(site: Site, registry: Registry) -> None:
+    image = push(registry, "team/large", "1", big(60, [3 * MIB]))
+    variables = site.variables(images=[image.reference])
+    inventory = site.inventory("one")
+    assert_well(site.run(inventory, {**variables, "image_save_fetch": False}))
+    with files_up_to(2 * MIB):
+        for more in (CHECK, []):
+            result = site.run(inventory, variables, options=more, fresh=True)
+            assert result.rc != 0
+            told = failure(result, "one")
+            assert "on the controller may have 2097152 bytes (2.0 MiB) at most; save with a part_size of 2M" in told
+            assert not [path for path in site.media.rglob("*") if path.is_file()]
+        assert_well(site.run(inventory, {**variables, "image_save_part_size": "2M"}, fresh=True))
+    site.checked("one")
