@@ -31,7 +31,7 @@ CHECK = ["--check"]
 @pytest.fixture
 def stick(site: Site) -> Iterator[Site]:
     """The site, whose directory on the controller is a stick."""
-    with exfat_disk(site.media, site.folder / "stick.img", 64 * MIB):
+    with exfat_disk(site.media, site.folder / "stick.img", 512 * MIB):
         yield site
 
 
@@ -48,7 +48,7 @@ def test_all_arrives_and_nothing_the_second_time(stick: Site, source: Source, co
     assert_well(result)
     before = snapshot(stick.media)
     assert str(stick.media / "images.lock.json") in before
-    assert not [path for path in stick.media.rglob("blobs")]
+    assert not list(stick.media.rglob("blobs"))
     told = [str(each.data.get("msg")) for each in result.tasks if "whose filesystem has no links" in str(each.data)]
     assert bool(told) is (compress == "dir")
     for more in (CHECK, []):

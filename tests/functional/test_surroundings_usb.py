@@ -76,7 +76,7 @@ def test_without_login_file_or_key_on_the_stick(source: Source, bench: Workbench
     """While skopeo has them, they are in a directory that is this user's alone; a killed run's goes with the next."""
     image, hold = source["oci/index:1"], Hold()
     proxy = bench.proxy(source.registry, Rule(hold, path=f"/blobs/{image.platforms[0].config_digest}"))
-    secret = "s3cr3t-of-the-stick"  # noqa: S105  # nobody else's
+    secret = "s3cr3t-of-the-stick"  # nobody else's
     reference = f"{proxy.host}/{image.repository}:{image.tag}"
     places = {"dest": stick / "images", "cache_dir": stick / "cache"}
     login = {"registries": [{"host": proxy.host, "username": "me", "password": secret}]}
@@ -140,9 +140,7 @@ def test_a_cache_is_refused_where_the_mount_lets_others_write(
 
 
 @pytest.mark.parametrize("kind", ["gzip in parts", "dir"])
-def test_a_change_that_leaves_all_times_alone_is_seen(
-    source: Source, bench: Workbench, stick: Path, kind: str
-) -> None:
+def test_a_change_that_leaves_all_times_alone_is_seen(source: Source, bench: Workbench, stick: Path, kind: str) -> None:
     """There the time of change is that of the content, which anybody may set."""
     images = [source["oci/index:1"]]
     places = {"dest": stick / "images", **params(kind)}
@@ -164,9 +162,7 @@ def test_a_change_that_leaves_all_times_alone_is_seen(
 
 
 @pytest.mark.parametrize("kind", ["gzip", "gzip in parts", "dir"])
-def test_an_archive_by_another_spelling_is_refused(
-    source: Source, bench: Workbench, stick: Path, kind: str
-) -> None:
+def test_an_archive_by_another_spelling_is_refused(source: Source, bench: Workbench, stick: Path, kind: str) -> None:
     images = [source["oci/plain:1"]]
     first = bench.save(images, dest=stick / "Images", **params(kind))
     assert not first.failed
@@ -184,7 +180,9 @@ def test_an_archive_by_another_spelling_is_refused(
 def test_two_files_of_one_run_are_no_one_file(
     source: Source, bench: Workbench, stick: Path, option: str, name: str
 ) -> None:
-    result = bench.save([source["oci/plain:1"]], dest=stick / "images.tar.gz", part_size="16K", **{option: stick / name})
+    result = bench.save(
+        [source["oci/plain:1"]], dest=stick / "images.tar.gz", part_size="16K", **{option: stick / name}
+    )
     assert result.failed and f"{option}: {stick / name} is the name of a file of the archive" in result.msg
     assert names(stick) == []
     if name.startswith("IMAGES"):
