@@ -4,9 +4,9 @@
 
 """What all restore scripts have in common, in the language of POSIX shells. :mod:`_restore` writes what is before it.
 
-That sets ``archive``, ``total``, ``step``, ``size``, ``unpacked``, ``largest``, ``count`` and ``example``, and has the functions
-``each_file``, ``list_images``, ``tell_lacking``, ``need_all``, ``unpack`` and ``show_loop``. Nothing runs before the
-last line is read: of a script that is cut off, nothing does.
+That sets ``archive``, ``total``, ``step``, ``size``, ``unpacked``, ``largest``, ``count`` and ``example``, and has the
+functions ``each_file``, ``list_images``, ``tell_lacking``, ``need_all``, ``unpack`` and ``show_loop``. Nothing runs
+before the last line is read: of a script that is cut off, nothing does.
 """
 
 from __future__ import annotations
@@ -235,8 +235,8 @@ restore() {
     mkdir -m 700 "$work" || give_up "cannot make the directory $work"
     find_links
     { printf '%s\n' "$host" >"$work/host"; } 2>/dev/null
-    unpack || give_up "could not unpack to $target; what stands above says why. $unpacked are needed there, in files of \
-up to $largest; FAT32 ends a file at 4 GiB. Nothing of it is left"
+    unpack || give_up "could not unpack to $target; what stands above says why. $unpacked are needed there, in files \
+of up to $largest; FAT32 ends a file at 4 GiB. Nothing of it is left"
     say "writing to disk"
     bring_to_disk
     trap '' HUP INT PIPE QUIT TERM
@@ -286,8 +286,8 @@ show_next() {
     [ -n "$links" ] || blobs="--src-shared-blob-dir $directory/share "
     copy="${before}skopeo copy --all --preserve-digests ${blobs}oci:$directory:"
     printf '%s\n' "$final is whole: $count."
-    [ -n "$links" ] || printf '%s\n' "It is without its links. skopeo and hangar go on as below; other programs need the \
-links, so for them call this script with a TARGET_DIR on a filesystem that has such."
+    [ -n "$links" ] || printf '%s\n' "It is without its links. skopeo and hangar go on as below; other programs need \
+the links, so for them call this script with a TARGET_DIR on a filesystem that has such."
     if [ -n "$example" ]; then
         printf '\n%s\n' "Copy an image to a registry (put its name in place of REGISTRY):"
         printf '  %s\n' "$copy$example docker://REGISTRY/$example_path$after"
