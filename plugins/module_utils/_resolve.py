@@ -301,8 +301,8 @@ class Resolver:
     def _keep_document(self, digest: str, raw: bytes) -> None:
         self.fetched[digest] = len(raw)
         # A signed schema 1 manifest has a digest that is not its bytes'; it cannot be kept as a blob.
-        if self._keep and digest_of(raw) == digest:
-            self._cache.store_document(digest, raw)
+        if digest_of(raw) == digest:
+            (self._cache.store_document if self._keep else self._cache.foresee_document)(digest, raw)
 
     def _config_platform(self, repository: Repository, manifest: Manifest) -> Platform:
         raw = self._cached(manifest.config.digest)

@@ -471,6 +471,18 @@ def test_a_mode_that_differs_is_a_change(bench: Bench) -> None:
     assert (result.changed, result.reason) == (True, "mode or owner differed")
 
 
+def test_check_mode_plans_no_copy_of_an_image_whose_manifest_alone_has_to_come(bench: Bench) -> None:
+    """A real run keeps the manifest while it resolves, and finds the image whole then."""
+    bench.run()
+    bench.blob(DOCKER.digest).write_bytes(b"")
+    foretold = bench.run(check=True, force=True).forecast
+    done = bench.run(force=True).forecast
+    assert foretold is not None
+    assert done is not None
+    assert (foretold.images, foretold.platform_images, foretold.blobs) == (0, 0, 1)
+    assert (done.images, done.platform_images, done.blobs) == (0, 0, 1)
+
+
 # -- ends before the end
 
 
