@@ -36,10 +36,12 @@ class Scope:
 
     :param belongs: whether a path does.
     :param fields: so many are compared.
+    :param of_folders: the same for folders, where that is less: another one may have been made in them and removed.
     """
 
     belongs: Callable[[str], bool]
     fields: int | None
+    of_folders: int | None = None
 
 
 EVERYTHING = Scope(lambda _name: True, None)
@@ -51,7 +53,7 @@ CONTENT = Scope(lambda name: not name.startswith(("home", "tmp")), _CONTENT_FIEL
 PUBLISHED = Scope(lambda name: name.startswith("out"), _CONTENT_FIELDS)
 """The same of archives and what stands beside them."""
 
-PUBLISHED_UNTOUCHED = Scope(lambda name: name.startswith("out"), None)
+PUBLISHED_UNTOUCHED = Scope(lambda name: name.startswith("out"), None, _CONTENT_FIELDS)
 """Archives and what stands beside them were not written to."""
 
 UNTOUCHED = Scope(lambda name: not name.startswith(("home", "tmp")), None)
@@ -84,7 +86,10 @@ def require_same(before: Snapshot, after: Snapshot, scope: Scope, what: str, *, 
 
 
 def _cut(found: Snapshot, name: str, scope: Scope) -> tuple[object, ...] | None:
-    return found[name][: scope.fields] if name in found else None
+    if name not in found:
+        return None
+    is_folder = found[name][0] == stat.S_IFDIR
+    return found[name][: scope.of_folders if is_folder and scope.of_folders else scope.fields]
 
 
 def require_nothing_left(site: Site) -> None:
