@@ -332,8 +332,9 @@ def _links(run: Run) -> bool:
     cache, output = run.options.work.cache_dir, run.options.output
     if output.compress != DIR or output.has_attributes:
         return False
-    if run.options.check:  # which makes nothing, and so cannot try
-        return mount_of(existing(cache)).number == mount_of(existing(output.directory)).number
+    if run.options.check:  # which makes nothing, and so cannot try; without symbolic links, there are no others either
+        is_one = mount_of(existing(cache)).number == mount_of(existing(output.directory)).number
+        return is_one and filesystem_of(output.directory).has_symlinks
     return link_leads(run.cache.run_directory, output.directory)
 
 

@@ -239,3 +239,17 @@ def test_an_image_with_a_layer_that_is_too_large_fails_alone_before_the_first_by
         reason = result["failed_images"][0]["reason"]
         assert f"may have {MIB} bytes (1.0 MiB) at most. Choose a directory on another filesystem" in reason
     assert not registry.blob_gets()[large.platforms[0].layers[0].digest]
+
+
+def test_a_directory_takes_its_room_beside_the_cache(bench: Workbench, registry: Registry, workdir: Path) -> None:
+    image = push(registry, "team/large", "1", big(60, [5 * MIB]))
+    registry.clear()
+    with exfat_disk(workdir / "small", workdir / "small.img", 8 * MIB) as place:
+        places = {"dest": place / "images", "cache_dir": place / "cache", "compress": "dir"}
+        for check in (True, False):
+            result = bench.save([image.reference], check=check, **places)
+            assert result.failed and f"not enough space for {place / 'cache'} and {place}: 10." in result.msg, (
+                result.msg
+            )
+        assert not registry.blob_gets()[image.platforms[0].layers[0].digest]
+        assert not bench.save([image.reference], dest=place / "images", compress="dir").failed
