@@ -416,6 +416,12 @@ class Cache:
             and (_HEX.fullmatch(entry.name) or not entry.is_dir(follow_symlinks=False))
         ]
 
+    def prunable(self, *, folders: set[str], blobs: set[str]) -> int:
+        """Bytes of the blobs that are not named."""
+        with _explained(f"cannot look through cache_dir {self.root}"):
+            found = self._superfluous(folders, blobs)
+            return sum(os.lstat(path).st_size for path in found if os.path.dirname(path) == self.share)
+
     def prune(self, *, folders: set[str], blobs: set[str]) -> int:
         """Remove the folders and blobs that are not named.
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Callable
 
-from ._image import FailedImage, Resolution, ResolvedImage, SkippedImage
+from ._image import FailedImage, PlatformImage, Resolution, ResolvedImage, SkippedImage
 from ._json import Json
 from ._lock import Lock, lock_skips, predict_image
 from ._size import format_bytes, format_size
@@ -84,6 +85,20 @@ def _unless_large(one: ResolvedImage, largest: int, place: str) -> Resolution:
         f"its blob {blob.digest} has {format_size(blob.size)}, and a file in {place} may have {format_bytes(largest)}"
     )
     return FailedImage(one.listed, f"{reason} at most. Choose a directory on another filesystem", one.digest)
+
+
+def without_failing(content: Content, why: Callable[[PlatformImage], str]) -> Content:
+    """Take images for failed whose copy will most likely fail as it did before.
+
+    :param why: the reason for a platform image; empty where none is known.
+    """
+    if not content.resolved:
+        return content
+    foreseen: list[Resolution] = [*content.skipped, *content.failed]
+    for one in content.resolved:
+        reason = next(filter(None, map(why, one.platforms)), "")
+        foreseen.append(FailedImage(one.listed, reason, one.digest) if reason else one)
+    return sort_out(sorted(foreseen, key=lambda one: one.listed.number), content.lock.options)
 
 
 def sort_out(resolutions: Sequence[Resolution], options: Mapping[str, Json]) -> Content:

@@ -10,19 +10,20 @@ Knows nothing of Ansible: takes typed options, raises :class:`ImageSaveError`, r
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TypedDict
 
 from ._attributes import Attributes, is_shared, refuse_protected
 from ._cache import Cache
-from ._content import Content, as_recorded, sort_out, without_giants, without_large_blobs
+from ._content import Content, as_recorded, sort_out, without_failing, without_giants, without_large_blobs
 from ._decide import Action, Decision, decide, still_holds
 from ._errors import ImageSaveError, StorageError
 from ._failed_list import refuse_foreign, render, size_of_list, update
 from ._filesystem import existing, filesystem_of
 from ._for_people import FILES_PER_FOLDER, bytes_beside, failures_now
-from ._image import hex_of
+from ._image import StoredImage, hex_of
+from ._layout import assemble
 from ._lengths import refuse_long_names
 from ._lock import Lock, lock_options
 from ._log import Log
@@ -147,6 +148,8 @@ def _go_on(
     """
     with run.stage("resolve"):
         content = _resolve(run, wanted, tools, published, asked)
+        if run.options.check and run.options.output.allow_partial:
+            content = without_failing(content, lambda image: "" if run.cache.stored(image) else memory.failure(image))
     failures = failures_now(run.without_secrets(content.failed), wanted.list.invalid)
     decision = decide(published, content, wanted.list, run.options.output, failures)
     result = _begin(run, wanted, content, published, decision)
@@ -161,7 +164,7 @@ def _go_on(
             _make(run, tools, memory, content, plan, published, result)
     if completed and not result.changed:
         result.changed, result.reason = True, "an interrupted run had finished the archive"
-    _finish(run, tools, result, memory)
+    _finish(run, content, tools, result, memory)
     return result
 
 
@@ -338,7 +341,7 @@ def _links(run: Run) -> bool:
     return link_leads(run.cache.run_directory, output.directory)
 
 
-def _finish(run: Run, tools: Tools, result: Result, memory: Memory) -> None:
+def _finish(run: Run, content: Content, tools: Tools, result: Result, memory: Memory) -> None:
     """What comes after every run: figures, the failed list, the cache's size, the memory of what was verified."""
     options, stats = run.options, run.stats
     result.failed = run.without_secrets(result.failed)
@@ -348,22 +351,22 @@ def _finish(run: Run, tools: Tools, result: Result, memory: Memory) -> None:
         platforms = {platform.digest for image in result.lock.images for platform in image.platforms}
         stats.images, stats.platform_images = len(result.lock.images), len(platforms)
     if options.output.failed_list is not None:
-        content = render(result.failed, result.listed.invalid)
+        listed = render(result.failed, result.listed.invalid)
         try:
             made = options.output.directory
-            result.changed |= update(
-                options.output.failed_list, content, run.attributes, made=made, check=options.check
-            )
+            result.changed |= update(options.output.failed_list, listed, run.attributes, made=made, check=options.check)
         except StorageError as error:
             result.warnings.append(str(error))
-    if options.check:
-        return
     if options.work.prune_cache and not result.is_failure and result.lock is not None:
         try:
-            stats.bytes_pruned = run.cache.prune(**_kept_by(result.lock))
+            if options.check:
+                stats.bytes_pruned = run.cache.prunable(**_kept_by(result.lock, _named_by(run, content)))
+            else:
+                stats.bytes_pruned = run.cache.prune(**_kept_by(result.lock))
         except StorageError as error:  # the archive stands all the same
             result.warnings.append(str(error))
-    memory.save()
+    if not options.check:
+        memory.save()
 
 
 class _Kept(TypedDict):
@@ -371,7 +374,21 @@ class _Kept(TypedDict):
     blobs: set[str]
 
 
-def _kept_by(lock: Lock) -> _Kept:
-    """What of the cache an archive is made of."""
+def _kept_by(lock: Lock, more: Collection[str] = ()) -> _Kept:
+    """What of the cache an archive is made of.
+
+    :param more: digests that the lock file of an archive does not name which is still to be made.
+    """
     platforms = [platform for image in lock.images for platform in image.platforms]
-    return _Kept(folders={hex_of(platform.source_digest) for platform in platforms}, blobs=set(lock.blobs))
+    folders = {hex_of(platform.source_digest) for platform in platforms}
+    return _Kept(folders=folders, blobs={*lock.blobs, *more})
+
+
+def _named_by(run: Run, content: Content) -> set[str]:
+    """The digests of all that images will have in the archive."""
+    digests: set[str] = set()
+    for image in content.resolved:
+        stored = [run.cache.stored(one) or StoredImage(one, one.descriptor, one.blobs) for one in image.platforms]
+        digests.update(blob.digest for one in stored for blob in one.all_blobs())
+        digests.update(assemble(image, stored).documents)
+    return digests

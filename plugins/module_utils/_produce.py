@@ -45,6 +45,7 @@ class _Copies:
 
     :ivar tally: of the round that is under way, as is ``pool``.
     :ivar failed: by number in the list, as far as their turn has come.
+    :ivar copied: why copies of platform images failed, as they ended; empty for those that did not.
     :ivar reasons: why images cannot be saved, by number, as soon as that is known.
     """
 
@@ -53,6 +54,7 @@ class _Copies:
     tally: Tally = field(init=False)
     pool: CopyPool = field(init=False)
     failed: dict[int, FailedImage] = field(default_factory=dict)
+    copied: list[tuple[PlatformImage, str]] = field(default_factory=list)
     reasons: dict[int, Exception] = field(default_factory=dict)
     told: set[int] = field(default_factory=set)
 
@@ -69,6 +71,8 @@ class _Copies:
 
     def ended(self, image: PlatformImage, failure: Exception | None) -> None:
         """Tell of the images of the list that are there now, or never will be, as it happens."""
+        if not isinstance(failure, Interrupted):
+            self.copied.append((image, str(failure or "")))
         if failure is None:
             for one in self.tally.arrived(image.digest):
                 self.run.progress.image_ended(str(one.listed.reference))
@@ -127,6 +131,8 @@ def produce(
     finally:
         if not run.options.work.keep_cache and not run.stop.reason:  # who stops a run means to go on
             release_fetched(run.cache, content.resolved, fetcher.downloaded)
+    for image, reason in copies.copied:
+        memory.note_copy(image, run.log.secrets.hide(reason))
     _count(run, plan, fetcher)
     _take_down_failures(result, copies)
 

@@ -20,6 +20,7 @@ from ._attributes import Attributes
 from ._errors import LockFileError, OptionError
 from ._filesystem import filesystem_of
 from ._for_people import standing_failures, unfit_for_people
+from ._image import PlatformImage
 from ._json import Json, JsonError, compact, parse_object
 from ._layout import BLOBS
 from ._lock import Lock, links_in, read_lock
@@ -30,6 +31,7 @@ from ._stop import Check, go_on
 from ._trusted import open_regular, put_whole
 
 _MEMORY = "verified.json"
+_FAILED = "failed: "  # the other names in the memory are absolute paths
 _CHUNK = 1024 * 1024
 _COARSEST_NS = 2_000_000_000
 
@@ -65,6 +67,8 @@ class Memory:
     A file counts as untouched while inode, size, and times of change of content and inode are the same. Where the
     filesystem does not write down the latter, as on USB sticks, nothing is remembered, and all is read again.
 
+    It also remembers why images could not be copied, so that check mode can say what a run will most likely meet again.
+
     :param root: the cache directory, which holds the memory.
     :param check: is asked while a file is read; raises when the run is to end.
     """
@@ -96,6 +100,19 @@ class Memory:
         """Take down that a file has this sha256 as it stands now."""
         self._take_down(path, _mark(os.lstat(path)), sha256)
 
+    def failure(self, image: PlatformImage) -> str:
+        """Why an image could not be copied the last time; empty where it could, or that was not tried."""
+        return self._known.get(_name_of(image), "")
+
+    def note_copy(self, image: PlatformImage, reason: str) -> None:
+        """Take down how a copy ended.
+
+        :param reason: why it failed, without secrets; empty: it did not.
+        """
+        self._known.pop(_name_of(image), None)
+        if reason:
+            self._known[_name_of(image)] = reason
+
     def _take_down(self, path: str, mark: str, sha256: str) -> None:
         self._known[path] = f"{mark} {sha256}"
         if _may_change_unseen(os.lstat(path)) or not filesystem_of(path).tells_changes:
@@ -105,7 +122,11 @@ class Memory:
         """Write the memory if it changed. To lose it costs time only."""
         if self._known == self._before:
             return
-        known: dict[str, Json] = {path: mark for path, mark in sorted(self._known.items()) if os.path.lexists(path)}
+        known: dict[str, Json] = {
+            name: told
+            for name, told in sorted(self._known.items())
+            if name.startswith(_FAILED) or os.path.lexists(name)
+        }
         with suppress(OSError):
             if os.path.isdir(self._path) and not os.path.islink(self._path):
                 shutil.rmtree(self._path)  # the name is ours, in a directory of ours
@@ -124,6 +145,10 @@ class Memory:
     def _recall(self, path: str, mark: str) -> str:
         known_mark, _blank, sha256 = self._known.get(path, "").rpartition(" ")
         return sha256 if known_mark == mark else ""
+
+
+def _name_of(image: PlatformImage) -> str:
+    return f"{_FAILED}{image.repository}@{image.digest}"
 
 
 def _mark(found: os.stat_result) -> str:

@@ -32,6 +32,8 @@ attributes:
     description: Can run in check mode and return what would change without changing anything.
     details:
       - Asks the registries for digests and manifests, but fetches no layer and writes no file.
+      - With O(allow_partial=true), an image whose copy failed the last time is foreseen to fail again for the same
+        reason.
   diff_mode:
     support: full
     description: Returns details on what has changed (or would change in check mode) when in diff mode.

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.airgap.images.tests.functional._helpers import (
     assert_counts,
+    below,
     cached,
     flip,
     outcomes,
@@ -20,7 +21,9 @@ from ansible_collections.airgap.images.tests.functional._helpers import (
     traffic,
 )
 from ansible_collections.airgap.images.tests.support.archive import file_sha256
-from ansible_collections.airgap.images.tests.support.images import ARM64, build_index
+from ansible_collections.airgap.images.tests.support.faults import Respond, Rule
+from ansible_collections.airgap.images.tests.support.images import ARM64, Index, build_index
+from ansible_collections.airgap.images.tests.support.module import Result
 from ansible_collections.airgap.images.tests.support.push import PushedImage, push
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import docker_list, oci_index, small
@@ -219,3 +222,53 @@ def test_diff_of_a_first_run_and_of_one_that_changes_nothing(registry: Registry,
     before, after = diff_text(result["diff"])
     assert not result.changed and before == after
     assert "diff" not in bench.save([image]).data
+
+
+def test_an_image_whose_copy_fails_each_time(registry: Registry, bench: Workbench) -> None:
+    """Check mode says what a run says: nothing changed, and why the image failed; until its copy succeeds."""
+    good, bad = push(registry, "some/good", "1", small(1)), push(registry, "some/bad", "1", small(2))
+    lost = bad.platforms[0].layers[-1].digest
+    rule = Rule(Respond(404), path=f"/blobs/{lost}")
+    proxy = bench.proxy(registry, rule)
+    failed = bench.directory / "failed.txt"
+    params = {"source_registry": proxy.host, "allow_partial": True, "failed_list": failed, "retries": 0}
+
+    def run(*, check: bool) -> Result:
+        return bench.save([below(registry, good), below(registry, bad)], check=check, **params)
+
+    def told(result: Result) -> tuple[object, ...]:
+        return result.changed, result["reason"], result["failed_images"], outcomes(result)
+
+    first = run(check=False)
+    saved(first)
+    assert [each["reference"].rpartition("/")[2] for each in first["failed_images"]] == ["bad:1"]
+    before = snapshot(bench.dest.parent, failed)
+    foreseen = run(check=True)
+    assert snapshot(bench.dest.parent, failed) == before
+    again = run(check=False)
+    assert told(foreseen) == told(again) == (False, "nothing changed", first["failed_images"], outcomes(first))
+    after = snapshot(bench.dest.parent, failed)
+    assert {**after, str(bench.dest.parent): ()} == {**before, str(bench.dest.parent): ()}
+    rule.end()
+    healed = run(check=False)
+    assert len(saved(healed).references) == 2 and not failed.exists()
+    assert not run(check=True).changed and not run(check=False).changed
+
+
+def test_what_a_prune_would_remove(registry: Registry, bench: Workbench) -> None:
+    """For an archive that stays, and for one that is to be made; nothing goes in check mode."""
+    first, second, third = (push(registry, f"some/image{number}", "1", oci_index_of(number)) for number in range(3))
+    saved(bench.save([first, second, third]))
+    for wanted in ([first, second], [first], [first]):
+        before = snapshot(bench.cache / "share")
+        foreseen = bench.save(wanted, check=True, prune_cache=True)
+        assert snapshot(bench.cache / "share") == before
+        result = bench.save(wanted, prune_cache=True)
+        assert not result.failed and foreseen.changed == result.changed
+        assert foreseen["stats"]["bytes_pruned"] == result["stats"]["bytes_pruned"]
+    assert result["stats"]["bytes_pruned"] == 0
+
+
+def oci_index_of(number: int) -> Index:
+    """Two platforms in Docker's list, for which an index is generated; no two are the same."""
+    return build_index([small(10 + number), small(20 + number, platform=ARM64)], docker=bool(number % 2))
