@@ -23,6 +23,7 @@ from ._reference import Repository
 
 _MAX_TOKEN_BYTES = 256 * 1024
 _CLIENT_ID = "airgap.images"
+_NO_POST = (400, 401, 404, 405, 501)  # what services answer that do not know POST: ACR 400, Artifactory 401, GCR 404
 
 
 class Authenticator:
@@ -39,6 +40,7 @@ class Authenticator:
         self._mutex = threading.Lock()
         self._challenge: Challenge | None = None
         self._headers: dict[str, str] = {}
+        self._is_secure = False
 
     def header(self, path: str) -> dict[str, str]:
         """The headers to send with a request for a repository; empty while none is known to be needed."""
@@ -53,7 +55,7 @@ class Authenticator:
         """Take in a 401: learn what the registry asks for and make a new header.
 
         :param refused: the answer that was 401.
-        :param url: where it came from; a token service without TLS is refused when the registry has it.
+        :param url: where it came from; where that has TLS, no credential goes to a token service without it.
         :returns: whether trying again makes sense.
         :raises TransferError: when the token service gives no token.
         """
@@ -61,17 +63,20 @@ class Authenticator:
         challenge = offered.get("bearer") or offered.get("basic")
         if challenge is None:
             return False
-        self._refuse_open_realm(challenge, secure=urlsplit(url).scheme == "https")
+        self._is_secure = urlsplit(url).scheme == "https"
         proof = self._prove(path, challenge)
         with self._mutex:
             self._challenge = challenge
         return bool(proof)
 
-    def _refuse_open_realm(self, challenge: Challenge, *, secure: bool) -> None:
-        realm = challenge.parameters.get("realm", "")
-        if challenge.scheme == "bearer" and secure and _scheme(realm) == "http":
+    def _refuse_open_realm(self, realm: str) -> None:
+        """What goes there can be read by everybody on the way, and sent to anybody."""
+        if self._is_secure and _scheme(realm) == "http":
             raise TransferError(
-                f"{self._registry} names a token service without TLS ({printable(realm, 100)}); refused", heals=False
+                f"{self._registry} names a token service without TLS ({printable(realm, 100)}), where no password is "
+                "sent; refused. Its owner has to correct that address; what is public can be saved without a login",
+                heals=False,
+                is_final=True,
             )
 
     def _prove(self, path: str, challenge: Challenge) -> str:
@@ -90,12 +95,14 @@ class Authenticator:
             raise TransferError(
                 f"{self._registry} names no usable token service ({printable(realm, 100)})", heals=False
             )
+        if credential is not None and (credential.username or credential.identity_token):
+            self._refuse_open_realm(realm)
         fields = {"service": challenge.parameters.get("service", ""), "scope": f"repository:{path}:pull"}
         answer = self._ask(realm, {key: value for key, value in fields.items() if value}, credential)
         if answer.status != 200:
             raise explain_status(answer, host=shown_host(realm), what=f"a token for {self._registry}/{path}")
         try:
-            document = parse_object(answer.body)
+            document = parse_object(answer.plain)
             token = document.text("token") or document.text("access_token")
         except JsonError as error:
             raise TransferError(f"the token service of {self._registry} gave no readable token", heals=True) from error
@@ -105,14 +112,24 @@ class Authenticator:
         return token
 
     def _ask(self, realm: str, fields: dict[str, str], credential: Credential | None) -> Answer:
-        if credential is not None and credential.identity_token:
-            form = {
-                **fields,
-                "grant_type": "refresh_token",
-                "client_id": _CLIENT_ID,
-                "refresh_token": credential.identity_token,
-            }
-            return self._http.read("POST", realm, headers={}, limit=_MAX_TOKEN_BYTES, form=form)
+        if credential is None or not credential.identity_token:
+            return self._get(realm, fields, credential)
+        form = {
+            **fields,
+            "grant_type": "refresh_token",
+            "client_id": _CLIENT_ID,
+            "refresh_token": credential.identity_token,
+        }
+        answer = self._http.read("POST", realm, headers={}, limit=_MAX_TOKEN_BYTES, form=form)
+        if answer.status not in _NO_POST:
+            return answer
+        # Some services know the older way alone, in which the refresh token is the password.
+        answer = self._get(realm, fields, credential.as_password())
+        if answer.status == 200:
+            self._credentials.give_as_password(credential)
+        return answer
+
+    def _get(self, realm: str, fields: dict[str, str], credential: Credential | None) -> Answer:
         headers = {"Authorization": _basic(credential)} if credential is not None and credential.username else {}
         separator = "&" if urlsplit(realm).query else "?"
         url = f"{realm}{separator}{urlencode(fields)}"

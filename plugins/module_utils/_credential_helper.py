@@ -31,6 +31,10 @@ class Credential:
     password: str = field(repr=False)
     identity_token: str = field(default="", repr=False)
 
+    def as_password(self) -> Credential:
+        """The identity token as a password, under the name that helpers give it."""
+        return Credential(self.username or "<token>", self.identity_token)
+
 
 def ask_helper(helper: str, names: Sequence[str], check: Check = go_on) -> Credential | None:
     """Ask a helper program for a registry under each of its names, until it knows one.

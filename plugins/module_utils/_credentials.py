@@ -38,6 +38,7 @@ class Credentials:
         self._files = tuple(files)
         self._registries = tuple(sorted(set(registries)))
         self._helpers = HelperAnswers(check)
+        self._as_passwords: set[str] = set()
         self.secrets = secrets or Secrets()
         for known in (self._logins, *(file.entries for file in self._files)):
             for credential in known.values():
@@ -67,6 +68,10 @@ class Credentials:
         self.secrets.add(credential.password, username=credential.username)
         self.secrets.add(credential.identity_token)
 
+    def give_as_password(self, credential: Credential) -> None:
+        """Have skopeo use a refresh token as a password: its token service does not take it otherwise."""
+        self._as_passwords.add(credential.identity_token)
+
     @property
     def has_logins(self) -> bool:
         """Whether any credential came from the options."""
@@ -76,7 +81,9 @@ class Credentials:
     def needs_login_file(self) -> bool:
         """Whether skopeo would not find by itself what we do, so that it gets a login file of our own."""
         is_renamed = any(registry_key(registry) != registry for registry in self._registries)
-        return self.has_logins or is_renamed or not all(file.is_plain for file in self._files)
+        return (
+            self.has_logins or is_renamed or bool(self._as_passwords) or not all(file.is_plain for file in self._files)
+        )
 
     def login_file(self) -> bytes:
         """All entries as one login file: the options', and those of files that no option overrides.
@@ -96,7 +103,7 @@ class Credentials:
         auths.update(self._logins)
         for registry in self._registries:
             _add_spelling(registry, auths, helpers)
-        entries: dict[str, Json] = {key: entry_json(credential) for key, credential in auths.items()}
+        entries: dict[str, Json] = {key: entry_json(self._for_skopeo(credential)) for key, credential in auths.items()}
         return compact({"auths": entries, "credHelpers": dict(helpers)})
 
     def _add_from_store(self, file: LoginFile, auths: dict[str, Credential], helpers: dict[str, str]) -> None:
@@ -118,6 +125,9 @@ class Credentials:
             elif found is not None:
                 self._keep_secret(found)
                 auths[registry] = found
+
+    def _for_skopeo(self, credential: Credential) -> Credential:
+        return credential.as_password() if credential.identity_token in self._as_passwords else credential
 
     def _overrides(self, key: str) -> bool:
         return key.split("/", 1)[0] in self._logins

@@ -14,7 +14,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from ._cache import Cache
@@ -62,6 +62,7 @@ class Fetcher:
         self._configuration = RegistriesConf(os.environ)
         self._mutex = threading.Lock()
         self._clocks: dict[str, Clock] = {}
+        self._refused: dict[tuple[str, str], TransferError] = {}
         self._with_skopeo: dict[str, dict[str, Descriptor]] = {}
         self.downloaded: dict[str, int] = {}
 
@@ -98,6 +99,8 @@ class Fetcher:
                 if error.is_final:
                     raise
                 self._log.debug(f"{error}; left to skopeo")
+                with self._mutex:
+                    self._refused[str(image.repository), blob.digest] = error
                 return False
             if self._is_archive:  # the file itself is shared with it
                 _begin_writing_out(path)
@@ -120,6 +123,9 @@ class Fetcher:
             started = time.monotonic()
             try:
                 stored = self._copy_patiently(image, deadline)
+            except TransferError as error:
+                self._say_what_we_were_told(image, missing, error)
+                raise
             finally:
                 with self._mutex:
                     del self._with_skopeo[image.digest]
@@ -128,6 +134,13 @@ class Fetcher:
             new = stored.all_blobs() if image.is_converted else (b for b in stored.all_blobs() if b.digest in missing)
             self.downloaded.update({blob.digest: blob.size for blob in new})
         return stored
+
+    def _say_what_we_were_told(self, image: PlatformImage, missing: Iterable[str], error: TransferError) -> None:
+        """Raise what the client was told of a blob before skopeo was, and what skopeo says, which often says less."""
+        with self._mutex:
+            told = [self._refused.get((str(image.repository), digest)) for digest in missing]
+        for ours in filter(None, told):
+            raise error.ended(f"{ours}; {error}") from error
 
     def _copy_patiently(self, image: PlatformImage, deadline: float) -> StoredImage:
         return retrying(

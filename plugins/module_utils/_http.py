@@ -17,6 +17,7 @@ import re
 import ssl
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -48,10 +49,13 @@ USER_AGENT = "airgap.images/0.1.0"
 _CONNECT_TIMEOUT = 30.0
 _SILENT = "sent nothing for the whole stall_timeout; raise it if it is only slow"
 _MAX_REDIRECTS = 5
+_HEALING = (408, 429)
 _MAX_ERROR_BYTES = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OWN_PORTS = {"http": "80", "https": "443"}
 _WANTS_LOGIN = 407
+_GZIP = 31  # zlib: a header and trailer of gzip are expected
+_MOST_TIMES = 16
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})\b")
 _CHUNK = 1024 * 1024
 _NO_DATE = (IndexError, OverflowError, TypeError, ValueError)  # what Pythons raise for a text that is none
@@ -66,12 +70,34 @@ class Answer:
 
     :param origin: where it came from, behind all redirects; see :func:`origin_of`.
     :param headers: by name in lower case.
+    :param url: the same as an address.
+    :param asked: the origin that was asked, before all redirects.
     """
 
     origin: str
     status: int
     headers: dict[str, str]
     body: bytes
+    url: str = ""
+    asked: str = ""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether another host has answered than the one that was asked."""
+        return bool(self.asked) and self.origin != self.asked
+
+    @property
+    def plain(self) -> bytes:
+        """The body, taken out of its Content-Encoding if it has one that is true; never more than 16 times as long.
+
+        Encodings are never asked for, so the header may be about what the bytes are, not about how they were sent.
+        """
+        if not is_gzip(self.header("content-encoding")):
+            return self.body
+        try:
+            return zlib.decompressobj(wbits=_GZIP).decompress(self.body, _MOST_TIMES * len(self.body) + 1)
+        except zlib.error:
+            return self.body
 
     def header(self, name: str) -> str:
         return self.headers.get(name.lower(), "")
@@ -117,7 +143,7 @@ class Http:
         with self._open(method, url, headers, form) as response:
             wanted = limit if response.status_code < 400 else _MAX_ERROR_BYTES
             body = self._body(response, wanted, fail=response.status_code < 400)
-            return _answer(response, body)
+            return _answer(response, body, url)
 
     @contextmanager
     def stream(self, url: str, *, headers: dict[str, str]) -> Iterator[tuple[Answer, Iterator[bytes]]]:
@@ -125,7 +151,7 @@ class Http:
         with self._open("GET", url, headers, None) as response:
             failed = response.status_code >= 400
             body = self._body(response, _MAX_ERROR_BYTES, fail=False) if failed else b""
-            yield _answer(response, body), self._chunks(response)
+            yield _answer(response, body, url), self._chunks(response)
 
     def close(self) -> None:
         for adapter in self._adapters.values():
@@ -146,8 +172,6 @@ class Http:
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         host = shown_host(response.url)
         received = 0
-        if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise TransferError(f"{host} sent an encoded answer, which was not asked for; refused", heals=False)
         try:
             for chunk in _received(response):
                 received += len(chunk)
@@ -295,11 +319,28 @@ def explain_failure(error: Exception, host: str) -> TransferError:
     return TransferError(f"the request to {host} failed: {detail}", heals=False)
 
 
+def is_gzip(encoding: str) -> bool:
+    """Whether a Content-Encoding says gzip."""
+    return encoding.strip().lower() in ("gzip", "x-gzip")
+
+
 def explain_status(answer: Answer, *, host: str, what: str) -> TransferError:
-    """Say what an error status of a registry means for the thing that was asked for."""
-    said = _registry_message(answer.body)
+    """Say what an error status of a registry means for the thing that was asked for.
+
+    :param host: the registry; where another host has answered, it is that one that is named.
+    """
+    said = _registry_message(answer.plain)
     told = f" ({said})" if said else ""
     status = answer.status
+    if answer.is_elsewhere and status not in _HEALING and status < 500:
+        return TransferError(
+            f"{shown_host(answer.url)}, where {host} redirects for {what}, answered {status}{told}. Something on the "
+            "way may block that host (firewall, proxy): let it through, or ask its owner",
+            heals=False,
+            is_final=True,
+        )
+    if answer.is_elsewhere:
+        host = f"{shown_host(answer.url)}, where {host} redirects,"
     if status == 401:
         return TransferError(
             f"{host} refused access to {what}: unauthorized{told}. Give username and password, registries or authfile; "
@@ -309,7 +350,11 @@ def explain_status(answer: Answer, *, host: str, what: str) -> TransferError:
     if status == 403:
         return TransferError(f"{host} denied access to {what}{told}: the account may not pull it", heals=False)
     if status == 404:
-        return Missing(f"{what} does not exist on {host}{told}", heals=False)
+        return Missing(
+            f"{what} does not exist on {host}{told}, or its upstream did not answer, where that is a cache of another "
+            "registry",
+            heals=False,
+        )
     if status == 429:
         return TransferError(
             f"{host} limits the rate of requests (429 too many requests){told}; credentials often raise the limit",
@@ -436,9 +481,10 @@ def _registry_message(body: bytes) -> str:
         return ""
 
 
-def _answer(response: requests.Response, body: bytes) -> Answer:
+def _answer(response: requests.Response, body: bytes, asked: str) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(origin_of(response.url), response.status_code, headers, body)
+    url = response.url
+    return Answer(origin_of(url), response.status_code, headers, body, url=url, asked=origin_of(asked))
 
 
 def shown_host(url: str) -> str:

@@ -8,15 +8,16 @@ retries (OCI distribution-spec, "Pull")."""
 from __future__ import annotations
 
 import math
+import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, TypeVar
 
 from ._auth import Authenticator
-from ._blob import BlobFile
+from ._blob import BlobFile, EncodingError
 from ._credentials import Credentials
 from ._errors import TransferError
 from ._gate import Gates
@@ -32,7 +33,8 @@ from ._tls import TrustStore
 
 _Result = TypeVar("_Result")
 _DOCKER_HUB_HOST = "registry-1.docker.io"
-_HEAD_REFUSED = (404, 405, 501)
+_ANY_STATUS = range(100, 1000)
+_OF_REPOSITORY = re.compile(r"https?://[^/]+/v2/([^?]+)/(?:manifests|blobs)/[^/]+$")
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
 
 
@@ -89,14 +91,11 @@ class Registries:
     def head_manifest(self, repository: Repository, tag: str) -> str:
         """Ask for a tag's digest without pulling it; free of pull quotas.
 
-        :returns: the digest, or an empty string where only a GET will tell: the registry gives none, or refuses HEAD in
-            a way that some do for tags that exist.
-        :raises TransferError: when the tag does not exist or cannot be asked for.
+        :returns: the digest, or an empty string where only a GET will tell: the registry gives none, or refuses HEAD,
+            as some do whatever there is.
+        :raises TransferError: when it cannot be asked, or asks to wait.
         """
-        url_path = f"/v2/{repository.path}/manifests/{tag}"
-        accepted = (200, *_HEAD_REFUSED)
-        what = f"{repository}:{tag}"
-        answer = self._ask("HEAD", repository, url_path, what=what, headers=_ACCEPT, accepted=accepted)
+        answer = self._head(repository, f"manifests/{tag}", what=f"{repository}:{tag}", headers=_ACCEPT)
         digest = answer.header("docker-content-digest")
         return digest if answer.status == 200 and is_digest(digest) else ""
 
@@ -123,18 +122,18 @@ class Registries:
 
         def attempt() -> bytes:
             url_path = f"/v2/{repository.path}/blobs/{descriptor.digest}"
-            body = self._ask_once("GET", repository, url_path, what, {}, limit=limit).body
-            if digest_of(body) != descriptor.digest:
-                raise TransferError(f"{what} came with other bytes than its digest names", heals=True)
-            return body
+            answer = self._ask_once("GET", repository, url_path, what, {}, limit=limit)
+            for body in (answer.body, answer.plain):
+                if digest_of(body) == descriptor.digest:
+                    return body
+            raise TransferError(f"{what} came with other bytes than its digest names", heals=True)
 
         return self._retrying(attempt, what)
 
     def blob_size(self, repository: Repository, digest: str) -> int:
         """Ask how many bytes a blob has; 0 where the registry does not say."""
-        what = f"blob {digest} of {repository}"
-        answer = self._ask("HEAD", repository, f"/v2/{repository.path}/blobs/{digest}", what=what, headers={})
-        return number_of(answer.header("content-length")) or 0
+        answer = self._head(repository, f"blobs/{digest}", what=f"blob {digest} of {repository}", headers={})
+        return number_of(answer.header("content-length")) or 0 if answer.status == 200 else 0
 
     def fetch_blob(
         self, repository: Repository, descriptor: Descriptor, path: str, *, deadline: float = math.inf
@@ -156,7 +155,7 @@ class Registries:
                     "it was not done within timeout; run again, or raise timeout", heals=False, is_final=True
                 )
 
-        def attempt() -> None:
+        def fetch() -> None:
             check()
             self.outages.check(repository.registry)
             left = max(0.001, deadline - time.monotonic())
@@ -165,24 +164,27 @@ class Registries:
             with time_left(left), endpoint.stream(repository.path, url_path, headers, what) as (answer, chunks):
                 file.take(answer, chunks, check)
 
+        def attempt() -> None:
+            try:
+                fetch()
+            except EncodingError:
+                fetch()  # this time as it is
+
         self._retrying(attempt, what, deadline)
 
     def close(self) -> None:
         for endpoint in self._endpoints.values():
             endpoint.http.close()
 
-    def _ask(
-        self,
-        method: str,
-        repository: Repository,
-        url_path: str,
-        *,
-        what: str,
-        headers: Mapping[str, str],
-        accepted: tuple[int, ...] = (200,),
-    ) -> Answer:
+    def _head(self, repository: Repository, name: str, *, what: str, headers: Mapping[str, str]) -> Answer:
+        """Send HEAD, which is a hint only: any answer is taken, but for one that asks to wait."""
+
         def attempt() -> Answer:
-            return self._ask_once(method, repository, url_path, what, headers, accepted=accepted)
+            url_path = f"/v2/{repository.path}/{name}"
+            answer = self._ask_once("HEAD", repository, url_path, what, headers, accepted=_ANY_STATUS)
+            if answer.status == 429 or (answer.status == 503 and answer.header("retry-after")):
+                raise explain_status(answer, host=repository.registry, what=what)
+            return answer
 
         return self._retrying(attempt, what)
 
@@ -194,7 +196,7 @@ class Registries:
         what: str,
         headers: Mapping[str, str],
         limit: int = MAX_MANIFEST_BYTES,
-        accepted: tuple[int, ...] = (200,),
+        accepted: Container[int] = (200,),
     ) -> Answer:
         if "/manifests/" in url_path:
             with self._mutex:
@@ -229,7 +231,14 @@ class Registries:
                     gates=self._gates,
                 )
                 authenticator = Authenticator(registry, http, self._credentials)
-                endpoint = _Endpoint(http, authenticator, self._schemes, lambda: self.outages.answered(registry))
+                nobody = Credentials((), (), secrets=self._credentials.secrets)
+                endpoint = _Endpoint(
+                    http,
+                    authenticator,
+                    lambda host: Authenticator(host, http, nobody),
+                    self._schemes,
+                    lambda: self.outages.answered(registry),
+                )
                 self._endpoints[registry] = endpoint
             return endpoint
 
@@ -237,45 +246,77 @@ class Registries:
 class _Endpoint:
     """One registry: which scheme it speaks, and its authentication.
 
+    :param stranger: authenticates to another registry, by its host, where this one redirects; without any credential.
     :param answered: is told of every answer.
     """
 
     def __init__(
-        self, http: Http, authenticator: Authenticator, schemes: tuple[str, ...], answered: Callable[[], None]
+        self,
+        http: Http,
+        authenticator: Authenticator,
+        stranger: Callable[[str], Authenticator],
+        schemes: tuple[str, ...],
+        answered: Callable[[], None],
     ) -> None:
         self.http = http
         self._authenticator = authenticator
+        self._stranger = stranger
+        self._strangers: dict[str, Authenticator] = {}
         self._schemes = schemes
         self._answered = answered
         self._mutex = threading.Lock()
 
     def ask(self, method: str, path: str, url_path: str, headers: Mapping[str, str], limit: int) -> Answer:
-        url = self._base() + url_path
-        answer = self.http.read(method, url, headers={**headers, **self._authenticator.header(path)}, limit=limit)
-        self._answered()
-        if self._is_challenge(answer) and self._authenticator.answer(path, answer, url=url):
-            proof = self._authenticator.header(path)
+        asked = url = self._base() + url_path
+        proof = self._authenticator.header(path)
+        met: set[str] = set()
+        while True:
             answer = self.http.read(method, url, headers={**headers, **proof}, limit=limit)
-        return answer
+            self._answered()
+            answer = replace(answer, asked=origin_of(asked))
+            found = self._proven(path, answer, asked, met)
+            if found is None:
+                return answer
+            url, proof = found
 
     @contextmanager
     def stream(
         self, path: str, url_path: str, headers: Mapping[str, str], what: str
     ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
-        url = self._base() + url_path
-        for last in (False, True):
-            proof = self._authenticator.header(path)
+        asked = url = self._base() + url_path
+        proof = self._authenticator.header(path)
+        met: set[str] = set()
+        while True:
             with self.http.stream(url, headers={**headers, **proof}) as (answer, chunks):
                 self._answered()
                 if answer.status in (200, 206):
                     yield answer, chunks
                     return
-                if last or not self._is_challenge(answer) or not self._authenticator.answer(path, answer, url=url):
+                answer = replace(answer, asked=origin_of(asked))
+                found = self._proven(path, answer, asked, met)
+                if found is None:
                     raise explain_status(answer, host=self.http.host, what=what)
+                url, proof = found
 
-    def _is_challenge(self, answer: Answer) -> bool:
-        """Whether the registry itself asks who we are; what a host behind a redirect asks is not answered."""
-        return answer.status == 401 and answer.origin == origin_of(self._base())
+    def _proven(self, path: str, answer: Answer, asked: str, met: set[str]) -> tuple[str, dict[str, str]] | None:
+        """What to send to whom after a 401; nothing where that is no question, or was answered once.
+
+        :param met: the origins whose question was answered; grows.
+        """
+        if answer.status != 401 or answer.origin in met:
+            return None
+        met.add(answer.origin)
+        if not answer.is_elsewhere:
+            is_good = self._authenticator.answer(path, answer, url=asked)
+            return (asked, self._authenticator.header(path)) if is_good else None
+        # Another registry may want a token, which it gives to anybody; no credential of anybody goes there.
+        found = _OF_REPOSITORY.match(answer.url)
+        if found is None:
+            return None
+        with self._mutex:
+            stranger = self._strangers.setdefault(answer.origin, self._stranger(answer.origin.partition("://")[2]))
+        is_good = stranger.answer(found.group(1), answer, url=answer.url)
+        return (answer.url, stranger.header(found.group(1))) if is_good else None
 
     def _base(self) -> str:
         """``https://HOST``; ``http://HOST`` only where that is allowed and https does not answer."""
@@ -296,13 +337,16 @@ class _Endpoint:
 
 
 def _checked_manifest(answer: Answer, name: str, what: str) -> FetchedManifest:
-    digest = manifest_digest(answer.body)
+    """Take the bytes that the digest names, whatever the answer says of their encoding."""
     stated = answer.header("docker-content-digest")
+    wanted = [digest for digest in (name, stated) if is_digest(digest)]
+    for raw in (answer.plain, answer.body):
+        digest = manifest_digest(raw)
+        if all(each == digest for each in wanted):
+            return FetchedManifest(raw=raw, digest=digest, media_type=_media_type(answer))
     if is_digest(name) and digest != name:
         raise TransferError(f"{what} came with other bytes than its digest names", heals=True)
-    if is_digest(stated) and digest != stated:
-        raise TransferError(f"{what} came with other bytes than the registry's own digest", heals=True)
-    return FetchedManifest(raw=answer.body, digest=digest, media_type=_media_type(answer))
+    raise TransferError(f"{what} came with other bytes than the registry's own digest", heals=True)
 
 
 def _media_type(answer: Answer) -> str:

@@ -31,6 +31,7 @@ _ERRORS = frozenset(
         "BrokenOffError",
         "BusyError",
         "ConnectionRefused",
+        "EncodingError",
         "ImageSaveError",
         "Interrupted",
         "InvalidReferenceError",

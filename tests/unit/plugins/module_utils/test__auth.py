@@ -198,7 +198,54 @@ def test_a_service_that_is_none(service: Server, challenge: str, said: str) -> N
     assert caught.value.heals is False
 
 
-def test_a_secure_registry_must_not_name_an_open_service(service: Server) -> None:
-    with pytest.raises(TransferError, match="names a token service without TLS"):
-        Bench(service, USER).refuse(scheme="https")
+@pytest.mark.parametrize("credentials", [USER, TOKEN_USER], ids=["password", "refresh token"])
+def test_no_credential_goes_to_an_open_service_of_a_secure_registry(service: Server, credentials: Credentials) -> None:
+    bench = Bench(service, credentials)
+    with pytest.raises(TransferError, match="names a token service without TLS") as caught:
+        bench.refuse(scheme="https")
+    assert (caught.value.heals, caught.value.is_final) == (False, True)
     assert service.requests == []
+
+
+def test_nor_for_a_repository_that_comes_later(service: Server) -> None:
+    """Somebody has a login for one namespace alone."""
+    login = LoginFile({f"{REGISTRY}/private": Credential("user", "s3cret")}, {})
+    bench = Bench(service, Credentials([], [login]))
+    assert bench.refuse("public/a", scheme="https")
+    with pytest.raises(TransferError, match="names a token service without TLS"):
+        bench.header("private/b")
+    assert [request.headers.get("authorization") for request in service.requests] == [None]
+
+
+def test_without_a_credential_an_open_service_is_asked(service: Server) -> None:
+    bench = Bench(service, NOBODY)
+    assert bench.refuse(scheme="https") is True
+    assert bench.header() == "Bearer token-for-repository:a/b:pull"
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 405, 501])
+def test_a_service_that_does_not_know_post(service: Server, status: int) -> None:
+    """The refresh token is the password there, and skopeo gets it as such."""
+
+    def old(request: Request) -> Reply:
+        return Reply(status) if request.method == "POST" else Reply(200, b'{"token": "abc"}')
+
+    service.route("/token", old)
+    credentials = Credentials([], [LoginFile({REGISTRY: Credential("", "", "refresh-s3cret")}, {})])
+    bench = Bench(service, credentials)
+    assert not credentials.needs_login_file
+    assert bench.refuse() is True
+    assert bench.header() == "Bearer abc"
+    proof = base64.b64encode(b"<token>:refresh-s3cret").decode()
+    assert [request.headers.get("authorization") for request in service.requests] == [None, f"Basic {proof}"]
+    assert "refresh-s3cret" not in str(service.lines), "no secret in the address"
+    assert credentials.needs_login_file
+    assert json.loads(credentials.login_file())["auths"] == {REGISTRY: {"auth": proof}}
+
+
+def test_a_refresh_token_that_is_refused_either_way(service: Server) -> None:
+    service.route("/token", Reply(401))
+    bench = Bench(service, TOKEN_USER)
+    with pytest.raises(TransferError, match=r"refused access to a token for reg\.lan/a/b"):
+        bench.refuse()
+    assert len(service.requests) == 2

@@ -335,6 +335,18 @@ def test_what_skopeo_is_refused_counts_as_well(bench: Bench) -> None:
     assert len(bench.skopeo.copied) == 5
 
 
+def test_what_the_client_was_told_comes_before_what_skopeo_says(bench: Bench) -> None:
+    bench.registries.failures[f"GET blob {ONE.digest}"] = TransferError("in quarantine", heals=False)
+    assert bench.fetcher.fetch_blob(SAMPLE.image, ONE) is False
+    bench.fail(TransferError("skopeo: StatusCode 403", heals=False))
+    with pytest.raises(TransferError, match=r"^in quarantine; skopeo: StatusCode 403$"):
+        bench.fetcher.copy(SAMPLE.image)
+    bench.fetcher.copy(SAMPLE.image)
+    bench.fail(TransferError("skopeo: no policy", heals=False))
+    with pytest.raises(TransferError, match=r"^skopeo: no policy$"):
+        bench.fetcher.copy(SAMPLE.image)
+
+
 def test_a_manifest_that_is_served_by_its_tag_alone(bench: Bench) -> None:
     tagged = replace(SAMPLE.image, tag="1")
     names: list[str] = []

@@ -138,11 +138,32 @@ def test_a_length_that_is_none(server: Server, http: Http) -> None:
     assert read(http, server).body == b"x"
 
 
-def test_an_encoded_answer_is_refused(server: Server, http: Http) -> None:
-    server.route("/", Reply(200, gzip.compress(b"x"), (("Content-Encoding", "gzip"),)))
-    with pytest.raises(TransferError, match="sent an encoded answer") as caught:
-        read(http, server)
-    assert caught.value.heals is False
+ENCODED: dict[str, tuple[bytes, str, bytes]] = {
+    "as it says": (gzip.compress(b"x" * 50), "gzip", b"x" * 50),
+    "in capitals": (gzip.compress(b"x"), "X-GZIP", b"x"),
+    "not at all": (b'{"a": 1}', "gzip", b'{"a": 1}'),
+    "otherwise": (b"abc", "aws-chunked", b"abc"),
+    "damaged": (gzip.compress(b"x" * 50)[:20] + b"!!!!!!!!!!", "gzip", b""),
+    "twice": (gzip.compress(b"x"), "gzip, gzip", gzip.compress(b"x")),
+}
+
+
+@pytest.mark.parametrize(("body", "encoding", "plain"), ENCODED.values(), ids=ENCODED)
+def test_an_answer_that_says_it_is_encoded(
+    server: Server, http: Http, body: bytes, encoding: str, plain: bytes
+) -> None:
+    """Both are given: the bytes as they came, and what they may stand for."""
+    server.route("/", Reply(200, body, (("Content-Encoding", encoding),)))
+    answer = read(http, server)
+    assert answer.body == body
+    assert answer.plain == plain or (not plain and answer.plain in (body, b"x" * len(answer.plain)))
+
+
+def test_little_that_stands_for_much_takes_no_memory(server: Server, http: Http) -> None:
+    bomb = gzip.compress(bytes(10_000_000))
+    server.route("/", Reply(200, bomb, (("Content-Encoding", "gzip"),)))
+    answer = read(http, server, limit=100_000)
+    assert len(answer.plain) <= 16 * len(bomb) + 1
 
 
 def test_a_body_is_streamed(server: Server, http: Http) -> None:
@@ -563,7 +584,12 @@ ERROR = b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "no such\\ntag"}, 
 STATUSES: dict[str, tuple[int, bytes, bool, str]] = {
     "401": (401, b"", False, "reg.lan refused access to reg.lan/a:1: unauthorized. Give username and password"),
     "403": (403, b"", False, "reg.lan denied access to reg.lan/a:1: the account may not pull it"),
-    "404": (404, ERROR, False, "reg.lan/a:1 does not exist on reg.lan (MANIFEST_UNKNOWN: no such\\x0atag)"),
+    "404": (
+        404,
+        ERROR,
+        False,
+        "reg.lan/a:1 does not exist on reg.lan (MANIFEST_UNKNOWN: no such\\x0atag), or its upstream did not answer",
+    ),
     "405": (405, b"", False, "reg.lan answered 405 when asked for reg.lan/a:1"),
     "408": (408, b"", True, "reg.lan answered 408"),
     "429": (429, b"", True, "reg.lan limits the rate of requests (429 too many requests); cred"),

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -129,14 +130,44 @@ def test_a_registry_that_tells_no_digest(bench: Bench, digest: str) -> None:
     assert bench.client().head_manifest(bench.repository, "1") == ""
 
 
-@pytest.mark.parametrize("status", [404, 405, 501])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 500, 501, 503])
 def test_a_registry_that_refuses_head(bench: Bench, status: int) -> None:
     bench.server.route(MANIFEST, Reply(status))
     assert bench.client().head_manifest(bench.repository, "1") == ""
     assert len(asked(bench.server)) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [(429, ()), (429, (("Retry-After", "7"),)), (503, (("Retry-After", "7"),))],
+)
+def test_a_limit_is_no_refusal_of_head(bench: Bench, status: int, headers: tuple[tuple[str, str], ...]) -> None:
+    """Who asks to wait would count a GET all the more."""
+    bench.server.route(MANIFEST, Reply(status, headers=headers), manifest())
+    assert bench.client().head_manifest(bench.repository, "1") == DIGEST
+    assert asked(bench.server) == [f"HEAD {MANIFEST}"] * 2
+
+
 # -- manifests
+
+
+GZIPPED = (("Content-Encoding", "gzip"), ("Content-Type", OCI_MANIFEST))
+ENCODED: dict[str, tuple[bytes, str]] = {
+    "gzip": (gzip.compress(RAW), DIGEST),
+    "gzip, without digest": (gzip.compress(RAW), ""),
+    "none, whatever it says": (RAW, DIGEST),
+    "none, without digest": (RAW, ""),
+}
+
+
+@pytest.mark.parametrize(("body", "stated"), ENCODED.values(), ids=ENCODED)
+def test_a_manifest_that_says_it_is_encoded(bench: Bench, body: bytes, stated: str) -> None:
+    told = (("Docker-Content-Digest", stated),) if stated else ()
+    bench.server.route("*", Reply(200, body, (*GZIPPED, *told)))
+    client = bench.client()
+    assert client.get_manifest(bench.repository, "1") == FetchedManifest(RAW, DIGEST, OCI_MANIFEST)
+    assert client.get_manifest(bench.repository, DIGEST).raw == RAW
+    assert bench.told == []
 
 
 @pytest.mark.parametrize("name", ["1", DIGEST], ids=["tag", "digest"])
@@ -258,6 +289,107 @@ def test_a_stop_ends_it(bench: Bench) -> None:
 
 
 # -- blobs
+
+
+LAYER = gzip.compress(b"layer" * 1000)
+CODED: dict[str, Reply] = {
+    "the layer itself": Reply(200, LAYER, (("Content-Encoding", "gzip"),)),
+    "the layer, packed again": Reply(200, gzip.compress(LAYER), (("Content-Encoding", "gzip"),)),
+    "the layer itself, without length": Reply(
+        200, LAYER, (("Content-Encoding", "gzip"), ("Content-Length", ""), ("Connection", "close")), cut=len(LAYER)
+    ),
+    "in capitals": Reply(200, gzip.compress(LAYER), (("Content-Encoding", "X-GZip"),)),
+    "something else": Reply(200, LAYER, (("Content-Encoding", "aws-chunked"),)),
+    "several": Reply(200, LAYER, (("Content-Encoding", "gzip, gzip"),)),
+}
+
+
+@pytest.mark.parametrize("reply", CODED.values(), ids=CODED)
+def test_bytes_and_digest_decide_not_the_encoding(bench: Bench, tmp_path: Path, reply: Reply) -> None:
+    """Without one retry, and without a word about it."""
+    blob = describe(LAYER)
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", reply)
+    client = bench.client()
+    client.fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+    assert (tmp_path / "blob").read_bytes() == LAYER
+    assert client.get_blob(bench.repository, blob, limit=100_000) == LAYER
+    assert bench.told == []
+
+
+def test_a_layer_that_is_no_gzip_but_is_called_so(bench: Bench, tmp_path: Path) -> None:
+    blob = describe(BLOB)
+    headers = (("Content-Encoding", "gzip"), ("Content-Length", ""), ("Connection", "close"))
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", Reply(200, BLOB, headers, cut=len(BLOB)))
+    bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+    assert (tmp_path / "blob").read_bytes() == BLOB
+    assert len(ranges_of(bench.server)) == 1
+
+
+def test_a_packed_layer_that_breaks_off_is_fetched_anew(bench: Bench, tmp_path: Path) -> None:
+    """There is no asking for the rest of it: the places in it are not those of the layer."""
+    blob, packed = describe(LAYER), gzip.compress(LAYER)
+    whole = Reply(200, packed, (("Content-Encoding", "gzip"),))
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", replace(whole, cut=40), whole)
+    bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+    assert (tmp_path / "blob").read_bytes() == LAYER
+    assert ranges_of(bench.server) == ["", ""]
+
+
+def test_little_that_stands_for_much_is_not_written(bench: Bench, tmp_path: Path) -> None:
+    blob = describe(LAYER)
+    bomb = Reply(200, gzip.compress(bytes(50_000_000)), (("Content-Encoding", "gzip"),))
+    bench.server.route(f"/v2/team/app/blobs/{blob.digest}", bomb)
+    with pytest.raises(TransferError, match="more bytes than its descriptor says"):
+        bench.client().fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+    assert not (tmp_path / "blob").exists()
+
+
+def stranger(store: Server, *, challenge: str = "Bearer", path: str = "/v2/their/app/blobs/x") -> None:
+    """Another registry, which gives a token to anybody and wants it back."""
+
+    def guard(request: Request) -> Reply:
+        if request.headers.get("authorization") == "Bearer theirs":
+            return Reply(200, BLOB)
+        return Reply(401, headers=(("WWW-Authenticate", f'{challenge} realm="{store.url}/token"'),))
+
+    store.route(path, guard)
+    store.route("/token", Reply(200, b'{"token": "theirs"}'))
+
+
+def test_a_registry_behind_a_redirect_gets_the_token_that_it_gives_to_anybody(bench: Bench, tmp_path: Path) -> None:
+    blob = describe(BLOB)
+    with Server() as store:
+        stranger(store)
+        target = Reply(307, headers=(("Location", f"{store.url}/v2/their/app/blobs/x"),))
+        bench.server.route("*", protected('Basic realm="x"', lambda _repository: "Basic dXNlcjpzM2NyZXQ=", target))
+        bench.server.route("/v2/", Reply(200, b"{}"))
+        logins = [Login(host, "user", "s3cret") for host in (bench.server.host, store.host)]
+        client = bench.client(*logins)
+        client.fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+        assert (tmp_path / "blob").read_bytes() == BLOB
+        assert client.get_blob(bench.repository, blob, limit=100_000) == BLOB
+        seen = {request.headers.get("authorization") for request in store.requests}
+        assert seen == {None, "Bearer theirs"}
+        assert "token?" in str(store.lines) and "scope=repository%3Atheir%2Fapp%3Apull" in str(store.lines)
+        assert "Bearer theirs" not in str([request.headers for request in bench.server.requests])
+
+
+@pytest.mark.parametrize(
+    ("challenge", "path"), [("Basic", "/v2/their/app/blobs/x"), ("Bearer", "/storage/x")], ids=["basic", "no registry"]
+)
+def test_what_else_a_host_behind_a_redirect_asks_is_not_answered(
+    bench: Bench, tmp_path: Path, challenge: str, path: str
+) -> None:
+    blob = describe(BLOB)
+    with Server() as store:
+        stranger(store, challenge=challenge, path=path)
+        bench.server.route("*", Reply(307, headers=(("Location", f"{store.url}{path}"),)))
+        bench.server.route("/v2/", Reply(200, b"{}"))
+        client = bench.client(Login(store.host, "user", "s3cret"))
+        with pytest.raises(TransferError, match=f"{store.host}, where .* answered 401") as caught:
+            client.fetch_blob(bench.repository, blob, str(tmp_path / "blob"))
+        assert caught.value.is_final
+        assert store.lines == [f"GET {path}"]
 
 
 def test_a_small_blob(bench: Bench) -> None:
@@ -492,7 +624,7 @@ def test_basic(bench: Bench) -> None:
 def test_wrong_credentials_are_told_at_once(bench: Bench) -> None:
     bench.server.route("*", protected('Basic realm="x"', lambda _repository: "never", manifest()))
     with pytest.raises(TransferError, match=r"refused access to .*unauthorized. Give username and password") as caught:
-        bench.client(Login(bench.server.host, "user", "s3cret")).head_manifest(bench.repository, "1")
+        bench.client(Login(bench.server.host, "user", "s3cret")).get_manifest(bench.repository, "1")
     assert "s3cret" not in str(caught.value)
     assert len(asked(bench.server)) == 2
 
@@ -532,7 +664,7 @@ def test_what_a_host_behind_a_redirect_asks_is_not_answered(bench: Bench) -> Non
     with Server() as store:
         store.route("*", Reply(401, headers=(("WWW-Authenticate", 'Basic realm="x"'),)))
         bench.server.route(MANIFEST, Reply(307, headers=(("Location", f"{store.url}/x"),)))
-        with pytest.raises(TransferError, match="unauthorized"):
+        with pytest.raises(TransferError, match=f"{store.host}, where {bench.server.host} redirects .* answered 401"):
             bench.client(Login(bench.server.host, "user", "s3cret")).get_manifest(bench.repository, "1")
         assert [request.headers.get("authorization") for request in store.requests] == [None]
 

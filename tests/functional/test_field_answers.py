@@ -1,0 +1,192 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Registries that answer in manners of their own: HEAD, redirects, encodings, tokens."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.airgap.images.tests.functional._helpers import saved
+from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, refused
+from ansible_collections.airgap.images.tests.support.certificates import Authority
+from ansible_collections.airgap.images.tests.support.field_registry import (
+    FieldRegistry,
+    always,
+    gives_token,
+    labels,
+    redirects,
+    wants_token,
+    when,
+)
+from ansible_collections.airgap.images.tests.support.hostile import Asked, Reply
+from ansible_collections.airgap.images.tests.support.images import AMD64, ARM64, build_index
+from ansible_collections.airgap.images.tests.support.samples import small
+
+INDEX = build_index([small(3, platform=each) for each in (AMD64, ARM64)])
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path / "site")
+
+
+@pytest.fixture
+def registry() -> Iterator[FieldRegistry]:
+    with FieldRegistry() as registry:
+        yield registry
+
+
+@pytest.fixture
+def store() -> Iterator[FieldRegistry]:
+    """Another host, behind redirects."""
+    with FieldRegistry() as store:
+        yield store
+
+
+# -- HEAD
+
+
+@pytest.mark.field("head", given="HEAD refused with any status but 429", happens="asked with GET, whose answer counts")
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 500, 503])
+def test_head_is_a_hint(site: Site, registry: FieldRegistry, status: int) -> None:
+    name = registry.add("some/image", INDEX)
+    registry.manners.append(when("/", always(Reply(status)), method="HEAD"))
+    assert saved(site.save([name])).references == {name: INDEX.digest}
+
+
+def test_what_get_says_is_the_reason(site: Site, registry: FieldRegistry) -> None:
+    name = registry.add("some/image", INDEX)
+    told = json.dumps({"errors": [{"code": "DENIED", "message": "the licence has run out"}]}).encode()
+    registry.manners += [
+        when("/manifests/", always(Reply(404)), method="HEAD"),
+        when("/manifests/", always(Reply(403, body=told)), method="GET"),
+    ]
+    assert "the licence has run out" in refused(site.save([name]), name)
+
+
+@pytest.mark.field("head", given="HEAD answered with 429", happens="waited for; no GET, which would count all the more")
+def test_a_limit_is_no_refusal(site: Site, registry: FieldRegistry) -> None:
+    name = registry.add("some/image", INDEX)
+    registry.manners.append(when("/manifests/1", always(Reply(429)), method="HEAD"))
+    assert "429" in refused(site.save([name]), name)
+    assert {each.method for each in registry.asked("/manifests/1")} == {"HEAD"}
+
+
+# -- who has answered
+
+
+@pytest.mark.field(
+    "blame",
+    given="a redirect to storage that answers 401, 403 or 404",
+    happens="the message names the storage, not the account; skopeo is not tried",
+)
+@pytest.mark.parametrize("what", ["manifests", "blobs"])
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_the_host_that_refuses_is_named(
+    site: Site, registry: FieldRegistry, store: FieldRegistry, what: str, status: int
+) -> None:
+    name = registry.add("some/image", INDEX)
+    store.manners.append(always(Reply(status, body=b"<html>blocked: file sharing</html>")))
+    registry.manners.append(when(f"/{what}/", redirects(store.url)))
+    reason = refused(site.save([name]), name)
+    assert store.host in reason and "Something on the way may block" in reason
+    for wrong in ("the account may not", "Give username", "does not exist", "skopeo"):
+        assert wrong not in reason
+    assert not [each for each in store.asked() if each.by_skopeo]
+
+
+@pytest.mark.field("blame", given="a blob that the registry refuses", happens="its words come first, then skopeo's")
+def test_skopeo_does_not_have_the_only_word(site: Site, registry: FieldRegistry) -> None:
+    name = registry.add("some/image", HONEST)
+    told = json.dumps({"errors": [{"code": "DENIED", "message": "quarantined by the scanner"}]}).encode()
+    registry.manners.append(when(HONEST.layers[-1].digest, always(Reply(403, body=told))))
+    reason = refused(site.save([name]), name)
+    assert reason.index("quarantined by the scanner") < reason.index("skopeo: ")
+
+
+@pytest.mark.field(
+    "blame", given="404 of a pull-through cache", happens="the message says that its upstream may not have answered"
+)
+def test_a_cache_that_has_no_answer(site: Site, registry: FieldRegistry) -> None:
+    name = registry.reference("absent/image")
+    assert "or its upstream did not answer" in refused(site.save([name]), name)
+
+
+# -- encodings
+
+
+def packed(_asked: Asked, reply: Reply) -> Reply:
+    """As a proxy that compresses whatever it is asked not to."""
+    assert isinstance(reply.body, bytes)
+    return Reply(reply.status, (*reply.headers, ("Content-Encoding", "gzip")), gzip.compress(reply.body))
+
+
+@pytest.mark.field(
+    "encodings",
+    given="a `Content-Encoding` that was not asked for: of bytes that are as they should be, or that were packed",
+    happens="the digest tells which; saved",
+)
+@pytest.mark.parametrize("part", ["/manifests/", "/blobs/"])
+@pytest.mark.parametrize(
+    "manner",
+    [labels(("Content-Encoding", "gzip")), labels(("Content-Encoding", "aws-chunked")), packed],
+    ids=["called gzip", "called something", "packed"],
+)
+def test_bytes_and_digest_decide(site: Site, registry: FieldRegistry, part: str, manner: object) -> None:
+    """skopeo gets plain answers: here it is the client's turn."""
+    name = registry.add("some/image", HONEST)
+    odd = when(part, manner)  # type: ignore[arg-type]
+    registry.manners.append(lambda asked, reply: reply if asked.by_skopeo else odd(asked, reply))
+    assert saved(site.save([name])).references == {name: HONEST.digest}
+
+
+# -- tokens
+
+
+@pytest.mark.field(
+    "tokens",
+    given="a registry with TLS that names a token service without",
+    happens="anybody's token is asked for there; with a login it is refused, and no password sent",
+)
+@pytest.mark.parametrize("has_login", [True, False])
+def test_a_token_service_without_tls(site: Site, tmp_path: Path, store: FieldRegistry, has_login: bool) -> None:
+    """As Harbor behind a load balancer that ends TLS: the service is a redirect to where it is by https."""
+    authority = Authority(tmp_path / "authority")
+    with FieldRegistry(authority.server()) as registry:
+        name = registry.add("some/image", INDEX)
+        store.manners.append(redirects(registry.url, status=301))
+        registry.manners += [gives_token("anybody"), wants_token("anybody", f"{store.url}/token")]
+        login = [{"host": registry.host, "username": "user", "password": "pa55-of-the-user"}] if has_login else []
+        result = site.save([name], registries=login, validate_certs=True, ca_path=authority.ca_path)
+        if has_login:
+            assert "without TLS" in refused(result, name)
+            assert store.asked() == []
+        else:
+            assert saved(result).references == {name: INDEX.digest}
+            assert {each.authorization for each in store.asked()} == {""}
+
+
+@pytest.mark.field(
+    "tokens",
+    given="a refresh token, and a service that does not know POST",
+    happens="it is sent as the password, by the client and by skopeo",
+)
+@pytest.mark.parametrize("status", [401, 404, 405])
+def test_a_refresh_token_where_there_is_no_post(site: Site, registry: FieldRegistry, status: int) -> None:
+    name = registry.add("some/image", INDEX)
+    basic = "Basic PHRva2VuPjpyZWZyZXNoLTEyMw=="  # <token>:refresh-123
+    registry.manners += [
+        gives_token("theirs", accepted=[basic]),
+        when("/token", always(Reply(status)), method="POST"),
+        wants_token("theirs", f"{registry.url}/token"),
+    ]
+    login = site.root / "logs" / "login.json"
+    login.write_text(json.dumps({"auths": {registry.host: {"identitytoken": "refresh-123"}}}), encoding="utf-8")
+    assert saved(site.save([name], authfile=login)).references == {name: INDEX.digest}
+    assert {each.method for each in registry.asked("/token") if each.by_skopeo} == {"GET"}
