@@ -15,7 +15,7 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 _HEAD_START = 0.25  # seconds for an address before the next one is tried beside it
 
@@ -89,8 +89,7 @@ class _Race:
                 raise self._reason()
             until = min(deadline, start_next) if self._waiting else deadline
             for key, _events in self._selector.select(max(0.0, until - now)):
-                sock = key.fileobj
-                assert isinstance(sock, socket.socket)
+                sock = cast("socket.socket", key.fileobj)
                 problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if not problem:
                     self._selector.unregister(sock)
