@@ -124,7 +124,9 @@ def _require_silent(site: Site, params: dict[str, Any], walker: Walker, done: Re
         walk_look.require_same(before, after, walk_look.PUBLISHED, "the same again with force")
         return
     require(not again.changed, f"the second run changes something: {again.data['reason']} | {again.msg}")
-    what = walk_look.PUBLISHED_UNTOUCHED if again.data.get("failed_images") or again.failed else walk_look.UNTOUCHED
+    # Where something failed it is tried again, for which the cache is taken hold of.
+    has_failures = again.failed or again["failed_images"] or again["invalid_lines"]
+    what = walk_look.PUBLISHED_UNTOUCHED if has_failures else walk_look.UNTOUCHED
     walk_look.require_same(before, after, what, "the same again")
     walk_look.require_nothing_left(site)
 
