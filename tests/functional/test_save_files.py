@@ -166,7 +166,7 @@ def test_part_size(press: Press, dest: Path, text: str, size: int) -> None:
     assert joined == press.whole.read_bytes(), "the parts are not what the whole archive is"
 
 
-@pytest.mark.parametrize("text", ["0", "-5M", "5X", "nan", ""])
+@pytest.mark.parametrize("text", ["0", "-5M", "5X", "nan"])
 def test_part_sizes_that_are_refused(press: Press, dest: Path, text: str) -> None:
     """With an error that says what is accepted."""
     result = press.save(dest, part_size=text)
