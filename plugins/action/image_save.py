@@ -11,6 +11,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
+from ansible_collections.airgap.images.plugins.module_utils._umask import TO_NOTE
 from ansible_collections.airgap.images.plugins.plugin_utils._follow import Orphaned, Signals, follow
 from ansible_collections.airgap.images.plugins.plugin_utils._job import Job, without_effects
 from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
@@ -38,7 +39,16 @@ class ActionModule(ActionBase):
             return False
         connection = self._connection
         has_own_ways = getattr(connection, "has_native_async", False) or connection.always_pipeline_modules
-        return not has_own_ways and not getattr(connection._shell, "_IS_WINDOWS", False)
+        return not has_own_ways and self._speaks_posix()
+
+    def _speaks_posix(self) -> bool:
+        """Whether the shell on the host is one of the family of sh; those of csh, fish and Windows are none."""
+        return getattr(self._connection._shell, "SHELL_FAMILY", "") == "sh"
+
+    def _compute_environment_string(self, raw_environment_out: dict[str, Any] | None = None) -> str:
+        """What stands before the command; before that of a job, also what has the host note the user's umask."""
+        string: str = super()._compute_environment_string(raw_environment_out)
+        return f"{string} {TO_NOTE}".strip() if self._task.async_val and self._speaks_posix() else string
 
     def _as_job(self, variables: dict[str, Any], ticker: Ticker) -> dict[str, Any]:
         job = Job(self, variables)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
 import shutil
 import stat
@@ -203,6 +204,25 @@ def _is_fat_in_userspace(device: int) -> bool:
                 kind = more.split()[0]
                 return kind.startswith("fuse") and "fat" in kind and "exfat" not in kind
     return False
+
+
+def is_mount_point(path: str) -> bool:
+    """Whether something is mounted at a path, also a part of the same filesystem (``mount --bind``).
+
+    What is a mount point can be neither renamed nor replaced. Where there is no /proc, only another filesystem shows,
+    and only at a directory: on an overlay, files have other numbers of devices than directories.
+    """
+    path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    is_other = os.path.isdir(path) and os.path.ismount(path)
+    return is_other or os.fsencode(path) in _mount_points()
+
+
+def _mount_points() -> Iterator[bytes]:
+    """Paths of all mount points that this process sees (proc(5), mountinfo)."""
+    with suppress(OSError), open("/proc/self/mountinfo", "rb") as file:
+        for line in file:
+            # Blanks, line ends and backslashes are written as octal numbers.
+            yield re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), line.split()[4])
 
 
 def _limit_of_process() -> int:

@@ -11,12 +11,10 @@ completed by the next one.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -26,6 +24,7 @@ from ._errors import BusyError, LockFileError, StorageError
 from ._filelock import FileLock
 from ._for_people import make_for_people
 from ._lock import Lock, read_lock, write_lock
+from ._move import replace_directory, sync_filesystem
 from ._options import DIR, Output
 from ._parts import Part, WrittenFile, explain_write_error, part_names
 from ._published import checksum_lines, is_rewritten, path_of, stale_names
@@ -324,11 +323,15 @@ def _make_empty(path: str) -> None:
 
 
 def _put(source: str, target: str) -> None:
-    """Rename; a directory that stands in the way is moved aside first and then removed."""
-    if os.path.isdir(source) and os.path.isdir(target):
-        aside = os.path.join(os.path.dirname(os.path.dirname(source)), "old")
-        os.rename(target, os.path.join(tempfile.mkdtemp(dir=aside), "archive"))
-    os.rename(source, target)
+    """Give what is ready its final name, in place of what has it."""
+    if os.path.isdir(source):
+        staging = os.path.dirname(os.path.dirname(source))
+        data, old = os.path.join(staging, "data"), os.path.join(staging, "old")
+        for path in (data, old):
+            os.makedirs(path, 0o700, exist_ok=True)
+        replace_directory(source, target, aside=old, spare=os.path.join(data, os.path.basename(source)))
+    else:
+        os.rename(source, target)
 
 
 def read_ready(output: Output) -> Lock | None:
@@ -361,23 +364,6 @@ def _is_as_written(entry: os.DirEntry[str], output: Output, sizes: Mapping[str, 
     if output.compress == DIR:
         return entry.name == output.name and entry.is_dir(follow_symlinks=False)
     return entry.is_file(follow_symlinks=False) and entry.stat().st_size == sizes.get(entry.name)
-
-
-def sync_filesystem(path: str) -> None:
-    """Bring to disk all that was written on a path's filesystem; for thousands of files that is faster than each alone.
-
-    syncfs(2), which Python does not offer.
-
-    :raises OSError: when the disk did not take something.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        if libc.syncfs(descriptor) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), path)
-    finally:
-        os.close(descriptor)
 
 
 def _sync_directory(path: str) -> None:

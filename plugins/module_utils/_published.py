@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from ._attributes import Attributes
 from ._errors import LockFileError, OptionError
-from ._filesystem import filesystem_of
+from ._filesystem import filesystem_of, is_mount_point
 from ._for_people import standing_failures, unfit_for_people
 from ._image import PlatformImage
 from ._json import Json, JsonError, compact, parse_object
@@ -287,6 +287,11 @@ def _refuse_other_kind(output: Output) -> None:
             f"dest: {path} is a mount point, and cannot be exchanged for what is new; name a path below it"
         )
     is_directory = os.path.isdir(output.dest)
+    if is_mount_point(output.dest):
+        raise OptionError(
+            f"dest: {output.dest} is a mount point, which no archive can take the place of; name a path below it, or "
+            "another one"
+        )
     if output.compress != DIR and is_directory:
         raise OptionError(f"dest: {output.dest} is a directory; it must be the path of a file to be written")
     if output.compress == DIR and os.path.lexists(output.dest):

@@ -23,6 +23,9 @@ _REMEDIES = {
     errno.ELOOP: "Remove it, or name another file",
     errno.EISDIR: "Remove the directory that is in the way",
     errno.ENOTEMPTY: "Remove the directory that is in the way",
+    errno.EBUSY: "Unmount what is mounted there, or choose another directory",
+    errno.EMFILE: "Lower jobs or raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "Lower jobs or raise the limit of open files on the host (sysctl fs.file-max)",
 }
 
 

@@ -704,6 +704,7 @@ from ansible_collections.airgap.images.plugins.module_utils._returned import as_
 from ansible_collections.airgap.images.plugins.module_utils._secrets import Secrets
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._storage import reason
+from ansible_collections.airgap.images.plugins.module_utils._umask import settle_umask
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """What ends a run in order."""
@@ -819,11 +820,6 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def refuse_others_writing() -> None:
-    """Whatever the umask: nothing that is made here, by skopeo too, may be written by everybody."""
-    os.umask(os.umask(0o077) | 0o002)
-
-
 def forget_environment() -> None:
     """Remove from the environment what was read from it: nothing that runs for us has any use for it."""
     for name in ("SOURCE_USERNAME", "SOURCE_PASSWORD"):
@@ -882,7 +878,7 @@ def main() -> None:
     module = make_module()
     private = os.environ.pop(PRIVATE, None)
     forget_environment()
-    refuse_others_writing()
+    settle_umask(os.environ)
     require_libraries(module)
     log = Log(debug=module.params["debug"])
     stop = stop_on_signals(keeps=not module.check_mode)

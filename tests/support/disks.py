@@ -114,13 +114,37 @@ def flagged_disk(path: Path, image: Path) -> Iterator[Path]:
 
 @contextmanager
 def bound(source: Path, path: Path) -> Iterator[Path]:
-    """A directory that is seen in another place too, until the block ends: one filesystem, but no link leads over."""
-    path.mkdir(parents=True, exist_ok=True)
+    """A directory or file that is seen in another place too, until the block ends: one filesystem, but no link leads
+    over."""
+    if source.is_dir():
+        path.mkdir(parents=True, exist_ok=True)
     _as_root("mount", "--bind", str(source), str(path))
     try:
         yield path
     finally:
         _as_root("umount", "--lazy", str(path))
+
+
+@contextmanager
+def overlaid(lower: Path, path: Path, size: int) -> Iterator[Path]:
+    """A directory as a container sees one of its image: what changes goes to a layer above it, until the block ends.
+
+    No directory of the lower layer can be renamed (EXDEV).
+
+    :param size: bytes of the upper layer.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    above = path.with_name(f"{path.name}.above")
+    with small_disk(above, size) as upper:
+        for name in ("upper", "work"):
+            (upper / name).mkdir()
+        options = f"lowerdir={lower},upperdir={upper / 'upper'},workdir={upper / 'work'}"
+        _as_root("mount", "-t", "overlay", "-o", options, "tests", str(path))
+        try:
+            yield path
+        finally:
+            _as_root("umount", "--lazy", str(path))
+    above.rmdir()
 
 
 def used(path: Path) -> int:

@@ -166,3 +166,25 @@ def test_names_that_differ_by_case_are_two_where_that_counts(tmp_path: Path) -> 
     (tmp_path / "archive").touch()
     assert spelled_otherwise(str(tmp_path), "archive") == ""
     assert spelled_otherwise(str(tmp_path / "missing"), "archive") == ""
+
+
+def test_mount_points_are_read_as_the_kernel_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of the same filesystem that is mounted shows in no number of a device."""
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        f"1 2 0:1 / {tmp_path}/a\\040b\\134c rw - ext4 /dev/a rw\n3 1 0:1 / /stick rw - exfat /dev/b rw\n"
+    )
+    monkeypatch.setattr("builtins.open", lambda _path, _mode, real=open: real(mounts, "rb"))
+    assert _filesystem.is_mount_point(f"{tmp_path}/a b\\c")
+    assert not _filesystem.is_mount_point(f"{tmp_path}/a b")
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert _filesystem.is_mount_point(f"{tmp_path}/link/a b\\c")
+
+
+def test_without_a_list_of_mounts_another_filesystem_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(*_arguments: object, **_more: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("builtins.open", nothing)
+    assert _filesystem.is_mount_point("/proc")
+    assert not _filesystem.is_mount_point("/nonexistent/there")

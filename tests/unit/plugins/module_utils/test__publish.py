@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import stat
@@ -602,36 +601,6 @@ def test_a_mode_that_cannot_be_given_is_noticed_early(tmp_path: Path) -> None:
     with Staging(make_output(tmp_path), NoAttributes()).opened(0) as staging:
         staging.try_attributes()
         assert os.listdir(staging.data) == []
-
-
-# -- syncing
-
-
-def test_a_filesystem_is_synced(tmp_path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
-    _publish.sync_filesystem(str(tmp_path))
-    assert len(os.listdir("/proc/self/fd")) == before
-
-
-def test_a_disk_that_did_not_take_something_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[str] = []
-
-    class Library:
-        def __init__(self, name: object, use_errno: bool) -> None:
-            assert name is None
-
-        def syncfs(self, descriptor: int) -> int:
-            synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-            ctypes.set_errno(errno.EIO)
-            return -1
-
-    monkeypatch.setattr(_publish.ctypes, "CDLL", Library)
-    before = len(os.listdir("/proc/self/fd"))
-    with pytest.raises(OSError, match="Input/output error") as caught:
-        _publish.sync_filesystem(str(tmp_path))
-    assert (caught.value.errno, caught.value.filename) == (errno.EIO, str(tmp_path))
-    assert synced == [str(tmp_path)]
-    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_stop_while_another_run_is_waited_for_leaves_what_that_has(tmp_path: Path) -> None:

@@ -419,13 +419,3 @@ def test_a_signal_that_is_ignored_already_stays_so(number: signal.Signals) -> No
     assert signal.getsignal(number) is signal.SIG_IGN
     os.kill(os.getpid(), number)
     assert not stop.is_set()
-
-
-def test_what_is_made_is_not_for_everybody_to_write(tmp_path: Path) -> None:
-    before = os.umask(0)
-    try:
-        image_save.refuse_others_writing()
-        (tmp_path / "file").touch()
-        assert (tmp_path / "file").stat().st_mode & 0o777 == 0o664
-    finally:
-        os.umask(before)
