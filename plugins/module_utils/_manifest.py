@@ -52,7 +52,7 @@ _REFERENCE_DIGEST = "vnd.docker.reference.digest"
 class Descriptor:
     """A typed pointer to content (image-spec, descriptor.md).
 
-    :param size: bytes.
+    :param size: bytes; of a manifest in an index those that the index states, which may be wrong.
     :param platform: ``None`` where the entry names none.
     :param urls: where a foreign layer can be had, as its image says.
     """
@@ -205,16 +205,26 @@ def parse_descriptor(document: JsonObject) -> Descriptor:
     :raises JsonError: when a member has the wrong type.
     :raises ManifestError: when digest or size cannot be right.
     """
+    descriptor = _parse_entry(document)
+    document.integer("size")  # has to be there
+    if not 0 <= descriptor.size <= MAX_BLOB_BYTES:
+        raise ManifestError(f"size {printable(str(descriptor.size), 40)} of {descriptor.digest} cannot be right")
+    return descriptor
+
+
+def _parse_entry(document: JsonObject) -> Descriptor:
+    """Read a descriptor in an index, whose size is a hint: the manifest comes with its own.
+
+    :raises JsonError: when a member has the wrong type.
+    :raises ManifestError: when the digest cannot be right.
+    """
     digest = document.text("digest")
     if not is_digest(digest):
         raise ManifestError(f"digest {quoted(digest, 100)} is not sha256: and 64 lower-case hex digits")
-    size = document.integer("size")
-    if not 0 <= size <= MAX_BLOB_BYTES:
-        raise ManifestError(f"size {size} of {digest} cannot be right")
     return Descriptor(
         media_type=document.text("mediaType"),
         digest=digest,
-        size=size,
+        size=document.integer("size") if "size" in document else 0,
         platform=_entry_platform(document.object("platform")) if "platform" in document else None,
         annotations=document.text_map("annotations"),
         artifact_type=document.text("artifactType"),
@@ -283,7 +293,7 @@ def _parse_index(document: JsonObject, media_type: str) -> Index:
     entries = document.objects("manifests")
     if len(entries) > MAX_CHILDREN:
         raise ManifestError(f"the index names {len(entries)} manifests; at most {MAX_CHILDREN} are accepted")
-    return Index(media_type=media_type, manifests=tuple(parse_descriptor(entry) for entry in entries))
+    return Index(media_type=media_type, manifests=tuple(_parse_entry(entry) for entry in entries))
 
 
 def _parse_image_manifest(document: JsonObject, media_type: str) -> Manifest:

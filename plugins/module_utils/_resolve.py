@@ -243,8 +243,6 @@ class Resolver:
             blobs += len(image.blobs)
             if blobs > _MAX_BLOBS:
                 raise ManifestError(f"the images of its index have more than {_MAX_BLOBS} layers, which is refused")
-        if len({(entry.digest, entry.size) for entry in chosen}) > len(read):
-            raise ManifestError("its index names one image with two sizes")
         # Of entries for one manifest and one platform, which a lock file does not tell apart, the last counts.
         described = {_place(entry): _described(entry, read[entry.digest]) for entry in chosen}
         return [replace(read[entry.digest], descriptor=entry) for entry in described.values()]
@@ -252,12 +250,12 @@ class Resolver:
     def _child(self, repository: Repository, entry: Descriptor) -> PlatformImage:
         """Read a manifest of an index; where its entry names no platform, the configuration may."""
         fetched = self._manifest(repository, entry.digest)
-        if len(fetched.raw) != entry.size:
-            raise ManifestError(f"its index gives {entry.digest} {entry.size} bytes, but it has {len(fetched.raw)}")
         content = parse_manifest(fetched.raw, entry.media_type)
         if isinstance(content, Index):
             raise ManifestError(f"its index names another index ({entry.digest}), which cannot be saved")
-        return self._platform_image(repository, replace(entry, media_type=content.media_type), content)
+        # The digest decides what it is: docker before 18.09 wrote lists with wrong sizes.
+        descriptor = replace(entry, media_type=content.media_type, size=len(fetched.raw))
+        return self._platform_image(repository, descriptor, content)
 
     def _platform_image(
         self, repository: Repository, descriptor: Descriptor, content: Manifest | Schema1
@@ -338,7 +336,7 @@ class Resolver:
             is_whole=is_whole,
             notes=tuple(dict.fromkeys(_notes(asked.digest, images, self._selection))),
         )
-        return replace(resolved, notes=(*_lost_pin(resolved), *resolved.notes))
+        return replace(resolved, notes=(*_lost_pin(resolved), *_wrong_sizes(resolved), *resolved.notes))
 
 
 def _ensure_all(pin: Pin, found: set[str]) -> None:
@@ -386,7 +384,7 @@ def _place(entry: Descriptor) -> tuple[str, Platform | None]:
 def _described(entry: Descriptor, image: PlatformImage) -> Descriptor:
     """An entry with what its manifest and configuration say of it."""
     read = image.descriptor
-    return replace(entry, media_type=read.media_type, platform=entry.platform or read.platform)
+    return replace(entry, media_type=read.media_type, size=read.size, platform=entry.platform or read.platform)
 
 
 def _belongs(entry: Descriptor, wanted: set[str]) -> bool:
@@ -408,6 +406,22 @@ def _lost_pin(image: ResolvedImage) -> Iterable[str]:
         f"{image.digest} cannot be pulled from where the archive is loaded, because {why}; pin the digest of a "
         "platform image there"
     )
+
+
+def _wrong_sizes(image: ResolvedImage) -> Iterable[str]:
+    """Tells who will pull an index that is kept with sizes that are none; see ``assemble``."""
+    if image.whole_index is None or any(child.is_converted for child in image.platforms):
+        return
+    index = parse_manifest(image.whole_index)
+    sizes = {child.digest: child.descriptor.size for child in image.platforms}
+    entries = index.manifests if isinstance(index, Index) else ()
+    wrong = sorted({entry.digest for entry in entries if entry.size != sizes.get(entry.digest, entry.size)})
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        yield (
+            f"its index, which is kept byte for byte, gives a wrong size of {wrong[0]}{more}: containerd refuses such "
+            "an index, so pull a platform image by its digest there, or have hangar load make an index anew"
+        )
 
 
 def _notes(digest: str, images: Sequence[PlatformImage], selection: Selection) -> Iterable[str]:

@@ -303,14 +303,40 @@ def test_the_same_image_twice_in_an_index(asker: Asker) -> None:
     assert digests(asker.one()) == [LINUX.digest]
 
 
-def test_an_index_that_lies_about_sizes(asker: Asker) -> None:
-    raw = built.build_index([LINUX]).raw.replace(b'"size": %d' % len(LINUX.raw), b'"size": 7')
+@pytest.mark.parametrize("stated", ["7", "0", "-1", "999999", "1" + 30 * "0"])
+@pytest.mark.parametrize("platform", [built.AMD64, None], ids=["with platform", "without"])
+def test_sizes_in_an_index_are_hints(asker: Asker, stated: str, platform: built.Platform | None) -> None:
+    plain = built.build_index([built.Entry(LINUX, platform)])
+    raw = plain.raw.replace(b'"size": %d' % len(LINUX.raw), b'"size": ' + stated.encode())
     asker.registries.push("reg.lan/other:1", LINUX)
     asker.registries.push_raw("reg.lan/app:1", raw, OCI_INDEX)
+    resolution = asker.one(arch=["amd64"])
+    assert [one.descriptor.size for one in resolution.platforms] == [len(LINUX.raw)]
+    [note] = resolution.notes
+    assert LINUX.digest in note and "containerd refuses" in note
+    asker.registries.push("reg.lan/app:1", plain)
+    assert asker.one(arch=["amd64"]).notes == ()
+
+
+def test_an_index_without_sizes(asker: Asker) -> None:
+    plain = built.build_index([LINUX])
+    document = json.loads(plain.raw)
+    del document["manifests"][0]["size"]
+    asker.registries.push("reg.lan/other:1", LINUX)
+    asker.registries.push_raw("reg.lan/app:1", built.encode(document), OCI_INDEX)
+    assert [one.descriptor.size for one in asker.one().platforms] == [len(LINUX.raw)]
+
+
+def test_an_index_that_is_made_anew_has_right_sizes_and_needs_no_note(asker: Asker) -> None:
+    document = json.loads(built.build_index([LINUX, ARM], docker=True).raw)
+    for entry in document["manifests"]:
+        entry["size"] -= 100
+    for number, child in enumerate((LINUX, ARM)):
+        asker.registries.push(f"reg.lan/other:{number}", child)
+    asker.registries.push_raw("reg.lan/app:1", built.encode(document), DOCKER_LIST)
     resolution = asker.one()
-    assert isinstance(resolution, FailedImage)
-    assert resolution.reason == (f"its index gives {LINUX.digest} 7 bytes, but it has {len(LINUX.raw)}")
-    assert resolution.digest == digest_of(raw)
+    assert [one.descriptor.size for one in resolution.platforms] == [len(LINUX.raw), len(ARM.raw)]
+    assert resolution.notes == ()
 
 
 @pytest.mark.parametrize("platform", [built.AMD64, None], ids=["with platform", "without"])
@@ -695,13 +721,6 @@ def many(count: int, size: int = 0) -> built.Index:
     return built.Index(built.encode(index), built.OCI_INDEX, (built.Entry(LINUX),))
 
 
-def backwards(index: built.Index) -> built.Index:
-    """The same entries from the last to the first."""
-    document = json.loads(index.raw)
-    document["manifests"].reverse()
-    return built.Index(built.encode(document), index.media_type, index.entries)
-
-
 def test_an_image_that_is_named_often_is_asked_for_once(asker: Asker) -> None:
     asker.registries.push("reg.lan/app:1", many(100))
     resolution = asker.one(keep=False)
@@ -709,11 +728,13 @@ def test_an_image_that_is_named_often_is_asked_for_once(asker: Asker) -> None:
     assert asker.registries.asked.count(f"GET reg.lan/app@{LINUX.digest}") == 1
 
 
-def test_an_image_has_one_size(asker: Asker) -> None:
+def test_an_image_that_is_named_with_two_sizes_has_its_own(asker: Asker) -> None:
     asker.registries.push("reg.lan/app:1", many(2, size=-1))
-    assert asker.one().reason == "its index names one image with two sizes"
-    asker.registries.push("reg.lan/app:1", backwards(many(2, size=-1)))
-    assert "has" in asker.one().reason
+    resolution = asker.one(arch=["amd64"])
+    assert platforms(resolution) == [(LINUX.digest, f"linux/amd64/v{number}") for number in range(2)]
+    assert {one.descriptor.size for one in resolution.platforms} == {len(LINUX.raw)}
+    [note] = resolution.notes
+    assert "gives a wrong size" in note and " more" not in note
 
 
 def test_all_images_of_an_index_may_have_so_many_layers(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
