@@ -22,6 +22,7 @@ packages=(
     exfat-fuse          # the filesystem of USB sticks, which kernels of small machines lack
     exfatprogs
     git
+    gnupg               # signs images
     libarchive-tools    # bsdtar, which unpacks archives as well
     openssh-server      # a host to fetch from
     openssl             # certificates for the registry

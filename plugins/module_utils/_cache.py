@@ -28,7 +28,6 @@ from ._image import PlatformImage, StoredImage, hex_of
 from ._json import JsonError, parse_object
 from ._layout import BLOBS, FOLDER_TARGET, OCI_LAYOUT, SHARE, folder_index, links_of
 from ._manifest import Descriptor, Manifest, digest_of, parse_descriptor, parse_manifest
-from ._options import INSECURE_POLICY, SYSTEM_POLICY
 from ._private import PrivatePlace
 from ._stop import Check, go_on
 from ._storage import explained
@@ -37,6 +36,7 @@ from ._trusted import distrust, distrust_directory, make_directories, open_regul
 _LOCK = ".lock"
 _RUN = ".run-"
 _ACCEPTED = "accepted"
+_NO_CONFIGURATION = "0" * 64
 _HEX = re.compile(r"^[0-9a-f]{64}$")
 _CHUNK = 1024 * 1024
 _BLOB_MODE = 0o644
@@ -47,14 +47,14 @@ class Cache:
     """A cache directory.
 
     :param root: its path; a run in check mode reads it and makes nothing.
-    :param policy: name of the signature policy in force; images accepted under another one have to be copied again.
+    :param configuration: sha256 of what decides today which images may be saved; see :mod:`_policy`.
     :param check: is asked where something takes long; raises when the run is to end.
     :ivar repaired: digests of blobs that were not what their names say, and were removed to be fetched again.
     """
 
-    def __init__(self, root: str, policy: str = SYSTEM_POLICY, check: Check = go_on) -> None:
+    def __init__(self, root: str, configuration: str = _NO_CONFIGURATION, check: Check = go_on) -> None:
         self.root = root
-        self._policy = policy
+        self.configuration = configuration
         self._check = check
         self.share = os.path.join(root, *SHARE.split("/"))
         self.repaired: set[str] = set()
@@ -281,7 +281,7 @@ class Cache:
     # -- platform images ------------------------------------------------------
 
     def stored(self, image: PlatformImage) -> StoredImage | None:
-        """A platform image as the cache holds it, or ``None`` when anything of it is missing."""
+        """A platform image as the cache holds it, wherever it came from; ``None`` when anything of it is missing."""
         try:
             folder = os.path.join(self.root, image.folder)
             descriptor = _read_folder(folder)
@@ -290,16 +290,24 @@ class Cache:
             return None
         if _read(os.path.join(folder, "oci-layout")) != OCI_LAYOUT:
             return None  # other tools would not read it
-        if self._policy != INSECURE_POLICY and self._acceptance(image) not in self._accepted(image):
-            return None
         return found if all(self.has_blob(blob) for blob in found.all_blobs()) else None
 
     def new_folder(self, image: PlatformImage) -> str:
         """An empty place for skopeo to copy one image into; what an earlier try left there is removed."""
-        path = os.path.join(self.run_directory, f"copy-{image.folder}")
+        path = os.path.join(self.run_directory, f"copy-{hashlib.sha256(image.key.encode()).hexdigest()}")
         with _explained(f"cannot write to cache_dir {self.root}"):
             _remove(path)
         return path
+
+    @contextmanager
+    def scratch(self) -> Iterator[str]:
+        """A directory for one question to skopeo, removed behind it."""
+        with _explained(f"cannot write to cache_dir {self.root}"):
+            path = tempfile.mkdtemp(prefix="scratch-", dir=self.run_directory)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
 
     def adopt_folder(self, copied: str, image: PlatformImage) -> StoredImage:
         """Take over what skopeo wrote, after a look at what it really is.
@@ -313,11 +321,10 @@ class Cache:
         raw = self.read_document(descriptor.digest)
         if raw is None:
             raise ManifestError(f"skopeo left no sound manifest {descriptor.digest}")
-        accepted = sorted({*self._accepted(image), self._acceptance(image)})
         documents = {
             "index.json": folder_index(descriptor),
             "oci-layout": OCI_LAYOUT,
-            _ACCEPTED: "".join(f"{line}\n" for line in accepted).encode(),
+            _ACCEPTED: self._acceptances_with(image),
         }
         with _explained(f"cannot write to cache_dir {self.root}"):
             _remove(copied)  # nothing of it is needed, and it could hold anything
@@ -353,12 +360,32 @@ class Cache:
             return False
         return all(self.has_blob(blob) for blob in image.all_blobs())
 
-    def _acceptance(self, image: PlatformImage) -> str:
-        """What is taken down when skopeo, and so the signature policy, has let an image through."""
-        return f"{self._policy} {image.repository}"
+    def is_accepted(self, image: PlatformImage) -> bool:
+        """Whether skopeo has let a platform image through from its repository, with the configuration of today."""
+        return self._acceptance(image) in self._accepted(image)
 
-    def _accepted(self, image: PlatformImage) -> list[str]:
-        return _read(os.path.join(self.root, image.folder, _ACCEPTED)).decode("utf-8", "replace").splitlines()
+    def take_down_acceptance(self, image: PlatformImage) -> None:
+        """Note that it has, beside an image that is there; of one that is not there, nothing can be noted."""
+        folder = os.path.join(self.root, image.folder)
+        if not os.path.isdir(folder) or os.path.islink(folder) or self.is_accepted(image):
+            return
+        with self._storing, _explained(f"cannot write to cache_dir {self.root}"):
+            handle, path = tempfile.mkstemp(dir=self.run_directory)
+            with os.fdopen(handle, "wb") as file:
+                file.write(self._acceptances_with(image))
+            set_mode(path, _BLOB_MODE)
+            os.replace(path, os.path.join(folder, _ACCEPTED))
+
+    def _acceptance(self, image: PlatformImage) -> str:
+        return f"{self.configuration} {image.repository}"
+
+    def _accepted(self, image: PlatformImage) -> set[str]:
+        text = _read(os.path.join(self.root, image.folder, _ACCEPTED)).decode("utf-8", "replace")
+        return {line for line in text.splitlines() if _HEX.fullmatch(line.partition(" ")[0])}
+
+    def _acceptances_with(self, image: PlatformImage) -> bytes:
+        lines = sorted({*self._accepted(image), self._acceptance(image)})
+        return "".join(f"{line}\n" for line in lines).encode()
 
     def _as_stored(self, image: PlatformImage, descriptor: Descriptor) -> StoredImage:
         if not image.is_converted:

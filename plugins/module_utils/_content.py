@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable
 
 from ._image import FailedImage, PlatformImage, Resolution, ResolvedImage, SkippedImage
 from ._json import Json
 from ._lock import Lock, lock_skips, predict_image
+from ._reference import Repository
 from ._size import format_bytes, format_size
 
 
@@ -30,26 +31,40 @@ class Content:
 
     @property
     def places(self) -> dict[str, tuple[int, int]]:
-        """For each platform image, its first reference's number in the list, and its own number there, from 1."""
+        """For each platform image by its key: its first reference's number in the list, and its own there, from 1."""
         places: dict[str, tuple[int, int]] = {}
         for one in self.resolved:
             for number, image in enumerate(one.platforms, start=1):
-                places.setdefault(image.digest, (one.listed.number, number))
+                places.setdefault(image.key, (one.listed.number, number))
         return places
 
     @property
     def names(self) -> dict[str, str]:
-        """For each platform image, the first reference that has it."""
+        """For each platform image by its key, the first reference that has it."""
         names: dict[str, str] = {}
         for one in self.resolved:
             for image in one.platforms:
-                names.setdefault(image.digest, str(one.listed.reference))
+                names.setdefault(image.key, str(one.listed.reference))
         return names
 
+    @property
+    def sources(self) -> dict[str, tuple[Repository, ...]]:
+        """The repositories that name a blob, where several do, in list order."""
+        found: dict[str, dict[Repository, None]] = {}
+        for one in self.resolved:
+            for image in one.platforms:
+                for blob in image.blobs:
+                    found.setdefault(blob.digest, {})[image.repository] = None
+        return {digest: tuple(repositories) for digest, repositories in found.items() if len(repositories) > 1}
 
-def as_recorded(lock: Lock) -> Content:
-    """The content of an archive that stands, when it is just what is wanted."""
-    return Content((), (), (), lock)
+
+def as_recorded(lock: Lock, resolutions: Sequence[Resolution] = ()) -> Content:
+    """The content of an archive that stands, when it is just what is wanted.
+
+    :param resolutions: its images, where they are to be let through anew; any of them may fail.
+    """
+    content = sort_out(sorted(resolutions, key=lambda one: one.listed.number), lock.options)
+    return content if content.failed else replace(content, lock=lock)
 
 
 def without_giants(resolutions: Sequence[Resolution], capacity: int, place: str) -> list[Resolution]:
@@ -88,11 +103,11 @@ def _unless_large(one: ResolvedImage, largest: int, place: str) -> Resolution:
 
 
 def without_failing(content: Content, why: Callable[[PlatformImage], str]) -> Content:
-    """Take images for failed whose copy will most likely fail as it did before.
+    """Take images for failed of which a platform image was refused, or will most likely fail as it did before.
 
-    :param why: the reason for a platform image; empty where none is known.
+    :param why: the reason for a platform image; empty where there is none.
     """
-    if not content.resolved:
+    if not any(why(image) for one in content.resolved for image in one.platforms):
         return content
     foreseen: list[Resolution] = [*content.skipped, *content.failed]
     for one in content.resolved:

@@ -79,7 +79,7 @@ def _nobody_is_told(image: PlatformImage, failure: Exception | None) -> None:
 class CopyPool:
     """Brings platform images into the cache on some threads; whoever needs one waits for it.
 
-    :param stored: images that need no copy, by digest.
+    :param stored: images that need no copy, by key.
     :param jobs: transfers at once.
     :param ahead: images at most that are on their way or unclaimed; ``None``: all.
     :param stop: set when the run is to end; ``transfer`` watches it too.
@@ -142,8 +142,8 @@ class CopyPool:
         """Have images copied, in this order as far as blobs allow; also again, if they were copied before."""
         with self._changed:
             for image in images:
-                self._stored.pop(image.digest, None)
-                self._failed.pop(image.digest, None)
+                self._stored.pop(image.key, None)
+                self._failed.pop(image.key, None)
                 self._backlog.append(image)
             self._admit()
 
@@ -155,18 +155,18 @@ class CopyPool:
         """
         with self._changed:
             # Of an image that failed, the other platforms are never asked for: they must not fill the window for ever.
-            while any(image.digest == waiting.digest for waiting in self._backlog):
+            while any(image.key == waiting.key for waiting in self._backlog):
                 self._unclaimed.clear()
                 self._admit()
             self._stop.check()
-            while not (image.digest in self._stored or image.digest in self._failed):
+            while not (image.key in self._stored or image.key in self._failed):
                 self._changed.wait(LOOK_SECONDS)
                 self._stop.check()
-            self._unclaimed.discard(image.digest)
+            self._unclaimed.discard(image.key)
             self._admit()
-            if image.digest in self._failed:
-                raise self._failed[image.digest]
-            return self._stored[image.digest]
+            if image.key in self._failed:
+                raise self._failed[image.key]
+            return self._stored[image.key]
 
     def give_up(self, why: ImageSaveError, images: Iterable[PlatformImage] | None = None) -> None:
         """Have images fail that are not being copied just now; a blob that is on its way comes, and no other.
@@ -174,19 +174,19 @@ class CopyPool:
         :param images: ``None``: all that were added.
         """
         with self._changed:
-            chosen = None if images is None else {image.digest for image in images}
-            copied_now = {digest for digest, task in self._tasks.items() if not task.awaits}
-            copied_now.difference_update(task.image.digest for _number, task in self._ready)
-            tasks = [task for digest, task in self._tasks.items() if digest not in copied_now]
+            chosen = None if images is None else {image.key for image in images}
+            copied_now = {key for key, task in self._tasks.items() if not task.awaits}
+            copied_now.difference_update(task.image.key for _number, task in self._ready)
+            tasks = [task for key, task in self._tasks.items() if key not in copied_now]
             for task in tasks:
-                if chosen is None or task.image.digest in chosen:
+                if chosen is None or task.image.key in chosen:
                     self._forget(task, why)
-            self._ready = [(number, task) for number, task in self._ready if task.image.digest in self._tasks]
+            self._ready = [(number, task) for number, task in self._ready if task.image.key in self._tasks]
             waiting = deque(self._backlog)
             self._backlog.clear()
             for image in waiting:
-                if chosen is None or image.digest in chosen:
-                    self._failed[image.digest] = why
+                if chosen is None or image.key in chosen:
+                    self._failed[image.key] = why
                 else:
                     self._backlog.append(image)
             self._admit()
@@ -199,8 +199,8 @@ class CopyPool:
             lack = self._transfer.lack(image)
             task = _Task(self._admitted, image, {blob.digest: blob for blob in lack.to_fetch}, set(lack.to_copy))
             self._admitted += 1
-            self._unclaimed.add(image.digest)
-            self._tasks[image.digest] = task
+            self._unclaimed.add(image.key)
+            self._tasks[image.key] = task
             for digest, blob in task.awaits.items():
                 self._waiting.setdefault(digest, []).append(task)
                 if digest not in self._busy:
@@ -302,7 +302,7 @@ class CopyPool:
         self._changed.notify_all()
 
     def _let_go(self, task: _Task) -> None:
-        if not task.awaits and task.image.digest in self._tasks:
+        if not task.awaits and task.image.key in self._tasks:
             bisect.insort(self._ready, (task.number, task))
 
     def _requeue(self, digest: str) -> None:
@@ -319,27 +319,27 @@ class CopyPool:
             self._queue.discard(digest)
 
     def _finish(self, task: _Task, stored: StoredImage | None, failure: Exception | None) -> None:
-        self._tasks.pop(task.image.digest, None)
+        self._tasks.pop(task.image.key, None)
         for digest in list(task.awaits):
             self._drop_wait(task, digest)
         if stored is not None:
-            self._stored[task.image.digest] = stored
+            self._stored[task.image.key] = stored
             self._ended(task.image, None)
-        elif task.image.digest not in self._failed:
-            self._failed[task.image.digest] = failure = failure or ImageSaveError("it was not copied")
+        elif task.image.key not in self._failed:
+            self._failed[task.image.key] = failure = failure or ImageSaveError("it was not copied")
             self._ended(task.image, failure)
         self._changed.notify_all()
 
     def _forget(self, task: _Task, why: ImageSaveError) -> None:
-        self._tasks.pop(task.image.digest, None)
-        self._unclaimed.discard(task.image.digest)
+        self._tasks.pop(task.image.key, None)
+        self._unclaimed.discard(task.image.key)
         for digest in list(task.awaits):
             self._drop_wait(task, digest)
-        self._failed[task.image.digest] = why
+        self._failed[task.image.key] = why
 
     def _fail_all(self) -> None:
         for image in [*(task.image for task in self._tasks.values()), *self._backlog]:
-            self._failed.setdefault(image.digest, Interrupted("the run was stopped"))
+            self._failed.setdefault(image.key, Interrupted("the run was stopped"))
         self._tasks.clear()
         self._backlog.clear()
         self._ready.clear()

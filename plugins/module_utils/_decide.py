@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ._content import Content
+from ._image import SkippedImage
 from ._image_list import ImageList
 from ._json import Json
-from ._lock import WRITER, Lock, form_of, image_key
+from ._lock import WRITER, Lock, LockedImage, form_of, image_key
 from ._options import Output
 from ._published import Published
 from ._resolve import AskedImage, Pin
@@ -100,11 +101,30 @@ def still_holds(
         if one.failure or one.digest != (image.digest if image else skipped.get(reference, "")):
             return False
         pin = pins.get(one.listed.number)
-        if pin is not None and (image is None or pin.platforms != {p.source_digest for p in image.platforms}):
+        if pin is not None and (image is None or pin.platforms != pin_of(image).platforms):
             return False
         if image is not None:
             order.append(reference)
     return order == [str(image.reference) for image in lock.images] and len(asked) == len(saved) + len(skipped)
+
+
+def saved_of(lock: Lock, asked: Sequence[AskedImage]) -> tuple[list[AskedImage], dict[int, Pin]]:
+    """The images of a lock file that still holds, and what they have to be, by their number."""
+    saved = {str(image.reference): image for image in lock.images}
+    found = [one for one in asked if str(one.listed.reference) in saved]
+    return found, {one.listed.number: pin_of(saved[str(one.listed.reference)]) for one in found}
+
+
+def skipped_of(lock: Lock, asked: Sequence[AskedImage]) -> list[SkippedImage]:
+    """What a lock file that still holds has left out."""
+    skipped = {str(skip.reference): skip for skip in lock.skipped}
+    found = ((one.listed, skipped.get(str(one.listed.reference))) for one in asked)
+    return [SkippedImage(listed, skip.reason, skip.digest) for listed, skip in found if skip is not None]
+
+
+def pin_of(image: LockedImage) -> Pin:
+    """What an image of a lock file has to be."""
+    return Pin(image.digest, frozenset(platform.source_digest for platform in image.platforms))
 
 
 def difference(before: Lock, after: Lock) -> str:
@@ -135,6 +155,13 @@ def describe(lock: Lock | None) -> str:
         lines.append(f"{image.reference} {image.digest}")
         lines += [f"  {platform.platform or 'artefact'} {platform.source_digest}" for platform in image.platforms]
     return "".join(f"{line}\n" for line in lines)
+
+
+def is_as_before(before: Lock, made: Lock) -> bool:
+    """Whether an archive came out as the one that stands; where another release made that, as far as releases agree."""
+    if before.is_of_same_writer(made):
+        return before == made
+    return before.holds_same(made) and _records_same(before, made)
 
 
 def _records_same(before: Lock, wanted: Lock) -> bool:

@@ -17,12 +17,12 @@ from typing import TypedDict
 from ._attributes import Attributes, is_shared, refuse_protected
 from ._cache import Cache
 from ._content import Content, as_recorded, sort_out, without_failing, without_giants, without_large_blobs
-from ._decide import Action, Decision, decide, still_holds
+from ._decide import Action, Decision, decide, saved_of, skipped_of, still_holds
 from ._errors import ImageSaveError, StorageError
 from ._failed_list import refuse_foreign, render, size_of_list, update
 from ._filesystem import existing, filesystem_of
 from ._for_people import FILES_PER_FOLDER, bytes_beside, failures_now
-from ._image import StoredImage, hex_of
+from ._image import PlatformImage, StoredImage, hex_of
 from ._layout import assemble
 from ._lengths import refuse_long_names
 from ._lock import Lock, lock_options
@@ -31,6 +31,7 @@ from ._names import refuse_cache_as_archive, refuse_name_of_archive, refuse_othe
 from ._options import DIR, Options
 from ._parts import check_part_count, check_part_fits
 from ._plan import Plan, make_plan
+from ._policy import configuration_now, policy_name
 from ._progress import Progress
 from ._publish import is_decided, replaced_paths, staging_path
 from ._published import Memory, Published, inspect, is_rewritten, lacks_links
@@ -40,8 +41,7 @@ from ._resolve import AskedImage
 from ._result import Forecast, Result
 from ._run import Run
 from ._settle import clear_interrupted, settle
-from ._size import format_size
-from ._skopeo import policy_name
+from ._size import format_count, format_size
 from ._space import (
     Demand,
     block_bytes,
@@ -74,7 +74,7 @@ def save(
     :raises ImageSaveError: when the run as a whole cannot go on. Single images that fail are in the result.
     """
     policy = policy_name(options.work)
-    cache = Cache(options.work.cache_dir, policy, stop.check)
+    cache = Cache(options.work.cache_dir, configuration_now(options.work, os.environ), stop.check)
     run = Run(options, policy, cache, log, stop, attributes, progress=progress or Progress())
     refuse_long_names(options)
     run.cache.refuse_open()
@@ -87,7 +87,8 @@ def save(
         wanted = read_wanted(options.selection)
         run = replace(run, options=replace(options, selection=wanted.selection))
         run.progress.images = len(wanted.list.images)
-    with prepared(run.options, wanted, run.cache, log=log, stop=stop) as tools:
+    is_known = run.accepted.knows
+    with prepared(run.options, wanted, run.cache, log=log, stop=stop, is_known=is_known) as tools:
         return _save(run, _without_secrets(run, wanted), tools, Memory(run.cache.root, stop.check))
 
 
@@ -129,6 +130,8 @@ def _is_all_done(run: Run, wanted: Wanted, published: Published, asked: Sequence
         return False
     if run.options.work.prune_cache and run.cache.superfluous(**_kept_by(lock)):
         return False
+    if not run.accepted.covers(lock):
+        return False
     return still_holds(lock, asked, wanted.pins, lock_options(run.options, run.policy))
 
 
@@ -149,15 +152,17 @@ def _go_on(
     with run.stage("resolve"):
         content = _resolve(run, wanted, tools, published, asked)
         if run.options.check and run.options.output.allow_partial:
-            content = without_failing(content, lambda image: "" if run.cache.stored(image) else memory.failure(image))
-    failures = failures_now(run.without_secrets(content.failed), wanted.list.invalid)
-    decision = decide(published, content, wanted.list, run.options.output, failures)
+            content = without_failing(content, lambda image: _foreseen_failure(run, memory, image))
+    decision = _decide(run, wanted, published, content)
+    stays = decision.action in (Action.KEEP, Action.RECORD)
+    if stays:
+        content, decision = _accept_anew(run, wanted, tools, published, content, decision, memory)
     result = _begin(run, wanted, content, published, decision)
     if decision.action in (Action.KEEP, Action.RECORD):
         settle(run, published, content.lock, decision, result, memory)
     elif decision.action is Action.FETCH and not run.options.work.keep_cache:
         _fetch_nothing(run, content, tools, result)
-    else:
+    elif not stays or decision.action is Action.BUILD:  # of an archive that stays, nothing has to be fetched
         with run.stage("plan"):
             plan = _plan(run, content, tools, decision, result)
         if not run.options.check:
@@ -180,27 +185,69 @@ def _fetch_nothing(run: Run, content: Content, tools: Tools, result: Result) -> 
     result.failed = sorted([*result.failed, *rest], key=lambda one: one.listed.number)
 
 
+def _decide(run: Run, wanted: Wanted, published: Published, content: Content) -> Decision:
+    failures = failures_now(run.without_secrets(content.failed), wanted.list.invalid)
+    return decide(published, content, wanted.list, run.options.output, failures)
+
+
+def _foreseen_failure(run: Run, memory: Memory, image: PlatformImage) -> str:
+    """Why an image will most likely fail in this run, as it did in the last; empty: it will not."""
+    is_done = run.cache.stored(image) is not None and run.accepted.holds(image)
+    return "" if is_done else memory.failure(image)
+
+
+def _accept_anew(
+    run: Run,
+    wanted: Wanted,
+    tools: Tools,
+    published: Published,
+    content: Content,
+    decision: Decision,
+    memory: Memory,
+) -> tuple[Content, Decision]:
+    """Have an archive that could stay let through by the configuration of today, where it was not yet.
+
+    :returns: what is left of its content, and what is to be done then.
+    """
+    lacking = run.accepted.lacking(content.resolved)
+    if not lacking:
+        return content, decision
+    count = format_count(len(lacking), "platform image")
+    if run.options.check:
+        told, refused = f"{count} to be accepted anew", {image.key: memory.failure(image) for image in lacking}
+    else:
+        from ._accept import refusals
+
+        told, refused = f"{count} accepted anew", refusals(run, tools, content, lacking)
+        for image in lacking:
+            memory.note_copy(image, run.log.secrets.hide(refused.get(image.key, "")))
+    left = without_failing(content, lambda image: refused.get(image.key, ""))
+    if left is content:
+        return content, replace(decision, reason=f"{decision.reason}; {told}")
+    return left, _decide(run, wanted, published, left)
+
+
 def _make(
     run: Run, tools: Tools, memory: Memory, content: Content, plan: Plan, published: Published, result: Result
 ) -> None:
     """Copy, archive, publish."""
     # A third of the code, which a run that finds nothing new would read in vain.
-    from ._fetch import Fetcher
+    from ._fetch import fetcher_of
     from ._produce import produce
 
     tools.log_in(run.cache)
-    fetcher = Fetcher(
-        tools, run.cache, run.log, run.options, places=content.places, names=content.names, progress=run.progress
-    )
-    produce(run, content, plan, fetcher, result, published, memory)
+    produce(run, content, plan, fetcher_of(run, tools, content), result, published, memory)
 
 
 def _resolve(run: Run, wanted: Wanted, tools: Tools, published: Published, asked: Sequence[AskedImage]) -> Content:
     """Read manifests, but only where the digests do not show that nothing is new."""
     recorded = lock_options(run.options, run.policy)
-    may_stay = not published.damage and not run.options.output.force
-    if may_stay and published.lock is not None and still_holds(published.lock, asked, wanted.pins, recorded):
-        return as_recorded(published.lock)
+    lock, may_stay = published.lock, not published.damage and not run.options.output.force
+    if may_stay and lock is not None and still_holds(lock, asked, wanted.pins, recorded):
+        if run.accepted.covers(lock):
+            return as_recorded(lock)
+        resolved = tools.resolver.that_keeps_nothing().resolve(*saved_of(lock, asked))
+        return as_recorded(lock, [*resolved, *skipped_of(lock, asked)])
     cache, output = run.options.work.cache_dir, run.options.output
     resolutions = without_giants(tools.resolver.resolve(asked, wanted.pins), capacity_bytes(cache), cache)
     for place in (cache, output.directory) if output.compress == DIR else (cache,):
@@ -259,7 +306,11 @@ def _plan(run: Run, content: Content, tools: Tools, decision: Decision, result: 
     """Compare with the cache, and refuse what cannot end well before the first byte is fetched."""
     work, output, stats = run.options.work, run.options.output, run.stats
     plan = make_plan(
-        content.resolved, stored=run.cache.stored, has_blob=run.cache.has_blob, fetched=tools.resolver.fetched
+        content.resolved,
+        stored=run.cache.stored,
+        is_accepted=run.accepted.holds,
+        has_blob=run.cache.has_blob,
+        fetched=tools.resolver.fetched,
     )
     stats.blobs_reused, stats.bytes_reused = len(plan.reused), sum(plan.reused.values())
     waiting = {image.digest for image in plan.incomplete}
@@ -272,7 +323,7 @@ def _plan(run: Run, content: Content, tools: Tools, decision: Decision, result: 
         cache_free=free_bytes(work.cache_dir),
         dest_free=free_bytes(output.directory),
     )
-    if waiting:
+    if plan.incomplete:
         tools.skopeo.check()
     writes_archive = decision.action is Action.BUILD
     if writes_archive:
@@ -355,6 +406,11 @@ def _finish(run: Run, content: Content, tools: Tools, result: Result, memory: Me
         try:
             made = options.output.directory
             result.changed |= update(options.output.failed_list, listed, run.attributes, made=made, check=options.check)
+        except StorageError as error:
+            result.warnings.append(str(error))
+    if result.lock is not None and result.is_published and not options.check:
+        try:
+            run.accepted.save(result.lock)
         except StorageError as error:
             result.warnings.append(str(error))
     if options.work.prune_cache and not result.is_failure and result.lock is not None:

@@ -4,8 +4,10 @@
 
 """From registry to cache: single blobs by our own client, each image as a whole by skopeo.
 
-skopeo writes an image's layout and checks the signature policy. It fetches blobs as well where it may know a way that
-the client does not: registries that its configuration mentions, conversions, and whatever the client was refused.
+skopeo writes an image's layout and checks the signature policy, once for every repository that the image is wanted
+from. It fetches blobs as well where it may know a way that the client does not: registries that its configuration
+mentions, conversions, and whatever the client was refused. A blob that a repository has lost comes from another one
+that names it.
 """
 
 from __future__ import annotations
@@ -14,11 +16,14 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import Callable, TypeVar
 
+from ._accepted import Accepted
 from ._cache import Cache
 from ._clock import Clock
+from ._content import Content
 from ._copy import Lack
 from ._errors import ManifestError, Missing, TransferError
 from ._image import PlatformImage, StoredImage, hex_of
@@ -26,17 +31,23 @@ from ._log import Log
 from ._manifest import Descriptor, Manifest, Schema1
 from ._options import DIR, Options
 from ._progress import Progress
+from ._reference import Repository
 from ._registries_conf import RegistriesConf
 from ._retry import retrying
+from ._run import Run
 from ._storage import explained
 from ._tools import Tools
+
+Result = TypeVar("Result")
 
 
 class Fetcher:
     """Brings blobs and platform images into the cache, and counts what that downloaded.
 
-    :param places: the number of each platform image's reference in the list, and its own within the reference.
-    :param names: the reference of each platform image, for who watches.
+    :param places: by the key of each platform image, the number of its reference in the list, and its own there.
+    :param names: the reference of each platform image by its key, for who watches.
+    :param sources: the repositories that name a blob, where several do.
+    :param accepted: what was let through, from which repository.
     :ivar downloaded: bytes by digest.
     """
 
@@ -49,6 +60,8 @@ class Fetcher:
         *,
         places: Mapping[str, tuple[int, int]],
         names: Mapping[str, str],
+        sources: Mapping[str, Sequence[Repository]],
+        accepted: Accepted,
         progress: Progress,
     ) -> None:
         self._tools = tools
@@ -56,6 +69,8 @@ class Fetcher:
         self._log = log
         self._places = places
         self._names = names
+        self._sources = sources
+        self._accepted = accepted
         self._progress = progress
         self._timeout = options.work.timeout
         self._is_archive = options.output.compress == DIR
@@ -75,10 +90,10 @@ class Fetcher:
         return finished + sum(blob.size for blob in unknown if self._cache.has_blob(blob)) + self._cache.growing_bytes()
 
     def lack(self, image: PlatformImage) -> Lack:
-        """What the image lacks, and who fetches it."""
+        """What the image lacks, and who fetches it. Its folder is written by one copy at a time."""
         missing = self._missing(image)
         fetched = self._for_client(image, missing)
-        return Lack(tuple(fetched.values()), frozenset(missing.keys() - fetched.keys()))
+        return Lack(tuple(fetched.values()), frozenset({image.digest, *missing}.difference(fetched)))
 
     def fetch_blob(self, image: PlatformImage, blob: Descriptor) -> bool:
         """Fetch one blob; the client leaves to skopeo what it is refused.
@@ -89,10 +104,8 @@ class Fetcher:
             self._cache.drop_unsound([blob])
             if self._cache.has_blob(blob):
                 return True
-            path = os.path.join(self._cache.run_directory, f"blob-{hex_of(blob.digest)}")
             try:
-                with _nothing_left_of(path):
-                    self._tools.registries.fetch_blob(image.repository, blob, path, deadline=deadline)
+                self._fetch_from_any(image, blob, deadline)
             except TransferError as error:
                 if blob.is_foreign:  # skopeo leaves them out
                     raise TransferError(f"foreign layer: {error}", heals=False) from error
@@ -102,23 +115,58 @@ class Fetcher:
                 with self._mutex:
                     self._refused[str(image.repository), blob.digest] = error
                 return False
-            if self._is_archive:  # the file itself is shared with it
-                _begin_writing_out(path)
-            self._cache.adopt_blob(path, blob.digest)
-            with self._mutex:
-                self.downloaded[blob.digest] = blob.size
-            self._log.debug(f"fetched blob {blob.digest} ({blob.size} bytes)")
             return True
 
-    def copy(self, image: PlatformImage) -> StoredImage:
-        """Have skopeo copy an image, with the blobs that are not there yet.
+    def _fetch_from_any(self, image: PlatformImage, blob: Descriptor, deadline: float) -> None:
+        """From the image's own repository, or else from another one that names the blob.
 
-        :raises TransferError: why it could not be copied, after all tries.
+        :raises TransferError: why its own does not give it, where no other one does.
         """
+        try:
+            self._fetch_from(image.repository, blob, deadline)
+        except TransferError as error:
+            if not self._fetch_elsewhere(image, blob, deadline):
+                raise
+            self._log.warning(f"{error}; another repository of this run had it")
+
+    def _fetch_elsewhere(self, image: PlatformImage, blob: Descriptor, deadline: float) -> bool:
+        """:returns: whether another repository of this run had the blob."""
+        for repository in self._sources.get(blob.digest, ()):
+            if repository == image.repository or self._configuration.concerns(repository.registry):
+                continue
+            try:
+                self._fetch_from(repository, blob, deadline)
+            except TransferError as error:
+                self._log.debug(str(error))
+            else:
+                return True
+        return False
+
+    def _fetch_from(self, repository: Repository, blob: Descriptor, deadline: float) -> None:
+        path = os.path.join(self._cache.run_directory, f"blob-{hex_of(blob.digest)}")
+        with _nothing_left_of(path):
+            self._tools.registries.fetch_blob(repository, blob, path, deadline=deadline)
+        if self._is_archive:  # the file itself is shared with it
+            _begin_writing_out(path)
+        self._cache.adopt_blob(path, blob.digest)
+        with self._mutex:
+            self.downloaded[blob.digest] = blob.size
+        self._log.debug(f"fetched blob {blob.digest} ({blob.size} bytes)")
+
+    def copy(self, image: PlatformImage) -> StoredImage:
+        """Have skopeo copy an image, with the blobs that are not there yet; of one that is there, only let it through.
+
+        :raises TransferError: why it could not be copied, or was not let through, after all tries.
+        """
+        stored = self._cache.stored(image)
+        if stored is not None:
+            if not self._accepted.holds(image):
+                self.accept(image)
+            return stored
         with self._working_on(image) as deadline:
             missing = self._missing(image)
             with self._mutex:
-                self._with_skopeo[image.digest] = missing
+                self._with_skopeo[image.key] = missing
             self._log.info(f"copying {image.repository}@{image.digest} ({image.descriptor.platform or 'artefact'})")
             started = time.monotonic()
             try:
@@ -128,7 +176,7 @@ class Fetcher:
                 raise
             finally:
                 with self._mutex:
-                    del self._with_skopeo[image.digest]
+                    del self._with_skopeo[image.key]
             self._log.info(f"copied with {len(missing)} blobs in {time.monotonic() - started:.1f} s")
         with self._mutex:
             new = stored.all_blobs() if image.is_converted else (b for b in stored.all_blobs() if b.digest in missing)
@@ -142,9 +190,31 @@ class Fetcher:
         for ours in filter(None, told):
             raise error.ended(f"{ours}; {error}") from error
 
+    def accept(self, image: PlatformImage) -> None:
+        """Have skopeo ask the image's repository for it, and check the signature policy; no layer is fetched.
+
+        :raises TransferError: why it was not let through, after all tries.
+        """
+        with self._working_on(image) as deadline:
+            self._log.info(f"asking whether {image.key} may be saved ({image.descriptor.platform or 'artefact'})")
+            self._patiently(lambda: self._have_skopeo_accept(image, deadline), deadline)
+            self._accepted.take_down(image)
+
     def _copy_patiently(self, image: PlatformImage, deadline: float) -> StoredImage:
+        try:
+            return self._patiently(lambda: self._copy(image, deadline), deadline)
+        except TransferError as error:
+            if error.is_final:
+                raise
+            lost = [blob for digest, blob in self._missing(image).items() if digest != image.digest]
+            found = [self._fetch_elsewhere(image, blob, deadline) for blob in lost]
+            if not any(found):
+                raise
+        return self._patiently(lambda: self._copy(image, deadline), deadline)
+
+    def _patiently(self, action: Callable[[], Result], deadline: float) -> Result:
         return retrying(
-            lambda: self._copy(image, deadline),
+            action,
             policy=self._tools.policy,
             stop=self._tools.stop,
             deadline=deadline,
@@ -154,16 +224,16 @@ class Fetcher:
     @contextmanager
     def _working_on(self, image: PlatformImage) -> Iterator[float]:
         """Give the ``time.monotonic()`` at which the image is given up; waiting for its turn takes none of its time."""
-        number, platform = self._places[image.digest]
+        number, platform = self._places[image.key]
         with self._mutex:
-            clock = self._clocks.setdefault(image.digest, Clock(self._timeout))
-        what = f"{self._names[image.digest]} ({image.descriptor.platform or 'artefact'})"
+            clock = self._clocks.setdefault(image.key, Clock(self._timeout))
+        what = f"{self._names[image.key]} ({image.descriptor.platform or 'artefact'})"
         registry = image.repository.registry
         with self._log.about(number, platform), self._progress.working_on(what), clock.running() as deadline:
             try:
                 yield deadline
             except TransferError as error:
-                told = self._tools.registries.outages.ended(registry, self._names[image.digest], error)
+                told = self._tools.registries.outages.ended(registry, self._names[image.key], error)
                 if told is not error:
                     raise told from error
                 raise
@@ -181,19 +251,23 @@ class Fetcher:
             self._have_skopeo_copy(image, folder, deadline)
             outages.answered(image.repository.registry)
             try:
-                return self._cache.adopt_folder(folder, image)
+                stored = self._cache.adopt_folder(folder, image)
             except ManifestError as error:
                 raise TransferError(str(error), heals=True) from error
+        self._accepted.take_down(image)
+        return stored
+
+    def _have_skopeo_accept(self, image: PlatformImage, deadline: float) -> None:
+        outages = self._tools.registries.outages
+        outages.check(image.repository.registry)
+        with self._cache.scratch() as directory:
+            _by_any_name(image, lambda name: self._tools.skopeo.accept(image, name, directory, deadline=deadline))
+        outages.answered(image.repository.registry)
 
     def _have_skopeo_copy(self, image: PlatformImage, folder: str, deadline: float) -> None:
-        """By its digest; by its tag where the registry has it by that alone. What comes is checked in any case."""
+        """What comes is checked in any case."""
         share = os.path.dirname(self._cache.share)
-        try:
-            self._tools.skopeo.copy(image, f"@{image.digest}", folder, share, deadline=deadline)
-        except Missing:
-            if not image.tag:
-                raise
-            self._tools.skopeo.copy(image, f":{image.tag}", folder, share, deadline=deadline)
+        _by_any_name(image, lambda name: self._tools.skopeo.copy(image, name, folder, share, deadline=deadline))
 
     def _missing(self, image: PlatformImage) -> dict[str, Descriptor]:
         return {blob.digest: blob for blob in image.all_blobs() if not self._cache.has_blob(blob)}
@@ -224,6 +298,31 @@ def _nothing_left_of(path: str) -> Iterator[None]:
         with suppress(OSError):
             os.unlink(path)
         raise
+
+
+def fetcher_of(run: Run, tools: Tools, content: Content) -> Fetcher:
+    """A fetcher for what is wanted."""
+    return Fetcher(
+        tools,
+        run.cache,
+        run.log,
+        run.options,
+        places=content.places,
+        names=content.names,
+        sources=content.sources,
+        accepted=run.accepted,
+        progress=run.progress,
+    )
+
+
+def _by_any_name(image: PlatformImage, ask: Callable[[str], None]) -> None:
+    """Ask for an image by its digest; by its tag where the registry has it by that alone."""
+    try:
+        ask(f"@{image.digest}")
+    except Missing:
+        if not image.tag:
+            raise
+        ask(f":{image.tag}")
 
 
 def _begin_writing_out(path: str) -> None:

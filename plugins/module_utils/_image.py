@@ -21,6 +21,11 @@ def hex_of(digest: str) -> str:
     return digest.partition(":")[2]
 
 
+def key_of(repository: Repository, digest: str) -> str:
+    """The name of a manifest in one repository; another one may have it too, under a policy and a login of its own."""
+    return f"{repository}@{digest}"
+
+
 @dataclass(frozen=True)
 class PlatformImage:
     """One manifest to be copied: an image for one platform, an attestation or an artefact.
@@ -41,6 +46,11 @@ class PlatformImage:
         return self.descriptor.digest
 
     @property
+    def key(self) -> str:
+        """Its name with that of its repository."""
+        return key_of(self.repository, self.digest)
+
+    @property
     def folder(self) -> str:
         """Name of its folder in cache and archive."""
         return hex_of(self.descriptor.digest)
@@ -54,6 +64,13 @@ class PlatformImage:
     def is_converted(self) -> bool:
         """Whether skopeo has to convert it, which gives it a new digest."""
         return isinstance(self.content, Schema1)
+
+    @property
+    def layer_digests(self) -> frozenset[str]:
+        """Digests of all layers that its manifest names, wanted or not."""
+        if isinstance(self.content, Schema1):
+            return frozenset(self.content.layer_digests)
+        return frozenset(layer.digest for layer in self.content.layers) - {self.content.config.digest}
 
     @property
     def foreign_layers(self) -> tuple[Descriptor, ...]:

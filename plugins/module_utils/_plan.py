@@ -25,8 +25,8 @@ _STORED_OVERHEAD = 10_000  # of so many bytes, one for the headers of stored blo
 class Plan:
     """The work that a run has to do.
 
-    :param platform_images: each once, in list order.
-    :param stored: those that the cache holds whole, by digest.
+    :param platform_images: each once for every repository that it is wanted from, in list order.
+    :param stored: those that the cache holds whole and that were let through, by key.
     :param missing: bytes of each blob to be fetched, by digest; with what resolving fetched already.
     :param fetched: bytes of what resolving fetched, by digest.
     :param reused: bytes of each blob that is there already, by digest.
@@ -42,8 +42,8 @@ class Plan:
 
     @property
     def incomplete(self) -> tuple[PlatformImage, ...]:
-        """What has to be copied, in list order."""
-        return tuple(image for image in self.platform_images if image.digest not in self.stored)
+        """What skopeo has to be asked for, in list order."""
+        return tuple(image for image in self.platform_images if image.key not in self.stored)
 
     @property
     def missing_bytes(self) -> int:
@@ -54,26 +54,27 @@ def make_plan(
     images: Iterable[ResolvedImage],
     *,
     stored: Callable[[PlatformImage], StoredImage | None],
+    is_accepted: Callable[[PlatformImage], bool],
     has_blob: Callable[[Descriptor], bool],
     fetched: Mapping[str, int],
 ) -> Plan:
     """Compare the wanted images with the cache.
 
     :param stored: gives a platform image as the cache holds it, or ``None`` where it is not whole.
+    :param is_accepted: whether it was let through from its repository.
     :param has_blob: whether the cache holds a blob in the right size.
     :param fetched: bytes of the manifests and configurations that resolving had to fetch, by digest.
     """
     resolved = list(images)
-    # The first reference to name a platform image decides where it is pulled from: another one behind changes nothing.
     unique: dict[str, PlatformImage] = {}
     for one in resolved:
         for image in one.platforms:
-            unique.setdefault(image.digest, image)
-    complete = {digest: found for digest, found in ((d, stored(i)) for d, i in unique.items()) if found is not None}
+            unique.setdefault(image.key, image)
+    whole = {image.key: found for image in unique.values() if (found := stored(image)) is not None}
     missing: dict[str, int] = dict(fetched)
     reused: dict[str, int] = {}
     for image in unique.values():
-        for blob in _blobs(image, complete.get(image.digest)):
+        for blob in _blobs(image, whole.get(image.key)):
             if blob.digest not in missing and blob.digest not in reused:
                 (reused if has_blob(blob) else missing)[blob.digest] = blob.size
     for one in resolved:
@@ -82,14 +83,15 @@ def make_plan(
     # An index may go in twice: as the source has it, and over the children that are saved.
     indexes = {one.digest: 2 * len(one.index) for one in resolved if one.index is not None}
     sizes = {**missing, **reused, **indexes}
+    folders = len({image.digest for image in unique.values()})
     entries = len(resolved) + sum(len(one.platforms) for one in resolved)
     return Plan(
         platform_images=tuple(unique.values()),
-        stored=complete,
+        stored={key: found for key, found in whole.items() if is_accepted(unique[key])},
         missing=missing,
         reused=reused,
         fetched=fetched,
-        archive_bytes=_archive_bytes(list(sizes.values()), folders=len(unique), entries=entries),
+        archive_bytes=_archive_bytes(list(sizes.values()), folders=folders, entries=entries),
     )
 
 

@@ -18,7 +18,7 @@ from ._build import Built, build_archive
 from ._compress import library_of
 from ._content import Content
 from ._copy import CopyPool
-from ._decide import OTHER_FAILURES
+from ._decide import OTHER_FAILURES, is_as_before, nothing_changed
 from ._errors import DamagedBlobError, ImageSaveError, Interrupted, StorageError
 from ._facts import Facts, gather, with_failures
 from ._fetch import Fetcher
@@ -66,18 +66,18 @@ class _Copies:
     def incomplete(self, plan: Plan) -> list[PlatformImage]:
         """What has to be copied for images that have not failed, in list order."""
         wanted = [image for image in self.content.resolved if image.listed.number not in self.reasons]
-        digests = {platform.digest for image in wanted for platform in image.platforms}
-        return [image for image in plan.incomplete if image.digest in digests]
+        keys = {platform.key for image in wanted for platform in image.platforms}
+        return [image for image in plan.incomplete if image.key in keys]
 
     def ended(self, image: PlatformImage, failure: Exception | None) -> None:
         """Tell of the images of the list that are there now, or never will be, as it happens."""
         if not isinstance(failure, Interrupted):
             self.copied.append((image, str(failure or "")))
         if failure is None:
-            for one in self.tally.arrived(image.digest):
+            for one in self.tally.arrived(image.key):
                 self.run.progress.image_ended(str(one.listed.reference))
         elif not isinstance(failure, Interrupted):
-            for one in self.tally.failed(image.digest):
+            for one in self.tally.failed(image.key):
                 self.reasons.setdefault(one.listed.number, failure)
                 self._tell(one, failure)
             if self.is_in_vain and not self.run.options.work.keep_cache:
@@ -195,9 +195,12 @@ def _publish(
     with run.stage("publish"):
         _write_cache_layout(run, built)
         written: Sequence[WrittenFile] = built.files
-        if _is_as_before(published, lock) and not output.force:
+        before = _as_before(published, lock)
+        if before is not None and not output.force:
+            result.lock = lock = before
+            run.stats.bytes_archive = sum(part.size for part in before.parts)
             if published.tells_of(failures_now(_failed(run, copies, result), result.listed.invalid)):
-                result.changed, result.reason = False, "nothing changed"
+                result.changed, result.reason = False, nothing_changed(before)
                 return
             written, result.reason = (), OTHER_FAILURES
         facts = _facts(run, copies, built, lock, published, result)
@@ -260,8 +263,9 @@ def _repaired(run: Run, copies: _Copies, plan: Plan) -> Plan:
                 run.stop.check()
                 run.cache.drop_damaged(blob)
     copies.failed.clear()
-    found = ((image.digest, run.cache.stored(image)) for image in plan.platform_images)
-    return replace(plan, stored={digest: stored for digest, stored in found if stored is not None})
+    accepted = (image for image in plan.platform_images if run.accepted.holds(image))
+    found = ((image.key, run.cache.stored(image)) for image in accepted)
+    return replace(plan, stored={key: stored for key, stored in found if stored is not None})
 
 
 def _lock_of(run: Run, copies: _Copies, built: Built, parts: list[Part]) -> Lock:
@@ -296,9 +300,12 @@ def _in_order(failed: Iterable[FailedImage]) -> list[FailedImage]:
     return sorted(failed, key=lambda one: one.listed.number)
 
 
-def _is_as_before(published: Published, lock: Lock) -> bool:
-    """Whether a partial archive came out just as the one that stands: the same images failed again."""
-    return published.lock == lock and not published.damage and not published.untidy
+def _as_before(published: Published, lock: Lock) -> Lock | None:
+    """The lock file that stands, where a partial archive came out as it is there: the same images failed again."""
+    before = published.lock
+    if before is None or published.damage or published.untidy or not is_as_before(before, lock):
+        return None
+    return before
 
 
 def _write_cache_layout(run: Run, built: Built) -> None:

@@ -148,7 +148,7 @@ class Memory:
 
 
 def _name_of(image: PlatformImage) -> str:
-    return f"{_FAILED}{image.repository}@{image.digest}"
+    return f"{_FAILED}{image.key}"
 
 
 def _mark(found: os.stat_result) -> str:

@@ -42,7 +42,7 @@ class RegistriesConf:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._names: set[str] = set()
         self._is_unclear = False
-        for path in _files(environ):
+        for path in registries_files(environ):
             self._read(path)
 
     def concerns(self, registry: str) -> bool:
@@ -82,15 +82,20 @@ def names_in(text: str) -> frozenset[str] | None:
     return frozenset(double or single for double, single in _STRINGS.findall(text))
 
 
-def _files(environ: Mapping[str, str]) -> Iterator[str]:
-    """The files in force, and those that would be: one too many does no harm."""
+def configuration_folders(environ: Mapping[str, str]) -> list[str]:
+    """Where skopeo looks for its configuration, each once, and what comes first counts."""
     home = environ.get("HOME") or os.path.expanduser("~")
     own = os.path.join(environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "containers")
-    folders = [own, os.path.join(home, ".config", "containers"), "/etc/containers", "/usr/share/containers"]
+    folders = (own, os.path.join(home, ".config", "containers"), "/etc/containers", "/usr/share/containers")
+    return [*dict.fromkeys(folders)]
+
+
+def registries_files(environ: Mapping[str, str]) -> Iterator[str]:
+    """The files in force, and those that would be: one too many does no harm."""
     given = environ.get("CONTAINERS_REGISTRIES_CONF") or environ.get("REGISTRIES_CONFIG_PATH")
     if given:
         yield given
-    for folder in folders:
+    for folder in configuration_folders(environ):
         yield os.path.join(folder, "registries.conf")
         drop_ins = os.path.join(folder, "registries.conf.d")
         if os.path.isdir(drop_ins):

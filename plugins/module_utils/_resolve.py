@@ -10,9 +10,11 @@ the cache does not hold.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Callable
 
 from ._cache import Cache
 from ._errors import ManifestError, Missing, TransferError, printable
@@ -62,14 +64,21 @@ class Pin:
 class AskedImage:
     """A reference and the digest that its registry gave.
 
+    :param is_told: whether it gave it in this run.
     :param fetched: the manifest, where the registry told the digest only together with it.
     :param failure: why there is no digest; empty where there is one.
     """
 
     listed: ListedImage
     digest: str = ""
+    is_told: bool = False
     fetched: FetchedManifest | None = None
     failure: str = ""
+
+
+def nothing_is_known(repository: Repository, digest: str) -> bool:
+    """Of a cache that nobody has used."""
+    return False
 
 
 class Resolver:
@@ -77,6 +86,7 @@ class Resolver:
 
     :param keep: store what is fetched in the cache; not in check mode.
     :param timeout: seconds for all questions about one image.
+    :param is_known: whether a manifest or index was let through from a repository before.
     :param check: is asked while answers are waited for; raises when the run is to end.
     :ivar fetched: bytes of each manifest and configuration that was not in the cache, by digest.
     """
@@ -91,6 +101,7 @@ class Resolver:
         *,
         keep: bool,
         timeout: float,
+        is_known: Callable[[Repository, str], bool] = nothing_is_known,
         check: Check = go_on,
     ) -> None:
         self._registries = registries
@@ -98,11 +109,18 @@ class Resolver:
         self._log = log
         self._selection = selection
         self._source = source
+        self._was_let_through = is_known
         self._keep = keep
         self._timeout = timeout
         self._check = check
         self._late = f"its registry did not answer completely within timeout ({timeout:g} s); run again, or raise it"
         self.fetched: dict[str, int] = {}
+
+    def that_keeps_nothing(self) -> Resolver:
+        """The same, for an archive that stands: what is asked for it need not be there afterwards."""
+        other = copy.copy(self)
+        other._keep = False
+        return other
 
     def ask(self, images: Sequence[ListedImage], pins: dict[int, Pin]) -> list[AskedImage]:
         """Ask what each reference is today; one that names a digest, or is pinned, needs no question.
@@ -157,9 +175,9 @@ class Resolver:
         tag = listed.reference.tag or ""
         digest = self._registries.head_manifest(repository, tag)
         if digest:
-            return AskedImage(listed, digest=digest)
+            return AskedImage(listed, digest=digest, is_told=True)
         fetched = self._registries.get_manifest(repository, tag)
-        return AskedImage(listed, digest=fetched.digest, fetched=fetched)
+        return AskedImage(listed, digest=fetched.digest, is_told=True, fetched=fetched)
 
     def _resolve_as_of_now(self, asked: AskedImage, pin: Pin | None) -> Resolution:
         """Resolve; where a manifest has vanished since its tag was asked for, ask for the tag once more."""
@@ -181,6 +199,10 @@ class Resolver:
         skopeo reads the manifests there before anything is archived. What it would be refused is known now, in check
         mode too.
         """
+        repository = pulled_from(asked.listed.reference, self._source)
+        if not asked.is_told and not self._was_let_through(repository, asked.digest):
+            # A digest says nothing of a repository, and skopeo is never asked for an index.
+            asked = replace(asked, fetched=self._manifest_now(repository, asked.digest))
         resolution = self._resolve_one(asked, pin)
         if isinstance(resolution, ResolvedImage):
             known = {asked.digest} if asked.fetched is not None else set()
@@ -200,7 +222,7 @@ class Resolver:
             return self._from_index(asked, repository, fetched, content, pin)
         descriptor = Descriptor(content.media_type, asked.digest, len(fetched.raw))
         image = self._platform_image(repository, descriptor, content)
-        if not asked.listed.reference.digest and pin is None:
+        if asked.is_told:
             image = replace(image, tag=asked.listed.reference.tag or "")
         platform = image.descriptor.platform
         if pin is not None:
@@ -277,8 +299,9 @@ class Resolver:
 
     def _manifest(self, repository: Repository, digest: str) -> FetchedManifest:
         raw = self._cached(digest)
-        if raw is not None:
-            return FetchedManifest(raw, digest, "")
+        return self._manifest_now(repository, digest) if raw is None else FetchedManifest(raw, digest, "")
+
+    def _manifest_now(self, repository: Repository, digest: str) -> FetchedManifest:
         fetched = self._registries.get_manifest(repository, digest)
         parse_manifest(fetched.raw, fetched.media_type)  # nothing is kept that would be refused
         self._keep_document(digest, fetched.raw)

@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
+from ._accepted import Accepted
 from ._attributes import Attributes
 from ._cache import Cache
 from ._image import FailedImage
@@ -39,6 +41,11 @@ class Run:
     attributes: Attributes
     stats: Stats = field(default_factory=Stats)
     progress: Progress = field(default_factory=Progress)
+
+    @cached_property
+    def accepted(self) -> Accepted:
+        """What was let through, from which repository."""
+        return Accepted(self.cache, self.options.output.lock_file, self.options.access.source)
 
     @property
     def ahead(self) -> int | None:

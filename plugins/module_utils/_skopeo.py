@@ -11,19 +11,21 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from ._errors import ConnectionRefused, Missing, OptionError, ProxyLoginRefused, TransferError, printable
-from ._image import PlatformImage
-from ._manifest import digest_of
-from ._options import INSECURE_POLICY, SYSTEM_POLICY, Access, Work
+from ._image import PlatformImage, hex_of
+from ._options import Access, Work
 from ._process import end, has_ended, memory_file, start
+from ._reference import Repository
 from ._secrets import Secrets
 from ._stop import Stop
 from ._tls import TrustStore
 
 _OLDEST = (1, 6)
+_KEEP_MANIFEST = "--preserve-digests"
 _POLL_SECONDS = 0.05
 _LOOK_SECONDS = 1.0
 _NOT_RUN = (126, 127)  # what a shell says of a program that it cannot find or run
@@ -166,8 +168,30 @@ class Skopeo:
         :param deadline: ``time.monotonic()`` at which the copy is given up.
         :raises TransferError: what went wrong, and whether trying again can help.
         """
+        self._run(self._command(image, name, folder, share), folder, image.repository, deadline)
+
+    def accept(self, image: PlatformImage, name: str, directory: str, *, deadline: float) -> None:
+        """Ask the registry for a platform image's manifest and configuration, and check the signature policy.
+
+        That is what a copy does first. It then takes a layer for present whose name is there, and fetches none.
+
+        :param name: ``@DIGEST`` or ``:TAG`` by which its repository is asked for it.
+        :param directory: empty; what comes there is of no use.
+        :param deadline: ``time.monotonic()`` at which it is given up.
+        :raises TransferError: what went wrong, and whether trying again can help.
+        """
+        share = os.path.join(directory, "share")
+        os.makedirs(os.path.join(share, "sha256"))
+        for digest in image.layer_digests:
+            with open(os.path.join(share, "sha256", hex_of(digest)), "xb"):
+                pass
+        folder = os.path.join(directory, "layout")
+        # A conversion would need the layers.
+        command = self._arguments(image, name, folder, share, [_KEEP_MANIFEST])
+        self._run(command, folder, image.repository, deadline)
+
+    def _run(self, command: list[str], folder: str, repository: Repository, deadline: float) -> None:
         with memory_file("skopeo") as errors:
-            command = self._command(image, name, folder, share)
             # Messages in English are the ones that are known here.
             environment = {**os.environ, "LC_ALL": "C"}
             if self.temporary:
@@ -184,19 +208,22 @@ class Skopeo:
                 said = printable(_last_words(errors).strip(), 200)
                 raise TransferError(f"skopeo_path: {self._work.skopeo_path} cannot be run: {said}", heals=False)
             if process.returncode != 0:
-                raise explain(self._secrets.hide(_last_words(errors)), process.returncode, str(image.repository))
+                raise explain(self._secrets.hide(_last_words(errors)), process.returncode, str(repository))
 
     def _command(self, image: PlatformImage, name: str, folder: str, share: str) -> list[str]:
+        # Of a schema 1 manifest skopeo would keep the bytes, but under a name that is not their sha256.
+        return self._arguments(image, name, folder, share, [] if image.is_converted else [_KEEP_MANIFEST])
+
+    def _arguments(self, image: PlatformImage, name: str, folder: str, share: str, more: Sequence[str]) -> list[str]:
         cert_dir = self._trust.cert_dir(image.repository.registry, self.private)
         command = [self._work.skopeo_path]
         if self._work.insecure_policy:
             command.append("--insecure-policy")
         elif self._work.signature_policy is not None:
             command += ["--policy", self._work.signature_policy]
-        command += ["copy", "--quiet", "--dest-shared-blob-dir", share]
-        if not image.is_converted:
-            # Of a schema 1 manifest skopeo would keep the bytes, but under a name that is not their sha256.
-            command.append("--preserve-digests")
+        # Signatures have no place in a layout: without that option, skopeo refuses to copy an image that has any. It
+        # checks them all the same.
+        command += ["copy", "--quiet", "--remove-signatures", "--dest-shared-blob-dir", share, *more]
         if self.authfile is not None:
             command += ["--src-authfile", self.authfile]
         if cert_dir is not None:
@@ -226,22 +253,6 @@ class Skopeo:
                 seen, moved = progress, now
             elif now - moved >= self._work.stall_timeout:
                 raise TransferError(f"the transfer stalled: no byte in {self._work.stall_timeout:g} s", heals=True)
-
-
-def policy_name(work: Work) -> str:
-    """A name for the signature policy in force: ``system``, ``insecure``, or the sha256 of the file given.
-
-    :raises OptionError: when that file cannot be read.
-    """
-    if work.insecure_policy:
-        return INSECURE_POLICY
-    if work.signature_policy is None:
-        return SYSTEM_POLICY
-    try:
-        with open(work.signature_policy, "rb") as file:
-            return digest_of(file.read())
-    except OSError as error:
-        raise OptionError(f"signature_policy: cannot read {work.signature_policy}: {error.strerror}") from error
 
 
 def explain(text: str, status: int, repository: str) -> TransferError:

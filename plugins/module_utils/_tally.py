@@ -14,7 +14,7 @@ from ._image import ResolvedImage
 class Tally:
     """Told of each platform image as it ends, says which references that completes or spoils.
 
-    :param stored: digests of the platform images that are there already.
+    :param stored: keys of the platform images that are there already.
     :ivar done: references that lack nothing.
     """
 
@@ -24,16 +24,16 @@ class Tally:
         self._resolved = resolved
         self.done = 0
         for place, one in enumerate(resolved):
-            lacking = {image.digest for image in one.platforms}.difference(stored)
+            lacking = {image.key for image in one.platforms}.difference(stored)
             self.done += not lacking
             self._lacks[place] = len(lacking)
-            for digest in lacking:
-                self._waiting.setdefault(digest, []).append(place)
+            for key in lacking:
+                self._waiting.setdefault(key, []).append(place)
 
-    def arrived(self, digest: str) -> list[ResolvedImage]:
+    def arrived(self, key: str) -> list[ResolvedImage]:
         """The references, in list order, that lack nothing any more."""
         complete = []
-        for place in self._waiting.pop(digest, ()):
+        for place in self._waiting.pop(key, ()):
             if place in self._lacks:
                 self._lacks[place] -= 1
                 if not self._lacks[place]:
@@ -41,7 +41,7 @@ class Tally:
         self.done += len(complete)
         return complete
 
-    def failed(self, digest: str) -> list[ResolvedImage]:
+    def failed(self, key: str) -> list[ResolvedImage]:
         """The references, in list order, that cannot be saved because of this; each is named once."""
-        places = [place for place in self._waiting.pop(digest, ()) if self._lacks.pop(place, 0)]
+        places = [place for place in self._waiting.pop(key, ()) if self._lacks.pop(place, 0)]
         return [self._resolved[place] for place in places]

@@ -10,15 +10,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Callable
 
 from ._cache import Cache
 from ._credentials import Credentials, gather_credentials
 from ._filesystem import filesystem_of
 from ._log import Log
 from ._options import Options
-from ._reference import pulled_from
+from ._reference import Repository, pulled_from
 from ._registry import Registries
-from ._resolve import CONNECTIONS, Resolver
+from ._resolve import CONNECTIONS, Resolver, nothing_is_known
 from ._retry import RetryPolicy
 from ._skopeo import Skopeo
 from ._stop import Stop
@@ -52,6 +53,8 @@ class Tools:
         if not self.credentials.needs_login_file:
             return
         path = os.path.join(cache.private_directory, "auth.json")
+        if path == self.skopeo.authfile:
+            return
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
@@ -62,9 +65,18 @@ class Tools:
 
 
 @contextmanager
-def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: Stop) -> Iterator[Tools]:
+def prepared(
+    options: Options,
+    wanted: Wanted,
+    cache: Cache,
+    *,
+    log: Log,
+    stop: Stop,
+    is_known: Callable[[Repository, str], bool] = nothing_is_known,
+) -> Iterator[Tools]:
     """Make the tools, which touch nothing on disk before they are told to.
 
+    :param is_known: whether a manifest or index was let through from a repository before.
     :raises OptionError: when a credential or certificate option cannot work.
     """
     check_trust_files(options.access)
@@ -90,6 +102,7 @@ def prepared(options: Options, wanted: Wanted, cache: Cache, *, log: Log, stop: 
         log,
         options.selection,
         source,
+        is_known=is_known,
         keep=not options.check,
         timeout=options.work.timeout,
         check=stop.check,

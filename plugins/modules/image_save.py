@@ -315,6 +315,9 @@ options:
   signature_policy:
     description:
       - Path of a signature policy on the target (containers-policy.json) in place of the system's.
+      - The policy of today counts. When its content or that of a key which it names has changed since the run before,
+        or C(registries.d) or C(registries.conf) has, skopeo is asked anew for each image of an archive that stands. No
+        layer is fetched for that. An image that is refused now fails.
     type: path
   insecure_policy:
     description:
@@ -348,8 +351,9 @@ notes:
   - Proxies are taken from the environment of the task (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY), also in lower case),
     which is read as skopeo and other Go programs read it. SOCKS proxies are not supported.
   - The module fetches layers itself, each once. skopeo then completes each image, and so has the last word on the
-    signature policy, which it gives when the layers are there. Registries that C(registries.conf) says anything about,
-    such as a mirror, are left to skopeo altogether.
+    signature policy, which it gives when the layers are there, for each repository that an image is listed with. A
+    layer that one of these has lost is taken from another one in the list that has it. Registries that
+    C(registries.conf) says anything about, such as a mirror, are left to skopeo altogether.
   - Credentials are passed on to skopeo in a file that only the user of the task can read, and that is gone when the
     module ends. They are never part of a command line.
   - The bytes of an archive depend on the version of zlib (V(gzip)) or zstd (V(zstd)) for those parts that are
@@ -410,7 +414,8 @@ changed:
   sample: true
 reason:
   description: Why the archive was written, or why it was not. An archive that another release made, and that this one
-    would give other bytes, stays as it is until something else changes or O(force=true); it is said here.
+    would give other bytes, stays as it is until something else changes or O(force=true); it is said here. So is how
+    many platform images of an archive that stays were accepted anew; see O(signature_policy).
   returned: when the list could be worked through
   type: str
   sample: 1 image added, 2 images changed

@@ -196,6 +196,7 @@ class FakeRegistries:
 
     :ivar asked: what was asked for, one ``METHOD NAME`` each.
     :ivar failures: raised instead of an answer, by ``METHOD NAME``; each once.
+    :ivar lost: digests of blobs that a repository has not, though others have.
     """
 
     def __init__(self) -> None:
@@ -203,6 +204,7 @@ class FakeRegistries:
         self.outages = Outages()
         self.asked: list[str] = []
         self.failures: dict[str, TransferError] = {}
+        self.lost: dict[str, set[str]] = {}
         self.tells_digests = True
         self._mutex = threading.Lock()
         self._tags: dict[str, str] = {}
@@ -255,7 +257,7 @@ class FakeRegistries:
         self, repository: Repository, descriptor: Descriptor, path: str, *, deadline: float = math.inf
     ) -> None:
         self._ask("GET", f"blob {descriptor.digest}")
-        if descriptor.digest not in self.blobs:
+        if descriptor.digest not in self.blobs or descriptor.digest in self.lost.get(str(repository), ()):
             raise TransferError(f"blob {descriptor.digest} does not exist", heals=False)
         Path(path).write_bytes(self.blobs[descriptor.digest])
 
@@ -289,7 +291,9 @@ class FakeSkopeo:
     """Copies from :class:`FakeRegistries` what the cache lacks, as skopeo does.
 
     :ivar copied: digests of the manifests, in the order of the copies.
+    :ivar accepted: keys of the images that it was asked to let through, in that order.
     :ivar failures: raised instead of a copy, by digest; each once.
+    :ivar refused: raised whenever an image is asked for, by its key.
     :ivar before: called at the start of each copy.
     """
 
@@ -297,21 +301,31 @@ class FakeSkopeo:
         self._registries = registries
         self._mutex = threading.Lock()
         self.copied: list[str] = []
+        self.accepted: list[str] = []
         self.fetched: list[str] = []
         self.checks = 0
         self.authfile: str | None = None
         self.shows_certificates = False
         self.failures: dict[str, list[TransferError]] = {}
+        self.refused: dict[str, TransferError] = {}
         self.before: Callable[[PlatformImage], None] = lambda _image: None
 
     def check(self) -> str:
         self.checks += 1
         return "/usr/bin/skopeo"
 
+    def accept(self, image: PlatformImage, name: str, directory: str, *, deadline: float) -> None:
+        with self._mutex:
+            self.accepted.append(image.key)
+            if image.key in self.refused:
+                raise self.refused[image.key]
+
     def copy(self, image: PlatformImage, name: str, folder: str, share: str, *, deadline: float) -> None:
         self.before(image)
         with self._mutex:
             self.copied.append(image.digest)
+            if image.key in self.refused:
+                raise self.refused[image.key]
             failures = self.failures.get(image.digest, [])
             failure = failures.pop(0) if failures else None
         if failure is not None:

@@ -149,7 +149,7 @@ def test_an_error_of_a_copy_ends_it(cache: Cache, tmp_path: Path) -> None:
 @pytest.mark.parametrize("tags", [1, 200])
 def test_the_plan_estimates_no_less(cache: Cache, tmp_path: Path, compress: str, tags: int) -> None:
     many = [resolved(f"a:{number}", ONE, number=number) for number in range(1, tags + 1)]
-    plan = make_plan(many, stored=cache.stored, has_blob=cache.has_blob, fetched={})
+    plan = make_plan(many, stored=cache.stored, is_accepted=cache.is_accepted, has_blob=cache.has_blob, fetched={})
     (tmp_path / "new").mkdir()
     output = make_options(tmp_path, compress=compress).output
     saved = [assemble(one, [ONE.stored]) for one in many]

@@ -387,34 +387,40 @@ def test_reading_makes_nothing(root: Path) -> None:
     assert not root.exists()
 
 
-OTHER_POLICY = "sha256:" + "ab" * 32
+FIRST, SECOND = "ab" * 32, "cd" * 32
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "counts"),
-    [
-        ("system", "system", True),
-        ("system", OTHER_POLICY, False),
-        (OTHER_POLICY, "system", False),
-        ("insecure", "system", False),
-        ("system", "insecure", True),
-    ],
-)
-def test_what_another_policy_accepted_has_to_be_copied_again(root: Path, first: str, second: str, counts: bool) -> None:
-    before, after = Cache(str(root), first), Cache(str(root), second)
+def test_what_was_let_through_is_noted_by_configuration_and_repository(root: Path) -> None:
+    before, after = Cache(str(root), FIRST), Cache(str(root), SECOND)
+    elsewhere = replace(SAMPLE.image, repository=Repository("other.lan", "app"))
     with before.opened(0):
         SAMPLE.put(before)
+    assert (before.is_accepted(SAMPLE.image), before.is_accepted(elsewhere)) == (True, False)
+    assert not after.is_accepted(SAMPLE.image)
+    assert after.stored(elsewhere) is not None, "the blobs are the same wherever they came from"
     with after.opened(0):
-        assert (after.stored(SAMPLE.image) is not None) is counts
-        SAMPLE.put(after)
-        assert after.stored(SAMPLE.image) is not None
-    assert before.stored(SAMPLE.image) is not None, "what was accepted stays so"
+        after.take_down_acceptance(elsewhere)
+    assert (after.is_accepted(elsewhere), after.is_accepted(SAMPLE.image)) == (True, False)
+    assert before.is_accepted(SAMPLE.image), "what was noted stays so"
 
 
-def test_what_came_from_another_repository_has_to_be_accepted_there(cache: Cache) -> None:
-    SAMPLE.put(cache)
-    elsewhere = replace(SAMPLE.image, repository=Repository("other.lan", "app"))
-    assert cache.stored(elsewhere) is None
+def test_what_an_earlier_release_noted_counts_for_nothing(root: Path) -> None:
+    """It noted a name of the policy, which stayed the same when its content changed."""
+    cache = Cache(str(root), FIRST)
+    with cache.opened(0):
+        folder = root / SAMPLE.put(cache).source.folder
+        (folder / "accepted").write_text(f"system {SAMPLE.image.repository}\n")
+        assert not cache.is_accepted(SAMPLE.image)
+        cache.take_down_acceptance(SAMPLE.image)
+    assert (folder / "accepted").read_text() == f"{FIRST} {SAMPLE.image.repository}\n"
+
+
+def test_nothing_is_noted_beside_what_is_not_there(root: Path) -> None:
+    cache = Cache(str(root), FIRST)
+    with cache.opened(0):
+        before = names_below(root)
+        cache.take_down_acceptance(SAMPLE.image)
+        assert names_below(root) == before
 
 
 def test_what_is_here_from_another_repository_is_told_apart(cache: Cache) -> None:

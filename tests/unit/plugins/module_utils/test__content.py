@@ -71,4 +71,4 @@ def test_an_image_with_a_blob_that_no_file_can_hold_fails_alone() -> None:
 
 def test_a_platform_image_has_the_number_of_its_first_reference() -> None:
     content = sort_out([resolved("a", ONE, number=3), resolved("b", ONE, TWO, number=7)], {})
-    assert content.places == {ONE.image.digest: (3, 1), TWO.image.digest: (7, 2)}
+    assert content.places == {ONE.image.key: (3, 1), TWO.image.key: (7, 2)}

@@ -76,7 +76,7 @@ class Bench:
 
     @contextmanager
     def pool(self, *, jobs: int, stored: Iterable[str] = (), ahead: int | None = None) -> Iterator[CopyPool]:
-        there = {self.image(name).digest: self.samples[name].stored for name in stored}
+        there = {self.image(name).key: self.samples[name].stored for name in stored}
         with CopyPool(self, there, jobs=jobs, stop=self.stop, ahead=ahead) as pool:
             try:
                 yield pool

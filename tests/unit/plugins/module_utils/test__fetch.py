@@ -16,6 +16,7 @@ from typing import Any, cast
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _fetch
+from ansible_collections.airgap.images.plugins.module_utils._accepted import Accepted
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._copy import Lack
 from ansible_collections.airgap.images.plugins.module_utils._credentials import Credentials
@@ -42,6 +43,7 @@ from ansible_collections.airgap.images.tests.unit.fakes import (
     Sample,
     describe,
     make_options,
+    repository_of,
     write_folder,
 )
 
@@ -67,7 +69,7 @@ class Bench:
         self.stop = NoWait()
         self.progress = Progress()
         self.push(SAMPLE)
-        self.fetcher = self.make(places={SAMPLE.image.digest: (4, 2)})
+        self.fetcher = self.make(places={SAMPLE.image.key: (4, 2)})
 
     def push(self, sample: Sample) -> None:
         self.registries.manifests[sample.image.digest] = (sample.raw, sample.image.descriptor.media_type)
@@ -78,6 +80,7 @@ class Bench:
         *,
         places: dict[str, tuple[int, int]],
         names: dict[str, str] | None = None,
+        sources: dict[str, tuple[Repository, ...]] | None = None,
         retries: int = 2,
         **options: Any,
     ) -> Fetcher:
@@ -95,6 +98,8 @@ class Bench:
             make_options(self._folder, **options),
             places=places,
             names=defaultdict(lambda: "an image") if names is None else names,
+            sources=sources or {},
+            accepted=Accepted(self.cache, "", None),
             progress=self.progress,
         )
 
@@ -139,7 +144,7 @@ def test_what_is_there_is_not_lacking(bench: Bench) -> None:
     Path(bench.cache.blob_path(TWO.digest)).write_bytes(b"other length")
     assert bench.fetcher.lack(SAMPLE.image) == Lack((TWO,), frozenset({SAMPLE.image.digest}))
     SAMPLE.put(bench.cache)
-    assert bench.fetcher.lack(SAMPLE.image) == Lack((), frozenset())
+    assert bench.fetcher.lack(SAMPLE.image) == Lack((), frozenset({SAMPLE.image.digest})), "its folder is written"
 
 
 def configure(home: Path, text: str) -> None:
@@ -153,7 +158,7 @@ MIRRORED = '[[registry]]\nlocation = "reg.lan"\n[[registry.mirror]]\nlocation = 
 
 def test_a_registry_that_skopeo_goes_other_ways_to_is_its_own(bench: Bench, home: Path) -> None:
     configure(home, MIRRORED)
-    fetcher = bench.make(places={SAMPLE.image.digest: (1, 1)})
+    fetcher = bench.make(places={SAMPLE.image.key: (1, 1)})
     assert fetcher.lack(SAMPLE.image) == Lack((), frozenset(SAMPLE.blobs))
 
 
@@ -272,7 +277,7 @@ def test_only_what_becomes_part_of_the_archive_is_written_out_early(
 ) -> None:
     sizes: list[int] = []
     monkeypatch.setattr(_fetch.os, "posix_fadvise", lambda file, *_advice: sizes.append(os.fstat(file).st_size))
-    bench.make(places={SAMPLE.image.digest: (1, 1)}, compress=compress).fetch_blob(SAMPLE.image, ONE)
+    bench.make(places={SAMPLE.image.key: (1, 1)}, compress=compress).fetch_blob(SAMPLE.image, ONE)
     assert sizes == [ONE.size] * synced
 
 
@@ -291,7 +296,7 @@ def test_the_time_of_an_image_stands_while_others_have_their_turn(
         real(repository, blob, path)
 
     bench.registries.fetch_blob = fetch_blob  # type: ignore[method-assign, assignment]
-    fetcher = bench.make(places={SAMPLE.image.digest: (1, 1)}, timeout=50)
+    fetcher = bench.make(places={SAMPLE.image.key: (1, 1)}, timeout=50)
     fetcher.fetch_blob(SAMPLE.image, ONE)
     now[0] += 1800
     fetcher.fetch_blob(SAMPLE.image, TWO)
@@ -309,8 +314,8 @@ def test_a_registry_that_refuses_is_given_up(bench: Bench) -> None:
     """Each image is another one of the list; the sixth is not asked for."""
     samples = [Sample(b"%d" % number) for number in range(6)]
     fetcher = bench.make(
-        places={sample.image.digest: (number, 1) for number, sample in enumerate(samples)},
-        names={sample.image.digest: f"reg.lan/app:{number}" for number, sample in enumerate(samples)},
+        places={sample.image.key: (number, 1) for number, sample in enumerate(samples)},
+        names={sample.image.key: f"reg.lan/app:{number}" for number, sample in enumerate(samples)},
     )
     for number, sample in enumerate(samples):
         blob = sample.image.blobs[1]
@@ -323,10 +328,10 @@ def test_a_registry_that_refuses_is_given_up(bench: Bench) -> None:
 
 
 def test_what_skopeo_is_refused_counts_as_well(bench: Bench) -> None:
-    names = {SAMPLE.image.digest: "reg.lan/app:1"}
-    fetcher = bench.make(places={SAMPLE.image.digest: (1, 1)}, names=names, retries=0)
+    names = {SAMPLE.image.key: "reg.lan/app:1"}
+    fetcher = bench.make(places={SAMPLE.image.key: (1, 1)}, names=names, retries=0)
     for number in range(5):
-        names[SAMPLE.image.digest] = f"reg.lan/app:{number}"
+        names[SAMPLE.image.key] = f"reg.lan/app:{number}"
         bench.fail(ConnectionRefused("refused", heals=True))
         with pytest.raises(ConnectionRefused):
             fetcher.copy(SAMPLE.image)
@@ -342,6 +347,7 @@ def test_what_the_client_was_told_comes_before_what_skopeo_says(bench: Bench) ->
     with pytest.raises(TransferError, match=r"^in quarantine; skopeo: StatusCode 403$"):
         bench.fetcher.copy(SAMPLE.image)
     bench.fetcher.copy(SAMPLE.image)
+    bench.cache.forget(SAMPLE.image)
     bench.fail(TransferError("skopeo: no policy", heals=False))
     with pytest.raises(TransferError, match=r"^skopeo: no policy$"):
         bench.fetcher.copy(SAMPLE.image)
@@ -359,11 +365,11 @@ def test_a_manifest_that_is_served_by_its_tag_alone(bench: Bench) -> None:
         real(image, name, folder, share, deadline=deadline)
 
     bench.skopeo.copy = copy  # type: ignore[method-assign]
-    assert bench.fetcher.copy(tagged).descriptor.digest == SAMPLE.image.digest
-    assert names == [f"@{SAMPLE.image.digest}", ":1"]
     with pytest.raises(Missing):
         bench.fetcher.copy(SAMPLE.image)
-    assert len(names) == 3
+    assert names == [f"@{SAMPLE.image.digest}"]
+    assert bench.fetcher.copy(tagged).descriptor.digest == SAMPLE.image.digest
+    assert names[1:] == [f"@{SAMPLE.image.digest}", ":1"]
 
 
 # -- whole images
@@ -475,14 +481,14 @@ def test_all_blobs_of_a_converted_image_count(bench: Bench) -> None:
         write_folder(folder, SAMPLE.image.descriptor)
 
     bench.skopeo.copy = convert  # type: ignore[method-assign]
-    bench.fetcher._places = {OLD.digest: (1, 1)}
+    bench.fetcher._places = {OLD.key: (1, 1)}
     assert bench.bring(OLD).descriptor.digest == SAMPLE.image.digest
     assert bench.fetcher.downloaded == {digest: len(data) for digest, data in SAMPLE.blobs.items()}
 
 
 def test_a_layer_that_is_named_twice_is_fetched_once(bench: Bench) -> None:
     bench.push(REPEATED)
-    bench.fetcher._places = {REPEATED.image.digest: (1, 1)}
+    bench.fetcher._places = {REPEATED.image.key: (1, 1)}
     assert bench.bring(REPEATED.image) == REPEATED.stored
     assert bench.registries.asked.count(f"GET blob {TWICE.digest}") == 1
     assert TWICE.digest not in bench.skopeo.fetched
@@ -496,3 +502,65 @@ def test_a_cache_that_cannot_be_written_is_named(bench: Bench) -> None:
     bench.skopeo.copy = refuse  # type: ignore[method-assign, assignment]
     with pytest.raises(StorageError, match=f"cannot write to cache_dir {bench.cache.root}: No space left on device"):
         bench.fetcher.copy(SAMPLE.image)
+
+
+# -- several repositories
+
+OTHER = repository_of("reg.lan/other")
+THERE = replace(SAMPLE.image, repository=OTHER)
+BOTH = {SAMPLE.image.key: (1, 1), THERE.key: (2, 1)}
+NAMED_BY_BOTH = {blob.digest: (SAMPLE.image.repository, OTHER) for blob in SAMPLE.image.blobs}
+
+
+def test_an_image_that_is_there_is_let_through_by_each_repository(bench: Bench) -> None:
+    fetcher = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
+    fetcher.copy(SAMPLE.image)
+    assert fetcher.copy(THERE) == replace(SAMPLE.stored, source=THERE)
+    assert (bench.skopeo.copied, bench.skopeo.accepted) == ([SAMPLE.image.digest], [THERE.key])
+    fetcher.copy(THERE)
+    assert bench.skopeo.accepted == [THERE.key], "once"
+
+
+def test_an_image_that_its_repository_refuses_is_not_taken_from_the_cache(bench: Bench) -> None:
+    fetcher = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
+    fetcher.copy(SAMPLE.image)
+    bench.skopeo.refused[THERE.key] = TransferError("denied", heals=False)
+    with pytest.raises(TransferError, match="denied"):
+        fetcher.copy(THERE)
+
+
+@pytest.mark.parametrize("is_final", [False, True], ids=["refused", "given up"])
+def test_a_lost_blob_comes_from_another_repository(bench: Bench, is_final: bool) -> None:
+    fetcher = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
+    asked: list[str] = []
+
+    def fetch(repository: Repository, blob: Descriptor, path: str, *, deadline: float) -> None:
+        asked.append(str(repository))
+        if repository != OTHER:
+            raise TransferError("404", heals=False, is_final=is_final)
+        Path(path).write_bytes(SAMPLE.blobs[blob.digest])
+
+    bench.registries.fetch_blob = fetch  # type: ignore[method-assign]
+    assert fetcher.fetch_blob(SAMPLE.image, ONE)
+    assert asked == [str(SAMPLE.image.repository), str(OTHER)]
+    bench.cache.check_blob(ONE)
+
+
+def test_a_blob_that_no_repository_has_fails_for_the_reason_of_its_own(bench: Bench) -> None:
+    fetcher = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
+
+    def fetch(repository: Repository, blob: Descriptor, path: str, *, deadline: float) -> None:
+        raise TransferError(f"{repository} has it not", heals=False, is_final=True)
+
+    bench.registries.fetch_blob = fetch  # type: ignore[method-assign]
+    with pytest.raises(TransferError, match=r"reg\.lan/app has it not"):
+        fetcher.fetch_blob(SAMPLE.image, ONE)
+
+
+def test_what_skopeo_cannot_have_from_one_repository_comes_from_another(bench: Bench) -> None:
+    fetcher = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
+    bench.registries.blobs.update(SAMPLE.blobs)
+    bench.fail(TransferError("blob unknown", heals=False))
+    assert fetcher.copy(SAMPLE.image) == SAMPLE.stored
+    assert bench.skopeo.copied == [SAMPLE.image.digest] * 2
+    assert not {ONE.digest, TWO.digest} & {*bench.skopeo.fetched}

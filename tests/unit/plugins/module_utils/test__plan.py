@@ -14,7 +14,14 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils._image import PlatformImage, ResolvedImage, StoredImage
 from ansible_collections.airgap.images.plugins.module_utils._manifest import DOCKER_SCHEMA1, Descriptor, Schema1
 from ansible_collections.airgap.images.plugins.module_utils._plan import Plan, make_plan
-from ansible_collections.airgap.images.tests.unit.fakes import AMD64, ARM64, Sample, describe, resolved
+from ansible_collections.airgap.images.tests.unit.fakes import (
+    AMD64,
+    ARM64,
+    Sample,
+    describe,
+    repository_of,
+    resolved,
+)
 
 BASE, TOP = b"base layer", b"top layer"
 ONE, TWO = Sample(BASE, TOP), Sample(BASE, platform=ARM64)
@@ -26,14 +33,22 @@ def plan_of(
     there: Iterable[Sample] = (),
     blobs: Iterable[bytes] = (),
     fetched: dict[str, int] | None = None,
+    unknown: Iterable[str] = (),
 ) -> Plan:
+    """:param unknown: keys of the images that were not let through yet."""
     whole = {sample.image.digest: sample.stored for sample in there}
     known = {digest for sample in there for digest in sample.blobs} | {describe(data).digest for data in blobs}
 
     def stored(image: PlatformImage) -> StoredImage | None:
         return whole.get(image.digest)
 
-    return make_plan(images, stored=stored, has_blob=lambda blob: blob.digest in known, fetched=fetched or {})
+    return make_plan(
+        images,
+        stored=stored,
+        is_accepted=lambda image: image.key not in unknown,
+        has_blob=lambda blob: blob.digest in known,
+        fetched=fetched or {},
+    )
 
 
 def test_an_empty_cache() -> None:
@@ -52,7 +67,19 @@ def test_a_full_cache() -> None:
     assert plan.incomplete == ()
     assert plan.missing == {}
     assert plan.reused.keys() == {*ONE.blobs, *TWO.blobs, image.digest}
-    assert plan.stored == {ONE.image.digest: ONE.stored, TWO.image.digest: TWO.stored}
+    assert plan.stored == {ONE.image.key: ONE.stored, TWO.image.key: TWO.stored}
+
+
+def test_an_image_of_two_repositories_is_asked_of_both() -> None:
+    """Each has a policy and a login of its own; the blobs are there once."""
+    other = replace(ONE.image, repository=repository_of("reg.lan/other"))
+    images = [resolved("a", ONE), replace(resolved("b", ONE, number=2), platforms=(other,))]
+    cold = plan_of(images)
+    assert cold.incomplete == (ONE.image, other)
+    assert cold.missing == {digest: len(data) for digest, data in ONE.blobs.items()}
+    half = plan_of(images, there=[ONE], unknown=[other.key])
+    assert (half.incomplete, half.missing) == ((other,), {})
+    assert half.archive_bytes == plan_of(images, there=[ONE]).archive_bytes
 
 
 def test_a_shared_layer_is_counted_once() -> None:
@@ -89,6 +116,7 @@ def test_a_converted_image_is_planned_as_it_is_stored() -> None:
     plan = make_plan(
         [replace(resolved("a", ONE), platforms=(schema1,))],
         stored=lambda _image: stored,
+        is_accepted=lambda _image: True,
         has_blob=lambda _blob: True,
         fetched={},
     )

@@ -18,9 +18,9 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _skopeo
 from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, OptionError, TransferError
-from ansible_collections.airgap.images.plugins.module_utils._manifest import DOCKER_SCHEMA1, Schema1, digest_of
+from ansible_collections.airgap.images.plugins.module_utils._manifest import DOCKER_SCHEMA1, Schema1
 from ansible_collections.airgap.images.plugins.module_utils._secrets import HIDDEN, Secrets
-from ansible_collections.airgap.images.plugins.module_utils._skopeo import Skopeo, explain, policy_name
+from ansible_collections.airgap.images.plugins.module_utils._skopeo import Skopeo, explain
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._tls import TrustStore
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64, Sample, make_options, wait_for_pipe
@@ -247,7 +247,7 @@ def test_its_words_are_shown_safely() -> None:
 # -- its command line
 
 
-COPY = ["copy", "--quiet", "--dest-shared-blob-dir", "/c/share"]
+COPY = ["copy", "--quiet", "--remove-signatures", "--dest-shared-blob-dir", "/c/share"]
 ENDS = [SOURCE, "oci:/c/folder"]
 COMMANDS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "plain": ({}, ["skopeo", *COPY, "--preserve-digests", *ENDS]),
@@ -310,17 +310,6 @@ def test_no_secret_is_in_the_command() -> None:
     command = " ".join(skopeo._command(IMAGE, NAME, "/c/folder", "/c/share"))
     assert "s3cret" not in command
     assert "user-name" not in command
-
-
-def test_policies_have_names(tmp_path: Path) -> None:
-    policy = tmp_path / "policy.json"
-    policy.write_bytes(b"{}")
-    assert policy_name(make_options().work) == "system"
-    assert policy_name(make_options(insecure_policy=True).work) == "insecure"
-    assert policy_name(make_options(signature_policy=str(policy)).work) == digest_of(b"{}")
-    policy.unlink()
-    with pytest.raises(OptionError, match=r"signature_policy: cannot read .*No such file"):
-        policy_name(make_options(signature_policy=str(policy)).work)
 
 
 # -- a program that stands in for it
