@@ -23,6 +23,7 @@ from ._reference import Repository
 
 _MAX_TOKEN_BYTES = 256 * 1024
 _CLIENT_ID = "airgap.images"
+_MAY_BE_MEANT = (400, 401)  # of a refresh token that is no good
 _NO_POST = (400, 401, 404, 405, 501)  # what services answer that do not know POST: ACR 400, Artifactory 401, GCR 404
 
 
@@ -120,14 +121,15 @@ class Authenticator:
             "client_id": _CLIENT_ID,
             "refresh_token": credential.identity_token,
         }
-        answer = self._http.read("POST", realm, headers={}, limit=_MAX_TOKEN_BYTES, form=form)
-        if answer.status not in _NO_POST:
-            return answer
+        posted = self._http.read("POST", realm, headers={}, limit=_MAX_TOKEN_BYTES, form=form)
+        if posted.status not in _NO_POST:
+            return posted
         # Some services know the older way alone, in which the refresh token is the password.
         answer = self._get(realm, fields, credential.as_password())
         if answer.status == 200:
             self._credentials.give_as_password(credential)
-        return answer
+            return answer
+        return posted if posted.status in _MAY_BE_MEANT else answer
 
     def _get(self, realm: str, fields: dict[str, str], credential: Credential | None) -> Answer:
         headers = {"Authorization": _basic(credential)} if credential is not None and credential.username else {}

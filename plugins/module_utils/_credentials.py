@@ -66,7 +66,7 @@ class Credentials:
 
     def _keep_secret(self, credential: Credential) -> None:
         self.secrets.add(credential.password, username=credential.username)
-        self.secrets.add(credential.identity_token)
+        self.secrets.add(credential.identity_token, username=credential.as_password().username)
 
     def give_as_password(self, credential: Credential) -> None:
         """Have skopeo use a refresh token as a password: its token service does not take it otherwise."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,25 @@ def test_an_identity_token_is_as_secret(bench: Workbench) -> None:
     result, logs = run(bench, source.proxy, below(source.registry, source.image), told)
     assert asked.hits and "DENIED" in result.msg
     assert_unrepeated(result, logs, Needles(tuple(forms(token))))
+
+
+def test_an_identity_token_that_is_sent_as_a_password(bench: Workbench) -> None:
+    """To a service that does not know POST, and then in Basic: it repeats that."""
+    token = "1dentity.T0ken/of+somebody"
+    basic = base64.b64encode(f"<token>:{token}".encode()).decode()
+    source = closed(bench)
+    challenge = {"WWW-Authenticate": f'Bearer realm="{source.proxy.url}/token",service="tests"'}
+    asked = Rule(repeating(403, f"{token} or {basic} or {quote(basic, safe='')}"), method="GET", path="^/token")
+    source.proxy.add(
+        Rule(Respond(405), method="POST", path="^/token"),
+        asked,
+        Rule(Respond(401, challenge), method="GET|HEAD", path="/v2/"),
+    )
+    login = bench.directory / "login.json"
+    login.write_text(json.dumps({"auths": {source.proxy.host: {"identitytoken": token}}}), encoding="utf-8")
+    result, logs = run(bench, source.proxy, below(source.registry, source.image), Told({"authfile": login}, {}))
+    assert asked.hits and "DENIED" in result.msg
+    assert_unrepeated(result, logs, Needles((*forms(token), basic)))
 
 
 @pytest.mark.parametrize("asked", ["manifests", "blobs"])
