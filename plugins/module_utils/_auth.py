@@ -13,11 +13,13 @@ import base64
 import threading
 from urllib.parse import urlencode, urlsplit
 
+from ._answer import Answer, shown_host
 from ._challenge import Challenge, parse_challenges
 from ._credential_helper import Credential
 from ._credentials import Credentials
 from ._errors import TransferError, printable
-from ._http import Answer, Http, explain_status, shown_host
+from ._explain import explain_status
+from ._http import Http
 from ._json import JsonError, parse_object
 from ._reference import Repository
 

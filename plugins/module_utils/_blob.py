@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, Callable
 
+from ._answer import Answer, is_gzip, number_of
 from ._errors import TransferError
-from ._http import Answer, is_gzip, number_of
 from ._manifest import Descriptor
 from ._retry import BrokenOffError
 

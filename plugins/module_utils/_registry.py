@@ -16,12 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Callable, TypeVar
 
+from ._answer import Answer, number_of, origin_of
 from ._auth import Authenticator
 from ._blob import BlobFile, EncodingError
 from ._credentials import Credentials
 from ._errors import TransferError
+from ._explain import explain_status
 from ._gate import Gates
-from ._http import Answer, Http, explain_status, number_of, origin_of
+from ._http import Http
 from ._manifest import ACCEPTED_TYPES, MAX_MANIFEST_BYTES, Descriptor, digest_of, manifest_digest
 from ._options import Access
 from ._outage import Outages

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterator
 
-from ...plugins.module_utils import _challenge, _http, _registries_conf, _skopeo
+from ...plugins.module_utils import _challenge, _explain, _registries_conf, _skopeo
 from ...plugins.module_utils._errors import TransferError
 from .properties import assert_shown, is_sample, text_of
 
@@ -51,7 +51,7 @@ def _written(challenge: _challenge.Challenge) -> str:
 def check_retry_after(data: bytes) -> None:
     """Retry-After: seconds, or nothing."""
     value = data.decode("latin-1")
-    asked = _http.parse_retry_after(value, now=_NOW)
+    asked = _explain.parse_retry_after(value, now=_NOW)
     if asked is None:
         assert not (value.isascii() and value.strip().isdigit())
         return
@@ -62,7 +62,7 @@ def check_retry_after(data: bytes) -> None:
     # The same moment, written as a registry has to write it.
     if 0 < asked < 10**9 and not number.isdigit():
         date = email.utils.formatdate(_NOW + asked, usegmt=True)
-        assert _http.parse_retry_after(date, now=_NOW) == asked
+        assert _explain.parse_retry_after(date, now=_NOW) == asked
 
 
 def check_skopeo(data: bytes) -> None:

@@ -52,7 +52,7 @@ _ALL = (
     Target("config", manifests.check_config, "`_manifest.parse_config_platform`", 1_000_000, is_json=True),
     Target("lock", manifests.check_lock, "`_lock.read_lock`", 450_000, longest=3072, is_json=True),
     Target("challenge", headers.check_challenge, "`_challenge.parse_challenges`", 1_000_000, longest=400),
-    Target("retry_after", headers.check_retry_after, "`_http.parse_retry_after`", 3_000_000, longest=128),
+    Target("retry_after", headers.check_retry_after, "`_explain.parse_retry_after`", 3_000_000, longest=128),
     Target("skopeo", headers.check_skopeo, "`_skopeo.explain`", 500_000, longest=400),
     Target("registries_conf", headers.check_registries_conf, "`_registries_conf.names_in`", 700_000, longest=400),
 )

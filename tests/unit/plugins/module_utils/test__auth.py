@@ -14,11 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._answer import Answer
 from ansible_collections.airgap.images.plugins.module_utils._auth import Authenticator
 from ansible_collections.airgap.images.plugins.module_utils._credential_helper import Credential
 from ansible_collections.airgap.images.plugins.module_utils._credentials import Credentials
 from ansible_collections.airgap.images.plugins.module_utils._errors import TransferError
-from ansible_collections.airgap.images.plugins.module_utils._http import Answer, Http
+from ansible_collections.airgap.images.plugins.module_utils._http import Http
 from ansible_collections.airgap.images.plugins.module_utils._login_file import LoginFile
 from ansible_collections.airgap.images.plugins.module_utils._options import Login
 from ansible_collections.airgap.images.plugins.module_utils._tls import Trust

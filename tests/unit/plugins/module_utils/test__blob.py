@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.airgap.images.plugins.module_utils import _blob
+from ansible_collections.airgap.images.plugins.module_utils._answer import Answer
 from ansible_collections.airgap.images.plugins.module_utils._blob import BlobFile
 from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, TransferError
-from ansible_collections.airgap.images.plugins.module_utils._http import Answer
 from ansible_collections.airgap.images.plugins.module_utils._retry import BrokenOffError
 from ansible_collections.airgap.images.tests.unit.fakes import describe
 

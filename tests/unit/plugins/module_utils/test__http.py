@@ -24,19 +24,15 @@ import urllib3.exceptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.module_utils import _http
+from ansible_collections.airgap.images.plugins.module_utils import _answer, _explain, _http
+from ansible_collections.airgap.images.plugins.module_utils._answer import Answer, number_of, origin_of, shown_host
 from ansible_collections.airgap.images.plugins.module_utils._errors import TransferError
-from ansible_collections.airgap.images.plugins.module_utils._http import (
-    USER_AGENT,
-    Answer,
-    Http,
+from ansible_collections.airgap.images.plugins.module_utils._explain import (
     explain_failure,
     explain_status,
-    number_of,
-    origin_of,
     parse_retry_after,
-    shown_host,
 )
+from ansible_collections.airgap.images.plugins.module_utils._http import USER_AGENT, Http
 from ansible_collections.airgap.images.plugins.module_utils._timed import time_left
 from ansible_collections.airgap.images.plugins.module_utils._tls import Trust
 from ansible_collections.airgap.images.tests.unit.server import Reply, Server
@@ -352,7 +348,7 @@ def test_a_port_that_goes_without_saying_is_no_other_host(
     server: Server, http: Http, monkeypatch: pytest.MonkeyPatch, spelled: bool
 ) -> None:
     """With the port of the server as that of the scheme: the redirect says it, or the first address does."""
-    monkeypatch.setitem(_http._OWN_PORTS, "http", str(server.port))
+    monkeypatch.setitem(_answer._OWN_PORTS, "http", str(server.port))
     named, bare = f"http://127.0.0.1:{server.port}", "http://127.0.0.1"
     assert origin_of(named) == origin_of(bare)
     server.route("/a", redirect(f"{named if spelled else named.upper()}/b"))
@@ -615,7 +611,7 @@ def test_a_server_may_ask_to_wait(status: int) -> None:
 
 @pytest.mark.parametrize("clock", [-86400, 0, 86400])
 def test_a_date_to_wait_for_is_one_of_the_registrys_clock(clock: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_http.time, "time", lambda: NOW.timestamp() + clock)
+    monkeypatch.setattr(_explain.time, "time", lambda: NOW.timestamp() + clock)
     headers = {"retry-after": format_datetime(LATER, usegmt=True), "date": format_datetime(NOW, usegmt=True)}
     answer = Answer("https://reg.lan", 429, headers, b"")
     assert explain_status(answer, host="reg.lan", what="x").retry_after == 120.0

@@ -17,11 +17,11 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils import _http, _registry
+from ansible_collections.airgap.images.plugins.module_utils import _explain, _registry
+from ansible_collections.airgap.images.plugins.module_utils._answer import Answer
 from ansible_collections.airgap.images.plugins.module_utils._blob import BlobFile
 from ansible_collections.airgap.images.plugins.module_utils._credentials import Credentials
 from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, TransferError
-from ansible_collections.airgap.images.plugins.module_utils._http import Answer
 from ansible_collections.airgap.images.plugins.module_utils._manifest import (
     DOCKER_SCHEMA1_SIGNED,
     MAX_MANIFEST_BYTES,
@@ -267,7 +267,7 @@ def test_a_registry_is_waited_for(bench: Bench) -> None:
 
 def test_a_registry_may_name_a_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_800_000_000.0
-    monkeypatch.setattr(_http.time, "time", lambda: now)
+    monkeypatch.setattr(_explain.time, "time", lambda: now)
     bench.server.route(MANIFEST, Reply(429, headers=(("Retry-After", formatdate(now + 60, usegmt=True)),)), manifest())
     assert bench.client().head_manifest(bench.repository, "1") == DIGEST
     assert bench.stop.waits == [60.0]

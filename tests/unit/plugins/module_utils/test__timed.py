@@ -14,8 +14,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._answer import Answer
 from ansible_collections.airgap.images.plugins.module_utils._errors import TransferError
-from ansible_collections.airgap.images.plugins.module_utils._http import Answer, Http
+from ansible_collections.airgap.images.plugins.module_utils._http import Http
 from ansible_collections.airgap.images.plugins.module_utils._timed import at_most, ensure_time, time_left
 from ansible_collections.airgap.images.plugins.module_utils._tls import Trust
 
