@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
+import signal
 import tempfile
 import time
 import traceback
@@ -58,6 +59,9 @@ def _work(
     folder: Path, trials: Sequence[Trial], seed: int, todo: SimpleQueue[int | None], done: Queue[Outcome]
 ) -> None:
     private_temporary_files(folder / "tmp")
+    for number in (signal.SIGINT, signal.SIGHUP):  # what a shell or nohup has ignored, the module ignores too
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)
     with Ground.made(folder) as ground:
         while (index := todo.get()) is not None:
             done.put(run_one(trials[index], ground, seed))

@@ -86,7 +86,7 @@ def _in_process(ground: Ground, chance: random.Random, *, kind: str) -> str:
 
 def _on_module(ground: Ground, chance: random.Random) -> str:
     """Runs that make one archive and another by turns, each ended at a random moment."""
-    params = chance.choice(_VARIANTS)
+    params = {**chance.choice(_VARIANTS), "stall_timeout": 60}  # nothing stalls here but a busy machine
     lists = _lists(ground)
     quiets = [ground.quiet(**params, images=images) for images in lists]
     with ground.site() as site:
