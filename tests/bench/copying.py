@@ -76,6 +76,7 @@ def bare(bench: Bench, images: Sequence[Stored], jobs: int) -> Cold:
             "--insecure-policy",
             "copy",
             "--quiet",
+            "--remove-signatures",
             "--dest-shared-blob-dir",
             folder / "share",
         ]

@@ -23,7 +23,7 @@ from ..support.proxy import Proxy
 from ..support.registry import Credentials, Registry
 from .trial import Violation, require
 
-_OURS = (".lock", "verified.json")
+_OURS = (".lock", "accepted.json", "verified.json")
 """What a cache may have or not have."""
 
 TIMEOUT = 120.0

@@ -20,12 +20,12 @@ REGISTRY = "reg.lan:5000"
 @pytest.fixture(autouse=True)
 def no_system_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the machine itself has does not count."""
-    real = _registries_conf._files
+    real = _registries_conf.registries_files
 
     def below(environ: dict[str, str]) -> list[str]:
         return [path for path in real(environ) if path.startswith(str(tmp_path))]
 
-    monkeypatch.setattr(_registries_conf, "_files", below)
+    monkeypatch.setattr(_registries_conf, "registries_files", below)
 
 
 def concerned(tmp_path: Path, text: str, registry: str = REGISTRY) -> bool:
@@ -162,7 +162,7 @@ def test_without_a_variable_the_home_is_found_all_the_same(home: Path, tmp_path:
 def test_the_files_of_the_system_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(_registries_conf.os.path, "isdir", lambda _path: False)
-    assert list(_registries_conf._files({"HOME": "/h"})) == [
+    assert list(_registries_conf.registries_files({"HOME": "/h"})) == [
         "/h/.config/containers/registries.conf",
         "/h/.config/containers/registries.conf",
         "/etc/containers/registries.conf",
