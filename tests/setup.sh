@@ -14,19 +14,24 @@ set -euo pipefail
 # The one list of Debian packages.
 packages=(
     btrfs-progs         # a filesystem with quotas
+    buildah             # takes images out of what the restore script leaves
     busybox             # tools that are not GNU's, to unpack archives with
     ca-certificates
     chromium            # opens the report
+    containerd          # imports them
     dash
     docker-registry     # the registry that tests pull from
     exfat-fuse          # the filesystem of USB sticks, which kernels of small machines lack
     exfatprogs
     git
     gnupg               # signs images
+    ksh93u+m            # shells that people log in with
     libarchive-tools    # bsdtar, which unpacks archives as well
+    mksh
     openssh-server      # a host to fetch from
     openssl             # certificates for the registry
     pigz
+    podman              # loads images, as buildah and containerd do
     python3
     python3-apt         # with what Ansible looks for packages of the distribution
     python3-requests    # what the module needs on a host that is managed with the system's Python
@@ -35,12 +40,17 @@ packages=(
     skopeo
     strace              # strikes a run at single system calls
     sudo
+    tcsh
+    umoci               # collects garbage, of which the pages tell
+    zsh
     zstd
 )
 # Packages in that list which start a service when they are installed, and their units.
 declare -A units=(
+    [containerd]="containerd.service"
     [docker-registry]="docker-registry.service"
     [openssh-server]="ssh.service ssh.socket"
+    [podman]="podman.service podman.socket podman-restart.service podman-auto-update.service podman-auto-update.timer"
 )
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -98,7 +108,7 @@ install_packages() {
         as_root sh -c "cat >$policy && chmod 0755 $policy" <<'END'
 #!/bin/sh
 # Made by the set-up of a test, which removes it when it is done.
-case "$1" in docker-registry | ssh | ssh.* | sshd) exit 101 ;; esac
+case "$1" in containerd* | docker-registry | podman* | ssh | ssh.* | sshd) exit 101 ;; esac
 exit 0
 END
     fi

@@ -16,10 +16,11 @@ from ._options import ZSTD
 from ._report_commands import (
     TARGET,
     check_command,
+    containerd_command,
     copy_command,
-    hangar_can_read,
-    hangar_command,
-    join_command,
+    hangar_commands,
+    oci_tar_command,
+    podman_command,
     restore_command,
     unpack_command,
     word,
@@ -215,11 +216,18 @@ def _loading(subject: Subject) -> list[Markup]:
     named = named or (lock.images[0].reference if lock.images else None)
     if named is not None:
         told.append(commands(copy_command(named)))
-    if not subject.is_directory:
-        joined = [] if hangar_can_read(name, lock.parts) else [f"{join_command(name, lock.parts)} > {word(name)}"]
-        first = "; it wants these parts joined first" if joined else ""
-        told.append(element("p", f"Or all at once with hangar{first}.", class_="soft above"))
-        told.append(commands(*joined, hangar_command(name)))
+    told.append(
+        element(
+            "p",
+            "Or all at once with hangar 1.6. It gives OCI images other digests, and passes over images with zstd "
+            "layers, charts and signatures.",
+            class_="soft above",
+        )
+    )
+    told.append(commands(*hangar_commands(name, lock)))
+    told.append(element("p", "Or without a registry: one tar for containerd and podman.", class_="soft above"))
+    pull = [podman_command(named)] if named is not None else []
+    told.append(commands(oci_tar_command(name), containerd_command(), *pull))
     return told
 
 

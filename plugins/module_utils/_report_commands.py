@@ -10,12 +10,13 @@ import shlex
 
 from ._layout import ROOT
 from ._lock import Lock
-from ._options import CHECKSUM_SUFFIX, GZIP, RESTORE_SUFFIX, ZSTD
+from ._options import CHECKSUM_SUFFIX, DIR, GZIP, RESTORE_SUFFIX, ZSTD
 from ._parts import Part
 from ._reference import Reference
 
 TARGET = "TARGET_DIR"
 REGISTRY = "REGISTRY"
+OCI_TAR = "images.tar"
 
 
 def check_command(name: str) -> str:
@@ -47,15 +48,37 @@ def join_command(name: str, parts: tuple[Part, ...]) -> str:
     return f"(i=0; while [ $i -lt {len(names)} ]; do cat {word(name)}.part{shown} || exit; i=$((i+1)); done)"
 
 
-def hangar_can_read(name: str, parts: tuple[Part, ...]) -> bool:
-    """Whether ``hangar load`` finds the parts: it knows numbers without zeros before them only."""
-    names = [part.name for part in parts]
-    return names in ([name], [f"{name}.part{number}" for number in range(len(names))])
+def oci_tar_command(name: str) -> str:
+    """Check and write one tar for containerd, podman and buildah."""
+    return f"sh {word(name + RESTORE_SUFFIX)} --oci-tar {OCI_TAR}"
 
 
-def hangar_command(name: str) -> str:
-    """Load the archive with hangar, parts and all."""
-    return f"hangar load -s {word(name)} -d {REGISTRY}"
+def containerd_command() -> str:
+    """Import all images of that tar, for Kubernetes; without unpacking, which stops at what is for another platform."""
+    return f"ctr --namespace k8s.io image import --no-unpack {OCI_TAR}"
+
+
+def podman_command(reference: Reference) -> str:
+    """Take one image out of that tar."""
+    return f"podman pull oci-archive:{OCI_TAR}:{reference}"
+
+
+def hangar_commands(name: str, lock: Lock) -> list[str]:
+    """Load the archive with hangar 1.6, parts and all.
+
+    It knows part numbers without zeros before them only, does not tell zstd by itself, reads no plain tar, and puts the
+    path of a directory behind its working directory.
+    """
+    compress = lock.options.get("compress")
+    if compress == DIR:
+        return [f"hangar load --compress dir -s {word(name)} -d {REGISTRY}"]
+    if compress not in (GZIP, ZSTD):
+        return [f"(cd {TARGET} && hangar load --compress dir -s {ROOT} -d {REGISTRY})"]
+    names = [part.name for part in lock.parts]
+    is_found = names in ([name], [f"{name}.part{number}" for number in range(len(names))])
+    joined = [] if is_found else [f"{join_command(name, lock.parts)} > {word(name)}"]
+    form = "--compress zstd " if compress == ZSTD else ""
+    return [*joined, f"hangar load {form}-s {word(name)} -d {REGISTRY}"]
 
 
 def copy_command(reference: Reference, layout: str = f"{TARGET}/{ROOT}") -> str:

@@ -464,3 +464,14 @@ def _notes(digest: str, images: Sequence[PlatformImage], selection: Selection) -
                     f"{len(left_out)} foreign layers of {image.descriptor.platform} were left out; hosts that run it "
                     "fetch them from the addresses that the image names. include_foreign_layers=true saves them too"
                 )
+    with_zstd = [str(image.descriptor.platform) for image in images if _has_zstd_layers(image)]
+    if with_zstd:
+        yield f"hangar 1.6 does not load {', '.join(with_zstd)}, which has layers in zstd; skopeo does"
+
+
+def _has_zstd_layers(image: PlatformImage) -> bool:
+    """Whether any is in zstd: OCI's ``tar+zstd``, or Docker's ``tar.zstd``."""
+    platform = image.descriptor.platform
+    if platform is None or platform.is_unknown or isinstance(image.content, Schema1):
+        return False
+    return any(layer.media_type.endswith(("+zstd", ".zstd")) for layer in image.content.layers)

@@ -26,6 +26,9 @@ _HEAD = """#!/bin/sh
 # Restores an archive of container images; the archive's files lie beside it. For help: sh THIS_FILE --help
 # Made by the Ansible collection airgap.images. Licence: GPL-3.0-or-later.
 # shellcheck disable=SC2016  # names are to be taken as they stand
+# shellcheck disable=SC2027,SC2154  # of the next line; csh and tcsh are no POSIX shells, and this is all they read
+test $?shell = 1 && sh -c 'echo "error: csh and tcsh cannot read this script. Call it with sh" >&2' && exit 2
+[ -z "${ZSH_VERSION-}" ] || emulate sh
 set -u
 LC_ALL=C
 export LC_ALL
@@ -64,6 +67,7 @@ def names_files_of(script: bytes, name: str, lock: Lock) -> bool:
 
 def _settings(name: str, lock: Lock, compress: str) -> str:
     total = len(lock.parts)
+    content = sum(lock.blobs.values())
     example = lock.images[0].reference if lock.images else None
     values = {
         "archive": name,
@@ -71,8 +75,9 @@ def _settings(name: str, lock: Lock, compress: str) -> str:
         "total": str(total),
         "step": str(total // _NAMED_AT_MOST + 1),
         "size": format_size(sum(part.size for part in lock.parts)),
-        "unpacked": format_size(sum(lock.blobs.values())),
+        "unpacked": format_size(content),
         "largest": format_size(max(lock.blobs.values(), default=0)),
+        "room": format_size(content if compress == DIR else 2 * content),
         "count": f"{len(lock.images)} image{'s' if len(lock.images) != 1 else ''}",
         "example": str(example or ""),
         "example_path": target_path(example) if example else "",
@@ -123,13 +128,13 @@ def _loop(references: list[Reference]) -> list[str]:
     lines = ['printf \'  %s\\n\' "sh $(quote "$script") --images | while read -r image; do"']
     path = '"${image#*/}"'
     if by_digest:
-        path = '"$path"'
+        path = '"$to"'  # in zsh, path is where programs are looked for
         lines += _prints(
             [
-                "    path=${image#*/}",
-                "    case ${path%@*} in",
-                "      *:*) path=${path%@*} ;;",
-                "      *) path=${path%@*}:digest-${path##*:} ;;",
+                "    to=${image#*/}",
+                "    case ${to%@*} in",
+                "      *:*) to=${to%@*} ;;",
+                "      *) to=${to%@*}:digest-${to##*:} ;;",
                 "    esac",
             ]
         )

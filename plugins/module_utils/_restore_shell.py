@@ -4,9 +4,11 @@
 
 """What all restore scripts have in common, in the language of POSIX shells. :mod:`_restore` writes what is before it.
 
-That sets ``archive``, ``total``, ``step``, ``size``, ``unpacked``, ``largest``, ``count`` and ``example``, and has the
-functions ``each_file``, ``list_images``, ``tell_lacking``, ``need_all``, ``unpack`` and ``show_loop``. Nothing runs
-before the last line is read: of a script that is cut off, nothing does.
+That sets ``archive``, ``total``, ``step``, ``size``, ``unpacked``, ``largest``, ``room``, ``count`` and ``example``,
+and has the functions ``each_file``, ``list_images``, ``tell_lacking``, ``need_all``, ``unpack``, ``gather`` and
+``show_loop``. Nothing runs before the last line is read: of a script that is cut off, nothing does.
+
+Shells that people call it by are more than POSIX's: ``status`` and ``path``, for instance, are not ours in zsh.
 """
 
 from __future__ import annotations
@@ -58,9 +60,10 @@ help() {
         "  checks the $total files of $archive ($size) beside this script," \
         "  then unpacks $count ($unpacked) to TARGET_DIR/saved-image-cache, whole or not at all" \
         "other uses:" \
-        "  --check   only check the files" \
-        "  --images  list the images, one a line" \
-        "  --help    show this"
+        "  --check          only check the files" \
+        "  --oci-tar FILE   check them, then write one tar that containerd, podman and buildah read" \
+        "  --images         list the images, one a line" \
+        "  --help           show this"
 }
 
 need() {
@@ -142,29 +145,50 @@ to $(quote "$here"), then call this script again. Nothing was unpacked"
     say "all $total files are whole"
 }
 
-# What is wrong with TARGET_DIR is said before hours go into checking.
-look_at_target() {
+# aim_at DIRECTORY NAME: what is wrong with them is said before hours go into checking.
+aim_at() {
     case $1 in
-        /*) target=$1 ;;
+        /* | .) target=$1 ;;
         *) target=./$1 ;;
     esac
-    final=${target%/}/saved-image-cache
+    final=${target%/}/$2
     refuse_final
     place=$target
     while ! [ -e "$place" ]; do
         place=${place%/*}
         [ -n "$place" ] || place=/
     done
-    [ -d "$place" ] || fail "$place is no directory. Name another TARGET_DIR"
+    [ -d "$place" ] || fail "$place is no directory. Name another $asked"
     if ! [ -w "$place" ] || ! [ -x "$place" ]; then
-        fail "you may not write to $place. Name another TARGET_DIR, or call this script as another user"
+        fail "you may not write to $place. Name another $asked, or call this script as another user"
     fi
+}
+
+aim_at_directory() {
+    asked=TARGET_DIR
+    aim_at "$1" saved-image-cache
+}
+
+# podman, buildah and skopeo take what stands after the first colon for the image.
+aim_at_tar() {
+    asked=FILE
+    case ${1##*/} in
+        '' | . | ..) misuse "--oci-tar takes the name of a file to write" ;;
+        *:*) misuse "a colon in the name of FILE ends it for podman, buildah and skopeo. Name another FILE" ;;
+    esac
+    case $1 in
+        */*)
+            directory=${1%/*}
+            aim_at "${directory:-/}" "${1##*/}"
+            ;;
+        *) aim_at . "$1" ;;
+    esac
 }
 
 refuse_final() {
     if [ -e "$final" ] || [ -h "$final" ]; then
         fail "$final is there already, and stays as it is. Remove it with rm -r $(quote "$final"), or name another \
-TARGET_DIR"
+$asked"
     fi
 }
 
@@ -218,7 +242,7 @@ give_up() {
     fail "$1"
 }
 
-restore() {
+open_work() {
     mkdir -p "$target" || fail "cannot make the directory $target"
     find_host
     clear_leftovers
@@ -235,8 +259,38 @@ restore() {
     mkdir -m 700 "$work" || give_up "cannot make the directory $work"
     find_links
     { printf '%s\n' "$host" >"$work/host"; } 2>/dev/null
+}
+
+restore() {
+    open_work
+    [ -n "$links" ] || say "the filesystem of $target has no symbolic links, so those called blobs are left out"
     unpack || give_up "could not unpack to $target; what stands above says why. $unpacked are needed there, in files \
 of up to $largest; FAT32 ends a file at 4 GiB. Nothing of it is left"
+    publish "$work/saved-image-cache"
+}
+
+restore_as_tar() {
+    open_work
+    if ! gather || ! pack; then
+        give_up "could not write $final; what stands above says why. $room are needed in $target meanwhile, and the \
+tar is one file of them; FAT32 ends a file at 4 GiB. Nothing of it is left"
+    fi
+    publish "$work/oci.tar"
+}
+
+# Readers of such a tar want blobs as a directory. -h is for what gather has linked to.
+pack() {
+    say "writing the tar"
+    rm -f "$work/saved-image-cache/blobs" || return 1
+    mv "$work/saved-image-cache/share" "$work/saved-image-cache/blobs" || return 1
+    { cd "$work/saved-image-cache" && exec tar -c -h -f - oci-layout index.json blobs; } >"$work/oci.tar" &
+    child=$!
+    wait "$child" || return 1
+    child=
+}
+
+# publish PATH: the new file or directory gets its name.
+publish() {
     say "writing to disk"
     bring_to_disk
     trap '' HUP INT PIPE QUIT TERM
@@ -244,7 +298,7 @@ of up to $largest; FAT32 ends a file at 4 GiB. Nothing of it is left"
         rm -rf "$work"
         fail "$final has appeared in the meantime, and stays as it is"
     fi
-    mv "$work/saved-image-cache" "$final" || give_up "cannot rename $work/saved-image-cache to $final"
+    mv "$1" "$final" || give_up "cannot rename $1 to $final"
     rm -rf "$work"
     trap - HUP INT PIPE QUIT TERM
 }
@@ -256,7 +310,6 @@ find_links() {
         rm "$work/link"
     else
         links=
-        say "the filesystem of $target has no symbolic links, so those called blobs are left out"
     fi
 }
 
@@ -270,7 +323,7 @@ bring_to_disk() {
     fi
 }
 
-# skopeo takes what stands after the first colon for the image.
+# skopeo takes what stands after the first colon for the image. hangar puts any path behind its working directory.
 show_next() {
     directory=$(quote "$final")
     before=
@@ -287,14 +340,41 @@ show_next() {
     copy="${before}skopeo copy --all --preserve-digests ${blobs}oci:$directory:"
     printf '%s\n' "$final is whole: $count."
     [ -n "$links" ] || printf '%s\n' "It is without its links. skopeo and hangar go on as below; other programs need \
-the links, so for them call this script with a TARGET_DIR on a filesystem that has such."
+the links, so for them call this script with a TARGET_DIR on a filesystem that has such, or with --oci-tar."
     if [ -n "$example" ]; then
         printf '\n%s\n' "Copy an image to a registry (put its name in place of REGISTRY):"
         printf '  %s\n' "$copy$example docker://REGISTRY/$example_path$after"
-        printf '\n%s\n' "Or all of them:"
+        printf '\n%s\n' "Or all of them (in csh, tcsh and fish, type sh first):"
         show_loop
-        printf '\n%s\n' "Or, with hangar 1.6:"
-        printf '  %s\n' "hangar load --compress dir --source $(quote "$final") --destination REGISTRY"
+        printf '\n%s\n' "Or with hangar 1.6. It gives OCI images other digests, and passes over images with zstd"
+        printf '%s\n' "layers, charts and signatures:"
+        printf '  %s%s\n' "(cd $(quote "$target") && hangar load --compress dir --source saved-image-cache " \
+            "--destination REGISTRY)"
+    fi
+    if [ -n "$example" ] && [ -n "$links" ]; then
+        printf '\n%s\n' "Or make one tar of it, which containerd, podman and buildah read:"
+        printf '  %s\n' "(cd $(quote "$final") && tar -c -h -f ../images.tar oci-layout index.json blobs)"
+    fi
+}
+
+show_next_of_tar() {
+    before=
+    after=
+    file=$(quote "$final")
+    case $final in
+        *:*)
+            file=$(quote "./${final##*/}")
+            before="(cd $(quote "$target") && "
+            after=")"
+            ;;
+    esac
+    printf '%s\n' "$final is whole: $count."
+    if [ -n "$example" ]; then
+        printf '\n%s\n' "Import all of them into containerd, here for Kubernetes:"
+        printf '  %s\n' "ctr --namespace k8s.io image import --no-unpack $(quote "$final")"
+        printf '\n%s\n' "Or one of them into podman, or buildah:"
+        printf '  %s\n' "${before}podman pull oci-archive:$file:$example$after"
+        printf '  %s\n' "${before}buildah pull oci-archive:$file:$example$after"
     fi
 }
 
@@ -316,6 +396,18 @@ main() {
             tell_lacking
             exit 0
             ;;
+        --oci-tar)
+            [ $# -eq 2 ] || misuse "--oci-tar takes the name of a file to write"
+            need_all
+            need tar
+            find_here
+            aim_at_tar "$2"
+            check
+            restore_as_tar
+            show_next_of_tar
+            tell_lacking
+            exit 0
+            ;;
         --) shift ;;
         -*) misuse "$1 is no option. To unpack to a directory of that name, write ./$1" ;;
     esac
@@ -324,7 +416,7 @@ main() {
     fi
     need_all
     find_here
-    look_at_target "$1"
+    aim_at_directory "$1"
     check
     restore
     show_next
@@ -354,36 +446,71 @@ unpack() {
         esac
     fi
     { each_file put && : >"$work/joined"; } |@EXPAND@
-        { cd "$work" && SHELL=/bin/sh && export SHELL && exec tar -x -o "$@" -f -; } &
+        { cd "$work" && extract "$@"; } 3<&0 &
     child=$!
     wait "$child"
-    status=$?
-    wait
+    ended=$?
     child=
-    [ "$status" -eq 0 ] && [ -e "$work/joined" ]@EXPANDED@ && [ -d "$work/saved-image-cache" ]
+    [ "$ended" -eq 0 ] && [ -e "$work/joined" ]@EXPANDED@ && [ -d "$work/saved-image-cache" ]
+}
+
+# It ends only when those before it have left their marks: ksh does not wait for them, and some tars end before their
+# input does. What is in the background reads nothing from 0.
+extract() {
+    program=
+    trap '[ -z "$program" ] || kill "$program"; exit 1' TERM
+    SHELL=/bin/sh
+    export SHELL
+    tar -x -o "$@" -f - <&3 3<&- &
+    program=$!
+    wait "$program" || return 1
+    while read -r rest; do :; done <&3
+}
+
+gather() {
+    unpack
 }
 """
 
 FROM_DIRECTORY = r"""
 put_file() {
-    [ "$status" -eq 0 ] || return 0
-    progress copying "$1"
+    [ "$ended" -eq 0 ] || return 0
+    progress "$doing" "$1"
+    if [ "$doing" = linking ]; then
+        ln -s "$from/${1#"$archive"/}" "$work/saved-image-cache/${1#"$archive"/}" || ended=1
+        return 0
+    fi
     cat <"$here$1" >"$work/saved-image-cache/${1#"$archive"/}" &
     child=$!
-    wait "$child" || status=1
+    wait "$child" || ended=1
     child=
 }
 
-# The links are made anew: they may have been lost on the way.
-unpack() {
-    status=0
+# put_all HOW: the links are made anew: they may have been lost on the way.
+put_all() {
+    ended=0
     make_directories "$work/saved-image-cache" || return 1
-    each_file put
-    [ "$status" -eq 0 ] || return 1
+    each_file "$1"
+    [ "$ended" -eq 0 ] || return 1
     [ -n "$links" ] || return 0
     ln -s share "$work/saved-image-cache/blobs" || return 1
     for layout in "$work/saved-image-cache"/*/oci-layout; do
         [ ! -e "$layout" ] || ln -s ../share "${layout%/*}/blobs" || return 1
     done
+}
+
+unpack() {
+    put_all copying
+}
+
+# Nothing is copied only to be read once more.
+gather() {
+    if [ -z "$links" ]; then
+        unpack
+        return
+    fi
+    from=$(cd "$here$archive" && pwd -P && echo .) || return 1
+    from=${from%??}
+    put_all linking
 }
 """

@@ -13,8 +13,9 @@ version_added: 0.1.0
 description:
   - Fetches container images from their registries and writes them into one verified archive, if wanted in parts of a
     given size, with checksums and a lock file beside it.
-  - The archive is an OCI image layout that skopeo, oras, regctl and crane can read, and that C(hangar load) of version
-    1.6 takes. The same images with the same options give the same bytes.
+  - The archive is an OCI image layout that skopeo copies from with all digests kept. oras and regctl take images out of
+    it by digest, and C(hangar load) of version 1.6 takes it, but for images with zstd layers and artefacts. The same
+    images with the same options give the same bytes.
   - Blobs are kept in a cache, so that a later run fetches only what is new. A run with nothing new asks the registries
     for the digests of the tags, and changes nothing.
   - Every file gets its final name only when it is whole. A run that fails leaves the archive before it as it was.
@@ -479,7 +480,9 @@ images:
       description: Why it was skipped or failed; empty where it was saved.
       type: str
     notes:
-      description: What could not be kept, and architectures that the image does not have.
+      description: >-
+        What could not be kept, architectures that the image does not have, and layers in zstd, for which hangar does
+        not load it.
       type: list
       elements: str
     platforms:

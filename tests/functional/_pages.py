@@ -25,6 +25,7 @@ NAMED = re.compile(r"# (?P<name>[\w./-]+\.(?:ini|sh|txt|ya?ml))\n")
 # The tests of test_docs_followed.py, and the pages that they follow.
 FOLLOWED: Mapping[str, tuple[str, ...]] = {
     "test_following_the_pages": (
+        "docs/consumers.md",
         "docs/getting-started.md",
         "docs/guides/k3s.md",
         "docs/guides/media.md",
@@ -63,6 +64,9 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
         "$ ansible-playbook airgap.images.image_save -i inventory.ini -e @vars.yml": "runs the role as save.yml does",
         "$ hangar load -s rancher.tar.gz -d registry.site": _HANGAR,
     },
+    "docs/consumers.md": {
+        "$ hangar load --source first.tar.gz --destination registry.site.example.com:5000": _HANGAR,
+    },
     "docs/guides/index.md": {
         "# group_vars/connected/vars.yml": _SAME_SAVE,
         "$ ansible-playbook -i inventory.ini save.yml --check": _SAME_SAVE,
@@ -91,7 +95,9 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
     "docs/guides/registry.md": {
         "$ skopeo login registry.site.example.com:5000": "asks for a password",
         "$ install -D -m 0644 site-ca.crt /etc/containers/certs.d/registry.site.example.com:5000/ca.crt": _SYSTEM,
-        "$ hangar login registry.site.example.com:5000": _HANGAR,
+        "$ hangar load --source first.tar.gz --destination registry.site.example.com:5000": _HANGAR,
+        "$ (cd /srv/site && hangar load --compress dir --source saved-image-cache --destination "
+        "registry.site.example.com:5000)": _HANGAR,
     },
     "docs/guides/rke2.md": {
         "# group_vars/connected/vars.yml": _SAME_SAVE,
@@ -104,6 +110,10 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
     "docs/performance/results.md": {"$ tests/bench.sh": _OTHER_GATE},
     "docs/reliability.md": {
         "$ tests/faults.sh                        # everything; writes the table below": _OTHER_GATE,
+        "$ tests/faults.sh --only signals                              # 10,000 and 500; "
+        "the gate has 400 and 10": _OTHER_GATE,
+        "$ tests/faults.sh --only walk                         # 500 steps, ten in each trial; "
+        "the gate has 10": _OTHER_GATE,
         "$ tests/fuzz.sh            # ten million executions and more; writes docs/reliability/fuzz.md": _OTHER_GATE,
     },
     "roles/image_save/README.md": {
@@ -157,6 +167,7 @@ class Reader:
     :ivar hosts_paths: beginnings of paths on hosts, which are below the folder of each host here.
     :ivar places: the folders of commands, by the first line of their block, that are not typed in ``folder``.
     :ivar defaults: options of the module for tasks that stand alone.
+    :ivar by: what runs the shell, where that is not the reader.
     :ivar typed: the commands so far, and what they wrote.
     """
 
@@ -166,6 +177,7 @@ class Reader:
     hosts_paths: tuple[str, ...] = ()
     places: Mapping[str, Path] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    by: tuple[str, ...] = ()
     typed: list[tuple[str, str]] = field(default_factory=list)
     followed: list[str] = field(default_factory=list)
 
@@ -219,7 +231,7 @@ class Reader:
 
     def _type(self, place: str, command: str, shown: str, folder: Path) -> None:
         done = subprocess.run(
-            ["bash", "-c", self._here(command)],
+            [*self.by, "bash", "-c", self._here(command)],
             cwd=folder,
             env=dict(self.env),
             stdin=subprocess.DEVNULL,

@@ -5,28 +5,58 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.airgap.images.plugins.module_utils._lock import read_lock
 from ansible_collections.airgap.images.plugins.module_utils._restore import restore_script
-from ansible_collections.airgap.images.tests.support.archive import ROOT, read_archive
+from ansible_collections.airgap.images.tests.support.archive import ROOT, SHARE, read_archive
+from ansible_collections.airgap.images.tests.support.push import PushedImage
+from ansible_collections.airgap.images.tests.support.registry import Registry
+from ansible_collections.airgap.images.tests.support.workbench import Workbench
 
 SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--posix"]}
+# More than POSIX's; tcsh, which is none, cannot read it.
+LOGIN_SHELLS = {"ksh": ["ksh93"], "mksh": ["mksh"], "zsh": ["zsh"]}
+_CALLED = {**SHELLS, **LOGIN_SHELLS, "tcsh": ["tcsh"]}
 KINDS = ("gzip", "gzip in parts", "zstd", "zstd in parts", "none", "none in parts", "dir")
 NEEDED = ("sha256sum", "cat", "mkdir", "mv", "rm", "ln")
 TIMEOUT = 600.0
 
 _MORE = {"gzip": ("tar", "gzip"), "zstd": ("tar", "zstd"), "none": ("tar",), "dir": ()}
 _APPLETS = frozenset({"cat", "gzip", "ln", "mkdir", "mv", "rm", "sha256sum", "tar"})
+
+
+def save_kind(bench: Workbench, images: Sequence[str | PushedImage], dest: Path, kind: str, **params: Any) -> Path:
+    """Saves an archive of one of ``KINDS``; returns its path with the suffix of its kind."""
+    compress, _, parts = kind.partition(" in ")
+    if parts:
+        params["part_size"] = 16 * 1024
+    result = bench.save(images, dest=dest, compress=compress, env={"HOME": str(bench.directory)}, **params)
+    assert not result.failed, result.msg
+    dest = Path(result["dest"])
+    assert script_of(dest).read_bytes() == script_for(dest)
+    return dest
+
+
+def site_commands(commands: list[str], registry: Registry) -> str:
+    """What the script says to type, for a registry without TLS."""
+    text = "\n".join(line for line in commands if "hangar" not in line and " && tar " not in line)
+    assert text.count("skopeo copy --all --preserve-digests ") == 2
+    return text.replace("skopeo copy", "skopeo --insecure-policy copy -q --dest-tls-verify=false").replace(
+        "docker://REGISTRY/", f"docker://{registry.host}/"
+    )
 
 
 def script_for(dest: Path) -> bytes:
@@ -51,9 +81,12 @@ def kind_of(dest: Path) -> str:
 
 
 def programs(folder: Path, kind: str, shell: str = "dash", *, without: Sequence[str] = ()) -> Path:
-    """A folder for PATH that has just what a script for this kind says it needs; busybox has its own of most."""
+    """A folder for PATH that has just what a script for this kind says it needs; busybox has its own of most.
+
+    What POSIX wants built in, or there in any case, mksh has not: printf.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (*NEEDED, *_MORE[kind]):
+    for name in (*NEEDED, *_MORE[kind], *(("printf",) if shell == "mksh" else ())):
         real = shutil.which("busybox" if shell == "busybox" and name in _APPLETS else name)
         assert real is not None, f"{name} is not installed here"
         if name not in without:
@@ -87,7 +120,7 @@ class Ran:
 
 def command_of(dest: Path, *arguments: str | Path, by: str = "dash", script: str | Path = "") -> list[str]:
     """The command line that calls the script of an archive, with the shell by its path."""
-    program, *options = SHELLS[by]
+    program, *options = _CALLED[by]
     real = shutil.which(program)
     assert real is not None, f"{program} is not installed here"
     return [real, *options, str(script or script_of(dest)), *map(str, arguments)]
@@ -141,11 +174,11 @@ def _as_from_a_terminal() -> None:
 
 
 @contextmanager
-def started(dest: Path, target: Path, *, by: str, path: Path, fifo: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(dest: Path, *arguments: str | Path, by: str, path: Path, fifo: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A script that runs, once a program of it that is :data:`SLOW` has begun; all of it ends with the block."""
     os.mkfifo(fifo)
     process = subprocess.Popen(
-        command_of(dest, target, by=by),
+        command_of(dest, *arguments, by=by),
         env={"PATH": str(path), "STARTED": str(fifo)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -169,3 +202,23 @@ def unpacked(target: Path) -> dict[str, tuple[str, str, str]]:
     """What a directory holds that a script has unpacked to, which has to be nothing else."""
     assert os.listdir(target) == [ROOT]
     return content(target)
+
+
+def tar_files(path: Path) -> dict[str, str]:
+    """The sha256 of each file of a tar, which must hold directories and regular files only; each name once."""
+    found: dict[str, str] = {}
+    with tarfile.open(path) as tar:
+        for member in tar:
+            assert member.isdir() or member.isreg(), f"{member.name} is neither file nor directory"
+            if member.isreg():
+                file = tar.extractfile(member)
+                assert file is not None and member.name not in found
+                found[member.name] = f"sha256:{hashlib.sha256(file.read()).hexdigest()}"
+    return found
+
+
+def tar_of(dest: Path) -> dict[str, str]:
+    """What the tar of an archive has to hold: the layout of the whole, its blobs in a directory of that name."""
+    inside = {name: sha256 for name, (kind, _target, sha256) in content(dest).items() if kind == "file"}
+    blobs = {f"blobs/sha256/{name.rpartition('/')[2]}": each for name, each in inside.items() if name.startswith(SHARE)}
+    return {**blobs, **{name: inside[f"{ROOT}/{name}"] for name in ("index.json", "oci-layout")}}

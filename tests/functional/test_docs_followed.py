@@ -10,11 +10,13 @@ import os
 import re
 import shutil
 import sys
+import tarfile
 from pathlib import Path
 
 from ansible_collections.airgap.images.tests.functional._helpers import check
 from ansible_collections.airgap.images.tests.functional._pages import FOLLOWED, Reader
 from ansible_collections.airgap.images.tests.functional._role import Site
+from ansible_collections.airgap.images.tests.support.consumers import consumers
 from ansible_collections.airgap.images.tests.support.module import COLLECTION, environment
 from ansible_collections.airgap.images.tests.support.push import push
 from ansible_collections.airgap.images.tests.support.registry import Registry
@@ -111,7 +113,17 @@ def test_following_the_pages(bench: Workbench, site: Site) -> None:
     assert registry_digests(inside, "library/busybox", "1.36")[-1] == busybox.digest
     assert '"1.36"' in first.output("skopeo list-tags")
     first.follow("docs/guides/k3s.md")
-    assert (here / "var/lib/rancher/k3s/agent/images/busybox.tar").stat().st_size > 10_000
+    images = here / "var/lib/rancher/k3s/agent/images"
+    with tarfile.open(images / "busybox.tar") as tar:
+        index = tar.extractfile("index.json")
+        assert index is not None
+        (entry,) = json.load(index)["manifests"]
+    named = json.loads((here / "site" / "saved-image-cache" / "index.json").read_text("utf-8"))["manifests"]
+    assert entry["digest"] in [each["digest"] for each in named], "skopeo has changed it"
+    with consumers() as programs, programs.containerd():
+        for path in (images / "busybox.tar", images / "first.tar"):
+            programs.type(f"ctr image import --no-unpack {path}")
+        assert entry["digest"] in programs.of_containerd("default").values()
 
     stick = site.folder / "stick"
     stick.mkdir()
@@ -137,9 +149,18 @@ def test_following_the_pages(bench: Workbench, site: Site) -> None:
     carried.follow("docs/guides/media.md")
     assert (here / "carried" / "restored" / "saved-image-cache" / "index.json").is_file()
     assert carried.output("diff").split() == []
+    with consumers() as programs, programs.containerd():
+        on_site = reader(site, "site", outside, inside, **{"/srv/site": str(here / "site")})
+        on_site.by = programs.caller
+        shutil.copytree(media, on_site.folder, dirs_exist_ok=True)
+        on_site.follow("docs/consumers.md")
+        expected = {each["annotations"]["org.opencontainers.image.ref.name"]: each["digest"] for each in named}
+        assert programs.of_containerd("k8s.io") == expected
+        assert programs.of_podman() == expected
+        assert len(expected) == 2
     carried.follow("docs/progress.md")
     assert json.loads((lists / "progress.json").read_text("utf-8"))["ended"] is True
-    assert sorted(first.followed + carried.followed) == sorted(FOLLOWED["test_following_the_pages"])
+    assert sorted(first.followed + on_site.followed + carried.followed) == sorted(FOLLOWED["test_following_the_pages"])
 
 
 def test_following_the_readme(bench: Workbench, site: Site) -> None:
@@ -160,6 +181,7 @@ def test_following_the_readme(bench: Workbench, site: Site) -> None:
             "/media/usb": str(site.folder / "readme" / "srv" / "airgap"),
             "rancher.tar.gz": "rancher-v2.7.9.tar.gz",
             ".restore.sh /srv": f".restore.sh {site.folder}/restored",
+            "--oci-tar /srv/": f"--oci-tar {site.folder}/",
             "-C /srv": f"-C {site.folder}/by-hand",
             "oci:/srv/": f"oci:{site.folder}/by-hand/",
         },

@@ -18,6 +18,9 @@ from ansible_collections.airgap.images.tests.functional._restore import (
     kind_of,
     programs,
     run,
+    site_commands,
+    tar_files,
+    tar_of,
     unpacked,
 )
 from ansible_collections.airgap.images.tests.support.archive import read_archive
@@ -67,13 +70,25 @@ def test_unpacked_there_it_is_whole_but_for_its_links(
     files = {name: (kind, target, sum_) for name, (kind, target, sum_) in content(dest).items() if not target}
     assert len(files) < len(content(dest)), "the archive has no links, so nothing is shown"
     assert unpacked(stick / "target") == files
-    commands = "\n".join(line for line in ran.commands if not line.startswith("hangar"))
-    assert commands.count("skopeo copy --all --preserve-digests --src-shared-blob-dir ") == 2
-    commands = commands.replace("skopeo copy", "skopeo --insecure-policy copy -q --dest-tls-verify=false")
-    commands = commands.replace("docker://REGISTRY/", f"docker://{registry.host}/")
+    assert "\n".join(ran.commands).count("skopeo copy --all --preserve-digests --src-shared-blob-dir ") == 2
+    assert not [line for line in ran.commands if " && tar " in line], "that needs the links"
+    commands = site_commands(ran.commands, registry)
     subprocess.run([*command_of(dest, by=shell)[:-1], "-c", commands], check=True, timeout=120)
     named = list(read_archive(dest).references.values())
     assert [registry_digests(registry, name, "1")[0] for name in ("oci/index", "docker/list")] == named
+
+
+@EACH_SHELL
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_tar_for_containerd_is_written_there(
+    archives: dict[str, Path], workdir: Path, stick: Path, kind: str, shell: str
+) -> None:
+    """It needs no links."""
+    ran = run(archives[kind], "--oci-tar", stick / "all.tar", by=shell)
+    assert ran.status == 0, ran.err
+    assert LEFT_OUT not in ran.err
+    assert [path.name for path in stick.iterdir()] == ["all.tar"]
+    assert tar_files(stick / "all.tar") == tar_of(archives[kind])
 
 
 @EACH_SHELL

@@ -45,12 +45,15 @@ class SshHosts:
     As root, a user is made for it and removed at the end; else it is the user who runs the tests, who has to be
     allowed to use sudo without a password. Nothing of the system's sshd or of anybody's ``~/.ssh`` is used.
 
+    :param shell: that the user logs in with.
+
     :raises SshHostsError: it did not come up
     """
 
     _count = 0
 
-    def __init__(self) -> None:
+    def __init__(self, shell: str = "/bin/sh") -> None:
+        self.shell = shell
         self.user = ""
         self.port = 0
         self.directory = Path()
@@ -140,7 +143,7 @@ class SshHosts:
             self.user = f"airgap-t{os.getpid()}-{SshHosts._count}"
             home = self.directory / "home"
             home.mkdir()
-            _make_user(self.user, home)
+            _make_user(self.user, home, self.shell)
             self._give(home)
             # Debian's unit makes it; without it sshd does not start as root.
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
@@ -234,6 +237,10 @@ class SshHosts:
             "Subsystem": "sftp internal-sftp",
             "SetEnv": f"{_MARK}={self.directory}",
         }
+        if os.geteuid() != 0 and self.shell != "/bin/sh":
+            # Somebody who is there already keeps the login shell; this is what another one would be given.
+            options["Subsystem"] = "sftp exec /usr/lib/openssh/sftp-server"
+            options["ForceCommand"] = f'exec {self.shell} -c "$SSH_ORIGINAL_COMMAND"'
         return "".join(f"{name} {text}\n" for name, text in options.items())
 
     def _listen(self) -> bool:
@@ -291,8 +298,8 @@ def _as_root(*command: str) -> None:
     _run(*(() if os.geteuid() == 0 else ("sudo", "-n", "--")), *command)
 
 
-def _make_user(name: str, home: Path) -> None:
-    _run("useradd", "--no-create-home", "--home-dir", str(home), "--shell", "/bin/sh", "--user-group", name)
+def _make_user(name: str, home: Path, shell: str) -> None:
+    _run("useradd", "--no-create-home", "--home-dir", str(home), "--shell", shell, "--user-group", name)
     # Without PAM, sshd refuses an account whose password field says that it is locked.
     _run("usermod", "--password", "*", name)
     rules = _SUDOERS / name

@@ -43,6 +43,7 @@ NOT_ON_THE_PAGE = {
     "there was no archive": "the reason of the first run",
     f"error: {HOLE}": "each stands on the page by itself",
     "writing to disk": "how far the restore script is",
+    "writing the tar": "how far the restore script is",
     f"all {HOLE} files are whole": "how far the restore script is",
     f"{HOLE} file {HOLE} of {HOLE}: {HOLE}": "how far the restore script is",
     f"skopeo: {HOLE}; {HOLE}": "each cause stands on the page by itself",

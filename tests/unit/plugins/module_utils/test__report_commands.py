@@ -18,9 +18,9 @@ from ansible_collections.airgap.images.plugins.module_utils._reference import pa
 from ansible_collections.airgap.images.plugins.module_utils._report_commands import (
     check_command,
     copy_command,
-    hangar_can_read,
-    hangar_command,
+    hangar_commands,
     join_command,
+    oci_tar_command,
     restore_command,
     unpack_command,
 )
@@ -92,12 +92,31 @@ def test_images_are_copied_by_tag_or_digest() -> None:
     assert copy_command(parse_reference(f"reg.lan/a@{digest}")).endswith(f"docker://REGISTRY/a@{digest}")
 
 
-def test_hangar_knows_parts_without_zeros_only() -> None:
-    assert hangar_can_read("a.tar", (Part("a.tar", 1, ""),))
-    assert hangar_can_read("a.tar", parts_of("a.tar", 10))
-    assert hangar_can_read("a.tar", parts_of("a.tar", 11, 1))
-    assert not hangar_can_read("a.tar", parts_of("a.tar", 11))
-    assert hangar_command("a b.tar") == "hangar load -s 'a b.tar' -d REGISTRY"
+def locked(compress: str, parts: tuple[Part, ...]) -> Lock:
+    return Lock(options={"compress": compress}, images=(), parts=parts)
+
+
+@pytest.mark.parametrize("compress", ["gzip", "zstd"])
+def test_hangar_knows_parts_without_zeros_only(compress: str) -> None:
+    """And has to be told of zstd."""
+    form = "--compress zstd " if compress == "zstd" else ""
+    load = f"hangar load {form}-s 'a b' -d REGISTRY"
+    for parts in ((Part("a b", 1, ""),), parts_of("a b", 10), parts_of("a b", 11, 1)):
+        assert hangar_commands("a b", locked(compress, parts)) == [load]
+    eleven = parts_of("a b", 11)
+    assert hangar_commands("a b", locked(compress, eleven)) == [f"{join_command('a b', eleven)} > 'a b'", load]
+
+
+def test_hangar_takes_directories_below_its_own_and_no_plain_tar() -> None:
+    files = (Part("index.json", 1, ""),)
+    assert hangar_commands("a b", locked("dir", files)) == ["hangar load --compress dir -s 'a b' -d REGISTRY"]
+    unpacked = "(cd TARGET_DIR && hangar load --compress dir -s saved-image-cache -d REGISTRY)"
+    for parts in ((Part("a.tar", 1, ""),), parts_of("a.tar", 11)):
+        assert hangar_commands("a.tar", locked("none", parts)) == [unpacked]
+
+
+def test_the_script_writes_a_tar() -> None:
+    assert oci_tar_command("-a b.tar") == "sh './-a b.tar.restore.sh' --oci-tar images.tar"
 
 
 def test_unknown_forms_are_taken_for_plain_tar() -> None:

@@ -198,6 +198,18 @@ def test_architectures_that_an_image_lacks_are_noted(asker: Asker) -> None:
     assert resolution.notes == ("not available for arm64, s390x",)
 
 
+@pytest.mark.parametrize("docker", [False, True])
+def test_images_that_hangar_does_not_load_are_noted(asker: Asker, docker: bool) -> None:
+    """Those with layers in zstd; artefacts have none of its platforms, and are said nothing of."""
+    layer = layers.text_layer(1, 1000, compression=layers.ZSTD)
+    zstd = built.build_image([LAYER, layer], platform=built.ARM64, docker=docker)
+    chart = built.build_artifact([layer], b"{}", "application/vnd.x+json", layer_media_type="application/x.tar+zstd")
+    push(asker, LINUX, zstd, built.Entry(chart))
+    resolution = asker.one(arch=["amd64", "arm64"])
+    assert resolution.notes == ("hangar 1.6 does not load linux/arm64, which has layers in zstd; skopeo does",)
+    assert asker.one(arch=["amd64"]).notes == ()
+
+
 @pytest.mark.parametrize(
     ("docker", "arch", "why"),
     [
