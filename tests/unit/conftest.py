@@ -31,6 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
     That no test needs a process of its own is shown by the gate `unit`, which knows none. That gate tries all examples
     too; another ansible-core and another Python are told apart by few.
     """
+    # pyproject.toml says the same, which ansible-test does not read.
+    config.addinivalue_line("markers", "field(kind, given, happens): a manner of real registries and hosts")
     forked = config.pluginmanager.get_plugin("ansible_forked")
     if forked is not None:
         config.pluginmanager.unregister(forked)
