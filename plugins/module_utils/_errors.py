@@ -55,6 +55,10 @@ class ManifestError(ImageSaveError):
     """A manifest, index or configuration is not what the specification allows."""
 
 
+class NestedIndex(ManifestError):
+    """An index names another index."""
+
+
 class LockFileError(ImageSaveError):
     """A ``*.lock.json`` cannot be read or contradicts itself."""
 
@@ -108,6 +112,14 @@ class ProxyLoginRefused(TransferError):
 
 class Missing(TransferError):
     """A registry says that it does not have what it was asked for."""
+
+
+class Refused(TransferError):
+    """A registry, or the storage behind it, does not give to this account what it was asked for."""
+
+
+class WrongBytes(TransferError):
+    """What came under a digest is something else."""
 
 
 class DamagedBlobError(ImageSaveError):

@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 
 from ._answer import Answer, shown_host
-from ._errors import ConnectionRefused, Missing, ProxyLoginRefused, TransferError, printable
+from ._errors import ConnectionRefused, Missing, ProxyLoginRefused, Refused, TransferError, printable
 from ._json import JsonError, parse_object
 
 with suppress(ImportError):  # _http tells of it
@@ -77,7 +77,7 @@ def explain_status(answer: Answer, *, host: str, what: str) -> TransferError:
     told = f" ({said})" if said else ""
     status = answer.status
     if answer.is_elsewhere and status not in _HEALING and status < 500:
-        return TransferError(
+        return Refused(
             f"{shown_host(answer.url)}, where {host} redirects for {what}, answered {status}{told}. Something on the "
             "way may block that host (firewall, proxy): let it through, or ask its owner",
             heals=False,
@@ -86,13 +86,13 @@ def explain_status(answer: Answer, *, host: str, what: str) -> TransferError:
     if answer.is_elsewhere:
         host = f"{shown_host(answer.url)}, where {host} redirects,"
     if status == 401:
-        return TransferError(
+        return Refused(
             f"{host} refused access to {what}: unauthorized{told}. Give username and password, registries or authfile; "
             "some registries answer so for repositories that do not exist",
             heals=False,
         )
     if status == 403:
-        return TransferError(f"{host} denied access to {what}{told}: the account may not pull it", heals=False)
+        return Refused(f"{host} denied access to {what}{told}: the account may not pull it", heals=False)
     if status == 404:
         return Missing(
             f"{what} does not exist on {host}{told}, or its upstream did not answer, where that is a cache of another "

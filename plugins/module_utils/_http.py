@@ -22,7 +22,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ._answer import Answer, number_of, origin_of, shown_host
 from ._dial import Dialer
-from ._errors import ConnectionRefused, TransferError, printable
+from ._errors import ConnectionRefused, TransferError, WrongBytes, printable
 from ._explain import CONNECT_TIMEOUT, explain_failure, refused_login, tunnel_status
 from ._gate import Gates
 from ._proxy import Proxies
@@ -113,7 +113,7 @@ class Http:
             if len(body) > limit or number >= _MOST_PIECES:
                 if fail:
                     what = f"is longer than {limit} bytes" if len(body) > limit else "comes in too small pieces"
-                    raise TransferError(f"the answer {what}, which is refused", heals=False)
+                    raise WrongBytes(f"the answer {what}, which is refused", heals=False)
                 return bytes(body[:limit])
         return bytes(body)
 

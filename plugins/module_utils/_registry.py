@@ -20,7 +20,7 @@ from ._answer import Answer, number_of, origin_of
 from ._auth import Authenticator
 from ._blob import BlobFile, EncodingError
 from ._credentials import Credentials
-from ._errors import TransferError
+from ._errors import TransferError, WrongBytes
 from ._explain import explain_status
 from ._gate import Gates
 from ._http import Http
@@ -128,7 +128,7 @@ class Registries:
             for body in (answer.body, answer.plain):
                 if digest_of(body) == descriptor.digest:
                     return body
-            raise TransferError(f"{what} came with other bytes than its digest names", heals=True)
+            raise WrongBytes(f"{what} came with other bytes than its digest names", heals=True)
 
         return self._retrying(attempt, what)
 
@@ -347,8 +347,8 @@ def _checked_manifest(answer: Answer, name: str, what: str) -> FetchedManifest:
         if all(each == digest for each in wanted):
             return FetchedManifest(raw=raw, digest=digest, media_type=_media_type(answer))
     if is_digest(name) and digest != name:
-        raise TransferError(f"{what} came with other bytes than its digest names", heals=True)
-    raise TransferError(f"{what} came with other bytes than the registry's own digest", heals=True)
+        raise WrongBytes(f"{what} came with other bytes than its digest names", heals=True)
+    raise WrongBytes(f"{what} came with other bytes than the registry's own digest", heals=True)
 
 
 def _media_type(answer: Answer) -> str:

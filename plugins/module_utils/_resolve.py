@@ -13,11 +13,12 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Callable
 
 from ._cache import Cache
-from ._errors import ManifestError, Missing, TransferError, printable
+from ._errors import ManifestError, Missing, NestedIndex, TransferError, printable
+from ._extras import is_extra, may_be_left_out, notes_on
 from ._image import FailedImage, PlatformImage, Resolution, ResolvedImage, SkippedImage
 from ._image_list import ListedImage
 from ._log import Log
@@ -74,6 +75,21 @@ class AskedImage:
     is_told: bool = False
     fetched: FetchedManifest | None = None
     failure: str = ""
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """The manifests of an index as they are read.
+
+    :param entries: all of the index.
+    :param pinned: digests of those that have to be there.
+    :ivar lacking: why an extra is not to be had, by its digest; grows.
+    """
+
+    repository: Repository
+    entries: Sequence[Descriptor]
+    pinned: frozenset[str]
+    lacking: dict[str, TransferError | ManifestError] = field(default_factory=dict)
 
 
 def nothing_is_known(repository: Repository, digest: str) -> bool:
@@ -203,14 +219,11 @@ class Resolver:
         if not asked.is_told and not self._was_let_through(repository, asked.digest):
             # A digest says nothing of a repository, and skopeo is never asked for an index.
             asked = replace(asked, fetched=self._manifest_now(repository, asked.digest))
-        resolution = self._resolve_one(asked, pin)
-        if isinstance(resolution, ResolvedImage):
-            known = {asked.digest} if asked.fetched is not None else set()
-            images = {image.digest: image for image in resolution.platforms if image.digest not in known}
-            for image in images.values():
-                if self._cache.comes_from_elsewhere(image):
-                    self._registries.get_manifest(image.repository, image.digest)
-        return resolution
+        return self._resolve_one(asked, pin)
+
+    def _ensure_there(self, image: PlatformImage) -> None:
+        if self._cache.comes_from_elsewhere(image):
+            self._registries.get_manifest(image.repository, image.digest)
 
     def _resolve_one(self, asked: AskedImage, pin: Pin | None) -> Resolution:
         repository = pulled_from(asked.listed.reference, self._source)
@@ -229,6 +242,8 @@ class Resolver:
             _ensure_all(pin, {image.digest})
         elif platform is not None and not self._selection.platforms.matches(platform):
             return self._unwanted(asked, [platform])
+        if asked.fetched is None:
+            self._ensure_there(image)
         return self._resolved(asked, content.media_type, None, [image], is_whole=True)
 
     def _from_index(
@@ -237,20 +252,22 @@ class Resolver:
         unnamed = sum(1 for entry in index.manifests if entry.platform is None)
         if unnamed > _MAX_UNNAMED:
             raise ManifestError(f"its index has {unnamed} entries without platform, more than {_MAX_UNNAMED}")
-        looked = {e.digest: self._child(repository, e) for e in index.manifests if e.platform is None}
-        entries = [e if e.platform else _described(e, looked[e.digest]) for e in index.manifests]
-        if pin is not None:
-            chosen = choose_pinned(entries, self._selection, pin)
-        else:
-            chosen = choose(entries, self._selection)
+        reading = _Reading(repository, index.manifests, frozenset() if pin is None else pin.platforms)
+        looked = {e.digest: self._child_unless_lacking(reading, e) for e in index.manifests if e.platform is None}
+        entries = [_described(entry, looked.get(entry.digest)) for entry in index.manifests]
+        present = [entry for entry in entries if entry.digest not in reading.lacking]
+        chosen = choose(present, self._selection) if pin is None else choose_pinned(present, self._selection, pin)
+        if not chosen and reading.lacking:
+            raise next(iter(reading.lacking.values()))
         if not chosen:
             return self._unwanted(asked, [entry.platform for entry in entries if entry.platform is not None])
-        images = self._children(repository, chosen, looked)
-        is_whole = {_place(entry) for entry in chosen} == {_place(entry) for entry in entries}
-        return self._resolved(asked, index.media_type, fetched.raw, images, is_whole=is_whole)
+        images = self._children(reading, chosen, looked)
+        is_whole = {_place(image.descriptor) for image in images} == {_place(entry) for entry in entries}
+        resolved = self._resolved(asked, index.media_type, fetched.raw, images, is_whole=is_whole)
+        return replace(resolved, notes=(*resolved.notes, *notes_on(reading.lacking, entries)))
 
     def _children(
-        self, repository: Repository, chosen: Sequence[Descriptor], looked: dict[str, PlatformImage]
+        self, reading: _Reading, chosen: Sequence[Descriptor], looked: dict[str, PlatformImage | None]
     ) -> list[PlatformImage]:
         """An image for each manifest and platform, each manifest read once; no more than a run can deal with.
 
@@ -259,25 +276,44 @@ class Resolver:
         read: dict[str, PlatformImage] = {}
         blobs = 0
         for entry in chosen:
-            if entry.digest in read:
+            if entry.digest in read or entry.digest in reading.lacking:
                 continue
-            image = read[entry.digest] = looked.get(entry.digest) or self._child(repository, entry)
+            image = looked.get(entry.digest) or self._child_unless_lacking(reading, entry)
+            if image is None:
+                continue
+            read[entry.digest] = image
             blobs += len(image.blobs)
             if blobs > _MAX_BLOBS:
                 raise ManifestError(f"the images of its index have more than {_MAX_BLOBS} layers, which is refused")
+        if reading.lacking and all(is_extra(image.descriptor, reading.entries) for image in read.values()):
+            raise next(iter(reading.lacking.values()))  # beside nothing, an extra is what is wanted
         # Of entries for one manifest and one platform, which a lock file does not tell apart, the last counts.
-        described = {_place(entry): _described(entry, read[entry.digest]) for entry in chosen}
-        return [replace(read[entry.digest], descriptor=entry) for entry in described.values()]
+        there = [_described(entry, read[entry.digest]) for entry in chosen if entry.digest in read]
+        return [replace(read[one.digest], descriptor=one) for one in {_place(one): one for one in there}.values()]
+
+    def _child_unless_lacking(self, reading: _Reading, entry: Descriptor) -> PlatformImage | None:
+        """Read a manifest of an index; an extra that is not to be had is taken down as that."""
+        try:
+            return self._child(reading.repository, entry)
+        except (TransferError, ManifestError) as error:
+            is_wanted = entry.digest in reading.pinned or not is_extra(entry, reading.entries)
+            if is_wanted or not may_be_left_out(error):
+                raise
+            self._log.warning(f"left out: {error}")
+            reading.lacking[entry.digest] = error
+            return None
 
     def _child(self, repository: Repository, entry: Descriptor) -> PlatformImage:
         """Read a manifest of an index; where its entry names no platform, the configuration may."""
         fetched = self._manifest(repository, entry.digest)
         content = parse_manifest(fetched.raw, entry.media_type)
         if isinstance(content, Index):
-            raise ManifestError(f"its index names another index ({entry.digest}), which cannot be saved")
+            raise NestedIndex(f"its index names another index ({entry.digest}), which cannot be saved")
         # The digest decides what it is: docker before 18.09 wrote lists with wrong sizes.
         descriptor = replace(entry, media_type=content.media_type, size=len(fetched.raw))
-        return self._platform_image(repository, descriptor, content)
+        image = self._platform_image(repository, descriptor, content)
+        self._ensure_there(image)
+        return image
 
     def _platform_image(
         self, repository: Repository, descriptor: Descriptor, content: Manifest | Schema1
@@ -404,8 +440,10 @@ def _place(entry: Descriptor) -> tuple[str, Platform | None]:
     return entry.digest, entry.platform
 
 
-def _described(entry: Descriptor, image: PlatformImage) -> Descriptor:
-    """An entry with what its manifest and configuration say of it."""
+def _described(entry: Descriptor, image: PlatformImage | None) -> Descriptor:
+    """An entry with what its manifest and configuration say of it, where they were read."""
+    if image is None:
+        return entry
     read = image.descriptor
     return replace(entry, media_type=read.media_type, size=read.size, platform=entry.platform or read.platform)
 

@@ -38,12 +38,15 @@ _ERRORS = frozenset(
         "LockFileError",
         "Missing",
         "ManifestError",
+        "NestedIndex",
         "OptionError",
         "ProxyLoginRefused",
         "Orphaned",
+        "Refused",
         "SpaceError",
         "StorageError",
         "TransferError",
+        "WrongBytes",
         "ended",  # the same error with another text
         "raised",  # of a cause, _skopeo.py
         "warn",

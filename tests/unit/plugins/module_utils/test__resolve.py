@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._errors import (
     ConnectionRefused,
     Missing,
+    Refused,
     TransferError,
+    WrongBytes,
     printable,
 )
 from ansible_collections.airgap.images.plugins.module_utils._image import (
@@ -759,3 +762,92 @@ def test_all_images_of_an_index_may_have_so_many_layers(asker: Asker, monkeypatc
 def test_no_more_platforms_are_told_than_anybody_reads(asker: Asker) -> None:
     asker.registries.push("reg.lan/app:1", many(12))
     assert asker.one(arch=["s390x"]).reason.endswith("linux/amd64/v6, linux/amd64/v7 and 2 more")
+
+
+# -- what an index names beside its images
+
+
+OUTAGE = TransferError("reg.lan answered 503", heals=True)
+GONE = {
+    "missing": (Missing("gone", heals=False), "its registry does not have it"),
+    "refused": (Refused("not for you", heals=False), "its registry refuses it"),
+    "other bytes": (WrongBytes("other bytes", heals=True), "what its registry sends under that digest is broken"),
+}
+EXTRAS = {
+    "attestation": (attestation(LINUX), f"without the attestation {attestation(LINUX).item.digest} of linux/amd64: "),
+    "unknown": (
+        built.Entry(CHART, built.UNKNOWN),
+        f"without the attestation or signature {CHART.digest}: ",
+    ),
+    "artefact": (built.Entry(CHART), f"without the artefact {CHART.digest}: "),
+}
+
+
+@pytest.mark.parametrize("error", GONE)
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_extra_that_is_not_to_be_had_is_left_out(asker: Asker, extra: str, error: str) -> None:
+    entry, named = EXTRAS[extra]
+    failure, why = GONE[error]
+    index = push(asker, LINUX, ARM, entry)
+    asker.registries.failures[f"GET reg.lan/app@{entry.item.digest}"] = failure
+    resolution = asker.one()
+    assert digests(resolution) == [LINUX.digest, ARM.digest]
+    assert resolution.notes == (named + why,)
+    assert resolution.digest == index.digest and not resolution.is_whole
+    # It is there in another run, which asks for manifests for whatever reason.
+    resolution = asker.one()
+    assert digests(resolution) == [LINUX.digest, ARM.digest, entry.item.digest]
+    assert resolution.notes == () and resolution.is_whole
+
+
+def test_an_extra_that_cannot_be_read_is_left_out(asker: Asker) -> None:
+    entry = attestation(LINUX)
+    push(asker, LINUX, ARM, entry)
+    asker.registries.manifests[entry.item.digest] = (b"<html>", OCI_MANIFEST)
+    resolution = asker.one()
+    assert digests(resolution) == [LINUX.digest, ARM.digest]
+    assert resolution.notes[0].endswith("is broken")
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_outage_is_no_reason_to_leave_an_extra_out(asker: Asker, extra: str) -> None:
+    entry, _named = EXTRAS[extra]
+    push(asker, LINUX, entry)
+    asker.registries.failures[f"GET reg.lan/app@{entry.item.digest}"] = OUTAGE
+    assert asker.one().reason == str(OUTAGE)
+
+
+@pytest.mark.parametrize("entry", [built.Entry(ARM, built.ARM64), built.Entry(ARM)], ids=["with platform", "without"])
+def test_an_image_that_is_missing_is_no_extra(asker: Asker, entry: built.Entry) -> None:
+    push(asker, built.Entry(LINUX, entry.platform and LINUX.platform), entry)
+    del asker.registries.manifests[ARM.digest]
+    resolution = asker.one()
+    assert isinstance(resolution, FailedImage) and ARM.digest in resolution.reason
+
+
+def test_beside_nothing_an_extra_is_what_is_wanted(asker: Asker) -> None:
+    proof = attestation(LINUX)
+    push(asker, proof, built.Entry(CHART, built.UNKNOWN))
+    del asker.registries.manifests[CHART.digest]
+    resolution = asker.one()
+    assert isinstance(resolution, FailedImage) and CHART.digest in resolution.reason
+
+
+def test_a_lock_file_may_name_an_extra(asker: Asker) -> None:
+    entry = attestation(LINUX)
+    index = push(asker, LINUX, entry)
+    del asker.registries.manifests[entry.item.digest]
+    pins = {1: Pin(index.digest, frozenset({LINUX.digest, entry.item.digest}))}
+    assert entry.item.digest in asker.one(pins=pins).reason
+    assert digests(asker.one(pins={1: Pin(index.digest, frozenset({LINUX.digest}))})) == [LINUX.digest]
+
+
+def test_of_many_extras_that_are_not_there_some_are_named(asker: Asker) -> None:
+    proofs = [attestation(LINUX)]
+    raws = [proofs[0].item.raw + b" " * number for number in range(1, 8)]
+    entries = [replace(proofs[0], item=replace(proofs[0].item, raw=raw)) for raw in raws]
+    push(asker, LINUX, *entries)
+    for raw in raws:
+        del asker.registries.manifests[digest_of(raw)]
+    notes = asker.one(arch=["amd64"]).notes
+    assert len(notes) == 6 and notes[-1] == "without 2 more attestations, signatures or artefacts, for such reasons"

@@ -1,0 +1,136 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an index names beside its images, on mirrors that do not have it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.airgap.images.tests.functional._helpers import saved, snapshot
+from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, refused
+from ansible_collections.airgap.images.tests.support.field_registry import FieldRegistry, Manner, always, when
+from ansible_collections.airgap.images.tests.support.hostile import Reply
+from ansible_collections.airgap.images.tests.support.images import AMD64, ARM64, Entry, Image, build_index
+from ansible_collections.airgap.images.tests.support.module import Result
+from ansible_collections.airgap.images.tests.support.samples import attestation, chart, small
+
+IMAGES = [small(14, platform=each) for each in (AMD64, ARM64)]
+PROOFS = [attestation(each) for each in IMAGES]
+ATTESTED = build_index([*IMAGES, *PROOFS])
+
+GONE = {
+    "missing": Reply(404),
+    "refused": Reply(403),
+    "unauthorized": Reply(401),
+    "other": Reply(body=HONEST.raw),
+    "page": Reply(headers=(("Content-Type", "text/html"),), body=b"<html>no</html>"),
+    "endless": Reply(body=lambda: (b" " * 65536 for _number in range(100))),
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path / "site")
+
+
+@pytest.fixture
+def registry() -> Iterator[FieldRegistry]:
+    with FieldRegistry() as registry:
+        yield registry
+
+
+def names(result: Result) -> list[str]:
+    """The platforms of the only image."""
+    return [str(each["platform"]) for each in result["images"][0]["platforms"]]
+
+
+def gives(entry: Entry | Image, reply: Reply) -> Manner:
+    return when(f"/manifests/{entry.item.digest if isinstance(entry, Entry) else entry.digest}", always(reply))
+
+
+@pytest.mark.field(
+    "extras",
+    given="an attestation that a mirror does not have (404), refuses (401, 403), or sends broken",
+    happens="the image is saved without; a note names the attestation",
+)
+@pytest.mark.parametrize("reply", GONE.values(), ids=GONE)
+def test_an_attestation_that_is_not_there(site: Site, registry: FieldRegistry, reply: Reply) -> None:
+    name = registry.add("some/image", ATTESTED)
+    registry.manners.append(gives(PROOFS[0], reply))
+    result = site.save([name], arch=["amd64"])
+    saved(result)
+    assert names(result) == ["linux/amd64"]
+    [note] = result["images"][0]["notes"]
+    assert note.startswith(f"without the attestation {PROOFS[0].item.digest} of linux/amd64: ")
+
+
+@pytest.mark.field(
+    "extras",
+    given="the same mirror in the next run, and one that has got it meanwhile",
+    happens="nothing changes, and only the digest is asked for; `force` saves it too",
+)
+def test_what_was_left_out_stays_out_until_something_changes(site: Site, registry: FieldRegistry) -> None:
+    name = registry.add("some/image", ATTESTED)
+    registry.manners.append(gives(PROOFS[1], Reply(404)))
+    first = site.save([name])
+    assert "without the attestation" in first["images"][0]["notes"][0]
+    partly = saved(first)
+    before = snapshot(site.dest.parent)
+    asked = len(registry.asked())
+    for _time in range(2):
+        again = site.save([name])
+        assert not again.changed and again["images"][0]["notes"] == first["images"][0]["notes"]
+        assert snapshot(site.dest.parent) == before
+        registry.manners.clear()  # it is there from now on
+    assert {each.method for each in registry.asked("/manifests/")[asked:]} <= {"HEAD"}
+    whole = site.save([name], force=True)
+    assert saved(whole).references == {name: ATTESTED.digest} != partly.references
+    assert not whole["images"][0]["notes"]
+
+
+def test_what_was_left_out_comes_with_the_next_change(site: Site, registry: FieldRegistry) -> None:
+    name, other = registry.add("some/image", ATTESTED), registry.add("other/image", HONEST)
+    registry.manners.append(gives(PROOFS[1], Reply(404)))
+    notes = site.save([name])["images"][0]["notes"]
+    result = site.save([name, other])
+    assert "1 image added" in result["reason"] and "changed" not in result["reason"]
+    assert result["images"][0]["notes"] == notes
+    registry.manners.clear()
+    result = site.save([other, name])
+    assert "1 image changed" in result["reason"]
+    assert saved(result).references[name] == ATTESTED.digest
+
+
+@pytest.mark.field(
+    "extras",
+    given="an artefact without platform beside images, which is not there",
+    happens="the images are saved; a note names the artefact",
+)
+def test_an_artefact_that_is_not_there(site: Site, registry: FieldRegistry) -> None:
+    item = chart()
+    name = registry.add("some/image", build_index([*IMAGES, Entry(item)]))
+    registry.manners.append(gives(item, Reply(404)))
+    result = site.save([name])
+    saved(result)
+    assert names(result) == ["linux/amd64", "linux/arm64"]
+    assert result["images"][0]["notes"] == [f"without the artefact {item.digest}: its registry does not have it"]
+
+
+@pytest.mark.field(
+    "extras",
+    given="a rate limit or an error of the server (429, 5xx) for an attestation; a wanted platform that is missing",
+    happens="the image fails, as another run may get it",
+)
+@pytest.mark.parametrize(
+    ("item", "status", "told"),
+    [(PROOFS[0], 429, "429"), (PROOFS[0], 503, "503"), (IMAGES[0], 404, IMAGES[0].digest)],
+    ids=["limit", "error", "platform"],
+)
+def test_what_is_not_left_out(site: Site, registry: FieldRegistry, item: Entry | Image, status: int, told: str) -> None:
+    name = registry.add("some/image", ATTESTED)
+    registry.manners.append(gives(item, Reply(status)))
+    assert told in refused(site.save([name]), name)
