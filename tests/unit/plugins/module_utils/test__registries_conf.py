@@ -164,7 +164,6 @@ def test_the_files_of_the_system_are_looked_at(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(_registries_conf.os.path, "isdir", lambda _path: False)
     assert list(_registries_conf.registries_files({"HOME": "/h"})) == [
         "/h/.config/containers/registries.conf",
-        "/h/.config/containers/registries.conf",
         "/etc/containers/registries.conf",
         "/usr/share/containers/registries.conf",
     ]
