@@ -104,7 +104,7 @@ def load_tag(reference: Reference) -> str:
 
 
 def _saved_image(reference: Reference, listed: Sequence[StoredImage]) -> Json:
-    platforms = [stored.descriptor.platform for stored in listed if stored.descriptor.platform is not None]
+    platforms = [stored.descriptor.platform.canonical for stored in listed if stored.descriptor.platform is not None]
     return {
         "Source": reference.name,
         "Tag": load_tag(reference),
@@ -115,9 +115,9 @@ def _saved_image(reference: Reference, listed: Sequence[StoredImage]) -> Json:
 
 
 def _saved_platform(stored: StoredImage) -> Json:
-    platform = stored.descriptor.platform
     values: dict[str, Json] = {"Digest": stored.descriptor.digest}
-    if platform is not None:
+    if stored.descriptor.platform is not None:
+        platform = stored.descriptor.platform.canonical  # hangar compares words
         values.update(
             {
                 "Arch": platform.architecture,

@@ -24,7 +24,7 @@ from ._platform import Platform
 from ._reference import Reference, is_digest, parse_reference
 
 VERSION = 1
-WRITER = 2
+WRITER = 3
 """Rises whenever equal input gives other archive bytes than before; docs/archive.md says what each brought."""
 
 _FIRST_WRITER = 1

@@ -36,6 +36,8 @@ ACCEPTED_TYPES = (OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST, DOCKER_
 IMAGE_CONFIG_TYPES = frozenset(
     {"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"}
 )
+# What Docker 1.10 to 1.11.0 wrote, and registries made of it; docker takes these for images in its own manifests.
+_OLD_CONFIG_TYPES = frozenset({"", "application/octet-stream", "application/json", "text/html"})
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # distribution-spec, "Pushing manifests": registries take at least this much
 MAX_CHILDREN = 1000
 MAX_LAYERS = 2000
@@ -91,7 +93,12 @@ class Manifest:
     @property
     def is_image(self) -> bool:
         """Whether the configuration is that of a container image, and so tells a platform."""
-        return self.config.media_type in IMAGE_CONFIG_TYPES
+        return self.config.media_type in IMAGE_CONFIG_TYPES or self.is_of_old_docker
+
+    @property
+    def is_of_old_docker(self) -> bool:
+        """Whether it is Docker's, of the time before configurations had a type of their own: most likely an image."""
+        return self.media_type == DOCKER_MANIFEST and self.config.media_type in _OLD_CONFIG_TYPES
 
     def blobs(self) -> Iterator[Descriptor]:
         """Configuration and layers, each digest once."""

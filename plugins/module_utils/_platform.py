@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ._errors import OptionError, quoted
 
@@ -24,6 +24,8 @@ _OTHER_NAMES = {
     "armel": ("arm", "v6"),
     "i386": ("386", ""),
 }
+_OTHER_SYSTEMS = {"macos": "darwin"}
+_NUMBERED = frozenset({"arm", "arm64", "amd64"})
 # The variant that an architecture has when none is written, as containerd and Docker read it.
 _IMPLIED_VARIANT = {"arm64": "v8", "arm": "v7", "amd64": "v1"}
 
@@ -48,6 +50,13 @@ class Platform:
         """Whether the entry says ``unknown/unknown``, as build attestations do."""
         return self.os == "unknown" and self.architecture == "unknown"
 
+    @property
+    def canonical(self) -> Platform:
+        """The same platform in Go's words, as containerd's ``platforms`` reads those that people write."""
+        system = self.os.lower()
+        architecture, variant = _canonical(self.architecture, self.variant)
+        return replace(self, os=_OTHER_SYSTEMS.get(system, system), architecture=architecture, variant=variant)
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -61,11 +70,12 @@ class Architecture:
 
     def matches(self, platform: Platform) -> bool:
         """Whether a platform is of this architecture; a variant left out on the other side means the usual one."""
-        if platform.architecture != self.name:
+        offered = platform.canonical
+        if offered.architecture != self.name:
             return False
         if not self.variant:
             return True
-        return (platform.variant or _IMPLIED_VARIANT.get(self.name, "")) == self.variant
+        return (offered.variant or _IMPLIED_VARIANT.get(self.name, "")) == self.variant
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,9 @@ class PlatformFilter:
     operating_systems: tuple[str, ...]
 
     def matches(self, platform: Platform) -> bool:
-        return platform.os in self.operating_systems and any(arch.matches(platform) for arch in self.architectures)
+        return platform.canonical.os in self.operating_systems and any(
+            arch.matches(platform) for arch in self.architectures
+        )
 
     def absent(self, platforms: Iterable[Platform]) -> tuple[Architecture, ...]:
         """The architectures that none of the given platforms has."""
@@ -86,6 +98,15 @@ class PlatformFilter:
     def __str__(self) -> str:
         arches = ", ".join(str(arch) for arch in self.architectures)
         return f"{arches} on {', '.join(self.operating_systems)}"
+
+
+def _canonical(architecture: str, variant: str) -> tuple[str, str]:
+    """Go's words for an architecture and a variant, which may be a number alone."""
+    name, implied = _OTHER_NAMES.get(architecture.lower(), (architecture.lower(), ""))
+    variant = variant.lower()
+    if variant[:1].isdigit() and name in _NUMBERED:
+        variant = f"v{variant}"
+    return name, variant or implied
 
 
 def parse_architecture(text: str) -> Architecture:
@@ -98,8 +119,8 @@ def parse_architecture(text: str) -> Architecture:
         raise OptionError(
             f"arch: {quoted(text, 100)} is no architecture; expected one such as amd64, arm64, s390x or arm/v7"
         )
-    known, implied = _OTHER_NAMES.get(name, (name, ""))
-    return Architecture(name=known, variant=variant or implied)
+    known, variant = _canonical(name, variant)
+    return Architecture(name=known, variant=variant)
 
 
 def parse_filter(architectures: Iterable[str], operating_systems: Iterable[str]) -> PlatformFilter:
@@ -108,7 +129,7 @@ def parse_filter(architectures: Iterable[str], operating_systems: Iterable[str])
     :raises OptionError: when one of them is empty or not readable.
     """
     arches = sorted({parse_architecture(text) for text in architectures}, key=str)
-    systems = sorted({text.strip().lower() for text in operating_systems})
+    systems = sorted({_OTHER_SYSTEMS.get(text, text) for text in (each.strip().lower() for each in operating_systems)})
     for system in systems:
         if not _WORD.fullmatch(system):
             raise OptionError(

@@ -366,7 +366,12 @@ class Resolver:
         if raw is None:
             raw = self._registries.get_blob(repository, manifest.config, limit=_MAX_CONFIG_BYTES)
             self._keep_document(manifest.config.digest, raw)
-        return parse_config_platform(raw)
+        try:
+            return parse_config_platform(raw)
+        except ManifestError:
+            if manifest.is_of_old_docker:
+                return Platform("", "")  # an artefact after all
+            raise
 
     def _unwanted(self, asked: AskedImage, offered: Iterable[Platform]) -> Resolution:
         names = sorted({str(platform) for platform in offered if not platform.is_unknown})

@@ -114,3 +114,38 @@ def test_a_filter_names_both(arches: list[str], systems: list[str]) -> None:
 def test_attestations_are_unknown() -> None:
     assert Platform("unknown", "unknown").is_unknown
     assert not Platform("unknown", "amd64").is_unknown
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        (("linux", "aarch64"), "arm64"),
+        (("linux", "arm64", "8"), "arm64/v8"),
+        (("linux", "arm64", "V8"), "arm64/v8"),
+        (("Linux", "AMD64"), "amd64"),
+        (("linux", "x86_64"), "amd64"),
+        (("linux", "x86-64", "v1"), "amd64/v1"),
+        (("linux", "armhf"), "arm/v7"),
+        (("linux", "armel"), "arm/v6"),
+        (("linux", "arm", "7"), "arm/v7"),
+        (("linux", "arm"), "arm/7"),
+        (("linux", "arm", "v6"), "arm/6"),
+        (("linux", "i386"), "386"),
+        (("macOS", "arm64"), "arm64"),
+    ],
+)
+def test_names_as_people_write_them(written: tuple[str, ...], wanted: str) -> None:
+    platforms = parse_filter([wanted], ["linux", "darwin"])
+    assert platforms.matches(Platform(*written))
+    assert not platforms.matches(Platform("linux", "s390x"))
+    assert str(Platform(*written).canonical).islower()
+
+
+def test_a_name_as_people_write_it_is_kept() -> None:
+    assert str(Platform("linux", "aarch64", "8")) == "linux/aarch64/8"
+    assert str(Platform("linux", "aarch64", "8").canonical) == "linux/arm64/v8"
+    assert Platform("linux", "arm64", "v8").canonical == Platform("linux", "arm64", "v8")
+
+
+def test_a_variant_as_people_write_it() -> None:
+    assert str(parse_filter(["arm/7", "ARM64/8", "x86_64"], ["macOS"])) == "amd64, arm/v7, arm64/v8 on darwin"

@@ -851,3 +851,38 @@ def test_of_many_extras_that_are_not_there_some_are_named(asker: Asker) -> None:
         del asker.registries.manifests[digest_of(raw)]
     notes = asker.one(arch=["amd64"]).notes
     assert len(notes) == 6 and notes[-1] == "without 2 more attestations, signatures or artefacts, for such reasons"
+
+
+# -- formats of other years
+
+
+OLD_TYPES = ["application/octet-stream", "application/json", "text/html", ""]
+
+
+def old(config: bytes, config_type: str) -> built.Image:
+    return built.build_artifact([LAYER], config, config_type, docker=True)
+
+
+@pytest.mark.parametrize("config_type", OLD_TYPES)
+def test_an_image_of_old_docker_has_the_platform_of_its_configuration(asker: Asker, config_type: str) -> None:
+    asker.registries.push("reg.lan/app:1", old(LINUX.config, config_type))
+    assert [str(one.descriptor.platform) for one in asker.one().platforms] == ["linux/amd64"]
+    asker.registries.push("reg.lan/app:1", old(image(built.Platform("linux", "s390x")).config, config_type))
+    assert isinstance(asker.one(), SkippedImage)
+
+
+@pytest.mark.parametrize("config", [b"{}", b"what ever", b"[]"])
+def test_an_artefact_of_old_docker_stays_one(asker: Asker, config: bytes) -> None:
+    asker.registries.push("reg.lan/app:1", old(config, "application/octet-stream"))
+    assert [one.descriptor.platform for one in asker.one().platforms] == [None]
+
+
+def test_such_a_type_says_nothing_in_an_oci_manifest(asker: Asker) -> None:
+    chart = built.build_artifact([LAYER], LINUX.config, "application/json")
+    asker.registries.push("reg.lan/app:1", chart)
+    assert [one.descriptor.platform for one in asker.one().platforms] == [None]
+
+
+def test_names_of_platforms_are_kept_as_they_are(asker: Asker) -> None:
+    push(asker, built.Entry(ARM, built.Platform("linux", "aarch64", "8")))
+    assert platforms(asker.one(arch=["arm64"])) == [(ARM.digest, "linux/aarch64/8")]
