@@ -30,8 +30,11 @@ run() { # VERSION VARIABLE: prints "taken" or "refused"
   if (cd "$work" && ANSIBLE_NOCOLOR=1 ANSIBLE_LOCALHOST_WARNING=false "$work/$1/bin/ansible-playbook" play.yml) \
     >"$work/said" 2>&1; then
     echo taken
+  elif grep -q NoneType "$work/said"; then
+    echo refused
   else
-    grep -q NoneType "$work/said" && echo refused || { cat "$work/said" >&2; echo other; }
+    cat "$work/said" >&2
+    echo other
   fi
 }
 
