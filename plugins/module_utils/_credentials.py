@@ -21,7 +21,7 @@ from ._stop import Check, go_on
 class Credentials:
     """Finds the credential of a repository; the user's own options come before every login file.
 
-    :param registries: those that the run pulls from.
+    :param registries: those that the run pulls from, and those that skopeo may ask instead.
     :param check: is asked while a helper program runs; raises when the run is to end.
     :ivar secrets: learns of every credential before it is used.
     """
@@ -150,12 +150,15 @@ def gather_credentials(
     environ: Mapping[str, str],
     secrets: Secrets,
     check: Check = go_on,
+    *,
+    others: Iterable[str] = (),
 ) -> Credentials:
     """Bring together the options' credentials and the login files'.
 
     :param registries: the registries that the list is pulled from; ``username`` belongs to the only one of them.
     :param secrets: learns of all that is found.
     :param check: is asked while a helper program runs; raises when the run is to end.
+    :param others: registries that skopeo may ask instead of these.
     :raises OptionError: when it is unclear which registry ``username`` belongs to, or ``authfile`` is not readable.
     """
     names = sorted(set(registries))
@@ -168,7 +171,7 @@ def gather_credentials(
     else:
         files = [read_login_file(path, required=False) for path in default_login_files(environ)]
     known = [file for file in files if file is not None]
-    return Credentials(logins, known, secrets, [name for name in names if name], check)
+    return Credentials(logins, known, secrets, [name for name in {*names, *others} if name], check)
 
 
 def _only(names: list[str]) -> str:

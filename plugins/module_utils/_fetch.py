@@ -32,7 +32,6 @@ from ._manifest import Descriptor, Manifest, Schema1
 from ._options import DIR, Options
 from ._progress import Progress
 from ._reference import Repository
-from ._registries_conf import RegistriesConf
 from ._retry import retrying
 from ._run import Run
 from ._storage import explained
@@ -74,7 +73,6 @@ class Fetcher:
         self._progress = progress
         self._timeout = options.work.timeout
         self._is_archive = options.output.compress == DIR
-        self._configuration = RegistriesConf(os.environ)
         self._mutex = threading.Lock()
         self._clocks: dict[str, Clock] = {}
         self._refused: dict[tuple[str, str], TransferError] = {}
@@ -132,7 +130,7 @@ class Fetcher:
     def _fetch_elsewhere(self, image: PlatformImage, blob: Descriptor, deadline: float) -> bool:
         """:returns: whether another repository of this run had the blob."""
         for repository in self._sources.get(blob.digest, ()):
-            if repository == image.repository or self._configuration.concerns(repository.registry):
+            if repository == image.repository or self._tools.configuration.concerns(repository.registry):
                 continue
             try:
                 self._fetch_from(repository, blob, deadline)
@@ -143,6 +141,12 @@ class Fetcher:
         return False
 
     def _fetch_from(self, repository: Repository, blob: Descriptor, deadline: float) -> None:
+        if self._tools.configuration.concerns(repository.registry):
+            raise TransferError(
+                f"registries.conf of this host leaves {repository.registry} to skopeo, which copies none; leave "
+                "include_foreign_layers out, or save the image from a registry that is not mentioned there",
+                heals=False,
+            )
         path = os.path.join(self._cache.run_directory, f"blob-{hex_of(blob.digest)}")
         with _nothing_left_of(path):
             self._tools.registries.fetch_blob(repository, blob, path, deadline=deadline)
@@ -277,14 +281,11 @@ class Fetcher:
         content = image.content
         if isinstance(content, Schema1):
             return {}  # skopeo converts it
-        # skopeo fetches manifest and configuration at every copy, leaves out foreign layers, and fetches a layer as
-        # often as it is named.
+        # skopeo fetches manifest and configuration at every copy.
         own = {image.digest, content.config.digest}
-        special = {layer.digest for layer in (*image.foreign_layers, *image.repeated_layers)}
-        is_ours = not self._configuration.concerns(image.repository.registry)
-        return {
-            digest: blob for digest, blob in missing.items() if digest not in own and (is_ours or digest in special)
-        }
+        if self._tools.configuration.concerns(image.repository.registry):
+            return {layer.digest: layer for layer in image.foreign_layers if layer.digest in missing}
+        return {digest: blob for digest, blob in missing.items() if digest not in own}
 
 
 @contextmanager

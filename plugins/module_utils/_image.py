@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Union
@@ -76,14 +75,6 @@ class PlatformImage:
     def foreign_layers(self) -> tuple[Descriptor, ...]:
         """Those of its blobs that skopeo leaves out."""
         return tuple(blob for blob in self.blobs if blob.is_foreign)
-
-    @property
-    def repeated_layers(self) -> tuple[Descriptor, ...]:
-        """Those of its blobs that its manifest names more than once, and that skopeo would fetch as often."""
-        if isinstance(self.content, Schema1):
-            return ()
-        named = Counter(layer.digest for layer in self.content.layers)
-        return tuple(blob for blob in self.blobs if named[blob.digest] > 1)
 
 
 @dataclass(frozen=True)

@@ -57,16 +57,19 @@ def _killed_with_parent() -> tuple[str, ...]:
     return (sys.executable, "-I", "-S", "-c", _WRAPPER)
 
 
-def start(command: list[str], *, errors: BinaryIO, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def start(
+    command: list[str], *, errors: BinaryIO, environment: dict[str, str], output: BinaryIO | None = None
+) -> subprocess.Popen[bytes]:
     """Start a program in a process group of its own, with nothing on its standard input.
 
     :param errors: takes its standard error.
+    :param output: takes its standard output; without it, that is thrown away.
     :raises OSError: when it cannot be started.
     """
     return subprocess.Popen(  # pylint: disable=ansible-bad-function  # it is watched while it runs
         [*death_guard(), *command],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if output is None else output,
         stderr=errors,
         env=environment,
         start_new_session=True,

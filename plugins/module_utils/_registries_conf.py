@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 # What begins at a line's first character, as keys and tables have to. skopeo takes them in any case, and for a key with
 # an escape in it we do not say which one it is.
@@ -31,6 +31,7 @@ _PLAIN_HELPER = re.compile(
     r"^[ \t]*credential-helpers[ \t]*=[ \t]*\[\s*(\"containers-auth\.json\"[\s,]*)?\][ \t]*$", re.MULTILINE
 )
 _PORT = re.compile(r":[0-9]+$")
+_HOST = re.compile(r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:)|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 
 
 class RegistriesConf:
@@ -41,7 +42,9 @@ class RegistriesConf:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._names: set[str] = set()
-        self._is_unclear = False
+        given = given_file(environ)
+        # Of one that is named and is not there, skopeo says so.
+        self._is_unclear = given is not None and not os.path.exists(given)
         for path in registries_files(environ):
             self._read(path)
 
@@ -51,6 +54,13 @@ class RegistriesConf:
             return True
         host = _PORT.sub("", registry)
         return any(covers(name, registry) or covers(name, host) for name in self._names)
+
+    def others(self, registries: Iterable[str]) -> frozenset[str]:
+        """The hosts that skopeo may ask instead of these registries; some more may be among them."""
+        if not any(self.concerns(registry) for registry in registries):
+            return frozenset()
+        hosts = {name.partition("/")[0] for name in self._names}
+        return frozenset(host for host in hosts if _HOST.fullmatch(host))
 
     def _read(self, path: str) -> None:
         try:
@@ -90,10 +100,15 @@ def configuration_folders(environ: Mapping[str, str]) -> list[str]:
     return [*dict.fromkeys(folders)]
 
 
+def given_file(environ: Mapping[str, str]) -> str | None:
+    """The file that a variable names, as podman and buildah read them; skopeo has to be told."""
+    return environ.get("CONTAINERS_REGISTRIES_CONF") or environ.get("REGISTRIES_CONFIG_PATH") or None
+
+
 def registries_files(environ: Mapping[str, str]) -> Iterator[str]:
     """The files in force, and those that would be: one too many does no harm."""
-    given = environ.get("CONTAINERS_REGISTRIES_CONF") or environ.get("REGISTRIES_CONFIG_PATH")
-    if given:
+    given = given_file(environ)
+    if given is not None:
         yield given
     for folder in configuration_folders(environ):
         yield os.path.join(folder, "registries.conf")

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Callable, TypeVar
 
 from ._answer import Answer, number_of, origin_of
@@ -46,6 +46,13 @@ class RequestCount:
 
     head: int = 0
     get: int = 0
+    _mutex: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
+
+    def add(self, method: str) -> None:
+        """Count one, by any thread."""
+        with self._mutex:
+            self.head += method == "HEAD"
+            self.get += method == "GET"
 
 
 @dataclass(frozen=True)
@@ -115,10 +122,11 @@ class Registries:
 
         return self._retrying(attempt, what)
 
-    def get_blob(self, repository: Repository, descriptor: Descriptor, *, limit: int) -> bytes:
+    def get_blob(self, repository: Repository, descriptor: Descriptor, *, limit: int, of: str = "") -> bytes:
         """Pull a small blob (an image configuration) into memory, and check its digest.
 
         :param limit: bytes accepted at most.
+        :param of: digest of the manifest that names it, which makes no difference here.
         """
         what = f"blob {descriptor.digest} of {repository}"
 
@@ -201,9 +209,7 @@ class Registries:
         accepted: Container[int] = (200,),
     ) -> Answer:
         if "/manifests/" in url_path:
-            with self._mutex:
-                self.count.head += method == "HEAD"
-                self.count.get += method == "GET"
+            self.count.add(method)
         self.outages.check(repository.registry)
         endpoint = self._endpoint(repository.registry)
         answer = endpoint.ask(method, repository.path, url_path, headers, limit)

@@ -37,8 +37,9 @@ from ._manifest import (
 from ._options import Selection
 from ._parallel import parallel_map
 from ._platform import Platform
+from ._questions import Client
 from ._reference import Repository, SourceRegistry, pulled_from
-from ._registry import FetchedManifest, Registries
+from ._registry import FetchedManifest
 from ._stop import Check, go_on
 from ._timed import time_left
 
@@ -109,7 +110,7 @@ class Resolver:
 
     def __init__(
         self,
-        registries: Registries,
+        registries: Client,
         cache: Cache,
         log: Log,
         selection: Selection,
@@ -326,7 +327,7 @@ class Resolver:
             platform = descriptor.platform or content.platform
             return PlatformImage(replace(descriptor, platform=platform), repository, content, blobs)
         if descriptor.platform is None and content.is_image:
-            platform = self._config_platform(repository, content)
+            platform = self._config_platform(repository, descriptor.digest, content)
             # Signatures have an image's configuration that names no platform: artefacts.
             descriptor = replace(descriptor, platform=platform if platform.os and platform.architecture else None)
         foreign_too = self._selection.include_foreign_layers
@@ -361,10 +362,10 @@ class Resolver:
         if digest_of(raw) == digest:
             (self._cache.store_document if self._keep else self._cache.foresee_document)(digest, raw)
 
-    def _config_platform(self, repository: Repository, manifest: Manifest) -> Platform:
+    def _config_platform(self, repository: Repository, digest: str, manifest: Manifest) -> Platform:
         raw = self._cached(manifest.config.digest)
         if raw is None:
-            raw = self._registries.get_blob(repository, manifest.config, limit=_MAX_CONFIG_BYTES)
+            raw = self._registries.get_blob(repository, manifest.config, limit=_MAX_CONFIG_BYTES, of=digest)
             self._keep_document(manifest.config.digest, raw)
         try:
             return parse_config_platform(raw)

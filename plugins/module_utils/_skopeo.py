@@ -11,15 +11,16 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Callable
 
 from ._errors import ConnectionRefused, Missing, OptionError, ProxyLoginRefused, TransferError, printable
 from ._image import PlatformImage, hex_of
 from ._options import Access, Work
 from ._process import end, has_ended, memory_file, start
 from ._reference import Repository
+from ._registries_conf import given_file
 from ._secrets import Secrets
 from ._stop import Stop
 from ._tls import TrustStore
@@ -33,6 +34,9 @@ _VERSION_SECONDS = 60.0
 _MOST_SAID = 64 * 1024 * 1024
 _LAST_SAID = 64 * 1024
 _VERSION = re.compile(r"version (\d+)\.(\d+)")
+_ASKED = re.compile(r'^Error parsing image name "[^"]*": ')
+_MIRRORS = re.compile(r"\(Mirrors also failed: (.*)\): ")
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _FATAL = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')
 
 
@@ -48,6 +52,8 @@ class _Cause:
 
 # The first that matches counts. Texts were read off skopeo 1.9.3 and 1.22.
 _CAUSES = (
+    _Cause("is blocked in ", False, "take it out of the list, or have registries.conf allow it"),
+    _Cause("loading registries configuration", False, "correct that file, or remove it"),
     _Cause("no space left on device|disk quota exceeded", False, "free some space for cache_dir"),
     _Cause("permission denied|read-only file system", False, "cache_dir must be writable"),
     _Cause("policy\\.json: no such file", False, "install a policy.json, or set signature_policy or insecure_policy"),
@@ -93,7 +99,7 @@ _CAUSES = (
 
 
 class Skopeo:
-    """Runs skopeo for the copies of one run.
+    """Runs skopeo for the copies and questions of one run.
 
     :ivar authfile: the login file to give to skopeo; ``None`` where its own search is to find credentials.
     :ivar private: a directory that nobody else can read, for what leads to certificates and keys; empty where
@@ -113,6 +119,8 @@ class Skopeo:
         self.temporary = ""
         self._stop = stop
         self._secrets = secrets
+        given = given_file(os.environ)
+        self._configuration = [] if given is None else ["--registries-conf", given]
 
     @property
     def shows_certificates(self) -> bool:
@@ -168,7 +176,8 @@ class Skopeo:
         :param deadline: ``time.monotonic()`` at which the copy is given up.
         :raises TransferError: what went wrong, and whether trying again can help.
         """
-        self._run(self._command(image, name, folder, share), folder, image.repository, deadline)
+        command = self._command(image, name, folder, share)
+        self._run(command, image.repository, lambda: _progress(folder), deadline=deadline)
 
     def accept(self, image: PlatformImage, name: str, directory: str, *, deadline: float) -> None:
         """Ask the registry for a platform image's manifest and configuration, and check the signature policy.
@@ -188,20 +197,65 @@ class Skopeo:
         folder = os.path.join(directory, "layout")
         # A conversion would need the layers.
         command = self._arguments(image, name, folder, share, [_KEEP_MANIFEST])
-        self._run(command, folder, image.repository, deadline)
+        self._run(command, image.repository, lambda: _progress(folder), deadline=deadline)
 
-    def _run(self, command: list[str], folder: str, repository: Repository, deadline: float) -> None:
+    def manifest(self, repository: Repository, name: str, *, limit: int, deadline: float) -> bytes:
+        """Ask for a manifest or index as it is; nothing is checked.
+
+        :param name: ``@DIGEST`` or ``:TAG``.
+        :param limit: bytes accepted at most.
+        :param deadline: ``time.monotonic()`` at which it is given up.
+        :raises TransferError: what went wrong, and whether trying again can help.
+        """
+        return self._inspect(["--raw"], f"{repository}{name}", repository, limit=limit, deadline=deadline)
+
+    def configuration(self, repository: Repository, name: str, *, limit: int, deadline: float) -> bytes:
+        """Ask for the configuration of an image that is no index; see :meth:`manifest`."""
+        return self._inspect(["--config", "--raw"], f"{repository}{name}", repository, limit=limit, deadline=deadline)
+
+    def _inspect(self, options: list[str], name: str, repository: Repository, *, limit: int, deadline: float) -> bytes:
+        cert_dir = self._trust.cert_dir(repository.registry, self.private)
+        command = [self._work.skopeo_path, *self._configuration, "inspect", *options]
+        if self.authfile is not None:
+            command += ["--authfile", self.authfile]
+        if cert_dir is not None:
+            command += ["--cert-dir", cert_dir]
+        if not self._access.validate_certs:
+            command.append("--tls-verify=false")
+        with memory_file("answer") as answer:
+            command.append(f"docker://{name}")
+            self._run(command, repository, lambda: _size(answer), deadline=deadline, output=answer)
+            answer.seek(0)
+            raw = answer.read(limit + 1)
+        if len(raw) > limit:
+            raise TransferError(f"skopeo: an answer has more than {limit} bytes, which is refused", heals=False)
+        return raw
+
+    def _run(
+        self,
+        command: list[str],
+        repository: Repository,
+        progress: Callable[[], object],
+        *,
+        deadline: float,
+        output: BinaryIO | None = None,
+    ) -> None:
+        """Run it to its end.
+
+        :param progress: tells something else as long as it goes on.
+        :param output: takes its standard output.
+        """
         with memory_file("skopeo") as errors:
             # Messages in English are the ones that are known here.
             environment = {**os.environ, "LC_ALL": "C"}
             if self.temporary:
                 environment["TMPDIR"] = self.temporary
             try:
-                process = start(command, errors=errors, environment=environment)
+                process = start(command, errors=errors, environment=environment, output=output)
             except OSError as error:
                 raise TransferError(f"skopeo cannot be started: {error}", heals=False) from error
             try:
-                self._watch(process, errors, folder, deadline)
+                self._watch(process, [errors] if output is None else [errors, output], progress, deadline)
             finally:
                 end(process)
             if process.returncode in _NOT_RUN:
@@ -216,7 +270,7 @@ class Skopeo:
 
     def _arguments(self, image: PlatformImage, name: str, folder: str, share: str, more: Sequence[str]) -> list[str]:
         cert_dir = self._trust.cert_dir(image.repository.registry, self.private)
-        command = [self._work.skopeo_path]
+        command = [self._work.skopeo_path, *self._configuration]
         if self._work.insecure_policy:
             command.append("--insecure-policy")
         elif self._work.signature_policy is not None:
@@ -232,25 +286,31 @@ class Skopeo:
             command.append("--src-tls-verify=false")
         return [*command, f"docker://{image.repository}{name}", f"oci:{folder}"]
 
-    def _watch(self, process: subprocess.Popen[bytes], errors: BinaryIO, folder: str, deadline: float) -> None:
-        """Wait for the end; give up at the deadline, at a stop, or when its files do not grow for too long."""
-        seen, moved = _progress(folder), time.monotonic()
+    def _watch(
+        self,
+        process: subprocess.Popen[bytes],
+        outputs: Sequence[BinaryIO],
+        progress: Callable[[], object],
+        deadline: float,
+    ) -> None:
+        """Wait for the end; give up at the deadline, at a stop, or when nothing goes on for too long."""
+        seen, moved = progress(), time.monotonic()
         looked = moved
         while True:
             if has_ended(process, _POLL_SECONDS):
                 return
             now = time.monotonic()
             self._stop.check()
-            if _says_too_much(errors):
-                raise TransferError("skopeo does not stop to report errors; is skopeo_path skopeo?", heals=False)
+            if any(_says_too_much(one) for one in outputs):
+                raise TransferError("skopeo does not stop to talk; is skopeo_path skopeo?", heals=False)
             if now >= deadline:
                 told = f"it was not done within timeout ({self._work.timeout:g} s); run again, or raise it"
                 raise TransferError(told, heals=False)
             if now - looked < min(_LOOK_SECONDS, self._work.stall_timeout / 4):
                 continue
-            looked, progress = now, _progress(folder)
-            if progress != seen:
-                seen, moved = progress, now
+            looked, found = now, progress()
+            if found != seen:
+                seen, moved = found, now
             elif now - moved >= self._work.stall_timeout:
                 raise TransferError(f"the transfer stalled: no byte in {self._work.stall_timeout:g} s", heals=True)
 
@@ -265,19 +325,36 @@ def explain(text: str, status: int, repository: str) -> TransferError:
     fatal = _FATAL.findall(text)
     lines = [line for line in text.splitlines() if line.strip()]
     said = fatal[-1].replace('\\"', '"') if fatal else (lines[-1] if lines else f"it ended with status {status}")
-    short = printable(said, 400)
+    said = _ASKED.sub("", said)
+    mirrors = _MIRRORS.search(said)
+    short = printable(said, 400) if mirrors is None else printable(_DIGEST.sub(r"\1…", said).replace("\\n", ", "))
     if status < 0:
         return TransferError(f"skopeo was ended by signal {-status}", heals=True)
     told = said.replace(repository, "") if repository else said
-    for cause in _CAUSES:
-        if re.search(cause.pattern, told):
-            return cause.raised(f"skopeo: {short}" + (f"; {cause.remedy}" if cause.remedy else ""), heals=cause.heals)
-    return TransferError(f"skopeo: {short}", heals=False)
+    cause = _cause(told)
+    if cause is None:
+        return TransferError(f"skopeo: {short}", heals=False)
+    # The registry itself, asked last, may well be out of reach for good; a mirror is not.
+    may_pass = mirrors is not None and any(one.heals for one in _causes(mirrors.group(1)))
+    text = f"skopeo: {short}" + (f"; {cause.remedy}" if cause.remedy else "")
+    return cause.raised(text, heals=cause.heals or may_pass)
+
+
+def _causes(said: str) -> Iterator[_Cause]:
+    return (cause for cause in _CAUSES if re.search(cause.pattern, said))
+
+
+def _cause(said: str) -> _Cause | None:
+    return next(_causes(said), None)
 
 
 def _says_too_much(output: BinaryIO) -> bool:
     """Whether a program's output, which is in memory, grows beyond all that skopeo has to say."""
-    return os.fstat(output.fileno()).st_size > _MOST_SAID
+    return _size(output) > _MOST_SAID
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 def _last_words(output: BinaryIO) -> str:

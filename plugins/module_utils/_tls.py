@@ -15,7 +15,7 @@ import ssl
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Callable
 
 from ._errors import OptionError
 from ._options import Access
@@ -82,11 +82,25 @@ def _of_requests() -> str:
     return str(DEFAULT_CA_BUNDLE_PATH)
 
 
-class TrustStore:
-    """Answers per registry. Bundles that it makes are in memory: a run that finds nothing new writes nothing."""
+def nobody_else(_registries: Iterable[str]) -> Iterable[str]:
+    """Of a host without mirrors."""
+    return ()
 
-    def __init__(self, access: Access, environ: Mapping[str, str]) -> None:
+
+class TrustStore:
+    """Answers per registry. Bundles that it makes are in memory: a run that finds nothing new writes nothing.
+
+    :param others: tells whom skopeo may ask instead of some registries.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        environ: Mapping[str, str],
+        others: Callable[[Iterable[str]], Iterable[str]] = nobody_else,
+    ) -> None:
         self._access = access
+        self._others = others
         self._environ = environ
         self._mutex = threading.Lock()
         self._known: dict[str, Trust] = {}
@@ -110,7 +124,7 @@ class TrustStore:
         """
         with self._mutex:
             if registry not in self._cert_dirs:
-                self._cert_dirs[registry] = self._make_cert_dir(registry, self._certs_d(registry), directory)
+                self._cert_dirs[registry] = self._make_cert_dir(registry, directory)
             return self._cert_dirs[registry]
 
     def close(self) -> None:
@@ -158,16 +172,20 @@ class TrustStore:
         bundle.flush()
         return f"/proc/self/fd/{bundle.fileno()}"
 
-    def _make_cert_dir(self, registry: str, found: Iterable[str], parent: str) -> str | None:
-        """A directory of links, so that no key is copied. ``--src-cert-dir`` replaces certs.d, so both go in."""
+    def _make_cert_dir(self, registry: str, parent: str) -> str | None:
+        """A directory of links, so that no key is copied. ``--src-cert-dir`` replaces certs.d, so both go in.
+
+        It does so for mirrors too, which have certs.d of their own.
+        """
         access = self._access
         if access.ca_path is None and access.client_cert is None:
             return None
         directory = os.path.join(parent, f"{_file_name(registry)}.certs")
         os.mkdir(directory, 0o700)
-        for path in found:
+        hosts = [registry, *sorted({*self._others([registry])} - {registry})]
+        for number, path in ((number, path) for number, host in enumerate(hosts) for path in self._certs_d(host)):
             if access.client_cert is None or not path.endswith((".cert", ".key")):
-                os.symlink(path, os.path.join(directory, f"system-{os.path.basename(path)}"))
+                os.symlink(path, os.path.join(directory, f"system-{number}-{os.path.basename(path)}"))
         if access.ca_path is not None:
             os.symlink(os.path.abspath(access.ca_path), os.path.join(directory, "option.crt"))
         if access.client_cert is not None:

@@ -15,9 +15,13 @@ from typing import Callable
 from ._cache import Cache
 from ._credentials import Credentials, gather_credentials
 from ._filesystem import filesystem_of
+from ._inspect import Inspector
 from ._log import Log
 from ._options import Options
+from ._private import PassingDirectory
+from ._questions import Questions
 from ._reference import Repository, pulled_from
+from ._registries_conf import RegistriesConf
 from ._registry import Registries
 from ._resolve import CONNECTIONS, Resolver, nothing_is_known
 from ._retry import RetryPolicy
@@ -38,6 +42,7 @@ class Tools:
     policy: RetryPolicy
     stop: Stop
     credentials: Credentials
+    configuration: RegistriesConf
 
     def log_in(self, cache: Cache) -> None:
         """Give skopeo what it needs to be let in, where it would not find what we do; only once a copy is due.
@@ -45,23 +50,31 @@ class Tools:
         :param cache: is open, and has a directory that nobody else can read.
         :raises StorageError: when there is no such place, or it cannot be written to.
         """
-        if self.skopeo.shows_certificates:
-            self.skopeo.private = cache.private_directory
-        temporary = os.environ.get("TMPDIR", "")
-        if temporary and not filesystem_of(temporary).has_modes:
-            self.skopeo.temporary = cache.private_directory
-        if not self.credentials.needs_login_file:
-            return
-        path = os.path.join(cache.private_directory, "auth.json")
-        if path == self.skopeo.authfile:
-            return
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(self.credentials.login_file())
-        except OSError as error:
-            raise explained(f"cannot write the login file for skopeo, {path}", error) from error
-        self.skopeo.authfile = path
+        _log_in(self.skopeo, self.credentials, lambda: cache.private_directory)
+
+
+def _log_in(skopeo: Skopeo, credentials: Credentials, private: Callable[[], str]) -> None:
+    """Give skopeo what it needs to be let in.
+
+    :param private: gives a directory that nobody else can read, where one is needed.
+    """
+    if skopeo.shows_certificates:
+        skopeo.private = private()
+    temporary = os.environ.get("TMPDIR", "")
+    if temporary and not filesystem_of(temporary).has_modes:
+        skopeo.temporary = private()
+    if not credentials.needs_login_file:
+        return
+    path = os.path.join(private(), "auth.json")
+    if path == skopeo.authfile:
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(credentials.login_file())
+    except OSError as error:
+        raise explained(f"cannot write the login file for skopeo, {path}", error) from error
+    skopeo.authfile = path
 
 
 @contextmanager
@@ -82,9 +95,17 @@ def prepared(
     check_trust_files(options.access)
     source = options.access.source
     registries = {pulled_from(image.reference, source).registry for image in wanted.list.images}
-    credentials = gather_credentials(options.access, registries or {""}, os.environ, log.secrets, stop.check)
+    configuration = RegistriesConf(os.environ)
+    credentials = gather_credentials(
+        options.access,
+        registries or {""},
+        os.environ,
+        log.secrets,
+        stop.check,
+        others=configuration.others(registries),
+    )
     log.secrets.add_proxies(os.environ)
-    trust = TrustStore(options.access, os.environ)
+    trust = TrustStore(options.access, os.environ, configuration.others)
     policy = RetryPolicy(options.work.retries, options.work.retry_delay)
     client = Registries(
         options.access,
@@ -96,8 +117,19 @@ def prepared(
         stop=stop,
         on_retry=log.warning,
     )
+    skopeo = Skopeo(options.access, options.work, trust, stop=stop, secrets=log.secrets)
+    place = PassingDirectory(os.environ)
+    inspector = Inspector(
+        skopeo,
+        policy,
+        client.outages,
+        stop=stop,
+        on_ask=lambda: client.count.add("GET"),
+        on_retry=log.warning,
+        log_in=lambda: _log_in(skopeo, credentials, place.path),
+    )
     resolver = Resolver(
-        client,
+        Questions(client, inspector, configuration),
         cache,
         log,
         options.selection,
@@ -107,9 +139,9 @@ def prepared(
         timeout=options.work.timeout,
         check=stop.check,
     )
-    skopeo = Skopeo(options.access, options.work, trust, stop=stop, secrets=log.secrets)
     try:
-        yield Tools(client, resolver, skopeo, policy, stop, credentials)
+        yield Tools(client, resolver, skopeo, policy, stop, credentials, configuration)
     finally:
         client.close()
         trust.close()
+        place.close()

@@ -353,8 +353,12 @@ notes:
     which is read as skopeo and other Go programs read it. SOCKS proxies are not supported.
   - The module fetches layers itself, each once. skopeo then completes each image, and so has the last word on the
     signature policy, which it gives when the layers are there, for each repository that an image is listed with. A
-    layer that one of these has lost is taken from another one in the list that has it. Registries that
-    C(registries.conf) says anything about, such as a mirror, are left to skopeo altogether.
+    layer that one of these has lost is taken from another one in the list that has it.
+  - Registries that C(registries.conf) says anything about, its drop-in directories and the file that
+    E(CONTAINERS_REGISTRIES_CONF) names included, are left to skopeo altogether, manifests as well as layers. So
+    mirrors, C(location), C(insecure) and C(blocked) mean what they mean for skopeo, and a registry that is blocked is
+    not asked at all. A run with nothing new costs a manifest for each image of such a registry, in place of a HEAD.
+    Short names are not used, a bare name is C(docker.io/library).
   - Credentials are passed on to skopeo in a file that only the user of the task can read, and that is gone when the
     module ends. They are never part of a command line.
   - The bytes of an archive depend on the version of zlib (V(gzip)) or zstd (V(zstd)) for those parts that are

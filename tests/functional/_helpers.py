@@ -39,6 +39,13 @@ def platforms(archive: Archive, reference: str) -> list[str]:
     return [str(each["digest"]) for each in image["platforms"]]
 
 
+def configure(home: Path, text: str, *, name: str = "registries.conf") -> None:
+    """Has skopeo read this configuration of registries."""
+    path = home / ".config" / "containers" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+
+
 def digests(images: Iterable[PushedPlatform]) -> list[str]:
     """The digests of platform images."""
     return [each.digest for each in images]

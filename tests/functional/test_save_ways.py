@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.images.tests.functional._helpers import contents, saved, snapshot
+from ansible_collections.airgap.images.tests.functional._helpers import configure, contents, saved, snapshot
 from ansible_collections.airgap.images.tests.support.faults import Reset, Respond, Rule
 from ansible_collections.airgap.images.tests.support.images import build_image, build_index
 from ansible_collections.airgap.images.tests.support.layers import random_layer
@@ -21,13 +21,6 @@ from ansible_collections.airgap.images.tests.support.workbench import Source, Wo
 
 NAMES = ("oci/plain:1", "oci/index:1", "docker/list:1", "docker/single:1", "oci/zstd:1", "oci/many-layers:1")
 OURS = "airgap.images/"
-
-
-def configure(home: Path, text: str) -> None:
-    """Has skopeo read this registries.conf."""
-    path = home / ".config" / "containers" / "registries.conf"
-    path.parent.mkdir(parents=True)
-    path.write_text(text, "utf-8")
 
 
 def layers_of(image: PushedImage) -> set[str]:

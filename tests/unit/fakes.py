@@ -245,7 +245,7 @@ class FakeRegistries:
         raw, media_type = self.manifests[digest]
         return FetchedManifest(raw, digest, media_type)
 
-    def get_blob(self, repository: Repository, descriptor: Descriptor, *, limit: int) -> bytes:
+    def get_blob(self, repository: Repository, descriptor: Descriptor, *, limit: int, of: str = "") -> bytes:
         self._ask("GET", f"blob {descriptor.digest}")
         return self.blobs[descriptor.digest]
 

@@ -630,6 +630,16 @@ def test_a_manifest_that_lies_about_a_size_does_not_cost_others_their_blob(cache
     assert cache.repaired == set()
 
 
+def test_a_blob_whose_size_nobody_told_is_kept_if_it_is_sound(cache: Cache) -> None:
+    """As of a layer of Docker's schema 1."""
+    SAMPLE.put(cache)
+    cache.drop_unsound([replace(LAYER, size=0)])
+    assert cache.has_blob(LAYER) and cache.repaired == set()
+    Path(cache.blob_path(LAYER.digest)).write_bytes(b"x")
+    cache.drop_unsound([replace(LAYER, size=0)])
+    assert cache.repaired == {LAYER.digest}
+
+
 def test_pruning_removes_whatever_lies_among_the_blobs(cache: Cache, tmp_path: Path) -> None:
     SAMPLE.put(cache)
     (tmp_path / "precious").write_text("of others")

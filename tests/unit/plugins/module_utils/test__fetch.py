@@ -33,6 +33,7 @@ from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._manifest import DOCKER_SCHEMA1, Descriptor, Schema1
 from ansible_collections.airgap.images.plugins.module_utils._progress import Progress
 from ansible_collections.airgap.images.plugins.module_utils._reference import Repository
+from ansible_collections.airgap.images.plugins.module_utils._registries_conf import RegistriesConf
 from ansible_collections.airgap.images.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._tools import Tools
@@ -92,6 +93,7 @@ class Bench:
                 policy=RetryPolicy(retries, delay=0.001),
                 stop=self.stop,
                 credentials=Credentials([], []),
+                configuration=RegistriesConf(os.environ),
             ),
             self.cache,
             self.log,
@@ -173,19 +175,19 @@ REPEATED = Sample(b"twice", b"once", b"twice")
 TWICE = describe(b"twice")
 
 
-@pytest.mark.parametrize(("image", "expected"), [(WITH_FOREIGN, FOREIGN), (REPEATED.image, TWICE)])
-def test_what_skopeo_leaves_out_or_fetches_twice_is_ours_even_there(
-    bench: Bench, home: Path, image: PlatformImage, expected: Descriptor
-) -> None:
+def test_a_layer_that_skopeo_leaves_out_is_not_asked_of_a_registry_that_is_left_to_it(bench: Bench, home: Path) -> None:
+    """The registry may be blocked, or out of reach but for a mirror."""
     configure(home, MIRRORED)
-    assert digests(bench.make(places={}).lack(image).to_fetch) == {expected.digest}
+    fetcher = bench.make(places={WITH_FOREIGN.key: (1, 1)})
+    assert digests(fetcher.lack(WITH_FOREIGN).to_fetch) == {FOREIGN.digest}
+    with pytest.raises(TransferError, match=r"^foreign layer: .* leaves reg\.lan to skopeo, which copies none"):
+        fetcher.fetch_blob(WITH_FOREIGN, FOREIGN)
+    assert bench.registries.asked == []
 
 
-def test_thousands_of_layers_are_looked_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[str] = []
-    monkeypatch.setattr(PlatformImage, "repeated_layers", property(lambda image: looked.append(image.digest) or ()))
-    assert len(bench.fetcher.lack(SAMPLE.image).to_fetch) == 2
-    assert looked == [SAMPLE.image.digest]
+def test_a_layer_that_an_image_names_twice_is_skopeos_as_well(bench: Bench, home: Path) -> None:
+    configure(home, MIRRORED)
+    assert bench.make(places={}).lack(REPEATED.image).to_fetch == ()
 
 
 OLD = replace(

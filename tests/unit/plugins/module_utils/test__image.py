@@ -39,13 +39,6 @@ def test_the_size_of_a_stored_image() -> None:
     assert {blob.digest for blob in stored.all_blobs()} == set(sample.blobs)
 
 
-def test_layers_that_a_manifest_names_more_than_once() -> None:
-    image = Sample(b"twice", b"once", b"twice").image
-    assert image.repeated_layers == (describe(b"twice"),)
-    assert Sample(b"one", b"two").image.repeated_layers == ()
-    assert replace(image, content=Schema1(DOCKER_SCHEMA1, AMD64, ())).repeated_layers == ()
-
-
 def test_an_image_has_the_values_that_its_own_index_gives_it() -> None:
     first = Sample(b"layer")
     other = replace(first.image, descriptor=replace(first.image.descriptor, platform=ARM64, annotations={"a": "b"}))

@@ -113,6 +113,44 @@ def test_addresses_count_with_and_without_a_port(tmp_path: Path) -> None:
     assert concerned(tmp_path, text, "[::2]:5000") is False
 
 
+WILD: dict[str, bool] = {
+    "a.corp.example": True,
+    "a.b.corp.example": True,
+    "a.corp.example:5000": True,
+    "A.Corp.Example:5000": True,
+    "corp.example": False,
+    "acorp.example": False,
+    "a.corp.example.org": False,
+    "a.corp.example.org:5000": False,
+}
+
+
+@pytest.mark.parametrize("prefix", ["*.corp.example", "*.corp.example/team", "*.Corp.Example"])
+@pytest.mark.parametrize(("registry", "expected"), WILD.items(), ids=WILD)
+def test_all_below_a_domain(tmp_path: Path, prefix: str, registry: str, expected: bool) -> None:
+    assert concerned(tmp_path, f'[[registry]]\nprefix = "{prefix}"\nblocked = true\n', registry) is expected
+
+
+def test_all_below_a_domain_at_one_port(tmp_path: Path) -> None:
+    text = '[[registry]]\nprefix = "*.corp.example:5000"\n'
+    assert concerned(tmp_path, text, "a.corp.example:5000") is True
+    assert concerned(tmp_path, text, "a.corp.example:6000") is False
+
+
+def test_whom_skopeo_may_ask_instead(tmp_path: Path) -> None:
+    path = tmp_path / "given.conf"
+    path.write_text(
+        '[[registry]]\nprefix = "reg.lan:5000/team"\nlocation = "cache:5000/hub"\n'
+        '[[registry.mirror]]\nlocation = "mirror.lan/a/b"\npull-from-mirror = "digest-only"\n'
+        '[[registry.mirror]]\nlocation = "[::1]:5000"\n[[registry]]\nprefix = "*.org"\n'
+        '[[registry]]\nprefix = "../../etc"\nlocation = "localhost"\n'
+    )
+    conf = RegistriesConf({"HOME": str(tmp_path), "CONTAINERS_REGISTRIES_CONF": str(path)})
+    hosts = {"reg.lan:5000", "cache:5000", "mirror.lan", "[::1]:5000", "localhost"}
+    assert conf.others(["quay.io", "reg.lan:5000"]) == hosts
+    assert conf.others(["quay.io"]) == frozenset()
+
+
 @pytest.mark.parametrize("piece", ["\n", " ", "[", "a\n", '"', "unqualified-search-registries = [\n"], ids=repr)
 def test_a_configuration_of_any_length_comes_to_an_end(piece: str) -> None:
     begin = time.thread_time()
@@ -130,7 +168,7 @@ PLACES: dict[str, tuple[dict[str, str], str]] = {
     "a variable": ({"CONTAINERS_REGISTRIES_CONF": "x.conf"}, "x.conf"),
     "the older variable": ({"REGISTRIES_CONFIG_PATH": "y.conf"}, "y.conf"),
     "drop-ins count beside a variable": (
-        {"CONTAINERS_REGISTRIES_CONF": "missing.conf"},
+        {"CONTAINERS_REGISTRIES_CONF": "x.conf"},
         ".config/containers/registries.conf.d/a.conf",
     ),
 }
@@ -144,9 +182,17 @@ def write(path: Path, text: str) -> None:
 @pytest.mark.parametrize(("variables", "name"), PLACES.values(), ids=PLACES)
 def test_where_it_is_read_from(tmp_path: Path, variables: dict[str, str], name: str) -> None:
     environ = {"HOME": str(tmp_path), **{key: str(tmp_path / value) for key, value in variables.items()}}
+    write(tmp_path / "x.conf", "")
+    write(tmp_path / "y.conf", "")
     assert RegistriesConf(environ).concerns(REGISTRY) is False
     write(tmp_path / name, TEXT)
     assert RegistriesConf(environ).concerns(REGISTRY) is True
+
+
+@pytest.mark.parametrize("variable", ["CONTAINERS_REGISTRIES_CONF", "REGISTRIES_CONFIG_PATH"])
+def test_a_named_file_that_is_missing_is_for_skopeo_to_complain_about(tmp_path: Path, variable: str) -> None:
+    assert RegistriesConf({"HOME": str(tmp_path), variable: str(tmp_path / "x.conf")}).concerns("quay.io") is True
+    assert RegistriesConf({"HOME": str(tmp_path), variable: ""}).concerns("quay.io") is False
 
 
 def test_only_drop_ins_with_the_right_ending_count(tmp_path: Path) -> None:

@@ -17,7 +17,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _skopeo
-from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, OptionError, TransferError
+from ansible_collections.airgap.images.plugins.module_utils._errors import (
+    Interrupted,
+    Missing,
+    OptionError,
+    TransferError,
+)
 from ansible_collections.airgap.images.plugins.module_utils._manifest import DOCKER_SCHEMA1, Schema1
 from ansible_collections.airgap.images.plugins.module_utils._secrets import HIDDEN, Secrets
 from ansible_collections.airgap.images.plugins.module_utils._skopeo import Skopeo, explain
@@ -312,6 +317,66 @@ def test_no_secret_is_in_the_command() -> None:
     assert "user-name" not in command
 
 
+# -- mirrors and blocks
+
+MIRROR = "[mirror.lan/hub/app:1: "
+OTHERS = '[other.lan/app:1: pinging container registry other.lan: Get \\"https://other.lan/v2/\\": dial tcp: '
+AWAY = 'pinging container registry reg.lan: Get \\"https://reg.lan/v2/\\": dial tcp: lookup reg.lan: no such host'
+
+
+def mirrored(*mirrors: str, itself: str = AWAY, name: str = "reg.lan/app:1") -> TransferError:
+    """skopeo's words where a registry has mirrors, explained."""
+    others = "\\n".join(f"{mirror}]" for mirror in mirrors)
+    said = f'Error parsing image name \\"docker://{name}\\": (Mirrors also failed: {others}): {name}: {itself}'
+    return explain(fatal(said), 1, "reg.lan/app")
+
+
+def test_what_no_mirror_has_is_missing_though_the_registry_is_out_of_reach() -> None:
+    error = mirrored(f"{MIRROR}reading manifest 1 in mirror.lan/hub/app: manifest unknown")
+    assert isinstance(error, Missing) and not error.heals
+    assert str(error).startswith("skopeo: (Mirrors also failed: [mirror.lan/hub/app:1: reading manifest 1")
+    assert str(error).endswith("no such host; it is not (or no longer) in the registry")
+
+
+@pytest.mark.parametrize("trouble", ["connection refused", "lookup other.lan: no such host", "i/o timeout", "EOF"])
+def test_a_mirror_that_is_out_of_reach_may_come_back(trouble: str) -> None:
+    error = mirrored(f"{OTHERS}{trouble}", f"{MIRROR}reading manifest 1 in mirror.lan/hub/app: manifest unknown")
+    assert isinstance(error, Missing) and error.heals
+    assert "\\" not in str(error)
+
+
+def test_a_mirror_that_is_busy_is_tried_again() -> None:
+    assert mirrored(f"{MIRROR}received unexpected HTTP status: 503", itself="unauthorized: no").heals
+
+
+def test_the_words_of_all_mirrors_are_shown() -> None:
+    """Three names with digests are as long as all else together."""
+    digest = f"sha256:{HEX}"
+    error = mirrored(
+        f"[mirror.lan/hub/app@{digest}: reading manifest {digest} in mirror.lan/hub/app: manifest unknown",
+        name=f"reg.lan/app@{digest}",
+    )
+    assert HEX[:12] in str(error) and HEX[:13] not in str(error)
+    assert "no such host" in str(error)
+
+
+def test_what_is_blocked_is_said_to_be() -> None:
+    said = (
+        'Error parsing image name \\"docker://reg.lan/denied:1\\": registry reg.lan is blocked in /etc/r.conf or /etc/d'
+    )
+    error = explain(fatal(said), 1, "reg.lan/denied")
+    assert str(error) == (
+        "skopeo: registry reg.lan is blocked in /etc/r.conf or /etc/d; take it out of the list, or have "
+        "registries.conf allow it"
+    )
+    assert not error.heals
+
+
+def test_a_configuration_that_cannot_be_read_is_no_matter_of_the_cache() -> None:
+    said = 'loading registries configuration \\"/etc/r.conf\\": open /etc/r.conf: permission denied'
+    assert str(explain(fatal(said), 1, "reg.lan/a")).endswith("; correct that file, or remove it")
+
+
 # -- a program that stands in for it
 
 
@@ -389,7 +454,7 @@ class Copy:
 
 def test_a_program_that_complains_without_end(tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_skopeo, "_MOST_SAID", 1024 * 1024)
-    with pytest.raises(TransferError, match="does not stop to report errors; is skopeo_path skopeo") as caught:
+    with pytest.raises(TransferError, match="does not stop to talk; is skopeo_path skopeo") as caught:
         Copy(tmp_path, program, "exec yes 0123456789 >&2")()
     assert not caught.value.heals
 
@@ -409,6 +474,105 @@ def test_a_copy_runs_to_its_end(tmp_path: Path, program: Path, monkeypatch: pyte
     assert "LC_ALL=C" in environ
     assert "HTTPS_PROXY=http://proxy:1" in environ
     assert os.listdir(copy.folder.parent) == []
+
+
+class Question:
+    """A question to a program that the test writes."""
+
+    def __init__(self, program: Path, script: str, **options: Any) -> None:
+        self.stop = Stop()
+        self.skopeo = make_skopeo(skopeo_path=write_program(program, script), stop=self.stop, **options)
+
+    def __call__(self, seconds: float = 60, limit: int = 1000) -> bytes:
+        deadline = time.monotonic() + seconds
+        return self.skopeo.manifest(IMAGE.repository, NAME, limit=limit, deadline=deadline)
+
+
+ASKED: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
+    "plain": ({}, {}, ["inspect", "--raw"]),
+    "policies have no say": ({"insecure_policy": True}, {}, ["inspect", "--raw"]),
+    "a login file": ({"authfile": "/c/auth.json"}, {}, ["inspect", "--raw", "--authfile", "/c/auth.json"]),
+    "certificates": ({"cert_dir": "/certs"}, {}, ["inspect", "--raw", "--cert-dir", "/certs"]),
+    "not validated": ({"validate_certs": False}, {}, ["inspect", "--raw", "--tls-verify=false"]),
+    "a file that a variable names": (
+        {},
+        {"CONTAINERS_REGISTRIES_CONF": "/x.conf"},
+        ["--registries-conf", "/x.conf", "inspect", "--raw"],
+    ),
+    "the older variable": (
+        {},
+        {"REGISTRIES_CONFIG_PATH": "/y.conf"},
+        ["--registries-conf", "/y.conf", "inspect", "--raw"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "variables", "expected"), ASKED.values(), ids=ASKED)
+def test_how_it_is_asked(
+    program: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
+    variables: dict[str, str],
+    expected: list[str],
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    ask = Question(program, 'printf "%s " "$@"', **options)
+    assert ask().decode().split() == [*expected, SOURCE]
+
+
+def test_how_it_is_asked_for_a_configuration(program: Path) -> None:
+    ask = Question(program, 'printf "%s " "$@"')
+    raw = ask.skopeo.configuration(IMAGE.repository, NAME, limit=1000, deadline=time.monotonic() + 60)
+    assert raw.decode().split() == ["inspect", "--config", "--raw", SOURCE]
+
+
+def test_copies_are_told_of_the_named_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", "/x.conf")
+    command = make_skopeo()._command(IMAGE, NAME, "/c/folder", "/c/share")
+    assert command[:4] == ["skopeo", "--registries-conf", "/x.conf", "copy"]
+
+
+def test_an_answer_is_what_it_says_to_the_last_byte(program: Path) -> None:
+    assert Question(program, "printf '{}\\n\\n'; echo noise >&2")() == b"{}\n\n"
+
+
+def test_a_long_answer_is_refused(program: Path) -> None:
+    ask = Question(program, "printf 12345")
+    assert ask(limit=5) == b"12345"
+    with pytest.raises(TransferError, match="skopeo: an answer has more than 4 bytes, which is refused") as caught:
+        ask(limit=4)
+    assert not caught.value.heals
+
+
+def test_an_answer_without_end_is_given_up(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_skopeo, "_MOST_SAID", 1024 * 1024)
+    with pytest.raises(TransferError, match="does not stop to talk; is skopeo_path skopeo"):
+        Question(program, "exec yes 0123456789")()
+
+
+def test_a_question_that_fails_says_why(tmp_path: Path, program: Path) -> None:
+    (tmp_path / "said").write_text(fatal("reading manifest 1 in reg.lan/a: manifest unknown"))
+    with pytest.raises(Missing, match="manifest unknown; it is not"):
+        Question(program, f"echo half; cat {tmp_path}/said >&2; exit 1")()
+
+
+def test_a_question_ends_at_its_deadline(program: Path) -> None:
+    with pytest.raises(TransferError, match="not done within timeout"):
+        Question(program, "exec sleep 600")(seconds=0.1)
+
+
+def test_a_question_without_an_answer_is_given_up(program: Path) -> None:
+    with pytest.raises(TransferError, match=r"no byte in 0\.1 s") as caught:
+        Question(program, "exec sleep 600", stall_timeout=0.1)()
+    assert caught.value.heals
+
+
+def test_a_stop_ends_a_question(program: Path) -> None:
+    ask = Question(program, "exec sleep 600")
+    ask.stop.request("enough")
+    with pytest.raises(Interrupted, match="enough"):
+        ask()
 
 
 def test_a_copy_that_fails_repeats_no_secret(tmp_path: Path, program: Path) -> None:

@@ -148,9 +148,24 @@ def test_certs_d_is_trusted_as_well(store: Store, private: Path, home: Path, pem
     assert trust.client_cert == (str(folder / "client.cert"), str(folder / "client.key"))
     found = links(trusts.cert_dir(REGISTRY, str(private)))
     assert found["option.crt"] == str(pem / "ca.pem")
-    assert found["system-ca.crt"] == str(folder / "ca.crt")
-    assert found["system-client.cert"] == str(folder / "client.cert")
-    assert found["system-client.key"] == str(folder / "client.key")
+    assert found["system-0-ca.crt"] == str(folder / "ca.crt")
+    assert found["system-0-client.cert"] == str(folder / "client.cert")
+    assert found["system-0-client.key"] == str(folder / "client.key")
+
+
+def test_certs_d_of_mirrors_goes_in_too(private: Path, home: Path, pem: Path) -> None:
+    """skopeo takes the directory for every host that it asks."""
+    own, mirror = certs_d(home, REGISTRY, "ca.crt"), certs_d(home, "mirror.lan", "ca.crt", "client.cert", "client.key")
+    access = make_options(ca_path=str(pem / "ca.pem")).access
+    trusts = TrustStore(access, {"HOME": str(home)}, lambda _registries: {"mirror.lan", REGISTRY})
+    found = links(trusts.cert_dir(REGISTRY, str(private)))
+    assert found == {
+        "option.crt": str(pem / "ca.pem"),
+        "system-0-ca.crt": str(own / "ca.crt"),
+        "system-1-ca.crt": str(mirror / "ca.crt"),
+        "system-1-client.cert": str(mirror / "client.cert"),
+        "system-1-client.key": str(mirror / "client.key"),
+    }
 
 
 def test_certs_d_alone_is_found_by_skopeo_itself(store: Store, private: Path, home: Path, system: Path) -> None:
@@ -184,7 +199,7 @@ def test_the_client_certificate_of_the_options(
     found = links(trusts.cert_dir(REGISTRY, str(private)))
     assert found["option.cert"] == cert
     assert found["option.key"] == (key or cert)
-    assert sorted(found) == ["option.cert", "option.key", "system-ca.crt"]
+    assert sorted(found) == ["option.cert", "option.key", "system-0-ca.crt"]
 
 
 def test_without_validation_nothing_is_verified(store: Store, pem: Path) -> None:

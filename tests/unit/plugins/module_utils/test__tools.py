@@ -22,6 +22,8 @@ from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, StorageError
 from ansible_collections.airgap.images.plugins.module_utils._filesystem import Filesystem
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
+from ansible_collections.airgap.images.plugins.module_utils._manifest import digest_of
+from ansible_collections.airgap.images.plugins.module_utils._private import PassingDirectory
 from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._tools import Tools, prepared
 from ansible_collections.airgap.images.plugins.module_utils._wanted import read_wanted
@@ -126,6 +128,115 @@ def test_of_a_cache_without_modes_all_that_is_private_is_elsewhere(tmp_path: Pat
         assert stat.S_IMODE(private.stat().st_mode) == 0o700
         assert os.listdir(cache.run_directory) == []
     assert not private.exists()
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only place for what is private."""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    monkeypatch.setattr(_private.PrivatePlace, "places", lambda _self: iter([str(folder)]))
+    return folder
+
+
+def mirrored(home: Path) -> None:
+    folder = home / ".config" / "containers"
+    folder.mkdir(parents=True)
+    (folder / "registries.conf").write_text('[[registry]]\nlocation = "reg.lan"\nblocked = true\n')
+
+
+def programmed(folder: Path, script: str) -> str:
+    program = folder / "skopeo"
+    program.write_text(f"#!/bin/sh\ncase $* in --version) echo 'skopeo version 1.9.3'; exit;; esac\n{script}\n")
+    program.chmod(0o700)
+    return str(program)
+
+
+def test_a_question_has_a_login_file_of_its_own(tmp_path: Path, home: Path, place: Path, pem: Path) -> None:
+    """No cache is open then; what is private is gone when all is done, and copies get another one."""
+    mirrored(home)
+    program = programmed(tmp_path, f'echo "$@" >> {tmp_path}/asked; cat "$4"; printf {{}}')
+    options: dict[str, Any] = {"username": "user", "password": "s3cret", "ca_path": str(pem), "skopeo_path": program}
+    cache = Cache(str(tmp_path / "cache"))
+    made_options = make_options(tmp_path, images=["reg.lan/a:1", "reg.lan/b:1"], **options)
+    wanted = read_wanted(made_options.selection)
+    with prepared(made_options, wanted, cache, log=Log(debug=True), stop=Stop()) as made:
+        made.resolver.ask(wanted.list.images, {})
+        (private,) = place.iterdir()
+        assert stat.S_IMODE(private.stat().st_mode) == 0o700
+        assert stat.S_IMODE((private / "auth.json").stat().st_mode) == 0o600
+        first = (tmp_path / "asked").read_text().splitlines()[0].split()
+        assert first[:6] == ["inspect", "--raw", "--authfile", f"{private}/auth.json", "--cert-dir", *first[5:6]]
+        assert os.listdir(first[5]) == ["option.crt"] and first[5].startswith(str(private))
+        assert made.registries.count.get == 2 and made.registries.count.head == 0
+        assert names_below(tmp_path / "cache") == []
+        with cache.opened(0):
+            made.log_in(cache)
+            assert made.skopeo.authfile == os.path.join(cache.run_directory, "auth.json")
+            assert private.exists()
+    assert list(place.iterdir()) == []
+
+
+def test_a_question_without_logins_needs_no_directory(tmp_path: Path, home: Path, place: Path) -> None:
+    mirrored(home)
+    program = programmed(tmp_path, "printf {}")
+    options = make_options(tmp_path, images=["reg.lan/a:1"], skopeo_path=program)
+    wanted = read_wanted(options.selection)
+    cache = Cache(options.work.cache_dir)
+    with prepared(options, wanted, cache, log=Log(debug=True), stop=Stop()) as made:
+        (asked,) = made.resolver.ask(wanted.list.images, {})
+        assert asked.digest == digest_of(b"{}")
+        assert list(place.iterdir()) == []
+
+
+def test_without_skopeo_such_a_registry_cannot_be_asked(tmp_path: Path, home: Path) -> None:
+    mirrored(home)
+    options = make_options(tmp_path, images=["reg.lan/a:1"], skopeo_path="/no/skopeo")
+    wanted = read_wanted(options.selection)
+    cache = Cache(options.work.cache_dir)
+    told = "skopeo_path: '/no/skopeo' is no program on the target"
+    with (
+        prepared(options, wanted, cache, log=Log(debug=True), stop=Stop()) as made,
+        pytest.raises(OptionError, match=told),
+    ):
+        made.resolver.ask(wanted.list.images, {})
+
+
+def test_a_passing_directory_leaves_those_of_others_alone(place: Path) -> None:
+    """What a killed run has left goes, what a run under way has does not."""
+    ours, theirs = PassingDirectory(os.environ), PassingDirectory(os.environ)
+    theirs.path()
+    left = place / ".airgap-images-asks-x"
+    left.mkdir()
+    (left / "auth.json").touch()
+    other = place / "other"
+    other.mkdir()
+    assert ours.path() == ours.path() != theirs.path()
+    assert {str(path) for path in place.iterdir()} == {ours.path(), theirs.path(), str(other)}
+    ours.close()
+    ours.close()
+    assert {str(path) for path in place.iterdir()} == {theirs.path(), str(other)}
+    theirs.close()
+
+
+def test_a_passing_directory_needs_a_place(place: Path) -> None:
+    place.rmdir()
+    with pytest.raises(StorageError, match="logins and keys must lie where only this user may read them"):
+        PassingDirectory(os.environ).path()
+
+
+def test_a_directory_that_another_run_took_for_left_is_not_used(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks between the making and the lock."""
+    real = _private._make_private
+
+    def gone(where: str, prefix: str) -> str | None:
+        path = real(where, prefix)
+        os.rmdir(str(path))
+        return path
+
+    monkeypatch.setattr(_private, "_make_private", gone)
+    with pytest.raises(StorageError, match="logins and keys"):
+        PassingDirectory(os.environ).path()
 
 
 def test_what_a_killed_run_has_left_elsewhere_is_removed_by_the_next(stick: str) -> None:
