@@ -23,7 +23,7 @@ from typing import Protocol
 
 from ._errors import StorageError
 from ._stop import Check, go_on
-from ._trusted import open_regular
+from ._trusted import not_for_others, open_regular
 
 _CHUNK = 1024 * 1024
 # ioctl_iflags(2): _IOR('f', 1, long)
@@ -130,7 +130,7 @@ def copy_alone(path: str, target: str, check: Check = go_on) -> str:
     hasher = hashlib.sha256()
     with suppress(FileNotFoundError):
         os.unlink(target)
-    with open_regular(path) as source, open(target, "xb") as written:
+    with open_regular(path) as source, open(target, "xb", opener=not_for_others) as written:
         for chunk in iter(lambda: source.read(_CHUNK), b""):
             check()
             hasher.update(chunk)

@@ -51,7 +51,7 @@ class Log:
             # A pipe that nobody reads is not waited for.
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
             # Without a buffer, which would keep what a full disk did not take, and try it again at the end.
-            self._file = open(os.open(path, flags, 0o666), "ab", buffering=0)  # noqa: SIM115  # closed by close
+            self._file = open(os.open(path, flags, 0o664), "ab", buffering=0)  # noqa: SIM115  # closed by close
             self._path = path
         except OSError as error:
             raise OptionError(f"log_file: cannot write {path}: {reason(error)}") from error

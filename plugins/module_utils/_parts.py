@@ -15,6 +15,7 @@ from typing import BinaryIO, Callable
 from ._errors import OptionError, SpaceError, StorageError
 from ._size import exact_size, format_bytes, format_size, handy_size
 from ._storage import explained, remedy
+from ._trusted import not_for_others
 
 MAX_PARTS = 10_000
 _SYNC_EVERY = 64 * 1024 * 1024
@@ -103,7 +104,9 @@ class PartWriter:
     def _write_here(self, view: memoryview) -> None:
         try:
             if self._file is None:
-                self._file = open(self._path(), "xb", buffering=0)  # noqa: SIM115  # closed by _close
+                self._file = open(  # noqa: SIM115  # closed by _close
+                    self._path(), "xb", buffering=0, opener=not_for_others
+                )
                 self._files.append(self._file)
                 self._hasher = hashlib.sha256()
                 self._size = 0

@@ -30,7 +30,7 @@ from ._parts import Part, WrittenFile, explain_write_error, part_names
 from ._published import checksum_lines, is_rewritten, path_of, stale_names
 from ._stop import Check, go_on
 from ._storage import explained, reason
-from ._trusted import is_exposed, open_regular
+from ._trusted import OF_ARCHIVES, is_exposed, make_directories, not_for_others, open_regular
 
 if TYPE_CHECKING:
     from ._facts import Facts
@@ -76,7 +76,7 @@ class Staging:
 
     def _make(self) -> None:
         try:
-            os.makedirs(self._output.directory, exist_ok=True)
+            make_directories(self._output.directory, OF_ARCHIVES, above=OF_ARCHIVES)
             with suppress(FileExistsError):
                 os.mkdir(self._root, 0o700)
             self._refuse_foreign()
@@ -127,7 +127,7 @@ class Staging:
         """Find out whether files may get the attributes asked for, before hours go into making them."""
         path = self._new
         try:
-            with open(path, "xb"):
+            with open(path, "xb", opener=not_for_others):
                 pass
             self._attributes.give(path, self._output.lock_file)
             try:
@@ -227,7 +227,7 @@ class Staging:
 
     def _write(self, name: str, raw: bytes) -> None:
         """A small file that appears in ``ready`` whole or not at all."""
-        with open(self._new, "wb") as file:
+        with open(self._new, "wb", opener=not_for_others) as file:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())

@@ -10,23 +10,19 @@ POSIX.1-1988 (ustar), with GNU's spelling of sizes above 8 GiB, which GNU tar, b
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 import tarfile
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Protocol
 
 from ._compress import STORED_CHUNK, Encoder, is_compressed
 from ._errors import DamagedBlobError
 from ._image import hex_of
 from ._manifest import Descriptor
-from ._trusted import open_regular
+from ._trusted import keep_from_others, open_regular
 
 CHUNK = 16 * STORED_CHUNK
 _MTIME = 315532800  # 1980-01-01: tar warns of older files, and zip knows none
 _RECORD = 20 * 512
-_HARMFUL = 0o7002
 
 
 class Writer(Protocol):
@@ -111,16 +107,9 @@ def checked_chunks(path: str, blob: Descriptor) -> Iterator[bytes]:
                 raise DamagedBlobError(blob.digest, f"it has {size} bytes instead of {blob.size}")
             if hasher.hexdigest() != hex_of(blob.digest):
                 raise DamagedBlobError(blob.digest, "its bytes have another sha256")
-            _make_harmless(file.fileno())
+            keep_from_others(file.fileno())
     except OSError as error:
         raise DamagedBlobError(blob.digest, str(error.strerror)) from error
-
-
-def _make_harmless(descriptor: int) -> None:
-    """Take from a file what must not come into a directory that shares it: that everyone may write to it, or set-id."""
-    if stat.S_IMODE(os.fstat(descriptor).st_mode) & _HARMFUL:
-        with suppress(OSError):
-            os.fchmod(descriptor, 0o644)
 
 
 def _padding(size: int) -> bytes:

@@ -17,6 +17,7 @@ from ._manifest import Descriptor
 from ._parts import WrittenFile, explain_write_error
 from ._stop import Check, go_on
 from ._tar import checked_chunks
+from ._trusted import OF_ARCHIVES, make_directories, not_for_others
 
 _CHUNK = 1024 * 1024
 _PIECE = 64 * _CHUNK  # one call copies up to 2 GiB, and is not ended by a signal
@@ -50,7 +51,7 @@ class TreeWriter:
         self.written: list[WrittenFile] = []
 
     def directory(self, name: str) -> None:
-        self._try(lambda: os.makedirs(self._path(name), exist_ok=True))
+        self._try(lambda: make_directories(self._path(name), OF_ARCHIVES, above=OF_ARCHIVES))
 
     def document(self, name: str, raw: bytes) -> None:
         sha256 = hashlib.sha256(raw).hexdigest()
@@ -84,7 +85,7 @@ class TreeWriter:
         return True
 
     def _write(self, path: str, raw: bytes) -> None:
-        with open(path, "xb") as file:
+        with open(path, "xb", opener=not_for_others) as file:
             file.write(raw)
 
     def _relative(self, name: str) -> str:
@@ -111,7 +112,7 @@ def _link_or_copy(source: str, target: str, check: Check) -> None:
 
 def _copy(source: str, target: str, check: Check) -> None:
     """Copy; filesystems that can (XFS, btrfs) share the bytes all the same (copy_file_range(2))."""
-    with open(source, "rb") as read, open(target, "xb") as written:
+    with open(source, "rb") as read, open(target, "xb", opener=not_for_others) as written:
         left = os.fstat(read.fileno()).st_size
         try:
             while left:

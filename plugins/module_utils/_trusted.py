@@ -23,6 +23,7 @@ from typing import BinaryIO
 from ._filesystem import PROBE, existing, filesystem_of, keeps_modes
 
 _MOST_LINKS = 40
+_HARMFUL = 0o7002
 
 
 def distrust(path: str) -> str:
@@ -100,15 +101,35 @@ def open_regular(path: str) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def make_directories(path: str, mode: int = 0o755) -> None:
-    """Make a directory and those above it; none of them may be written to by others, whatever the umask.
+OF_ARCHIVES = 0o775
+"""The mode of a directory for archives, of which the umask says whether the group may write to it."""
 
-    :param mode: of the last one.
+
+def not_for_others(path: str, flags: int) -> int:
+    """An ``opener`` for :func:`open` of a new file that others never write to, whatever stands in place of the umask.
+
+    A default ACL of the directory does (acl(5), "Object creation and default ACLs"): it grants what the mode asks for.
+    """
+    return os.open(path, flags, 0o664)
+
+
+def keep_from_others(descriptor: int) -> None:
+    """Take from a file of ours what others must not have: that everyone may write to it, or set-id."""
+    if stat.S_IMODE(os.fstat(descriptor).st_mode) & _HARMFUL:
+        with suppress(OSError):
+            os.fchmod(descriptor, 0o644)
+
+
+def make_directories(path: str, mode: int = 0o755, *, above: int = 0o755) -> None:
+    """Make a directory and those above it; none of them may be written to by others, whatever umask or default ACL.
+
+    :param mode: of the last one, as far as the umask lets it.
+    :param above: of those above it.
     :raises OSError: when it cannot be made.
     """
     parent = os.path.dirname(path)
     if not os.path.isdir(parent):
-        make_directories(parent)
+        make_directories(parent, above, above=above)
     with suppress(FileExistsError):
         os.mkdir(path, mode)
 

@@ -34,6 +34,7 @@ from ansible_collections.airgap.images.plugins.module_utils._published import (
 )
 from ansible_collections.airgap.images.plugins.module_utils._size import format_bytes, format_size, handy_size
 from ansible_collections.airgap.images.plugins.module_utils._space import free_bytes, require
+from ansible_collections.airgap.images.plugins.module_utils._trusted import keep_from_others
 from ansible_collections.airgap.images.plugins.plugin_utils._names import names_of
 from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place, explain
 
@@ -274,11 +275,18 @@ def _settle(place: Place, item: Item) -> None:
     """Rename a file once its bytes are on disk, so that a power cut leaves the one before or this one."""
     final = place.final(item)
     place.make_folder(os.path.dirname(final))
+    _keep_from_others(place.temporary(item))
     _sync(place.temporary(item))
     os.replace(place.temporary(item), final)
     _sync(os.path.dirname(final))
     if place.memory:
         place.memory.learn(final, item.sha256)
+
+
+def _keep_from_others(path: str) -> None:
+    """Whoever has brought a file, and whatever umask or default ACL: not everyone may write to it."""
+    with open(path, "rb") as file:
+        keep_from_others(file.fileno())
 
 
 def _sync(path: str) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ansible_collections.airgap.images.plugins.module_utils._errors import StorageError
 from ansible_collections.airgap.images.plugins.module_utils._published import Memory, sha256_of
 from ansible_collections.airgap.images.plugins.module_utils._storage import explained
+from ansible_collections.airgap.images.plugins.module_utils._trusted import OF_ARCHIVES, make_directories
 from ansible_collections.airgap.images.plugins.plugin_utils._bounds import LARGEST_RECORD
 
 
@@ -112,7 +113,6 @@ def explain(error: OSError, path: str) -> StorageError:
 
 
 def _make(folder: str) -> None:
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except FileExistsError:
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
+    make_directories(folder, OF_ARCHIVES, above=OF_ARCHIVES)
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from ansible_collections.airgap.images.tests.functional._helpers import check, contents, saved, snapshot, traffic
 from ansible_collections.airgap.images.tests.functional._progress import play, task
 from ansible_collections.airgap.images.tests.support.disks import bound, overlaid
+from ansible_collections.airgap.images.tests.support.module import run_module
 from ansible_collections.airgap.images.tests.support.playbook import run_playbook
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
@@ -139,3 +141,32 @@ def test_a_destination_that_is_a_mount_point(source: Source, bench: Workbench, k
         assert result.failed and f"dest: {dest} is a mount point" in result.msg.replace("\\x09", "\t"), result.msg
     assert not source.registry.requests()
     assert list(dest.parent.iterdir()) == [dest]
+
+
+def open_to_all(folder: Path) -> None:
+    """Gives a folder a default ACL that grants everything to everybody: what is made there gets all that it asks for.
+
+    The attribute is as the kernel has it (acl(5)): version 2, then owner, group and others with rights 7.
+    """
+    entries = b"".join(struct.pack("<HHI", tag, 0o7, 0xFFFFFFFF) for tag in (0x01, 0x04, 0x20))
+    os.setxattr(folder, "system.posix_acl_default", struct.pack("<I", 2) + entries)
+
+
+@pytest.mark.field(
+    "hosts",
+    given="a default ACL on the directory of `dest` that grants everything to all; it takes the place of the umask",
+    happens="owner and group may write to the archive, as the ACL has it, and nobody else",
+)
+@pytest.mark.parametrize("compress", ["gzip", "dir"])
+@pytest.mark.parametrize("more", [{}, {"mode": "u=rw,g=r,o=r"}], ids=["as made", "with a mode"])
+def test_a_default_acl_does_not_open_the_archive_to_all(
+    source: Source, bench: Workbench, compress: str, more: dict[str, Any]
+) -> None:
+    folder = bench.directory / "open"
+    folder.mkdir()
+    open_to_all(folder)
+    options = {**in_a_layer(bench, folder, compress), "log_file": folder / "log", "failed_list": folder / "failed"}
+    saved(run_module(bench.params([source["docker/list:1"]], **options, **more)))
+    assert list((folder / "out").iterdir()), "the directory was made by the run"
+    assert os.getxattr(folder / "out", "system.posix_acl_default"), "which has the same default"
+    assert {path for path in folder.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o7002} == set()

@@ -15,10 +15,13 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils import _trusted
 from ansible_collections.airgap.images.plugins.module_utils._trusted import (
+    OF_ARCHIVES,
     distrust,
     distrust_directory,
     is_exposed,
+    keep_from_others,
     make_directories,
+    not_for_others,
     open_regular,
     write_new,
 )
@@ -180,6 +183,39 @@ def test_directories_are_made_that_nobody_else_may_write_to(place: Path) -> None
         os.umask(before)
     made = [place / "one", place / "one" / "two", place / "one" / "two" / "cache"]
     assert [stat.S_IMODE(path.stat().st_mode) for path in made] == [0o755, 0o755, 0o700]
+
+
+def test_directories_of_archives_are_as_the_umask_has_them_but_for_others(place: Path) -> None:
+    before = os.umask(0)
+    try:
+        make_directories(str(place / "one" / "two"), OF_ARCHIVES, above=OF_ARCHIVES)
+        os.umask(0o027)
+        make_directories(str(place / "one" / "three"), OF_ARCHIVES, above=OF_ARCHIVES)
+    finally:
+        os.umask(before)
+    made = [place / "one", place / "one" / "two", place / "one" / "three"]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in made] == [0o775, 0o775, 0o750]
+
+
+def test_a_new_file_is_for_nobody_else_to_write(place: Path) -> None:
+    before = os.umask(0)
+    try:
+        with open(place / "file", "xb", opener=not_for_others):
+            pass
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((place / "file").stat().st_mode) == 0o664
+
+
+@pytest.mark.parametrize(
+    ("mode", "left"), [(0o666, 0o644), (0o4755, 0o644), (0o664, 0o664), (0o600, 0o600), (0o640, 0o640)]
+)
+def test_what_others_must_not_have_is_taken_from_a_file(place: Path, mode: int, left: int) -> None:
+    (place / "file").touch()
+    (place / "file").chmod(mode)
+    with open(place / "file", "rb") as file:
+        keep_from_others(file.fileno())
+    assert stat.S_IMODE((place / "file").stat().st_mode) == left
 
 
 def test_a_file_in_the_way_of_a_directory(place: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -604,7 +605,7 @@ def test_links_in_a_layout_are_not_written_through(tmp_path: Path) -> None:
     assert tree(root) == {"blobs": "share", "index.json": b"data", "share": None, "share/ab": b"data"}
 
 
-@pytest.mark.parametrize("failing", ["replace", "fsync", "makedirs"])
+@pytest.mark.parametrize("failing", ["replace", "fsync", "mkdir"])
 def test_a_full_disk_is_reported_and_what_has_arrived_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
@@ -620,6 +621,16 @@ def test_a_full_disk_is_reported_and_what_has_arrived_stays(
     said = f"{tmp_path} on the controller cannot be read or written: No space left on device. Free some space there"
     assert str(caught.value).startswith(said)
     assert tree(tmp_path) == {f".{NAME}.fetching": None, f".{NAME}.fetching/a": b"data"}
+
+
+def test_what_has_arrived_is_for_nobody_else_to_write(tmp_path: Path) -> None:
+    """Whatever umask, or default ACL in its place, whoever brought it had."""
+    place = place_at(tmp_path)
+    arrive(place, item("a"))
+    Path(place.temporary(item("a"))).chmod(0o666)
+    delivery = compared(place, item("a"))
+    publish(delivery, [])
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
 
 
 def test_an_outdated_path_that_is_a_directory_is_reported(tmp_path: Path) -> None:
