@@ -15,8 +15,8 @@ from ._image import FailedImage, ResolvedImage
 from ._image_list import InvalidLine
 from ._lock import WRITER, Lock
 from ._options import REPORT_SUFFIX, RESTORE_SUFFIX, TABLE_SUFFIX, Output
-from ._report_seal import NO_FAILURES, SEALED_WITHIN, facts_of, failures_of, fits
-from ._restore import names_files_of, restore_script
+from ._report_seal import NO_FAILURES, SEALED_WITHIN, facts_of, failures_of, is_of_another_release
+from ._restore import is_unbroken, restore_script
 from ._trusted import open_regular
 
 if TYPE_CHECKING:
@@ -58,20 +58,31 @@ def bytes_beside(images: Sequence[ResolvedImage], *, blobs: int) -> int:
 
 def unfit_for_people(output: Output, lock: Lock, raw_lock: bytes) -> tuple[str, ...]:
     """What is wrong with the files that lie there, in words."""
-    told = []
-    if not fits(_read(output.report_file), _read(output.table_file), raw_lock):
-        told.append(f"{output.name}{REPORT_SUFFIX} does not fit the lock file")
-    if not _is_fit_script(output, lock):
-        told.append(f"{output.name}{RESTORE_SUFFIX} does not fit the lock file")
+    report = is_of_another_release(_read(output.report_file), _read(output.table_file), raw_lock)
+    script = _is_script_of_another_release(output, lock)
+    told = [
+        f"{output.name}{suffix} does not fit the lock file"
+        for suffix, is_other in ((REPORT_SUFFIX, report), (RESTORE_SUFFIX, script))
+        if is_other is None
+    ]
+    if report or script:  # to renew one of them is to renew both
+        release = "an earlier" if lock.writer < WRITER else "another"
+        told.append(f"report and script written anew, as {release} release made them")
     return tuple(told)
 
 
-def _is_fit_script(output: Output, lock: Lock) -> bool:
-    """Whether the script is that of the archive; another release's has other words for the same files."""
-    script = restore_script(output.name, lock)
-    if lock.writer == WRITER:
-        return _read(output.restore_file, most=len(script)) == script
-    return names_files_of(_read(output.restore_file, most=2 * len(script)), output.name, lock)
+def _is_script_of_another_release(output: Output, lock: Lock) -> bool | None:
+    """Whether the script is another release's, which has other words for the same files.
+
+    :returns: ``None`` where it is damaged, or that of another archive.
+    """
+    wanted = restore_script(output.name, lock)
+    script = _read(output.restore_file, most=2 * len(wanted))
+    if script == wanted:
+        return False
+    if not is_unbroken(script, output.name, lock):
+        return None
+    return lock.writer == WRITER  # who has made such an archive has made the script that goes with it
 
 
 def standing_facts(output: Output, lock: Lock) -> Facts | None:

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 _BLANK = b"0" * 64
 _SEAL = re.compile(
     rb'<meta name="seal" content="'
-    rb'lock:([0-9a-f]{64}) table:([0-9a-f]{64}) page:([0-9a-f]{64}) failures:([0-9a-f]{64})">'
+    rb'lock:([0-9a-f]{64}) table:([0-9a-f]{64}) page:([0-9a-f]{64})(?: failures:([0-9a-f]{64}))?(?: [^"<>]*)?">'
 )
+_MEMBERS = 4
+"""Of a seal by this release; those of others have fewer, or more behind them."""
+
 SEALED_WITHIN = 1024
 _DIGIT = re.compile(r"[0-9]")
 _MOST_VALUES = 4_000_000
@@ -56,8 +59,19 @@ def fits(page: bytes, table: bytes, raw_lock: bytes) -> bool:
 
     :param raw_lock: the lock file's bytes.
     """
+    return is_of_another_release(page, table, raw_lock) is False
+
+
+def is_of_another_release(page: bytes, table: bytes, raw_lock: bytes) -> bool | None:
+    """Whether page and table, undamaged and of this lock file, were sealed in another way than this release seals.
+
+    :param raw_lock: the lock file's bytes.
+    :returns: ``None`` where they are damaged or belong to another.
+    """
     match = _unbroken(page)
-    return match is not None and match.groups()[:2] == (_hash(raw_lock).encode(), _hash(table).encode())
+    if match is None or match.groups()[:2] != (_hash(raw_lock).encode(), _hash(table).encode()):
+        return None
+    return match[0].count(b":") != _MEMBERS
 
 
 def failures_digest(failed: Iterable[tuple[str, str]], invalid: Iterable[tuple[str, str, str]]) -> str:
@@ -77,7 +91,7 @@ def failures_digest(failed: Iterable[tuple[str, str]], invalid: Iterable[tuple[s
 def failures_of(page: bytes) -> str:
     """The digest over what a page says of failures, from its first bytes; empty where that is not known."""
     match = _SEAL.search(page, 0, SEALED_WITHIN)
-    return match.group(4).decode() if match is not None and match.group(4) != _BLANK else ""
+    return match[4].decode() if match is not None and match[4] not in (None, _BLANK) else ""
 
 
 def facts_of(page: bytes) -> Facts | None:

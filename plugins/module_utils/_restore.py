@@ -10,6 +10,8 @@ It knows the archive's files by heart, and is the same for the same archive. Wha
 
 from __future__ import annotations
 
+import hashlib
+import re
 import shlex
 from collections.abc import Iterable
 
@@ -21,10 +23,13 @@ from ._restore_shell import COMMON, FROM_DIRECTORY, FROM_TAR
 from ._size import format_size
 
 _NAMED_AT_MOST = 100
+_SEAL = re.compile(rb"\n# Seal: ([0-9a-f]{64})\n")
+_SEALED_WITHIN = 1024
 _EXPAND = {GZIP: "gzip -dc", ZSTD: "zstd -dcq"}
 _HEAD = """#!/bin/sh
 # Restores an archive of container images; the archive's files lie beside it. For help: sh THIS_FILE --help
 # Made by the Ansible collection airgap.images. Licence: GPL-3.0-or-later.
+@SEAL@
 # shellcheck disable=SC2016  # names are to be taken as they stand
 # shellcheck disable=SC2027,SC2154  # of the next line; csh and tcsh are no POSIX shells, and this is all they read
 test $?shell = 1 && sh -c 'echo "error: csh and tcsh cannot read this script. Call it with sh" >&2' && exit 2
@@ -55,11 +60,28 @@ def restore_script(name: str, lock: Lock) -> bytes:
         COMMON,
     ]
     # A name that is no text keeps its bytes.
-    return "".join(piece.lstrip("\n") + "\n" for piece in pieces)[:-1].encode("utf-8", "surrogateescape")
+    return _sealed("".join(piece.lstrip("\n") + "\n" for piece in pieces)[:-1].encode("utf-8", "surrogateescape"))
 
 
-def names_files_of(script: bytes, name: str, lock: Lock) -> bool:
-    """Whether a script, of whatever release, is whole at both ends and checks just the files of an archive."""
+def _sealed(script: bytes) -> bytes:
+    """A script with its own sha256, as it is with zeros in its place: the next run sees damage by that, and tells it
+    from the script of another release."""
+    blank = script.replace(b"@SEAL@", b"# Seal: " + b"0" * 64, 1)
+    return script.replace(b"@SEAL@", b"# Seal: " + hashlib.sha256(blank).hexdigest().encode(), 1)
+
+
+def is_unbroken(script: bytes, name: str, lock: Lock) -> bool:
+    """Whether a script, of whatever release, is as it was written, and checks just the files of an archive."""
+    seal = _SEAL.search(script, 0, _SEALED_WITHIN)
+    if seal is not None:  # those of the first releases have none
+        start, end = seal.span(1)
+        if hashlib.sha256(script[:start] + b"0" * 64 + script[end:]).hexdigest().encode() != seal[1]:
+            return False
+    return _names_files_of(script, name, lock)
+
+
+def _names_files_of(script: bytes, name: str, lock: Lock) -> bool:
+    """Whether a script is whole at both ends and checks just the files of an archive."""
     files = "".join(f"    {call}\n" for call in _file_calls(name, lock, str(lock.options.get("compress"))))
     expected = f"\n{files}}}\n".encode("utf-8", "surrogateescape")
     return script.startswith(b"#!/bin/sh\n") and script.endswith(b'main "$@"\n') and expected in script
