@@ -323,20 +323,29 @@ class Cache:
         raw = self.read_document(descriptor.digest)
         if raw is None:
             raise ManifestError(f"skopeo left no sound manifest {descriptor.digest}")
+        return self.place_folder(copied, descriptor, image)
+
+    def place_folder(self, made: str, descriptor: Descriptor, image: PlatformImage) -> StoredImage:
+        """Write the folder of a platform image that was let through, in place of the one before.
+
+        :param made: where it is made: :meth:`new_folder`, whatever stands there.
+        :param descriptor: of the manifest in ``share``, with what the source's index says of it.
+        :raises ManifestError: when blobs are not there.
+        """
         documents = {
             "index.json": folder_index(descriptor),
             "oci-layout": OCI_LAYOUT,
             _ACCEPTED: self._acceptances_with(image),
         }
         with _explained(f"cannot write to cache_dir {self.root}"):
-            _remove(copied)  # nothing of it is needed, and it could hold anything
-            os.mkdir(copied, 0o755)
+            _remove(made)  # nothing of it is needed, and it could hold anything
+            os.mkdir(made, 0o755)
             for name, content in documents.items():
-                write_new(os.path.join(copied, name), content)
-            link_if_possible(FOLDER_TARGET, os.path.join(copied, BLOBS))
+                write_new(os.path.join(made, name), content)
+            link_if_possible(FOLDER_TARGET, os.path.join(made, BLOBS))
             final = os.path.join(self.root, image.folder)
             _remove(final)
-            os.replace(copied, final)
+            os.replace(made, final)
         stored = self.stored(image)
         if stored is None:
             raise ManifestError(f"skopeo reported success, but blobs of {image.digest} are missing in the cache")

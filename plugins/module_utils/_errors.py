@@ -59,6 +59,10 @@ class NestedIndex(ManifestError):
     """An index names another index."""
 
 
+class NotCarried(ManifestError):
+    """An image can be copied neither with skopeo nor without."""
+
+
 class LockFileError(ImageSaveError):
     """A ``*.lock.json`` cannot be read or contradicts itself."""
 

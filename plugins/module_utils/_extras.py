@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ._errors import ImageSaveError, ManifestError, Missing, NestedIndex, Refused, WrongBytes
-from ._manifest import MANIFEST_TYPES, Descriptor
+from ._errors import ImageSaveError, ManifestError, Missing, NestedIndex, NotCarried, Refused, WrongBytes
+from ._manifest import DOCKER_MANIFEST, INDEX_TYPES, OCI_MANIFEST, SCHEMA1_TYPES, Descriptor
 
+_MAY_BE_IMAGES = frozenset({"", OCI_MANIFEST, DOCKER_MANIFEST}) | SCHEMA1_TYPES | INDEX_TYPES
 _MOST_NAMED = 5
 
 
@@ -27,7 +28,7 @@ def is_extra(entry: Descriptor, siblings: Sequence[Descriptor]) -> bool:
         return True
     if entry.platform is not None:
         return False
-    if entry.artifact_type or (entry.media_type and entry.media_type not in MANIFEST_TYPES):
+    if entry.artifact_type or entry.media_type not in _MAY_BE_IMAGES:
         return True
     return any(other.platform is not None and not other.platform.is_unknown for other in siblings)
 
@@ -66,4 +67,6 @@ def _why(error: ImageSaveError) -> str:
         return "its registry does not have it"
     if isinstance(error, Refused):
         return "its registry refuses it"
+    if isinstance(error, NotCarried):
+        return "skopeo cannot copy it, and the signature policy has a say"
     return "what its registry sends under that digest is broken"

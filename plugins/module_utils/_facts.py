@@ -286,7 +286,7 @@ def _each_once(image: SavedImage) -> Iterable[StoredImage]:
 def _layers_of(stored: StoredImage) -> list[Descriptor]:
     """The blobs of a platform image but for its configuration."""
     content = stored.source.content
-    config = content.config.digest if isinstance(content, Manifest) else ""
+    config = content.config.digest if isinstance(content, Manifest) and content.config is not None else ""
     return [blob for blob in stored.blobs if blob.digest != config and blob.media_type not in IMAGE_CONFIG_TYPES]
 
 

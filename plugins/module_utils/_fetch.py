@@ -27,6 +27,7 @@ from ._content import Content
 from ._copy import Lack
 from ._errors import ManifestError, Missing, TransferError
 from ._image import PlatformImage, StoredImage, hex_of
+from ._layout_writer import write_layout
 from ._log import Log
 from ._manifest import Descriptor, Manifest, Schema1
 from ._options import DIR, Options
@@ -107,7 +108,7 @@ class Fetcher:
             except TransferError as error:
                 if blob.is_foreign:  # skopeo leaves them out
                     raise TransferError(f"foreign layer: {error}", heals=False) from error
-                if error.is_final:
+                if error.is_final or self._tools.carriage.is_ours(image):
                     raise
                 self._log.debug(f"{error}; left to skopeo")
                 with self._mutex:
@@ -201,7 +202,10 @@ class Fetcher:
         """
         with self._working_on(image) as deadline:
             self._log.info(f"asking whether {image.key} may be saved ({image.descriptor.platform or 'artefact'})")
-            self._patiently(lambda: self._have_skopeo_accept(image, deadline), deadline)
+            if self._tools.carriage.is_ours(image):
+                self._manifest_of(image)  # whoever has it is let through
+            else:
+                self._patiently(lambda: self._have_skopeo_accept(image, deadline), deadline)
             self._accepted.take_down(image)
 
     def _copy_patiently(self, image: PlatformImage, deadline: float) -> StoredImage:
@@ -248,8 +252,11 @@ class Fetcher:
         outages = self._tools.registries.outages
         outages.check(image.repository.registry)
         self._cache.drop_unsound(image.all_blobs())
-        if isinstance(image.content, Manifest):  # skopeo writes it anew, and would not tell that it was damaged
-            self._cache.drop_damaged(image.content.config)
+        config = image.content.config if isinstance(image.content, Manifest) else None
+        if config is not None:  # skopeo writes it anew, and would not tell that it was damaged
+            self._cache.drop_damaged(config)
+        if self._tools.carriage.is_ours(image):
+            return self._copy_without_skopeo(image, deadline)
         folder = self._cache.new_folder(image)
         with _nothing_left_of(folder):
             self._have_skopeo_copy(image, folder, deadline)
@@ -260,6 +267,33 @@ class Fetcher:
                 raise TransferError(str(error), heals=True) from error
         self._accepted.take_down(image)
         return stored
+
+    def _copy_without_skopeo(self, image: PlatformImage, deadline: float) -> StoredImage:
+        """Fetch what is not there yet, and write the layout."""
+        if self._cache.drop_damaged(image.descriptor):
+            self._cache.store_document(image.digest, self._manifest_of(image))
+        for blob in self._missing(image).values():
+            self._fetch_from(image.repository, blob, deadline)
+        try:
+            stored = write_layout(self._cache, image)
+        except ManifestError as error:
+            raise TransferError(str(error), heals=True) from error
+        self._accepted.take_down(image)
+        return stored
+
+    def _manifest_of(self, image: PlatformImage) -> bytes:
+        """What the image's repository has, asked anew."""
+        found: list[bytes] = []
+
+        def ask(name: str) -> None:
+            fetched = self._tools.registries.get_manifest(image.repository, name[1:])
+            if fetched.digest != image.digest:
+                reference = f"{image.repository}{name}"
+                raise Missing(f"{reference} stands for another image by now; run again", heals=False)
+            found.append(fetched.raw)
+
+        _by_any_name(image, ask)
+        return found[-1]
 
     def _have_skopeo_accept(self, image: PlatformImage, deadline: float) -> None:
         outages = self._tools.registries.outages
@@ -281,8 +315,10 @@ class Fetcher:
         content = image.content
         if isinstance(content, Schema1):
             return {}  # skopeo converts it
+        if self._tools.carriage.is_ours(image):
+            return {digest: blob for digest, blob in missing.items() if digest != image.digest}
         # skopeo fetches manifest and configuration at every copy.
-        own = {image.digest, content.config.digest}
+        own = {image.digest, content.config.digest if content.config is not None else ""}
         if self._tools.configuration.concerns(image.repository.registry):
             return {layer.digest: layer for layer in image.foreign_layers if layer.digest in missing}
         return {digest: blob for digest, blob in missing.items() if digest not in own}

@@ -69,7 +69,8 @@ class PlatformImage:
         """Digests of all layers that its manifest names, wanted or not."""
         if isinstance(self.content, Schema1):
             return frozenset(self.content.layer_digests)
-        return frozenset(layer.digest for layer in self.content.layers) - {self.content.config.digest}
+        config = self.content.config
+        return frozenset(layer.digest for layer in self.content.layers) - {config.digest if config else ""}
 
     @property
     def foreign_layers(self) -> tuple[Descriptor, ...]:

@@ -23,15 +23,24 @@ from ._reference import is_digest
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_ARTIFACT = "application/vnd.oci.artifact.manifest.v1+json"  # of image-spec 1.1 before its release
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+json"
 DOCKER_SCHEMA1_SIGNED = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
-MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST, OCI_ARTIFACT})
 SCHEMA1_TYPES = frozenset({DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED})
-ACCEPTED_TYPES = (OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST, DOCKER_SCHEMA1_SIGNED, DOCKER_SCHEMA1)
+ACCEPTED_TYPES = (
+    OCI_INDEX,
+    DOCKER_LIST,
+    OCI_MANIFEST,
+    DOCKER_MANIFEST,
+    OCI_ARTIFACT,
+    DOCKER_SCHEMA1_SIGNED,
+    DOCKER_SCHEMA1,
+)
 
 IMAGE_CONFIG_TYPES = frozenset(
     {"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"}
@@ -84,27 +93,31 @@ class Descriptor:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One platform image or artefact: a configuration and layers."""
+    """One platform image or artefact: a configuration and layers.
+
+    :param config: ``None`` in an OCI artifact manifest, whose blobs are the layers.
+    """
 
     media_type: str
-    config: Descriptor
+    config: Descriptor | None
     layers: tuple[Descriptor, ...]
 
     @property
     def is_image(self) -> bool:
         """Whether the configuration is that of a container image, and so tells a platform."""
-        return self.config.media_type in IMAGE_CONFIG_TYPES or self.is_of_old_docker
+        return self.is_of_old_docker or (self.config is not None and self.config.media_type in IMAGE_CONFIG_TYPES)
 
     @property
     def is_of_old_docker(self) -> bool:
         """Whether it is Docker's, of the time before configurations had a type of their own: most likely an image."""
-        return self.media_type == DOCKER_MANIFEST and self.config.media_type in _OLD_CONFIG_TYPES
+        is_old = self.config is not None and self.config.media_type in _OLD_CONFIG_TYPES
+        return is_old and self.media_type == DOCKER_MANIFEST
 
     def blobs(self) -> Iterator[Descriptor]:
         """Configuration and layers, each digest once."""
         seen: set[str] = set()
         for descriptor in (self.config, *self.layers):
-            if descriptor.digest not in seen:
+            if descriptor is not None and descriptor.digest not in seen:
                 seen.add(descriptor.digest)
                 yield descriptor
 
@@ -154,7 +167,8 @@ def parse_manifest(raw: bytes, media_type: str = "") -> AnyManifest:
         raise ManifestError(f"the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
     try:
         document = parse_object(raw, most=MAX_VALUES)
-        if document.integer("schemaVersion") == 1:
+        # An artifact manifest has no version.
+        if document.text("mediaType") != OCI_ARTIFACT and document.integer("schemaVersion") == 1:
             return _parse_schema1(document)
         return _parse_schema2(document, media_type)
     except JsonError as error:
@@ -286,6 +300,8 @@ def _parse_schema2(document: JsonObject, media_type: str) -> Manifest | Index:
     if stated in MANIFEST_TYPES:
         if says_index:
             raise ManifestError(f"it says it is a manifest ({stated}) but holds an index; refused")
+        if stated == OCI_ARTIFACT:
+            return _parse_artifact_manifest(document)
         return _parse_image_manifest(document, stated)
     expected = "expected an OCI or Docker manifest or index"
     raise ManifestError(f"media type {quoted(stated, 120)} is not supported; {expected}")
@@ -313,6 +329,15 @@ def _parse_image_manifest(document: JsonObject, media_type: str) -> Manifest:
         config=parse_descriptor(document.object("config")),
         layers=tuple(parse_descriptor(layer) for layer in layers),
     )
+
+
+def _parse_artifact_manifest(document: JsonObject) -> Manifest:
+    """What it is about (``subject``) is no part of it."""
+    if "config" in document or "layers" in document:
+        raise ManifestError(f"it says it is an artifact ({OCI_ARTIFACT}) but holds an image; refused")
+    blobs = document.objects("blobs")
+    _ensure_few_layers(len(blobs))
+    return Manifest(OCI_ARTIFACT, None, tuple(parse_descriptor(blob) for blob in blobs))
 
 
 def _ensure_few_layers(count: int) -> None:

@@ -145,6 +145,10 @@ class Registries:
         answer = self._head(repository, f"blobs/{digest}", what=f"blob {digest} of {repository}", headers={})
         return number_of(answer.header("content-length")) or 0 if answer.status == 200 else 0
 
+    def has_open_door(self, registry: str) -> bool:
+        """Whether a registry has asked for a login, but does not at ``/v2/``, which skopeo takes for all of it."""
+        return self._endpoint(registry).has_open_door()
+
     def fetch_blob(
         self, repository: Repository, descriptor: Descriptor, path: str, *, deadline: float = math.inf
     ) -> None:
@@ -273,6 +277,8 @@ class _Endpoint:
         self._schemes = schemes
         self._answered = answered
         self._mutex = threading.Lock()
+        self._was_challenged = False
+        self._has_open_door: bool | None = None
 
     def ask(self, method: str, path: str, url_path: str, headers: Mapping[str, str], limit: int) -> Answer:
         asked = url = self._base() + url_path
@@ -315,6 +321,7 @@ class _Endpoint:
             return None
         met.add(answer.origin)
         if not answer.is_elsewhere:
+            self._was_challenged = True
             is_good = self._authenticator.answer(path, answer, url=asked)
             return (asked, self._authenticator.header(path)) if is_good else None
         # Another registry may want a token, which it gives to anybody; no credential of anybody goes there.
@@ -325,6 +332,17 @@ class _Endpoint:
             stranger = self._strangers.setdefault(answer.origin, self._stranger(answer.origin.partition("://")[2]))
         is_good = stranger.answer(found.group(1), answer, url=answer.url)
         return (answer.url, stranger.header(found.group(1))) if is_good else None
+
+    def has_open_door(self) -> bool:
+        if not self._was_challenged:
+            return False
+        if self._has_open_door is None:
+            try:
+                answer = self.http.read("GET", f"{self._base()}/v2/", headers={}, limit=MAX_MANIFEST_BYTES)
+            except TransferError:
+                return False  # whoever asks next will tell
+            self._has_open_door = answer.status == 200 and not answer.header("www-authenticate")
+        return self._has_open_door
 
     def _base(self) -> str:
         """``https://HOST``; ``http://HOST`` only where that is allowed and https does not answer."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Callable
 
 from ._cache import Cache
+from ._carriage import Carriage
 from ._errors import ManifestError, Missing, NestedIndex, TransferError, printable
 from ._extras import is_extra, may_be_left_out, notes_on
 from ._image import FailedImage, PlatformImage, Resolution, ResolvedImage, SkippedImage
@@ -104,6 +105,7 @@ class Resolver:
     :param keep: store what is fetched in the cache; not in check mode.
     :param timeout: seconds for all questions about one image.
     :param is_known: whether a manifest or index was let through from a repository before.
+    :param carriage: knows which images cannot be copied; ``None``: all can.
     :param check: is asked while answers are waited for; raises when the run is to end.
     :ivar fetched: bytes of each manifest and configuration that was not in the cache, by digest.
     """
@@ -119,6 +121,7 @@ class Resolver:
         keep: bool,
         timeout: float,
         is_known: Callable[[Repository, str], bool] = nothing_is_known,
+        carriage: Carriage | None = None,
         check: Check = go_on,
     ) -> None:
         self._registries = registries
@@ -127,6 +130,7 @@ class Resolver:
         self._selection = selection
         self._source = source
         self._was_let_through = is_known
+        self._carriage = carriage
         self._keep = keep
         self._timeout = timeout
         self._check = check
@@ -222,6 +226,11 @@ class Resolver:
             asked = replace(asked, fetched=self._manifest_now(repository, asked.digest))
         return self._resolve_one(asked, pin)
 
+    def _ensure_carried(self, image: PlatformImage) -> None:
+        """:raises NotCarried: now, before a layer is fetched in vain."""
+        if self._carriage is not None:
+            self._carriage.ensure(image)
+
     def _ensure_there(self, image: PlatformImage) -> None:
         if self._cache.comes_from_elsewhere(image):
             self._registries.get_manifest(image.repository, image.digest)
@@ -243,6 +252,7 @@ class Resolver:
             _ensure_all(pin, {image.digest})
         elif platform is not None and not self._selection.platforms.matches(platform):
             return self._unwanted(asked, [platform])
+        self._ensure_carried(image)
         if asked.fetched is None:
             self._ensure_there(image)
         return self._resolved(asked, content.media_type, None, [image], is_whole=True)
@@ -279,7 +289,7 @@ class Resolver:
         for entry in chosen:
             if entry.digest in read or entry.digest in reading.lacking:
                 continue
-            image = looked.get(entry.digest) or self._child_unless_lacking(reading, entry)
+            image = self._carried_unless_lacking(reading, entry, looked.get(entry.digest))
             if image is None:
                 continue
             read[entry.digest] = image
@@ -294,8 +304,28 @@ class Resolver:
 
     def _child_unless_lacking(self, reading: _Reading, entry: Descriptor) -> PlatformImage | None:
         """Read a manifest of an index; an extra that is not to be had is taken down as that."""
+        return self._unless_lacking(reading, entry, lambda: self._child(reading.repository, entry))
+
+    def _carried_unless_lacking(
+        self, reading: _Reading, entry: Descriptor, read: PlatformImage | None
+    ) -> PlatformImage | None:
+        """The same for one that is chosen, and so has to be copied.
+
+        :param read: the image, where it was read before.
+        """
+
+        def get() -> PlatformImage:
+            image = read or self._child(reading.repository, entry)
+            self._ensure_carried(image)
+            return image
+
+        return self._unless_lacking(reading, entry, get)
+
+    def _unless_lacking(
+        self, reading: _Reading, entry: Descriptor, get: Callable[[], PlatformImage]
+    ) -> PlatformImage | None:
         try:
-            return self._child(reading.repository, entry)
+            return get()
         except (TransferError, ManifestError) as error:
             is_wanted = entry.digest in reading.pinned or not is_extra(entry, reading.entries)
             if is_wanted or not may_be_left_out(error):
@@ -326,8 +356,8 @@ class Resolver:
             )
             platform = descriptor.platform or content.platform
             return PlatformImage(replace(descriptor, platform=platform), repository, content, blobs)
-        if descriptor.platform is None and content.is_image:
-            platform = self._config_platform(repository, descriptor.digest, content)
+        if descriptor.platform is None and content.config is not None and content.is_image:
+            platform = self._config_platform(repository, descriptor.digest, content, content.config)
             # Signatures have an image's configuration that names no platform: artefacts.
             descriptor = replace(descriptor, platform=platform if platform.os and platform.architecture else None)
         foreign_too = self._selection.include_foreign_layers
@@ -362,11 +392,15 @@ class Resolver:
         if digest_of(raw) == digest:
             (self._cache.store_document if self._keep else self._cache.foresee_document)(digest, raw)
 
-    def _config_platform(self, repository: Repository, digest: str, manifest: Manifest) -> Platform:
-        raw = self._cached(manifest.config.digest)
+    def _config_platform(self, repository: Repository, digest: str, manifest: Manifest, config: Descriptor) -> Platform:
+        """The platform that an image's configuration names; empty where it is none.
+
+        :param digest: of the manifest.
+        """
+        raw = self._cached(config.digest)
         if raw is None:
-            raw = self._registries.get_blob(repository, manifest.config, limit=_MAX_CONFIG_BYTES, of=digest)
-            self._keep_document(manifest.config.digest, raw)
+            raw = self._registries.get_blob(repository, config, limit=_MAX_CONFIG_BYTES, of=digest)
+            self._keep_document(config.digest, raw)
         try:
             return parse_config_platform(raw)
         except ManifestError:

@@ -15,7 +15,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Callable
 
-from ._errors import ConnectionRefused, Missing, OptionError, ProxyLoginRefused, TransferError, printable
+from ._errors import (
+    ConnectionRefused,
+    Missing,
+    OptionError,
+    ProxyLoginRefused,
+    Refused,
+    TransferError,
+    WrongBytes,
+    printable,
+)
 from ._image import PlatformImage, hex_of
 from ._options import Access, Work
 from ._process import end, has_ended, memory_file, start
@@ -64,6 +73,7 @@ _CAUSES = (
         "unauthorized|authentication required|denied|StatusCode: 40[13]",
         False,
         "give username and password, registries or authfile",
+        Refused,
     ),
     _Cause(
         "manifest unknown|name unknown|not found|StatusCode: 404",
@@ -90,10 +100,19 @@ _CAUSES = (
     _Cause("x509|tls: |certificate", False, "give the registry's authority with ca_path"),
     _Cause("gave HTTP response to HTTPS client", False, "plain http is used only with validate_certs=false"),
     _Cause("unexpected EOF|EOF|connection reset|broken pipe|INTERNAL_ERROR|stream error", True),
-    _Cause("[Dd]igest did not match|does not match (\\w+ ){0,2}(digest|sha256)|expected.{0,200}but have", True),
+    _Cause(
+        "[Dd]igest did not match|does not match (\\w+ ){0,2}(digest|sha256)|expected.{0,200}but have",
+        True,
+        raised=WrongBytes,
+    ),
     _Cause("pinging container registry .{0,300}connection refused", True, raised=ConnectionRefused),
     _Cause("connection refused|no such host|i/o timeout|timeout|deadline exceeded|network is unreachable", True),
     _Cause("server misbehaving|temporary failure", True),
+    _Cause(
+        "unsupported docker v2s2 media type",
+        False,
+        "push the image again with OCI types (docker buildx: oci-mediatypes=true)",
+    ),
     _Cause("unsupported schema version|nimplemented manifest MIME", False, "the registry gives a wrong Content-Type"),
 )
 

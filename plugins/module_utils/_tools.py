@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Callable
 
 from ._cache import Cache
+from ._carriage import Carriage
 from ._credentials import Credentials, gather_credentials
 from ._filesystem import filesystem_of
 from ._inspect import Inspector
 from ._log import Log
 from ._options import Options
+from ._permission import Permission
 from ._private import PassingDirectory
 from ._questions import Questions
 from ._reference import Repository, pulled_from
@@ -37,6 +39,7 @@ class Tools:
     """The parts of a run that talk to others."""
 
     registries: Registries
+    carriage: Carriage
     resolver: Resolver
     skopeo: Skopeo
     policy: RetryPolicy
@@ -117,6 +120,7 @@ def prepared(
         stop=stop,
         on_retry=log.warning,
     )
+    carriage = Carriage(client, Permission(options.work, os.environ), configuration)
     skopeo = Skopeo(options.access, options.work, trust, stop=stop, secrets=log.secrets)
     place = PassingDirectory(os.environ)
     inspector = Inspector(
@@ -135,12 +139,13 @@ def prepared(
         options.selection,
         source,
         is_known=is_known,
+        carriage=carriage,
         keep=not options.check,
         timeout=options.work.timeout,
         check=stop.check,
     )
     try:
-        yield Tools(client, resolver, skopeo, policy, stop, credentials, configuration)
+        yield Tools(client, carriage, resolver, skopeo, policy, stop, credentials, configuration)
     finally:
         client.close()
         trust.close()

@@ -180,6 +180,8 @@ def check_lock(dest: Path, archive: Archive) -> None:
 def _content(archive: Archive, folder: Folder) -> list[dict[str, Any]]:
     """The descriptors of config and layers of a platform image, but for foreign layers that are elsewhere."""
     manifest = archive.blob(folder.digest)
+    if "blobs" in manifest:  # an OCI artifact manifest
+        return list(manifest["blobs"])
     layers = [each for each in manifest["layers"] if "urls" not in each or each["digest"] in archive.blobs]
     return [manifest["config"], *layers]
 

@@ -249,6 +249,9 @@ class FakeRegistries:
         self._ask("GET", f"blob {descriptor.digest}")
         return self.blobs[descriptor.digest]
 
+    def has_open_door(self, registry: str) -> bool:
+        return False
+
     def blob_size(self, repository: Repository, digest: str) -> int:
         self._ask("HEAD", f"blob {digest}")
         return len(self.blobs[digest])

@@ -39,6 +39,7 @@ _ERRORS = frozenset(
         "Missing",
         "ManifestError",
         "NestedIndex",
+        "NotCarried",
         "OptionError",
         "ProxyLoginRefused",
         "Orphaned",

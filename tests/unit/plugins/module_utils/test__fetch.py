@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils import _fetch
 from ansible_collections.airgap.images.plugins.module_utils._accepted import Accepted
 from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
+from ansible_collections.airgap.images.plugins.module_utils._carriage import Carriage
 from ansible_collections.airgap.images.plugins.module_utils._copy import Lack
 from ansible_collections.airgap.images.plugins.module_utils._credentials import Credentials
 from ansible_collections.airgap.images.plugins.module_utils._errors import (
@@ -31,6 +32,7 @@ from ansible_collections.airgap.images.plugins.module_utils._fetch import Fetche
 from ansible_collections.airgap.images.plugins.module_utils._image import PlatformImage, StoredImage
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._manifest import DOCKER_SCHEMA1, Descriptor, Schema1
+from ansible_collections.airgap.images.plugins.module_utils._permission import Permission
 from ansible_collections.airgap.images.plugins.module_utils._progress import Progress
 from ansible_collections.airgap.images.plugins.module_utils._reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._registries_conf import RegistriesConf
@@ -88,6 +90,11 @@ class Bench:
         return Fetcher(
             Tools(
                 registries=cast(Any, self.registries),
+                carriage=Carriage(
+                    cast(Any, self.registries),
+                    Permission(make_options(self._folder, **options).work, os.environ),
+                    RegistriesConf(os.environ),
+                ),
                 resolver=cast(Any, None),
                 skopeo=cast(Any, self.skopeo),
                 policy=RetryPolicy(retries, delay=0.001),

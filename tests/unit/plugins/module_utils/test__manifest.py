@@ -26,6 +26,7 @@ from ansible_collections.airgap.images.plugins.module_utils._manifest import (
     MAX_LAYERS,
     MAX_MANIFEST_BYTES,
     MAX_VALUES,
+    OCI_ARTIFACT,
     OCI_INDEX,
     OCI_MANIFEST,
     Descriptor,
@@ -70,11 +71,7 @@ REFUSED: dict[str, tuple[object, str, str]] = {
     "a manifest that says it is an index": ({**IMAGE, "mediaType": OCI_INDEX}, "", "but holds a manifest"),
     "another type than it came as": (IMAGE, DOCKER_MANIFEST, f"it came as {DOCKER_MANIFEST} but says"),
     "an unknown type": ({**IMAGE, "mediaType": "text/plain"}, "", "'text/plain' is not supported"),
-    "an artefact manifest": (
-        {"schemaVersion": 2, "mediaType": "application/vnd.oci.artifact.manifest.v1+json", "blobs": []},
-        "",
-        "is not supported",
-    ),
+    "an artefact manifest that is an image": ({**IMAGE, "mediaType": OCI_ARTIFACT}, "", "but holds an image; refused"),
     "no configuration": (without(IMAGE, "config"), "", "names no configuration"),
     "layers that are no list": ({**IMAGE, "layers": {}}, "", "layers must be a list"),
     "no digest": ({**IMAGE, "config": without(ENTRY, "digest")}, "", "is not sha256:"),
@@ -310,3 +307,13 @@ def test_reading_raises_nothing_else(raw: bytes, media_type: str) -> None:
 def test_half_a_manifest_is_none(place: int) -> None:
     with pytest.raises(ManifestError):
         parse_manifest(encode(IMAGE)[:place])
+
+
+def test_an_artefact_manifest_has_blobs_and_no_version() -> None:
+    raw = json.dumps({"mediaType": OCI_ARTIFACT, "blobs": [ENTRY], "subject": ENTRY}).encode()
+    manifest = parse_manifest(raw, OCI_ARTIFACT)
+    assert isinstance(manifest, Manifest) and manifest.config is None and not manifest.is_image
+    assert [blob.digest for blob in manifest.blobs()] == [ENTRY["digest"]]
+    assert parse_manifest(json.dumps({"schemaVersion": 2, "mediaType": OCI_ARTIFACT}).encode()) == Manifest(
+        OCI_ARTIFACT, None, ()
+    )
