@@ -16,6 +16,7 @@ import time
 from typing import Callable, TypeVar
 
 from ._errors import ManifestError, Missing, TransferError
+from ._gate import Gates
 from ._manifest import MAX_MANIFEST_BYTES, Descriptor, digest_of, manifest_digest
 from ._outage import Outages
 from ._reference import Repository, is_digest
@@ -37,6 +38,7 @@ class Inspector:
     :param on_ask: is told of each question for a manifest.
     :param on_retry: is told of every failure that is tried again.
     :param log_in: gives skopeo what it needs to be let in; called once, before the first question.
+    :param gates: where a proxy wants a login, for the ways to registries; none where no proxy does.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Inspector:
         on_ask: Callable[[], None],
         on_retry: Callable[[str], None],
         log_in: Callable[[], None],
+        gates: Gates | None = None,
     ) -> None:
         self._skopeo = skopeo
         self._policy = policy
@@ -56,6 +59,7 @@ class Inspector:
         self._on_ask = on_ask
         self._on_retry = on_retry
         self._log_in = log_in
+        self._gates = gates
         self._mutex = threading.Lock()
         self._is_ready = False
         self._tags: dict[tuple[Repository, str], str] = {}
@@ -122,7 +126,7 @@ class Inspector:
         def attempt() -> _Result:
             self.outages.check(repository.registry)
             try:
-                answer = question()
+                answer = question() if self._gates is None else self._gates.of(repository.registry).through(question)
             except (Missing, ManifestError):
                 self.outages.answered(repository.registry)
                 raise

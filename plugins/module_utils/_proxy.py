@@ -64,6 +64,11 @@ class Proxies:
             return ""
         return _usable(proxy, variable=f"{parts.scheme}_proxy", host=parts.netloc)
 
+    @property
+    def have_logins(self) -> bool:
+        """Whether any of them is given a name and password."""
+        return any("@" in address for address in self._by_scheme.values())
+
 
 def _variable(environ: Mapping[str, str], name: str) -> str:
     return environ.get(name.upper()) or environ.get(name) or ""

@@ -45,6 +45,8 @@ _LAST_SAID = 64 * 1024
 _VERSION = re.compile(r"version (\d+)\.(\d+)")
 _ASKED = re.compile(r'^Error parsing image name "[^"]*": ')
 _MIRRORS = re.compile(r"\(Mirrors also failed: (.*)\): ")
+# Where else it looked, whose names say nothing about the cause either.
+_NAMED = re.compile(r"(?:(?<=\[)|(?<=\]\): )|\breading manifest \S+ in )[^\s\[\]]+(?=: )")
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _FATAL = re.compile(r'level=fatal msg="((?:[^"\\]|\\.)*)"')
 
@@ -345,16 +347,17 @@ def explain(text: str, status: int, repository: str) -> TransferError:
     lines = [line for line in text.splitlines() if line.strip()]
     said = fatal[-1].replace('\\"', '"') if fatal else (lines[-1] if lines else f"it ended with status {status}")
     said = _ASKED.sub("", said)
-    mirrors = _MIRRORS.search(said)
-    short = printable(said, 400) if mirrors is None else printable(_DIGEST.sub(r"\1…", said).replace("\\n", ", "))
+    has_mirrors = _MIRRORS.search(said) is not None
+    short = printable(_DIGEST.sub(r"\1…", said).replace("\\n", ", ")) if has_mirrors else printable(said, 400)
     if status < 0:
         return TransferError(f"skopeo was ended by signal {-status}", heals=True)
-    told = said.replace(repository, "") if repository else said
+    told = _NAMED.sub("", said.replace(repository, "") if repository else said)
     cause = _cause(told)
     if cause is None:
         return TransferError(f"skopeo: {short}", heals=False)
     # The registry itself, asked last, may well be out of reach for good; a mirror is not.
-    may_pass = mirrors is not None and any(one.heals for one in _causes(mirrors.group(1)))
+    of_mirrors = _MIRRORS.search(told)
+    may_pass = of_mirrors is not None and any(one.heals for one in _causes(of_mirrors.group(1)))
     text = f"skopeo: {short}" + (f"; {cause.remedy}" if cause.remedy else "")
     return cause.raised(text, heals=cause.heals or may_pass)
 

@@ -16,11 +16,13 @@ from ._cache import Cache
 from ._carriage import Carriage
 from ._credentials import Credentials, gather_credentials
 from ._filesystem import filesystem_of
+from ._gate import Gates
 from ._inspect import Inspector
 from ._log import Log
 from ._options import Options
 from ._permission import Permission
 from ._private import PassingDirectory
+from ._proxy import Proxies
 from ._questions import Questions
 from ._reference import Repository, pulled_from
 from ._registries_conf import RegistriesConf
@@ -131,6 +133,7 @@ def prepared(
         on_ask=lambda: client.count.add("GET"),
         on_retry=log.warning,
         log_in=lambda: _log_in(skopeo, credentials, place.path),
+        gates=Gates() if Proxies(os.environ).have_logins else None,
     )
     resolver = Resolver(
         Questions(client, inspector, configuration),

@@ -385,6 +385,28 @@ def test_the_certificate_of_a_mirror(bench: Workbench, home: Path, given: str) -
     assert saved(bench.save([reference], **params)).references == {reference: INDEX.digest}
 
 
+def test_a_proxy_on_the_way_to_a_mirror_is_sent_a_wrong_password_once(bench: Workbench, home: Path) -> None:
+    """Once for each way that skopeo tries, however many images there are."""
+    configure(home, mirror("mirror.corp.invalid/hub").replace("insecure = true\n", ""))
+    counts = []
+    with FieldRegistry() as proxy:
+        # Go tells the words of the status alone.
+        head = b'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="x"\r\n'
+        proxy.manners.append(always(Reply(raw=lambda: [head, b"Content-Length: 0\r\nConnection: close\r\n\r\n"])))
+        address = f"http://somebody:wrong-pa55@{proxy.host}"
+        env: dict[str, str | None] = {"http_proxy": address, "https_proxy": address}
+        for count in (1, 20):
+            before = len(proxy.asked())
+            names = [f"{AWAY}/team/app:{number}" for number in range(count)]
+            result = bench.save(names, env=env, validate_certs=True)
+            assert len(result["failed_images"]) == count
+            told = reason(result, names[-1])
+            assert "correct user and password in the address of the proxy" in told, told
+            assert "wrong-pa55" not in str(result["failed_images"])
+            counts.append(len(proxy.asked()) - before)
+    assert counts[0] == counts[1] > 0
+
+
 # -- beside it
 
 

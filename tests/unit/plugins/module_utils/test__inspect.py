@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from dataclasses import replace
 from typing import Any, Callable, cast
 
 import pytest
@@ -18,8 +19,10 @@ from ansible_collections.airgap.images.plugins.module_utils._errors import (
     Interrupted,
     Missing,
     OptionError,
+    ProxyLoginRefused,
     TransferError,
 )
+from ansible_collections.airgap.images.plugins.module_utils._gate import Gates
 from ansible_collections.airgap.images.plugins.module_utils._inspect import Inspector
 from ansible_collections.airgap.images.plugins.module_utils._manifest import (
     MAX_MANIFEST_BYTES,
@@ -83,7 +86,7 @@ class Bench:
         self.retried: list[str] = []
         self.logins = 0
 
-    def inspector(self, *, log_in: Callable[[], None] | None = None) -> Inspector:
+    def inspector(self, *, log_in: Callable[[], None] | None = None, gates: Gates | None = None) -> Inspector:
         return Inspector(
             cast(Any, self.skopeo),
             RetryPolicy(2, 0.001),
@@ -92,6 +95,7 @@ class Bench:
             on_ask=lambda: self.count.add("GET"),
             on_retry=self.retried.append,
             log_in=log_in or self._log_in,
+            gates=gates,
         )
 
     def _log_in(self) -> None:
@@ -215,6 +219,28 @@ def test_what_cannot_be_got_ready_is_not_asked(bench: Bench) -> None:
     with pytest.raises(OptionError):
         bench.inspector(log_in=fails).get_manifest(REPOSITORY, "1")
     assert bench.skopeo.asked == []
+
+
+def test_a_proxy_that_refuses_the_login_is_asked_once_on_the_way_to_a_registry(bench: Bench) -> None:
+    """By however many threads: some lock an account after a few failures."""
+    bench.skopeo.errors = [ProxyLoginRefused("skopeo: Proxy Authentication Required", heals=False)]
+    inspector = bench.inspector(gates=Gates())
+    refused: list[TransferError] = []
+
+    def ask() -> None:
+        try:
+            inspector.get_manifest(REPOSITORY, "1")
+        except TransferError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=ask) for _number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 8 and all(isinstance(error, ProxyLoginRefused) for error in refused)
+    assert len(bench.skopeo.asked) == 1
+    assert inspector.get_manifest(replace(REPOSITORY, registry="other.lan"), "1").raw == RAW
 
 
 class Concerned:

@@ -345,6 +345,16 @@ def test_a_mirror_that_is_out_of_reach_may_come_back(trouble: str) -> None:
     assert "\\" not in str(error)
 
 
+@pytest.mark.parametrize("word", ["denied", "timeout", "x509", "EOF", "unauthorized"])
+def test_words_in_names_of_mirrors_say_nothing_about_the_cause(word: str) -> None:
+    """Nor those of another location."""
+    where = f"mirror.lan/{word}/{word}"
+    error = mirrored(f"[{where}:{word}: reading manifest {word} in {where}: manifest unknown")
+    assert isinstance(error, Missing) and not error.heals
+    error = explain(fatal(f"reading manifest {word} in {where}: manifest unknown"), 1, "reg.lan/app")
+    assert isinstance(error, Missing) and not error.heals
+
+
 def test_a_mirror_that_is_busy_is_tried_again() -> None:
     assert mirrored(f"{MIRROR}received unexpected HTTP status: 503", itself="unauthorized: no").heals
 
