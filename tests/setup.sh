@@ -27,6 +27,7 @@ packages=(
     gnupg               # signs images
     ksh93u+m            # shells that people log in with
     libarchive-tools    # bsdtar, which unpacks archives as well
+    locales             # of which one is made that is not UTF-8
     mksh
     openssh-server      # a host to fetch from
     openssl             # certificates for the registry

@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from ._answer import Answer, shown_host
 from ._errors import ConnectionRefused, Missing, ProxyLoginRefused, Refused, TransferError, printable
 from ._json import JsonError, parse_object
+from ._storage import lack_of_files, reason
 
 with suppress(ImportError):  # _http tells of it
     import requests.exceptions
@@ -34,6 +35,9 @@ def explain_failure(error: Exception, host: str) -> TransferError:
     """Say what went wrong on the way to a host, and whether trying again can help."""
     kinds = requests.exceptions
     cause = _innermost(error)
+    lack = lack_of_files(cause)
+    if lack is not None:
+        return TransferError(f"no connection to {host}: {reason(lack)}", heals=True)
     detail = printable(str(cause) or type(cause).__name__, 300)
     is_refused = isinstance(cause, ConnectionRefusedError)
     if isinstance(error, (kinds.SSLError, urllib3.exceptions.SSLError)):

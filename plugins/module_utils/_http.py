@@ -25,7 +25,9 @@ from ._dial import Dialer
 from ._errors import ConnectionRefused, TransferError, WrongBytes, printable
 from ._explain import CONNECT_TIMEOUT, explain_failure, refused_login, tunnel_status
 from ._gate import Gates
+from ._kept import KeptConnections
 from ._proxy import Proxies
+from ._storage import is_out_of_files, reason
 from ._timed import at_most, ensure_time, timed_adapter
 from ._tls import Trust, tls_context
 
@@ -57,16 +59,25 @@ class Http:
     :param host: ``HOST[:PORT]``; only requests to it carry the client certificate and the Authorization header.
     :param read_timeout: seconds without a byte after which a request is given up.
     :param gates: of the proxies, shared with others who go through them.
+    :param kept: idle connections, bounded together with those of others.
     """
 
     def __init__(
-        self, host: str, trust: Trust, *, read_timeout: float, connections: int, gates: Gates | None = None
+        self,
+        host: str,
+        trust: Trust,
+        *,
+        read_timeout: float,
+        connections: int,
+        gates: Gates | None = None,
+        kept: KeptConnections | None = None,
     ) -> None:
         self.host = host
         self._trust = trust
         self._read_timeout = read_timeout
         self._connections = connections
         self._gates = gates or Gates()
+        self._kept = kept or KeptConnections(connections)
         self._dialer = Dialer()
         self._mutex = threading.Lock()
         self._adapters: dict[bool, requests.adapters.HTTPAdapter] = {}
@@ -212,7 +223,9 @@ class Http:
             adapter = self._adapters.get(shown is not None)
             if adapter is None:
                 context, plain = self._context(shown), self._context(None)
-                adapter = timed_adapter(self._connections, context=context, proxy_context=plain, dialer=self._dialer)
+                adapter = timed_adapter(
+                    self._connections, context=context, proxy_context=plain, dialer=self._dialer, kept=self._kept
+                )
                 self._adapters[shown is not None] = adapter
             return adapter
 
@@ -220,8 +233,9 @@ class Http:
         try:
             return tls_context(self._trust.verify, client_cert)
         except OSError as error:
-            why = printable(str(error), 300)
-            raise TransferError(f"the certificates for {self.host} cannot be used: {why}", heals=False) from error
+            heals = is_out_of_files(error)
+            why = reason(error) if heals else printable(str(error), 300)
+            raise TransferError(f"the certificates for {self.host} cannot be used: {why}", heals=heals) from error
 
 
 def _received(response: requests.Response) -> Iterator[bytes]:

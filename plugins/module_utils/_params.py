@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Literal, TypedDict
 
 from ._errors import InvalidReferenceError, OptionError, quoted
@@ -141,10 +142,28 @@ def _refuse_strange_paths(params: Params) -> None:
     }
     for option, values in paths.items():
         for value in values:
-            if value is not None and not is_path(value):
-                raise OptionError(f"{option}: {quoted(value)} is no path: it holds what no file name can")
+            refuse_strange_path(option, value)
     if any(character in params["dest"] for character in "\r\n") or not is_text(params["dest"]):
         raise OptionError(f"dest: {quoted(params['dest'])} must be text in one line, as checksum files have it")
+
+
+def refuse_strange_path(option: str, value: str | None) -> None:
+    """Refuse a path that no filesystem takes, or that would be another one than Ansible's other modules make of it.
+
+    These write names of files in UTF-8; Python writes them as the locale has it.
+
+    :raises OptionError: says which option it is, and what to do.
+    """
+    if value is None:
+        return
+    encoding = sys.getfilesystemencoding()
+    if encoding not in ("utf-8", "utf8") and not value.isascii():
+        raise OptionError(
+            f"{option}: {quoted(value)} has letters for which names of files have no UTF-8 here, as the locale of this "
+            f"host's Python has {encoding}. Set LC_ALL=C.UTF-8 in the task's environment, or give a path in ASCII"
+        )
+    if not is_path(value):
+        raise OptionError(f"{option}: {quoted(value)} is no path: it holds what no file name can")
 
 
 def _refuse_contradictions(params: Params) -> None:

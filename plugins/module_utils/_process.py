@@ -88,7 +88,9 @@ def has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
         ended = _has_ended_by_itself(process, seconds)
     else:
         try:
-            ended = bool(select.select([descriptor], [], [], seconds)[0])
+            poll = select.poll()  # select takes no number beyond 1023
+            poll.register(descriptor, select.POLLIN)
+            ended = bool(poll.poll(seconds * 1000))
         finally:
             os.close(descriptor)
     if ended:

@@ -28,6 +28,7 @@ from ._options import DIR, Output
 from ._parts import Part
 from ._space import mount_points_among
 from ._stop import Check, go_on
+from ._storage import refuse_lack_of_files
 from ._trusted import open_regular, put_whole
 
 _MEMORY = "verified.json"
@@ -344,6 +345,7 @@ def _damage(path: str, part: Part, memory: Memory, verify: str) -> str:
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
+        refuse_lack_of_files(error, path)
         return f"cannot be read ({error.strerror})"
     return ""
 

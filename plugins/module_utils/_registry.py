@@ -24,6 +24,7 @@ from ._errors import TransferError, WrongBytes
 from ._explain import explain_status
 from ._gate import Gates
 from ._http import Http
+from ._kept import KeptConnections
 from ._manifest import ACCEPTED_TYPES, MAX_MANIFEST_BYTES, Descriptor, digest_of, manifest_digest
 from ._options import Access
 from ._outage import Outages
@@ -96,6 +97,7 @@ class Registries:
         self.count = RequestCount()
         self.outages = Outages()
         self._gates = Gates()
+        self._kept = KeptConnections(2 * connections)
 
     def head_manifest(self, repository: Repository, tag: str) -> str:
         """Ask for a tag's digest without pulling it; free of pull quotas.
@@ -241,6 +243,7 @@ class Registries:
                     read_timeout=self._read_timeout,
                     connections=self._connections,
                     gates=self._gates,
+                    kept=self._kept,
                 )
                 authenticator = Authenticator(registry, http, self._credentials)
                 nobody = Credentials((), (), secrets=self._credentials.secrets)

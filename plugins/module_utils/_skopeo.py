@@ -32,6 +32,7 @@ from ._reference import Repository
 from ._registries_conf import given_file
 from ._secrets import Secrets
 from ._stop import Stop
+from ._storage import is_out_of_files, reason
 from ._tls import TrustStore
 
 _OLDEST = (1, 6)
@@ -66,6 +67,7 @@ _CAUSES = (
     _Cause("is blocked in ", False, "take it out of the list, or have registries.conf allow it"),
     _Cause("loading registries configuration", False, "correct that file, or remove it"),
     _Cause("no space left on device|disk quota exceeded", False, "free some space for cache_dir"),
+    _Cause("too many open files", True, "lower jobs or raise the limit of open files (ulimit -n)"),
     _Cause("permission denied|read-only file system", False, "cache_dir must be writable"),
     _Cause("policy\\.json: no such file", False, "install a policy.json, or set signature_policy or insecure_policy"),
     _Cause("Source image rejected|signature was required", False, "the signature policy does not accept this image"),
@@ -175,7 +177,7 @@ class Skopeo:
                     start_new_session=True,
                 )
             except OSError as error:
-                raise OptionError(f"skopeo_path: {path} cannot be run: {error}") from error
+                raise OptionError(f"skopeo_path: {path} cannot be run: {reason(error)}") from error
             deadline = time.monotonic() + _VERSION_SECONDS
             try:
                 while not has_ended(process, _POLL_SECONDS):
@@ -274,7 +276,9 @@ class Skopeo:
             try:
                 process = start(command, errors=errors, environment=environment, output=output)
             except OSError as error:
-                raise TransferError(f"skopeo cannot be started: {error}", heals=False) from error
+                raise TransferError(
+                    f"skopeo cannot be started: {reason(error)}", heals=is_out_of_files(error)
+                ) from error
             try:
                 self._watch(process, [errors] if output is None else [errors, output], progress, deadline)
             finally:

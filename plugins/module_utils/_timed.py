@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._dial import Dialer
 from ._errors import TransferError
+from ._kept import KeptConnections
 
 if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
@@ -70,13 +71,19 @@ def _late() -> TransferError:
 
 
 def timed_adapter(
-    connections: int, *, context: ssl.SSLContext, proxy_context: ssl.SSLContext, dialer: Dialer
+    connections: int,
+    *,
+    context: ssl.SSLContext,
+    proxy_context: ssl.SSLContext,
+    dialer: Dialer,
+    kept: KeptConnections,
 ) -> HTTPAdapter:
     """An adapter of ``requests`` whose connections look at :func:`time_left`.
 
     :param connections: kept to one host at most.
     :param context: for TLS; ``verify`` and ``cert`` of single requests count for nothing beside it.
     :param proxy_context: the same for proxies that are spoken to by https.
+    :param kept: bounds the idle connections of all adapters together.
     """
     from requests.adapters import HTTPAdapter  # only where requests is there
     from requests.utils import prepend_scheme_if_needed, select_proxy
@@ -88,13 +95,13 @@ def timed_adapter(
 
         def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
             super().init_poolmanager(connections, maxsize, block, **options, **tls)
-            _time(self.poolmanager, dialer)
+            _time(self.poolmanager, dialer, kept)
 
         def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
             is_new = proxy not in self.proxy_manager
             manager = super().proxy_manager_for(proxy, **options, **tls, proxy_ssl_context=proxy_context)
             if is_new:
-                _time(manager, dialer)
+                _time(manager, dialer, kept)
             return manager
 
         def get_connection(self, url: Any, proxies: Any = None) -> Any:
@@ -116,12 +123,12 @@ def timed_adapter(
     return TimedAdapter(pool_connections=4, pool_maxsize=connections, pool_block=False)
 
 
-def _time(manager: PoolManager, dialer: Dialer) -> None:
+def _time(manager: PoolManager, dialer: Dialer, kept: KeptConnections) -> None:
     pools = manager.pool_classes_by_scheme
-    manager.pool_classes_by_scheme = {scheme: _timed(pool, dialer) for scheme, pool in pools.items()}
+    manager.pool_classes_by_scheme = {scheme: _timed(pool, dialer, kept) for scheme, pool in pools.items()}
 
 
-def _timed(pool: type[HTTPConnectionPool], dialer: Dialer) -> type[HTTPConnectionPool]:
+def _timed(pool: type[HTTPConnectionPool], dialer: Dialer, kept: KeptConnections) -> type[HTTPConnectionPool]:
     """The same kind of pool, of connections whose answers are timed."""
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
@@ -140,8 +147,20 @@ def _timed(pool: type[HTTPConnectionPool], dialer: Dialer) -> type[HTTPConnectio
         _thread.host = (getattr(self, "_tunnel_host", None) or self.host).strip("[]")
         kind.connect(self)
 
+    def get_conn(self: Any, timeout: float | None = None) -> Any:
+        connection = of_any_pool._get_conn(self, timeout)
+        kept.take(connection)
+        return connection
+
+    def put_conn(self: Any, connection: Any) -> None:
+        if connection is not None:
+            kept.put(connection)
+        of_any_pool._put_conn(self, connection)
+
+    of_any_pool: Any = pool
     ways = {"response_class": _TimedResponse, "_new_conn": new_conn, "connect": connect}
-    return type("TimedPool", (pool,), {"ConnectionCls": type("TimedConnection", (kind,), ways)})
+    connections = type("TimedConnection", (kind,), ways)
+    return type("TimedPool", (pool,), {"ConnectionCls": connections, "_get_conn": get_conn, "_put_conn": put_conn})
 
 
 class _TimedReader(io.RawIOBase):

@@ -36,11 +36,11 @@ _PARTIAL_CHAIN = 0x80000  # X509_V_FLAG_PARTIAL_CHAIN of OpenSSL; the module ssl
 class Trust:
     """What one registry's connections use.
 
-    :param verify: ``requests``' ``verify``: path of a bundle, ``True`` for its own, ``False`` for none.
+    :param verify: ``requests``' ``verify``: path of a bundle, ``True`` for its own, ``False`` for none; or a bundle.
     :param client_cert: certificate and key, or ``None``.
     """
 
-    verify: bool | str
+    verify: bool | str | bytes
     client_cert: tuple[str, str] | None
 
 
@@ -52,7 +52,7 @@ class _Context(ssl.SSLContext):
         return super().wrap_socket(*args, **named)
 
 
-def tls_context(verify: bool | str, client_cert: tuple[str, str] | None) -> ssl.SSLContext:
+def tls_context(verify: bool | str | bytes, client_cert: tuple[str, str] | None) -> ssl.SSLContext:
     """The same on every Python, and as Go has it, for skopeo goes the same way after us.
 
     Python 3.13 sets flags that were not set before: an intermediate among the authorities is believed there, and an
@@ -70,7 +70,10 @@ def tls_context(verify: bool | str, client_cert: tuple[str, str] | None) -> ssl.
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     else:
         context.verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST | _PARTIAL_CHAIN
-        context.load_verify_locations(_of_requests() if verify is True else verify)
+        if isinstance(verify, bytes):
+            context.load_verify_locations(cadata=verify.decode("ascii"))
+        else:
+            context.load_verify_locations(_of_requests() if verify is True else verify)
     if client_cert is not None:
         context.load_cert_chain(*client_cert, password=_no_password)
     return context
@@ -159,16 +162,19 @@ class TrustStore:
                 return path, key
         return None
 
-    def _bundle(self, authorities: Iterable[str]) -> bool | str:
+    def _bundle(self, authorities: Iterable[str]) -> bool | str | bytes:
         """System authorities and ours in one file, because ``requests`` takes one or the other."""
         system = self._environ.get("SSL_CERT_FILE") or next(filter(os.path.exists, _SYSTEM_BUNDLES), None)
         extra = [_read_authority(path) for path in authorities]
         if not extra:
             return system or True
+        parts = ([_read_authority(system)] if system else []) + extra
+        whole = b"".join(part.rstrip(b"\n") + b"\n" for part in parts)
+        if not os.path.isdir("/proc/self/fd"):  # comments may be in any alphabet
+            return b"".join(line for line in whole.splitlines(keepends=True) if line.isascii())
         bundle = memory_file("authorities")
         self._bundles.append(bundle)
-        for part in ([_read_authority(system)] if system else []) + extra:
-            bundle.write(part.rstrip(b"\n") + b"\n")
+        bundle.write(whole)
         bundle.flush()
         return f"/proc/self/fd/{bundle.fileno()}"
 

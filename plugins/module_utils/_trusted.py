@@ -21,6 +21,7 @@ from functools import cache
 from typing import BinaryIO
 
 from ._filesystem import PROBE, existing, filesystem_of, keeps_modes
+from ._storage import refuse_lack_of_files
 
 _MOST_LINKS = 40
 _HARMFUL = 0o7002
@@ -88,10 +89,12 @@ def open_regular(path: str) -> BinaryIO:
     """Open a file for reading that must be a regular one: a link is not followed, and a FIFO not waited for.
 
     :raises OSError: when there is none.
+    :raises StorageError: when too many files are open: whoever takes what cannot be read for damage must not see that.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
+        refuse_lack_of_files(error, path)
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "it is a link", path) from error
         raise

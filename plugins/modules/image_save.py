@@ -704,7 +704,7 @@ from ansible_collections.airgap.images.plugins.module_utils._http import REQUEST
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._names import refuse_name_of_archive
 from ansible_collections.airgap.images.plugins.module_utils._options import Output
-from ansible_collections.airgap.images.plugins.module_utils._params import read_options
+from ansible_collections.airgap.images.plugins.module_utils._params import read_options, refuse_strange_path
 from ansible_collections.airgap.images.plugins.module_utils._progress import (
     PRIVATE,
     TO_END,
@@ -725,6 +725,18 @@ TOLD = frozenset({"msg", "reason", "notes"})
 """What in a result is made of sentences."""
 
 
+def text_of_environment(*names: str) -> str:
+    """The first of these variables that is set. Ansible writes them in UTF-8, whatever the locale here.
+
+    :raises AnsibleFallbackNotFound: when none is.
+    """
+    text = str(env_fallback(*names))
+    try:
+        return os.fsencode(text).decode("utf-8")
+    except UnicodeDecodeError:  # somebody of this host wrote it
+        return text
+
+
 def argument_spec() -> dict[str, dict[str, object]]:
     """The options, as DOCUMENTATION describes them."""
     return {
@@ -733,7 +745,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "from_lock": {"type": "path"},
         "arch": {"type": "list", "elements": "str", "default": ["amd64", "arm64"]},
         "os": {"type": "list", "elements": "str", "default": ["linux", "windows"]},
-        "source_registry": {"type": "str", "fallback": (env_fallback, ["SOURCE_REGISTRY"])},
+        "source_registry": {"type": "str", "fallback": (text_of_environment, ["SOURCE_REGISTRY"])},
         "fail_on_missing_platform": {"type": "bool", "default": False},
         "include_foreign_layers": {"type": "bool", "default": False},
         "dest": {"type": "path", "required": True},
@@ -744,8 +756,8 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "failed_list": {"type": "path"},
         "allow_partial": {"type": "bool", "default": False},
         "force": {"type": "bool", "default": False},
-        "username": {"type": "str", "fallback": (env_fallback, ["SOURCE_USERNAME"])},
-        "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["SOURCE_PASSWORD"])},
+        "username": {"type": "str", "fallback": (text_of_environment, ["SOURCE_USERNAME"])},
+        "password": {"type": "str", "no_log": True, "fallback": (text_of_environment, ["SOURCE_PASSWORD"])},
         "registries": {
             "type": "list",
             "elements": "dict",
@@ -895,6 +907,8 @@ def main() -> None:
     log = Log(debug=module.params["debug"])
     stop = stop_on_signals(keeps=not module.check_mode)
     try:
+        for name in ("log_file", "progress_file"):
+            refuse_strange_path(name, module.params[name])
         options = read_options(module.params, check=module.check_mode)
         attributes = attributes_of(module)
         if module.params["log_file"]:

@@ -9,8 +9,10 @@ import os
 import shutil
 import stat
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,12 @@ import pytest
 
 from ansible_collections.airgap.images.tests.functional._helpers import check, contents, saved, snapshot, traffic
 from ansible_collections.airgap.images.tests.functional._progress import play, task
-from ansible_collections.airgap.images.tests.support.disks import bound, overlaid
-from ansible_collections.airgap.images.tests.support.module import run_module
+from ansible_collections.airgap.images.tests.support.disks import bound, overlaid, resize, small_disk, used_files
+from ansible_collections.airgap.images.tests.support.module import ModuleError, Result, run_module, start_module
 from ansible_collections.airgap.images.tests.support.playbook import run_playbook
-from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
+from ansible_collections.airgap.images.tests.support.push import push
+from ansible_collections.airgap.images.tests.support.samples import oci_index, small
+from ansible_collections.airgap.images.tests.support.workbench import USER, Source, Workbench
 
 
 def modes(*paths: Path) -> set[str]:
@@ -170,3 +174,158 @@ def test_a_default_acl_does_not_open_the_archive_to_all(
     assert list((folder / "out").iterdir()), "the directory was made by the run"
     assert os.getxattr(folder / "out", "system.posix_acl_default"), "which has the same default"
     assert {path for path in folder.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o7002} == set()
+
+
+def limited(bench: Workbench, images: list[Any], limit: int, **params: Any) -> Result:
+    """A run that may have so many files open, and so may all that it starts."""
+    under = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh"]
+    bench.dest.parent.mkdir(exist_ok=True)
+    with start_module(bench.params(images, **params), under=under) as running:
+        return running.wait()
+
+
+@pytest.mark.field(
+    "hosts",
+    given="few open files for the process (`ulimit -n`)",
+    happens="a run needs about 40, and 12 more for each of its `jobs`, from however many registries it saves",
+)
+@pytest.mark.parametrize(("jobs", "limit"), [(1, 52), (8, 136)])
+def test_a_run_needs_few_open_files(source: Source, bench: Workbench, jobs: int, limit: int) -> None:
+    images = [source["oci/gzip:1"], source["docker/list:1"], source["oci/plain:1"]]
+    proxies = [bench.proxy(source.registry) for _number in range(12)]
+    references = [f"{proxy.host}/{image.repository}:{image.tag}" for image in images for proxy in proxies]
+    saved(limited(bench, references, limit, jobs=jobs, part_size="16KiB"))
+
+
+@pytest.mark.field(
+    "hosts",
+    given="too few open files",
+    happens="the message says to lower `jobs` or to raise the limit; nothing is taken for missing or damaged",
+)
+def test_too_few_open_files(source: Source, bench: Workbench) -> None:
+    """At each limit something else is the first that cannot be opened."""
+    images = [source["oci/gzip:1"], source["docker/list:1"]]
+    saved(bench.save(images[:1]))
+    before = contents(bench.dest.parent)
+    told: set[str] = set()
+    limit, result = 4, None
+    while result is None or result.failed:
+        limit += 1
+        with suppress(ModuleError):  # not even Python has enough to begin with
+            result = limited(bench, images, limit, jobs=2, retries=0)
+        if result is not None and result.failed:
+            told.add(result.msg)
+            assert "Traceback" not in f"{result.data}{result.stderr}"
+            assert contents(bench.dest.parent) == before
+    saved(result)
+    assert result["stats"]["blobs_repaired"] == 0, "a blob was dropped that only could not be opened"
+    assert limit < 52
+    assert told and not [text for text in told if "ower jobs or raise the limit of open files" not in text], told
+
+
+def under(bench: Workbench, first: str, images: list[Any], **params: Any) -> Result:
+    """A run after some commands of a shell, with mounts of its own."""
+    command = ["unshare", "--mount", "sh", "-ec", f'{first}; exec "$@"', "sh"]
+    with start_module(bench.params(images, **params), under=command) as running:
+        return sane(running.wait())
+
+
+def sane(result: Result) -> Result:
+    """The same result, of a run without a traceback."""
+    assert "Traceback" not in f"{result.data}{result.stderr}"
+    return result
+
+
+@pytest.mark.field("hosts", given="no `/proc`", happens="all works, also with `ca_path` and for a directory")
+@pytest.mark.parametrize("compress", ["gzip", "dir"])
+def test_without_proc(bench: Workbench, compress: str) -> None:
+    registry = bench.registry(tls=True)
+    pushed = [push(registry, "some/image", tag, oci_index() if tag == "2" else small(1)) for tag in ("1", "2")]
+    gone = "mount -t tmpfs none /proc"
+    options = {
+        **in_a_layer(bench, bench.directory, compress),
+        "validate_certs": True,
+        "ca_path": bench.authority.ca_path,
+    }
+    saved(under(bench, gone, pushed[:1], **options))
+    saved(under(bench, gone, pushed, **options))
+    registry.clear()
+    assert not under(bench, gone, pushed, **options).changed
+    assert traffic(registry).nothing
+
+
+@pytest.mark.field(
+    "hosts",
+    given="a filesystem on which no further file can be made (0 free inodes)",
+    happens="a run that finds nothing new succeeds; one that has something to write says that no files are free",
+)
+@pytest.mark.parametrize("compress", ["gzip", "dir"])
+def test_no_room_for_another_file(source: Source, bench: Workbench, compress: str) -> None:
+    with small_disk(bench.directory / "disk", 32 * 1024 * 1024, files=1000) as disk:
+        options = {**in_a_layer(bench, disk, compress), "failed_list": disk / "failed"}
+        saved(bench.save([source["oci/plain:1"]], **options))
+        resize(disk, files=used_files(disk))
+        before = contents(disk)
+        for check_mode in (False, True):
+            result = sane(bench.save([source["oci/plain:1"]], check=check_mode, **options))
+            assert (result.failed, result.changed) == (False, False), result.msg
+        result = sane(bench.save([source["oci/plain:1"], source["oci/gzip:1"]], **options))
+        assert result.failed and "No space left on device" in result.msg
+        assert "or some files, where their number is bounded" in result.msg
+        assert contents(disk) == before
+        resize(disk, files=1000)
+        saved(bench.save([source["oci/plain:1"], source["oci/gzip:1"]], **options))
+
+
+PLAIN = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.fixture(params=["C", "POSIX", "en_US.ISO-8859-1"])
+def other_locale(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """The environment of a host on which Python takes names of files for something else than UTF-8."""
+    name = str(request.param)
+    env = {**PLAIN, "LC_ALL": name}
+    if "." in name:
+        folder, (territory, charset) = tmp_path / "locales", name.split(".")
+        folder.mkdir()
+        command = ["localedef", "--no-archive", "-i", territory, "-f", charset, str(folder / name)]
+        subprocess.run(command, check=True, capture_output=True)
+        env["LOCPATH"] = str(folder)
+    asked = [sys.executable, "-c", "import sys; print(sys.getfilesystemencoding())"]
+    said = subprocess.run(asked, env={**os.environ, **env}, check=True, capture_output=True, text=True)
+    assert said.stdout.strip() == ("iso8859-1" if "." in name else "ascii")
+    return env
+
+
+@pytest.mark.field(
+    "hosts",
+    given="a locale of the host that is not UTF-8 (`C` without the modes of Python, `en_US.ISO-8859-1`)",
+    happens="all works, with passwords in any alphabet; only a path that is not ASCII is refused, with what to set",
+)
+@pytest.mark.parametrize("compress", ["gzip", "dir"])
+def test_a_locale_that_is_not_utf_8(bench: Workbench, other_locale: dict[str, str], compress: str) -> None:
+    registry = bench.registry(basic=USER)
+    image, listed = push(registry, "some/image", "1", oci_index()), bench.directory / "list.txt"
+    listed.write_text(f"# Bücher für Jürgen\n{image.reference}\nkein/Büld:1\n", encoding="utf-8")
+    login = {"SOURCE_USERNAME": USER.username, "SOURCE_PASSWORD": USER.password}
+    strange = bench.directory / "out" / os.fsdecode(b"a-\xe9")
+    strange.parent.mkdir(exist_ok=True)
+    strange.touch()  # a name that is no UTF-8, and nothing to us
+    options = {**in_a_layer(bench, bench.directory, compress), "list_files": [listed], "allow_partial": True}
+    options.update(failed_list=bench.directory / "failed", log_file=bench.directory / "log", debug=True)
+    strange_as_it_was = strange.lstat()
+    result = sane(bench.save([], env={**other_locale, **login}, **options))
+    assert not result.failed and result.changed, result.msg
+    check(Path(result["dest"]))
+    assert "kein/Büld:1" in (bench.directory / "failed").read_text("utf-8")
+    assert not sane(bench.save([], env={**other_locale, **login}, **options)).changed
+    assert strange.lstat() == strange_as_it_was
+
+    before = snapshot(bench.directory)
+    for option in ("dest", "cache_dir", "failed_list", "log_file", "progress_file"):
+        path = bench.directory / "out" / "Bücher"
+        result = sane(bench.save([], env={**other_locale, **login}, **{**options, option: path}))
+        assert result.failed
+        assert result.msg.startswith(f"{option}: '{path}' has letters"), result.msg
+        assert "Set LC_ALL=C.UTF-8 in the task's environment" in result.msg
+    assert snapshot(bench.directory) == before

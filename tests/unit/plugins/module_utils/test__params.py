@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._options import Login
-from ansible_collections.airgap.images.plugins.module_utils._params import read_options
+from ansible_collections.airgap.images.plugins.module_utils._params import read_options, refuse_strange_path
 from ansible_collections.airgap.images.plugins.module_utils._reference import SourceRegistry
 from ansible_collections.airgap.images.tests.unit.fakes import make_params
 
@@ -145,3 +146,16 @@ def test_secrets_are_not_shown() -> None:
         check=False,
     )
     assert "s3cret" not in repr(options)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso8859-1"])
+def test_letters_of_which_the_locale_makes_another_name(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: encoding)
+    refuse_strange_path("dest", "/srv/plain")
+    refuse_strange_path("dest", None)
+    with pytest.raises(
+        OptionError, match=f"dest: '/srv/Bücher' has letters .* Python has {encoding}. Set LC_ALL=C.UTF"
+    ):
+        refuse_strange_path("dest", "/srv/Bücher")
+    monkeypatch.undo()
+    refuse_strange_path("dest", "/srv/Bücher")

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+import socket
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import StorageError
-from ansible_collections.airgap.images.plugins.module_utils._storage import explained, reason
+from ansible_collections.airgap.images.plugins.module_utils._storage import (
+    explained,
+    lack_of_files,
+    reason,
+    refuse_lack_of_files,
+)
+from ansible_collections.airgap.images.plugins.module_utils._trusted import open_regular
 
 SAID = {
     errno.ENOSPC: "Free some space there (or some files, where their number is bounded), or choose another directory",
@@ -23,6 +33,9 @@ SAID = {
     errno.EIO: "Check the disk and what the kernel's log says of it",
     errno.ENOTDIR: "Remove what is in the way, or choose another directory",
     errno.EISDIR: "Remove the directory that is in the way",
+    errno.EBUSY: "Unmount what is mounted there, or choose another directory",
+    errno.EMFILE: "Lower jobs or raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "Lower jobs or raise the limit of open files on the host (sysctl fs.file-max)",
     errno.ENAMETOOLONG: "Correct that",
 }
 
@@ -45,3 +58,40 @@ def test_the_path_is_named_once() -> None:
 
 def test_an_error_without_a_number() -> None:
     assert reason(OSError("something odd")) == "something odd. Correct that, then run again"
+
+
+@pytest.fixture
+def exhausted() -> Iterator[None]:
+    """A process that may open no further file."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("exhausted")
+def test_a_file_that_cannot_be_opened_for_lack_of_numbers_is_neither_missing_nor_damaged(tmp_path: Path) -> None:
+    with pytest.raises(
+        StorageError, match=r"cannot read /etc/passwd: Too many open files. Lower jobs or raise the limit"
+    ):
+        open_regular("/etc/passwd")
+
+
+@pytest.mark.usefixtures("exhausted")
+def test_a_name_that_was_not_resolved_for_lack_of_files() -> None:
+    lack = lack_of_files(socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"))
+    assert lack is not None and lack.errno == errno.EMFILE
+
+
+def test_what_is_no_lack_of_files() -> None:
+    assert lack_of_files(socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")) is None
+    assert lack_of_files(OSError(errno.ENOENT, "gone")) is None
+    assert lack_of_files(ValueError()) is None
+    lack = OSError(errno.ENFILE, os.strerror(errno.ENFILE))
+    assert lack_of_files(lack) is lack
+    assert "sysctl fs.file-max" in reason(lack)
+    refuse_lack_of_files(OSError(errno.ENOENT, "gone"), "/srv/a")
+    with pytest.raises(StorageError, match="cannot read /srv/a: Too many open files in system"):
+        refuse_lack_of_files(lack, "/srv/a")

@@ -137,6 +137,17 @@ def test_a_bundle_is_in_memory_alone(store: Store, tmp_path: Path, pem: Path) ->
     assert not os.path.exists(verify)
 
 
+def test_without_proc_a_bundle_is_handed_over_as_it_is(
+    store: Store, system: Path, pem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Comments in it may be in any alphabet."""
+    system.write_bytes("# Autorité\n".encode() + system.read_bytes())
+    monkeypatch.setattr(os.path, "isdir", lambda _path: False)
+    verify = store(ca_path=str(pem / "ca.pem")).of(REGISTRY).verify
+    assert isinstance(verify, bytes)
+    assert len(_tls.tls_context(verify, None).get_ca_certs()) >= 2
+
+
 def test_certs_d_is_trusted_as_well(store: Store, private: Path, home: Path, pem: Path) -> None:
     folder = certs_d(home, REGISTRY, "ca.crt", "client.cert", "client.key", "notes.txt")
     trusts = store(ca_path=str(pem / "ca.pem"))

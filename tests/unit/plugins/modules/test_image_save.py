@@ -78,7 +78,7 @@ def test_fallbacks_are_documented() -> None:
     for name, option in image_save.argument_spec().items():
         if "fallback" in option:
             fallback, [variable] = option["fallback"]  # type: ignore[misc]
-            assert fallback is basic.env_fallback
+            assert fallback is image_save.text_of_environment
             assert f"E({variable})" in str(DOCUMENTED["options"][name]["description"])
 
 

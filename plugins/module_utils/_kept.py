@@ -1,0 +1,43 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Connections that are kept for the next request: a bounded number, however many hosts a list names.
+
+Each is an open file, and a process may have few of these. urllib3 bounds those to one host only.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+
+class Closable(Protocol):
+    """A connection; one that was closed connects anew at its next request."""
+
+    def close(self) -> None: ...
+
+
+class KeptConnections:
+    """The idle connections of a run; the one that has been idle for the longest is closed first.
+
+    :param most: how many are kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._mutex = threading.Lock()
+        self._idle: dict[int, Closable] = {}
+
+    def put(self, connection: Closable) -> None:
+        """A connection is idle from now on. To be called before anybody else can take it."""
+        with self._mutex:
+            self._idle[id(connection)] = connection
+            while len(self._idle) > self._most:
+                self._idle.pop(next(iter(self._idle))).close()
+
+    def take(self, connection: Closable) -> None:
+        """A connection is in use from now on, and will not be closed; it may just have been."""
+        with self._mutex:
+            self._idle.pop(id(connection), None)
