@@ -15,7 +15,7 @@ import threading
 import time
 from typing import Callable, TypeVar
 
-from ._errors import ManifestError, Missing, TransferError
+from ._errors import ManifestError, Missing, WrongBytes
 from ._gate import Gates
 from ._manifest import MAX_MANIFEST_BYTES, Descriptor, digest_of, manifest_digest
 from ._outage import Outages
@@ -81,7 +81,7 @@ class Inspector:
             raw = self._skopeo.manifest(repository, _suffix(name), limit=MAX_MANIFEST_BYTES, deadline=_deadline())
             digest = manifest_digest(raw)
             if is_digest(name) and digest != name:
-                raise TransferError(f"{what} came with other bytes than its digest names", heals=True)
+                raise WrongBytes(f"{what} came with other bytes than its digest names", heals=True)
             return FetchedManifest(raw, digest, "")
 
         fetched = self._ask(repository, what, attempt)
@@ -115,7 +115,7 @@ class Inspector:
         def attempt() -> bytes:
             raw = self._skopeo.configuration(repository, _suffix(name), limit=limit, deadline=_deadline())
             if digest_of(raw) != descriptor.digest:
-                raise TransferError(f"{what} came with other bytes than its digest names", heals=True)
+                raise WrongBytes(f"{what} came with other bytes than its digest names", heals=True)
             return raw
 
         return self._ask(repository, what, attempt)

@@ -251,7 +251,7 @@ class Skopeo:
             answer.seek(0)
             raw = answer.read(limit + 1)
         if len(raw) > limit:
-            raise TransferError(f"skopeo: an answer has more than {limit} bytes, which is refused", heals=False)
+            raise WrongBytes(f"skopeo: an answer has more than {limit} bytes, which is refused", heals=False)
         return raw
 
     def _run(

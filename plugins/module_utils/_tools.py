@@ -82,6 +82,28 @@ def _log_in(skopeo: Skopeo, credentials: Credentials, private: Callable[[], str]
     skopeo.authfile = path
 
 
+def _inspector(
+    skopeo: Skopeo,
+    policy: RetryPolicy,
+    client: Registries,
+    *,
+    log: Log,
+    stop: Stop,
+    get_ready: Callable[[], None],
+) -> Inspector:
+    """Asks with skopeo, and counts as our own client does."""
+    return Inspector(
+        skopeo,
+        policy,
+        client.outages,
+        stop=stop,
+        on_ask=lambda: client.count.add("GET"),
+        on_retry=log.warning,
+        log_in=get_ready,
+        gates=Gates() if Proxies(os.environ).have_logins else None,
+    )
+
+
 @contextmanager
 def prepared(
     options: Options,
@@ -125,16 +147,11 @@ def prepared(
     carriage = Carriage(client, Permission(options.work, os.environ), configuration)
     skopeo = Skopeo(options.access, options.work, trust, stop=stop, secrets=log.secrets)
     place = PassingDirectory(os.environ)
-    inspector = Inspector(
-        skopeo,
-        policy,
-        client.outages,
-        stop=stop,
-        on_ask=lambda: client.count.add("GET"),
-        on_retry=log.warning,
-        log_in=lambda: _log_in(skopeo, credentials, place.path),
-        gates=Gates() if Proxies(os.environ).have_logins else None,
-    )
+
+    def get_ready() -> None:
+        _log_in(skopeo, credentials, place.path)
+
+    inspector = _inspector(skopeo, policy, client, log=log, stop=stop, get_ready=get_ready)
     resolver = Resolver(
         Questions(client, inspector, configuration),
         cache,

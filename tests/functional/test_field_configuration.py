@@ -26,12 +26,12 @@ from ansible_collections.airgap.images.tests.functional._helpers import (
 from ansible_collections.airgap.images.tests.support.certificates import Authority
 from ansible_collections.airgap.images.tests.support.field_registry import FieldRegistry, always, when
 from ansible_collections.airgap.images.tests.support.hostile import Reply
-from ansible_collections.airgap.images.tests.support.images import AMD64, ARM64, build_image, build_index
+from ansible_collections.airgap.images.tests.support.images import AMD64, ARM64, UNKNOWN, build_image, build_index
 from ansible_collections.airgap.images.tests.support.layers import random_layer
 from ansible_collections.airgap.images.tests.support.module import Result
 from ansible_collections.airgap.images.tests.support.push import push
 from ansible_collections.airgap.images.tests.support.registry import Registry
-from ansible_collections.airgap.images.tests.support.samples import small
+from ansible_collections.airgap.images.tests.support.samples import attested, small
 from ansible_collections.airgap.images.tests.support.skopeo import push_schema1
 from ansible_collections.airgap.images.tests.support.workbench import USER, Source, Workbench
 
@@ -290,6 +290,22 @@ def test_a_mirror_for_digests_only(site: Registry, bench: Workbench, home: Path,
     assert set(site.blob_gets()) == {blob for each in image.platforms for blob in each.blobs} - {
         each.digest for each in image.platforms
     }
+
+
+def test_an_attestation_that_a_mirror_lacks(bench: Workbench, home: Path) -> None:
+    """As of a registry that our own client asks: the image is saved, and says so."""
+    index = attested()
+    with FieldRegistry() as registry:
+        registry.add("hub/team/app", index)
+        lacking = [entry.item.digest for entry in index.entries if entry.platform == UNKNOWN]
+        registry.manners += [when(digest, always(Reply(404))) for digest in lacking]
+        configure(home, mirror(f"{registry.host}/hub"))
+        reference = f"{AWAY}/team/app:1"
+        result = bench.save([reference], retries=0)
+        archive = saved(result)
+    (image,) = result["images"]
+    assert lacking and image["status"] == "saved" and "attestation" in " ".join(image["notes"]), image
+    assert list(archive.references) == [reference]
 
 
 # -- who is let in
