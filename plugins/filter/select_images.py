@@ -23,6 +23,12 @@ options:
     type: list
     elements: raw
     required: true
+  list_format:
+    description:
+      - How files are written, V(plain) or V(sources), as M(airgap.images.image_save) has it.
+    type: str
+    choices: [plain, sources]
+    default: plain
   include:
     description:
       - Regular expressions. If there are any, only references in which one of them is found are chosen.
@@ -77,13 +83,17 @@ from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
+from ansible_collections.airgap.images.plugins.module_utils._image_list import PLAIN
 from ansible_collections.airgap.images.plugins.plugin_utils._selection import choose, compile_choice, read_source
 
 
-def select_images(sources: Iterable[object], include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Any:
+def select_images(
+    sources: Iterable[object], include: Iterable[str] = (), exclude: Iterable[str] = (), list_format: str = PLAIN
+) -> Any:
     """See DOCUMENTATION. What comes from a list is never taken for a template."""
     try:
-        chosen = choose([read_source(source) for source in sources], compile_choice(include, exclude))
+        read = [read_source(source, list_format) for source in sources]
+        chosen = choose(read, compile_choice(include, exclude))
     except OptionError as error:
         raise AnsibleFilterError(f"select_images: {error}") from None
     return wrap_var(asdict(chosen))

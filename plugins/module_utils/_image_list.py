@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ._errors import InvalidReferenceError, OptionError, printable, quoted
 from ._reference import Reference, parse_reference
 from ._secrets import HIDDEN
 
+PLAIN, SOURCES = "plain", "sources"
+LIST_FORMATS = (PLAIN, SOURCES)
+"""How a list file may be written: a reference a line, or with a second column that says where it comes from, as
+``rancher-images-sources.txt`` of Rancher's releases."""
+
+_BOM = "\ufeff"
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _COMMENT = ("#", "//")
 # Who pastes an address may paste a password with it; a digest also stands after an @.
@@ -62,14 +68,15 @@ class ImageList:
     duplicates: int
 
 
-def read_image_list(items: Iterable[str], files: Iterable[str]) -> ImageList:
+def read_image_list(items: Iterable[str], files: Iterable[str], list_format: str = PLAIN) -> ImageList:
     """Merge the references of the option and of the files, in this order.
 
     :param items: values of the ``images`` option; one that holds several lines counts as those lines.
     :param files: paths of text files.
+    :param list_format: of the files, one of :data:`LIST_FORMATS`.
     :raises OptionError: when a file cannot be read.
     """
-    return parse_lines(_all_lines(items, files))
+    return parse_lines(_all_lines(items, files, list_format))
 
 
 def parse_lines(lines: Iterable[tuple[Origin, str]]) -> ImageList:
@@ -78,7 +85,7 @@ def parse_lines(lines: Iterable[tuple[Origin, str]]) -> ImageList:
     invalid: list[InvalidLine] = []
     duplicates = 0
     for origin, line in lines:
-        text = line.strip()
+        text = bare_line(line)
         if not text or text.startswith(_COMMENT):
             continue
         try:
@@ -112,12 +119,31 @@ def split_lines(text: str) -> list[str]:
     return _LINE_END.split(text)
 
 
-def _all_lines(items: Iterable[str], files: Iterable[str]) -> Iterator[tuple[Origin, str]]:
+def bare_line(line: str) -> str:
+    """A line without blanks around it, and without byte order marks before it: files that were joined have such."""
+    return line.strip().lstrip(_BOM).strip()
+
+
+def lines_of_file(text: str, list_format: str) -> list[str]:
+    """What each line of a list file says, in its format."""
+    return [_READ[list_format](line) for line in split_lines(text)]
+
+
+def _first_of_two(line: str) -> str:
+    """The first column. A line with more than two is no line of such a file, and stays as it is."""
+    columns = bare_line(line).split()
+    return columns[0] if len(columns) == 2 and not columns[0].startswith(_COMMENT) else line
+
+
+_READ: Mapping[str, Callable[[str], str]] = {PLAIN: str, SOURCES: _first_of_two}
+
+
+def _all_lines(items: Iterable[str], files: Iterable[str], list_format: str) -> Iterator[tuple[Origin, str]]:
     for number, item in enumerate(items, start=1):
         for line in split_lines(item):
             yield Origin(file=None, line=number), line
     for path in files:
-        for number, line in enumerate(split_lines(decode_list(_read(path))), start=1):
+        for number, line in enumerate(lines_of_file(decode_list(_read(path)), list_format), start=1):
             yield Origin(file=path, line=number), line
 
 

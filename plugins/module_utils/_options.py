@@ -45,11 +45,13 @@ class Selection:
 
     :param images: references of the ``images`` option.
     :param list_files: paths of lists.
+    :param list_format: how these are written (:data:`_image_list.LIST_FORMATS`).
     :param from_lock: path of a lock file whose digests are to be saved, instead of a list.
     """
 
     images: tuple[str, ...]
     list_files: tuple[str, ...]
+    list_format: str
     from_lock: str | None
     platforms: PlatformFilter
     fail_on_missing_platform: bool

@@ -56,6 +56,7 @@ class Params(TypedDict):
 
     images: list[str]
     list_files: list[str]
+    list_format: str
     from_lock: str | None
     arch: list[str]
     os: list[str]
@@ -113,6 +114,7 @@ def read_options(params: Params, *, check: bool) -> Options:
         selection=Selection(
             images=tuple(params["images"]),
             list_files=tuple(params["list_files"]),
+            list_format=params["list_format"],
             from_lock=params["from_lock"],
             platforms=parse_filter(params["arch"], params["os"]),
             fail_on_missing_platform=params["fail_on_missing_platform"],

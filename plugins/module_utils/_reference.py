@@ -29,6 +29,7 @@ _DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
 _ANY_DIGEST = re.compile(r"^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$")
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE | re.ASCII)
 _IMAGE_ID = re.compile(r"^[0-9a-f]{64}$")
+_IPV6 = re.compile(r"^\[[0-9a-fA-F:.]*\]")
 
 
 @dataclass(frozen=True, order=True)
@@ -133,12 +134,40 @@ def _refuse_common_mistakes(text: str) -> None:
     scheme = _SCHEME.match(text)
     if scheme:
         raise InvalidReferenceError(f"it begins with {quoted(scheme.group(), 100)}; write the reference without it")
+    _refuse_what_is_around(text)
     if any(character.isspace() for character in text):
+        _refuse_second_column(text)
         raise InvalidReferenceError(
             "it contains blanks; expected one reference a line, and comments on lines of their own"
         )
     if _IMAGE_ID.fullmatch(text):
         raise InvalidReferenceError("it is an image ID, which no registry knows; write a repository and tag")
+
+
+def _refuse_what_is_around(text: str) -> None:
+    """What stands around references where they are copied from: lists of YAML, JSON or a shell."""
+    if any(text.rstrip(",;").strip(mark) != text.rstrip(",;") for mark in "\"'`"):
+        raise InvalidReferenceError("it has a quotation mark before or behind it; remove that")
+    for before in ("- ", "[", ","):
+        if text.startswith(before) and not _IPV6.match(text):
+            raise InvalidReferenceError(f"it begins with {quoted(before)}; remove that")
+    for behind in (",", ";"):
+        if text.endswith(behind):
+            raise InvalidReferenceError(f"it ends with {quoted(behind)}; remove that")
+
+
+def _refuse_second_column(text: str) -> None:
+    words = re.split(r"[ \t]+", text)
+    if len(words) != 2:
+        return
+    try:
+        parse_reference(words[0])
+    except InvalidReferenceError:
+        return
+    raise InvalidReferenceError(
+        f"it has a second column, {quoted(words[1], 100)}; remove that, or read files such as "
+        "rancher-images-sources.txt with list_format=sources (image_save_list_format of the role)"
+    )
 
 
 def _split_digest(text: str) -> tuple[str, str | None]:

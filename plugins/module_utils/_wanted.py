@@ -37,7 +37,7 @@ def read_wanted(selection: Selection) -> Wanted:
     """
     if selection.from_lock is not None:
         return _from_lock(selection, selection.from_lock)
-    images = read_image_list(selection.images, selection.list_files)
+    images = read_image_list(selection.images, selection.list_files, selection.list_format)
     if not images.images and not images.invalid:
         raise OptionError("images and list_files name no image; at least one is needed")
     return Wanted(images, {}, selection)

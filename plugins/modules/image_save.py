@@ -81,6 +81,14 @@ options:
     type: list
     elements: path
     default: []
+  list_format:
+    description:
+      - How the files of O(list_files) are written. V(plain) is one reference a line.
+      - V(sources) takes the first of two columns, for files that say in a second one where an image comes from, such as
+        C(rancher-images-sources.txt) of Rancher's releases.
+    type: str
+    choices: [plain, sources]
+    default: plain
   from_lock:
     description:
       - Path of a lock file on the target (RV(lock_file) of an earlier run). Saves exactly the digests that it names,
@@ -701,6 +709,7 @@ from ansible_collections.airgap.images.plugins.module_utils._engine import save
 from ansible_collections.airgap.images.plugins.module_utils._errors import ImageSaveError
 from ansible_collections.airgap.images.plugins.module_utils._file_attributes import attributes_of
 from ansible_collections.airgap.images.plugins.module_utils._http import REQUESTS_ERROR
+from ansible_collections.airgap.images.plugins.module_utils._image_list import LIST_FORMATS, PLAIN
 from ansible_collections.airgap.images.plugins.module_utils._log import Log
 from ansible_collections.airgap.images.plugins.module_utils._names import refuse_name_of_archive
 from ansible_collections.airgap.images.plugins.module_utils._options import Output
@@ -742,6 +751,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
     return {
         "images": {"type": "list", "elements": "str", "default": []},
         "list_files": {"type": "list", "elements": "path", "default": []},
+        "list_format": {"type": "str", "choices": list(LIST_FORMATS), "default": PLAIN},
         "from_lock": {"type": "path"},
         "arch": {"type": "list", "elements": "str", "default": ["amd64", "arm64"]},
         "os": {"type": "list", "elements": "str", "default": ["linux", "windows"]},

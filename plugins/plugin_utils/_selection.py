@@ -13,8 +13,12 @@ from dataclasses import dataclass, field
 
 from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, quoted
 from ansible_collections.airgap.images.plugins.module_utils._image_list import (
+    LIST_FORMATS,
+    PLAIN,
     Origin,
+    bare_line,
     decode_list,
+    lines_of_file,
     parse_lines,
     split_lines,
 )
@@ -61,20 +65,24 @@ class Chosen:
     duplicates: int = 0
 
 
-def read_source(values: object) -> Source:
+def read_source(values: object, list_format: str = PLAIN) -> Source:
     """Read ``{name, lines}``, or a pair of a name and a file's bytes in base64.
 
-    :raises OptionError: when it is neither.
+    :param list_format: of files, one of :data:`_image_list.LIST_FORMATS`.
+    :raises OptionError: when it is neither, or there is no such format.
     """
+    if list_format not in LIST_FORMATS:
+        raise OptionError(f"list_format: {quoted(str(list_format))} is none; expected {' or '.join(LIST_FORMATS)}")
     if isinstance(values, Mapping) and isinstance(values.get("name"), str) and isinstance(values.get("lines"), list):
         return Source(values["name"], "\n".join(str(line) for line in values["lines"]))
     if not isinstance(values, (list, tuple)) or len(values) != 2 or not isinstance(values[1], str):
         raise OptionError(f"a list must be a name with lines, or a pair of a name and base64: {quoted(str(values))}")
     name, content = str(values[0]), values[1]
     try:
-        return Source(name, decode_list(base64.b64decode(content, validate=True)))
+        text = decode_list(base64.b64decode(content, validate=True))
     except ValueError as error:
         raise OptionError(f"{quoted(name)}: its content is not base64: {error}") from error
+    return Source(name, "\n".join(lines_of_file(text, list_format)))
 
 
 def compile_choice(include: Iterable[str], exclude: Iterable[str]) -> Choice:
@@ -119,7 +127,7 @@ class _Line:
 def _all_lines(sources: Iterable[Source]) -> Iterator[_Line]:
     for source in sources:
         for number, line in enumerate(split_lines(source.text), start=1):
-            yield _Line(Origin(file=source.name, line=number), line.strip())
+            yield _Line(Origin(file=source.name, line=number), bare_line(line))
 
 
 def _compile(option: str, expressions: Iterable[str]) -> tuple[re.Pattern[str], ...]:

@@ -119,6 +119,10 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
     "roles/image_save/README.md": {
         "- name: Prepare the images of a Rancher release for the site without network": _SAME_SAVE,
         "image_save_list_urls:": _RANCHER,
+        "$ helm template rancher rancher-2.9.2.tgz --namespace cattle-system "
+        "--set hostname=rancher.site.example.com > rancher.yaml": _CLUSTER,
+        "image_save_manifest_files: [rancher.yaml]": "test_role_lists.py saves from manifests",
+        "image_save_environment:": "names a file of the host's own; the tests of registries.conf use it",
         "- name: Show what there is to carry": "shows what test_role_*.py look at",
     },
 }

@@ -227,6 +227,8 @@ def test_programs_that_are_missing_are_named_at_once(
     assert not (workdir / "target").exists()
 
 
+# The first link only shows whether there are any.
+PROBED = 'if sys.argv[-1].endswith("/link"):\n    sys.exit(subprocess.run([*REAL, *sys.argv[1:]]).returncode)\n'
 FAILING = {
     "at the end": "sys.exit(subprocess.run([*REAL, *sys.argv[1:]]).returncode or 9)\n",
     "at once": "sys.exit(9)\n",
@@ -258,7 +260,7 @@ def test_each_program_that_fails_is_noticed(
     """Even when it had done all of its work: POSIX shells tell of the last one in a pipeline only."""
     dest = originals[kind]
     path = programs(workdir / "bin", kind_of(dest), shell)
-    replace(path, program, FAILING[way])
+    replace(path, program, (PROBED if program == "ln" else "") + FAILING[way])
     ran = run(dest, workdir / "target", by=shell, path=path)
     assert ran.status == 1, ran.err
     left = os.listdir(workdir / "target") if (workdir / "target").exists() else []

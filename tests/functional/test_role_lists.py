@@ -108,6 +108,13 @@ def test_lists_from_everywhere(source: Source, site: Site, files: Files) -> None
     plain.write_text(f"{host}/oci/gzip:1\n{host}/oci/nested:1\n", encoding="utf-8")
     remote = site.on_host("mixed", "there.txt")
     remote.write_text(f"{host}/oci/plain:1\n{host}/charts/app:1.2.3\n", encoding="utf-8")
+    (folder / "sources.txt").write_text(f"{host}/oci/plain:1 rancher,fleet:104\n", encoding="utf-8")
+    (folder / "app.yaml").write_text(
+        "# Source: app/templates/pod.yaml\napiVersion: v1\nkind: Pod\nmetadata: {name: app}\nspec:\n"
+        f"  initContainers: [{{name: a, image: '{host}/oci/gzip:1'}}]\n"
+        f"  containers:\n    - image: {host}/docker/single:1\n    - image: '{{{{ .Values.image }}}}'\n",
+        encoding="utf-8",
+    )
     common = {
         "image_save_exclude": ["/nested:", "^127[.]0[.]0[.]1:[0-9]+/windows/"],
         "image_save_include": ["/(oci|docker|windows)/", "app:1[.]2[.]3$", "a/b/c/d"],
@@ -128,6 +135,11 @@ def test_lists_from_everywhere(source: Source, site: Site, files: Files) -> None
                 },
             ],
             "image_save_arch": ["amd64"],
+        },
+        "charts": {
+            "image_save_list_files": ["sources.txt"],
+            "image_save_list_format": "sources",
+            "image_save_manifest_files": ["app.yaml"],
         },
         "proxied": {
             "image_save_list_urls": [
@@ -153,6 +165,11 @@ def test_lists_from_everywhere(source: Source, site: Site, files: Files) -> None
     assert_secret(result, TOKEN, PASSWORD, BASIC)
     for secret in (TOKEN, PASSWORD, BASIC):
         assert not [path for name in (*cases, "home") for path in holds(site.on_host(name), secret)]
+
+    assert_not_failed(result, "charts")
+    found = [f"{host}/{name}" for name in ("oci/plain:1", "oci/gzip:1", "docker/single:1")]
+    assert references(site.checked("charts")) == staged(site, "charts") == found
+    assert "app.yaml, document 1, spec.containers[1].image: {{ .Values.image }}: it is a template" in result.stdout
 
     assert_not_failed(result, "proxied")
     assert references(site.checked("proxied")) == staged(site, "proxied") == [f"{host}/oci/many-layers:1"]

@@ -37,7 +37,7 @@ author:
   - airgap.images contributors
 """
 
-_FILTERS = ("merge_locks", "select_images", "share_images")
+_FILTERS = ("images_in", "merge_locks", "select_images", "share_images")
 _ACTIONS = (
     *("assert", "command", "copy", "debug", "include_vars", "normal", "package", "raw", "set_fact"),
     *("validate_argument_spec", "airgap.images.image_fetch"),

@@ -150,6 +150,7 @@ def test_lists_of_one_name_both_count() -> None:
         "omit": OMIT,
         "image_save_images": ["a"],
         "image_save_list_files": ["x.txt"],
+        "image_save_manifest_files": [],
         "image_save_remote_list_files": ["x.txt"],
         "image_save_list_urls": [{"url": "https://me:p@ss@a.b/x?token=1"}, "https://a.b/x"],
         "__image_save_controller_lists": {"results": read[:1]},

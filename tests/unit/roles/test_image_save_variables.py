@@ -25,6 +25,7 @@ PREFIX = "image_save_"
 
 # What the module does not know.
 OWN: dict[str, dict[str, Any]] = {
+    "manifest_files": {"type": "list", "elements": "path", "default": []},
     "remote_list_files": {"type": "list", "elements": "path", "default": []},
     "list_urls": {"type": "list", "elements": "raw", "default": []},
     "include": {"type": "list", "elements": "str", "default": []},
@@ -159,6 +160,7 @@ def test_every_option_is_passed_on() -> None:
     special = {
         "images": "{{ __image_save_call.share | default([]) if __image_save_is_check else [] }}",
         "list_files": "{{ __image_save_list_files }}",
+        "list_format": "plain",
         "mode": "{{ __image_save_option_mode }}",
     }
     for name, value in passed.items():
@@ -332,7 +334,7 @@ def test_the_role_looks_at_options_in_one_place() -> None:
         found = {variable for variable in used(tasks) if variable in specified()} - shown(tasks)
         assert found <= (handed_on if name in ("save.yml", "fetch.yml") else set()), name
     in_vars = {name: value for name, value in VARIABLES["main.yml"].items() if name not in OPTIONS}
-    mentioned = {"image_save_images", "image_save_list_urls", "image_save_install"}
+    mentioned = {f"image_save_{name}" for name in ("images", "list_urls", "manifest_files", "install")}
     assert {variable for variable in used(in_vars) if variable in specified()} <= mentioned
 
 

@@ -108,6 +108,58 @@ def test_lines_that_are_no_reference_are_reported(tmp_path: Path) -> None:
     )
 
 
+SOURCES = "rancher/rancher:v2.9.2 rancher\nrancher/fleet:v0.10.1 fleet:104.0.1,fleet-agent\n# a comment\na:1\nx y z\n"
+
+
+def test_the_second_column_says_where_an_image_comes_from(tmp_path: Path) -> None:
+    """In files of that format only; a line of three columns is none of such a file."""
+    path = tmp_path / "rancher-images-sources.txt"
+    path.write_text(SOURCES, encoding="utf-8")
+    images = read_image_list(["b:1"], [str(path)], "sources")
+    assert references(images) == [
+        "docker.io/library/b:1",
+        "docker.io/rancher/rancher:v2.9.2",
+        "docker.io/rancher/fleet:v0.10.1",
+        "docker.io/library/a:1",
+    ]
+    assert [str(line.origin) for line in images.invalid] == [f"{path}:5"]
+    plain = read_image_list(["b:1 c"], [str(path)])
+    assert references(plain) == ["docker.io/library/a:1"]
+    assert plain.invalid[0].reason.startswith("it has a second column, 'c'; remove that, or ")
+
+
+def test_a_byte_order_mark_at_the_beginning_of_a_line_means_nothing(tmp_path: Path) -> None:
+    """Files that were joined have it anywhere."""
+    path = tmp_path / "list.txt"
+    path.write_bytes(b"a:1\n" + codecs.BOM_UTF8 + b"b:1\n " + codecs.BOM_UTF8 + b"# comment\n" + codecs.BOM_UTF8)
+    images = read_image_list(["\ufeffc:1"], [str(path)])
+    assert [one.rpartition("/")[2] for one in references(images)] == ["c:1", "a:1", "b:1"]
+    assert images.invalid == ()
+    path.write_bytes(codecs.BOM_UTF8 + codecs.BOM_UTF8 + b"a:1 source\n" + codecs.BOM_UTF8 + b"b:1 source")
+    assert len(read_image_list([], [str(path)], "sources").images) == 2
+
+
+COPIED: dict[str, str] = {
+    "nginx:1.25,": "it ends with ','; remove that",
+    "nginx,": "it ends with ','; remove that",
+    '"nginx:1.25",': "it has a quotation mark before or behind it; remove that",
+    "'nginx:1.25'": "it has a quotation mark before or behind it; remove that",
+    'nginx:1.25"': "it has a quotation mark before or behind it; remove that",
+    "- nginx:1.25": "it begins with '- '; remove that",
+    "[nginx:1.25]": "it begins with '['; remove that",
+    "docker://nginx:1.25": "it begins with 'docker://'; write the reference without it",
+    "nginx:1.25 nginx": "it has a second column, 'nginx'; remove that, or read files such as "
+    "rancher-images-sources.txt with list_format=sources (image_save_list_format of the role)",
+    "docker pull nginx": "it contains blanks; expected one reference a line, and comments on lines of their own",
+}
+
+
+@pytest.mark.parametrize(("line", "reason"), COPIED.items())
+def test_what_was_copied_along_is_named(line: str, reason: str) -> None:
+    (invalid,) = parse_lines([(Origin(None, 1), line)]).invalid
+    assert invalid.reason == reason
+
+
 @pytest.mark.parametrize("name", ["missing.txt", "."])
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     path = str(tmp_path / name)

@@ -53,6 +53,17 @@ def test_the_bytes_of_a_file(raw: bytes) -> None:
     assert (chosen.lines, chosen.invalid) == (["a:1", "b:2"], [])
 
 
+def test_files_with_a_second_column() -> None:
+    """Of variables, nothing is taken away."""
+    pair = ("sources.txt", encoded(b"a:1 one\n\xef\xbb\xbfb:1 two,three\nc:1\n"))
+    listed = {"name": "images", "lines": ["d:1 four"]}
+    chosen = choose([read_source(each, "sources") for each in (pair, listed)], EVERYTHING)
+    assert chosen.lines == ["a:1", "b:1", "c:1", "d:1 four"]
+    assert [line["origin"] for line in chosen.invalid] == ["images:1"]
+    with pytest.raises(OptionError, match=r"^list_format: 'other' is none; expected plain or sources$"):
+        read_source(pair, "other")
+
+
 def test_references_of_a_variable() -> None:
     assert read_source({"name": "images", "lines": ["a", "# x\nb", 7]}) == Source("images", "a\n# x\nb\n7")
     assert read_source({"name": "images", "lines": []}) == Source("images", "")
