@@ -109,6 +109,10 @@ class Inspector:
         """Nobody says it: of schema 1, which alone needs it, skopeo only knows once it has the layers."""
         return 0
 
+    def gives_blobs(self, repository: Repository) -> bool:
+        """Skopeo shows manifests and configurations only."""
+        return False
+
     def _configuration(self, repository: Repository, name: str, descriptor: Descriptor, limit: int) -> bytes:
         what = f"the configuration of {_named(repository, name)}"
 

@@ -42,6 +42,9 @@ class Client(Protocol):
     def blob_size(self, repository: Repository, digest: str) -> int:
         """How many bytes a blob has; 0 where nobody says."""
 
+    def gives_blobs(self, repository: Repository) -> bool:
+        """Whether any small blob can be asked for, and not configurations alone."""
+
 
 class Questions:
     """Asks each registry the way that leads to it.
@@ -67,6 +70,9 @@ class Questions:
 
     def blob_size(self, repository: Repository, digest: str) -> int:
         return self._of(repository).blob_size(repository, digest)
+
+    def gives_blobs(self, repository: Repository) -> bool:
+        return self._of(repository).gives_blobs(repository)
 
     def _of(self, repository: Repository) -> Client:
         return self._skopeo if self._configuration.concerns(repository.registry) else self._ours

@@ -147,6 +147,10 @@ class Registries:
         answer = self._head(repository, f"blobs/{digest}", what=f"blob {digest} of {repository}", headers={})
         return number_of(answer.header("content-length")) or 0 if answer.status == 200 else 0
 
+    def gives_blobs(self, repository: Repository) -> bool:
+        """Every blob can be asked for."""
+        return True
+
     def has_open_door(self, registry: str) -> bool:
         """Whether a registry has asked for a login, but does not at ``/v2/``, which skopeo takes for all of it."""
         return self._endpoint(registry).has_open_door()

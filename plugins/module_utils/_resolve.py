@@ -317,9 +317,21 @@ class Resolver:
         def get() -> PlatformImage:
             image = read or self._child(reading.repository, entry)
             self._ensure_carried(image)
+            if is_extra(entry, reading.entries):
+                self._have_small_blobs(image)
             return image
 
         return self._unless_lacking(reading, entry, get)
+
+    def _have_small_blobs(self, image: PlatformImage) -> None:
+        """Fetch the blobs of an extra now: a mirror may lack these too, and they are no reason to fail later."""
+        if not self._registries.gives_blobs(image.repository):
+            return
+        for blob in image.blobs:
+            if blob.size <= MAX_MANIFEST_BYTES and not self._cache.has_blob(blob):
+                self._keep_document(
+                    blob.digest, self._registries.get_blob(image.repository, blob, limit=MAX_MANIFEST_BYTES)
+                )
 
     def _unless_lacking(
         self, reading: _Reading, entry: Descriptor, get: Callable[[], PlatformImage]

@@ -15,7 +15,7 @@ from ansible_collections.airgap.images.tests.functional._hostile import HONEST, 
 from ansible_collections.airgap.images.tests.support.field_registry import FieldRegistry, Manner, always, when
 from ansible_collections.airgap.images.tests.support.hostile import Reply
 from ansible_collections.airgap.images.tests.support.images import AMD64, ARM64, Entry, Image, build_index
-from ansible_collections.airgap.images.tests.support.module import Result
+from ansible_collections.airgap.images.tests.support.module import Result, run_module
 from ansible_collections.airgap.images.tests.support.samples import attestation, chart, small
 
 IMAGES = [small(14, platform=each) for each in (AMD64, ARM64)]
@@ -66,6 +66,28 @@ def test_an_attestation_that_is_not_there(site: Site, registry: FieldRegistry, r
     assert names(result) == ["linux/amd64"]
     [note] = result["images"][0]["notes"]
     assert note.startswith(f"without the attestation {PROOFS[0].item.digest} of linux/amd64: ")
+
+
+@pytest.mark.field(
+    "extras",
+    given="an attestation whose manifest is there, but not what it names",
+    happens="the image is saved without; a note names the attestation, and the next run is silent",
+)
+@pytest.mark.parametrize("reply", [GONE[name] for name in ("missing", "refused", "other")])
+def test_an_attestation_without_its_layer(site: Site, registry: FieldRegistry, reply: Reply) -> None:
+    name = registry.add("some/image", ATTESTED)
+    layer = PROOFS[0].item.layers[0].digest
+    registry.manners.append(when(f"/blobs/{layer}", always(reply)))
+    foreseen = run_module(site.params([name]), env=site.env, check=True)
+    result = site.save([name])
+    archive = saved(result)
+    assert layer not in archive.blobs and PROOFS[0].item.digest not in archive.blobs
+    [note] = result["images"][0]["notes"]
+    assert note.startswith(f"without the attestation {PROOFS[0].item.digest} of linux/amd64: ")
+    assert foreseen["images"][0]["notes"] == [note]
+    before = snapshot(site.dest.parent)
+    again = site.save([name])
+    assert not again.changed and snapshot(site.dest.parent) == before
 
 
 @pytest.mark.field(

@@ -247,7 +247,12 @@ class FakeRegistries:
 
     def get_blob(self, repository: Repository, descriptor: Descriptor, *, limit: int, of: str = "") -> bytes:
         self._ask("GET", f"blob {descriptor.digest}")
+        if descriptor.digest not in self.blobs:
+            raise Missing(f"blob {descriptor.digest} of {repository} does not exist", heals=False)
         return self.blobs[descriptor.digest]
+
+    def gives_blobs(self, repository: Repository) -> bool:
+        return True
 
     def has_open_door(self, registry: str) -> bool:
         return False
