@@ -146,7 +146,8 @@ def test_a_full_disk(archives: dict[str, Path], workdir: Path, kind: str, shell:
         ran = run(dest, "--oci-tar", disk / "all.tar", by=shell)
         assert ran.status == 1
         assert os.listdir(disk) == []
-        assert "writing the tar" in ran.err
+        if kind != "dir":  # there, links to long paths may take all the room before it is written
+            assert "writing the tar" in ran.err
         assert "could not write " in ran.err.splitlines()[-1]
         resize(disk, size=8 * 1024 * 1024)
         assert run(dest, "--oci-tar", disk / "all.tar", by=shell).status == 0
