@@ -9,8 +9,9 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,9 @@ class Host:
     bench: Workbench
     registry: Registry
     home: Path
-    keys: Path = field(init=False)
+    keys: Path
 
     def __post_init__(self) -> None:
-        self.keys = self.home / "keys"
         (self.configuration / "registries.d").mkdir(parents=True)
 
     @property
@@ -73,7 +73,6 @@ class Host:
 
     def key(self, name: str) -> Path:
         """A new key; the path of its public half."""
-        self.keys.mkdir(mode=0o700, exist_ok=True)
         self.gpg("--passphrase", "", "--quick-gen-key", name, "ed25519", "sign", "never")
         path = self.home / f"{name}.gpg"
         path.write_bytes(self.gpg("--export", name))
@@ -97,11 +96,14 @@ class Host:
 
 @pytest.fixture
 def host(bench: Workbench, registry: Registry, home: Path) -> Iterator[Host]:
-    host = Host(bench, registry, home)
+    keys = Path(tempfile.mkdtemp(prefix="airgap-keys-", dir="/tmp"))  # the path of a socket in it may have 108 bytes
+    host = Host(bench, registry, home, keys)
     host.policy(ANYTHING)
-    yield host
-    if host.keys.exists():
+    try:
+        yield host
+    finally:
         subprocess.run(["gpgconf", "--homedir", host.keys, "--kill", "all"], check=True)
+        shutil.rmtree(keys, ignore_errors=True)
 
 
 @pytest.mark.parametrize("options", KEPT.values(), ids=KEPT)
