@@ -212,6 +212,9 @@ def furnished(ground: Ground, site: Site, params: Mapping[str, Any], *, images: 
         like = ground.earlier(images, tuple(sorted(full.items())))
         for name in ("out", "cache"):
             shutil.copytree(like / name, site.folder / name, symlinks=True, dirs_exist_ok=True)
+        accepted = site.cache / "accepted.json"  # which names archives by their path
+        if accepted.exists():
+            accepted.write_bytes(accepted.read_bytes().replace(bytes(like), bytes(site.folder)))
     references = ground.references
     lacking = layers(ground, references[images:]) - layers(ground, references[:images])
     return Case(site, full, site.published(), quiet, site.names() | known, tuple(sorted(lacking)))

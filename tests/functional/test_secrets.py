@@ -169,11 +169,12 @@ def test_a_password_that_is_wrong_is_as_secret(run: Run) -> None:
         run.assert_secret(result, running)
 
 
-@pytest.mark.parametrize("content", ["{broken %s", '{"auths": {"a": {"auth": 7, "x": "%s"}}}', '{"auths": "%s"}'])
+@pytest.mark.parametrize("content", ["{broken %s", '{"auths": {"HOST": {"auth": 7, "x": "%s"}}}', '{"auths": "%s"}'])
 def test_a_login_file_that_is_none_is_not_quoted(run: Run, content: str) -> None:
     source = closed(run.bench, tokens=False)
     path = run.bench.directory / "login.json"
-    path.write_text(content % OWNER.password, encoding="utf-8")
+    host = source.reference.partition("/")[0]
+    path.write_text(content.replace("HOST", host) % OWNER.password, encoding="utf-8")
     with run.start([source.reference], Told({"authfile": path}, {})) as running:
         result = running.wait()
         assert result.failed and str(path) in result.msg

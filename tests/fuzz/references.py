@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from ...plugins.module_utils._errors import InvalidReferenceError, OptionError
 from ...plugins.module_utils._failed_list import render
 from ...plugins.module_utils._image import FailedImage
-from ...plugins.module_utils._image_list import ImageList, Origin, decode_list, parse_lines, split_lines
+from ...plugins.module_utils._image_list import ImageList, Origin, bare_line, decode_list, parse_lines, split_lines
 from ...plugins.module_utils._reference import Reference, parse_reference, parse_source_registry, pulled_from
 from ...plugins.module_utils._size import exact_size, format_size, parse_size
 from .properties import LARGEST_FILE, assert_digest, assert_shown, is_sample, moves_a_cursor, text_of
@@ -85,14 +85,14 @@ def check_image_list(data: bytes) -> None:
     """Lists: each line counts, once."""
     images = _read_list(data)
     lines = split_lines(decode_list(data))
-    counted = [line for line in (line.strip() for line in lines) if line and not line.startswith(("#", "//"))]
+    counted = [line for line in (bare_line(line) for line in lines) if line and not line.startswith(("#", "//"))]
     assert len(images.images) + images.duplicates + len(images.invalid) == len(counted)
     assert [listed.number for listed in images.images] == list(range(1, len(images.images) + 1))
     places = [one.origin.line for one in images.images], [one.origin.line for one in images.invalid]
     for numbers in places:
         assert numbers == sorted(set(numbers)) and all(0 < number <= len(lines) for number in numbers)
     for listed in images.images:
-        assert parse_reference(lines[listed.origin.line - 1].strip()) == listed.reference
+        assert parse_reference(bare_line(lines[listed.origin.line - 1])) == listed.reference
     for line in images.invalid:
         assert_shown(line.text, 600)
         assert_shown(line.reason)

@@ -11,7 +11,6 @@ import os
 import resource
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -72,7 +71,7 @@ def exhausted() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("exhausted")
-def test_a_file_that_cannot_be_opened_for_lack_of_numbers_is_neither_missing_nor_damaged(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_for_lack_of_numbers_is_neither_missing_nor_damaged() -> None:
     with pytest.raises(
         StorageError, match=r"cannot read /etc/passwd: Too many open files. Lower jobs or raise the limit"
     ):
