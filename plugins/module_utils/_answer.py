@@ -14,6 +14,7 @@ from ._errors import printable
 
 _OWN_PORTS = {"http": "80", "https": "443"}
 _GZIP = 31  # zlib: a header and trailer of gzip are expected
+_MOST_TIMES = 16
 _MOST_BYTES = 4 * 1024 * 1024  # no document is longer: one that is has one byte more then, and is refused
 
 
@@ -41,14 +42,15 @@ class Answer:
 
     @property
     def plain(self) -> bytes:
-        """The body, taken out of its Content-Encoding if it has one that is true; cut off behind 4 MiB.
+        """The body, taken out of its Content-Encoding if it has one that is true; at most 4 MiB, and 16 times as much.
 
         Encodings are never asked for, so the header may be about what the bytes are, not about how they were sent.
         """
         if not is_gzip(self.header("content-encoding")):
             return self.body
+        longest = min(_MOST_TIMES * len(self.body), _MOST_BYTES)
         try:
-            return zlib.decompressobj(wbits=_GZIP).decompress(self.body, _MOST_BYTES + 1)
+            return zlib.decompressobj(wbits=_GZIP).decompress(self.body, longest + 1)
         except zlib.error:
             return self.body
 

@@ -24,6 +24,7 @@ MODULE = "airgap.images.image_save"
 # others are of the gate `functional`. Several gates, because each takes little more than one core.
 FUNCTIONAL_TESTS = {
     "progress": ("role_progress", "docs"),
+    "calls": ("role_again", "role_c", "role_d", "role_e"),
     "role": ("role",),
     "hostile": ("credentials", "hostile", "secrets", "surroundings", "two", "unpack"),
     "restore": ("archive", "bench", "restore", "support"),
@@ -79,7 +80,8 @@ def all_gates(plan: Plan) -> list[Gate]:
         "functional": (350, "saves, with a registry and skopeo"),
         "hostile": (340, "registries and neighbours that mean harm, and secrets"),
         "restore": (350, "archives read and restored by others; what tests rest on"),
-        "role": (640, "over sshd"),
+        "calls": (640, "the role over sshd: again, called in every way, in check mode, shared out"),
+        "role": (640, "the role over sshd: steps, lists, failures, secrets, shells, USB sticks"),
         "progress": (630, "live progress, and the pages of the documentation, followed"),
     }
     for name, (seconds, text) in tests.items():

@@ -23,7 +23,7 @@ from gates.tree import copy_collection
 from gates.versions import Plan
 
 # Longer than any gate takes on a loaded machine: only something that hangs is ended by it.
-TIMEOUT_SECONDS = 1500
+TIMEOUT_SECONDS = 2400
 SHOWN_LINES = 150
 KEPT_RUNS = 20
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
