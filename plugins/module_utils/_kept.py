@@ -16,7 +16,8 @@ from typing import Protocol
 class Closable(Protocol):
     """A connection; one that was closed connects anew at its next request."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give the socket back."""
 
 
 class KeptConnections:
