@@ -17,25 +17,26 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.airgap.images.plugins.module_utils._empty import without_empty
-from ansible_collections.airgap.images.plugins.module_utils._errors import (
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, read_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.output import (
+    BESIDE,
+    CHECKSUM_SUFFIX,
+    FOR_PEOPLE,
+    LOCK_SUFFIX,
+)
+from ansible_collections.airgap.images.plugins.module_utils._base.checks import check_range
+from ansible_collections.airgap.images.plugins.module_utils._base.empty import without_empty
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
     ImageSaveError,
     OptionError,
     StorageError,
     quoted,
 )
-from ansible_collections.airgap.images.plugins.module_utils._filelock import FileLock
-from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, read_lock
-from ansible_collections.airgap.images.plugins.module_utils._options import (
-    BESIDE,
-    CHECKSUM_SUFFIX,
-    FOR_PEOPLE,
-    LOCK_SUFFIX,
-    check_range,
-)
-from ansible_collections.airgap.images.plugins.module_utils._published import Memory
-from ansible_collections.airgap.images.plugins.module_utils._size import format_count, format_size
-from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
+from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count, format_size
+from ansible_collections.airgap.images.plugins.module_utils._host.file_lock import FileLock
+from ansible_collections.airgap.images.plugins.module_utils._host.memory import Memory
+from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch.arrival import (
     Delivery,
     clear_way,
     compare,
@@ -48,13 +49,12 @@ from ansible_collections.airgap.images.plugins.plugin_utils._arrival import (
     refuse_other_spelling,
     tidy_if_refused,
 )
-from ansible_collections.airgap.images.plugins.plugin_utils._bounds import LARGEST_RECORD, MOST_VALUES
-from ansible_collections.airgap.images.plugins.plugin_utils._convoy import Convoy
-from ansible_collections.airgap.images.plugins.plugin_utils._host import Host
-from ansible_collections.airgap.images.plugins.plugin_utils._names import check_carried, check_length
-from ansible_collections.airgap.images.plugins.plugin_utils._place import Item, Place
-from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
-from ansible_collections.airgap.images.plugins.plugin_utils._transport import without_compression
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch.convoy import Convoy
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch.host import Host
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch.transport import without_compression
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD, MOST_VALUES
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import check_carried, check_length
 
 _WAITS_FOR_OTHERS = 600.0
 

@@ -11,10 +11,10 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
-from ansible_collections.airgap.images.plugins.module_utils._umask import TO_NOTE
-from ansible_collections.airgap.images.plugins.plugin_utils._follow import Orphaned, Signals, follow
-from ansible_collections.airgap.images.plugins.plugin_utils._job import Job, without_effects
-from ansible_collections.airgap.images.plugins.plugin_utils._ticker import Ticker
+from ansible_collections.airgap.images.plugins.module_utils._host.umask import TO_NOTE
+from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
+from ansible_collections.airgap.images.plugins.plugin_utils._watch.follow import Orphaned, Signals, follow
+from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import Job, without_effects
 
 
 class ActionModule(ActionBase):

@@ -61,10 +61,10 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError, quoted
-from ansible_collections.airgap.images.plugins.module_utils._image_list import decode_list
-from ansible_collections.airgap.images.plugins.plugin_utils._manifest_images import Manifests
-from ansible_collections.airgap.images.plugins.plugin_utils._manifest_images import images_in as find
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError, quoted
+from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import decode_list
+from ansible_collections.airgap.images.plugins.plugin_utils._lists.manifest_images import Manifests
+from ansible_collections.airgap.images.plugins.plugin_utils._lists.manifest_images import images_in as find
 
 
 def images_in(sources: Iterable[object]) -> Any:

@@ -52,8 +52,8 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import LockFileError
-from ansible_collections.airgap.images.plugins.plugin_utils._merged_lock import merge
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError
+from ansible_collections.airgap.images.plugins.plugin_utils._lists.merged_lock import merge
 
 
 def merge_locks(locks: Mapping[str, str], images: Sequence[str] = ()) -> Any:

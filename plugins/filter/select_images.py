@@ -82,9 +82,9 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
-from ansible_collections.airgap.images.plugins.module_utils._image_list import PLAIN
-from ansible_collections.airgap.images.plugins.plugin_utils._selection import choose, compile_choice, read_source
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
+from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import PLAIN
+from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection import choose, compile_choice, read_source
 
 
 def select_images(

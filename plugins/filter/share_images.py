@@ -48,8 +48,8 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import OptionError
-from ansible_collections.airgap.images.plugins.plugin_utils._sharing import share_out
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
+from ansible_collections.airgap.images.plugins.plugin_utils._lists.sharing import share_out
 
 
 def share_images(lines: Sequence[str], hosts: Sequence[str]) -> Any:

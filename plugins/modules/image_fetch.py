@@ -203,7 +203,7 @@ import stat
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.images.plugins.module_utils._options import BESIDE
+from ansible_collections.airgap.images.plugins.module_utils._archive.output import BESIDE
 
 
 class UnreadableError(Exception):

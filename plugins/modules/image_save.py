@@ -703,29 +703,29 @@ from typing import NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ansible_collections.airgap.images.plugins.module_utils._compress import ZSTANDARD_ERROR
-from ansible_collections.airgap.images.plugins.module_utils._empty import without_empty
-from ansible_collections.airgap.images.plugins.module_utils._engine import save
-from ansible_collections.airgap.images.plugins.module_utils._errors import ImageSaveError
-from ansible_collections.airgap.images.plugins.module_utils._file_attributes import attributes_of
-from ansible_collections.airgap.images.plugins.module_utils._http import REQUESTS_ERROR
-from ansible_collections.airgap.images.plugins.module_utils._image_list import LIST_FORMATS, PLAIN
-from ansible_collections.airgap.images.plugins.module_utils._log import Log
-from ansible_collections.airgap.images.plugins.module_utils._names import refuse_name_of_archive
-from ansible_collections.airgap.images.plugins.module_utils._options import Output
-from ansible_collections.airgap.images.plugins.module_utils._params import read_options, refuse_strange_path
-from ansible_collections.airgap.images.plugins.module_utils._progress import (
+from ansible_collections.airgap.images.plugins.module_utils._archive.compress import ZSTANDARD_ERROR
+from ansible_collections.airgap.images.plugins.module_utils._archive.name_clashes import refuse_name_of_archive
+from ansible_collections.airgap.images.plugins.module_utils._archive.output import Output
+from ansible_collections.airgap.images.plugins.module_utils._base.empty import without_empty
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError
+from ansible_collections.airgap.images.plugins.module_utils._base.secrets import Secrets
+from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
+from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import reason
+from ansible_collections.airgap.images.plugins.module_utils._host.file_attributes import attributes_of
+from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
+from ansible_collections.airgap.images.plugins.module_utils._host.progress import (
     PRIVATE,
     TO_END,
     Progress,
     refuse_foreign,
     shown,
 )
-from ansible_collections.airgap.images.plugins.module_utils._returned import as_returned, diff_of
-from ansible_collections.airgap.images.plugins.module_utils._secrets import Secrets
-from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
-from ansible_collections.airgap.images.plugins.module_utils._storage import reason
-from ansible_collections.airgap.images.plugins.module_utils._umask import settle_umask
+from ansible_collections.airgap.images.plugins.module_utils._host.umask import settle_umask
+from ansible_collections.airgap.images.plugins.module_utils._http.http import REQUESTS_ERROR
+from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import LIST_FORMATS, PLAIN
+from ansible_collections.airgap.images.plugins.module_utils._save.engine import save
+from ansible_collections.airgap.images.plugins.module_utils._save.params import read_options, refuse_strange_path
+from ansible_collections.airgap.images.plugins.module_utils._save.returned import as_returned, diff_of
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """What ends a run in order."""

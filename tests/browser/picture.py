@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ansible_collections.airgap.images.plugins.module_utils._report import render
+from ansible_collections.airgap.images.plugins.module_utils._report.report import render
 from ansible_collections.airgap.images.tests.support.bundle import of_rancher
 from ansible_collections.airgap.images.tests.support.chromium import browser
 

@@ -10,12 +10,17 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Locator, Page
 
-from ansible_collections.airgap.images.plugins.module_utils._facts import Facts, Failure, Invalid
-from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, LockedImage, LockedSkip, write_lock
-from ansible_collections.airgap.images.plugins.module_utils._parts import Part
-from ansible_collections.airgap.images.plugins.module_utils._reference import parse_reference
-from ansible_collections.airgap.images.plugins.module_utils._report import render
-from ansible_collections.airgap.images.plugins.module_utils._size import format_size
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
+    Lock,
+    LockedImage,
+    LockedSkip,
+    write_lock,
+)
+from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
+from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
+from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._report.facts import Facts, Failure, Invalid
+from ansible_collections.airgap.images.plugins.module_utils._report.report import render
 from ansible_collections.airgap.images.tests.browser.conftest import Opener
 from ansible_collections.airgap.images.tests.support.bundle import Bundle, bundle, of_rancher
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from ansible_collections.airgap.images.plugins.module_utils._report import render
+from ansible_collections.airgap.images.plugins.module_utils._report.report import render
 from ansible_collections.airgap.images.tests.browser.conftest import Opener
 from ansible_collections.airgap.images.tests.support.bundle import bundle, of_rancher
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ...plugins.module_utils._report_seal import fits
+from ...plugins.module_utils._report.seal import fits
 from ..support.archive import file_sha256
 from ..support.faults import Rule
 from ..support.module import Result, RunningModule, start_module

@@ -24,16 +24,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ...plugins.module_utils import _filelock, _tools
-from ...plugins.module_utils._attributes import NoAttributes
-from ...plugins.module_utils._engine import save
-from ...plugins.module_utils._errors import Interrupted
-from ...plugins.module_utils._filelock import FileLock
-from ...plugins.module_utils._log import Log
-from ...plugins.module_utils._parallel import parallel_map
-from ...plugins.module_utils._pipeline import Stage
-from ...plugins.module_utils._progress import Progress, shown
-from ...plugins.module_utils._stop import Stop
+from ...plugins.module_utils._base.errors import Interrupted
+from ...plugins.module_utils._base.parallel import parallel_map
+from ...plugins.module_utils._base.stage import Stage
+from ...plugins.module_utils._base.stop import Stop
+from ...plugins.module_utils._host import file_lock
+from ...plugins.module_utils._host.attributes import NoAttributes
+from ...plugins.module_utils._host.file_lock import FileLock
+from ...plugins.module_utils._host.log import Log
+from ...plugins.module_utils._host.progress import Progress, shown
+from ...plugins.module_utils._save import tools
+from ...plugins.module_utils._save.engine import save
 from ...plugins.modules.image_save import stop_on_signals
 from ..support.images import build_image
 from ..support.layers import random_layer
@@ -168,7 +169,7 @@ def requests(_folder: Path) -> Subject:
 def waiting(folder: Path) -> Subject:
     """For a lock that another run holds until it gives it back."""
     path = str(folder / "lock")
-    _filelock._POLL_SECONDS = 0.002
+    file_lock._POLL_SECONDS = 0.002
 
     def subject(stop: Stop, chance: random.Random) -> None:
         release = threading.Event()
@@ -202,8 +203,8 @@ def flow(folder: Path) -> Subject:
         registries.push(
             name, build_image([*shared, *(random_layer(100 * number + 50 + each, 400) for each in range(_LAYERS))])
         )
-    _tools.Registries = lambda *_arguments, **_more: registries  # type: ignore[assignment,misc]
-    _tools.Skopeo = lambda *_arguments, **_more: FakeSkopeo(registries)  # type: ignore[assignment,misc]
+    tools.Registries = lambda *_arguments, **_more: registries  # type: ignore[assignment,misc]
+    tools.Skopeo = lambda *_arguments, **_more: FakeSkopeo(registries)  # type: ignore[assignment,misc]
     sites = [_Site(folder / str(number), names, params) for number, params in enumerate(_VARIANTS)]
     return lambda stop, chance: chance.choice(sites).run(stop, chance)
 

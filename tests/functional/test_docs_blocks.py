@@ -15,9 +15,9 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.airgap.images.plugins.module_utils._progress import Progress
-from ansible_collections.airgap.images.plugins.module_utils._report_table import COLUMNS
-from ansible_collections.airgap.images.plugins.module_utils._size import parse_size
+from ansible_collections.airgap.images.plugins.module_utils._base.size import parse_size
+from ansible_collections.airgap.images.plugins.module_utils._host.progress import Progress
+from ansible_collections.airgap.images.plugins.module_utils._report.table import COLUMNS
 from ansible_collections.airgap.images.plugins.modules.image_save import argument_spec
 from ansible_collections.airgap.images.tests.functional._pages import (
     FOLLOWED,
@@ -161,7 +161,7 @@ def test_tables_have_every_name_in_its_order() -> None:
 
 def test_every_stage_is_named() -> None:
     """Those that the flow enters."""
-    rooms = (COLLECTION / "plugins" / "module_utils").glob("*.py")
+    rooms = (COLLECTION / "plugins" / "module_utils").rglob("*.py")
     stages = {stage for room in rooms for stage in re.findall(r'run\.stage\("(\w+)"\)', room.read_text("utf-8"))}
     page = (COLLECTION / "docs" / "progress.md").read_text("utf-8")
     assert stages and not [stage for stage in stages if f"`{stage}`" not in page]

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
-from ansible_collections.airgap.images.plugins.module_utils._errors import ManifestError
-from ansible_collections.airgap.images.plugins.module_utils._image import PlatformImage
-from ansible_collections.airgap.images.plugins.module_utils._layout_writer import write_layout
-from ansible_collections.airgap.images.plugins.module_utils._manifest import Descriptor, Manifest, parse_manifest
-from ansible_collections.airgap.images.plugins.module_utils._platform import Platform as GoPlatform
-from ansible_collections.airgap.images.plugins.module_utils._reference import Repository
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import ManifestError
+from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
+from ansible_collections.airgap.images.plugins.module_utils._cache.layout_writer import write_layout
+from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage
+from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Descriptor, Manifest, parse_manifest
+from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform as GoPlatform
+from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
 from ansible_collections.airgap.images.tests.functional._helpers import outcomes, saved
 from ansible_collections.airgap.images.tests.functional._hostile import Site, refused
 from ansible_collections.airgap.images.tests.support.field_registry import FieldRegistry

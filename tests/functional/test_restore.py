@@ -16,8 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._lock import read_lock, with_parts, write_lock
-from ansible_collections.airgap.images.plugins.module_utils._parts import Part, part_names
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
+    read_lock,
+    with_parts,
+    write_lock,
+)
+from ansible_collections.airgap.images.plugins.module_utils._archive.names import part_names
+from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.tests.functional._restore import (
     KINDS,
     SHELLS,

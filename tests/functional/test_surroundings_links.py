@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._trusted import temporary_of
+from ansible_collections.airgap.images.plugins.module_utils._host.files import temporary_of
 from ansible_collections.airgap.images.tests.functional._helpers import cached, check, saved
 from ansible_collections.airgap.images.tests.support.archive import file_sha256
 from ansible_collections.airgap.images.tests.support.faults import Hold, Rule

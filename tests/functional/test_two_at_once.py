@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import BusyError
-from ansible_collections.airgap.images.plugins.module_utils._filelock import FileLock
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import BusyError
+from ansible_collections.airgap.images.plugins.module_utils._host.file_lock import FileLock
 from ansible_collections.airgap.images.tests.functional._helpers import (
     assert_layers_once,
     check,

@@ -10,8 +10,10 @@ import math
 import re
 from collections.abc import Iterator
 
-from ...plugins.module_utils import _challenge, _explain, _registries_conf, _skopeo
-from ...plugins.module_utils._errors import TransferError
+from ...plugins.module_utils._base.errors import TransferError
+from ...plugins.module_utils._http import explain
+from ...plugins.module_utils._registry import challenge as challenge_module
+from ...plugins.module_utils._skopeo import registries_conf, skopeo
 from .properties import assert_shown, is_sample, text_of
 
 try:
@@ -27,7 +29,7 @@ _NOW = 1_700_000_000.0
 def check_challenge(data: bytes) -> None:
     """WWW-Authenticate: http.client gives headers as Latin-1."""
     header = data.decode("latin-1")
-    challenges = _challenge.parse_challenges(header)
+    challenges = challenge_module.parse_challenges(header)
     for challenge in challenges:
         assert _TOKEN.fullmatch(challenge.scheme), challenge
         assert challenge.scheme in header.lower()
@@ -40,10 +42,10 @@ def check_challenge(data: bytes) -> None:
     written = ", ".join(_written(challenge) for challenge in challenges)
     # A backslash may stand before any character, so that what is written again can be longer.
     if len(written) <= 8192:
-        assert _challenge.parse_challenges(written) == challenges, written
+        assert challenge_module.parse_challenges(written) == challenges, written
 
 
-def _written(challenge: _challenge.Challenge) -> str:
+def _written(challenge: challenge_module.Challenge) -> str:
     values = {name: re.sub(r'(["\\])', r"\\\1", value) for name, value in challenge.parameters.items()}
     return f"{challenge.scheme} " + ", ".join(f'{name}="{value}"' for name, value in values.items())
 
@@ -51,7 +53,7 @@ def _written(challenge: _challenge.Challenge) -> str:
 def check_retry_after(data: bytes) -> None:
     """Retry-After: seconds, or nothing."""
     value = data.decode("latin-1")
-    asked = _explain.parse_retry_after(value, now=_NOW)
+    asked = explain.parse_retry_after(value, now=_NOW)
     if asked is None:
         assert not (value.isascii() and value.strip().isdigit())
         return
@@ -62,27 +64,27 @@ def check_retry_after(data: bytes) -> None:
     # The same moment, written as a registry has to write it.
     if 0 < asked < 10**9 and not number.isdigit():
         date = email.utils.formatdate(_NOW + asked, usegmt=True)
-        assert _explain.parse_retry_after(date, now=_NOW) == asked
+        assert explain.parse_retry_after(date, now=_NOW) == asked
 
 
 def check_skopeo(data: bytes) -> None:
     """skopeo's errors: whatever it says, there is one sentence, and a verdict."""
     text = data.decode("utf-8", "replace")
-    error = _skopeo.explain(text, 1, "reg.lan/a/b")
+    error = skopeo.explain(text, 1, "reg.lan/a/b")
     assert isinstance(error, TransferError)
     assert_shown(str(error), 600)
     assert error.retry_after is None
-    assert _skopeo.explain(text, -9, "").heals
+    assert skopeo.explain(text, -9, "").heals
     # Words in the name of what was copied say nothing about the cause.
     if "reg.lan/a/b" in text and "denied/timeout" not in text:
-        renamed = _skopeo.explain(text.replace("reg.lan/a/b", "reg.lan/denied/timeout"), 1, "reg.lan/denied/timeout")
+        renamed = skopeo.explain(text.replace("reg.lan/a/b", "reg.lan/denied/timeout"), 1, "reg.lan/denied/timeout")
         assert renamed.heals == error.heals
 
 
 def check_registries_conf(data: bytes) -> None:
     """Where skopeo is configured to treat a registry in its own way, we say so. A TOML reader is the judge."""
     text = text_of(data)
-    names = _registries_conf.names_in(text)
+    names = registries_conf.names_in(text)
     if tomllib is None:
         return
     try:
@@ -92,7 +94,7 @@ def check_registries_conf(data: bytes) -> None:
     for name in _concerned(document):
         host = name.partition("/")[0].lower()
         if _HOST.fullmatch(host):
-            assert names is None or any(_registries_conf.covers(one, host) for one in names), (name, names)
+            assert names is None or any(registries_conf.covers(one, host) for one in names), (name, names)
     helpers = _of_any_case(document, "credential-helpers")
     if any(helper != "containers-auth.json" for one in helpers if isinstance(one, list) for helper in one):
         assert names is None, helpers

@@ -10,12 +10,12 @@ import re
 import zlib
 from dataclasses import replace
 
-from ...plugins.module_utils import _manifest as manifest
-from ...plugins.module_utils._errors import LockFileError, ManifestError
-from ...plugins.module_utils._json import compact
-from ...plugins.module_utils._lock import read_lock, write_lock
-from ...plugins.module_utils._platform import Platform
-from ...plugins.module_utils._size import format_size
+from ...plugins.module_utils._archive.lock import read_lock, write_lock
+from ...plugins.module_utils._base.errors import LockFileError, ManifestError
+from ...plugins.module_utils._base.json import compact
+from ...plugins.module_utils._base.size import format_size
+from ...plugins.module_utils._oci import manifest as manifest
+from ...plugins.module_utils._oci.platform import Platform
 from .properties import LARGEST_FILE, assert_digest, assert_inside, assert_shown
 
 _CAME_AS = (*manifest.ACCEPTED_TYPES, "application/json")

@@ -10,12 +10,24 @@ import re
 from fractions import Fraction
 from urllib.parse import urlsplit
 
-from ...plugins.module_utils._errors import InvalidReferenceError, OptionError
-from ...plugins.module_utils._failed_list import render
-from ...plugins.module_utils._image import FailedImage
-from ...plugins.module_utils._image_list import ImageList, Origin, bare_line, decode_list, parse_lines, split_lines
-from ...plugins.module_utils._reference import Reference, parse_reference, parse_source_registry, pulled_from
-from ...plugins.module_utils._size import exact_size, format_size, parse_size
+from ...plugins.module_utils._base.errors import InvalidReferenceError, OptionError
+from ...plugins.module_utils._base.size import exact_size, format_size, parse_size
+from ...plugins.module_utils._oci.image import FailedImage
+from ...plugins.module_utils._oci.image_list import (
+    ImageList,
+    Origin,
+    bare_line,
+    decode_list,
+    parse_lines,
+    split_lines,
+)
+from ...plugins.module_utils._oci.reference import (
+    Reference,
+    parse_reference,
+    parse_source_registry,
+    pulled_from,
+)
+from ...plugins.module_utils._publish.failed_list import render
 from .properties import LARGEST_FILE, assert_digest, assert_shown, is_sample, moves_a_cursor, text_of
 
 _PATH = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")

@@ -44,17 +44,21 @@ class Target:
 
 
 _ALL = (
-    Target("reference", references.check_reference, "`_reference.parse_reference`", 1_000_000, longest=400),
-    Target("image_list", references.check_image_list, "`_image_list.parse_lines`", 200_000, longest=300),
-    Target("failed_list", references.check_failed_list, "`_failed_list.render`, read again", 150_000, longest=300),
-    Target("size", references.check_size, "`_size.parse_size`", 2_500_000, longest=64),
-    Target("manifest", manifests.check_manifest, "`_manifest.parse_manifest`", 700_000, longest=2048, is_json=True),
-    Target("config", manifests.check_config, "`_manifest.parse_config_platform`", 1_000_000, is_json=True),
-    Target("lock", manifests.check_lock, "`_lock.read_lock`", 450_000, longest=3072, is_json=True),
-    Target("challenge", headers.check_challenge, "`_challenge.parse_challenges`", 1_000_000, longest=400),
-    Target("retry_after", headers.check_retry_after, "`_explain.parse_retry_after`", 3_000_000, longest=128),
-    Target("skopeo", headers.check_skopeo, "`_skopeo.explain`", 500_000, longest=400),
-    Target("registries_conf", headers.check_registries_conf, "`_registries_conf.names_in`", 700_000, longest=400),
+    Target("reference", references.check_reference, "`_oci.reference.parse_reference`", 1_000_000, longest=400),
+    Target("image_list", references.check_image_list, "`_oci.image_list.parse_lines`", 200_000, longest=300),
+    Target(
+        "failed_list", references.check_failed_list, "`_publish.failed_list.render`, read again", 150_000, longest=300
+    ),
+    Target("size", references.check_size, "`_base.size.parse_size`", 2_500_000, longest=64),
+    Target("manifest", manifests.check_manifest, "`_oci.manifest.parse_manifest`", 700_000, longest=2048, is_json=True),
+    Target("config", manifests.check_config, "`_oci.manifest.parse_config_platform`", 1_000_000, is_json=True),
+    Target("lock", manifests.check_lock, "`_archive.lock.read_lock`", 450_000, longest=3072, is_json=True),
+    Target("challenge", headers.check_challenge, "`_registry.challenge.parse_challenges`", 1_000_000, longest=400),
+    Target("retry_after", headers.check_retry_after, "`_http.explain.parse_retry_after`", 3_000_000, longest=128),
+    Target("skopeo", headers.check_skopeo, "`_skopeo.skopeo.explain`", 500_000, longest=400),
+    Target(
+        "registries_conf", headers.check_registries_conf, "`_skopeo.registries_conf.names_in`", 700_000, longest=400
+    ),
 )
 
 TARGETS = {target.name: target for target in _ALL}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gates import verdicts
+from gates import packages, verdicts
 from gates.runner import Gate, GateFailure, Job
 from gates.versions import Leg, Plan
 
@@ -55,6 +55,7 @@ def all_gates(plan: Plan) -> list[Gate]:
     gates = [
         Gate("gates", "lint", 2, "the gates find what they are there for", check_gates),
         Gate("ruff", "lint", 1, "style and likely mistakes of Python", check_ruff),
+        Gate("imports", "lint", 1, "packages import each other in one direction", check_imports),
         Gate("yamllint", "lint", 2, "style of YAML", check_yamllint),
         Gate("shellcheck", "lint", 2, "likely mistakes of shell scripts", check_shellcheck),
         Gate("mypy", "lint", 5, "types, strictly", check_mypy),
@@ -118,6 +119,11 @@ def check_ruff(job: Job) -> None:
     """Linter and formatter."""
     job.run(["ruff", "check", "--no-cache", "."], environment="tools")
     job.run(["ruff", "format", "--no-cache", "--check", "--diff", "."], environment="tools")
+
+
+def check_imports(job: Job) -> None:
+    """Lazy imports count, and those for types alone; tests/gates/packages.py has the table."""
+    job.require(packages.complaints(job.tree / "plugins"))
 
 
 def check_yamllint(job: Job) -> None:
@@ -254,7 +260,7 @@ def check_unit(job: Job) -> None:
         return
     job.require(verdicts.pytest_results(output))
     report = ["coverage", "report", "--show-missing", "--skip-covered"]
-    job.run([*report, f"--fail-under={COVERAGE_FLOOR}", "--include=plugins/*_utils/*"])
+    job.run([*report, f"--fail-under={COVERAGE_FLOOR}", "--include=plugins/module_utils/*,plugins/plugin_utils/*"])
     job.run(report)
 
 

@@ -15,33 +15,39 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ansible_collections.airgap.images.plugins.module_utils._facts import Facts, gather
-from ansible_collections.airgap.images.plugins.module_utils._image import (
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
+    Lock,
+    lock_image,
+    lock_skips,
+    write_lock,
+)
+from ansible_collections.airgap.images.plugins.module_utils._archive.names import part_names
+from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
+from ansible_collections.airgap.images.plugins.module_utils._base.json import Json
+from ansible_collections.airgap.images.plugins.module_utils._oci.image import (
     FailedImage,
     PlatformImage,
     ResolvedImage,
     SkippedImage,
     StoredImage,
 )
-from ansible_collections.airgap.images.plugins.module_utils._image_list import (
+from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import (
     InvalidLine,
     ListedImage,
     Origin,
     read_image_list,
 )
-from ansible_collections.airgap.images.plugins.module_utils._json import Json
-from ansible_collections.airgap.images.plugins.module_utils._layout import SavedImage, assemble
-from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, lock_image, lock_skips, write_lock
-from ansible_collections.airgap.images.plugins.module_utils._manifest import (
+from ansible_collections.airgap.images.plugins.module_utils._oci.layout import SavedImage, assemble
+from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import (
     OCI_INDEX,
     OCI_MANIFEST,
     Descriptor,
     Manifest,
     digest_of,
 )
-from ansible_collections.airgap.images.plugins.module_utils._parts import Part, part_names
-from ansible_collections.airgap.images.plugins.module_utils._platform import Platform
-from ansible_collections.airgap.images.plugins.module_utils._reference import Repository, parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform
+from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository, parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._report.facts import Facts, gather
 
 RANCHER = Path(__file__).parents[1] / "data" / "rancher-images-v2.7.9.txt"
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64", "v8")

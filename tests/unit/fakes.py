@@ -22,29 +22,29 @@ import zstandard
 from ansible.module_utils import basic
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 
-from ansible_collections.airgap.images.plugins.module_utils._attributes import NoAttributes
-from ansible_collections.airgap.images.plugins.module_utils._cache import Cache
-from ansible_collections.airgap.images.plugins.module_utils._errors import Missing, TransferError
-from ansible_collections.airgap.images.plugins.module_utils._image import (
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import Missing, TransferError
+from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
+from ansible_collections.airgap.images.plugins.module_utils._host.attributes import NoAttributes
+from ansible_collections.airgap.images.plugins.module_utils._oci.image import (
     PlatformImage,
     ResolvedImage,
     StoredImage,
     hex_of,
 )
-from ansible_collections.airgap.images.plugins.module_utils._image_list import ListedImage, Origin
-from ansible_collections.airgap.images.plugins.module_utils._manifest import (
+from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ListedImage, Origin
+from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import (
     OCI_INDEX,
     OCI_MANIFEST,
     Descriptor,
     Manifest,
     digest_of,
 )
-from ansible_collections.airgap.images.plugins.module_utils._options import Options
-from ansible_collections.airgap.images.plugins.module_utils._outage import Outages
-from ansible_collections.airgap.images.plugins.module_utils._params import Params, read_options
-from ansible_collections.airgap.images.plugins.module_utils._platform import Platform
-from ansible_collections.airgap.images.plugins.module_utils._reference import Repository, parse_reference
-from ansible_collections.airgap.images.plugins.module_utils._registry import FetchedManifest, RequestCount
+from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform
+from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository, parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._registry.client import FetchedManifest, RequestCount
+from ansible_collections.airgap.images.plugins.module_utils._registry.outage import Outages
+from ansible_collections.airgap.images.plugins.module_utils._save.options import Options
+from ansible_collections.airgap.images.plugins.module_utils._save.params import Params, read_options
 from ansible_collections.airgap.images.plugins.modules.image_save import argument_spec
 from ansible_collections.airgap.images.tests.support.images import Image, Index
 

@@ -56,13 +56,13 @@ _ERRORS = frozenset(
 )
 # What is called with a text that stands between two others, and which argument that is.
 _AROUND = {
-    "DamagedBlobError": (1, f"{HOLE} in the cache is damaged: ", ""),  # _errors.py
-    "_Cause": (2, f"skopeo: {HOLE}; ", ""),  # _skopeo.py
-    "_explained": (0, "", f": {HOLE}"),  # _cache.py
-    "_wrong": (0, f"{HOLE} came with ", ""),  # _blob.py
-    "explained": (0, "", f": {HOLE}"),  # _storage.py
+    "DamagedBlobError": (1, f"{HOLE} in the cache is damaged: ", ""),  # _base/errors.py
+    "_Cause": (2, f"skopeo: {HOLE}; ", ""),  # _skopeo/skopeo.py
+    "_explained": (0, "", f": {HOLE}"),  # _cache/cache.py
+    "_wrong": (0, f"{HOLE} came with ", ""),  # _registry/blob_file.py
+    "explained": (0, "", f": {HOLE}"),  # _host/disk_errors.py
     "fail": (2, "", ""),  # image_save.py
-    "request": (0, "", ""),  # _stop.py
+    "request": (0, "", ""),  # _base/stop.py
     # Reasons of images that are not saved
     "AskedImage": (1, "", ""),
     "FailedImage": (1, "", ""),
@@ -157,7 +157,7 @@ def _returned(scopes: list[tuple[str, list[Any]]]) -> dict[str, list[str]]:
 def _texts_of(node: Any, known: dict[str, list[str]], function: str) -> Iterator[str]:
     if isinstance(node, ast.Return) and function.startswith(_RETURNING) and node.value is not None:
         yield from _text(node.value, known)
-    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "self.problem":  # _log.py
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "self.problem":  # _host/log.py
         yield from _text(node.value, {})
     if not isinstance(node, ast.Call):
         return

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import DamagedBlobError
-from ansible_collections.airgap.images.plugins.module_utils._manifest import Descriptor
-from ansible_collections.airgap.images.plugins.module_utils._tar import TarWriter
+from ansible_collections.airgap.images.plugins.module_utils._archive.tar import TarWriter
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import DamagedBlobError
+from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Descriptor
 
 _LIMIT = 8 * 1024**3
 

@@ -23,14 +23,14 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 
 from ansible_collections.airgap.images.plugins.action import image_fetch
 from ansible_collections.airgap.images.plugins.action.image_fetch import ActionModule
-from ansible_collections.airgap.images.plugins.module_utils import _published
-from ansible_collections.airgap.images.plugins.module_utils._filelock import FileLock
-from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, write_lock
-from ansible_collections.airgap.images.plugins.module_utils._options import FOR_PEOPLE
-from ansible_collections.airgap.images.plugins.module_utils._parts import Part
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, write_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.output import FOR_PEOPLE
+from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
+from ansible_collections.airgap.images.plugins.module_utils._host import memory as memory_module
+from ansible_collections.airgap.images.plugins.module_utils._host.file_lock import FileLock
 from ansible_collections.airgap.images.plugins.modules import image_fetch as image_fetch_module
-from ansible_collections.airgap.images.plugins.plugin_utils import _arrival, _place
-from ansible_collections.airgap.images.plugins.plugin_utils._bounds import LARGEST_RECORD
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch import arrival, place
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD
 
 NAME = "images.tar.gz"
 HIDDEN = f".{NAME}.fetching"
@@ -577,7 +577,7 @@ def test_a_link_to_the_right_bytes_is_replaced_too(scene: Scene, tmp_path: Path)
 
 
 def test_there_has_to_be_space(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_arrival, "free_bytes", lambda path: 3)
+    monkeypatch.setattr(arrival, "free_bytes", lambda path: 3)
     message = scene.refused()
     assert message.startswith(f"not enough space for {scene.media} on the controller: ")
     assert scene.connection.fetched == []
@@ -586,7 +586,7 @@ def test_there_has_to_be_space(scene: Scene, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_there_has_to_be_space_for_all_parts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lock file came before they were known."""
-    monkeypatch.setattr(_arrival, "free_bytes", lambda path: LARGEST_RECORD)
+    monkeypatch.setattr(arrival, "free_bytes", lambda path: LARGEST_RECORD)
     message = scene.refused()
     assert message.startswith(f"not enough space for {scene.media} on the controller: ")
     assert scene.connection.fetched == [LOCK], "no part was begun"
@@ -597,7 +597,7 @@ def test_what_has_arrived_before_stays_when_there_is_no_space_for_the_rest(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrived = scene.put(f"{HIDDEN}/{NAME}.part0", b"first")
-    monkeypatch.setattr(_arrival, "free_bytes", lambda path: 3)
+    monkeypatch.setattr(arrival, "free_bytes", lambda path: 3)
     assert "not enough space" in scene.refused()
     assert arrived.read_bytes() == b"first"
 
@@ -608,7 +608,7 @@ def test_a_disk_that_fills_up_is_told_apart_from_one_that_was_too_small(
     """There was room for all; in the middle of the second part, something else has taken it."""
     scene.connection.faults[f"{NAME}.part1"] = [half_written] * 4
     free = iter([2 * LARGEST_RECORD] * 2)
-    monkeypatch.setattr(_arrival, "free_bytes", lambda path: next(free, 0))
+    monkeypatch.setattr(arrival, "free_bytes", lambda path: next(free, 0))
     message = scene.refused()
     assert message.startswith(f"no space left in {scene.media} on the controller for {NAME}.part1 (6 bytes): ")
     assert "Free some space, then run again" in message and "No space left on device" in message
@@ -619,7 +619,7 @@ def test_a_disk_that_fills_up_is_told_apart_from_one_that_was_too_small(
 def test_space_is_needed_only_for_what_is_missing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.fetch()
     scene.path(f"{NAME}.part0").unlink()
-    monkeypatch.setattr(_arrival, "free_bytes", lambda path: LARGEST_RECORD)
+    monkeypatch.setattr(arrival, "free_bytes", lambda path: LARGEST_RECORD)
     assert scene.fetch()["changed"] is True
 
 
@@ -627,7 +627,7 @@ def test_space_is_needed_for_all_that_a_host_may_send(scene: Scene, monkeypatch:
     """It is cut off at 64 MiB, of which the host has announced five bytes."""
     scene.fetch()
     scene.path(f"{NAME}.part0").unlink()
-    monkeypatch.setattr(_arrival, "free_bytes", lambda path: LARGEST_RECORD - 1)
+    monkeypatch.setattr(arrival, "free_bytes", lambda path: LARGEST_RECORD - 1)
     assert "not enough space" in scene.refused()
     assert scene.connection.fetched == []
 
@@ -697,7 +697,7 @@ def test_check_mode_needs_space_for_the_lock_file_only(scene: Scene, monkeypatch
         assert not path.startswith(str(scene.media)), "nothing will be written there"
         return LARGEST_RECORD
 
-    monkeypatch.setattr(_arrival, "free_bytes", free)
+    monkeypatch.setattr(arrival, "free_bytes", free)
     assert scene.fetch(check=True)["changed"] is True
 
 
@@ -1053,7 +1053,7 @@ def grow(path: str) -> None:
 @pytest.mark.parametrize("name", [LOCK, f"{NAME}.part1", SUMS])
 def test_a_transfer_is_cut_off(scene: Scene, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Whatever size was announced; and what would send it again is not asked again."""
-    monkeypatch.setattr(_place, "LARGEST_RECORD", 5000)
+    monkeypatch.setattr(place, "LARGEST_RECORD", 5000)
     sizes: list[int] = []
 
     def flood(path: str) -> None:
@@ -1072,7 +1072,7 @@ def test_a_transfer_is_cut_off(scene: Scene, monkeypatch: pytest.MonkeyPatch, na
 
 
 def test_a_large_part_is_cut_off_behind_its_own_size(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_place, "LARGEST_RECORD", 5000)
+    monkeypatch.setattr(place, "LARGEST_RECORD", 5000)
     scene.save({NAME: b"y" * 9000})
     assert scene.fetch()["changed"] is True
     scene.save({NAME: b"z" * 9000})
@@ -1259,7 +1259,7 @@ def test_files_that_were_not_touched_are_not_read_again(scene: Scene, monkeypatc
         read.append(os.path.basename(path))
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
-    monkeypatch.setattr(_published, "sha256_of", count)
+    monkeypatch.setattr(memory_module, "sha256_of", count)
     assert scene.fetch()["changed"] is False
     assert read == []
 

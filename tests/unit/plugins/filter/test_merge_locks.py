@@ -14,8 +14,13 @@ from ansible.release import __version__ as core_version
 from ansible.utils.unsafe_proxy import AnsibleUnsafe
 
 from ansible_collections.airgap.images.plugins.filter.merge_locks import FilterModule, merge_locks
-from ansible_collections.airgap.images.plugins.module_utils._lock import Lock, LockedSkip, read_lock, write_lock
-from ansible_collections.airgap.images.plugins.module_utils._reference import parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
+    Lock,
+    LockedSkip,
+    read_lock,
+    write_lock,
+)
+from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 
 CORE = tuple(int(number) for number in core_version.split(".")[:2])
 ONE, TWO = "one/images.tar.gz.lock.json", "two/images.tar.gz.lock.json"

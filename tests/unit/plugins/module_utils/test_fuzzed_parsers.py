@@ -14,10 +14,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.module_utils._failed_list import render
-from ansible_collections.airgap.images.plugins.module_utils._image import FailedImage
-from ansible_collections.airgap.images.plugins.module_utils._image_list import ImageList, Origin, parse_lines
-from ansible_collections.airgap.images.plugins.module_utils._size import format_size, parse_size
+from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size, parse_size
+from ansible_collections.airgap.images.plugins.module_utils._oci.image import FailedImage
+from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList, Origin, parse_lines
+from ansible_collections.airgap.images.plugins.module_utils._publish.failed_list import render
 from ansible_collections.airgap.images.tests.fuzz.properties import moves_a_cursor
 from ansible_collections.airgap.images.tests.fuzz.references import check_failed_list, check_image_list
 from ansible_collections.airgap.images.tests.fuzz.targets import TARGETS

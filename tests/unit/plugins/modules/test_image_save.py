@@ -19,21 +19,21 @@ import pytest
 import yaml
 from ansible.module_utils import basic
 
-from ansible_collections.airgap.images.plugins.module_utils._errors import Interrupted, TransferError
-from ansible_collections.airgap.images.plugins.module_utils._image import FailedImage
-from ansible_collections.airgap.images.plugins.module_utils._image_list import ImageList, InvalidLine, Origin
-from ansible_collections.airgap.images.plugins.module_utils._lock import (
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
     Lock,
     LockedImage,
     LockedPlatform,
     LockedSkip,
 )
-from ansible_collections.airgap.images.plugins.module_utils._manifest import OCI_INDEX, OCI_MANIFEST
-from ansible_collections.airgap.images.plugins.module_utils._options import Options
-from ansible_collections.airgap.images.plugins.module_utils._parts import Part
-from ansible_collections.airgap.images.plugins.module_utils._reference import parse_reference
-from ansible_collections.airgap.images.plugins.module_utils._result import Forecast, Result, Stats
-from ansible_collections.airgap.images.plugins.module_utils._stop import Stop
+from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import Interrupted, TransferError
+from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
+from ansible_collections.airgap.images.plugins.module_utils._oci.image import FailedImage
+from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList, InvalidLine, Origin
+from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST
+from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._save.options import Options
+from ansible_collections.airgap.images.plugins.module_utils._save.result import Forecast, Result, Stats
 from ansible_collections.airgap.images.plugins.modules import image_save
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64, listed, module_arguments
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 
-from ansible_collections.airgap.images.plugins.module_utils._empty import without_empty
+from ansible_collections.airgap.images.plugins.module_utils._base.empty import without_empty
 from ansible_collections.airgap.images.plugins.modules import image_save
 from ansible_collections.airgap.images.tests.unit.fakes import module_arguments
 

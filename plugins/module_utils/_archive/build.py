@@ -1,0 +1,115 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One archive written from images as they become ready: which writer, which stages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Callable
+
+from .._base.stage import Stage
+from .._base.stop import Check
+from .._oci.layout import ROOT, SavedImage
+from .compress import Encoder, make_encoder
+from .members import Blobs, write_members
+from .output import DIR, Output
+from .parts import PartWriter, WrittenFile, at_once
+from .tar import TarWriter
+from .tree import Standing, TreeWriter
+
+_SYNCS_WAITING = 2
+
+
+@dataclass(frozen=True)
+class Built:
+    """A new archive in the staging directory, not yet published.
+
+    :param blobs: bytes of everything in ``share``, by digest.
+    """
+
+    images: list[SavedImage]
+    blobs: dict[str, int]
+    files: list[WrittenFile]
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)
+
+
+def build_archive(
+    images: Iterable[SavedImage],
+    blobs: Blobs,
+    output: Output,
+    directory: str,
+    standing: Standing,
+    *,
+    check: Check,
+) -> Built:
+    """Write the archive's files into an empty directory.
+
+    :param images: in list order; may wait for copies.
+    :param blobs: where theirs are.
+    :param standing: the directory that this one replaces.
+    :param check: raises when the run is to end.
+    :raises DamagedBlobError: when a blob is not what its name says.
+    :raises SpaceError: when the filesystem is full.
+    :raises Interrupted: when the run was stopped.
+    """
+    if output.compress == DIR:
+        tree = TreeWriter(
+            os.path.join(directory, output.name), ROOT, standing, link=not output.has_attributes, check=check
+        )
+        saved, sizes = write_members(images, blobs, tree)
+        return Built(saved, sizes, tree.written)
+    with Stage(at_once, check=check, waiting=_SYNCS_WAITING) as syncing:
+        parts = PartWriter(directory, output.part_size, syncing.put)
+        try:
+            with Stage(parts.write, check=check) as writing:
+                encoder = make_encoder(output.compress, output.compress_level, _Queue(writing))
+                with Stage(_encode_with(encoder), check=check) as encoding:
+                    tar = TarWriter(_Encoding(encoding))
+                    saved, sizes = write_members(images, blobs, tar)
+                    tar.finish()
+                encoder.finish()
+            parts.finish()
+        except BaseException:
+            syncing.drop()
+            syncing.wait()
+            parts.abort()
+            raise
+    return Built(saved, sizes, parts.written)
+
+
+def _encode_with(encoder: Encoder) -> Callable[[tuple[bytes, bool]], None]:
+    def encode(piece: tuple[bytes, bool]) -> None:
+        encoder.write(piece[0], stored=piece[1])
+
+    return encode
+
+
+class _Queue:
+    """What the encoder writes goes to the stage that writes files."""
+
+    def __init__(self, stage: Stage[bytes]) -> None:
+        self._stage = stage
+
+    def write(self, data: bytes) -> None:
+        if data:
+            self._stage.put(data)
+
+
+class _Encoding(Encoder):
+    """What the tar writer writes goes to the stage that compresses."""
+
+    def __init__(self, stage: Stage[tuple[bytes, bool]]) -> None:
+        self._stage = stage
+
+    def write(self, data: bytes, *, stored: bool) -> None:
+        self._stage.put((data, stored))
+
+    def finish(self) -> None:
+        """The encoder behind the stage is finished by its owner, once the stage is empty."""

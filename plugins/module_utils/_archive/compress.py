@@ -1,0 +1,191 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compressors behind one small interface: what is compressed already is stored, the rest is compressed.
+
+gzip: RFC 1952 around RFC 1951; stored parts are "non-compressed blocks" (RFC 1951, 3.2.4), all in one member.
+zstd: RFC 8878; stored parts are frames of raw blocks, without the library's checksum: sha256 is over all of it anyway.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Protocol
+
+from .output import GZIP, NONE, ZSTD
+
+try:
+    import zstandard
+
+    ZSTANDARD_ERROR: ImportError | None = None
+except ImportError as missing:  # the module reports it, with the interpreter it runs under
+    ZSTANDARD_ERROR = missing
+
+STORED_CHUNK = 65535  # the most that one stored block holds
+_GZIP_LEVEL = 4
+_ZSTD_LEVEL = 1
+_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # no name, no time, unknown system: the same everywhere
+_ZSTD_BLOCK = 128 * 1024  # Block_Maximum_Size, which is also the window that the frame header below announces
+_ZSTD_STORED_FRAME = b"\x28\xb5\x2f\xfd" + bytes((0, (17 - 10) << 3))  # no size, no checksum, a window of 2^17
+_ZSTD_LAST_BLOCK = b"\x01\x00\x00"
+_LAST_BLOCK = b"\x01\x00\x00\xff\xff"
+
+_MAGICS = (
+    b"\x1f\x8b",  # gzip
+    b"\x28\xb5\x2f\xfd",  # zstd
+    b"\xfd7zXZ\x00",  # xz
+    b"BZh",  # bzip2
+    b"\x04\x22\x4d\x18",  # lz4
+)
+
+
+class Sink(Protocol):
+    """Takes bytes in order."""
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes."""
+
+
+class Encoder(Protocol):
+    """Turns a stream into another one.
+
+    ``stored`` says that the data is compressed already; it is a hint that changes the bytes that come out, so equal
+    input needs equal hints.
+    """
+
+    def write(self, data: bytes, *, stored: bool) -> None:
+        """Take the next bytes."""
+
+    def finish(self) -> None:
+        """End the stream."""
+
+
+def is_compressed(start: bytes) -> bool:
+    """Whether a blob that begins with these bytes is compressed already."""
+    return start.startswith(_MAGICS)
+
+
+def make_encoder(compress: str, level: int | None, sink: Sink) -> Encoder:
+    """The encoder of a format.
+
+    :param level: the user's ``compress_level``, which then applies to everything; ``None``: as fast as is useful.
+    """
+    if compress == GZIP:
+        return GzipEncoder(sink, level)
+    if compress == ZSTD:
+        return ZstdEncoder(sink, level)
+    return PlainEncoder(sink)
+
+
+def library_of(compress: str) -> str:
+    """Name and version of the library whose output is part of the archive; another may give other bytes."""
+    if compress == GZIP:
+        return f"zlib {zlib.ZLIB_RUNTIME_VERSION}"
+    if compress == ZSTD and ZSTANDARD_ERROR is None:
+        return "zstd " + ".".join(str(number) for number in zstandard.ZSTD_VERSION)
+    return NONE
+
+
+class PlainEncoder:
+    """No compression."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def write(self, data: bytes, *, stored: bool) -> None:
+        self._sink.write(data)
+
+    def finish(self) -> None:
+        pass
+
+
+class GzipEncoder:
+    """One gzip member; between stored blocks and deflated ones the stream is brought to a byte boundary."""
+
+    def __init__(self, sink: Sink, level: int | None) -> None:
+        self._sink = sink
+        self._level = _GZIP_LEVEL if level is None else level
+        self._may_store = level is None
+        self._deflater: zlib._Compress | None = None
+        self._crc = 0
+        self._size = 0
+        sink.write(_GZIP_HEADER)
+
+    def write(self, data: bytes, *, stored: bool) -> None:
+        self._crc = zlib.crc32(data, self._crc)
+        self._size += len(data)
+        if stored and self._may_store:
+            self._end_deflated()
+            self._store(data)
+            return
+        if self._deflater is None:
+            self._deflater = zlib.compressobj(self._level, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self._sink.write(self._deflater.compress(data))
+
+    def finish(self) -> None:
+        self._end_deflated()
+        self._sink.write(_LAST_BLOCK + struct.pack("<II", self._crc, self._size & 0xFFFFFFFF))
+
+    def _store(self, data: bytes) -> None:
+        pieces: list[bytes | memoryview] = []
+        view = memoryview(data)
+        for start in range(0, len(data), STORED_CHUNK):
+            piece = view[start : start + STORED_CHUNK]
+            pieces.append(struct.pack("<BHH", 0, len(piece), len(piece) ^ 0xFFFF))
+            pieces.append(piece)
+        self._sink.write(b"".join(pieces))
+
+    def _end_deflated(self) -> None:
+        if self._deflater is not None:
+            self._sink.write(self._deflater.flush(zlib.Z_SYNC_FLUSH))
+            self._deflater = None
+
+
+class ZstdEncoder:
+    """zstd frames one after the other: those of the library, and our own with what is stored (RFC 8878, 3.1.1).
+
+    The library would look at every byte to find that it does not compress.
+    """
+
+    def __init__(self, sink: Sink, level: int | None) -> None:
+        self._sink = sink
+        self._may_store = level is None
+        self._compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL if level is None else level, write_checksum=True)
+        self._frame: zstandard.ZstdCompressionObj | None = None
+        self._is_storing = False
+
+    def write(self, data: bytes, *, stored: bool) -> None:
+        if stored and self._may_store:
+            self._end_compressed()
+            self._store(data)
+            return
+        self._end_stored()
+        if self._frame is None:
+            self._frame = self._compressor.compressobj()
+        self._sink.write(self._frame.compress(data))
+
+    def finish(self) -> None:
+        self._end_stored()
+        self._end_compressed()
+
+    def _store(self, data: bytes) -> None:
+        pieces: list[bytes | memoryview] = [] if self._is_storing else [_ZSTD_STORED_FRAME]
+        self._is_storing = True
+        view = memoryview(data)
+        for start in range(0, len(data), _ZSTD_BLOCK):
+            piece = view[start : start + _ZSTD_BLOCK]
+            pieces.append((len(piece) << 3).to_bytes(3, "little"))  # a Raw_Block that is not the last
+            pieces.append(piece)
+        self._sink.write(b"".join(pieces))
+
+    def _end_stored(self) -> None:
+        if self._is_storing:
+            self._sink.write(_ZSTD_LAST_BLOCK)
+            self._is_storing = False
+
+    def _end_compressed(self) -> None:
+        if self._frame is not None:
+            self._sink.write(self._frame.flush())
+            self._frame = None

@@ -1,0 +1,130 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run is asked to do, typed and checked. Pure: no file and no network is touched here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from .._base.errors import OptionError
+
+GZIP, ZSTD, NONE, DIR = "gzip", "zstd", "none", "dir"
+# What stands beside an archive is named after it.
+LOCK_SUFFIX, CHECKSUM_SUFFIX = ".lock.json", ".sha256"
+REPORT_SUFFIX, TABLE_SUFFIX, RESTORE_SUFFIX = ".report.html", ".report.csv", ".restore.sh"
+FOR_PEOPLE = (REPORT_SUFFIX, TABLE_SUFFIX, RESTORE_SUFFIX)
+"""What lies beside an archive for those who get it."""
+
+BESIDE = {
+    "checksum_file": CHECKSUM_SUFFIX,
+    "report_file": REPORT_SUFFIX,
+    "table_file": TABLE_SUFFIX,
+    "restore_file": RESTORE_SUFFIX,
+    "lock_file": LOCK_SUFFIX,
+}
+"""All that lies beside an archive, by the names of return values; the lock file is the last to get its name."""
+
+_SUFFIXES: dict[str, tuple[str, ...]] = {
+    GZIP: (".tar.gz", ".tgz"),
+    ZSTD: (".tar.zst", ".tar.zstd", ".tzst"),
+    NONE: (".tar",),
+    DIR: ("",),
+}
+_LEVELS = {GZIP: (0, 9), ZSTD: (1, 22)}
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is to be written, and where.
+
+    :param dest: absolute path of the archive, with its suffix; of the directory for ``dir``.
+    :param compress_level: ``None``: layers that are compressed already are stored, the rest is compressed lightly.
+    :param part_size: bytes of each part; ``None``: one file.
+    :param has_attributes: whether files are to get a mode, an owner, or anything of that kind, of their own.
+    :param part_digits: least width of the part's number; ``None``: as wide as the last part's number.
+    """
+
+    dest: str
+    compress: str
+    compress_level: int | None
+    part_size: int | None
+    part_digits: int | None
+    failed_list: str | None
+    allow_partial: bool
+    force: bool
+    has_attributes: bool = False
+
+    @property
+    def directory(self) -> str:
+        return os.path.dirname(self.dest)
+
+    @property
+    def name(self) -> str:
+        return os.path.basename(self.dest)
+
+    @property
+    def lock_file(self) -> str:
+        return f"{self.dest}{LOCK_SUFFIX}"
+
+    @property
+    def checksum_file(self) -> str:
+        return f"{self.dest}{CHECKSUM_SUFFIX}"
+
+    @property
+    def report_file(self) -> str:
+        return f"{self.dest}{REPORT_SUFFIX}"
+
+    @property
+    def table_file(self) -> str:
+        return f"{self.dest}{TABLE_SUFFIX}"
+
+    @property
+    def restore_file(self) -> str:
+        return f"{self.dest}{RESTORE_SUFFIX}"
+
+    @property
+    def for_people(self) -> tuple[str, ...]:
+        """Paths of what lies beside the archive for those who get it."""
+        return tuple(f"{self.dest}{suffix}" for suffix in FOR_PEOPLE)
+
+
+def complete_dest(dest: str, compress: str) -> str:
+    """Make ``dest`` absolute and add the suffix of the format where it is missing; only the last component counts.
+
+    :raises OptionError: when the path ends in no name.
+    """
+    if compress == DIR:
+        dest = dest.rstrip("/")
+    name = os.path.basename(dest)
+    if name in ("", ".", ".."):
+        raise OptionError(f"dest: {dest!r} must end in a file name, such as /srv/export/images.tar.gz")
+    suffixes = _SUFFIXES[compress]
+    if not name.endswith(suffixes) or name in suffixes:
+        base = name[: -len(".tar")] if name.endswith(".tar") and name != ".tar" else name
+        dest = os.path.join(os.path.dirname(dest), base + suffixes[0])
+    return os.path.abspath(dest)
+
+
+def compress_of(name: str) -> str:
+    """What kind of archive a name is that of, by its suffix; without one, that of a directory."""
+    for compress in (GZIP, ZSTD, NONE):
+        if name.endswith(_SUFFIXES[compress]) and name not in _SUFFIXES[compress]:
+            return compress
+    return DIR
+
+
+def check_level(level: int | None, compress: str) -> None:
+    """Refuse a ``compress_level`` that the format does not have.
+
+    :raises OptionError: names the accepted range.
+    """
+    if level is None:
+        return
+    if compress not in _LEVELS:
+        raise OptionError(f"compress_level: has no meaning with compress={compress}; leave it out")
+    low, high = _LEVELS[compress]
+    if not low <= level <= high:
+        raise OptionError(f"compress_level: {level} is not a level of {compress}; accepted are {low} to {high}")

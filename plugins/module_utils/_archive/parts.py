@@ -1,0 +1,190 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files that an archive is cut into, written and hashed in one pass."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import BinaryIO, Callable
+
+from .._base.errors import OptionError, SpaceError, StorageError
+from .._base.size import exact_size, format_bytes, format_size, handy_size
+from .._host.disk_errors import explained, remedy
+from .._host.files import not_for_others
+
+MAX_PARTS = 10_000
+_SYNC_EVERY = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a published archive.
+
+    :param name: its name beside ``dest``; for ``dir`` its path below it.
+    :param size: bytes.
+    :param sha256: hex digits.
+    """
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file in the staging directory, on disk to the last byte."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def at_once(action: Callable[[], None]) -> None:
+    """Run an action, which is also what a stage of actions does."""
+    action()
+
+
+class PartWriter:
+    """Cuts a stream at exact byte counts into files ``0``, ``1``, … of a directory.
+
+    :param directory: exists and is empty.
+    :param part_size: bytes of each file but the last; ``None``: one file.
+    :param behind: runs actions in their order, perhaps on another thread: a disk takes its time to sync, and has it
+        while more is written.
+    :ivar written: the files; on disk to the last byte once ``behind`` has run everything.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        part_size: int | None,
+        behind: Callable[[Callable[[], None]], None] = at_once,
+    ) -> None:
+        self._directory = directory
+        self._part_size = part_size
+        self._behind = behind
+        self._file: BinaryIO | None = None
+        self._files: list[BinaryIO] = []
+        self._hasher = hashlib.sha256()
+        self._size = 0
+        self._unsynced = 0
+        self.written: list[WrittenFile] = []
+
+    def write(self, data: bytes) -> None:
+        """Write on, over as many files as it takes.
+
+        :raises SpaceError: when the filesystem is full.
+        :raises StorageError: when it cannot be written otherwise.
+        """
+        view = memoryview(data)
+        while len(view):
+            room = len(view) if self._part_size is None else self._part_size - self._size
+            if room == 0:
+                self._close()
+                continue
+            self._write_here(view[:room])
+            view = view[room:]
+
+    def finish(self) -> None:
+        """Close the last file."""
+        if self._file is not None or not self.written:
+            self._write_here(memoryview(b""))
+            self._close()
+
+    def abort(self) -> None:
+        """Close what is open and leave it to the owner of the directory; nothing may run behind any more."""
+        for file in self._files:
+            file.close()
+
+    def _write_here(self, view: memoryview) -> None:
+        try:
+            if self._file is None:
+                self._file = open(  # noqa: SIM115  # closed by _close
+                    self._path(), "xb", buffering=0, opener=not_for_others
+                )
+                self._files.append(self._file)
+                self._hasher = hashlib.sha256()
+                self._size = 0
+            self._hasher.update(view)
+            done = 0
+            while done < len(view):
+                done += self._file.write(view[done:]) or 0
+            self._size += len(view)
+            self._unsynced += len(view)
+        except OSError as error:
+            raise explain_write_error(error, self._directory) from error
+        if self._unsynced >= _SYNC_EVERY:
+            self._sync(self._file, close=False)
+
+    def _close(self) -> None:
+        if self._file is None:
+            return
+        self._sync(self._file, close=True)
+        self.written.append(WrittenFile(self._path(), self._size, self._hasher.hexdigest()))
+        self._file = None
+        self._size = 0
+
+    def _sync(self, file: BinaryIO, *, close: bool) -> None:
+        def sync() -> None:
+            try:
+                os.fsync(file.fileno())
+                if close:
+                    file.close()
+            except OSError as error:
+                raise explain_write_error(error, self._directory) from error
+
+        self._unsynced = 0
+        self._behind(sync)
+
+    def _path(self) -> str:
+        return os.path.join(self._directory, str(len(self.written)))
+
+
+def check_part_count(archive_bytes: int, part_size: int | None) -> None:
+    """Refuse a ``part_size`` that would give an absurd number of files.
+
+    :param archive_bytes: upper estimate of the archive's size.
+    :raises OptionError: names the least size.
+    """
+    if part_size is not None and archive_bytes // part_size >= MAX_PARTS:
+        least = exact_size(-(-archive_bytes // MAX_PARTS))
+        raise OptionError(
+            f"part_size: {part_size} bytes would make up to {archive_bytes // part_size + 1} parts; at most "
+            f"{MAX_PARTS} are accepted, so give at least {least}"
+        )
+
+
+def check_part_fits(archive_bytes: int, part_size: int | None, largest: int, place: str) -> None:
+    """Refuse files that the filesystem ends before they end: FAT32 takes 4 GiB less one byte.
+
+    :param archive_bytes: upper estimate of the archive's size.
+    :param largest: bytes that a file may have there.
+    :raises OptionError: names a size that fits.
+    """
+    longest = archive_bytes if part_size is None else min(part_size, archive_bytes)
+    if longest > largest:
+        what = "the archive" if part_size is None else f"a part of {exact_size(part_size)}"
+        raise OptionError(
+            f"part_size: {what} may have up to {format_bytes(longest)}, and a file in {place} may have "
+            f"{format_bytes(largest)} at most; set part_size to {handy_size(largest)}, or choose a directory on "
+            "another filesystem"
+        )
+
+
+def explain_write_error(error: OSError, place: str) -> StorageError | SpaceError:
+    """Say why something could not be written, and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        free = ""
+        try:
+            found = os.statvfs(place)
+            free = f": {format_size(found.f_bavail * found.f_frsize)} and {found.f_favail} files are free"
+        except OSError:
+            pass
+        what = "no space left" if error.errno == errno.ENOSPC else "the quota leaves no space"
+        return SpaceError(f"{what} to write the archive in {os.path.dirname(place)}{free}. {remedy(error)}")
+    return explained(f"cannot write the archive in {os.path.dirname(place)}", error)

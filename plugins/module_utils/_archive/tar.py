@@ -1,0 +1,116 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Members of an archive, as a tar stream or as a directory tree; the bytes depend on the content alone.
+
+POSIX.1-1988 (ustar), with GNU's spelling of sizes above 8 GiB, which GNU tar, busybox, Python and Go read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from typing import Protocol
+
+from .._base.errors import DamagedBlobError
+from .._host.files import keep_from_others, open_regular
+from .._oci.image import hex_of
+from .._oci.manifest import Descriptor
+from .compress import STORED_CHUNK, Encoder, is_compressed
+
+CHUNK = 16 * STORED_CHUNK
+_MTIME = 315532800  # 1980-01-01: tar warns of older files, and zip knows none
+_RECORD = 20 * 512
+
+
+class Writer(Protocol):
+    """Takes the members of an archive, in their order. Names are relative, with ``/``."""
+
+    def directory(self, name: str) -> None:
+        """Take a directory; it comes before what is in it."""
+
+    def document(self, name: str, raw: bytes) -> None:
+        """Take a small file that was made here."""
+
+    def blob(self, name: str, path: str, blob: Descriptor) -> None:
+        """Take a file of the cache, and check its bytes against its digest.
+
+        :raises DamagedBlobError: when they are not those; the archive is then of no use.
+        """
+
+    def link(self, name: str, target: str) -> None:
+        """Take a symbolic link."""
+
+
+class TarWriter:
+    """Writes a tar stream into an encoder."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._size = 0
+
+    def directory(self, name: str) -> None:
+        self._header(f"{name}/", tarfile.DIRTYPE, 0o755)
+
+    def document(self, name: str, raw: bytes) -> None:
+        self._header(name, tarfile.REGTYPE, 0o644, size=len(raw))
+        self._write(raw + _padding(len(raw)), stored=False)
+
+    def link(self, name: str, target: str) -> None:
+        self._header(name, tarfile.SYMTYPE, 0o777, target=target)
+
+    def blob(self, name: str, path: str, blob: Descriptor) -> None:
+        self._header(name, tarfile.REGTYPE, 0o644, size=blob.size)
+        stored: bool | None = None
+        for chunk in checked_chunks(path, blob):
+            stored = is_compressed(chunk) if stored is None else stored
+            self._write(chunk, stored=stored)
+        self._write(_padding(blob.size), stored=False)
+
+    def finish(self) -> None:
+        """End the stream: two empty blocks, filled up to a whole record as ``tar`` does."""
+        end = 2 * 512
+        self._write(bytes(end + -(self._size + end) % _RECORD), stored=False)
+        self._encoder.finish()
+
+    def _header(self, name: str, kind: bytes, mode: int, *, size: int = 0, target: str = "") -> None:
+        info = tarfile.TarInfo(name)
+        info.type, info.mode, info.size, info.linkname, info.mtime = kind, mode, size, target, _MTIME
+        self._write(info.tobuf(tarfile.GNU_FORMAT), stored=False)
+
+    def _write(self, data: bytes, *, stored: bool) -> None:
+        self._size += len(data)
+        self._encoder.write(data, stored=stored)
+
+
+def checked_chunks(path: str, blob: Descriptor) -> Iterator[bytes]:
+    """Read a blob in chunks of a fixed size, and compare size and sha256 with its descriptor; make its mode harmless.
+
+    :raises DamagedBlobError: at the latest after the last chunk.
+    """
+    hasher = hashlib.sha256()
+    size = 0
+    try:
+        with open_regular(path) as file:
+            while True:
+                chunk = file.read(CHUNK)
+                if not chunk:
+                    break
+                size += len(chunk)
+                if size > blob.size:
+                    raise DamagedBlobError(blob.digest, f"it has more than {blob.size} bytes")
+                hasher.update(chunk)
+                yield chunk
+            if size != blob.size:
+                raise DamagedBlobError(blob.digest, f"it has {size} bytes instead of {blob.size}")
+            if hasher.hexdigest() != hex_of(blob.digest):
+                raise DamagedBlobError(blob.digest, "its bytes have another sha256")
+            keep_from_others(file.fileno())
+    except OSError as error:
+        raise DamagedBlobError(blob.digest, str(error.strerror)) from error
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % 512)

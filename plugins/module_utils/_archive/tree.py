@@ -1,0 +1,126 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The archive as a directory (``compress: dir``): files are linked, not copied, where the filesystem allows."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from typing import Callable, Protocol
+
+from .._base.stop import Check, go_on
+from .._host.files import OF_ARCHIVES, make_directories, not_for_others
+from .._host.filesystem import link_if_possible
+from .._oci.image import hex_of
+from .._oci.manifest import Descriptor
+from .parts import WrittenFile, explain_write_error
+from .tar import checked_chunks
+
+_CHUNK = 1024 * 1024
+_PIECE = 64 * _CHUNK  # one call copies up to 2 GiB, and is not ended by a signal
+_NO_RANGE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
+_NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
+
+
+class Standing(Protocol):
+    """An archive of the same name that stands already."""
+
+    def path(self, name: str, sha256: str) -> str:
+        """Where it has a file with this content, known to be so; empty where it has none."""
+
+
+class TreeWriter:
+    """Writes members below a directory; who publishes it syncs it to disk.
+
+    :param root: the directory; is made. The archive's own root is this directory, so its name is cut off.
+    :param prefix: the root's name in the members' names.
+    :param link: share blobs with the cache; not where they get a mode or owner of their own.
+    :param standing: shares its files, which so need not be read again.
+    :param check: is asked between the pieces of a file; raises when the run is to end.
+    """
+
+    def __init__(self, root: str, prefix: str, standing: Standing, *, link: bool, check: Check = go_on) -> None:
+        self._root = root
+        self._prefix = prefix
+        self._standing = standing
+        self._place = _link_or_copy if link else _copy
+        self._check = check
+        self.written: list[WrittenFile] = []
+
+    def directory(self, name: str) -> None:
+        self._try(lambda: make_directories(self._path(name), OF_ARCHIVES, above=OF_ARCHIVES))
+
+    def document(self, name: str, raw: bytes) -> None:
+        sha256 = hashlib.sha256(raw).hexdigest()
+        if not self._is_shared(name, sha256):
+            self._try(lambda: self._write(self._path(name), raw))
+        self.written.append(WrittenFile(self._path(name), len(raw), sha256))
+
+    def link(self, name: str, target: str) -> None:
+        self._try(lambda: link_if_possible(target, self._path(name)))
+
+    def blob(self, name: str, path: str, blob: Descriptor) -> None:
+        self._check()
+        if not self._is_shared(name, hex_of(blob.digest)):
+            for _chunk in checked_chunks(path, blob):
+                self._check()
+            self._try(lambda: self._place(path, self._path(name), self._check))
+        self.written.append(WrittenFile(self._path(name), blob.size, hex_of(blob.digest)))
+
+    def finish(self) -> None:
+        pass
+
+    def _is_shared(self, name: str, sha256: str) -> bool:
+        """Take a file over from the archive that stands, if it has it."""
+        path = self._standing.path(self._relative(name), sha256)
+        if not path:
+            return False
+        try:
+            os.link(path, self._path(name), follow_symlinks=False)
+        except OSError:
+            return False  # then it is made as if there were none
+        return True
+
+    def _write(self, path: str, raw: bytes) -> None:
+        with open(path, "xb", opener=not_for_others) as file:
+            file.write(raw)
+
+    def _relative(self, name: str) -> str:
+        return name[len(self._prefix) + 1 :]
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{self._relative(name)}".rstrip("/")
+
+    def _try(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except OSError as error:
+            raise explain_write_error(error, self._root) from error
+
+
+def _link_or_copy(source: str, target: str, check: Check) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        _copy(source, target, check)
+
+
+def _copy(source: str, target: str, check: Check) -> None:
+    """Copy; filesystems that can (XFS, btrfs) share the bytes all the same (copy_file_range(2))."""
+    with open(source, "rb") as read, open(target, "xb", opener=not_for_others) as written:
+        left = os.fstat(read.fileno()).st_size
+        try:
+            while left:
+                check()
+                left -= os.copy_file_range(read.fileno(), written.fileno(), min(left, _PIECE)) or left
+        except OSError as error:
+            if error.errno not in _NO_RANGE:
+                raise
+            for piece in iter(lambda: read.read(_CHUNK), b""):
+                check()
+                written.write(piece)

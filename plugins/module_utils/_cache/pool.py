@@ -1,0 +1,348 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Several transfers at once, and no blob fetched by two of them.
+
+A worker copies the first image that has all its blobs; where there is none, it fetches a blob that images wait for.
+Blobs that only skopeo can fetch are leased to the copy that will, and no other copy with such a blob runs meanwhile.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Callable, Protocol
+
+from .._base.errors import ImageSaveError, Interrupted
+from .._base.stop import LOOK_SECONDS, Stop
+from .._oci.image import PlatformImage, StoredImage
+from .._oci.manifest import Descriptor
+from .order import BlobQueue
+
+_LAST_WORDS = 3.0  # longer than it takes to end a program that does not listen
+
+
+@dataclass(frozen=True)
+class Lack:
+    """What an image lacks in the cache.
+
+    :param to_fetch: blobs to be fetched one by one, before it is copied.
+    :param to_copy: digests of those that its copy will fetch.
+    """
+
+    to_fetch: tuple[Descriptor, ...]
+    to_copy: frozenset[str]
+
+
+class Transfer(Protocol):
+    """What the pool has done; errors are :class:`ImageSaveError`."""
+
+    def lack(self, image: PlatformImage) -> Lack:
+        """What the image lacks now."""
+
+    def fetch_blob(self, image: PlatformImage, blob: Descriptor) -> bool:
+        """Fetch one blob of an image into the cache.
+
+        :returns: whether it is there; if not, it is the copy that has to fetch it.
+        """
+
+    def copy(self, image: PlatformImage) -> StoredImage:
+        """Copy an image, with the blobs that are not there."""
+
+
+@dataclass(eq=False)
+class _Task:
+    """An image on its way.
+
+    :ivar number: its place in the order.
+    :ivar awaits: the blobs to come before it can be copied, by digest.
+    :ivar leases: digests of what its copy fetches.
+    """
+
+    number: int
+    image: PlatformImage
+    awaits: dict[str, Descriptor] = field(default_factory=dict)
+    leases: set[str] = field(default_factory=set)
+
+
+def _nobody_is_told(image: PlatformImage, failure: Exception | None) -> None:
+    """What a pool does with the end of an image when its owner only waits for it."""
+
+
+class CopyPool:
+    """Brings platform images into the cache on some threads; whoever needs one waits for it.
+
+    :param stored: images that need no copy, by key.
+    :param jobs: transfers at once.
+    :param ahead: images at most that are on their way or unclaimed; ``None``: all.
+    :param stop: set when the run is to end; ``transfer`` watches it too.
+    :param ended: is told of each image that was copied, or that failed and why.
+    """
+
+    def __init__(
+        self,
+        transfer: Transfer,
+        stored: Mapping[str, StoredImage],
+        *,
+        jobs: int,
+        stop: Stop,
+        ahead: int | None = None,
+        ended: Callable[[PlatformImage, Exception | None], None] = _nobody_is_told,
+    ) -> None:
+        self._transfer = transfer
+        self._stop = stop
+        self._ahead = ahead
+        self._ended = ended
+        self._changed = threading.Condition()
+        self._backlog: deque[PlatformImage] = deque()
+        self._unclaimed: set[str] = set()
+        self._admitted = 0
+        self._tasks: dict[str, _Task] = {}
+        self._ready: list[tuple[int, _Task]] = []
+        self._waiting: dict[str, list[_Task]] = {}
+        self._queue = BlobQueue(jobs if ahead is None else 0)  # who is to take little room goes by the order
+        self._busy: set[str] = set()
+        self._stored = dict(stored)
+        self._failed: dict[str, Exception] = {}
+        self._closed = False
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _number in range(jobs)]
+
+    def __enter__(self) -> CopyPool:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for what is left; when the caller fails, have it ended instead."""
+        with self._changed:
+            self._closed = True
+            if kind is not None:
+                self._stop.end()
+            self._changed.notify_all()
+        until = math.inf
+        for thread in self._threads:
+            # Who waits for a silent registry cannot be woken, and does nothing any more once it is.
+            while thread.is_alive() and time.monotonic() < until:
+                if self._stop.is_set() and until == math.inf:
+                    until = time.monotonic() + _LAST_WORDS
+                    with self._changed:
+                        self._changed.notify_all()
+                thread.join(LOOK_SECONDS)
+
+    def add(self, images: Iterable[PlatformImage]) -> None:
+        """Have images copied, in this order as far as blobs allow; also again, if they were copied before."""
+        with self._changed:
+            for image in images:
+                self._stored.pop(image.key, None)
+                self._failed.pop(image.key, None)
+                self._backlog.append(image)
+            self._admit()
+
+    def result(self, image: PlatformImage) -> StoredImage:
+        """Wait until an image that was added is copied; those behind it may then go on.
+
+        :raises ImageSaveError: why it could not be.
+        :raises Interrupted: when the run was stopped.
+        """
+        with self._changed:
+            # Of an image that failed, the other platforms are never asked for: they must not fill the window for ever.
+            while any(image.key == waiting.key for waiting in self._backlog):
+                self._unclaimed.clear()
+                self._admit()
+            self._stop.check()
+            while not (image.key in self._stored or image.key in self._failed):
+                self._changed.wait(LOOK_SECONDS)
+                self._stop.check()
+            self._unclaimed.discard(image.key)
+            self._admit()
+            if image.key in self._failed:
+                raise self._failed[image.key]
+            return self._stored[image.key]
+
+    def give_up(self, why: ImageSaveError, images: Iterable[PlatformImage] | None = None) -> None:
+        """Have images fail that are not being copied just now; a blob that is on its way comes, and no other.
+
+        :param images: ``None``: all that were added.
+        """
+        with self._changed:
+            chosen = None if images is None else {image.key for image in images}
+            copied_now = {key for key, task in self._tasks.items() if not task.awaits}
+            copied_now.difference_update(task.image.key for _number, task in self._ready)
+            tasks = [task for key, task in self._tasks.items() if key not in copied_now]
+            for task in tasks:
+                if chosen is None or task.image.key in chosen:
+                    self._forget(task, why)
+            self._ready = [(number, task) for number, task in self._ready if task.image.key in self._tasks]
+            waiting = deque(self._backlog)
+            self._backlog.clear()
+            for image in waiting:
+                if chosen is None or image.key in chosen:
+                    self._failed[image.key] = why
+                else:
+                    self._backlog.append(image)
+            self._admit()
+
+    # -- all that follows, with the mutex held, unless it says otherwise ----------------
+
+    def _admit(self) -> None:
+        while self._backlog and (self._ahead is None or len(self._unclaimed) < self._ahead):
+            image = self._backlog.popleft()
+            lack = self._transfer.lack(image)
+            task = _Task(self._admitted, image, {blob.digest: blob for blob in lack.to_fetch}, set(lack.to_copy))
+            self._admitted += 1
+            self._unclaimed.add(image.key)
+            self._tasks[image.key] = task
+            for digest, blob in task.awaits.items():
+                self._waiting.setdefault(digest, []).append(task)
+                if digest not in self._busy:
+                    self._queue.add(digest, blob.size)
+            if not task.awaits:
+                bisect.insort(self._ready, (task.number, task))
+        self._changed.notify_all()
+
+    def _work(self) -> None:
+        """A worker's life; without the mutex."""
+        while True:
+            with self._changed:
+                task, blob = self._next()
+            if task is None:
+                return
+            if blob is None:
+                self._copy(task)
+            else:
+                self._fetch(task, blob)
+
+    def _next(self) -> tuple[_Task | None, Descriptor | None]:
+        """Wait for something to do: an image to copy, or one of its blobs to fetch; nothing when all is done."""
+        while True:
+            if self._stop.is_set():
+                self._fail_all()
+            task = self._take_ready()
+            if task is not None:
+                return task, None
+            found = self._take_blob()
+            if found is not None:
+                return found
+            if self._closed and not self._tasks and not self._backlog:
+                return None, None
+            self._changed.wait()  # who stops the run leaves the pool, which wakes all
+
+    def _take_ready(self) -> _Task | None:
+        """The first image that no running transfer stands in the way of; takes the leases for it."""
+        for place, (_number, task) in enumerate(self._ready):
+            if self._busy.isdisjoint(task.leases):
+                del self._ready[place]
+                self._busy |= task.leases
+                return task
+        return None
+
+    def _take_blob(self) -> tuple[_Task, Descriptor] | None:
+        while len(self._queue):
+            digest = self._queue.take()
+            if digest not in self._busy and self._waiting.get(digest):
+                self._busy.add(digest)
+                task = self._waiting[digest][0]
+                return task, task.awaits[digest]
+        return None
+
+    def _copy(self, task: _Task) -> None:
+        """Without the mutex."""
+        stored: StoredImage | None = None
+        failure: Exception | None = None
+        try:
+            stored = self._transfer.copy(task.image)
+        except Exception as error:
+            failure = error
+        with self._changed:
+            self._busy -= task.leases
+            self._finish(task, stored, failure)
+            for digest in task.leases & self._waiting.keys():
+                if stored is not None:
+                    self._arrived(digest)
+                else:
+                    self._requeue(digest)
+
+    def _fetch(self, task: _Task, blob: Descriptor) -> None:
+        """Without the mutex."""
+        is_there = False
+        failure: Exception | None = None
+        try:
+            is_there = self._transfer.fetch_blob(task.image, blob)
+        except Exception as error:
+            failure = error
+        with self._changed:
+            self._busy.discard(blob.digest)
+            if is_there:
+                self._arrived(blob.digest)
+                return
+            # Others may need it too, from a repository that has it.
+            if failure is not None:
+                self._finish(task, None, failure)
+            else:
+                self._drop_wait(task, blob.digest)
+                task.leases.add(blob.digest)
+                self._let_go(task)
+            self._requeue(blob.digest)
+            self._changed.notify_all()
+
+    def _arrived(self, digest: str) -> None:
+        for task in self._waiting.pop(digest, ()):
+            task.awaits.pop(digest, None)
+            self._let_go(task)
+        self._queue.discard(digest)
+        self._changed.notify_all()
+
+    def _let_go(self, task: _Task) -> None:
+        if not task.awaits and task.image.key in self._tasks:
+            bisect.insort(self._ready, (task.number, task))
+
+    def _requeue(self, digest: str) -> None:
+        if self._waiting.get(digest):
+            self._queue.add(digest, self._waiting[digest][0].awaits[digest].size)
+
+    def _drop_wait(self, task: _Task, digest: str) -> None:
+        task.awaits.pop(digest, None)
+        waiting = self._waiting.get(digest, [])
+        if task in waiting:
+            waiting.remove(task)
+        if not waiting:
+            self._waiting.pop(digest, None)
+            self._queue.discard(digest)
+
+    def _finish(self, task: _Task, stored: StoredImage | None, failure: Exception | None) -> None:
+        self._tasks.pop(task.image.key, None)
+        for digest in list(task.awaits):
+            self._drop_wait(task, digest)
+        if stored is not None:
+            self._stored[task.image.key] = stored
+            self._ended(task.image, None)
+        elif task.image.key not in self._failed:
+            self._failed[task.image.key] = failure = failure or ImageSaveError("it was not copied")
+            self._ended(task.image, failure)
+        self._changed.notify_all()
+
+    def _forget(self, task: _Task, why: ImageSaveError) -> None:
+        self._tasks.pop(task.image.key, None)
+        self._unclaimed.discard(task.image.key)
+        for digest in list(task.awaits):
+            self._drop_wait(task, digest)
+        self._failed[task.image.key] = why
+
+    def _fail_all(self) -> None:
+        for image in [*(task.image for task in self._tasks.values()), *self._backlog]:
+            self._failed.setdefault(image.key, Interrupted("the run was stopped"))
+        self._tasks.clear()
+        self._backlog.clear()
+        self._ready.clear()
+        self._waiting.clear()
+        self._queue = BlobQueue(0)
+        self._changed.notify_all()

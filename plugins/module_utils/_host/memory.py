@@ -1,0 +1,145 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which files were hashed and have not been touched since, kept from run to run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from contextlib import suppress
+
+from .._base.json import Json, JsonError, compact, parse_object
+from .._base.stop import Check, go_on
+from .files import open_regular, put_whole
+from .filesystem import filesystem_of
+
+_MEMORY = "verified.json"
+
+
+_FAILED = "failed: "  # the other names in the memory are absolute paths
+
+
+_CHUNK = 1024 * 1024
+
+
+_COARSEST_NS = 2_000_000_000
+
+
+class Memory:
+    """Remembers which files were hashed and have not been touched since, so that they need not be read again.
+
+    A file counts as untouched while inode, size, and times of change of content and inode are the same. Where the
+    filesystem does not write down the latter, as on USB sticks, nothing is remembered, and all is read again.
+
+    It also remembers why images could not be copied, so that check mode can say what a run will most likely meet again.
+
+    :param root: the cache directory, which holds the memory.
+    :param check: is asked while a file is read; raises when the run is to end.
+    """
+
+    def __init__(self, root: str, check: Check = go_on) -> None:
+        self._check = check
+        self._path = os.path.join(root, _MEMORY)
+        self._known = self._read()
+        self._before = dict(self._known)
+
+    def sha256(self, path: str) -> str:
+        """The file's sha256, read only where it is not known."""
+        mark = _mark(os.lstat(path))  # as it is before it is read: a later change must not pass for the one read
+        known = self._recall(path, mark)
+        if known:
+            return known
+        sha256 = sha256_of(path, check=self._check)
+        self._take_down(path, mark, sha256)
+        return sha256
+
+    def known(self, path: str) -> str:
+        """The file's sha256 if it was read before and not touched since; else empty."""
+        try:
+            return self._recall(path, _mark(os.lstat(path))) if path in self._known else ""
+        except OSError:
+            return ""
+
+    def learn(self, path: str, sha256: str) -> None:
+        """Take down that a file has this sha256 as it stands now."""
+        self._take_down(path, _mark(os.lstat(path)), sha256)
+
+    def failure(self, key: str) -> str:
+        """Why an image could not be copied the last time; empty where it could, or that was not tried.
+
+        :param key: the image's.
+        """
+        return self._known.get(f"{_FAILED}{key}", "")
+
+    def note_copy(self, key: str, reason: str) -> None:
+        """Take down how a copy ended.
+
+        :param key: the image's.
+        :param reason: why it failed, without secrets; empty: it did not.
+        """
+        self._known.pop(f"{_FAILED}{key}", None)
+        if reason:
+            self._known[f"{_FAILED}{key}"] = reason
+
+    def _take_down(self, path: str, mark: str, sha256: str) -> None:
+        self._known[path] = f"{mark} {sha256}"
+        if _may_change_unseen(os.lstat(path)) or not filesystem_of(path).tells_changes:
+            del self._known[path]
+
+    def save(self) -> None:
+        """Write the memory if it changed. To lose it costs time only."""
+        if self._known == self._before:
+            return
+        known: dict[str, Json] = {
+            name: told
+            for name, told in sorted(self._known.items())
+            if name.startswith(_FAILED) or os.path.lexists(name)
+        }
+        with suppress(OSError):
+            if os.path.isdir(self._path) and not os.path.islink(self._path):
+                shutil.rmtree(self._path)  # the name is ours, in a directory of ours
+            # Where a run is killed now, this name has the next one clear it away. Another may save its own meanwhile.
+            name = f".run-verified-{os.urandom(8).hex()}"
+            put_whole(self._path, compact(known), by=os.path.join(os.path.dirname(self._path), name))
+
+    def _read(self) -> dict[str, str]:
+        try:
+            with open_regular(self._path) as file:
+                document = parse_object(file.read())
+            return {name: document.text(name) for name in document.names()}
+        except (OSError, JsonError):
+            return {}
+
+    def _recall(self, path: str, mark: str) -> str:
+        known_mark, _blank, sha256 = self._known.get(path, "").rpartition(" ")
+        return sha256 if known_mark == mark else ""
+
+
+def _mark(found: os.stat_result) -> str:
+    return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
+
+
+def _may_change_unseen(found: os.stat_result) -> bool:
+    """Whether a file is so new that another change could leave its times as they are.
+
+    That is so where a filesystem counts in whole seconds, or in two of them, as those of USB sticks do.
+    """
+    counts_seconds = found.st_mtime_ns % 1_000_000_000 == 0
+    return counts_seconds and time.time_ns() - found.st_mtime_ns < _COARSEST_NS
+
+
+def sha256_of(path: str, check: Check = go_on) -> str:
+    """A file's sha256 in hex digits.
+
+    :param check: is asked between its pieces; raises when the run is to end.
+    """
+    hasher = hashlib.sha256()
+    with open(path, "rb") as file:
+        for chunk in iter(lambda: file.read(_CHUNK), b""):
+            check()
+            hasher.update(chunk)
+    return hasher.hexdigest()

@@ -1,0 +1,224 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How far a run is: taken down by the steps of the flow, and shown in a small file while they go on."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Callable
+
+from .._base.checks import is_path
+from .._base.errors import OptionError, quoted
+from .._base.json import Json, JsonError, compact, parse_object
+from .._base.stop import Stop
+from .disk_errors import reason
+from .files import open_regular, put_whole
+
+VERSION = 1
+INTERVAL = 1.0
+"""Seconds between two versions of the file."""
+
+PRIVATE = "AIRGAP_IMAGES_PROGRESS"
+"""The variable by which the action plugin names a file of its own, beside C(progress_file)."""
+
+TO_END = ".end"
+"""What the name of that file ends in where another one, beside it, asks the run to end."""
+
+AT_MOST = 1024 * 1024
+"""Bytes of a file that a reader need look at."""
+
+_KEPT_EVENTS = 100
+_WINDOW = 30
+_LONGEST = 1000
+
+
+class Speed:
+    """Bytes a second over the last half minute, from readings in their order. Pure."""
+
+    def __init__(self) -> None:
+        self._readings: deque[tuple[float, int]] = deque(maxlen=_WINDOW)
+
+    def read(self, moment: float, done: int) -> None:
+        """Take down how many bytes were done at a moment (seconds of any clock that does not jump)."""
+        self._readings.append((moment, done))
+
+    @property
+    def rate(self) -> int:
+        """Bytes a second; 0 where that is not known, or nothing moved."""
+        if len(self._readings) < 2:
+            return 0
+        (before, first), (now, last) = self._readings[0], self._readings[-1]
+        return max(0, int((last - first) / (now - before))) if now > before else 0
+
+    def left(self, todo: int) -> int | None:
+        """Seconds that so many bytes will take; ``None`` where that cannot be told."""
+        return -(-todo // self.rate) if self.rate and todo > 0 else None
+
+
+class Progress:
+    """What a run says of itself while it goes on; all threads of it do.
+
+    :ivar stage: the step of the flow.
+    :ivar images: references that are to be saved.
+    :ivar images_done: those of them that are in the cache.
+    :ivar bytes: to be downloaded, or downloaded already.
+    :ivar archive_bytes: upper estimate of the archive's size.
+    :ivar part_size: bytes of each of its parts; 0: it is in one.
+    """
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._started = time.monotonic()
+        self._copying: dict[int, str] = {}
+        self._events: deque[Json] = deque(maxlen=_KEPT_EVENTS)
+        self._numbered = 0
+        self._failed = 0
+        self._download, self._writing = Speed(), Speed()
+        self._downloaded: Callable[[], int] = int
+        self._written: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.stage = ""
+        self.images = self.images_done = self.bytes = self.archive_bytes = self.part_size = 0
+
+    def measure(self, downloaded: Callable[[], int]) -> None:
+        """Say how to find out how many bytes have come, those of files that still grow among them."""
+        self._downloaded = downloaded
+
+    def measure_archive(self, written: Callable[[], tuple[int, int]]) -> None:
+        """Say how to find out how many bytes of the archive are written, and in how many files."""
+        self._written = written
+
+    @contextmanager
+    def working_on(self, what: str) -> Iterator[None]:
+        """What this thread copies while it is in the block."""
+        thread = threading.get_ident()
+        with self._mutex:
+            self._copying[thread] = what
+        try:
+            yield
+        finally:
+            with self._mutex:
+                self._copying.pop(thread, None)
+
+    def image_ended(self, reference: str) -> None:
+        """An image of the list is in the cache."""
+        with self._mutex:
+            self.images_done += 1
+        self.tell("image", f"{reference} is there ({self.images_done} of {self.images})")
+
+    def image_failed(self) -> None:
+        with self._mutex:
+            self._failed += 1
+
+    def tell(self, kind: str, text: str) -> None:
+        """Something happened.
+
+        :param kind: ``image``, ``warning`` or ``error``.
+        :param text: a line that shows no secret.
+        """
+        with self._mutex:
+            self._numbered += 1
+            self._events.append({"number": self._numbered, "kind": kind, "text": text[:_LONGEST]})
+
+    def as_json(self, *, ended: bool = False) -> dict[str, Json]:
+        """The file's content, as docs/progress.md describes it."""
+        now = time.monotonic()
+        downloaded, (written, files) = self._downloaded(), self._written()
+        self._download.read(now, downloaded)
+        self._writing.read(now, written)
+        todo = self.bytes - downloaded
+        # The archive waits for downloads, and then goes on faster than until then.
+        left = self._download.left(todo) if todo > 0 else self._writing.left(self.archive_bytes - written)
+        with self._mutex:
+            return {
+                "version": VERSION,
+                "pid": os.getpid(),
+                "ended": ended,
+                "stage": self.stage,
+                "seconds": round(now - self._started, 1),
+                "images": {"done": self.images_done, "failed": self._failed, "of": self.images},
+                "bytes": {"done": min(downloaded, self.bytes), "of": self.bytes},
+                "rate": self._download.rate,
+                "seconds_left": left,
+                "copying": list(dict.fromkeys(self._copying.values())),
+                "archive": {
+                    "bytes": written,
+                    "of": self.archive_bytes,
+                    "part": files,
+                    "parts": -(-self.archive_bytes // self.part_size) if self.part_size else 1,
+                },
+                "events": list(self._events),
+            }
+
+
+def refuse_foreign(path: str, taken: Iterable[str]) -> None:
+    """Make sure that nothing but an earlier progress file would be replaced.
+
+    :param taken: other paths that this run writes to.
+    :raises OptionError: when something else is there, or will be.
+    """
+    if not is_path(path):
+        raise OptionError(f"progress_file: {quoted(path)} is no path: it holds what no file name can")
+    try:
+        if os.path.realpath(path) in {os.path.realpath(other) for other in taken}:
+            raise OptionError(f"progress_file: {path} is also another file of this task; name one of its own")
+        if os.path.lexists(path):
+            with open_regular(path) as file:
+                if not _is_of_a_run(file.read(AT_MOST)):
+                    raise OptionError(f"progress_file: {path} is no progress file, and would be replaced; name another")
+    except OSError as error:
+        raise OptionError(f"progress_file: {path} cannot be used: {reason(error)}") from error
+
+
+def _is_of_a_run(raw: bytes) -> bool:
+    try:
+        return not raw or {"version", "pid", "ended", "stage"} <= set(parse_object(raw, most=AT_MOST).names())
+    except JsonError:
+        return False
+
+
+@contextmanager
+def shown(progress: Progress, paths: Sequence[str], *, stop: Stop, to_end: str | None = None) -> Iterator[None]:
+    """Keep files true while the block runs: a reader finds the last version or the one before, always whole.
+
+    :param paths: may begin with ``~``. One that cannot be written is no reason to end the run, nor to say a word: a
+        reader has nothing to read then.
+    :param to_end: a file by which who does not know the run's process id can end it, as C(SIGTERM) does. It is removed.
+    :param stop: is set then.
+    """
+    if not paths:
+        yield
+        return
+    paths = [os.path.expanduser(path) for path in paths]
+    ended = threading.Event()
+    to_end = os.path.expanduser(to_end or "")
+    writer = threading.Thread(target=_write_until, args=(progress, paths, ended, stop, to_end), daemon=True)
+    writer.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        writer.join()
+        _write(progress, paths, ended=True)
+
+
+def _write_until(progress: Progress, paths: Sequence[str], ended: threading.Event, stop: Stop, to_end: str) -> None:
+    while not ended.is_set():
+        _write(progress, paths)
+        with suppress(OSError):
+            os.unlink(to_end)
+            stop.request("the run was ended from the controller; what was fetched stays in the cache")
+        ended.wait(INTERVAL)
+
+
+def _write(progress: Progress, paths: Sequence[str], *, ended: bool = False) -> None:
+    raw = compact(progress.as_json(ended=ended))
+    for path in paths:
+        with suppress(OSError, ValueError):  # a path that no system takes is a ValueError
+            put_whole(path, raw)

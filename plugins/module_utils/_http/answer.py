@@ -1,0 +1,90 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An answer over HTTP, and the addresses and headers that come with it. Pure."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from .._base.errors import printable
+
+_OWN_PORTS = {"http": "80", "https": "443"}
+_GZIP = 31  # zlib: a header and trailer of gzip are expected
+_MOST_TIMES = 16
+_MOST_BYTES = 4 * 1024 * 1024  # no document is longer: one that is has one byte more then, and is refused
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response whose body was read whole.
+
+    :param origin: where it came from, behind all redirects; see :func:`origin_of`.
+    :param headers: by name in lower case.
+    :param url: the same as an address.
+    :param asked: the origin that was asked, before all redirects.
+    """
+
+    origin: str
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    url: str = ""
+    asked: str = ""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether another host has answered than the one that was asked."""
+        return bool(self.asked) and self.origin != self.asked
+
+    @property
+    def plain(self) -> bytes:
+        """The body, taken out of its Content-Encoding if it has one that is true; at most 4 MiB, and 16 times as much.
+
+        Encodings are never asked for, so the header may be about what the bytes are, not about how they were sent.
+        """
+        if not is_gzip(self.header("content-encoding")):
+            return self.body
+        longest = min(_MOST_TIMES * len(self.body), _MOST_BYTES)
+        try:
+            return zlib.decompressobj(wbits=_GZIP).decompress(self.body, longest + 1)
+        except zlib.error:
+            return self.body
+
+    def header(self, name: str) -> str:
+        return self.headers.get(name.lower(), "")
+
+
+def number_of(text: str) -> int | None:
+    """A header's number of bytes; ``None`` where it is none, or no size that anything has."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def is_gzip(encoding: str) -> bool:
+    """Whether a Content-Encoding says gzip."""
+    return encoding.strip().lower() in ("gzip", "x-gzip")
+
+
+def shown_host(url: str) -> str:
+    """The host of an address that a server gave, safe to show; without a password that stands before it."""
+    try:
+        return printable(urlsplit(url).netloc.rpartition("@")[2], 200) or "a host without name"
+    except ValueError:
+        return "a host without name"
+
+
+def origin_of(url: str) -> str:
+    """``SCHEME://HOST[:PORT]`` of an address, in one spelling: lower case, and no port where it is the scheme's own.
+
+    User and password stay, so that an address with them is another origin than one without.
+
+    :raises ValueError: when it is no address.
+    """
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    host = parts.netloc.lower()
+    name, colon, port = host.rpartition(":")
+    return f"{scheme}://{name}" if colon and port in ("", _OWN_PORTS.get(scheme)) else f"{scheme}://{host}"

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an index names beside its images: attestations, signatures, artefacts. Pure.
+
+Mirrors and caches of registries often lack them, and an image runs without. What a registry gives for another reason
+than an outage is left out, and the result says so; after an outage the next run would get it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from .._base.errors import (
+    ImageSaveError,
+    ManifestError,
+    Missing,
+    NestedIndex,
+    NotCarried,
+    Refused,
+    WrongBytes,
+)
+from .manifest import (
+    DOCKER_MANIFEST,
+    INDEX_TYPES,
+    OCI_MANIFEST,
+    SCHEMA1_TYPES,
+    Descriptor,
+)
+
+_MAY_BE_IMAGES = frozenset({"", OCI_MANIFEST, DOCKER_MANIFEST}) | SCHEMA1_TYPES | INDEX_TYPES
+_MOST_NAMED = 5
+
+
+def is_extra(entry: Descriptor, siblings: Sequence[Descriptor]) -> bool:
+    """Whether an entry is no image, as far as its index tells.
+
+    :param siblings: all entries. Where others name platforms, an entry that names none is an artefact.
+    """
+    if entry.attests or (entry.platform is not None and entry.platform.is_unknown):
+        return True
+    if entry.platform is not None:
+        return False
+    if entry.artifact_type or entry.media_type not in _MAY_BE_IMAGES:
+        return True
+    return any(other.platform is not None and not other.platform.is_unknown for other in siblings)
+
+
+def may_be_left_out(error: ImageSaveError) -> bool:
+    """Whether a failure says that an extra is not to be had, so that trying again would not help."""
+    if isinstance(error, NestedIndex):
+        return False  # it may well hold images
+    return isinstance(error, (Missing, Refused, WrongBytes, ManifestError))
+
+
+def notes_on(lacking: Mapping[str, ImageSaveError], entries: Sequence[Descriptor]) -> Iterator[str]:
+    """Say what was left out, in the same words in every run.
+
+    :param lacking: why, by the digests of extras.
+    :param entries: all of the index.
+    """
+    platforms = {entry.digest: entry.platform for entry in entries}
+    left_out = list({entry.digest: entry for entry in entries if entry.digest in lacking}.values())
+    for entry in left_out[:_MOST_NAMED]:
+        about = platforms.get(entry.attests)
+        of = f" of {about}" if about is not None else ""
+        yield f"without {_kind(entry)} {entry.digest}{of}: {_why(lacking[entry.digest])}"
+    if len(left_out) > _MOST_NAMED:
+        yield f"without {len(left_out) - _MOST_NAMED} more attestations, signatures or artefacts, for such reasons"
+
+
+def _kind(entry: Descriptor) -> str:
+    if entry.attests:
+        return "the attestation"
+    return "the attestation or signature" if entry.platform is not None else "the artefact"
+
+
+def _why(error: ImageSaveError) -> str:
+    if isinstance(error, Missing):
+        return "its registry does not have it"
+    if isinstance(error, Refused):
+        return "its registry refuses it"
+    if isinstance(error, NotCarried):
+        return "skopeo cannot copy it, and the signature policy has a say"
+    return "what its registry sends under that digest is broken"

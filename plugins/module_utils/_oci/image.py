@@ -1,0 +1,160 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run works on: platform images, and the references that consist of them. Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Union
+
+from .image_list import ListedImage
+from .manifest import OCI_INDEX, Descriptor, Manifest, Schema1
+from .reference import Repository
+
+
+def hex_of(digest: str) -> str:
+    """The part of a digest behind the algorithm: the name of a blob's file and of an image's folder."""
+    return digest.partition(":")[2]
+
+
+def key_of(repository: Repository, digest: str) -> str:
+    """The name of a manifest in one repository; another one may have it too, under a policy and a login of its own."""
+    return f"{repository}@{digest}"
+
+
+@dataclass(frozen=True)
+class PlatformImage:
+    """One manifest to be copied: an image for one platform, an attestation or an artefact.
+
+    :param descriptor: the entry that names it, with the platform filled in where that is known.
+    :param blobs: configuration and layers that have to be in the cache; sizes in bytes.
+    :param tag: names just this manifest; empty where an index stands between, or nothing but the digest is known.
+    """
+
+    descriptor: Descriptor
+    repository: Repository
+    content: Manifest | Schema1
+    blobs: tuple[Descriptor, ...]
+    tag: str = ""
+
+    @property
+    def digest(self) -> str:
+        return self.descriptor.digest
+
+    @property
+    def key(self) -> str:
+        """Its name with that of its repository."""
+        return key_of(self.repository, self.digest)
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder in cache and archive."""
+        return hex_of(self.descriptor.digest)
+
+    def all_blobs(self) -> Iterator[Descriptor]:
+        """The manifest and what it names, as far as it is wanted."""
+        yield self.descriptor
+        yield from self.blobs
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether skopeo has to convert it, which gives it a new digest."""
+        return isinstance(self.content, Schema1)
+
+    @property
+    def layer_digests(self) -> frozenset[str]:
+        """Digests of all layers that its manifest names, wanted or not."""
+        if isinstance(self.content, Schema1):
+            return frozenset(self.content.layer_digests)
+        config = self.content.config
+        return frozenset(layer.digest for layer in self.content.layers) - {config.digest if config else ""}
+
+    @property
+    def foreign_layers(self) -> tuple[Descriptor, ...]:
+        """Those of its blobs that skopeo leaves out."""
+        return tuple(blob for blob in self.blobs if blob.is_foreign)
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """A platform image as the cache holds it.
+
+    :param descriptor: of the manifest as stored; differs from the registry's where skopeo had to convert.
+    :param blobs: configuration and layers as stored.
+    """
+
+    source: PlatformImage
+    descriptor: Descriptor
+    blobs: tuple[Descriptor, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of manifest, configuration and layers."""
+        return self.descriptor.size + sum(blob.size for blob in self.blobs)
+
+    def all_blobs(self) -> Iterator[Descriptor]:
+        """The manifest and what it names."""
+        yield self.descriptor
+        yield from self.blobs
+
+
+def as_named_by(image: PlatformImage, stored: StoredImage) -> StoredImage:
+    """The same manifest with the platform and annotations that one reference's own index gives it."""
+    own = image.descriptor
+    descriptor = replace(
+        stored.descriptor, platform=own.platform, annotations=own.annotations, artifact_type=own.artifact_type
+    )
+    return replace(stored, source=image, descriptor=descriptor)
+
+
+@dataclass(frozen=True)
+class ResolvedImage:
+    """A reference and what it stands for today.
+
+    :param digest: of the manifest or index that the tag names.
+    :param index: the index's bytes; ``None`` where the tag names a manifest.
+    :param platforms: what is to be saved, in the index's order; a manifest stands there for each of its platforms.
+    :param is_whole: whether that is all the index names.
+    :param notes: what cannot be kept or was left out, in words.
+    """
+
+    listed: ListedImage
+    digest: str
+    media_type: str
+    index: bytes | None
+    platforms: tuple[PlatformImage, ...]
+    is_whole: bool
+    notes: tuple[str, ...]
+
+    @property
+    def whole_index(self) -> bytes | None:
+        """The index's bytes where all of it is to be saved, and OCI readers know its media type."""
+        return self.index if self.media_type == OCI_INDEX and self.is_whole else None
+
+
+@dataclass(frozen=True)
+class NotSaved:
+    """A reference that does not get into the archive: skipped on purpose, or failed.
+
+    :param digest: what the tag names, if that is known.
+    """
+
+    listed: ListedImage
+    reason: str
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class SkippedImage(NotSaved):
+    """The image has none of the wanted platforms."""
+
+
+@dataclass(frozen=True)
+class FailedImage(NotSaved):
+    """The image could not be resolved or copied."""
+
+
+Resolution = Union[ResolvedImage, SkippedImage, FailedImage]

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The documents of an archive: OCI image layouts and hangar's list. Pure, and the same bytes for the same content.
+
+image-spec, image-layout.md; hangar v1.6, ``saved-images-list.json`` version v1.1.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from .._base.json import Json, canonical, compact
+from .image import ResolvedImage, StoredImage, hex_of
+from .manifest import (
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Descriptor,
+    descriptor_json,
+    digest_of,
+    generate_index,
+)
+from .reference import Reference
+
+ROOT = "saved-image-cache"
+SHARE = "share/sha256"
+OCI_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+SAVED_IMAGES = "saved-images-list.json"
+BLOBS = "blobs"
+WHOLE_TARGET, FOLDER_TARGET = "share", "../share"
+"""What the links ``blobs`` point to, in the root and in the folder of a platform image: they make each a layout."""
+
+_SAVED_IMAGES_VERSION = "v1.1.0"
+_REF_NAME = "org.opencontainers.image.ref.name"
+
+
+@dataclass(frozen=True)
+class SavedImage:
+    """A reference with everything that the archive holds of it.
+
+    :param entry: its descriptor in the archive's index.
+    :param documents: indexes to be stored beside the platform images, by digest.
+    """
+
+    resolved: ResolvedImage
+    stored: tuple[StoredImage, ...]
+    entry: Descriptor
+    documents: dict[str, bytes]
+
+    @property
+    def reference(self) -> Reference:
+        return self.resolved.listed.reference
+
+
+def assemble(resolved: ResolvedImage, stored: Sequence[StoredImage]) -> SavedImage:
+    """Choose what a reference's name points to in the archive.
+
+    The source's own manifest or index, where it is one of OCI and all of it is stored; else an index over what is, with
+    the source's index beside it. OCI readers do not look for Docker's media types.
+    """
+    if resolved.index is None and stored[0].descriptor.media_type == OCI_MANIFEST:
+        return SavedImage(resolved, tuple(stored), stored[0].descriptor, {})
+    documents = {} if resolved.index is None else {resolved.digest: resolved.index}
+    whole_index = resolved.whole_index
+    if whole_index is not None and not any(image.source.is_converted for image in stored):
+        entry = Descriptor(OCI_INDEX, resolved.digest, len(whole_index))
+        return SavedImage(resolved, tuple(stored), entry, documents)
+    generated = generate_index(image.descriptor for image in stored)
+    entry = Descriptor(OCI_INDEX, digest_of(generated), len(generated))
+    return SavedImage(resolved, tuple(stored), entry, {**documents, entry.digest: generated})
+
+
+def links_of(folders: Iterable[str]) -> dict[str, str]:
+    """The links of an archive or a cache: their targets by their names below the root.
+
+    :param folders: names of the platform images' folders.
+    """
+    return {BLOBS: WHOLE_TARGET, **{f"{folder}/{BLOBS}": FOLDER_TARGET for folder in folders}}
+
+
+def folder_index(descriptor: Descriptor) -> bytes:
+    """The ``index.json`` of one platform image's folder."""
+    plain = replace(descriptor, annotations={}, artifact_type="")
+    return compact({"schemaVersion": 2, "manifests": [descriptor_json(plain)]})
+
+
+def archive_index(images: Iterable[SavedImage]) -> bytes:
+    """The ``index.json`` of the whole: every reference by name."""
+    entries: list[Json] = []
+    for image in images:
+        annotations = {**image.entry.annotations, _REF_NAME: str(image.reference)}
+        entries.append(descriptor_json(replace(image.entry, annotations=annotations)))
+    return compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
+
+
+def saved_images_list(images: Iterable[SavedImage]) -> bytes:
+    """What ``hangar load`` reads; it knows images with a platform only, so artefacts are left out."""
+    entries: list[Json] = []
+    for image in images:
+        listed = [stored for stored in image.stored if _has_platform(stored)]
+        if listed:
+            entries.append(_saved_image(image.reference, listed))
+    return canonical({"List": entries, "Version": _SAVED_IMAGES_VERSION})
+
+
+def load_tag(reference: Reference) -> str:
+    """The tag that hangar gives an image: the reference's, or one made of the digest where it has none."""
+    return reference.tag or f"digest-{hex_of(reference.digest or '')}"
+
+
+def _saved_image(reference: Reference, listed: Sequence[StoredImage]) -> Json:
+    platforms = [stored.descriptor.platform.canonical for stored in listed if stored.descriptor.platform is not None]
+    return {
+        "Source": reference.name,
+        "Tag": load_tag(reference),
+        "ArchList": _unique(platform.architecture for platform in platforms),
+        "OsList": _unique(platform.os for platform in platforms),
+        "Images": [_saved_platform(stored) for stored in listed],
+    }
+
+
+def _saved_platform(stored: StoredImage) -> Json:
+    values: dict[str, Json] = {"Digest": stored.descriptor.digest}
+    if stored.descriptor.platform is not None:
+        platform = stored.descriptor.platform.canonical  # hangar compares words
+        values.update(
+            {
+                "Arch": platform.architecture,
+                "OS": platform.os,
+                "OsVersion": platform.os_version,
+                "Variant": platform.variant,
+            }
+        )
+    values["Folder"] = stored.source.folder
+    return {key: value for key, value in values.items() if value}
+
+
+def _has_platform(stored: StoredImage) -> bool:
+    platform = stored.descriptor.platform
+    return platform is not None and not platform.is_unknown and not stored.descriptor.attests
+
+
+def _unique(values: Iterable[str]) -> list[Json]:
+    return list(dict.fromkeys(values))

@@ -1,0 +1,140 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Platforms: parse what the user wants, compare it with what an image offers. Pure.
+
+Names: image-spec, image-index.md ("platform") and Go's GOOS/GOARCH.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from .._base.errors import OptionError, quoted
+
+_WORD = re.compile(r"^[a-z0-9][a-z0-9_.-]*$")
+_OTHER_NAMES = {
+    "x86_64": ("amd64", ""),
+    "x86-64": ("amd64", ""),
+    "aarch64": ("arm64", ""),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+    "i386": ("386", ""),
+}
+_OTHER_SYSTEMS = {"macos": "darwin"}
+_NUMBERED = frozenset({"arm", "arm64", "amd64"})
+# The variant that an architecture has when none is written, as containerd and Docker read it.
+_IMPLIED_VARIANT = {"arm64": "v8", "arm": "v7", "amd64": "v1"}
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What a platform image runs on; absent values are empty."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+    os_version: str = ""
+    os_features: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        variant = f"/{self.variant}" if self.variant else ""
+        version = f" ({self.os_version})" if self.os_version else ""
+        return f"{self.os}/{self.architecture}{variant}{version}"
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the entry says ``unknown/unknown``, as build attestations do."""
+        return self.os == "unknown" and self.architecture == "unknown"
+
+    @property
+    def canonical(self) -> Platform:
+        """The same platform in Go's words, as containerd's ``platforms`` reads those that people write."""
+        system = self.os.lower()
+        architecture, variant = _canonical(self.architecture, self.variant)
+        return replace(self, os=_OTHER_SYSTEMS.get(system, system), architecture=architecture, variant=variant)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """An architecture that is wanted; without a variant every variant is."""
+
+    name: str
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.variant}" if self.variant else self.name
+
+    def matches(self, platform: Platform) -> bool:
+        """Whether a platform is of this architecture; a variant left out on the other side means the usual one."""
+        offered = platform.canonical
+        if offered.architecture != self.name:
+            return False
+        if not self.variant:
+            return True
+        return (offered.variant or _IMPLIED_VARIANT.get(self.name, "")) == self.variant
+
+
+@dataclass(frozen=True)
+class PlatformFilter:
+    """The platforms that are wanted: any of the architectures on any of the operating systems."""
+
+    architectures: tuple[Architecture, ...]
+    operating_systems: tuple[str, ...]
+
+    def matches(self, platform: Platform) -> bool:
+        return platform.canonical.os in self.operating_systems and any(
+            arch.matches(platform) for arch in self.architectures
+        )
+
+    def absent(self, platforms: Iterable[Platform]) -> tuple[Architecture, ...]:
+        """The architectures that none of the given platforms has."""
+        offered = tuple(platforms)
+        return tuple(arch for arch in self.architectures if not any(arch.matches(platform) for platform in offered))
+
+    def __str__(self) -> str:
+        arches = ", ".join(str(arch) for arch in self.architectures)
+        return f"{arches} on {', '.join(self.operating_systems)}"
+
+
+def _canonical(architecture: str, variant: str) -> tuple[str, str]:
+    """Go's words for an architecture and a variant, which may be a number alone."""
+    name, implied = _OTHER_NAMES.get(architecture.lower(), (architecture.lower(), ""))
+    variant = variant.lower()
+    if variant[:1].isdigit() and name in _NUMBERED:
+        variant = f"v{variant}"
+    return name, variant or implied
+
+
+def parse_architecture(text: str) -> Architecture:
+    """Read ``amd64`` or ``arm/v7``; the kernel's names (``x86_64``, ``aarch64``) are taken for Go's.
+
+    :raises OptionError: when it is no architecture.
+    """
+    name, slash, variant = text.strip().lower().partition("/")
+    if not _WORD.fullmatch(name) or (slash and not _WORD.fullmatch(variant)):
+        raise OptionError(
+            f"arch: {quoted(text, 100)} is no architecture; expected one such as amd64, arm64, s390x or arm/v7"
+        )
+    known, variant = _canonical(name, variant)
+    return Architecture(name=known, variant=variant)
+
+
+def parse_filter(architectures: Iterable[str], operating_systems: Iterable[str]) -> PlatformFilter:
+    """Read the options ``arch`` and ``os``; order and repetition do not matter.
+
+    :raises OptionError: when one of them is empty or not readable.
+    """
+    arches = sorted({parse_architecture(text) for text in architectures}, key=str)
+    systems = sorted({_OTHER_SYSTEMS.get(text, text) for text in (each.strip().lower() for each in operating_systems)})
+    for system in systems:
+        if not _WORD.fullmatch(system):
+            raise OptionError(
+                f"os: {quoted(system, 100)} is no operating system; expected one such as linux or windows"
+            )
+    if not arches or not systems:
+        raise OptionError("arch and os must each name at least one value")
+    return PlatformFilter(architectures=tuple(arches), operating_systems=tuple(systems))

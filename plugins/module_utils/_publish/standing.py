@@ -1,0 +1,182 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The archive that stands beside its lock file: is it still what the lock file says?"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .._archive.lock import Lock, links_in, read_lock
+from .._archive.names import checksum_lines, lacking_links, path_of, stale_names
+from .._archive.output import DIR, Output
+from .._archive.parts import Part
+from .._base.errors import LockFileError, OptionError
+from .._host.attributes import Attributes
+from .._host.disk_errors import refuse_lack_of_files
+from .._host.files import open_regular
+from .._host.filesystem import is_mount_point
+from .._host.memory import Memory
+from .._host.space import mount_points_among
+from .beside import standing_failures, unfit_for_people
+
+
+@dataclass(frozen=True)
+class Published:
+    """What stands under the final names.
+
+    :param lock: the record of it; ``None`` where there is none that can be read.
+    :param damage: why the archive itself has to be made again; empty only when there is one and it is whole.
+    :param untidy: what stands beside it and is wrong: stale parts, checksums or a report that do not fit.
+    :param raw_lock: the lock file's bytes; another run that writes the archive changes them.
+    :param failures: digest over what the report says of failures; empty where that is not known.
+    """
+
+    lock: Lock | None
+    damage: str = ""
+    untidy: tuple[str, ...] = ()
+    raw_lock: bytes = b""
+    failures: str = ""
+
+    def tells_of(self, failures: str) -> bool:
+        """Whether the report names just these failures, as far as it knows any.
+
+        :param failures: the digest over those of this run.
+        """
+        return self.failures in ("", failures)
+
+
+class StandingFiles:
+    """The files of the directory that stands, as far as they were verified and not touched since.
+
+    :param memory: knows which these are.
+    :param attributes: what files are to be given; one that lacks them is not taken over, as it still stands.
+    """
+
+    def __init__(self, output: Output, memory: Memory, attributes: Attributes) -> None:
+        self._output = output
+        self._memory = memory
+        self._attributes = attributes
+
+    def path(self, name: str, sha256: str) -> str:
+        """Where it has a file with this content, known to be so; empty where it has none."""
+        if self._output.compress != DIR or self._output.force:
+            return ""
+        path = os.path.join(self._output.dest, name)
+        return path if self._memory.known(path) == sha256 and not self._attributes.differ(path) else ""
+
+
+def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
+    """Compare what stands under the final names with the lock file beside it.
+
+    :param verify: ``digest``: every part has the right sha256; ``size``: it has the right size.
+    :raises OptionError: when something stands in the way that is no archive.
+    """
+    _refuse_other_kind(output)
+    raw = b""
+    try:
+        raw = _read_beside(output)
+        lock = read_lock(raw, path=output.lock_file)
+    except LockFileError as error:
+        return Published(None, damage=str(error), raw_lock=raw)
+    stale = tuple(f"{name} is no part of the archive" for name in stale_names(output, lock.parts))
+    for part in lock.parts:
+        damage = _damage(path_of(output, part), part, memory, verify)
+        if damage:
+            return Published(lock, damage=f"{part.name} {damage}", untidy=stale, raw_lock=raw)
+    lacking = lacking_links(output.dest, links_in(lock)) if output.compress == DIR else []
+    if lacking:
+        return Published(lock, damage=f"its link {lacking[0]} is missing", raw_lock=raw)
+    untidy = (*stale, *_untidy_checksums(output, lock.parts), *unfit_for_people(output, lock, raw))
+    return Published(lock, untidy=untidy, raw_lock=raw, failures=standing_failures(output))
+
+
+def is_rewritten(output: Output, raw_lock: bytes) -> bool:
+    """Whether another run has written the archive since it was looked at.
+
+    :param raw_lock: the lock file's bytes at that time; empty where none could be read.
+    """
+    try:
+        return _read_beside(output) != raw_lock
+    except LockFileError:
+        return bool(raw_lock)
+
+
+def _read_beside(output: Output) -> bytes:
+    try:
+        with open_regular(output.lock_file) as file:
+            return file.read()
+    except FileNotFoundError:
+        is_there = os.path.lexists(output.dest) or stale_names(output, ())
+        raise LockFileError(
+            f"an archive is there, but no {output.lock_file}" if is_there else "there was no archive"
+        ) from None
+    except OSError as error:
+        raise LockFileError(f"{output.lock_file} cannot be read: {error.strerror}") from error
+
+
+def _refuse_other_kind(output: Output) -> None:
+    for path in (output.lock_file, output.checksum_file, *output.for_people, *_named_like_parts(output)):
+        if os.path.isdir(path) and not os.path.islink(path):
+            raise OptionError(
+                f"dest: {path} is a directory, and stands where a file of the archive is to be; remove it, or name "
+                "another dest"
+            )
+    names = (output.dest, output.lock_file, output.checksum_file, *output.for_people, *_named_like_parts(output))
+    for path in mount_points_among(names):
+        raise OptionError(
+            f"dest: {path} is a mount point, and cannot be exchanged for what is new; name a path below it"
+        )
+    is_directory = os.path.isdir(output.dest)
+    if is_mount_point(output.dest):
+        raise OptionError(
+            f"dest: {output.dest} is a mount point, which no archive can take the place of; name a path below it, or "
+            "another one"
+        )
+    if output.compress != DIR and is_directory:
+        raise OptionError(f"dest: {output.dest} is a directory; it must be the path of a file to be written")
+    if output.compress == DIR and os.path.lexists(output.dest):
+        if not is_directory or os.path.islink(output.dest):
+            raise OptionError(f"dest: {output.dest} is no directory, but compress=dir writes one")
+        if os.listdir(output.dest) and not os.path.exists(output.lock_file):
+            raise OptionError(
+                f"dest: {output.dest} is a directory that this module did not make (no {output.lock_file}); "
+                "name another, or remove it"
+            )
+
+
+def _named_like_parts(output: Output) -> list[str]:
+    """What has the name of the archive or of a part of it, C(dest) itself aside."""
+    names = (name for name in stale_names(output, ()) if name != output.name)
+    return [os.path.join(output.directory, name) for name in names]
+
+
+def _damage(path: str, part: Part, memory: Memory, verify: str) -> str:
+    try:
+        found = os.lstat(path)
+        if not stat.S_ISREG(found.st_mode):
+            return "is no regular file"
+        if found.st_size != part.size:
+            return f"has {found.st_size} bytes instead of {part.size}"
+        if verify == "digest" and memory.sha256(path) != part.sha256:
+            return "has another sha256 than was published"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        refuse_lack_of_files(error, path)
+        return f"cannot be read ({error.strerror})"
+    return ""
+
+
+def _untidy_checksums(output: Output, parts: Sequence[Part]) -> tuple[str, ...]:
+    try:
+        with open_regular(output.checksum_file) as file:
+            if file.read() == checksum_lines(output, parts):
+                return ()
+    except OSError:
+        pass
+    return (f"{os.path.basename(output.checksum_file)} does not fit the parts",)

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Proving who we are to one registry: Basic and Bearer, tokens kept per repository.
+
+Distribution token specification ("Token Authentication") and its OAuth2 variant for identity tokens.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+from urllib.parse import urlencode, urlsplit
+
+from .._base.errors import TransferError, printable
+from .._base.json import JsonError, parse_object
+from .._http.answer import Answer, shown_host
+from .._http.explain import explain_status
+from .._http.http import Http
+from .._oci.reference import Repository
+from .challenge import Challenge, parse_challenges
+from .credential_helper import Credential
+from .credentials import Credentials
+
+_MAX_TOKEN_BYTES = 256 * 1024
+_CLIENT_ID = "airgap.images"
+_MAY_BE_MEANT = (400, 401)  # of a refresh token that is no good
+_NO_POST = (400, 401, 404, 405, 501)  # what services answer that do not know POST: ACR 400, Artifactory 401, GCR 404
+
+
+class Authenticator:
+    """Gives the Authorization header for the repositories of one registry.
+
+    After the first 401 the registry's scheme is known, so that every further repository costs one token request and
+    no refused one.
+    """
+
+    def __init__(self, registry: str, http: Http, credentials: Credentials) -> None:
+        self._registry = registry
+        self._http = http
+        self._credentials = credentials
+        self._mutex = threading.Lock()
+        self._challenge: Challenge | None = None
+        self._headers: dict[str, str] = {}
+        self._is_secure = False
+
+    def header(self, path: str) -> dict[str, str]:
+        """The headers to send with a request for a repository; empty while none is known to be needed."""
+        with self._mutex:
+            known = self._headers.get(path)
+            challenge = self._challenge
+        if known is None and challenge is not None:
+            known = self._prove(path, challenge)
+        return {"Authorization": known} if known else {}
+
+    def answer(self, path: str, refused: Answer, *, url: str) -> bool:
+        """Take in a 401: learn what the registry asks for and make a new header.
+
+        :param refused: the answer that was 401.
+        :param url: where it came from; where that has TLS, no credential goes to a token service without it.
+        :returns: whether trying again makes sense.
+        :raises TransferError: when the token service gives no token.
+        """
+        offered = {challenge.scheme: challenge for challenge in parse_challenges(refused.header("www-authenticate"))}
+        challenge = offered.get("bearer") or offered.get("basic")
+        if challenge is None:
+            return False
+        self._is_secure = urlsplit(url).scheme == "https"
+        proof = self._prove(path, challenge)
+        with self._mutex:
+            self._challenge = challenge
+        return bool(proof)
+
+    def _refuse_open_realm(self, realm: str) -> None:
+        """What goes there can be read by everybody on the way, and sent to anybody."""
+        if self._is_secure and _scheme(realm) == "http":
+            raise TransferError(
+                f"{self._registry} names a token service without TLS ({printable(realm, 100)}), where no password is "
+                "sent; refused. Its owner has to correct that address; what is public can be saved without a login",
+                heals=False,
+                is_final=True,
+            )
+
+    def _prove(self, path: str, challenge: Challenge) -> str:
+        credential = self._credentials.find(Repository(self._registry, path))
+        if challenge.scheme == "basic":
+            proof = _basic(credential) if credential is not None and credential.username else ""
+        else:
+            proof = f"Bearer {self._token(path, challenge, credential)}"
+        with self._mutex:
+            self._headers[path] = proof
+        return proof
+
+    def _token(self, path: str, challenge: Challenge, credential: Credential | None) -> str:
+        realm = challenge.parameters.get("realm", "")
+        if _scheme(realm) not in ("http", "https"):
+            raise TransferError(
+                f"{self._registry} names no usable token service ({printable(realm, 100)})", heals=False
+            )
+        if credential is not None and (credential.username or credential.identity_token):
+            self._refuse_open_realm(realm)
+        fields = {"service": challenge.parameters.get("service", ""), "scope": f"repository:{path}:pull"}
+        answer = self._ask(realm, {key: value for key, value in fields.items() if value}, credential)
+        if answer.status != 200:
+            raise explain_status(answer, host=shown_host(realm), what=f"a token for {self._registry}/{path}")
+        try:
+            document = parse_object(answer.plain)
+            token = document.text("token") or document.text("access_token")
+        except JsonError as error:
+            raise TransferError(f"the token service of {self._registry} gave no readable token", heals=True) from error
+        if not token.isascii() or not token.isprintable() or not token or " " in token:
+            raise TransferError(f"the token service of {self._registry} gave no readable token", heals=True)
+        self._credentials.secrets.add_token(token)
+        return token
+
+    def _ask(self, realm: str, fields: dict[str, str], credential: Credential | None) -> Answer:
+        if credential is None or not credential.identity_token:
+            return self._get(realm, fields, credential)
+        form = {
+            **fields,
+            "grant_type": "refresh_token",
+            "client_id": _CLIENT_ID,
+            "refresh_token": credential.identity_token,
+        }
+        posted = self._http.read("POST", realm, headers={}, limit=_MAX_TOKEN_BYTES, form=form)
+        if posted.status not in _NO_POST:
+            return posted
+        # Some services know the older way alone, in which the refresh token is the password.
+        answer = self._get(realm, fields, credential.as_password())
+        if answer.status == 200:
+            self._credentials.give_as_password(credential)
+            return answer
+        return posted if posted.status in _MAY_BE_MEANT else answer
+
+    def _get(self, realm: str, fields: dict[str, str], credential: Credential | None) -> Answer:
+        headers = {"Authorization": _basic(credential)} if credential is not None and credential.username else {}
+        separator = "&" if urlsplit(realm).query else "?"
+        url = f"{realm}{separator}{urlencode(fields)}"
+        return self._http.read("GET", url, headers=headers, limit=_MAX_TOKEN_BYTES)
+
+
+def _scheme(url: str) -> str:
+    """``http`` or ``https`` of a usable address; else empty."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme if parts.hostname else ""
+    except ValueError:
+        return ""
+
+
+def _basic(credential: Credential) -> str:
+    pair = f"{credential.username}:{credential.password}".encode()
+    return "Basic " + base64.b64encode(pair).decode("ascii")

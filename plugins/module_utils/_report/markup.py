@@ -1,0 +1,71 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""HTML from pieces: whatever is text is escaped, so that nothing from a list or a registry becomes markup. Pure."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable
+from typing import Union
+
+from .._base.errors import printable
+from .._base.json import Json
+
+_LONGEST = 10_000
+_EMPTY = frozenset({"br", "input"})
+
+
+class Markup(str):
+    """Text that is HTML already, and made by this room."""
+
+    __slots__ = ()
+
+
+LINE_END = Markup("\n")
+
+
+Piece = Union[str, Markup]
+Value = Union[str, int, bool, None]
+
+
+def text(content: str) -> Markup:
+    """Any text, as HTML that shows it; also good between double quotes."""
+    if isinstance(content, Markup):
+        return content
+    return Markup(html.escape(printable(content, _LONGEST)))
+
+
+def element(name: str, /, *children: Piece, **attributes: Value) -> Markup:
+    """One element.
+
+    :param children: texts, which are escaped, and markup, which is not.
+    :param attributes: a final underscore of a name is dropped, others become hyphens; ``None`` and ``False`` leave the
+        attribute out, ``True`` gives it no value.
+    """
+    written = "".join(_attribute(key, value) for key, value in attributes.items())
+    if name in _EMPTY:
+        return Markup(f"<{name}{written}>")
+    return Markup(f"<{name}{written}>{join(children)}</{name}>")
+
+
+def join(pieces: Iterable[Piece], between: str = "") -> Markup:
+    """Pieces one after the other."""
+    return Markup(text(between).join(text(piece) for piece in pieces))
+
+
+def json_text(value: Json) -> Markup:
+    """JSON to stand in a ``script`` element: nothing in it ends the element or a line."""
+    written = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
+    for character in "<>&":
+        written = written.replace(character, f"\\u{ord(character):04x}")
+    return Markup(written)
+
+
+def _attribute(name: str, value: Value) -> str:
+    if value is None or value is False:
+        return ""
+    name = name.rstrip("_").replace("_", "-")
+    return f" {name}" if value is True else f' {name}="{text(str(value))}"'

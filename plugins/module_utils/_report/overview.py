@@ -1,0 +1,207 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The first screen of a report: what is in here, what is new, is it whole? Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from .._oci.reference import Reference
+from .commands import check_command, restore_command
+from .facts import image_size
+from .markup import Markup, Piece, element, join
+from .pieces import Subject, commands, count, grouped, number, share, size
+
+_NAMED_PLATFORMS = 3
+_NAMED_NEW = 3
+_FORMS = {
+    "gzip": "tar, gzip",
+    "zstd": "tar, zstd",
+    "none": "tar, not compressed",
+    "dir": "directory",
+}
+_DONE = "M4 12.5l5.5 5.5L20 6.5"
+_ALERT = "M12 3.5L2.5 20.5h19zM12 10v4.5M12 17.6v.1"
+
+
+def overview(subject: Subject) -> Markup:
+    """The three answers."""
+    return element("div", _content(subject), _news(subject), _soundness(subject), class_="answers")
+
+
+def _content(subject: Subject) -> Markup:
+    lock = subject.lock
+    repositories = {image.reference.name for image in lock.images}
+    registries = {image.reference.registry for image in lock.images}
+    where = f"from {count(len(repositories), 'repository', 'repositories')}"
+    form = _FORMS.get(str(lock.options.get("compress")), "")
+    return _card(
+        "content",
+        "What is in here?",
+        element("p", number(len(lock.images)), " image" if len(lock.images) == 1 else " images", class_="big"),
+        element("p", f"{where} in {count(len(registries), 'registry', 'registries')}", class_="soft"),
+        _rows(
+            ("Platform images", number(sum(len(image.platforms) for image in lock.images))),
+            ("Platforms", _platforms(subject)),
+            ("Archive", join([size(subject.size), f" in {subject.files(len(lock.parts))}"])),
+            ("Form", form),
+            ("Content", join([size(subject.content_size), f" in {count(len(lock.blobs), 'blob')}"])),
+        ),
+    )
+
+
+def _platforms(subject: Subject) -> Markup:
+    """The usual ones; which version of Windows is left to the list of images."""
+    found: Counter[str] = Counter()
+    for image in subject.lock.images:
+        for one in image.platforms:
+            platform = one.platform
+            if platform is None or platform.is_unknown:
+                found["no platform"] += 1
+            else:
+                found["/".join(filter(None, (platform.os, platform.architecture, platform.variant)))] += 1
+    named = found.most_common()
+    lines: list[Piece] = [element("span", f"{name} ({grouped(times)})") for name, times in named[:_NAMED_PLATFORMS]]
+    if len(named) > _NAMED_PLATFORMS:
+        lines.append(element("span", f"and {len(named) - _NAMED_PLATFORMS} more"))
+    return join(lines)
+
+
+def _news(subject: Subject) -> Markup:
+    return _card("news", "What is new?", *_comparison(subject))
+
+
+def _comparison(subject: Subject) -> list[Markup]:
+    facts, before, lock = subject.facts, subject.before, subject.lock
+    if facts is None:
+        return [
+            element("p", "Not known any more", class_="big"),
+            element(
+                "p",
+                "The report in which the comparison with the archive before stood was lost or damaged. Everything else "
+                "here is as the lock file has it.",
+                class_="soft",
+            ),
+        ]
+    if before is None:
+        return [
+            element("p", "First archive", class_="big"),
+            element("p", "No archive stood here before, so everything in it is new.", class_="soft"),
+            _rows(
+                ("New references", number(len(lock.images))),
+                ("New blobs", join([number(len(lock.blobs)), " of ", number(len(lock.blobs))])),
+                ("New bytes", size(subject.content_size)),
+            ),
+        ]
+    if not (before.added or before.changed or before.removed or before.blobs):
+        return [
+            element("p", "Nothing", class_="big"),
+            element("p", "The same references with the same content as in the archive before.", class_="soft"),
+        ]
+    counts = (("Added", before.added), ("Changed", before.changed), ("Removed", before.removed))
+    same = len(lock.images) - len(before.added) - len(before.changed)
+    return [
+        element(
+            "dl",
+            *(element("div", element("dt", word), element("dd", number(len(found)))) for word, found in counts),
+            class_="counts",
+        ),
+        element("p", f"{count(same, 'reference')} as in the archive before", class_="soft"),
+        _bar(before.bytes, subject.content_size),
+        _rows(
+            ("New bytes", join([size(before.bytes), f" ({share(before.bytes, subject.content_size)})"])),
+            ("New blobs", join([number(before.blobs), " of ", number(len(lock.blobs))])),
+        ),
+        *_largest_new(subject),
+        element("p", element("a", "Everything that is new", href="#new"), class_="more"),
+    ]
+
+
+def _largest_new(subject: Subject) -> list[Markup]:
+    """Those of the new and changed references that weigh most."""
+    fresh = [image for image in subject.lock.images if subject.changes[str(image.reference)] in ("new", "changed")]
+    fresh.sort(key=lambda image: (-image_size(image), str(image.reference)))
+    if not fresh:
+        return []
+    items = [
+        element("li", element("span", _short_name(image.reference)), element("span", change, class_="soft"))
+        for image, change in ((image, subject.changes[str(image.reference)]) for image in fresh[:_NAMED_NEW])
+    ]
+    return [element("p", "Largest new and changed images", class_="soft above"), element("ul", *items, class_="names")]
+
+
+def _short_name(reference: Reference) -> str:
+    """A reference without what most of them have in common."""
+    return str(reference)[len(reference.name) - len(reference.repository.rpartition("/")[2]) :]
+
+
+def _soundness(subject: Subject) -> Markup:
+    lock = subject.lock
+    told: list[Piece] = []
+    if subject.missing:
+        answer = element("p", _icon(_ALERT), "Partial", class_="big warn")
+        told.append(f"{_missing_in_words(subject)}; see ")
+        told.append(element("a", "what is missing", href="#missing"))
+        told.append(".")
+    else:
+        answer = element("p", _icon(_DONE), "Complete", class_="big good")
+        told.append(
+            "Everything that was asked for is in the archive."
+            if subject.facts is not None
+            else "No reference failed. Whether the list had lines that are no references is not known any more."
+        )
+    if lock.skipped:
+        told.append(f" Left out: {count(len(lock.skipped), 'reference')} with none of the wanted platforms.")
+    each = ", each " if len(lock.parts) > 1 else ", "
+    return _card(
+        "soundness",
+        "Is it whole?",
+        answer,
+        element("p", *told, class_="soft"),
+        _rows((subject.files(len(lock.parts)), join([size(subject.size), each, "with its sha256"]))),
+        element("p", "Check what has arrived:", class_="soft above"),
+        commands(check_command(subject.name)),
+        element("p", "Or check and unpack at once:", class_="soft"),
+        commands(restore_command(subject.name)),
+    )
+
+
+def _missing_in_words(subject: Subject) -> str:
+    failed, invalid = len(subject.lock.failed), subject.missing - len(subject.lock.failed)
+    words = [f"{count(failed, 'reference')} failed"] if failed else []
+    if invalid:
+        words.append(f"{count(invalid, 'line is no reference', 'lines are no references')}")
+    asked = len(subject.lock.images) + len(subject.lock.skipped) + subject.missing
+    return f"{grouped(subject.missing)} of {grouped(asked)} asked for are missing: {' and '.join(words)}"
+
+
+def _bar(part: int, whole: int) -> Markup:
+    """A part of a whole; the figures beside it say the same."""
+    width = 1000 * part // whole if whole else 0
+    return element(
+        "svg",
+        element("rect", class_="bar-all", width=1000, height=8),
+        element("rect", class_="bar-part", width=max(width, 4 if part else 0), height=8),
+        class_="bar",
+        viewBox="0 0 1000 8",
+        preserveAspectRatio="none",
+        aria_hidden="true",
+    )
+
+
+def _icon(path: str) -> Markup:
+    return element("svg", element("path", d=path), class_="icon", viewBox="0 0 24 24", aria_hidden="true")
+
+
+def _card(name: str, question: str, *children: Piece) -> Markup:
+    heading = element("h2", question, id=f"{name}-question")
+    return element("section", heading, *children, id=name, class_="card", aria_labelledby=f"{name}-question")
+
+
+def _rows(*pairs: tuple[str, Piece]) -> Markup:
+    shown = [(name, value) for name, value in pairs if value]
+    return element(
+        "dl", *(element("div", element("dt", name), element("dd", value)) for name, value in shown), class_="rows"
+    )

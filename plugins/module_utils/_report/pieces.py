@@ -1,0 +1,207 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the sections of a report are made of: numbers in words, sizes, digests, tables. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from .._archive.lock import Lock
+from .._archive.output import CHECKSUM_SUFFIX, DIR, LOCK_SUFFIX
+from .._base.size import format_size
+from .facts import Comparison, Facts, image_size
+from .markup import LINE_END, Markup, Piece, element, join, text
+from .table import changes
+
+NOT_KNOWN = "not known any more"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a report is about.
+
+    :param name: of the archive.
+    :param facts: about this lock file; ``None``: not known any more.
+    :param lock_sha256: of the lock file's bytes.
+    """
+
+    name: str
+    lock: Lock
+    facts: Facts | None
+    lock_sha256: str
+
+    @property
+    def before(self) -> Comparison | None:
+        return self.facts.before if self.facts is not None else None
+
+    @property
+    def is_directory(self) -> bool:
+        return self.lock.options.get("compress") == DIR
+
+    @property
+    def checksum_file(self) -> str:
+        return f"{self.name}{CHECKSUM_SUFFIX}"
+
+    @property
+    def lock_file(self) -> str:
+        return f"{self.name}{LOCK_SUFFIX}"
+
+    @property
+    def missing(self) -> int:
+        """What was asked for and is not there, as far as that is known."""
+        return len(self.lock.failed) + (len(self.facts.invalid) if self.facts is not None else 0)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the archive's files."""
+        return sum(part.size for part in self.lock.parts)
+
+    @property
+    def content_size(self) -> int:
+        """Bytes of the blobs in it."""
+        return sum(self.lock.blobs.values())
+
+    @property
+    def named_size(self) -> int:
+        """Bytes of all platform images, each as if it were alone."""
+        return sum(image_size(image) for image in self.lock.images)
+
+    @cached_property
+    def changes(self) -> dict[str, str]:
+        """How each saved reference stands to the archive before."""
+        return changes([str(image.reference) for image in self.lock.images], self.facts)
+
+    def files(self, number: int) -> str:
+        """A number of the archive's files, in words."""
+        if self.is_directory or (number == 1 and self.lock.parts and self.lock.parts[0].name == self.name):
+            return count(number, "file")
+        return count(number, "part")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    :param is_number: its cells are sizes or counts; they are sorted by value, the largest first.
+    :param sorts: whether it can be sorted by.
+    """
+
+    title: str
+    is_number: bool = False
+    sorts: bool = True
+
+
+def grouped(number: int) -> str:
+    """A number with its thousands apart: ``4,812``."""
+    return f"{number:,}"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """A number of things: ``1 image``, ``4,812 blobs``."""
+    return f"{grouped(number)} {noun if number == 1 else plural or noun + 's'}"
+
+
+def share(part: int, whole: int) -> str:
+    """A part in percent of the whole; what is not nothing is never written as nothing."""
+    if not part or not whole:
+        return "0 %"
+    percent = 100 * part / whole
+    if percent < 1:
+        return "< 1 %"
+    return f"{min(round(percent), 99)} %" if part < whole else "100 %"
+
+
+def number(value: int) -> Markup:
+    """A number that a table can be sorted by."""
+    return element("data", grouped(value), value=value)
+
+
+def size(value: int) -> Markup:
+    """A size for people, with the exact one beside it."""
+    return element("data", format_size(value), value=value, title=f"{grouped(value)} bytes")
+
+
+def digest(value: str) -> Markup:
+    return element("code", value, class_="d") if value else text("")
+
+
+def badge(word: str) -> Markup:
+    """A word that is a state, such as ``saved`` or ``new``."""
+    return element("span", word, class_=f"badge {word}") if word else text("")
+
+
+def reference(name: str) -> Markup:
+    """A reference; what comes before its last component is less important."""
+    head, slash, tail = name.rpartition("/")
+    if "@" in name and "/" in name.partition("@")[0]:
+        path, at, rest = name.partition("@")
+        head, slash, tail = path.rpartition("/")
+        tail = f"{tail}{at}{rest}"
+    return element("span", element("span", f"{head}{slash}"), tail, class_="ref")
+
+
+def section(name: str, title: str, *children: Piece) -> Markup:
+    """A section of the page, with its heading."""
+    heading = element("h2", title, id=f"{name}-title")
+    return element("section", heading, *children, id=name, aria_labelledby=f"{name}-title")
+
+
+def grid(
+    columns: Sequence[Column],
+    rows: Iterable[Markup],
+    *,
+    caption: str,
+    name: str = "",
+    class_: str = "",
+) -> Markup:
+    """A table in its panel.
+
+    :param rows: made by :func:`row`.
+    :param caption: what it is, for those who do not see it.
+    """
+    heads = [element("th", column.title, scope="col", class_=_column_class(column)) for column in columns]
+    return element(
+        "div",
+        element(
+            "table",
+            element("caption", element("span", caption, class_="unseen")),
+            element("thead", element("tr", *heads)),
+            element("tbody", LINE_END, join(rows, LINE_END), LINE_END),
+            id=name or None,
+            class_=f"sorts {class_}".strip(),
+        ),
+        class_="panel",
+        role="region",
+        tabindex=0,
+        aria_label=caption,
+    )
+
+
+def row(head: Piece, *cells: Piece, numbers: Sequence[int] = (), status: str = "", change: str = "") -> Markup:
+    """A row of a table.
+
+    :param head: what the row is about.
+    :param numbers: those of the cells that are numbers, from 0.
+    """
+    data = {"data_status": status or None, "data_change": change or None}
+    made = [element("td", cell, class_="n" if place in numbers else None) for place, cell in enumerate(cells)]
+    return element("tr", element("th", head, scope="row"), *made, **data)
+
+
+def folded(summary: str, content: Markup, *, is_open: bool) -> Markup:
+    """Content that can be folded away."""
+    return element("details", element("summary", summary), content, open=is_open)
+
+
+def commands(*lines: str) -> Markup:
+    """Commands to be copied as they are, one a line."""
+    return element("pre", join([element("code", line) for line in lines], LINE_END))
+
+
+def _column_class(column: Column) -> str | None:
+    words = [word for word, wanted in (("n", column.is_number), ("fixed", not column.sorts)) if wanted]
+    return " ".join(words) or None

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report of an archive: what crosses the gap, for those who decide whether it may. Pure.
+
+The same lock file and facts give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from .._archive.lock import Lock
+from .._archive.output import TABLE_SUFFIX
+from .facts import Facts, facts_json
+from .images import images, missing, news
+from .layers_and_parts import layers, options, parts, repositories, restore
+from .markup import LINE_END, Markup, element, join, json_text, text
+from .overview import overview
+from .pieces import Subject
+from .seal import blank_seal, sealed
+from .table import table as make_table
+from .template import page as make_page
+
+
+@dataclass(frozen=True)
+class Report:
+    """The two files of a report.
+
+    :param page: HTML, for people.
+    :param table: CSV, for spreadsheets.
+    """
+
+    page: bytes
+    table: bytes
+
+
+def render(name: str, lock: Lock, raw_lock: bytes, facts: Facts | None) -> Report:
+    """Write the report.
+
+    :param name: the archive's name, such as ``rancher.tar.gz``.
+    :param raw_lock: the lock file's bytes.
+    :param facts: ``None``: not known any more; so are those about another archive.
+    """
+    known = facts if facts is not None and facts.is_about(lock) else None
+    table = make_table(lock, known)
+    subject = Subject(name, lock, known, hashlib.sha256(raw_lock).hexdigest())
+    page = make_page(
+        seal=blank_seal(raw_lock, table, known.failures if known is not None else ""),
+        title=f"{name}: what is in it",
+        body=_body(subject),
+        facts=json_text(facts_json(known)) if known is not None else text(""),
+    )
+    return Report(sealed(page.encode("utf-8")), table)
+
+
+def _body(subject: Subject) -> Markup:
+    """The page; what is missing comes first where something is."""
+    told = [news(subject), images(subject), repositories(subject), layers(subject)]
+    told.insert(0 if subject.missing else 2, missing(subject))
+    told += [parts(subject), restore(subject), options(subject)]
+    return join(
+        [
+            element(
+                "header",
+                element("p", "Container images to carry across an air gap", class_="eyebrow"),
+                element("h1", subject.name),
+                overview(subject),
+                _contents(subject),
+            ),
+            element("main", LINE_END, join(told, LINE_END), LINE_END, id="details", tabindex=-1),
+            element("footer", _imprint(subject)),
+        ],
+        LINE_END,
+    )
+
+
+def _contents(subject: Subject) -> Markup:
+    links = [
+        ("new", "What is new"),
+        ("images", "Images"),
+        ("missing", "Failed, skipped, warned"),
+        ("bytes", "Repositories"),
+        ("layers", "Layers"),
+        ("parts", "Checksums"),
+        ("restore", "Check and unpack"),
+        ("options", "Options"),
+    ]
+    if subject.missing:
+        links.insert(0, links.pop(2))
+    items = [element("li", element("a", title, href=f"#{name}")) for name, title in links]
+    return element("nav", element("ul", *items), aria_label="On this page")
+
+
+def _imprint(subject: Subject) -> Markup:
+    return element(
+        "p",
+        "Written together with the archive by airgap.images. All figures are those of ",
+        element("code", subject.lock_file),
+        "; ",
+        element("code", f"{subject.name}{TABLE_SUFFIX}"),
+        " has the images as a table.",
+    )

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report as a table: RFC 4180, for spreadsheets and scripts. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from typing import Union
+
+from .._archive.lock import Lock, LockedImage
+from .._base.errors import printable
+from .facts import Facts, platform_names
+
+COLUMNS = (
+    "reference",
+    "status",
+    "change",
+    "platform",
+    "digest",
+    "manifest_digest",
+    "size",
+    "media_type",
+    "reason",
+)
+_LONGEST = 10_000
+# What a spreadsheet takes for the beginning of a formula, also in the width of East Asian letters. Many split at
+# semicolons instead of commas, so a cell of theirs may begin in the middle of one of ours.
+_FORMULA = re.compile(r"""(^|[;\t|])(?=[\s"]*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])""")
+
+Cell = Union[str, int]
+
+
+def table(lock: Lock, facts: Facts | None) -> bytes:
+    """The rows of a report, in UTF-8 with CRLF.
+
+    ``status`` is saved, skipped, failed, invalid or removed; ``change`` is new, changed, same or removed beside the
+    archive before, and empty where that is not known. ``digest`` is what the reference stands for in its registry,
+    ``manifest_digest`` and ``size`` are those of the platform image in the archive.
+
+    :param facts: about this lock file; ``None``: not known any more.
+    """
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_safe(cell) for cell in row] for row in _rows(lock, facts))
+    return out.getvalue().encode("utf-8")
+
+
+def changes(references: Iterable[str], facts: Facts | None) -> dict[str, str]:
+    """How saved references stand to the archive before; empty where that is not known."""
+    if facts is None:
+        return dict.fromkeys(references, "")
+    if facts.before is None:
+        return dict.fromkeys(references, "new")
+    told = dict.fromkeys(references, "same")
+    told.update((name, "new") for name in facts.before.added)
+    told.update((one.reference, "changed") for one in facts.before.changed)
+    return told
+
+
+def _rows(lock: Lock, facts: Facts | None) -> Iterator[tuple[Cell, ...]]:
+    told = changes([str(image.reference) for image in lock.images], facts)
+    for image in lock.images:
+        yield from _saved(image, told[str(image.reference)])
+    removed = {} if facts is None or facts.before is None else {one.reference: one for one in facts.before.removed}
+    reasons = {} if facts is None else {one.reference: one for one in facts.failed}
+    for skip in lock.skipped:
+        name = str(skip.reference)
+        change = "removed" if removed.pop(name, None) else ""
+        yield name, "skipped", change, "", skip.digest, "", "", "", skip.reason
+    for name in lock.failed:
+        change = "removed" if removed.pop(name, None) else ""
+        failure = reasons.get(name)
+        digest, reason = (failure.digest, failure.reason) if failure else ("", "not known any more")
+        yield name, "failed", change, "", digest, "", "", "", reason
+    for line in facts.invalid if facts is not None else ():
+        yield line.text, "invalid", "", "", "", "", "", "", f"{line.origin}: {line.reason}"
+    for gone in removed.values():
+        platforms = " ".join(gone.platforms)
+        yield gone.reference, "removed", "removed", platforms, gone.digest, "", gone.size, "", "no longer asked for"
+
+
+def _saved(image: LockedImage, change: str) -> Iterator[tuple[Cell, ...]]:
+    start = (str(image.reference), "saved", change)
+    notes = "; ".join(image.notes)
+    for name, one in zip(platform_names(image), image.platforms):
+        yield (*start, name, image.digest, one.digest, one.size, one.media_type, notes)
+    if not image.platforms:
+        yield (*start, "", image.digest, "", "", image.media_type, notes)
+
+
+def _safe(cell: Cell) -> Cell:
+    """A cell that no spreadsheet takes for a formula, nor a piece of it."""
+    return cell if isinstance(cell, int) else _FORMULA.sub(r"\1'", printable(cell, _LONGEST))

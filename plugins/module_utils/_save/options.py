@@ -1,0 +1,67 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run of image_save is asked to do, typed. Pure: no file and no network is touched here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._archive.output import Output
+from .._base.json import Json
+from .._oci.platform import PlatformFilter
+from .._registry.access import Access
+from .._skopeo.work import Work
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which images, and which of their platforms.
+
+    :param images: references of the ``images`` option.
+    :param list_files: paths of lists.
+    :param list_format: how these are written (:data:`_oci.image_list.LIST_FORMATS`).
+    :param from_lock: path of a lock file whose digests are to be saved, instead of a list.
+    """
+
+    images: tuple[str, ...]
+    list_files: tuple[str, ...]
+    list_format: str
+    from_lock: str | None
+    platforms: PlatformFilter
+    fail_on_missing_platform: bool
+    include_foreign_layers: bool
+
+
+@dataclass(frozen=True)
+class Options:
+    """All that a run is asked to do.
+
+    :param check: answer from the plan and touch nothing.
+    """
+
+    selection: Selection
+    output: Output
+    access: Access
+    work: Work
+    check: bool = False
+
+
+def lock_options(options: Options, policy: str) -> dict[str, Json]:
+    """The options that decide over an archive's content and bytes, as a lock file records them.
+
+    :param policy: name of the signature policy in force.
+    """
+    selection, output = options.selection, options.output
+    return {
+        "arch": [str(architecture) for architecture in selection.platforms.architectures],
+        "os": list(selection.platforms.operating_systems),
+        "fail_on_missing_platform": selection.fail_on_missing_platform,
+        "include_foreign_layers": selection.include_foreign_layers,
+        "compress": output.compress,
+        "compress_level": output.compress_level,
+        "part_size": output.part_size,
+        "part_digits": output.part_digits,
+        "signature_policy": policy,
+    }

@@ -1,0 +1,251 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the module's parameters to typed options: suffixes, sizes, platforms and ranges. Pure."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Literal, TypedDict
+
+from .._archive.output import DIR, Output, check_level, complete_dest
+from .._base.checks import check_range, is_path, is_text
+from .._base.errors import InvalidReferenceError, OptionError, quoted
+from .._base.size import parse_size
+from .._oci.platform import parse_filter
+from .._oci.reference import SourceRegistry, canonical_registry, parse_source_registry
+from .._registry.access import Access, Login
+from .._skopeo.work import Work
+from .options import Options, Selection
+
+_AttributeName = Literal["mode", "owner", "group", "seuser", "serole", "setype", "selevel", "attributes"]
+_ATTRIBUTES: tuple[_AttributeName, ...] = (
+    "mode",
+    "owner",
+    "group",
+    "seuser",
+    "serole",
+    "setype",
+    "selevel",
+    "attributes",
+)
+_CACHE_NAME = "saved-image-cache"
+
+
+class RegistryParams(TypedDict):
+    """One item of ``registries``."""
+
+    host: str
+    username: str
+    password: str
+
+
+class Params(TypedDict):
+    """The parameters as the module's argument specification gives them."""
+
+    images: list[str]
+    list_files: list[str]
+    list_format: str
+    from_lock: str | None
+    arch: list[str]
+    os: list[str]
+    source_registry: str | None
+    fail_on_missing_platform: bool
+    include_foreign_layers: bool
+    dest: str
+    compress: str
+    compress_level: int | None
+    part_size: str | None
+    part_digits: int | None
+    failed_list: str | None
+    allow_partial: bool
+    force: bool
+    username: str | None
+    password: str | None
+    registries: list[RegistryParams]
+    authfile: str | None
+    validate_certs: bool
+    ca_path: str | None
+    client_cert: str | None
+    client_key: str | None
+    cache_dir: str | None
+    jobs: int
+    retries: int
+    retry_delay: float
+    timeout: int
+    stall_timeout: int
+    lock_timeout: int
+    verify: str
+    keep_cache: bool
+    prune_cache: bool
+    skopeo_path: str
+    signature_policy: str | None
+    insecure_policy: bool
+    mode: object
+    owner: str | None
+    group: str | None
+    seuser: str | None
+    serole: str | None
+    setype: str | None
+    selevel: str | None
+    attributes: str | None
+
+
+def read_options(params: Params, *, check: bool) -> Options:
+    """Check the parameters and give them types.
+
+    :raises OptionError: names the option, what it holds and what is accepted.
+    """
+    _refuse_strange_paths(params)
+    output = _output(params)
+    _refuse_contradictions(params)
+    return Options(
+        selection=Selection(
+            images=tuple(params["images"]),
+            list_files=tuple(params["list_files"]),
+            list_format=params["list_format"],
+            from_lock=params["from_lock"],
+            platforms=parse_filter(params["arch"], params["os"]),
+            fail_on_missing_platform=params["fail_on_missing_platform"],
+            include_foreign_layers=params["include_foreign_layers"],
+        ),
+        output=output,
+        access=_access(params),
+        work=_work(params, output),
+        check=check,
+    )
+
+
+def _refuse_strange_paths(params: Params) -> None:
+    """Paths that no filesystem takes, and names that would break the lines of a checksum file."""
+    paths: dict[str, list[str | None]] = {
+        "list_files": [*params["list_files"]],
+        "from_lock": [params["from_lock"]],
+        "dest": [params["dest"]],
+        "failed_list": [params["failed_list"]],
+        "authfile": [params["authfile"]],
+        "ca_path": [params["ca_path"]],
+        "client_cert": [params["client_cert"]],
+        "client_key": [params["client_key"]],
+        "cache_dir": [params["cache_dir"]],
+        "skopeo_path": [params["skopeo_path"]],
+        "signature_policy": [params["signature_policy"]],
+    }
+    for option, values in paths.items():
+        for value in values:
+            refuse_strange_path(option, value)
+    if any(character in params["dest"] for character in "\r\n") or not is_text(params["dest"]):
+        raise OptionError(f"dest: {quoted(params['dest'])} must be text in one line, as checksum files have it")
+
+
+def refuse_strange_path(option: str, value: str | None) -> None:
+    """Refuse a path that no filesystem takes, or that would be another one than Ansible's other modules make of it.
+
+    These write names of files in UTF-8; Python writes them as the locale has it.
+
+    :raises OptionError: says which option it is, and what to do.
+    """
+    if value is None:
+        return
+    encoding = sys.getfilesystemencoding()
+    if encoding not in ("utf-8", "utf8") and not value.isascii():
+        raise OptionError(
+            f"{option}: {quoted(value)} has letters for which names of files have no UTF-8 here, as the locale of this "
+            f"host's Python has {encoding}. Set LC_ALL=C.UTF-8 in the task's environment, or give a path in ASCII"
+        )
+    if not is_path(value):
+        raise OptionError(f"{option}: {quoted(value)} is no path: it holds what no file name can")
+
+
+def _refuse_contradictions(params: Params) -> None:
+    """Options that exclude each other; empty lists and false values are none, as playbooks pass them."""
+    if params["from_lock"] and (params["images"] or params["list_files"]):
+        raise OptionError("from_lock: takes the place of images and list_files; give one or the other")
+    if params["signature_policy"] and params["insecure_policy"]:
+        raise OptionError("signature_policy: has no meaning with insecure_policy=true; give one or the other")
+
+
+def _output(params: Params) -> Output:
+    compress = params["compress"]
+    check_level(params["compress_level"], compress)
+    part_size = params["part_size"]
+    if part_size is not None and compress == "dir":
+        raise OptionError("part_size: has no meaning with compress=dir; leave it out")
+    if params["part_digits"] is not None:
+        check_range("part_digits", params["part_digits"], 1, 9)
+    return Output(
+        dest=complete_dest(params["dest"], compress),
+        compress=compress,
+        compress_level=params["compress_level"],
+        part_size=None if part_size is None else parse_size(part_size, option="part_size"),
+        part_digits=params["part_digits"],
+        failed_list=params["failed_list"],
+        allow_partial=params["allow_partial"],
+        force=params["force"],
+        has_attributes=any(params[name] is not None for name in _ATTRIBUTES),
+    )
+
+
+def _access(params: Params) -> Access:
+    username, password = params["username"], params["password"]
+    return Access(
+        source=_source(params["source_registry"]),
+        login=(username, password) if username and password else None,
+        logins=tuple(
+            Login(canonical_registry(item["host"]), item["username"], item["password"]) for item in params["registries"]
+        ),
+        authfile=params["authfile"],
+        validate_certs=params["validate_certs"],
+        ca_path=params["ca_path"],
+        client_cert=params["client_cert"],
+        client_key=params["client_key"],
+    )
+
+
+def _source(text: str | None) -> SourceRegistry | None:
+    if not text:
+        return None
+    try:
+        return parse_source_registry(text)
+    except InvalidReferenceError as error:
+        raise OptionError(f"source_registry: {error}") from error
+
+
+def _work(params: Params, output: Output) -> Work:
+    check_range("jobs", params["jobs"], 1, 20)
+    check_range("retries", params["retries"], 0, 100)
+    check_range("retry_delay", params["retry_delay"], 0, 3600)
+    check_range("timeout", params["timeout"], 1, 7 * 86400)
+    check_range("stall_timeout", params["stall_timeout"], 1, 86400)
+    check_range("lock_timeout", params["lock_timeout"], 0, 7 * 86400)
+    cache_dir = os.path.abspath(params["cache_dir"] or os.path.join(output.directory, _CACHE_NAME))
+    _check_cache_dir(cache_dir, output)
+    return Work(
+        cache_dir=cache_dir,
+        jobs=params["jobs"],
+        retries=params["retries"],
+        retry_delay=params["retry_delay"],
+        timeout=params["timeout"],
+        stall_timeout=params["stall_timeout"],
+        lock_timeout=params["lock_timeout"],
+        verify=params["verify"],
+        keep_cache=params["keep_cache"],
+        prune_cache=params["prune_cache"],
+        skopeo_path=params["skopeo_path"],
+        signature_policy=params["signature_policy"],
+        insecure_policy=params["insecure_policy"],
+    )
+
+
+def _check_cache_dir(cache_dir: str, output: Output) -> None:
+    if ":" in cache_dir:
+        raise OptionError(f"cache_dir: {cache_dir} must not contain ':', which skopeo reads as the end of the path")
+    if output.compress != DIR:
+        return
+    if os.path.commonpath([cache_dir, output.dest]) in (cache_dir, output.dest):
+        raise OptionError(
+            f"cache_dir: with compress=dir, {cache_dir} and dest {output.dest} must be apart; "
+            "give dest another name, or set cache_dir"
+        )

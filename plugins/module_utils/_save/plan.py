@@ -1,0 +1,107 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wanted, minus what the cache holds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Callable
+
+from .._oci.image import PlatformImage, ResolvedImage, StoredImage
+from .._oci.manifest import Descriptor
+
+_TAR_BLOCK = 512
+_TAR_END = 20 * _TAR_BLOCK
+_MEMBERS_PER_FOLDER = 4
+_ROOT_FILES = 8
+_INDEX_ENTRY = 1024  # a reference or platform image in the documents of the whole
+_STORED_OVERHEAD = 10_000  # of so many bytes, one for the headers of stored blocks
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The work that a run has to do.
+
+    :param platform_images: each once for every repository that it is wanted from, in list order.
+    :param stored: those that the cache holds whole and that were let through, by key.
+    :param missing: bytes of each blob to be fetched, by digest; with what resolving fetched already.
+    :param fetched: bytes of what resolving fetched, by digest.
+    :param reused: bytes of each blob that is there already, by digest.
+    :param archive_bytes: an upper estimate: all blobs as they are, and the tar around them.
+    """
+
+    platform_images: tuple[PlatformImage, ...]
+    stored: dict[str, StoredImage]
+    missing: dict[str, int]
+    reused: dict[str, int]
+    fetched: Mapping[str, int]
+    archive_bytes: int
+
+    @property
+    def incomplete(self) -> tuple[PlatformImage, ...]:
+        """What skopeo has to be asked for, in list order."""
+        return tuple(image for image in self.platform_images if image.key not in self.stored)
+
+    @property
+    def missing_bytes(self) -> int:
+        return sum(self.missing.values())
+
+
+def make_plan(
+    images: Iterable[ResolvedImage],
+    *,
+    stored: Callable[[PlatformImage], StoredImage | None],
+    is_accepted: Callable[[PlatformImage], bool],
+    has_blob: Callable[[Descriptor], bool],
+    fetched: Mapping[str, int],
+) -> Plan:
+    """Compare the wanted images with the cache.
+
+    :param stored: gives a platform image as the cache holds it, or ``None`` where it is not whole.
+    :param is_accepted: whether it was let through from its repository.
+    :param has_blob: whether the cache holds a blob in the right size.
+    :param fetched: bytes of the manifests and configurations that resolving had to fetch, by digest.
+    """
+    resolved = list(images)
+    unique: dict[str, PlatformImage] = {}
+    for one in resolved:
+        for image in one.platforms:
+            unique.setdefault(image.key, image)
+    whole = {image.key: found for image in unique.values() if (found := stored(image)) is not None}
+    missing: dict[str, int] = dict(fetched)
+    reused: dict[str, int] = {}
+    for image in unique.values():
+        for blob in _blobs(image, whole.get(image.key)):
+            if blob.digest not in missing and blob.digest not in reused:
+                (reused if has_blob(blob) else missing)[blob.digest] = blob.size
+    for one in resolved:
+        if one.index is not None and one.digest not in missing:
+            reused[one.digest] = len(one.index)
+    # An index may go in twice: as the source has it, and over the children that are saved.
+    indexes = {one.digest: 2 * len(one.index) for one in resolved if one.index is not None}
+    sizes = {**missing, **reused, **indexes}
+    folders = len({image.digest for image in unique.values()})
+    entries = len(resolved) + sum(len(one.platforms) for one in resolved)
+    return Plan(
+        platform_images=tuple(unique.values()),
+        stored={key: found for key, found in whole.items() if is_accepted(unique[key])},
+        missing=missing,
+        reused=reused,
+        fetched=fetched,
+        archive_bytes=_archive_bytes(list(sizes.values()), folders=folders, entries=entries),
+    )
+
+
+def _blobs(image: PlatformImage, stored: StoredImage | None) -> Iterable[Descriptor]:
+    return (stored or image).all_blobs()
+
+
+def _archive_bytes(sizes: Sequence[int], *, folders: int, entries: int) -> int:
+    members = len(sizes) + _MEMBERS_PER_FOLDER * folders + _ROOT_FILES
+    padding = _TAR_BLOCK * len(sizes)
+    documents = 2 * _TAR_BLOCK * folders + 2 * _INDEX_ENTRY * entries
+    total = sum(sizes) + padding + documents + _TAR_BLOCK * members + _TAR_END
+    return total + total // _STORED_OVERHEAD

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What resolving asks of registries, and who asks: our own client, or skopeo where the host's configuration has a say.
+
+It is decided here alone, by registry, so that manifests come the same way as layers.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .._oci.manifest import Descriptor
+from .._oci.reference import Repository
+from .._registry.client import FetchedManifest
+from .._registry.outage import Outages
+from .._skopeo.registries_conf import RegistriesConf
+
+
+class Client(Protocol):
+    """Answers what resolving asks.
+
+    All methods raise :class:`TransferError`, after all tries.
+    """
+
+    outages: Outages
+
+    def head_manifest(self, repository: Repository, tag: str) -> str:
+        """A tag's digest; an empty string where only the manifest itself tells."""
+
+    def get_manifest(self, repository: Repository, name: str) -> FetchedManifest:
+        """A manifest by tag or digest."""
+
+    def get_blob(self, repository: Repository, descriptor: Descriptor, *, limit: int, of: str = "") -> bytes:
+        """A configuration.
+
+        :param limit: bytes accepted at most.
+        :param of: digest of the manifest that names it.
+        """
+
+    def blob_size(self, repository: Repository, digest: str) -> int:
+        """How many bytes a blob has; 0 where nobody says."""
+
+    def gives_blobs(self, repository: Repository) -> bool:
+        """Whether any small blob can be asked for, and not configurations alone."""
+
+
+class Questions:
+    """Asks each registry the way that leads to it.
+
+    :param ours: reaches registries at their own address.
+    :param skopeo: goes the ways of the configuration.
+    """
+
+    def __init__(self, ours: Client, skopeo: Client, configuration: RegistriesConf) -> None:
+        self._ours = ours
+        self._skopeo = skopeo
+        self._configuration = configuration
+        self.outages = ours.outages
+
+    def head_manifest(self, repository: Repository, tag: str) -> str:
+        return self._of(repository).head_manifest(repository, tag)
+
+    def get_manifest(self, repository: Repository, name: str) -> FetchedManifest:
+        return self._of(repository).get_manifest(repository, name)
+
+    def get_blob(self, repository: Repository, descriptor: Descriptor, *, limit: int, of: str = "") -> bytes:
+        return self._of(repository).get_blob(repository, descriptor, limit=limit, of=of)
+
+    def blob_size(self, repository: Repository, digest: str) -> int:
+        return self._of(repository).blob_size(repository, digest)
+
+    def gives_blobs(self, repository: Repository) -> bool:
+        return self._of(repository).gives_blobs(repository)
+
+    def _of(self, repository: Repository) -> Client:
+        return self._skopeo if self._configuration.concerns(repository.registry) else self._ours

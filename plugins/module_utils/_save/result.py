@@ -1,0 +1,169 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run tells: data, and the one sentence at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .._archive.lock import Lock, LockedSkip
+from .._base.errors import quoted
+from .._base.size import format_count, format_size
+from .._oci.image import FailedImage
+from .._oci.image_list import ImageList
+
+_NAMED_FAILURES = 5
+
+
+@dataclass
+class Stats:
+    """Figures of a run; sizes in bytes.
+
+    :param seconds: wall time of each stage; copy and archive overlap.
+    """
+
+    images: int = 0
+    platform_images: int = 0
+    duplicates: int = 0
+    blobs_downloaded: int = 0
+    blobs_reused: int = 0
+    blobs_repaired: int = 0
+    bytes_downloaded: int = 0
+    bytes_reused: int = 0
+    bytes_archive: int = 0
+    bytes_pruned: int = 0
+    manifest_heads: int = 0
+    manifest_gets: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the plan says before anything is done; sizes in bytes.
+
+    :param images: references with something to download.
+    :param archive_bytes: an upper estimate of the archive's size.
+    """
+
+    images: int
+    platform_images: int
+    blobs: int
+    bytes: int
+    archive_bytes: int
+    cache_free: int
+    dest_free: int
+
+    @property
+    def sentence(self) -> str:
+        """Sizes, for people."""
+        return (
+            f"To download: {format_count(self.blobs, 'blob')}, {format_size(self.bytes)}; archive: up to "
+            f"{format_size(self.archive_bytes)}; free: {format_size(self.cache_free)} for the cache, "
+            f"{format_size(self.dest_free)} for the archive"
+        )
+
+
+@dataclass
+class Result:
+    """The end of a run, failed or not.
+
+    :param lock: what the archive holds (in check mode: would hold); ``None`` where there is none.
+    :param before: what it held before.
+    :param is_published: whether the archive holds what was asked for (in check mode: would hold).
+    :param warnings: what went wrong beside the archive.
+    :param notes: what is not as usual, because of where the archive or the cache lies: sentences.
+    :param keep_cache: whether what was fetched stays in the cache.
+    """
+
+    changed: bool
+    reason: str
+    listed: ImageList
+    failed: list[FailedImage]
+    skipped: tuple[LockedSkip, ...]
+    stats: Stats
+    lock: Lock | None = None
+    before: Lock | None = None
+    forecast: Forecast | None = None
+    is_published: bool = True
+    warnings: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+    allow_partial: bool = False
+    keep_cache: bool = True
+
+    @property
+    def failures(self) -> int:
+        """Images and lines that are not in the archive though they were asked for."""
+        return len(self.failed) + len(self.listed.invalid)
+
+    @property
+    def is_failure(self) -> bool:
+        return bool(self.failures and not self.allow_partial) or not self.is_published
+
+    def sentence(self, dest: str, *, check: bool) -> str:
+        """One sentence for the user; several when something failed, or is not as usual."""
+        if self.is_failure:
+            return self._failure_in_check_mode(dest) if check else self._failure(dest)
+        return ". ".join([self._success(dest, check=check), *self.notes])
+
+    def _success(self, dest: str, *, check: bool) -> str:
+        images = format_count(len(self.lock.images) if self.lock else 0, "image")
+        if self.failures:
+            images += f", {self.failures} failed"
+        if self.skipped:
+            images += f", {len(self.skipped)} skipped"
+        if not self.changed:
+            return f"{dest} already holds {images}: {self.reason}"
+        if self.forecast is not None and check:
+            return f"would save {images} to {dest}: {self.reason}. {self.forecast.sentence}"
+        files = format_count(len(self.lock.parts) if self.lock else 0, "file")
+        verb = "would save" if check else "saved"
+        return f"{verb} {images} to {dest} ({files}, {format_size(self.stats.bytes_archive)}): {self.reason}"
+
+    def _failure(self, dest: str) -> str:
+        total, told = self._total, self._reasons()
+        if not told:
+            return self._nothing()
+        if self.allow_partial:
+            return f"none of the {total} images could be saved, so {dest} was left as it was: {told}"
+        if not self.keep_cache:
+            return (
+                f"{self.failures} of {total} images failed, so {dest} was left as it was: {told}. allow_partial=true "
+                "saves an archive without the images that fail"
+            )
+        return (
+            f"{self.failures} of {total} images failed, so {dest} was left as it was: {told}. What was fetched stays "
+            "in the cache; allow_partial=true saves an archive without the images that fail"
+        )
+
+    def _failure_in_check_mode(self, dest: str) -> str:
+        """The same as far as it is foreseen. Nothing was fetched."""
+        total, told = self._total, self._reasons()
+        if not told:
+            return self._nothing()
+        if self.allow_partial:
+            return f"none of the {total} images could be saved, so {dest} would be left as it is: {told}"
+        return (
+            f"{self.failures} of {total} images would fail, so {dest} would be left as it is: {told}. "
+            "allow_partial=true would save an archive without the images that fail"
+        )
+
+    def _nothing(self) -> str:
+        return (
+            f"none of the {self._total} images has a wanted platform, so there is nothing to save; see skipped_images"
+        )
+
+    @property
+    def _total(self) -> int:
+        return len(self.listed.images) + len(self.listed.invalid)
+
+    def _reasons(self) -> str:
+        """Why images failed, and lines; empty where none did."""
+        reasons = [f"{one.listed.reference}: {one.reason}" for one in self.failed]
+        for line in self.listed.invalid:
+            reasons.append(f"{line.origin}: {quoted(line.text)} is no reference: {line.reason}")
+        told = "; ".join(reasons[:_NAMED_FAILURES])
+        if len(reasons) > _NAMED_FAILURES:
+            told += f"; and {len(reasons) - _NAMED_FAILURES} more, see failed_images and invalid_lines"
+        return told

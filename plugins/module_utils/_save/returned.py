@@ -1,0 +1,117 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run's result as the module returns it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from .._archive.lock import Lock, LockedImage
+from .._archive.names import path_of
+from .._archive.output import Output
+from .._base.json import Json
+from .decide import describe
+from .result import Result, Stats
+
+
+def as_returned(result: Result, output: Output, *, check: bool) -> dict[str, Json]:
+    """The values that RETURN documents."""
+    returned: dict[str, Json] = {
+        "changed": result.changed,
+        "reason": result.reason,
+        "msg": result.sentence(output.dest, check=check),
+        "notes": list(result.notes),
+        "dest": output.dest,
+        "parts": _parts(result, output),
+        "images": _images(result),
+        "failed_images": [
+            {"reference": str(one.listed.reference), "origin": str(one.listed.origin), "reason": one.reason}
+            for one in result.failed
+        ],
+        "skipped_images": [{"reference": str(one.reference), "reason": one.reason} for one in result.skipped],
+        "invalid_lines": [
+            {"origin": str(line.origin), "line": line.text, "reason": line.reason} for line in result.listed.invalid
+        ],
+        "stats": _stats(result.stats),
+        "lock_file": output.lock_file,
+        "checksum_file": output.checksum_file,
+        "report_file": output.report_file,
+        "table_file": output.table_file,
+        "restore_file": output.restore_file,
+    }
+    if result.forecast is not None:
+        returned["plan"] = dict(asdict(result.forecast))
+    return returned
+
+
+def diff_of(result: Result, output: Output) -> dict[str, Json]:
+    """What Ansible shows in diff mode: the content of the archive before and after."""
+    after = result.lock if result.is_published else result.before
+    return {
+        "before_header": output.dest,
+        "after_header": output.dest,
+        "before": describe(result.before),
+        "after": describe(after),
+    }
+
+
+def _parts(result: Result, output: Output) -> list[Json]:
+    """What stands on disk now: after a failure the parts of the archive before."""
+    lock = result.lock if result.is_published else result.before
+    if lock is None:
+        return []
+    return [{"path": path_of(output, part), "size": part.size, "sha256": part.sha256} for part in lock.parts]
+
+
+def _images(result: Result) -> list[Json]:
+    saved = {str(image.reference): image for image in _saved(result.lock)}
+    skipped = {str(one.reference): one for one in result.skipped}
+    failed = {str(one.listed.reference): one for one in result.failed}
+    images: list[Json] = []
+    for listed in result.listed.images:
+        name = str(listed.reference)
+        if name in failed:
+            images.append(_entry(name, "failed", failed[name].digest, reason=failed[name].reason))
+        elif name in skipped:
+            images.append(_entry(name, "skipped", skipped[name].digest, reason=skipped[name].reason))
+        elif name in saved:
+            images.append(_saved_entry(saved[name], "saved" if result.is_published else "fetched"))
+    return images
+
+
+def _saved(lock: Lock | None) -> tuple[LockedImage, ...]:
+    return lock.images if lock is not None else ()
+
+
+def _saved_entry(image: LockedImage, status: str) -> dict[str, Json]:
+    entry = _entry(str(image.reference), status, image.digest)
+    entry["notes"] = list(image.notes)
+    entry["platforms"] = [
+        {
+            "platform": str(platform.platform) if platform.platform is not None else "",
+            "digest": platform.digest,
+            "size": platform.size,
+        }
+        for platform in image.platforms
+    ]
+    return entry
+
+
+def _entry(reference: str, status: str, digest: str, *, reason: str = "") -> dict[str, Json]:
+    return {
+        "reference": reference,
+        "status": status,
+        "digest": digest,
+        "reason": reason,
+        "notes": [],
+        "platforms": [],
+    }
+
+
+def _stats(stats: Stats) -> Json:
+    figures: dict[str, Json] = dict(asdict(stats))
+    heads, gets = figures.pop("manifest_heads"), figures.pop("manifest_gets")
+    figures["manifest_requests"] = {"HEAD": heads, "GET": gets}
+    return figures

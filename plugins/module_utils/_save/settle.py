@@ -1,0 +1,161 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is done about an archive that stays: at most what stands beside it is renewed, and mode and owner."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .._archive.lock import Lock, renew_record
+from .._archive.names import path_of
+from .._base.errors import ImageSaveError
+from .._base.size import format_count
+from .._host.attributes import is_shared, refuse_protected
+from .._host.memory import Memory
+from .._host.space import free_bytes, require
+from .._publish.beside import standing_facts
+from .._publish.staging import (
+    Staging,
+    beside_paths,
+    final_paths,
+    is_damaged,
+    is_decided,
+    staging_path,
+)
+from .._publish.standing import Published
+from .decide import Action, Decision
+from .result import Result
+from .run import Run
+
+if TYPE_CHECKING:
+    from .._report.facts import Facts
+
+
+def clear_interrupted(run: Run) -> bool:
+    """Put an archive in place that a killed run had finished, or remove what it had begun.
+
+    :returns: whether there was a finished one (in check mode: is one).
+    :raises BusyError: when that run is not dead but at work.
+    """
+    output = run.options.output
+    decided = is_decided(output)
+    if os.path.isdir(staging_path(output)) and not run.options.check:
+        run.log.info(f"an earlier run did not end well; {'completing' if decided else 'removing'} what it left")
+        if not decided and is_damaged(output):
+            run.log.warning("the archive that it had finished is damaged, and is not put in place")
+        with _staging(run):
+            pass
+    return decided
+
+
+def _staging(run: Run) -> AbstractContextManager[Staging]:
+    return Staging(run.options.output, run.attributes, run.stop.check).opened(run.options.work.lock_timeout)
+
+
+def settle(run: Run, published: Published, wanted: Lock, decision: Decision, result: Result, memory: Memory) -> None:
+    """Leave the archive as it is, and make right what stands beside it.
+
+    :param wanted: the content asked for, which is the archive's.
+    """
+    record = renew_record(published.lock, wanted) if published.lock is not None else wanted
+    result.lock = record
+    run.stats.bytes_archive = sum(part.size for part in record.parts)
+    todo = _look_at_attributes(run, record)
+    if decision.action is Action.RECORD:
+        result.changed = True
+        refuse_protected(beside_paths(run.options.output, record.parts))
+        if not run.options.check:
+            with _staging(run) as staging:
+                staging.ensure_unchanged(published.raw_lock)
+                staging.publish_beside(record, _facts(run, published, record, result))
+            todo = todo.without(beside_paths(run.options.output, record.parts))
+    if todo and not run.options.check:
+        _give_attributes(run, record, todo, memory)
+    if todo and not result.changed:
+        result.changed, result.reason = True, "mode or owner differed"
+
+
+def _facts(run: Run, published: Published, record: Lock, result: Result) -> Facts | None:
+    """What the report that stands says of the archive, with what failed in this run."""
+    from .._report.facts import with_failures
+
+    facts = standing_facts(run.options.output, record)
+    return None if facts is None else with_failures(facts, run.without_secrets(result.failed), result.listed.invalid)
+
+
+@dataclass(frozen=True)
+class _Todo:
+    """Published files that have not got the attributes asked for.
+
+    :param differing: paths.
+    :param bare: paths of those that lack flags that protect them, which come last.
+    """
+
+    differing: tuple[str, ...]
+    bare: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.differing or self.bare)
+
+    def without(self, paths: Collection[str]) -> _Todo:
+        """The rest, when some are right now."""
+        differing = tuple(path for path in self.differing if path not in paths)
+        return _Todo(differing, tuple(path for path in self.bare if path not in paths))
+
+
+def _look_at_attributes(run: Run, lock: Lock) -> _Todo:
+    """What is to be given to which files.
+
+    :raises StorageError: when a file does not let itself be given anything.
+    :raises SpaceError: when there is no room for copies of the files that have other names.
+    """
+    output, attributes = run.options.output, run.attributes
+    paths = final_paths(output, lock)
+    differing = tuple(path for path in paths if attributes.differ(path))
+    shared = [path for path in differing if is_shared(path)]
+    refuse_protected([*differing, *{os.path.dirname(path) for path in shared}], attributes)
+    size = sum(os.lstat(path).st_size for path in shared)
+    require(output.directory, free_bytes(output.directory), size, otherwise="or leave the attributes as they are")
+    return _Todo(differing, tuple(path for path in paths if attributes.lack_protection(path)))
+
+
+def _give_attributes(run: Run, lock: Lock, todo: _Todo, memory: Memory) -> None:
+    """Give them, and remember that the content is what it was.
+
+    :raises ImageSaveError: says whether any was given before.
+    """
+    known = {path: memory.known(path) for path in {*todo.differing, *todo.bare}}
+    given = 0
+    try:
+        for _path in _given(run, lock, todo):
+            given += 1
+    except ImageSaveError as error:
+        error.changed = given > 0
+        raise
+    for path, sha256 in known.items():
+        if sha256:
+            memory.learn(path, sha256)
+
+
+def _given(run: Run, lock: Lock, todo: _Todo) -> Iterator[str]:
+    """Each file, once it has its attributes. One that has other names is copied first, so they keep what they have."""
+    shared = [path for path in todo.differing if is_shared(path)]
+    for path in sorted({*todo.differing}.difference(shared)):
+        run.attributes.give(path)
+        yield path
+    if shared:
+        run.log.info(f"{format_count(len(shared), 'file')} with other names get attributes, and so are copied first")
+        sums = {path_of(run.options.output, part): part.sha256 for part in lock.parts}
+        with _staging(run) as staging:
+            for path in shared:
+                staging.give(path, sums.get(path, ""))
+                yield path
+    for path in todo.bare:
+        run.attributes.protect(path)
+        yield path

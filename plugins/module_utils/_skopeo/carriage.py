@@ -1,0 +1,84 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which platform images skopeo cannot copy, though the client can fetch and check all of them.
+
+These are carried byte for byte without skopeo, where nothing is left for it to decide: the signature policy accepts
+anything, and its configuration of registries says nothing of theirs.
+"""
+
+from __future__ import annotations
+
+from .._base.errors import NotCarried, quoted
+from .._oci.image import PlatformImage
+from .._oci.manifest import DOCKER_MANIFEST, OCI_ARTIFACT, Manifest, Schema1
+from .._registry.client import Registries
+from .permission import Permission
+from .registries_conf import RegistriesConf
+
+_DOCKER_LAYERS = frozenset(
+    f"application/vnd.docker.image.rootfs.{kind}"
+    for kind in ("diff.tar", "diff.tar.gzip", "foreign.diff.tar", "foreign.diff.tar.gzip")
+)
+
+
+class Carriage:
+    """Tells for each platform image who copies it.
+
+    :param registries: know how they have answered.
+    """
+
+    def __init__(self, registries: Registries, permission: Permission, configuration: RegistriesConf) -> None:
+        self._registries = registries
+        self._permission = permission
+        self._configuration = configuration
+
+    def is_ours(self, image: PlatformImage) -> bool:
+        """Whether it is copied without skopeo."""
+        return bool(self._hindrance(image)) and self._is_free(image)
+
+    def ensure(self, image: PlatformImage) -> None:
+        """:raises NotCarried: when it can be copied neither with skopeo nor without."""
+        hindrance = self._hindrance(image)
+        if hindrance and not self._is_free(image):
+            raise NotCarried(
+                f"{hindrance}. Without skopeo it is copied only where the signature policy accepts anything for "
+                f"{image.repository}, and registries.conf does not name its registry (and no Docker schema 1 image is)"
+            )
+
+    def _is_free(self, image: PlatformImage) -> bool:
+        if isinstance(image.content, Schema1) or self._configuration.concerns(image.repository.registry):
+            return False
+        return self._permission.is_for_anything(image.repository, image.digest)
+
+    def _hindrance(self, image: PlatformImage) -> str:
+        """Why skopeo cannot copy it, and what to do; empty where it can."""
+        registry = image.repository.registry
+        return (
+            (unreadable(image.content) if isinstance(image.content, Manifest) else "")
+            or (_ADDRESS.format(registry=registry) if registry.startswith("[") else "")
+            or (_OPEN_DOOR.format(registry=registry) if self._registries.has_open_door(registry) else "")
+        )
+
+
+_ADDRESS = "skopeo takes no address such as {registry} for a registry; use a name that stands for it"
+_OPEN_DOOR = (
+    "{registry} answers /v2/ to anybody and asks for a login below it only, so that skopeo sends none; have its owner "
+    "ask for it at /v2/ too"
+)
+
+
+def unreadable(manifest: Manifest) -> str:
+    """Why skopeo does not read a manifest, and what to do; empty where it does."""
+    if manifest.media_type == OCI_ARTIFACT:
+        return "skopeo does not know OCI artifact manifests; push it again as an image manifest, as oras 1.1 does"
+    if manifest.media_type != DOCKER_MANIFEST:
+        return ""
+    for layer in manifest.layers:
+        if layer.media_type not in _DOCKER_LAYERS:
+            return (
+                f"skopeo does not read Docker manifests with a layer of the type {quoted(layer.media_type, 120)}; push "
+                "the image again with OCI types (docker buildx: oci-mediatypes=true)"
+            )
+    return ""

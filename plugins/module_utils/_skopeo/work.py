@@ -1,0 +1,34 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the work is done: how many at once, how long, where, and by which skopeo. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SYSTEM_POLICY, INSECURE_POLICY = "system", "insecure"
+
+
+@dataclass(frozen=True)
+class Work:
+    """How the work is done; times in seconds.
+
+    :param timeout: for all copies of one platform image, its retries included.
+    :param stall_timeout: for a transfer in which no byte moves.
+    """
+
+    cache_dir: str
+    jobs: int
+    retries: int
+    retry_delay: float
+    timeout: float
+    stall_timeout: float
+    lock_timeout: float
+    verify: str
+    keep_cache: bool
+    prune_cache: bool
+    skopeo_path: str
+    signature_policy: str | None
+    insecure_policy: bool

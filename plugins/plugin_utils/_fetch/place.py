@@ -1,0 +1,118 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A directory of the controller in which the files of one archive lie, and others may too."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError
+from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import explained
+from ansible_collections.airgap.images.plugins.module_utils._host.files import OF_ARCHIVES, make_directories
+from ansible_collections.airgap.images.plugins.module_utils._host.memory import Memory, sha256_of
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD
+
+
+@dataclass(frozen=True)
+class Item:
+    """A file that is to be on the controller.
+
+    :param source: its path on the host, made of what the play asked for.
+    :param name: its path below the directory on the controller.
+    :param size: bytes.
+    :param sha256: hex digits.
+    """
+
+    source: str
+    name: str
+    size: int
+    sha256: str
+
+    @property
+    def most(self) -> int:
+        """Bytes at which its transfer is cut off: a host may send more than it has announced."""
+        return max(self.size, LARGEST_RECORD)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the files of one archive lie on the controller.
+
+    :param directory: absolute path; need not be there yet.
+    :param archive: name of the archive.
+    :param memory: of files that were read before and not touched since; ``None``: all are read.
+    """
+
+    directory: str
+    archive: str
+    memory: Memory | None = None
+
+    @property
+    def root(self) -> str:
+        """The archive itself, where it is one file or a directory."""
+        return os.path.join(self.directory, self.archive)
+
+    @property
+    def incoming(self) -> str:
+        """Holds what is on its way; a run that was interrupted leaves it for the next one."""
+        return os.path.join(self.directory, f".{self.archive}.fetching")
+
+    def final(self, item: Item) -> str:
+        return os.path.join(self.directory, item.name)
+
+    def temporary(self, item: Item) -> str:
+        return os.path.join(self.incoming, item.name)
+
+    def holds(self, path: str, item: Item) -> bool:
+        """Whether the item's content is there, in a regular file below this directory, and through no link.
+
+        :raises StorageError: when it cannot be read.
+        """
+        try:
+            return (
+                not self.is_through_link(path)
+                and os.path.isfile(path)
+                and os.path.getsize(path) == item.size
+                and (self.memory.sha256(path) if self.memory else sha256_of(path)) == item.sha256
+            )
+        except OSError as error:
+            raise explain(error, path) from error
+
+    def is_through_link(self, path: str) -> bool:
+        """Whether the path, or a directory above it and below this one, is a link."""
+        return any(os.path.islink(step) for step in self._steps(path))
+
+    def make_folder(self, folder: str) -> None:
+        """Make a directory below this one; a link in its place is replaced, and what it points to left alone."""
+        _make(self.directory)
+        for step in self._steps(folder):
+            if os.path.islink(step):
+                os.unlink(step)
+            _make(step)
+
+    def _steps(self, path: str) -> Iterator[str]:
+        """The path and all directories above it, down from this one."""
+        step = self.directory
+        for name in os.path.relpath(path, self.directory).split(os.sep):
+            step = os.path.join(step, name)
+            yield step
+
+
+def explain(error: OSError, path: str) -> StorageError:
+    """The error for the user.
+
+    :param path: what to name where the error names nothing, as those of a file that is open do.
+    """
+    named = error.filename2 or error.filename or path
+    return explained(f"{named} on the controller cannot be read or written", error)
+
+
+def _make(folder: str) -> None:
+    make_directories(folder, OF_ARCHIVES, above=OF_ARCHIVES)
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder)

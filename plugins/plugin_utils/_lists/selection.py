@@ -1,0 +1,144 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lists from several places become the one list of a host. Pure."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError, quoted
+from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import (
+    LIST_FORMATS,
+    PLAIN,
+    Origin,
+    bare_line,
+    decode_list,
+    lines_of_file,
+    parse_lines,
+    split_lines,
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text with references, and what to call it: a path, a URL, or the name of a variable."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which references of a list are wanted: any of ``include`` matches, if there is one, and none of ``exclude``.
+
+    Expressions are searched for in a reference as it is written and in its full form.
+    """
+
+    include: tuple[re.Pattern[str], ...] = ()
+    exclude: tuple[re.Pattern[str], ...] = ()
+
+    def wants(self, *forms: str) -> bool:
+        return not self.excludes(*forms) and (not self.include or _any_matches(self.include, forms))
+
+    def excludes(self, *forms: str) -> bool:
+        """All that counts for lines that are no reference: they stay, to be reported where the list is used."""
+        return _any_matches(self.exclude, forms)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is left of all sources.
+
+    :param lines: as they are written, each reference once, in the order of the sources.
+    :param invalid: lines that are no reference: where they stand, what they say, and why they are none.
+    :param excluded: references that were taken out, in full form.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    invalid: list[dict[str, str]] = field(default_factory=list)
+    excluded: list[str] = field(default_factory=list)
+    duplicates: int = 0
+
+
+def read_source(values: object, list_format: str = PLAIN) -> Source:
+    """Read ``{name, lines}``, or a pair of a name and a file's bytes in base64.
+
+    :param list_format: of files, one of :data:`_oci.image_list.LIST_FORMATS`.
+    :raises OptionError: when it is neither, or there is no such format.
+    """
+    if list_format not in LIST_FORMATS:
+        raise OptionError(f"list_format: {quoted(str(list_format))} is none; expected {' or '.join(LIST_FORMATS)}")
+    if isinstance(values, Mapping) and isinstance(values.get("name"), str) and isinstance(values.get("lines"), list):
+        return Source(values["name"], "\n".join(str(line) for line in values["lines"]))
+    if not isinstance(values, (list, tuple)) or len(values) != 2 or not isinstance(values[1], str):
+        raise OptionError(f"a list must be a name with lines, or a pair of a name and base64: {quoted(str(values))}")
+    name, content = str(values[0]), values[1]
+    try:
+        text = decode_list(base64.b64decode(content, validate=True))
+    except ValueError as error:
+        raise OptionError(f"{quoted(name)}: its content is not base64: {error}") from error
+    return Source(name, "\n".join(lines_of_file(text, list_format)))
+
+
+def compile_choice(include: Iterable[str], exclude: Iterable[str]) -> Choice:
+    """Read the expressions.
+
+    :raises OptionError: names the one that is none.
+    """
+    return Choice(_compile("include", include), _compile("exclude", exclude))
+
+
+def choose(sources: Sequence[Source], choice: Choice) -> Chosen:
+    """Merge the sources and take out what is not wanted."""
+    lines = list(_all_lines(sources))
+    # Numbered over all sources, because two of them may have one name.
+    merged = parse_lines((Origin(file=None, line=number), line.text) for number, line in enumerate(lines))
+    wanted: list[int] = []
+    excluded: list[str] = []
+    for image in merged.images:
+        if choice.wants(lines[image.origin.line].text, str(image.reference)):
+            wanted.append(image.origin.line)
+        else:
+            excluded.append(str(image.reference))
+    invalid = [line for line in merged.invalid if not choice.excludes(lines[line.origin.line].text)]
+    wanted += [line.origin.line for line in invalid]
+    return Chosen(
+        lines=[lines[number].text for number in sorted(wanted)],
+        invalid=[
+            {"origin": str(lines[line.origin.line].origin), "line": line.text, "reason": line.reason}
+            for line in invalid
+        ],
+        excluded=excluded,
+        duplicates=merged.duplicates,
+    )
+
+
+@dataclass(frozen=True)
+class _Line:
+    origin: Origin
+    text: str
+
+
+def _all_lines(sources: Iterable[Source]) -> Iterator[_Line]:
+    for source in sources:
+        for number, line in enumerate(split_lines(source.text), start=1):
+            yield _Line(Origin(file=source.name, line=number), bare_line(line))
+
+
+def _compile(option: str, expressions: Iterable[str]) -> tuple[re.Pattern[str], ...]:
+    compiled = []
+    for expression in expressions:
+        try:
+            compiled.append(re.compile(expression))
+        except re.error as error:
+            raise OptionError(f"{option}: {quoted(expression)} is no regular expression: {error}") from error
+    return tuple(compiled)
+
+
+def _any_matches(expressions: Iterable[re.Pattern[str]], forms: Sequence[str]) -> bool:
+    return any(expression.search(form) for expression in expressions for form in forms)

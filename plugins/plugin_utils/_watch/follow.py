@@ -1,0 +1,248 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run on the host, watched from the controller until it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from typing import Any, NoReturn, Protocol
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import printable
+from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonError, JsonObject
+from ansible_collections.airgap.images.plugins.module_utils._base.stop import LOOK_SECONDS
+from ansible_collections.airgap.images.plugins.plugin_utils._display.lines import save_line
+from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
+from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import LIMIT
+
+SHORTEST, LONGEST, SHARE = 0.5, 5.0, 0.02
+"""Seconds between two looks at the run, at first and at most, and what part of its time so far they are."""
+
+_STANDS_STILL = 3
+_LAST_WORDS = 30.0
+_UNREACHABLE = 3600.0
+
+
+class Watched(Protocol):
+    """What is needed of a job; each may raise C(AnsibleError)."""
+
+    def progress(self) -> JsonObject | None:
+        """How far it is."""
+
+    def result(self) -> dict[str, Any] | None:
+        """What it returned; ``None`` while it runs."""
+
+    def end(self) -> None:
+        """Ask it to end."""
+
+    def forget(self) -> None:
+        """Remove what is known of it."""
+
+    def reconnect(self) -> None:
+        """Have the next call use a new connection."""
+
+
+class Stopped(Exception):
+    """The controller is asked to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Orphaned(Exception):
+    """Nobody waits for the result any more."""
+
+
+class Signals:
+    """C(SIGINT) and C(SIGTERM) while there is a job: they are noted, and looked at where they do no harm.
+
+    A run that is just being started could not be ended: nobody knows yet which it is. And an exception out of a handler
+    could leave a message to Ansible's main process half written, which then waits for the rest for ever.
+    """
+
+    _NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self._noted = 0
+        self._is_heeded = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Signals:
+        for number in self._NUMBERS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self._noted and not self._is_heeded:
+            os.kill(os.getpid(), self._noted)
+
+    def check(self) -> None:
+        """:raises Stopped: when one has come."""
+        if self._noted:
+            self._is_heeded = True
+            raise Stopped(self._noted)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, but not beyond a signal.
+
+        :raises Stopped: when one has come.
+        """
+        for _piece in range(max(1, round(seconds / LOOK_SECONDS))):
+            self.check()
+            time.sleep(LOOK_SECONDS)
+        self.check()
+
+    def _note(self, number: int, frame: object) -> None:
+        self._noted = self._noted or number
+
+
+def follow(job: Watched, ticker: Ticker, signals: Signals) -> dict[str, Any]:
+    """Wait for the end of a run, and tell how far it is.
+
+    A connection that is lost is made again: the run does not need it.
+
+    :param signals: that of the block in which the run was started.
+    :returns: what the module returned.
+    :raises AnsibleConnectionFailure: when the host could not be reached for an hour; the run goes on there.
+    :raises Orphaned: when nobody waits any more; the run goes on.
+    """
+    try:
+        result = _watch(job, ticker, signals)
+    except Stopped as stopped:
+        _end(job, ticker)
+        _die(stopped.number)
+    except (Orphaned, AnsibleConnectionFailure):
+        raise
+    except BaseException:  # also that of a task's own timeout
+        _end(job, ticker)
+        raise
+    with suppress(AnsibleError):
+        job.forget()
+    return result
+
+
+def _watch(job: Watched, ticker: Ticker, signals: Signals, *, limit: float = LIMIT) -> dict[str, Any]:
+    started = time.monotonic()
+    parent, seen, line = os.getppid(), _Seen(ticker), _Line(ticker)
+    while True:
+        signals.sleep(min(LONGEST, max(SHORTEST, SHARE * (time.monotonic() - started))))
+        if os.getppid() != parent:
+            raise Orphaned("the controller was killed; the run goes on")
+        if time.monotonic() - started > limit + _UNREACHABLE:
+            raise AnsibleConnectionFailure("the run has not ended in the time that it was given, nor was it killed")
+        try:
+            progress = job.progress()
+            line.is_up()
+            if seen.is_over(progress) and (result := job.result()) is not None:
+                if not _has_ended(progress):
+                    seen.is_over(job.progress())  # what it has said since
+                return result
+        except AnsibleError as error:  # sudo that does not answer is no failure of the connection
+            line.is_down(error)
+            job.reconnect()
+
+
+class _Line:
+    """The connection to the host, which may go and come."""
+
+    def __init__(self, ticker: Ticker) -> None:
+        self._ticker = ticker
+        self._up = time.monotonic()
+        self._is_lost = False
+
+    def is_up(self) -> None:
+        if self._is_lost:
+            self._ticker.warn("the connection is back")
+        self._is_lost, self._up = False, time.monotonic()
+
+    def is_down(self, error: AnsibleError) -> None:
+        """:raises AnsibleConnectionFailure: when it has been so for too long."""
+        if not self._is_lost:
+            self._ticker.warn(f"the connection is lost, the run goes on ({' '.join(str(error).split())[:200]})")
+        self._is_lost = True
+        if time.monotonic() - self._up > _UNREACHABLE:
+            raise AnsibleConnectionFailure(
+                f"the host could not be reached for {_UNREACHABLE / 60:.0f} minutes. The run may go on there; run "
+                f"again when the host is back: {error}"
+            ) from error
+
+
+class _Seen:
+    """What was shown of a run already."""
+
+    def __init__(self, ticker: Ticker) -> None:
+        self._ticker = ticker
+        self._event = 0
+        self._moment: object = None
+        self._still = 0
+
+    def is_over(self, progress: JsonObject | None) -> bool:
+        """Show what is new, and find out whether it is worth asking for the result."""
+        moment = None if progress is None else progress.values().get("seconds")
+        self._still = self._still + 1 if moment == self._moment else 0
+        self._moment = moment
+        if progress is None:
+            return self._is_still()
+        with suppress(JsonError):  # what cannot be shown is no reason to end
+            self._tell_events(progress)
+            self._ticker.tick(lambda: save_line(progress), progress.text("stage"))
+        return _has_ended(progress) or self._is_still()
+
+    def _is_still(self) -> bool:
+        """Whether the run says nothing any more: it may have been killed."""
+        if self._still < _STANDS_STILL:
+            return False
+        self._still = 0
+        return True
+
+    def _tell_events(self, progress: JsonObject) -> None:
+        for event in progress.objects("events"):
+            number = event.integer("number")
+            if number > self._event:
+                if number > self._event + 1:  # the file keeps the last ones only
+                    self._ticker.warn(
+                        f"{number - self._event - 1} more have come meanwhile; log_file would have them all"
+                    )
+                self._event = number
+                tell = self._ticker.detail if event.text("kind") == "image" else self._ticker.warn
+                tell(printable(event.text("text"), 2000))
+
+
+def _has_ended(progress: JsonObject | None) -> bool:
+    return progress is not None and progress.values().get("ended") is True
+
+
+def _end(job: Watched, ticker: Ticker) -> None:
+    """End the run on the host, and wait a moment for it."""
+    until = time.monotonic() + _LAST_WORDS
+    try:
+        job.end()
+        while time.monotonic() < until:
+            progress = job.progress()
+            is_over = progress is None or _has_ended(progress)
+            # What is forgotten before the result is there would be written again.
+            if is_over and job.result() is not None:
+                job.forget()
+                ticker.warn("the run was ended; what was fetched stays in the cache")
+                return
+            time.sleep(SHORTEST)
+        ticker.warn("the run was asked to end, but has not ended yet")
+    except AnsibleError:
+        ticker.warn("the run could not be asked to end, and may go on on the host")
+
+
+def _die(number: int) -> NoReturn:
+    """End this process as the signal would have."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)

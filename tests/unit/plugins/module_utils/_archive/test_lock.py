@@ -1,0 +1,401 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lock file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
+    WRITER,
+    Lock,
+    LockedImage,
+    LockedPlatform,
+    LockedSkip,
+    form_of,
+    image_key,
+    links_in,
+    lock_image,
+    lock_skips,
+    predict_image,
+    read_lock,
+    renew_record,
+    with_parts,
+    write_lock,
+)
+from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError, printable
+from ansible_collections.airgap.images.plugins.module_utils._oci.image import SkippedImage
+from ansible_collections.airgap.images.plugins.module_utils._oci.layout import assemble
+from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST, Descriptor
+from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform
+from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Reference, parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._save.options import lock_options
+from ansible_collections.airgap.images.tests.unit.fakes import (
+    AMD64,
+    ARM64,
+    Sample,
+    listed,
+    make_options,
+    resolved,
+)
+
+DIGEST, OTHER = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
+SHA = "ef" * 32
+
+FULL = Lock(
+    options={"arch": ["amd64"], "compress_level": None, "part_size": 5},
+    images=(
+        LockedImage(
+            parse_reference("reg.lan/a:1"),
+            DIGEST,
+            OCI_INDEX,
+            (
+                LockedPlatform(DIGEST, DIGEST, OCI_MANIFEST, 12, AMD64),
+                LockedPlatform(OTHER, DIGEST, OCI_MANIFEST, 13, None),
+            ),
+            ("a note",),
+        ),
+    ),
+    skipped=(LockedSkip(parse_reference("b"), OTHER, "not for windows"),),
+    failed=("docker.io/library/c:latest",),
+    blobs={OTHER: 2, DIGEST: 1},
+    parts=(Part("a.tar.gz.part0", 5, SHA),),
+    compressor="zlib 1.3",
+    writer=3,
+)
+
+WRITTEN = f"""{{
+  "version": 1,
+  "writer": 3,
+  "options": {{
+    "arch": [
+      "amd64"
+    ],
+    "compress_level": null,
+    "part_size": 5
+  }},
+  "images": [
+    {{
+      "reference": "reg.lan/a:1",
+      "digest": "{DIGEST}",
+      "media_type": "{OCI_INDEX}",
+      "platforms": [
+        {{
+          "digest": "{DIGEST}",
+          "media_type": "{OCI_MANIFEST}",
+          "size": 12,
+          "platform": {{
+            "architecture": "amd64",
+            "os": "linux"
+          }}
+        }},
+        {{
+          "digest": "{OTHER}",
+          "source_digest": "{DIGEST}",
+          "media_type": "{OCI_MANIFEST}",
+          "size": 13
+        }}
+      ],
+      "notes": [
+        "a note"
+      ]
+    }}
+  ],
+  "skipped": [
+    {{
+      "reference": "docker.io/library/b:latest",
+      "digest": "{OTHER}",
+      "reason": "not for windows"
+    }}
+  ],
+  "failed": [
+    "docker.io/library/c:latest"
+  ],
+  "blobs": {{
+    "{DIGEST}": 1,
+    "{OTHER}": 2
+  }},
+  "compressor": "zlib 1.3",
+  "parts": [
+    {{
+      "name": "a.tar.gz.part0",
+      "size": 5,
+      "sha256": "{SHA}"
+    }}
+  ]
+}}
+"""
+
+
+def changed(**members: Any) -> bytes:
+    return json.dumps({**json.loads(WRITTEN), **members}).encode()
+
+
+PART = {"name": "a.part0", "size": 1, "sha256": SHA}
+REFUSED: dict[str, tuple[bytes, str]] = {
+    "nothing": (b"", "is no lock file"),
+    "half of it": (WRITTEN[:-20].encode(), "is no lock file"),
+    "another document": (b"{}", "version must be an integer"),
+    "a later version": (changed(version=2), "is a lock file of version 2; this release reads version 1"),
+    "a writer that is none": (changed(writer=0), "writer is 0, which no writer has"),
+    "a writer that is no number": (changed(writer="2"), "writer must be an integer"),
+    "images that are none": (changed(images=["a"]), "images[0] must be an object"),
+    "a reference that is none": (changed(images=[{"reference": "A", "digest": DIGEST}]), "'A' is no part"),
+    "no digest": (changed(images=[{"reference": "a"}]), "is no sha256 digest"),
+    "a platform without size": (
+        changed(images=[{"reference": "a", "digest": DIGEST, "platforms": [{"digest": DIGEST}]}]),
+        "size must be an integer",
+    ),
+    "a source digest that is none": (
+        changed(
+            images=[
+                {
+                    "reference": "a",
+                    "digest": DIGEST,
+                    "platforms": [{"digest": DIGEST, "size": 1, "source_digest": "../x"}],
+                }
+            ]
+        ),
+        "'../x' is no sha256 digest",
+    ),
+    "a blob that is none": (changed(blobs={"x": 1}), "'x' is no sha256 digest"),
+    "a blob without size": (changed(blobs={DIGEST: "1"}), "must be an integer"),
+    "a part elsewhere": (changed(parts=[{**PART, "name": "/etc/passwd"}]), "is no usable name"),
+    "a part above": (changed(parts=[{**PART, "name": "a/../../b"}]), "is no usable name"),
+    "a part without name": (changed(parts=[{**PART, "name": ""}]), "is no usable name"),
+    "a part with a short sha256": (changed(parts=[{**PART, "sha256": "ab"}]), "is no sha256 digest"),
+    "a part whose sha256 is none": (changed(parts=[{**PART, "sha256": "g" * 64}]), "is no sha256 digest"),
+    "a part with a negative size": (changed(parts=[{**PART, "size": -1}]), "no number of bytes"),
+    "a part larger than a file can be": (changed(parts=[{**PART, "size": 2**63}]), "no number of bytes"),
+    "a blob larger than can be counted": (changed(blobs={DIGEST: 2**63}), "no number of bytes"),
+    "a part that is the directory": (changed(parts=[{**PART, "name": "."}]), "is no usable name"),
+    "a part with two slashes": (changed(parts=[{**PART, "name": "a//b"}]), "is no usable name"),
+    "a part that no file can be": (changed(parts=[{**PART, "name": "a\0b"}]), "is no usable name"),
+    "a part of two lines": (changed(parts=[{**PART, "name": "a\nb"}]), "is no usable name"),
+    "a part with too long a name": (changed(parts=[{**PART, "name": "é" * 128}]), "is no usable name"),
+    "a very late version": (changed(version=10**18), "is a lock file of version 1000"),
+    "a skip whose digest is none": (
+        changed(skipped=[{"reference": "a", "digest": "\x1b[31m", "reason": ""}]),
+        "is no sha256 digest",
+    ),
+    "an option that is an object": (changed(options={"arch": {}}), "options.arch must be a plain value"),
+    "an option that is deep": (changed(options={"arch": [["amd64"]]}), "options.arch must be a plain value"),
+}
+
+TEXTS = st.text(st.sampled_from('aZ0 \n"\\é\u2028\U0001f600'), max_size=8)
+WORDS = st.sampled_from(["", "linux", "windows", "amd64", "arm", "v7", "10.0.17763.1", "win32k", "A_b+c-d"])
+DIGESTS = st.binary(min_size=32, max_size=32).map(lambda raw: f"sha256:{raw.hex()}")
+SIZES = st.integers(0, 2**50)
+REFERENCES = st.builds(
+    Reference, st.sampled_from(["reg.lan", "r:5000"]), st.sampled_from(["a", "b/c"]), st.just("1"), st.none() | DIGESTS
+)
+PLATFORMS = st.builds(
+    LockedPlatform,
+    DIGESTS,
+    DIGESTS,
+    TEXTS,
+    SIZES,
+    st.none() | st.builds(Platform, WORDS, WORDS, WORDS, WORDS, st.lists(WORDS, max_size=2).map(tuple)),
+)
+IMAGES = st.builds(
+    LockedImage,
+    REFERENCES,
+    DIGESTS,
+    TEXTS,
+    st.lists(PLATFORMS, max_size=2).map(tuple),
+    st.lists(TEXTS, max_size=2).map(tuple),
+)
+PARTS = st.builds(
+    Part, st.sampled_from(["a.part0", "b/c", "a..b"]), SIZES, st.binary(min_size=32, max_size=32).map(bytes.hex)
+)
+LOCKS = st.builds(
+    Lock,
+    st.dictionaries(TEXTS, st.none() | st.booleans() | st.integers() | TEXTS | st.lists(TEXTS, max_size=2), max_size=3),
+    st.lists(IMAGES, max_size=2).map(tuple),
+    st.lists(st.builds(LockedSkip, REFERENCES, st.just("") | DIGESTS, TEXTS), max_size=2).map(tuple),
+    st.lists(TEXTS, max_size=2).map(tuple),
+    st.dictionaries(DIGESTS, SIZES, max_size=3),
+    st.lists(PARTS, max_size=2).map(tuple),
+    TEXTS,
+    st.integers(1, 4),
+)
+
+
+def test_it_is_written_byte_by_byte() -> None:
+    assert write_lock(FULL).decode() == WRITTEN
+
+
+def test_it_is_read() -> None:
+    assert read_lock(WRITTEN.encode(), path="x") == FULL
+
+
+def test_the_first_writer_has_no_number() -> None:
+    """So that the lock file of an earlier release stays the same where it is written again."""
+    raw = WRITTEN.replace('  "writer": 3,\n', "").encode()
+    assert read_lock(raw, path="x") == replace(FULL, writer=1)
+    assert write_lock(replace(FULL, writer=1)) == raw
+
+
+def test_a_new_archive_is_of_this_writer() -> None:
+    assert json.loads(write_lock(Lock({}, ())))["writer"] == WRITER
+
+
+def test_folders_have_links_since_the_second_writer() -> None:
+    names = ["index.json", f"{SHA}/index.json", f"{SHA}/oci-layout", f"share/{SHA}/index.json", f"share/sha256/{SHA}"]
+    lock = Lock({}, (), parts=tuple(Part(name, 1, SHA) for name in names))
+    assert links_in(lock) == {"blobs": "share", f"{SHA}/blobs": "../share"}
+    assert links_in(replace(lock, writer=1)) == {"blobs": "share"}
+
+
+@given(LOCKS)
+def test_what_is_written_is_read_back(lock: Lock) -> None:
+    assert read_lock(write_lock(lock), path="x") == lock
+
+
+@pytest.mark.parametrize(("raw", "said"), REFUSED.values(), ids=REFUSED)
+def test_errors_name_the_file_and_what_is_wrong(raw: bytes, said: str) -> None:
+    with pytest.raises(LockFileError) as caught:
+        read_lock(raw, path="/srv/a.lock.json")
+    assert str(caught.value).startswith("/srv/a.lock.json ")
+    assert said in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+VALUES = st.recursive(
+    st.sampled_from([None, True, 0, 1, -1, 1.5, "", "a", DIGEST, SHA, "\ud800"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from([*PART, "reference", "digest"]), inner),
+    max_leaves=6,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*json.loads(WRITTEN)]), VALUES).map(lambda members: changed(**members))
+    | st.binary(max_size=50)
+    | st.integers(0, len(WRITTEN)).map(lambda place: WRITTEN[:place].encode())
+)
+def test_reading_raises_nothing_else(raw: bytes) -> None:
+    try:
+        read_lock(raw, path="x")
+    except LockFileError as error:
+        assert printable(str(error)) == str(error)
+
+
+def test_what_was_saved_is_locked() -> None:
+    one, two = Sample(b"one"), Sample(b"two", platform=ARM64)
+    source = replace(resolved("reg.lan/a:1", one, two), notes=("a note",))
+    locked = lock_image(assemble(source, [one.stored, two.stored]))
+    assert locked == LockedImage(
+        parse_reference("reg.lan/a:1"),
+        source.digest,
+        OCI_INDEX,
+        tuple(
+            LockedPlatform(
+                sample.image.digest,
+                sample.image.digest,
+                OCI_MANIFEST,
+                sum(map(len, sample.blobs.values())),
+                sample.image.descriptor.platform,
+            )
+            for sample in (one, two)
+        ),
+        ("a note",),
+    )
+    assert predict_image(source) == locked, "what was foreseen comes true"
+
+
+def test_a_converted_image_keeps_the_digest_of_its_source() -> None:
+    sample = Sample(b"one")
+    converted = replace(sample.stored, descriptor=Descriptor(OCI_MANIFEST, OTHER, 3, AMD64))
+    locked = lock_image(assemble(resolved("a", sample), [converted]))
+    [platform] = locked.platforms
+    assert (platform.digest, platform.source_digest) == (OTHER, sample.image.digest)
+
+
+def test_skips_are_locked() -> None:
+    assert lock_skips([SkippedImage(listed("a"), "why", DIGEST)]) == (LockedSkip(parse_reference("a"), DIGEST, "why"),)
+
+
+def test_options_are_recorded_in_one_spelling() -> None:
+    options = make_options(arch=["x86_64", "arm/v7"], os=["Linux"], part_size="1KB", compress="zstd")
+    assert lock_options(options, "system") == {
+        "arch": ["amd64", "arm/v7"],
+        "os": ["linux"],
+        "fail_on_missing_platform": False,
+        "include_foreign_layers": False,
+        "compress": "zstd",
+        "compress_level": None,
+        "part_size": 1000,
+        "part_digits": None,
+        "signature_policy": "system",
+    }
+
+
+CONTENT: dict[str, tuple[Lock, bool]] = {
+    "itself": (FULL, True),
+    "other parts": (replace(FULL, parts=(), compressor="x", blobs={}), True),
+    "other notes": (replace(FULL, images=(replace(FULL.images[0], notes=()),)), True),
+    "other skips": (replace(FULL, skipped=(), failed=()), True),
+    "other wishes": (replace(FULL, options={**FULL.options, "arch": ["arm64"]}), True),
+    "another digest": (replace(FULL, images=(replace(FULL.images[0], digest=OTHER),)), False),
+    "fewer platforms": (
+        replace(FULL, images=(replace(FULL.images[0], platforms=FULL.images[0].platforms[:1]),)),
+        False,
+    ),
+    "no images": (replace(FULL, images=()), False),
+    "another part size": (replace(FULL, options={**FULL.options, "part_size": 6}), False),
+    "another level": (replace(FULL, options={**FULL.options, "compress_level": 1}), False),
+}
+
+
+@pytest.mark.parametrize(("other", "expected"), CONTENT.values(), ids=CONTENT)
+def test_whether_one_archive_serves_both(other: Lock, expected: bool) -> None:
+    assert FULL.holds_same(other) is expected
+    assert other.holds_same(FULL) is expected
+
+
+def test_the_form_of_an_archive() -> None:
+    assert form_of({"compress": "gzip", "arch": ["amd64"]}) == {
+        "compress": "gzip",
+        "compress_level": None,
+        "part_size": None,
+        "part_digits": None,
+        "include_foreign_layers": None,
+        "signature_policy": None,
+    }
+
+
+def test_an_image_is_known_by_its_digests_and_platforms() -> None:
+    assert image_key(FULL.images[0]) == ("reg.lan/a:1", DIGEST, ((DIGEST, "linux/amd64"), (DIGEST, "")))
+
+
+def test_a_manifest_for_other_platforms_is_other_content() -> None:
+    one, other = FULL.images[0], replace(FULL.images[0].platforms[0], platform=ARM64)
+    assert not FULL.holds_same(replace(FULL, images=(replace(one, platforms=(other, one.platforms[1])),)))
+    twice = replace(FULL, images=(replace(one, platforms=(*one.platforms, other)),))
+    assert not FULL.holds_same(twice)
+    assert replace(FULL, writer=1).holds_same(twice), "the first writer named it once, whatever it is for"
+
+
+def test_a_record_is_renewed_without_touching_what_stands() -> None:
+    wanted = Lock(
+        {"arch": ["arm64"]}, (replace(FULL.images[0], notes=("new",), platforms=()),), failed=("x",), blobs={OTHER: 9}
+    )
+    record = renew_record(FULL, wanted)
+    assert record.options == {"arch": ["arm64"]}
+    assert record.images == (replace(FULL.images[0], notes=("new",)),)
+    assert (record.skipped, record.failed) == ((), ("x",))
+    assert (record.parts, record.blobs, record.compressor) == (FULL.parts, FULL.blobs, FULL.compressor)
+
+
+def test_parts_are_added() -> None:
+    part = Part("b", 1, SHA)
+    assert with_parts(FULL, [part], "zstd 1.5") == replace(FULL, parts=(part,), compressor="zstd 1.5")

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The restore script's text; what it does is tried in ``tests/functional/test_restore.py``."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, LockedImage
+from ansible_collections.airgap.images.plugins.module_utils._archive.names import part_names
+from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
+from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX
+from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._report.restore import restore_script, target_path
+
+DIGEST = "sha256:" + "ab" * 32
+SHA = "ef" * 32
+HOSTILE = '-it\'s a "$HOME" `id` \\n * é;&|<>(){}#!~'
+KINDS = ["gzip", "zstd", "none", "dir"]
+NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="/"), min_size=1, max_size=20)
+
+
+def image(reference: str) -> LockedImage:
+    return LockedImage(parse_reference(reference), DIGEST, OCI_INDEX, (), ())
+
+
+def a_lock(
+    compress: str, name: str = "images", *, parts: int = 3, references: tuple[str, ...] = ("a.lan/b:1",)
+) -> Lock:
+    names = part_names(name, parts, split=True, digits=None)
+    if compress == "dir":
+        names = ["index.json", f"{'0' * 64}/index.json", *(f"share/sha256/{number}" for number in range(parts))]
+    return Lock(
+        options={"compress": compress},
+        images=tuple(image(reference) for reference in references),
+        blobs={DIGEST: 5000},
+        parts=tuple(Part(each, 10, SHA) for each in names),
+    )
+
+
+def body(script: bytes, function: str) -> list[str]:
+    """The lines of a function."""
+    lines = script.decode().split("\n")
+    start = lines.index(f"{function}() {{") + 1
+    return lines[start : lines.index("}", start)]
+
+
+def shellcheck(script: bytes, dialect: str) -> str:
+    command = ["shellcheck", "--norc", "-s", dialect, "-"]
+    return subprocess.run(command, input=script, capture_output=True, check=False).stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("compress", "dialect"), [*((each, "sh") for each in KINDS), *((KINDS[0], each) for each in ("busybox", "bash"))]
+)
+def test_shellcheck_finds_nothing(compress: str, dialect: str) -> None:
+    references = ("a.lan/b:1", f"a.lan/b@{DIGEST}", "[2001:db8::1]:5000/c:x")
+    for lock in (
+        a_lock(compress, HOSTILE, references=references),
+        replace(a_lock(compress), failed=("a.lan/lost:1", HOSTILE), images=()),
+    ):
+        assert shellcheck(restore_script(HOSTILE, lock), dialect) == ""
+
+
+def test_shellcheck_finds_what_is_there() -> None:
+    assert "SC2086" in shellcheck(b"#!/bin/sh\necho $1\n", "sh")
+
+
+@pytest.mark.parametrize("compress", KINDS)
+def test_equal_archives_have_equal_scripts(compress: str) -> None:
+    lock = a_lock(compress)
+    assert restore_script("images", lock) == restore_script("images", replace(lock))
+    other = replace(lock, parts=(*lock.parts[:-1], replace(lock.parts[-1], sha256="00" * 32)))
+    assert restore_script("images", lock) != restore_script("images", other)
+
+
+@settings(deadline=None)
+@given(name=NAMES)
+def test_names_arrive_as_they_are(name: str) -> None:
+    """In whatever characters, but for those that no line can have."""
+    lock = a_lock("gzip", name)
+    script = restore_script(name, lock)
+    for line, part in zip(body(script, "each_file")[2:], lock.parts):
+        assert shlex.split(line) == ["one_file", part.sha256, str(part.size), part.name]
+    assert f"\narchive={shlex.quote(name)}\n" in script.decode()
+
+
+def test_a_name_that_is_no_text_keeps_its_bytes() -> None:
+    name = b"r\xe9sum\xe9".decode("utf-8", "surrogateescape")
+    assert b"\narchive='r\xe9sum\xe9'\n" in restore_script(name, a_lock("gzip", name))
+
+
+def test_a_directory_and_what_is_above_it_are_made_in_this_order() -> None:
+    made = [shlex.split(line)[1] for line in body(restore_script("images", a_lock("dir")), "make_directories")]
+    assert made == ["$1", f"$1/{'0' * 64}", "$1/share", "$1/share/sha256"]
+
+
+@pytest.mark.parametrize(
+    ("compress", "programs"),
+    [("gzip", {"tar", "gzip"}), ("zstd", {"tar", "zstd"}), ("none", {"tar"}), ("dir", set())],
+)
+def test_programs(compress: str, programs: set[str]) -> None:
+    (line,) = body(restore_script("images", a_lock(compress)), "need_all")
+    assert set(line.split()) == {"need", "sha256sum", "cat", "mkdir", "mv", "rm", "ln"} | programs
+
+
+@pytest.mark.parametrize(
+    ("reference", "path"),
+    [
+        ("nginx:1", "library/nginx:1"),
+        (f"reg.lan:5000/a/b:1@{DIGEST}", "a/b:1"),
+        (f"reg.lan/a/b@{DIGEST}", f"a/b:digest-{'ab' * 32}"),
+    ],
+)
+def test_where_images_go(reference: str, path: str) -> None:
+    assert target_path(parse_reference(reference)) == path
+
+
+def test_the_number_of_lines_that_tell_progress_is_bounded() -> None:
+    def step(parts: int) -> int:
+        lines = restore_script("images", a_lock("gzip", parts=parts)).decode().split("\n")
+        return int(next(line for line in lines if line.startswith("step=")).partition("=")[2])
+
+    assert [step(parts) for parts in (1, 99, 100, 1000, 10_000)] == [1, 1, 2, 11, 101]
+
+
+def test_the_script_grows_with_the_parts_and_not_faster() -> None:
+    small, large = (len(restore_script("images", a_lock("gzip", parts=parts))) for parts in (1000, 10_000))
+    assert large < 10.5 * small

@@ -1,0 +1,161 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is done about an archive that stays."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.parts import PartWriter
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import BusyError
+from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
+from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
+from ansible_collections.airgap.images.plugins.module_utils._host.attributes import Attributes, NoAttributes
+from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
+from ansible_collections.airgap.images.plugins.module_utils._host.memory import Memory
+from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList
+from ansible_collections.airgap.images.plugins.module_utils._publish.staging import Staging, staging_path
+from ansible_collections.airgap.images.plugins.module_utils._publish.standing import inspect
+from ansible_collections.airgap.images.plugins.module_utils._save.decide import Action, Decision
+from ansible_collections.airgap.images.plugins.module_utils._save.result import Result, Stats
+from ansible_collections.airgap.images.plugins.module_utils._save.run import Run
+from ansible_collections.airgap.images.plugins.module_utils._save.settle import clear_interrupted, settle
+from ansible_collections.airgap.images.tests.unit.fakes import Mode, make_options
+
+KEEP, RECORD = Decision(Action.KEEP, "nothing changed"), Decision(Action.RECORD, "stale parts")
+
+
+class Bench:
+    """A published archive of two parts, and a run that looks at it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lock = self._publish()
+        self.memory = Memory(str(folder))
+
+    def run(self, attributes: Attributes | None = None, **options: Any) -> Run:
+        made = make_options(self.folder, compress="none", part_size="4B", **options)
+        return Run(made, "system", Cache(str(self.folder)), Log(debug=True), Stop(), attributes or NoAttributes())
+
+    def settle(self, run: Run, decision: Decision, wanted: Lock | None = None) -> Result:
+        published = inspect(run.options.output, self.memory, verify="digest")
+        result = Result(False, decision.reason, ImageList((), (), 0), [], (), Stats())
+        settle(run, published, wanted or self.lock, decision, result, self.memory)
+        return result
+
+    def _publish(self) -> Lock:
+        output = self.run().options.output
+        with Staging(output, NoAttributes()).opened(0) as staging:
+            writer = PartWriter(staging.data, output.part_size)
+            writer.write(b"abcdef")
+            writer.finish()
+            files = writer.written
+            lock = Lock({}, (), parts=tuple(staging.name_parts(files)))
+            staging.publish(lock, files, None)
+        return lock
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def standing(bench: Bench) -> dict[str, tuple[int, int]]:
+    """Inode and time of every file."""
+    folder = bench.folder / "out"
+    return {name: (os.stat(folder / name).st_ino, os.stat(folder / name).st_mtime_ns) for name in os.listdir(folder)}
+
+
+def test_nothing_is_touched_when_nothing_changed(bench: Bench) -> None:
+    before = standing(bench)
+    result = bench.settle(bench.run(), KEEP)
+    assert (result.changed, result.reason, result.lock) == (False, "nothing changed", bench.lock)
+    assert standing(bench) == before
+
+
+def test_what_stands_beside_it_is_renewed(bench: Bench) -> None:
+    (bench.folder / "out/images.tar.part7").write_text("stale")
+    (bench.folder / "out/images.tar.sha256").unlink()
+    result = bench.settle(bench.run(), RECORD, replace(bench.lock, failed=("x",)))
+    assert result.changed is True
+    published = inspect(bench.run().options.output, bench.memory, verify="digest")
+    assert published.lock == result.lock == replace(bench.lock, failed=("x",))
+    assert (published.damage, published.untidy) == ("", ())
+
+
+def test_in_check_mode_it_is_only_told(bench: Bench) -> None:
+    (bench.folder / "out/images.tar.part7").write_text("stale")
+    before = standing(bench)
+    result = bench.settle(bench.run(check=True), RECORD)
+    assert result.changed is True
+    assert standing(bench) == before
+
+
+def test_files_get_the_mode_that_is_asked_for(bench: Bench) -> None:
+    bench.memory.save()
+    result = bench.settle(bench.run(Mode(0o640)), KEEP)
+    assert (result.changed, result.reason) == (True, "mode or owner differed")
+    modes = {stat.S_IMODE(os.stat(bench.folder / "out" / name).st_mode) for name in os.listdir(bench.folder / "out")}
+    assert modes == {0o640}
+    assert all(bench.memory.known(str(bench.folder / "out" / part.name)) for part in bench.lock.parts)
+    again = bench.settle(bench.run(Mode(0o640)), KEEP)
+    assert (again.changed, again.reason) == (False, "nothing changed")
+
+
+def test_nothing_was_interrupted(bench: Bench) -> None:
+    assert clear_interrupted(bench.run()) is False
+    assert bench.run().log.lines == []
+
+
+def leave_behind(bench: Bench, *, ready: bool) -> str:
+    """A staging directory as a killed run leaves it."""
+    run = bench.run()
+    path = staging_path(run.options.output)
+    with Staging(run.options.output, run.attributes).opened(0) as staging:
+        Path(staging.data, "0").write_bytes(b"half")
+        if ready:
+            staging._make_ready(replace(bench.lock, failed=("new",)), [], None)
+        os.rename(path, f"{path}.kept")
+    os.rename(f"{path}.kept", path)
+    return path
+
+
+def test_what_a_killed_run_had_begun_is_removed(bench: Bench) -> None:
+    path = leave_behind(bench, ready=False)
+    run = bench.run()
+    assert clear_interrupted(run) is False
+    assert not os.path.exists(path)
+    assert "removing what it left" in run.log.lines[0]
+
+
+def test_what_a_killed_run_had_finished_is_put_in_place(bench: Bench) -> None:
+    path = leave_behind(bench, ready=True)
+    run = bench.run()
+    assert clear_interrupted(run) is True
+    assert not os.path.exists(path)
+    assert "completing what it left" in run.log.lines[0]
+    published = inspect(run.options.output, bench.memory, verify="digest")
+    assert published.lock == replace(bench.lock, failed=("new",))
+
+
+@pytest.mark.parametrize("ready", [False, True])
+def test_check_mode_leaves_it_there(bench: Bench, ready: bool) -> None:
+    path = leave_behind(bench, ready=ready)
+    run = bench.run(check=True)
+    assert clear_interrupted(run) is ready
+    assert os.path.isdir(path)
+
+
+def test_a_run_that_is_still_at_work_is_not_disturbed(bench: Bench) -> None:
+    run = bench.run()
+    with Staging(run.options.output, run.attributes).opened(0), pytest.raises(BusyError):
+        clear_interrupted(run)

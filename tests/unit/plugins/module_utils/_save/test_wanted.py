@@ -1,0 +1,103 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is to be saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
+    Lock,
+    LockedImage,
+    LockedPlatform,
+    write_lock,
+)
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
+from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST
+from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._save.resolve import Pin
+from ansible_collections.airgap.images.plugins.module_utils._save.wanted import read_wanted
+from ansible_collections.airgap.images.tests.unit.fakes import AMD64, make_options
+
+D1, D2, D3 = ("sha256:" + two * 32 for two in ("ab", "cd", "ef"))
+
+
+def locked(reference: str, digest: str, *platforms: tuple[str, str]) -> LockedImage:
+    images = tuple(LockedPlatform(stored, source, OCI_MANIFEST, 1, AMD64) for stored, source in platforms)
+    return LockedImage(parse_reference(reference), digest, OCI_INDEX, images, ())
+
+
+LOCK = Lock(
+    {"arch": ["s390x"], "os": ["linux"], "include_foreign_layers": True, "fail_on_missing_platform": True},
+    (locked("reg.lan/a:1", D1, (D2, D2), (D1, D3)), locked("b", D2, (D2, D2))),
+)
+
+
+def wanted_of(path: Path, lock: Lock, **options: Any) -> Any:
+    path.write_bytes(write_lock(lock))
+    return read_wanted(make_options(images=[], from_lock=str(path), **options).selection)
+
+
+def test_a_list(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("b\nA\n")
+    selection = make_options(images=["a"], list_files=[str(tmp_path / "list")]).selection
+    wanted = read_wanted(selection)
+    assert [str(image.reference) for image in wanted.list.images] == [
+        "docker.io/library/a:latest",
+        "docker.io/library/b:latest",
+    ]
+    assert [line.text for line in wanted.list.invalid] == ["A"]
+    assert wanted.pins == {}
+    assert wanted.selection == selection
+
+
+@pytest.mark.parametrize("images", [[], ["", "# comment", "  "]])
+def test_nothing_at_all(images: list[str]) -> None:
+    with pytest.raises(OptionError, match="images and list_files name no image"):
+        read_wanted(make_options(images=images).selection)
+
+
+def test_a_list_of_invalid_lines_is_something() -> None:
+    assert len(read_wanted(make_options(images=["A"]).selection).list.invalid) == 1
+
+
+def test_a_lock_file_pins_its_images(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock.json"
+    wanted = wanted_of(path, LOCK)
+    assert [(image.number, str(image.reference)) for image in wanted.list.images] == [
+        (1, "reg.lan/a:1"),
+        (2, "docker.io/library/b:latest"),
+    ]
+    assert str(wanted.list.images[1].origin).startswith(f"{path}")
+    assert wanted.pins == {1: Pin(D1, frozenset([D2, D3])), 2: Pin(D2, frozenset([D2]))}
+
+
+def test_a_lock_file_says_which_platforms(tmp_path: Path) -> None:
+    selection = wanted_of(tmp_path / "x", LOCK, arch=["amd64"]).selection
+    assert str(selection.platforms) == "s390x on linux"
+    assert selection.include_foreign_layers is True
+    assert selection.fail_on_missing_platform is True
+
+
+BAD: dict[str, tuple[bytes | None, str]] = {
+    "missing": (None, "from_lock: cannot read {path} on the target: No such file"),
+    "no lock file": (b"{}", "from_lock: {path} is no lock file"),
+    "without images": (write_lock(Lock(LOCK.options, ())), "from_lock: {path} names no image"),
+    "without platforms": (write_lock(Lock({}, LOCK.images)), "from_lock: "),
+    "with platforms that are none": (write_lock(Lock({**LOCK.options, "arch": [1]}, LOCK.images)), "from_lock: "),
+}
+
+
+@pytest.mark.parametrize(("raw", "said"), BAD.values(), ids=BAD)
+def test_lock_files_that_are_of_no_use(tmp_path: Path, raw: bytes | None, said: str) -> None:
+    path = tmp_path / "x"
+    if raw is not None:
+        path.write_bytes(raw)
+    with pytest.raises(OptionError) as caught:
+        read_wanted(make_options(images=[], from_lock=str(path)).selection)
+    assert str(caught.value).startswith(said.format(path=path))

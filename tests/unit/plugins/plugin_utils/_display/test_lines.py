@@ -1,0 +1,92 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonError, JsonObject
+from ansible_collections.airgap.images.plugins.plugin_utils._display.lines import fetch_line, format_duration, save_line
+
+MIB = 1024 * 1024
+
+
+def progress(**members: Any) -> JsonObject:
+    """A progress file in the midst of a run."""
+    usual: dict[str, Any] = {
+        "stage": "archive",
+        "images": {"done": 12, "failed": 0, "of": 309},
+        "bytes": {"done": 3 * MIB, "of": 41 * MIB},
+        "rate": MIB,
+        "seconds_left": 38,
+        "copying": ["docker.io/rancher/rancher (linux/amd64)"],
+        "archive": {"bytes": 2 * MIB, "of": 40 * MIB, "part": 1, "parts": 1},
+    }
+    return JsonObject({**usual, **members})
+
+
+def test_whole_line() -> None:
+    assert save_line(progress()) == (
+        "12 of 309 images, 3.0 MiB of 41.0 MiB, 1.0 MiB/s, 38 s left; "
+        "copying docker.io/rancher/rancher (linux/amd64); archive 2.0 MiB"
+    )
+
+
+def test_failures_parts_and_further_copies_are_told() -> None:
+    line = save_line(
+        progress(
+            images={"done": 12, "failed": 2, "of": 309},
+            copying=["a", "b", "c"],
+            archive={"bytes": 7, "of": 9, "part": 3, "parts": 11},
+        )
+    )
+    assert "12 of 309 images, 2 failed, " in line
+    assert line.endswith("; copying a and 2 more; archive 7 bytes, part 3")
+
+
+def test_what_is_not_known_is_not_told() -> None:
+    line = save_line(
+        progress(rate=0, seconds_left=None, copying=[], archive={"bytes": 0, "of": 0, "part": 0, "parts": 1})
+    )
+    assert line == "12 of 309 images, 3.0 MiB of 41.0 MiB"
+    assert save_line(progress(stage="")) == ""
+
+
+def test_steps_around_the_copies_are_named() -> None:
+    assert save_line(progress(stage="resolve")) == "asking registries for digests and manifests (images: 309)"
+    assert save_line(progress(stage="publish")) == "putting the archive in place"
+
+
+def test_a_host_cannot_steer_the_terminal() -> None:
+    assert "\x1b" not in save_line(progress(copying=["\x1b[2Jgone"]))
+
+
+@pytest.mark.parametrize("members", [{"images": 7}, {"rate": "fast"}, {"copying": [1]}, {"stage": 1}])
+def test_what_is_no_progress_is_refused(members: dict[str, Any]) -> None:
+    with pytest.raises(JsonError):
+        save_line(progress(**members))
+
+
+def test_fetching_line() -> None:
+    line = fetch_line("images.tar.gz.part2", 3, 12, done=5 * MIB, of=20 * MIB, rate=MIB, left=15)
+    assert line == "fetching file 3 of 12, images.tar.gz.part2, 5.0 MiB of 20.0 MiB, 1.0 MiB/s, 15 s left"
+    assert "left" not in fetch_line("a", 1, 1, done=0, of=1, rate=0, left=None)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (61, "2 min"),
+        (3540, "59 min"),
+        (3541, "1 h 00 min"),
+        (7500, "2 h 05 min"),
+    ],
+)
+def test_durations(seconds: int, text: str) -> None:
+    assert format_duration(seconds) == text
