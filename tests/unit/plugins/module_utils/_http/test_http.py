@@ -180,14 +180,14 @@ def test_a_body_is_streamed(server: Server, http: Http) -> None:
 def test_what_came_is_given_on_at_once(server: Server, http: Http) -> None:
     """However little it is: who reads can then see that time is up."""
     server.route("/", Reply(200, b"x" * 5000, cut=10, stalls=True))
-    with http.stream(server.url + "/", headers={}) as (answer_module, chunks):
+    with http.stream(server.url + "/", headers={}) as (_answer, chunks):
         assert next(chunks) == b"x" * 10
 
 
 def test_a_connection_is_kept_after_a_streamed_body(server: Server, http: Http) -> None:
     server.route("*", Reply(200, b"x" * 5000))
     for _time in range(3):
-        with http.stream(server.url + "/", headers={}) as (answer_module, chunks):
+        with http.stream(server.url + "/", headers={}) as (_answer, chunks):
             assert b"".join(chunks) == b"x" * 5000
     assert server.connections == 1
 
@@ -219,7 +219,7 @@ def test_a_body_in_chunks(is_whole: bool) -> None:
     http = Http(host, OPEN, read_timeout=30, connections=1)
     received: list[bytes] = []
     try:
-        with http.stream(f"http://{host}/", headers={}) as (answer_module, chunks):
+        with http.stream(f"http://{host}/", headers={}) as (_answer, chunks):
             if is_whole:
                 received += chunks
             else:
@@ -739,7 +739,7 @@ def test_an_answer_without_end_is_left_when_time_is_up(pieces: tuple[bytes, ...]
         listener,
         time_left(0.2),
         pytest.raises(TransferError, match="not done within timeout") as caught,
-        body as (answer_module, chunks),
+        body as (_answer, chunks),
     ):
         list(chunks)
     assert caught.value.is_final
