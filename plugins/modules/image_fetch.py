@@ -197,13 +197,13 @@ removed:
   sample: []
 """
 
-import hashlib
 import os
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import BESIDE
+from ansible_collections.airgap.images.plugins.module_utils._host.files import sha256_of_open
 
 
 class UnreadableError(Exception):
@@ -228,16 +228,13 @@ def look(path: str, *, name: str) -> dict[str, object] | None:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise UnreadableError(path, name=name)
         with open(path, "rb") as file:
-            hasher = hashlib.sha256()
-            size = 0
-            for chunk in iter(lambda: file.read(1024 * 1024), b""):
-                hasher.update(chunk)
-                size += len(chunk)
+            sha256 = sha256_of_open(file)
+            size = file.tell()
     except FileNotFoundError:
         return None
     except PermissionError as error:
         raise UnreadableError(path, name=name) from error
-    return {"size": size, "sha256": hasher.hexdigest()}
+    return {"size": size, "sha256": sha256}
 
 
 def survey(src: str | None, failed_list: str | None) -> dict[str, dict[str, object] | None]:

@@ -27,14 +27,14 @@ from .._base.stop import Check, go_on
 from .._host.disk_errors import explained
 from .._host.file_lock import FileLock
 from .._host.files import (
-    distrust,
-    distrust_directory,
     make_directories,
     open_regular,
+    sha256_of_open,
     write_new,
 )
 from .._host.filesystem import filesystem_of, link_if_possible, set_mode
 from .._host.private_place import PrivatePlace
+from .._host.trust import distrust, distrust_directory
 from .._oci.image import PlatformImage, StoredImage, hex_of
 from .._oci.layout import (
     BLOBS,
@@ -57,7 +57,6 @@ _RUN = ".run-"
 _ACCEPTED = "accepted"
 _NO_CONFIGURATION = "0" * 64
 _HEX = re.compile(r"^[0-9a-f]{64}$")
-_CHUNK = 1024 * 1024
 _BLOB_MODE = 0o644
 _LARGEST_DOCUMENT = 16 * 1024 * 1024
 
@@ -211,15 +210,12 @@ class Cache:
 
         :raises DamagedBlobError: when it is another, or is not there.
         """
-        hasher = hashlib.sha256()
         try:
             with open_regular(self.blob_path(blob.digest)) as file:
-                for chunk in iter(lambda: file.read(_CHUNK), b""):
-                    self._check()
-                    hasher.update(chunk)
+                sha256 = sha256_of_open(file, check=self._check)
         except OSError as error:
             raise DamagedBlobError(blob.digest, str(error.strerror)) from error
-        if hasher.hexdigest() != hex_of(blob.digest):
+        if sha256 != hex_of(blob.digest):
             raise DamagedBlobError(blob.digest, "its bytes have another sha256")
 
     def drop_blob(self, digest: str) -> None:

@@ -2,11 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files in directories that others may write to: what is believed, and what is opened.
-
-The rule is that of OpenSSH's ``StrictModes`` (sshd_config(5)), but for groups, which the owner of a directory chose.
-Where files have no owners or modes of their own, as on USB sticks, those that the mount gives to all of them count.
-"""
+"""Open, write, hash and flush files in directories that others may write to."""
 
 from __future__ import annotations
 
@@ -14,75 +10,14 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cache
 from typing import BinaryIO
 
+from .._base.stop import Check, go_on
 from .disk_errors import refuse_lack_of_files
-from .filesystem import PROBE, existing, filesystem_of, keeps_modes
 
-_MOST_LINKS = 40
+_CHUNK = 1024 * 1024
 _HARMFUL = 0o7002
-
-
-def distrust(path: str) -> str:
-    """Why others could fill a directory with what they like, or put another in its place.
-
-    The owners of the directories above are trusted, as they gave this user a place in theirs.
-
-    :param path: absolute; what of it is not there yet is passed over.
-    :returns: a clause for the user; empty when nobody but this user and root can.
-    :raises OSError: when it cannot be looked at.
-    """
-    path = os.path.abspath(path)
-    here = _Here(path)
-    for parent, name in _lookups(path):
-        found, entry = os.stat(parent), _lstat(os.path.join(parent, name))
-        if not _is_open(found) or _keeps(found, entry):
-            continue
-        if not found.st_mode & stat.S_ISVTX:
-            mode = f"{stat.S_IMODE(found.st_mode):04o}{here.distrust_of_mount(found)}"
-            return f"everyone may exchange what is in {parent} (mode {mode})"
-        if not here.is_ours(found):
-            return f"{parent} belongs to user {found.st_uid}, who may exchange what is in it"
-        if entry is not None and not here.is_ours(entry):
-            return f"{os.path.join(parent, name)} was put there by user {entry.st_uid}"
-    if os.path.lexists(path):
-        return distrust_directory(path, here)
-    # Where a mount gives all files one owner and mode, what will be made is as what is there.
-    place = existing(path)
-    return "" if filesystem_of(place).has_modes else distrust_directory(place, here)
-
-
-def distrust_directory(path: str, here: _Here | None = None) -> str:
-    """The same of a directory that nobody else can exchange.
-
-    :returns: a clause for the user; empty when only this user, root and its group may write to it.
-    :raises OSError: when it cannot be looked at.
-    """
-    here = here or _Here(path)
-    found = os.stat(path)
-    if not stat.S_ISDIR(found.st_mode):
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-    if not here.is_ours(found):
-        return f"{path} belongs to user {found.st_uid}{here.distrust_of_mount(found)}"
-    if _is_open(found):
-        mode = f"{stat.S_IMODE(found.st_mode):04o}{here.distrust_of_mount(found)}"
-        return f"everyone may write to {path} (mode {mode})"
-    return ""
-
-
-def is_exposed(path: str) -> bool:
-    """Whether somebody else has put a directory there, or may write to it.
-
-    Where no directory has an owner or mode of its own, none is: who may write there was decided by the mount.
-
-    :raises OSError: when it cannot be looked at, or is no directory.
-    """
-    here = _Here(path)
-    return bool(distrust_directory(path, here)) and not here.distrust_of_mount(os.stat(path))
 
 
 def open_regular(path: str) -> BinaryIO:
@@ -176,112 +111,38 @@ def put_whole(path: str, raw: bytes, *, by: str = "") -> None:
         raise
 
 
-@dataclass(frozen=True)
-class _Made:
-    """What a filesystem makes of a file of ours that only we are to read."""
+def sha256_of(path: str, *, check: Check = go_on) -> str:
+    """Hash a file; links are followed.
 
-    device: int
-    owner: int
-    keeps_modes: bool
-
-
-class _Here:
-    """Who we are on the filesystem of a path: exports map users, and some mounts give all files one owner and mode."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._made: _Made | None = None
-        self._is_known = False
-
-    def is_ours(self, found: os.stat_result) -> bool:
-        """Whether a file is this user's or root's."""
-        if found.st_uid in _trusted_users():
-            return True
-        made = self._probe()
-        # A mount that gives all files one owner gives them to that user; an export only calls us by another number.
-        is_mapped = made is not None and (made.device, made.owner) == (found.st_dev, found.st_uid)
-        return made is not None and is_mapped and made.keeps_modes
-
-    def distrust_of_mount(self, found: os.stat_result) -> str:
-        """What to do about an owner or mode that all files of that filesystem have; empty where each has its own."""
-        made = self._probe()
-        if made is None or made.device != found.st_dev or made.keeps_modes:
-            return ""
-        options = f"uid={os.geteuid()},umask=077"
-        return f"; all files there have one owner and mode, which their mount says: mount it with {options}"
-
-    def _probe(self) -> _Made | None:
-        if not self._is_known:
-            self._made, self._is_known = _make_probe(existing(self._path)), True
-        return self._made
+    :param check: called before each chunk; raises when the run is to end.
+    :returns: its sha256 in hex digits.
+    :raises OSError: when it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return sha256_of_open(file, check=check)
 
 
-def _make_probe(directory: str) -> _Made | None:
-    path = os.path.join(directory, f"{PROBE}{os.urandom(8).hex()}")
+def sha256_of_open(file: BinaryIO, *, check: Check = go_on) -> str:
+    """Hash what is left to read of an open file. Afterwards ``file.tell()`` is its size.
+
+    :param check: called before each chunk; raises when the run is to end.
+    :returns: the sha256 in hex digits.
+    :raises OSError: when it cannot be read.
+    """
+    hasher = hashlib.sha256()
+    for chunk in iter(lambda: file.read(_CHUNK), b""):
+        check()
+        hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def sync_directory(path: str) -> None:
+    """Flush a directory to disk, so that names given in it outlast a power cut.
+
+    :raises OSError: when that fails, or it is not a directory.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except OSError:
-        return None
-    try:
-        found = os.fstat(descriptor)  # by the descriptor: the name may be another's by now
-        return _Made(found.st_dev, found.st_uid, keeps_modes(descriptor))
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
-        with suppress(OSError):
-            os.unlink(path)
-
-
-def _lookups(path: str) -> Iterator[tuple[str, str]]:
-    """The directories that the kernel looks into for a path, and the name it looks for; links are followed."""
-    directory, names, links = "/", path.split("/")[::-1], 0
-    while names:
-        name = names.pop()
-        if name in ("", "."):
-            continue
-        if name == "..":
-            directory = os.path.dirname(directory)
-            continue
-        yield directory, name
-        full = os.path.join(directory, name)
-        found = _lstat(full)
-        if found is None:
-            return
-        if stat.S_ISLNK(found.st_mode):
-            links += 1
-            if links > _MOST_LINKS:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-            target = os.readlink(full)
-            directory = "/" if target.startswith("/") else directory
-            names += target.split("/")[::-1]
-        else:
-            directory = full
-
-
-def _lstat(path: str) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except FileNotFoundError:
-        return None
-
-
-def _keeps(directory: os.stat_result, entry: os.stat_result | None) -> bool:
-    """Whether a directory that everyone may write to leaves an entry to its owner, and both are to be trusted."""
-    is_sticky = bool(directory.st_mode & stat.S_ISVTX)
-    return is_sticky and {directory.st_uid, *([entry.st_uid] if entry else [])} <= _trusted_users()
-
-
-@cache
-def _trusted_users() -> frozenset[int]:
-    """This user and root; where root has no number here (user_namespaces(7)), whoever stands for all such users."""
-    users = {0, os.geteuid()}
-    with suppress(OSError, ValueError):
-        with open("/proc/self/uid_map", encoding="ascii") as file:
-            ranges = [[int(word) for word in line.split()] for line in file]
-        if not any(first == 0 for first, _outside, _count in ranges):
-            with open("/proc/sys/kernel/overflowuid", encoding="ascii") as file:
-                users.add(int(file.read()))
-    return frozenset(users)
-
-
-def _is_open(found: os.stat_result) -> bool:
-    return bool(found.st_mode & stat.S_IWOTH)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import time
@@ -14,16 +13,13 @@ from contextlib import suppress
 
 from .._base.json import Json, JsonError, compact, parse_object
 from .._base.stop import Check, go_on
-from .files import open_regular, put_whole
+from .files import open_regular, put_whole, sha256_of
 from .filesystem import filesystem_of
 
 _MEMORY = "verified.json"
 
 
 _FAILED = "failed: "  # the other names in the memory are absolute paths
-
-
-_CHUNK = 1024 * 1024
 
 
 _COARSEST_NS = 2_000_000_000
@@ -130,16 +126,3 @@ def _may_change_unseen(found: os.stat_result) -> bool:
     """
     counts_seconds = found.st_mtime_ns % 1_000_000_000 == 0
     return counts_seconds and time.time_ns() - found.st_mtime_ns < _COARSEST_NS
-
-
-def sha256_of(path: str, check: Check = go_on) -> str:
-    """A file's sha256 in hex digits.
-
-    :param check: is asked between its pieces; raises when the run is to end.
-    """
-    hasher = hashlib.sha256()
-    with open(path, "rb") as file:
-        for chunk in iter(lambda: file.read(_CHUNK), b""):
-            check()
-            hasher.update(chunk)
-    return hasher.hexdigest()

@@ -20,8 +20,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from .._base.errors import StorageError
-from .files import distrust
 from .filesystem import filesystem_of
+from .trust import distrust
 
 _PREFIX = ".airgap-images-"
 _PASSING = f"{_PREFIX}asks-"

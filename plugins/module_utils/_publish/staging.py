@@ -30,12 +30,13 @@ from .._host.disk_errors import explained, reason
 from .._host.file_lock import FileLock
 from .._host.files import (
     OF_ARCHIVES,
-    is_exposed,
     make_directories,
     not_for_others,
     open_regular,
+    sync_directory,
 )
 from .._host.move import replace_directory, sync_filesystem
+from .._host.trust import is_exposed
 from .beside import make_for_people
 from .standing import is_rewritten
 
@@ -228,9 +229,9 @@ class Staging:
         self._write(os.path.basename(output.checksum_file), checksum_lines(output, lock.parts))
         for suffix, raw in make_for_people(output.name, lock, raw_lock, facts).items():
             self._write(f"{output.name}{suffix}", raw)
-        _sync_directory(self._ready)
+        sync_directory(self._ready)
         self._write(os.path.basename(output.lock_file), raw_lock)
-        _sync_directory(self._ready)
+        sync_directory(self._ready)
 
     def _write(self, name: str, raw: bytes) -> None:
         """A small file that appears in ``ready`` whole or not at all."""
@@ -305,9 +306,9 @@ def roll_forward(output: Output, ready: str, lock: Lock) -> None:
         for name in sorted(set(os.listdir(ready)) - {lock_name}):
             _put(os.path.join(ready, name), os.path.join(output.directory, name))
             changed = True
-        _sync_directory(output.directory)  # the lock file must not be there before what it describes
+        sync_directory(output.directory)  # the lock file must not be there before what it describes
         os.rename(os.path.join(ready, lock_name), output.lock_file)
-        _sync_directory(output.directory)
+        sync_directory(output.directory)
     except OSError as error:
         failure = StorageError(
             f"cannot put the new archive in place at {output.dest}: {reason(error)}. It is complete in {ready}; "
@@ -371,11 +372,3 @@ def _is_as_written(entry: os.DirEntry[str], output: Output, sizes: Mapping[str, 
     if output.compress == DIR:
         return entry.name == output.name and entry.is_dir(follow_symlinks=False)
     return entry.is_file(follow_symlinks=False) and entry.stat().st_size == sizes.get(entry.name)
-
-
-def _sync_directory(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

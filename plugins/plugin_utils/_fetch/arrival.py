@@ -29,7 +29,10 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     StorageError,
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_bytes, format_size, handy_size
-from ansible_collections.airgap.images.plugins.module_utils._host.files import keep_from_others
+from ansible_collections.airgap.images.plugins.module_utils._host.files import (
+    keep_from_others,
+    sync_directory,
+)
 from ansible_collections.airgap.images.plugins.module_utils._host.filesystem import (
     filesystem_of,
     link_if_possible,
@@ -278,25 +281,17 @@ def _settle(place: Place, item: Item) -> None:
     final = place.final(item)
     place.make_folder(os.path.dirname(final))
     _keep_from_others(place.temporary(item))
-    _sync(place.temporary(item))
     os.replace(place.temporary(item), final)
-    _sync(os.path.dirname(final))
+    sync_directory(os.path.dirname(final))
     if place.memory:
         place.memory.learn(final, item.sha256)
 
 
 def _keep_from_others(path: str) -> None:
-    """Whoever has brought a file, and whatever umask or default ACL: not everyone may write to it."""
+    """Flush a file to disk. Whoever has brought it, and whatever umask or default ACL: not everyone may write to it."""
     with open(path, "rb") as file:
         keep_from_others(file.fileno())
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        os.fsync(file.fileno())
 
 
 def _tidy_layout(root: str, links: Mapping[str, str]) -> None:

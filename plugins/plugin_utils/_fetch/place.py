@@ -13,8 +13,12 @@ from dataclasses import dataclass
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError
 from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import explained
-from ansible_collections.airgap.images.plugins.module_utils._host.files import OF_ARCHIVES, make_directories
-from ansible_collections.airgap.images.plugins.module_utils._host.memory import Memory, sha256_of
+from ansible_collections.airgap.images.plugins.module_utils._host.files import (
+    OF_ARCHIVES,
+    make_directories,
+    sha256_of,
+)
+from ansible_collections.airgap.images.plugins.module_utils._host.memory import Memory
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD
 
 

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which directories are believed, and what is opened in them."""
+"""What is opened, written, hashed and flushed."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -13,165 +14,25 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._host import files
 from ansible_collections.airgap.images.plugins.module_utils._host.files import (
     OF_ARCHIVES,
-    distrust,
-    distrust_directory,
-    is_exposed,
     keep_from_others,
     make_directories,
     not_for_others,
     open_regular,
+    sha256_of,
+    sha256_of_open,
+    sync_directory,
     write_new,
 )
-
-OTHER = os.geteuid() + 4242
-
-
-def owned_by(monkeypatch: pytest.MonkeyPatch, *others: Path) -> None:
-    """Has these look as if they were somebody else's, which only root could make them."""
-    real, real_l = os.stat, os.lstat
-    inodes = {(found.st_dev, found.st_ino) for found in map(real_l, others)}
-
-    def changed(found: os.stat_result) -> os.stat_result:
-        if (found.st_dev, found.st_ino) not in inodes:
-            return found
-        values = list(found)
-        values[4] = OTHER
-        return os.stat_result(values)
-
-    monkeypatch.setattr(files.os, "stat", lambda path: changed(real(path)))
-    monkeypatch.setattr(files.os, "lstat", lambda path: changed(real_l(path)))
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A directory in which a cache may be."""
+    """A directory of our own."""
     path = tmp_path / "place"
     path.mkdir(0o755)
     return path
-
-
-@pytest.mark.parametrize("mode", [0o700, 0o755, 0o775, 0o2775])
-def test_a_directory_of_ones_own(place: Path, mode: int) -> None:
-    place.chmod(mode)
-    assert not distrust(str(place))
-    assert not distrust(str(place / "to" / "be" / "made"))
-    assert not list(place.iterdir())
-
-
-def test_everyone_may_write_above_it(place: Path) -> None:
-    (place / "cache").mkdir()
-    place.chmod(0o777)
-    for path in (place / "cache", place / "not-yet", place / "cache" / "deeper"):
-        assert distrust(str(path)) == f"everyone may exchange what is in {place} (mode 0777)"
-    assert distrust(str(place)) == f"everyone may write to {place} (mode 0777)"
-    assert [path.name for path in place.iterdir()] == ["cache"], "the probe is left"
-
-
-def test_the_sticky_bit_keeps_what_is_there(place: Path) -> None:
-    (place / "cache").mkdir()
-    place.chmod(0o1777)
-    assert not distrust(str(place / "cache"))
-    assert not distrust(str(place / "not-yet"))
-    assert distrust(str(place)) == f"everyone may write to {place} (mode 1777)"
-
-
-def test_who_owns_a_sticky_directory_may_exchange_what_is_in_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (place / "cache").mkdir()
-    place.chmod(0o1777)
-    owned_by(monkeypatch, place)
-    assert distrust(str(place / "cache")) == f"{place} belongs to user {OTHER}, who may exchange what is in it"
-
-
-def test_what_others_put_into_a_sticky_directory(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (place / "theirs").mkdir()
-    (place / "link").symlink_to(place / "theirs")
-    place.chmod(0o1777)
-    owned_by(monkeypatch, place / "theirs", place / "link")
-    for name in ("theirs", "theirs/cache", "link", "link/cache"):
-        told = distrust(str(place / name))
-        assert told == f"{place / name.partition('/')[0]} was put there by user {OTHER}"
-
-
-def test_a_cache_of_somebody_else(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    owned_by(monkeypatch, place)
-    assert distrust(str(place)) == distrust_directory(str(place)) == f"{place} belongs to user {OTHER}"
-    assert not distrust(str(place / "below")), "a home of somebody else is for the task's user to choose"
-
-
-@pytest.mark.parametrize("target", ["open/cache", "../place/open/cache", "/absolute"])
-def test_links_on_the_way_are_looked_at(place: Path, target: str) -> None:
-    (place / "open").mkdir()
-    (place / "open" / "cache").mkdir()
-    (place / "open").chmod(0o777)
-    (place / "link").symlink_to(target.replace("/absolute", str(place / "open" / "cache")))
-    (place / "twice").symlink_to("link")
-    for name in ("link", "twice", "twice/below", "./link"):
-        assert "everyone may exchange" in distrust(f"{place}/{name}")
-    (place / "open").chmod(0o755)
-    assert not distrust(str(place / "twice"))
-
-
-def test_links_in_a_circle(place: Path) -> None:
-    (place / "one").symlink_to("two")
-    (place / "two").symlink_to("one")
-    with pytest.raises(OSError, match="Too many levels"):
-        distrust(str(place / "one"))
-
-
-def test_a_file(place: Path) -> None:
-    (place / "file").touch()
-    for path in (place / "file", place / "file" / "below"):
-        with pytest.raises(NotADirectoryError):
-            distrust(str(path))
-
-
-def test_a_filesystem_without_modes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as exFAT and FAT: the mount says who may write there, and to whom all belongs."""
-    (place / "cache").mkdir()
-    device = place.stat().st_dev
-    monkeypatch.setattr(files, "_make_probe", lambda _directory: files._Made(device, os.geteuid(), False))
-    assert not distrust(str(place / "cache"))
-    place.chmod(0o777)
-    (place / "cache").chmod(0o777)
-    said = "all files there have one owner and mode, which their mount says"
-    remedy = f"; {said}: mount it with uid={os.geteuid()},umask=077"
-    assert distrust(str(place / "cache")) == f"everyone may exchange what is in {place} (mode 0777{remedy})"
-    assert distrust_directory(str(place)) == f"everyone may write to {place} (mode 0777{remedy})"
-    assert not is_exposed(str(place)), "whoever may write there, the mount has let in"
-    monkeypatch.setattr(files, "_make_probe", lambda _directory: files._Made(device + 1, os.geteuid(), False))
-    assert distrust(str(place / "cache")) == f"everyone may exchange what is in {place} (mode 0777)"
-    assert is_exposed(str(place))
-    monkeypatch.setattr(files, "_make_probe", lambda _directory: None)
-    assert distrust(str(place / "cache")) == f"everyone may exchange what is in {place} (mode 0777)"
-    assert is_exposed(str(place))
-
-
-def test_a_mount_that_gives_all_files_to_somebody_else(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No export that calls us by another number: that user may write there."""
-    device = place.stat().st_dev
-    owned_by(monkeypatch, place)
-    monkeypatch.setattr(files, "_make_probe", lambda _directory: files._Made(device, OTHER, False))
-    assert f"{place} belongs to user {OTHER}; all files there" in distrust(str(place))
-    assert not is_exposed(str(place))
-
-
-def test_an_export_that_maps_users(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NFS with root_squash: what root makes there is nobody's, and so is the directory."""
-    device = place.stat().st_dev
-    owned_by(monkeypatch, place)
-    assert distrust(str(place))
-    monkeypatch.setattr(files, "_make_probe", lambda directory: files._Made(device, OTHER, True))
-    assert not distrust(str(place))
-
-
-def test_the_probe_says_what_is_made_of_files_here(place: Path) -> None:
-    made = files._make_probe(str(place))
-    assert made == files._Made(place.stat().st_dev, os.geteuid(), keeps_modes=True)
-    assert not list(place.iterdir())
-    assert files._make_probe(str(place / "missing")) is None
 
 
 def test_directories_are_made_that_nobody_else_may_write_to(place: Path) -> None:
@@ -279,17 +140,39 @@ def test_what_is_written_is_a_file_of_its_own(place: Path, make: Callable[[Path]
     assert not precious.exists() or precious.read_text() == "data"
 
 
-def test_a_place_below_tmp_is_looked_at_without_a_trace(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run with nothing new, and one in check mode, write nothing."""
-    place.chmod(0o1777)
-    monkeypatch.setattr(files, "_make_probe", lambda _directory: pytest.fail("a file was made"))
-    for path in (place / "cache", place / "to" / "be" / "made"):
-        assert not distrust(str(path))
-    (place / "cache").mkdir()
-    assert not distrust(str(place / "cache"))
-
-
 def test_a_link_is_called_one(place: Path) -> None:
     (place / "link").symlink_to("/dev/zero")
     with pytest.raises(OSError, match="it is a link"):
         open_regular(str(place / "link"))
+
+
+@pytest.mark.parametrize("size", [0, 1, 1024 * 1024, 3 * 1024 * 1024 + 1])
+def test_a_file_is_hashed(place: Path, size: int) -> None:
+    raw = os.urandom(size)
+    (place / "file").write_bytes(raw)
+    asked: list[int] = []
+    expected = hashlib.sha256(raw).hexdigest()
+    assert sha256_of(str(place / "file"), check=lambda: asked.append(1)) == expected
+    assert len(asked) == -(-size // (1024 * 1024))
+    with open(place / "file", "rb") as file:
+        assert (sha256_of_open(file), file.tell()) == (expected, size)
+
+
+def test_hashing_ends_when_the_run_is_to_end(place: Path) -> None:
+    (place / "file").write_bytes(b"data")
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sha256_of(str(place / "file"), check=stop)
+
+
+def test_a_directory_is_flushed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    sync_directory(str(place))
+    assert synced == [str(place)]
+    (place / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        sync_directory(str(place / "file"))

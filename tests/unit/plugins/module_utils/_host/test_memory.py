@@ -15,7 +15,6 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._host import memory as memory_module
 from ansible_collections.airgap.images.plugins.module_utils._host.memory import Memory
 from ansible_collections.airgap.images.tests.unit.fakes import mark
 
@@ -29,13 +28,13 @@ class Counted:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.hashed = 0
-        real = memory_module.hashlib.sha256
+        real = hashlib.sha256
 
         def counted(data: bytes = b"") -> Any:
             self.hashed += not data
             return real(data)
 
-        monkeypatch.setattr(memory_module.hashlib, "sha256", counted)
+        monkeypatch.setattr(hashlib, "sha256", counted)
 
 
 @pytest.fixture
