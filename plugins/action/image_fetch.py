@@ -33,8 +33,8 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     quoted,
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count, format_size
-from ansible_collections.airgap.images.plugins.module_utils._host.file_lock import FileLock
-from ansible_collections.airgap.images.plugins.module_utils._host.memory import Memory
+from ansible_collections.airgap.images.plugins.module_utils._host.hold import Hold
+from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.arrival import (
     Delivery,
@@ -124,18 +124,18 @@ def fetch(host: Host, arguments: Mapping[str, Any], *, check: bool, diff: bool) 
     host.refuse_same(source, place)
     refuse_other_spelling(place)
     if check:
-        return _fetch(host, arguments, replace(place, memory=Memory(folder)), check=check, diff=diff)
+        return _fetch(host, arguments, replace(place, memory=VerifiedFiles(folder)), check=check, diff=diff)
     name = hashlib.sha256(place.archive.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     lock = os.path.join(folder, f"{name}.lock")
     what = f"{place.root} on the controller"
     remedy = "Let that one end, or give each host a directory of its own"
     with ExitStack() as stack:
         try:
-            stack.enter_context(FileLock(lock, what=what, timeout=_WAITS_FOR_OTHERS, remedy=remedy))
+            stack.enter_context(Hold(lock, what=what, timeout=_WAITS_FOR_OTHERS, remedy=remedy))
         except StorageError as error:
             host.say(f"{what} cannot be kept for this run alone: {error}")
         # What the one before has brought is known only now.
-        return _fetch(host, arguments, replace(place, memory=Memory(folder)), check=check, diff=diff)
+        return _fetch(host, arguments, replace(place, memory=VerifiedFiles(folder)), check=check, diff=diff)
 
 
 def _fetch(host: Host, arguments: Mapping[str, Any], place: Place, *, check: bool, diff: bool) -> dict[str, Any]:

@@ -28,9 +28,9 @@ from ...plugins.module_utils._base.errors import Interrupted
 from ...plugins.module_utils._base.parallel import parallel_map
 from ...plugins.module_utils._base.stage import Stage
 from ...plugins.module_utils._base.stop import Stop
-from ...plugins.module_utils._host import file_lock
+from ...plugins.module_utils._host import hold
 from ...plugins.module_utils._host.attributes import NoAttributes
-from ...plugins.module_utils._host.file_lock import FileLock
+from ...plugins.module_utils._host.hold import Hold
 from ...plugins.module_utils._host.log import Log
 from ...plugins.module_utils._host.progress import Progress, shown
 from ...plugins.module_utils._save import tools
@@ -169,22 +169,22 @@ def requests(_folder: Path) -> Subject:
 def waiting(folder: Path) -> Subject:
     """For a lock that another run holds until it gives it back."""
     path = str(folder / "lock")
-    file_lock._POLL_SECONDS = 0.002
+    hold._POLL_SECONDS = 0.002
 
     def subject(stop: Stop, chance: random.Random) -> None:
         release = threading.Event()
 
-        def hold() -> None:
-            with FileLock(path, what="it", timeout=60):
+        def keep() -> None:
+            with Hold(path, what="it", timeout=60):
                 held.set()
                 release.wait(chance.uniform(0.0, 0.02))
 
         held = threading.Event()
-        holder = threading.Thread(target=hold, daemon=True)
+        holder = threading.Thread(target=keep, daemon=True)
         holder.start()
         held.wait(_ENDS)
         try:
-            with FileLock(path, what="it", timeout=3600, check=stop.check):
+            with Hold(path, what="it", timeout=3600, check=stop.check):
                 stop.wait(chance.uniform(0.0, 0.005))
         finally:
             release.set()
@@ -271,7 +271,7 @@ class _Site:
 
 def _require_free(path: str) -> None:
     """:raises BusyError: when a lock is still held"""
-    with FileLock(path, what="what a run has left", timeout=0):
+    with Hold(path, what="what a run has left", timeout=0):
         pass
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import BusyError
-from ansible_collections.airgap.images.plugins.module_utils._host.file_lock import FileLock
+from ansible_collections.airgap.images.plugins.module_utils._host import hold
 from ansible_collections.airgap.images.tests.functional._helpers import (
     assert_layers_once,
     check,
@@ -282,9 +282,9 @@ def test_a_user_without_privileges_takes_over_a_read_only_lock() -> None:
         os.chown(each, 4242, 4242)
     os.seteuid(4242)
     try:
-        with FileLock(str(path), what="it", timeout=0):
+        with hold.Hold(str(path), what="it", timeout=0):
             assert path.read_text(encoding="utf-8") == f"process {os.getpid()} on {HOST}\n"
-            with pytest.raises(BusyError, match=f"process {os.getpid()} on "), FileLock(str(path), what="", timeout=0):
+            with pytest.raises(BusyError, match=f"process {os.getpid()} on "), hold.Hold(str(path), what="", timeout=0):
                 pass
         assert path.stat().st_mode & 0o777 == 0o600
     finally:

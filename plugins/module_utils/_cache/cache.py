@@ -25,7 +25,6 @@ from .._base.errors import DamagedBlobError, ManifestError, StorageError
 from .._base.json import JsonError, parse_object
 from .._base.stop import Check, go_on
 from .._host.disk_errors import explained
-from .._host.file_lock import FileLock
 from .._host.files import (
     make_directories,
     open_regular,
@@ -33,6 +32,7 @@ from .._host.files import (
     write_new,
 )
 from .._host.filesystem import filesystem_of, link_if_possible, set_mode
+from .._host.hold import Hold
 from .._host.private_place import PrivatePlace
 from .._host.trust import distrust, distrust_directory
 from .._oci.image import PlatformImage, StoredImage, hex_of
@@ -97,7 +97,7 @@ class Cache:
         with _explained(f"cannot use cache_dir {self.root}"):
             self._make_directories()
         lock = os.path.join(self.root, _LOCK)
-        with FileLock(lock, what=f"the cache {self.root}", timeout=lock_timeout, check=self._check):
+        with Hold(lock, what=f"the cache {self.root}", timeout=lock_timeout, check=self._check):
             try:
                 with _explained(f"cannot use cache_dir {self.root}"):
                     self._remove_leftovers()

@@ -27,7 +27,6 @@ from .._base.errors import BusyError, LockFileError, StorageError
 from .._base.stop import Check, go_on
 from .._host.attributes import Attributes, give_alone
 from .._host.disk_errors import explained, reason
-from .._host.file_lock import FileLock
 from .._host.files import (
     OF_ARCHIVES,
     make_directories,
@@ -35,10 +34,11 @@ from .._host.files import (
     open_regular,
     sync_directory,
 )
+from .._host.hold import Hold
 from .._host.move import replace_directory, sync_filesystem
 from .._host.trust import is_exposed
 from .beside import make_for_people
-from .standing import is_rewritten
+from .published import is_rewritten
 
 if TYPE_CHECKING:
     from .._report.facts import Facts
@@ -70,7 +70,7 @@ class Staging:
         lock = os.path.join(self._root, _LOCK)
         try:
             self._make()
-            with FileLock(lock, what=f"dest {self._output.dest}", timeout=lock_timeout, check=self._check):
+            with Hold(lock, what=f"dest {self._output.dest}", timeout=lock_timeout, check=self._check):
                 self._make()  # where others may write, it may be another by now
                 try:
                     self._start_clean()

@@ -16,7 +16,7 @@ from .._base.json import Json
 from .._base.size import format_count
 from .._oci.image import SkippedImage
 from .._oci.image_list import ImageList
-from .._publish.standing import Published
+from .._publish.published import PublishedArchive
 from .content import Content
 from .resolve import AskedImage, Pin
 
@@ -41,7 +41,7 @@ class Decision:
 OTHER_FAILURES = "the report names other failures"
 
 
-def decide(published: Published, content: Content, listed: ImageList, output: Output, failures: str) -> Decision:
+def decide(published: PublishedArchive, content: Content, listed: ImageList, output: Output, failures: str) -> Decision:
     """Compare the archive that stands with the content that is wanted.
 
     :param failures: digest over what failed.
@@ -54,7 +54,7 @@ def decide(published: Published, content: Content, listed: ImageList, output: Ou
     return compare(published, content.lock, failures, force=output.force)
 
 
-def compare(published: Published, wanted: Lock, failures: str, *, force: bool) -> Decision:
+def compare(published: PublishedArchive, wanted: Lock, failures: str, *, force: bool) -> Decision:
     """Find what to do to have the wanted content.
 
     :param wanted: its parts do not matter.

@@ -32,7 +32,6 @@ from .._cache.eviction import digests_of, not_fetched, peak
 from .._host.attributes import Attributes, is_shared, refuse_protected
 from .._host.filesystem import existing, filesystem_of
 from .._host.log import Log
-from .._host.memory import Memory
 from .._host.progress import Progress
 from .._host.space import (
     Demand,
@@ -45,12 +44,13 @@ from .._host.space import (
     mount_of,
     same_filesystem,
 )
+from .._host.verified_files import VerifiedFiles
 from .._oci.image import PlatformImage, StoredImage, hex_of
 from .._oci.layout import assemble
 from .._publish.beside import FILES_PER_FOLDER, bytes_beside, failures_now
 from .._publish.failed_list import refuse_foreign, render, size_of_list, update
+from .._publish.published import PublishedArchive, inspect, is_rewritten
 from .._publish.staging import is_decided, replaced_paths, staging_path
-from .._publish.standing import Published, inspect, is_rewritten
 from .._report.seal import NO_FAILURES
 from .._skopeo.policy import configuration_now, policy_name
 from .content import (
@@ -103,7 +103,7 @@ def save(
         run.progress.images = len(wanted.list.images)
     is_known = run.accepted.knows
     with prepared(run.options, wanted, run.cache, log=log, stop=stop, is_known=is_known) as tools:
-        return _save(run, _without_secrets(run, wanted), tools, Memory(run.cache.root, stop.check))
+        return _save(run, _without_secrets(run, wanted), tools, VerifiedFiles(run.cache.root, stop.check))
 
 
 def _without_secrets(run: Run, wanted: Wanted) -> Wanted:
@@ -113,7 +113,7 @@ def _without_secrets(run: Run, wanted: Wanted) -> Wanted:
     return replace(wanted, list=replace(wanted.list, invalid=invalid))
 
 
-def _save(run: Run, wanted: Wanted, tools: Tools, memory: Memory) -> Result:
+def _save(run: Run, wanted: Wanted, tools: Tools, memory: VerifiedFiles) -> Result:
     """Look first: only a run that has something to do takes hold of the cache and writes."""
     with run.stage("inspect"):
         published = inspect(run.options.output, memory, verify=run.options.work.verify)
@@ -133,7 +133,7 @@ def _save(run: Run, wanted: Wanted, tools: Tools, memory: Memory) -> Result:
             raise
 
 
-def _is_all_done(run: Run, wanted: Wanted, published: Published, asked: Sequence[AskedImage]) -> bool:
+def _is_all_done(run: Run, wanted: Wanted, published: PublishedArchive, asked: Sequence[AskedImage]) -> bool:
     """Whether the archive is what is wanted, and nothing lies about that should be gone."""
     lock, output = published.lock, run.options.output
     if lock is None or published.damage or published.untidy or output.force or wanted.list.invalid:
@@ -153,8 +153,8 @@ def _go_on(
     run: Run,
     wanted: Wanted,
     tools: Tools,
-    memory: Memory,
-    published: Published,
+    memory: VerifiedFiles,
+    published: PublishedArchive,
     asked: Sequence[AskedImage],
     *,
     completed: bool,
@@ -199,12 +199,12 @@ def _fetch_nothing(run: Run, content: Content, tools: Tools, result: Result) -> 
     result.failed = sorted([*result.failed, *rest], key=lambda one: one.listed.number)
 
 
-def _decide(run: Run, wanted: Wanted, published: Published, content: Content) -> Decision:
+def _decide(run: Run, wanted: Wanted, published: PublishedArchive, content: Content) -> Decision:
     failures = failures_now(run.without_secrets(content.failed), wanted.list.invalid)
     return decide(published, content, wanted.list, run.options.output, failures)
 
 
-def _foreseen_failure(run: Run, memory: Memory, image: PlatformImage) -> str:
+def _foreseen_failure(run: Run, memory: VerifiedFiles, image: PlatformImage) -> str:
     """Why an image will most likely fail in this run, as it did in the last; empty: it will not."""
     is_done = run.cache.stored(image) is not None and run.accepted.holds(image)
     return "" if is_done else memory.failure(image.key)
@@ -214,10 +214,10 @@ def _accept_anew(
     run: Run,
     wanted: Wanted,
     tools: Tools,
-    published: Published,
+    published: PublishedArchive,
     content: Content,
     decision: Decision,
-    memory: Memory,
+    memory: VerifiedFiles,
 ) -> tuple[Content, Decision]:
     """Have an archive that could stay let through by the configuration of today, where it was not yet.
 
@@ -242,7 +242,13 @@ def _accept_anew(
 
 
 def _make(
-    run: Run, tools: Tools, memory: Memory, content: Content, plan: Plan, published: Published, result: Result
+    run: Run,
+    tools: Tools,
+    memory: VerifiedFiles,
+    content: Content,
+    plan: Plan,
+    published: PublishedArchive,
+    result: Result,
 ) -> None:
     """Copy, archive, publish."""
     # A third of the code, which a run that finds nothing new would read in vain.
@@ -253,7 +259,9 @@ def _make(
     produce(run, content, plan, fetcher_of(run, tools, content), result, published, memory)
 
 
-def _resolve(run: Run, wanted: Wanted, tools: Tools, published: Published, asked: Sequence[AskedImage]) -> Content:
+def _resolve(
+    run: Run, wanted: Wanted, tools: Tools, published: PublishedArchive, asked: Sequence[AskedImage]
+) -> Content:
     """Read manifests, but only where the digests do not show that nothing is new."""
     recorded = lock_options(run.options, run.policy)
     lock, may_stay = published.lock, not published.damage and not run.options.output.force
@@ -269,7 +277,7 @@ def _resolve(run: Run, wanted: Wanted, tools: Tools, published: Published, asked
     return sort_out(resolutions, recorded)
 
 
-def _begin(run: Run, wanted: Wanted, content: Content, published: Published, decision: Decision) -> Result:
+def _begin(run: Run, wanted: Wanted, content: Content, published: PublishedArchive, decision: Decision) -> Result:
     """The result as far as it is known before anything is done."""
     run.stats.duplicates = wanted.list.duplicates
     _log_answers(run, wanted, content)
@@ -406,7 +414,7 @@ def _links(run: Run) -> bool:
     return link_leads(run.cache.run_directory, output.directory)
 
 
-def _finish(run: Run, content: Content, tools: Tools, result: Result, memory: Memory) -> None:
+def _finish(run: Run, content: Content, tools: Tools, result: Result, memory: VerifiedFiles) -> None:
     """What comes after every run: figures, the failed list, the cache's size, the memory of what was verified."""
     options, stats = run.options, run.stats
     result.failed = run.without_secrets(result.failed)

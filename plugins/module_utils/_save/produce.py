@@ -24,7 +24,7 @@ from .._base.errors import DamagedBlobError, ImageSaveError, Interrupted, Storag
 from .._cache.eviction import NOT_FETCHED, Release, release_fetched
 from .._cache.pool import CopyPool
 from .._cache.tally import Tally
-from .._host.memory import Memory
+from .._host.verified_files import VerifiedFiles
 from .._oci.image import (
     FailedImage,
     PlatformImage,
@@ -34,8 +34,8 @@ from .._oci.image import (
 )
 from .._oci.layout import SAVED_IMAGES, SavedImage, assemble, saved_images_list
 from .._publish.beside import failures_now, standing_facts
+from .._publish.published import PublishedArchive, ReusableFiles
 from .._publish.staging import Staging
-from .._publish.standing import Published, StandingFiles
 from .._report.facts import Facts, gather, with_failures
 from .content import Content
 from .decide import OTHER_FAILURES, is_as_before, nothing_changed
@@ -121,7 +121,13 @@ class _Copies:
 
 
 def produce(
-    run: Run, content: Content, plan: Plan, fetcher: Fetcher, result: Result, published: Published, memory: Memory
+    run: Run,
+    content: Content,
+    plan: Plan,
+    fetcher: Fetcher,
+    result: Result,
+    published: PublishedArchive,
+    memory: VerifiedFiles,
 ) -> None:
     """Bring the cache up to date, write the archive and put it in place; take down in the result what happened.
 
@@ -146,7 +152,13 @@ def produce(
 
 
 def _archive(
-    run: Run, copies: _Copies, plan: Plan, fetcher: Fetcher, result: Result, published: Published, memory: Memory
+    run: Run,
+    copies: _Copies,
+    plan: Plan,
+    fetcher: Fetcher,
+    result: Result,
+    published: PublishedArchive,
+    memory: VerifiedFiles,
 ) -> None:
     output = run.options.output
     with Staging(output, run.attributes, run.stop.check).opened(run.options.work.lock_timeout) as staging:
@@ -155,7 +167,7 @@ def _archive(
         if output.compress != DIR:
             run.progress.archive_bytes, run.progress.part_size = plan.archive_bytes, output.part_size or 0
             run.progress.measure_archive(staging.written)
-        standing = StandingFiles(output, memory, run.attributes)
+        standing = ReusableFiles(output, memory, run.attributes)
         built = _build_sound(run, copies, plan, fetcher, staging, standing)
         run.stop.check()
         _publish(run, copies, built, staging, result, published, memory)
@@ -189,8 +201,8 @@ def _publish(
     built: Built,
     staging: Staging,
     result: Result,
-    published: Published,
-    memory: Memory,
+    published: PublishedArchive,
+    memory: VerifiedFiles,
 ) -> None:
     """Put the new archive in place, unless it lacks what it must not lack, or is just the one that stands."""
     output = run.options.output
@@ -218,7 +230,7 @@ def _publish(
 
 
 def _build_sound(
-    run: Run, copies: _Copies, plan: Plan, fetcher: Fetcher, staging: Staging, standing: StandingFiles
+    run: Run, copies: _Copies, plan: Plan, fetcher: Fetcher, staging: Staging, standing: ReusableFiles
 ) -> Built:
     """Write the archive; when the cache turns out to be damaged, repair it from the registry and write it again."""
     for _round in range(_BUILD_ROUNDS):
@@ -290,7 +302,7 @@ def _lock_of(run: Run, copies: _Copies, built: Built, parts: list[Part]) -> Lock
     return with_parts(lock, parts, library_of(run.options.output.compress))
 
 
-def _facts(run: Run, copies: _Copies, built: Built, lock: Lock, published: Published, result: Result) -> Facts:
+def _facts(run: Run, copies: _Copies, built: Built, lock: Lock, published: PublishedArchive, result: Result) -> Facts:
     """What the report says. An archive that is only made again keeps what it was compared with."""
     failed = _failed(run, copies, result)
     known = standing_facts(run.options.output, lock)
@@ -308,7 +320,7 @@ def _in_order(failed: Iterable[FailedImage]) -> list[FailedImage]:
     return sorted(failed, key=lambda one: one.listed.number)
 
 
-def _as_before(published: Published, lock: Lock) -> Lock | None:
+def _as_before(published: PublishedArchive, lock: Lock) -> Lock | None:
     """The lock file that stands, where a partial archive came out as it is there: the same images failed again."""
     before = published.lock
     if before is None or published.damage or published.untidy or not is_as_before(before, lock):

@@ -17,9 +17,10 @@ from .._archive.names import path_of
 from .._base.errors import ImageSaveError
 from .._base.size import format_count
 from .._host.attributes import is_shared, refuse_protected
-from .._host.memory import Memory
 from .._host.space import free_bytes, require
+from .._host.verified_files import VerifiedFiles
 from .._publish.beside import standing_facts
+from .._publish.published import PublishedArchive
 from .._publish.staging import (
     Staging,
     beside_paths,
@@ -28,7 +29,6 @@ from .._publish.staging import (
     is_decided,
     staging_path,
 )
-from .._publish.standing import Published
 from .decide import Action, Decision
 from .result import Result
 from .run import Run
@@ -58,7 +58,9 @@ def _staging(run: Run) -> AbstractContextManager[Staging]:
     return Staging(run.options.output, run.attributes, run.stop.check).opened(run.options.work.lock_timeout)
 
 
-def settle(run: Run, published: Published, wanted: Lock, decision: Decision, result: Result, memory: Memory) -> None:
+def settle(
+    run: Run, published: PublishedArchive, wanted: Lock, decision: Decision, result: Result, memory: VerifiedFiles
+) -> None:
     """Leave the archive as it is, and make right what stands beside it.
 
     :param wanted: the content asked for, which is the archive's.
@@ -81,7 +83,7 @@ def settle(run: Run, published: Published, wanted: Lock, decision: Decision, res
         result.changed, result.reason = True, "mode or owner differed"
 
 
-def _facts(run: Run, published: Published, record: Lock, result: Result) -> Facts | None:
+def _facts(run: Run, published: PublishedArchive, record: Lock, result: Result) -> Facts | None:
     """What the report that stands says of the archive, with what failed in this run."""
     from .._report.facts import with_failures
 
@@ -125,7 +127,7 @@ def _look_at_attributes(run: Run, lock: Lock) -> _Todo:
     return _Todo(differing, tuple(path for path in paths if attributes.lack_protection(path)))
 
 
-def _give_attributes(run: Run, lock: Lock, todo: _Todo, memory: Memory) -> None:
+def _give_attributes(run: Run, lock: Lock, todo: _Todo, memory: VerifiedFiles) -> None:
     """Give them, and remember that the content is what it was.
 
     :raises ImageSaveError: says whether any was given before.

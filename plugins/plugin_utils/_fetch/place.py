@@ -18,7 +18,7 @@ from ansible_collections.airgap.images.plugins.module_utils._host.files import (
     make_directories,
     sha256_of,
 )
-from ansible_collections.airgap.images.plugins.module_utils._host.memory import Memory
+from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD
 
 
@@ -54,7 +54,7 @@ class Place:
 
     directory: str
     archive: str
-    memory: Memory | None = None
+    memory: VerifiedFiles | None = None
 
     @property
     def root(self) -> str:

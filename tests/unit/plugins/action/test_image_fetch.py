@@ -26,8 +26,8 @@ from ansible_collections.airgap.images.plugins.action.image_fetch import ActionM
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import FOR_PEOPLE
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
-from ansible_collections.airgap.images.plugins.module_utils._host import memory as memory_module
-from ansible_collections.airgap.images.plugins.module_utils._host.file_lock import FileLock
+from ansible_collections.airgap.images.plugins.module_utils._host import verified_files
+from ansible_collections.airgap.images.plugins.module_utils._host.hold import Hold
 from ansible_collections.airgap.images.plugins.modules import image_fetch as image_fetch_module
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch import arrival, place
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD
@@ -1259,7 +1259,7 @@ def test_files_that_were_not_touched_are_not_read_again(scene: Scene, monkeypatc
         read.append(os.path.basename(path))
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
-    monkeypatch.setattr(memory_module, "sha256_of", count)
+    monkeypatch.setattr(verified_files, "sha256_of", count)
     assert scene.fetch()["changed"] is False
     assert read == []
 
@@ -1320,14 +1320,14 @@ def test_another_run_to_the_same_place_is_waited_for(scene: Scene, monkeypatch: 
 
 
 def test_what_another_run_brought_meanwhile_is_not_fetched_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    real_enter = FileLock.__enter__
+    real_enter = Hold.__enter__
 
-    def other_comes_first(lock: FileLock) -> FileLock:
-        monkeypatch.setattr(FileLock, "__enter__", real_enter)
+    def other_comes_first(lock: Hold) -> Hold:
+        monkeypatch.setattr(Hold, "__enter__", real_enter)
         assert scene.fetch()["changed"] is True
         return real_enter(lock)
 
-    monkeypatch.setattr(FileLock, "__enter__", other_comes_first)
+    monkeypatch.setattr(Hold, "__enter__", other_comes_first)
     result = scene.fetch()
     assert result["changed"] is False and result["transferred"] == []
 

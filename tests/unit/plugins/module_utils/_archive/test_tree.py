@@ -22,8 +22,8 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     StorageError,
 )
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import NoAttributes
-from ansible_collections.airgap.images.plugins.module_utils._host.memory import Memory
-from ansible_collections.airgap.images.plugins.module_utils._publish.standing import StandingFiles
+from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
+from ansible_collections.airgap.images.plugins.module_utils._publish.published import ReusableFiles
 from ansible_collections.airgap.images.tests.unit.fakes import Nothing, describe, make_options, mark, names_below
 
 DATA = b"blob" * 1000
@@ -175,7 +175,7 @@ class StandingTree:
         self._cache = folder / "cache"
         self._cache.mkdir()
         self._folder = folder
-        self.memory = Memory(str(self._cache))
+        self.memory = VerifiedFiles(str(self._cache))
         for path in (self.document, self.blob):
             self.memory.sha256(str(path))
 
@@ -187,9 +187,9 @@ class StandingTree:
     def blob(self) -> Path:
         return self.root / "share/sha256/x"
 
-    def files(self, **options: Any) -> StandingFiles:
+    def files(self, **options: Any) -> ReusableFiles:
         output = make_options(self._folder, **{"compress": "dir", **options}).output
-        return StandingFiles(output, self.memory, NoAttributes())
+        return ReusableFiles(output, self.memory, NoAttributes())
 
 
 @pytest.fixture

@@ -24,10 +24,11 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.parts impor
 from ansible_collections.airgap.images.plugins.module_utils._archive.tree import TreeWriter
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import BusyError, Interrupted, StorageError
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
-from ansible_collections.airgap.images.plugins.module_utils._host import file_lock
+from ansible_collections.airgap.images.plugins.module_utils._host import hold
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import NoAttributes
-from ansible_collections.airgap.images.plugins.module_utils._host.memory import Memory
+from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
 from ansible_collections.airgap.images.plugins.module_utils._publish import staging as staging_module
+from ansible_collections.airgap.images.plugins.module_utils._publish.published import inspect
 from ansible_collections.airgap.images.plugins.module_utils._publish.staging import (
     Staging,
     is_damaged,
@@ -36,7 +37,6 @@ from ansible_collections.airgap.images.plugins.module_utils._publish.staging imp
     staging_path,
     tree_paths,
 )
-from ansible_collections.airgap.images.plugins.module_utils._publish.standing import inspect
 from ansible_collections.airgap.images.tests.unit.fakes import Nothing, join, make_options, mark, names_below
 
 OLD, NEW = b"the old archive", b"the new one"
@@ -77,7 +77,7 @@ def publish(output: Output, data: bytes) -> Lock:
 
 def content(output: Output) -> bytes:
     """What stands, after a check that all of it is right."""
-    published = inspect(output, Memory(output.directory), verify="digest")
+    published = inspect(output, VerifiedFiles(output.directory), verify="digest")
     assert published.lock is not None, published.damage
     assert (published.damage, published.untidy) == ("", ())
     if output.compress != "dir":
@@ -413,10 +413,10 @@ def test_two_runs_do_not_share_it(tmp_path: Path) -> None:
 
 
 def test_a_run_waits_for_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_lock, "_POLL_SECONDS", 0.001)
+    monkeypatch.setattr(hold, "_POLL_SECONDS", 0.001)
     output = make_output(tmp_path)
     tried, done = threading.Event(), []
-    real = file_lock.fcntl.flock
+    real = hold.fcntl.flock
 
     def tell(descriptor: int, operation: int) -> None:
         try:
@@ -425,7 +425,7 @@ def test_a_run_waits_for_the_one_before(tmp_path: Path, monkeypatch: pytest.Monk
             tried.set()
             raise
 
-    monkeypatch.setattr(file_lock.fcntl, "flock", tell)
+    monkeypatch.setattr(hold.fcntl, "flock", tell)
 
     def second() -> None:
         with Staging(output, NoAttributes()).opened(60) as staging:

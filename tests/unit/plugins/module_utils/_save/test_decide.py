@@ -22,7 +22,7 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.image import Fa
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList, InvalidLine, Origin
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
-from ansible_collections.airgap.images.plugins.module_utils._publish.standing import Published
+from ansible_collections.airgap.images.plugins.module_utils._publish.published import PublishedArchive
 from ansible_collections.airgap.images.plugins.module_utils._save.content import Content
 from ansible_collections.airgap.images.plugins.module_utils._save.decide import (
     Action,
@@ -50,84 +50,90 @@ SKIP = LockedSkip(parse_reference("s"), D3, "not for this platform")
 
 EARLIER, LATER = replace(LOCK, writer=WRITER - 1), replace(LOCK, writer=WRITER + 1)
 
-DECISIONS: dict[str, tuple[Published, Lock, bool, Action, str]] = {
-    "no archive": (Published(None, damage="there was no archive"), LOCK, False, Action.BUILD, "there was no archive"),
-    "nothing changed": (Published(LOCK), LOCK, False, Action.KEEP, "nothing changed"),
+DECISIONS: dict[str, tuple[PublishedArchive, Lock, bool, Action, str]] = {
+    "no archive": (
+        PublishedArchive(None, damage="there was no archive"),
+        LOCK,
+        False,
+        Action.BUILD,
+        "there was no archive",
+    ),
+    "nothing changed": (PublishedArchive(LOCK), LOCK, False, Action.KEEP, "nothing changed"),
     "an archive of an earlier release": (
-        Published(EARLIER),
+        PublishedArchive(EARLIER),
         LOCK,
         False,
         Action.KEEP,
         f"nothing changed; an earlier release made it (writer {WRITER - 1}, now {WRITER}), force=true renews it",
     ),
     "an archive of a later release": (
-        Published(LATER),
+        PublishedArchive(LATER),
         LOCK,
         False,
         Action.KEEP,
         f"nothing changed; a later release made it (writer {WRITER + 1}, now {WRITER}), force=true renews it",
     ),
     "an earlier release with other notes": (
-        Published(EARLIER),
+        PublishedArchive(EARLIER),
         replace(LOCK, images=(replace(A, notes=("a note",)), B)),
         False,
         Action.KEEP,
         f"nothing changed; an earlier release made it (writer {WRITER - 1}, now {WRITER}), force=true renews it",
     ),
     "other notes": (
-        Published(LOCK),
+        PublishedArchive(LOCK),
         replace(LOCK, images=(replace(A, notes=("a note",)), B)),
         False,
         Action.RECORD,
         "the same images, but options or left out images differ from the lock file",
     ),
     "an earlier release, and another image": (
-        Published(EARLIER),
+        PublishedArchive(EARLIER),
         replace(LOCK, images=(A,)),
         False,
         Action.BUILD,
         "1 image removed",
     ),
-    "an earlier release, forced": (Published(EARLIER), LOCK, True, Action.BUILD, "force was set"),
-    "force": (Published(LOCK), LOCK, True, Action.BUILD, "force was set"),
+    "an earlier release, forced": (PublishedArchive(EARLIER), LOCK, True, Action.BUILD, "force was set"),
+    "force": (PublishedArchive(LOCK), LOCK, True, Action.BUILD, "force was set"),
     "damage": (
-        Published(LOCK, damage="a.part0 is missing"),
+        PublishedArchive(LOCK, damage="a.part0 is missing"),
         LOCK,
         False,
         Action.BUILD,
         "the archive is damaged: a.part0 is missing",
     ),
-    "other images": (Published(LOCK), replace(LOCK, images=(A,)), False, Action.BUILD, "1 image removed"),
+    "other images": (PublishedArchive(LOCK), replace(LOCK, images=(A,)), False, Action.BUILD, "1 image removed"),
     "damage beside other images": (
-        Published(LOCK, damage="x"),
+        PublishedArchive(LOCK, damage="x"),
         replace(LOCK, images=(A,)),
         False,
         Action.BUILD,
         "the archive is damaged: x",
     ),
     "stale parts": (
-        Published(LOCK, untidy=("a.part7 is no part of the archive", "a.sha256 does not fit the parts")),
+        PublishedArchive(LOCK, untidy=("a.part7 is no part of the archive", "a.sha256 does not fit the parts")),
         LOCK,
         False,
         Action.RECORD,
         "a.part7 is no part of the archive; a.sha256 does not fit the parts",
     ),
     "another wish with the same outcome": (
-        Published(LOCK),
+        PublishedArchive(LOCK),
         replace(LOCK, options={**OPTIONS, "arch": ["amd64", "arm64"]}),
         False,
         Action.RECORD,
         "the same images, but options or left out images differ from the lock file",
     ),
     "another skip": (
-        Published(LOCK),
+        PublishedArchive(LOCK),
         replace(LOCK, skipped=(SKIP,)),
         False,
         Action.RECORD,
         "the same images, but options or left out images differ from the lock file",
     ),
     "a failure that healed": (
-        Published(replace(LOCK, failed=("x",))),
+        PublishedArchive(replace(LOCK, failed=("x",))),
         LOCK,
         False,
         Action.RECORD,
@@ -154,14 +160,16 @@ DIFFERENCES: dict[str, tuple[Lock, str]] = {
 
 
 @pytest.mark.parametrize(("published", "wanted", "force", "action", "reason"), DECISIONS.values(), ids=DECISIONS)
-def test_an_archive_is_compared(published: Published, wanted: Lock, force: bool, action: Action, reason: str) -> None:
+def test_an_archive_is_compared(
+    published: PublishedArchive, wanted: Lock, force: bool, action: Action, reason: str
+) -> None:
     decision = compare(published, wanted, "", force=force)
     assert (decision.action, decision.reason) == (action, reason)
 
 
 @pytest.mark.parametrize(("known", "same"), [("a", True), ("b", False), ("", True)])
 def test_a_report_that_names_other_failures_is_renewed(known: str, same: bool) -> None:
-    decision = compare(Published(LOCK, failures=known), LOCK, "a", force=False)
+    decision = compare(PublishedArchive(LOCK, failures=known), LOCK, "a", force=False)
     expected = (Action.KEEP, "nothing changed") if same else (Action.RECORD, "the report names other failures")
     assert (decision.action, decision.reason) == expected
 
@@ -186,12 +194,12 @@ def test_decisions(
     content: Content, invalid: tuple[InvalidLine, ...], partial: bool, action: Action, reason: str
 ) -> None:
     output = make_options(allow_partial=partial).output
-    decision = decide(Published(LOCK), content, ImageList((), invalid, 0), output, "")
+    decision = decide(PublishedArchive(LOCK), content, ImageList((), invalid, 0), output, "")
     assert (decision.action, decision.reason) == (action, reason)
 
 
 def test_force_is_passed_on() -> None:
-    decision = decide(Published(LOCK), WHOLE, ImageList((), (), 0), make_options(force=True).output, "")
+    decision = decide(PublishedArchive(LOCK), WHOLE, ImageList((), (), 0), make_options(force=True).output, "")
     assert (decision.action, decision.reason) == (Action.BUILD, "force was set")
 
 

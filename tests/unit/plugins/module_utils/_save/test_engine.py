@@ -34,7 +34,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.stop import St
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._host import space
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import Attributes, NoAttributes
-from ansible_collections.airgap.images.plugins.module_utils._host.file_lock import FileLock
+from ansible_collections.airgap.images.plugins.module_utils._host.hold import Hold
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Descriptor
@@ -707,7 +707,7 @@ def test_a_run_with_nothing_new_writes_nothing(bench: Bench, options: dict[str, 
 
 def test_a_run_with_nothing_new_waits_for_nobody(bench: Bench) -> None:
     bench.run()
-    with FileLock(str(bench.folder / "cache/.lock"), what="the cache", timeout=0):
+    with Hold(str(bench.folder / "cache/.lock"), what="the cache", timeout=0):
         assert bench.run().changed is False
         bench.registries.push("reg.lan/docker:1", MOVED)
         with pytest.raises(BusyError):

@@ -21,10 +21,10 @@ from ansible_collections.airgap.images.plugins.module_utils._base.stop import St
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import Attributes, NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
-from ansible_collections.airgap.images.plugins.module_utils._host.memory import Memory
+from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList
+from ansible_collections.airgap.images.plugins.module_utils._publish.published import inspect
 from ansible_collections.airgap.images.plugins.module_utils._publish.staging import Staging, staging_path
-from ansible_collections.airgap.images.plugins.module_utils._publish.standing import inspect
 from ansible_collections.airgap.images.plugins.module_utils._save.decide import Action, Decision
 from ansible_collections.airgap.images.plugins.module_utils._save.result import Result, Stats
 from ansible_collections.airgap.images.plugins.module_utils._save.run import Run
@@ -40,7 +40,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.lock = self._publish()
-        self.memory = Memory(str(folder))
+        self.memory = VerifiedFiles(str(folder))
 
     def run(self, attributes: Attributes | None = None, **options: Any) -> Run:
         made = make_options(self.folder, compress="none", part_size="4B", **options)

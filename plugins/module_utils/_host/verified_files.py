@@ -25,7 +25,7 @@ _FAILED = "failed: "  # the other names in the memory are absolute paths
 _COARSEST_NS = 2_000_000_000
 
 
-class Memory:
+class VerifiedFiles:
     """Remembers which files were hashed and have not been touched since, so that they need not be read again.
 
     A file counts as untouched while inode, size, and times of change of content and inode are the same. Where the

@@ -15,7 +15,7 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._host.memory import Memory
+from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
 from ansible_collections.airgap.images.tests.unit.fakes import mark
 
 
@@ -50,11 +50,11 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_file_is_read_once(tmp_path: Path, file: Path, counted: Counted) -> None:
-    memory = Memory(str(tmp_path))
+    memory = VerifiedFiles(str(tmp_path))
     assert memory.sha256(str(file)) == memory.sha256(str(file)) == sha256(b"abc")
     assert counted.hashed == 1
     memory.save()
-    assert Memory(str(tmp_path)).sha256(str(file)) == sha256(b"abc")
+    assert VerifiedFiles(str(tmp_path)).sha256(str(file)) == sha256(b"abc")
     assert counted.hashed == 1
 
 
@@ -76,7 +76,7 @@ def test_a_file_that_was_touched_is_read_again(
 ) -> None:
     # An earlier time than any clock of a filesystem gives now, so that the test need not wait for a tick of it.
     os.utime(file, ns=(0, 0))
-    memory = Memory(str(tmp_path))
+    memory = VerifiedFiles(str(tmp_path))
     memory.sha256(str(file))
     file_before = file.read_bytes()
     touch(file)
@@ -87,7 +87,7 @@ def test_a_file_that_was_touched_is_read_again(
 
 
 def test_what_was_learned_is_not_read(tmp_path: Path, file: Path, counted: Counted) -> None:
-    memory = Memory(str(tmp_path))
+    memory = VerifiedFiles(str(tmp_path))
     memory.learn(str(file), "ab" * 32)
     assert memory.sha256(str(file)) == "ab" * 32
     assert memory.known(str(file)) == "ab" * 32
@@ -99,14 +99,14 @@ def test_what_was_learned_is_not_read(tmp_path: Path, file: Path, counted: Count
 
 
 def test_files_that_are_gone_are_forgotten(tmp_path: Path, file: Path) -> None:
-    memory = Memory(str(tmp_path))
+    memory = VerifiedFiles(str(tmp_path))
     memory.sha256(str(file))
     memory.save()
     assert list(json.loads((tmp_path / "verified.json").read_text())) == [str(file)]
     file.unlink()
     other = tmp_path / "other"
     other.write_bytes(b"abc")
-    memory = Memory(str(tmp_path))
+    memory = VerifiedFiles(str(tmp_path))
     memory.sha256(str(other))
     memory.save()
     assert list(json.loads((tmp_path / "verified.json").read_text())) == [str(other)]
@@ -116,7 +116,7 @@ def test_what_lies_below_a_file_is_gone_too(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "file").write_bytes(b"abc")
-    memory = Memory(str(tmp_path))
+    memory = VerifiedFiles(str(tmp_path))
     memory.sha256(str(folder / "file"))
     shutil.rmtree(folder)
     folder.write_bytes(b"in its place")
@@ -124,13 +124,13 @@ def test_what_lies_below_a_file_is_gone_too(tmp_path: Path) -> None:
 
 
 def test_a_memory_that_did_not_change_is_not_written(tmp_path: Path, file: Path) -> None:
-    memory = Memory(str(tmp_path))
+    memory = VerifiedFiles(str(tmp_path))
     memory.save()
     assert not (tmp_path / "verified.json").exists()
     memory.sha256(str(file))
     memory.save()
     before = mark(tmp_path / "verified.json")
-    memory = Memory(str(tmp_path))
+    memory = VerifiedFiles(str(tmp_path))
     memory.sha256(str(file))
     memory.save()
     assert mark(tmp_path / "verified.json") == before
@@ -139,19 +139,19 @@ def test_a_memory_that_did_not_change_is_not_written(tmp_path: Path, file: Path)
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'{"a": 1}', b'{"file": "x"}'])
 def test_a_memory_that_cannot_be_read_costs_time_only(tmp_path: Path, file: Path, raw: bytes) -> None:
     (tmp_path / "verified.json").write_bytes(raw)
-    assert Memory(str(tmp_path)).sha256(str(file)) == sha256(b"abc")
+    assert VerifiedFiles(str(tmp_path)).sha256(str(file)) == sha256(b"abc")
 
 
 def test_a_directory_in_place_of_the_memory_is_replaced(tmp_path: Path, file: Path) -> None:
     (tmp_path / "verified.json" / "below").mkdir(parents=True)
-    memory = Memory(str(tmp_path))
+    memory = VerifiedFiles(str(tmp_path))
     memory.sha256(str(file))
     memory.save()
-    assert Memory(str(tmp_path)).known(str(file)) == sha256(b"abc")
+    assert VerifiedFiles(str(tmp_path)).known(str(file)) == sha256(b"abc")
 
 
 def test_a_memory_that_cannot_be_written_costs_time_only(tmp_path: Path, file: Path) -> None:
-    memory = Memory(str(tmp_path / "missing"))
+    memory = VerifiedFiles(str(tmp_path / "missing"))
     memory.sha256(str(file))
     memory.save()
 
@@ -161,8 +161,8 @@ def test_a_planted_link_does_not_take_the_memory_elsewhere(tmp_path: Path, file:
     victim.write_bytes(b"untouched")
     for name in ("verified.json", "verified.json.new", ".run-verified"):
         (tmp_path / name).symlink_to(victim)
-    memory = Memory(str(tmp_path))
+    memory = VerifiedFiles(str(tmp_path))
     memory.sha256(str(file))
     memory.save()
     assert victim.read_bytes() == b"untouched"
-    assert Memory(str(tmp_path)).known(str(file)) == sha256(b"abc")
+    assert VerifiedFiles(str(tmp_path)).known(str(file)) == sha256(b"abc")

@@ -20,13 +20,13 @@ from .._host.attributes import Attributes
 from .._host.disk_errors import refuse_lack_of_files
 from .._host.files import open_regular
 from .._host.filesystem import is_mount_point
-from .._host.memory import Memory
 from .._host.space import mount_points_among
+from .._host.verified_files import VerifiedFiles
 from .beside import standing_failures, unfit_for_people
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedArchive:
     """What stands under the final names.
 
     :param lock: the record of it; ``None`` where there is none that can be read.
@@ -50,14 +50,14 @@ class Published:
         return self.failures in ("", failures)
 
 
-class StandingFiles:
+class ReusableFiles:
     """The files of the directory that stands, as far as they were verified and not touched since.
 
     :param memory: knows which these are.
     :param attributes: what files are to be given; one that lacks them is not taken over, as it still stands.
     """
 
-    def __init__(self, output: Output, memory: Memory, attributes: Attributes) -> None:
+    def __init__(self, output: Output, memory: VerifiedFiles, attributes: Attributes) -> None:
         self._output = output
         self._memory = memory
         self._attributes = attributes
@@ -70,7 +70,7 @@ class StandingFiles:
         return path if self._memory.known(path) == sha256 and not self._attributes.differ(path) else ""
 
 
-def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
+def inspect(output: Output, memory: VerifiedFiles, *, verify: str) -> PublishedArchive:
     """Compare what stands under the final names with the lock file beside it.
 
     :param verify: ``digest``: every part has the right sha256; ``size``: it has the right size.
@@ -82,17 +82,17 @@ def inspect(output: Output, memory: Memory, *, verify: str) -> Published:
         raw = _read_beside(output)
         lock = read_lock(raw, path=output.lock_file)
     except LockFileError as error:
-        return Published(None, damage=str(error), raw_lock=raw)
+        return PublishedArchive(None, damage=str(error), raw_lock=raw)
     stale = tuple(f"{name} is no part of the archive" for name in stale_names(output, lock.parts))
     for part in lock.parts:
         damage = _damage(path_of(output, part), part, memory, verify)
         if damage:
-            return Published(lock, damage=f"{part.name} {damage}", untidy=stale, raw_lock=raw)
+            return PublishedArchive(lock, damage=f"{part.name} {damage}", untidy=stale, raw_lock=raw)
     lacking = lacking_links(output.dest, links_in(lock)) if output.compress == DIR else []
     if lacking:
-        return Published(lock, damage=f"its link {lacking[0]} is missing", raw_lock=raw)
+        return PublishedArchive(lock, damage=f"its link {lacking[0]} is missing", raw_lock=raw)
     untidy = (*stale, *_untidy_checksums(output, lock.parts), *unfit_for_people(output, lock, raw))
-    return Published(lock, untidy=untidy, raw_lock=raw, failures=standing_failures(output))
+    return PublishedArchive(lock, untidy=untidy, raw_lock=raw, failures=standing_failures(output))
 
 
 def is_rewritten(output: Output, raw_lock: bytes) -> bool:
@@ -155,7 +155,7 @@ def _named_like_parts(output: Output) -> list[str]:
     return [os.path.join(output.directory, name) for name in names]
 
 
-def _damage(path: str, part: Part, memory: Memory, verify: str) -> str:
+def _damage(path: str, part: Part, memory: VerifiedFiles, verify: str) -> str:
     try:
         found = os.lstat(path)
         if not stat.S_ISREG(found.st_mode):

@@ -19,8 +19,8 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import BusyError, Interrupted, StorageError
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
-from ansible_collections.airgap.images.plugins.module_utils._host import file_lock
-from ansible_collections.airgap.images.plugins.module_utils._host.file_lock import FileLock
+from ansible_collections.airgap.images.plugins.module_utils._host import hold
+from ansible_collections.airgap.images.plugins.module_utils._host.hold import Hold
 
 HOLD = (
     "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.flock(file, fcntl.LOCK_EX); print(1, flush=True); input()"
@@ -34,11 +34,11 @@ def path(tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_lock, "_POLL_SECONDS", 0.001)
+    monkeypatch.setattr(hold, "_POLL_SECONDS", 0.001)
 
 
-def lock(path: str, timeout: float = 0) -> FileLock:
-    return FileLock(path, what="the cache /srv/cache", timeout=timeout)
+def lock(path: str, timeout: float = 0) -> Hold:
+    return Hold(path, what="the cache /srv/cache", timeout=timeout)
 
 
 def test_it_names_its_holder(path: str) -> None:
@@ -69,7 +69,7 @@ def test_a_stop_ends_the_wait(path: str) -> None:
     stop = Stop()
     with lock(path):
         threading.Timer(0.01, stop.request, ["SIGTERM came"]).start()
-        second = FileLock(path, what="the cache /srv/cache", timeout=3600, check=stop.check)
+        second = Hold(path, what="the cache /srv/cache", timeout=3600, check=stop.check)
         with pytest.raises(Interrupted, match="SIGTERM came"), second:
             pass
         with pytest.raises(BusyError), lock(path):
@@ -115,7 +115,7 @@ def test_it_waits(path: str) -> None:
 
 def test_a_file_that_was_removed_is_not_taken_for_the_lock(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
-    real = file_lock.fcntl.flock
+    real = hold.fcntl.flock
 
     def remove_first(descriptor: int, operation: int) -> None:
         taken.append(descriptor)
@@ -123,7 +123,7 @@ def test_a_file_that_was_removed_is_not_taken_for_the_lock(path: str, monkeypatc
             os.unlink(path)  # as the run before does at its end
         real(descriptor, operation)
 
-    monkeypatch.setattr(file_lock.fcntl, "flock", remove_first)
+    monkeypatch.setattr(hold.fcntl, "flock", remove_first)
     with lock(path, timeout=60):
         assert len(taken) == 2
         assert os.path.exists(path)
@@ -193,14 +193,14 @@ def test_what_is_held_is_not_replaced_although_it_is_strange(path: str) -> None:
 def test_two_runs_that_find_a_link_do_not_both_get_it(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The slow one has seen the link; by the time it removes it, the quick one's file is there, and held."""
     Path(path).symlink_to("nowhere")
-    real, quick = file_lock.FileLock._clear_away, lock(path)
+    real, quick = hold.Hold._clear_away, lock(path)
 
-    def slow(self: FileLock) -> None:
-        monkeypatch.setattr(file_lock.FileLock, "_clear_away", real)
+    def slow(self: Hold) -> None:
+        monkeypatch.setattr(hold.Hold, "_clear_away", real)
         quick.__enter__()
         real(self)
 
-    monkeypatch.setattr(file_lock.FileLock, "_clear_away", slow)
+    monkeypatch.setattr(hold.Hold, "_clear_away", slow)
     with pytest.raises(BusyError, match=f"process {os.getpid()} on "), lock(path):
         pass
     quick.__exit__(None, None, None)
@@ -210,7 +210,7 @@ def test_without_a_timeout_a_lock_that_has_just_become_free_is_taken(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run before removed the file between our opening it and our locking it: nobody holds anything."""
-    real, turns = file_lock.fcntl.flock, []
+    real, turns = hold.fcntl.flock, []
 
     def remove_first(descriptor: int, operation: int) -> None:
         turns.append(descriptor)
@@ -218,7 +218,7 @@ def test_without_a_timeout_a_lock_that_has_just_become_free_is_taken(
             os.unlink(path)
         real(descriptor, operation)
 
-    monkeypatch.setattr(file_lock.fcntl, "flock", remove_first)
+    monkeypatch.setattr(hold.fcntl, "flock", remove_first)
     with lock(path, timeout=0):
         assert os.path.exists(path)
 
@@ -234,13 +234,13 @@ def test_a_directory_that_is_removed_just_now_is_made_again(tmp_path: Path, monk
             directory.rmdir()
         return real(path, *more)
 
-    monkeypatch.setattr(file_lock.os, "open", remove_first)
+    monkeypatch.setattr(hold.os, "open", remove_first)
     with lock(str(directory / "lock"), timeout=0):
         assert (directory / "lock").exists()
 
 
 def test_a_file_that_changes_for_ever_ends_in_an_error(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_lock.FileLock, "_still_there", lambda self, descriptor: False)
+    monkeypatch.setattr(hold.Hold, "_still_there", lambda self, descriptor: False)
     with pytest.raises(StorageError, match="is replaced again and again"), lock(path, timeout=0):
         pass
 
@@ -249,7 +249,7 @@ def test_nobody_is_named_who_is_done(path: str) -> None:
     with lock(path):
         pass
     with open(path, "rb") as file:
-        file_lock.fcntl.flock(file, file_lock.fcntl.LOCK_EX)
+        hold.fcntl.flock(file, hold.fcntl.LOCK_EX)
         with pytest.raises(BusyError, match="it does not say which"), lock(path):
             pass
 
@@ -269,6 +269,6 @@ def test_a_filesystem_without_locks(path: str, monkeypatch: pytest.MonkeyPatch) 
     def refuse(_descriptor: int, _operation: int) -> None:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(file_lock.fcntl, "flock", refuse)
+    monkeypatch.setattr(hold.fcntl, "flock", refuse)
     with pytest.raises(StorageError, match=r"cannot lock .*No locks available"), lock(path):
         pass

@@ -23,9 +23,9 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.names impor
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import Output
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
-from ansible_collections.airgap.images.plugins.module_utils._host.memory import Memory
+from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
 from ansible_collections.airgap.images.plugins.module_utils._publish.beside import make_for_people
-from ansible_collections.airgap.images.plugins.module_utils._publish.standing import inspect, is_rewritten
+from ansible_collections.airgap.images.plugins.module_utils._publish.published import inspect, is_rewritten
 from ansible_collections.airgap.images.tests.unit.fakes import make_options
 
 
@@ -56,11 +56,11 @@ def output(tmp_path: Path) -> Output:
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Memory:
-    return Memory(str(tmp_path))
+def memory(tmp_path: Path) -> VerifiedFiles:
+    return VerifiedFiles(str(tmp_path))
 
 
-def test_an_archive_that_is_whole(output: Output, memory: Memory) -> None:
+def test_an_archive_that_is_whole(output: Output, memory: VerifiedFiles) -> None:
     for verify in ("digest", "size"):
         published = inspect(output, memory, verify=verify)
         assert published.lock is not None
@@ -88,7 +88,9 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
 
 
 @pytest.mark.parametrize(("spoil", "by_digest", "by_size"), DAMAGES.values(), ids=DAMAGES)
-def test_damage(output: Output, memory: Memory, spoil: Callable[[Path], object], by_digest: str, by_size: str) -> None:
+def test_damage(
+    output: Output, memory: VerifiedFiles, spoil: Callable[[Path], object], by_digest: str, by_size: str
+) -> None:
     spoil(Path(output.directory, "images.tar.part1"))
     for verify, said in (("digest", by_digest), ("size", by_size)):
         published = inspect(output, memory, verify=verify)
@@ -97,7 +99,7 @@ def test_damage(output: Output, memory: Memory, spoil: Callable[[Path], object],
 
 
 @pytest.mark.parametrize("name", ["images.tar.part1", "images.tar.part7", "images.tar.lock.json", "images.tar.sha256"])
-def test_a_directory_where_a_file_of_the_archive_is_to_be(output: Output, memory: Memory, name: str) -> None:
+def test_a_directory_where_a_file_of_the_archive_is_to_be(output: Output, memory: VerifiedFiles, name: str) -> None:
     """It cannot be replaced by a rename, and could hold what is somebody's: that is told before hours go into it."""
     path = Path(output.directory, name)
     path.unlink(missing_ok=True)
@@ -138,7 +140,7 @@ UNTIDY: dict[str, tuple[Callable[[Output], object], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize(("spoil", "untidy"), UNTIDY.values(), ids=UNTIDY)
 def test_what_stands_beside_it(
-    output: Output, memory: Memory, spoil: Callable[[Output], object], untidy: tuple[str, ...]
+    output: Output, memory: VerifiedFiles, spoil: Callable[[Output], object], untidy: tuple[str, ...]
 ) -> None:
     spoil(output)
     published = inspect(output, memory, verify="digest")
@@ -154,7 +156,7 @@ NO_LOCK: dict[str, tuple[Callable[[Output], object], str]] = {
 
 @pytest.mark.parametrize(("spoil", "said"), NO_LOCK.values(), ids=NO_LOCK)
 def test_no_lock_file_that_can_be_read(
-    output: Output, memory: Memory, spoil: Callable[[Output], object], said: str
+    output: Output, memory: VerifiedFiles, spoil: Callable[[Output], object], said: str
 ) -> None:
     spoil(output)
     published = inspect(output, memory, verify="digest")
@@ -162,13 +164,13 @@ def test_no_lock_file_that_can_be_read(
     assert said in published.damage
 
 
-def test_nothing_is_there(tmp_path: Path, memory: Memory) -> None:
+def test_nothing_is_there(tmp_path: Path, memory: VerifiedFiles) -> None:
     published = inspect(make_options(tmp_path).output, memory, verify="digest")
     assert published.lock is None
     assert published.damage == "there was no archive"
 
 
-def test_a_directory_of_files(tmp_path: Path, memory: Memory) -> None:
+def test_a_directory_of_files(tmp_path: Path, memory: VerifiedFiles) -> None:
     output = archive(tmp_path, {"index.json": b"{}", "share/sha256/x": b"x"}, compress="dir")
     assert inspect(output, memory, verify="digest").damage == "its link blobs is missing"
     os.symlink("share", os.path.join(output.dest, "blobs"))
@@ -180,7 +182,7 @@ def test_a_directory_of_files(tmp_path: Path, memory: Memory) -> None:
 
 
 @pytest.mark.parametrize("target", ["", "share", "/etc"])
-def test_a_folder_of_a_directory_without_its_link(tmp_path: Path, memory: Memory, target: str) -> None:
+def test_a_folder_of_a_directory_without_its_link(tmp_path: Path, memory: VerifiedFiles, target: str) -> None:
     folder = "ab" * 32
     output = archive(tmp_path, {f"{folder}/index.json": b"{}"}, compress="dir")
     os.symlink("share", os.path.join(output.dest, "blobs"))
@@ -194,7 +196,7 @@ def test_a_folder_of_a_directory_without_its_link(tmp_path: Path, memory: Memory
     assert inspect(output, memory, verify="size").damage == ""
 
 
-def test_a_directory_of_an_earlier_release_has_no_such_links(tmp_path: Path, memory: Memory) -> None:
+def test_a_directory_of_an_earlier_release_has_no_such_links(tmp_path: Path, memory: VerifiedFiles) -> None:
     output = archive(tmp_path, {f"{'ab' * 32}/index.json": b"{}"}, writer=1, compress="dir")
     os.symlink("share", os.path.join(output.dest, "blobs"))
     assert inspect(output, memory, verify="size").damage == ""
@@ -218,7 +220,7 @@ def unsealed(script: bytes) -> bytes:
     ],
 )
 def test_the_script_of_another_writer_has_words_of_its_own(
-    tmp_path: Path, memory: Memory, spoil: Callable[[bytes], bytes], is_fit: bool
+    tmp_path: Path, memory: VerifiedFiles, spoil: Callable[[bytes], bytes], is_fit: bool
 ) -> None:
     output = archive(tmp_path, {"images.tar.part0": b"abcd", "images.tar.part1": b"ef"}, writer=1, part_size="4B")
     script = Path(output.restore_file)
@@ -227,14 +229,14 @@ def test_the_script_of_another_writer_has_words_of_its_own(
     assert inspect(output, memory, verify="digest").untidy == told
 
 
-def test_a_directory_where_a_file_is_to_be(tmp_path: Path, memory: Memory) -> None:
+def test_a_directory_where_a_file_is_to_be(tmp_path: Path, memory: VerifiedFiles) -> None:
     output = make_options(tmp_path, compress="none").output
     os.makedirs(output.dest)
     with pytest.raises(OptionError, match=r"dest: .* is a directory; it must be the path of a file"):
         inspect(output, memory, verify="digest")
 
 
-def test_what_may_not_be_replaced_by_a_directory(tmp_path: Path, memory: Memory) -> None:
+def test_what_may_not_be_replaced_by_a_directory(tmp_path: Path, memory: VerifiedFiles) -> None:
     output = make_options(tmp_path, compress="dir").output
     os.makedirs(output.directory)
     Path(output.dest).write_text("precious")
@@ -264,7 +266,7 @@ def test_no_directory_has_no_stale_names(tmp_path: Path) -> None:
     assert stale_names(make_options(tmp_path / "missing").output, []) == []
 
 
-def test_another_run_has_written_the_archive(output: Output, memory: Memory) -> None:
+def test_another_run_has_written_the_archive(output: Output, memory: VerifiedFiles) -> None:
     published = inspect(output, memory, verify="digest")
     assert is_rewritten(output, published.raw_lock) is False
     lock_file = Path(output.lock_file)
@@ -275,7 +277,7 @@ def test_another_run_has_written_the_archive(output: Output, memory: Memory) -> 
 
 
 @pytest.mark.parametrize("name", ["lock_file", "checksum_file", "report_file", "table_file", "restore_file"])
-def test_a_fifo_beside_the_archive_is_not_waited_for(output: Output, memory: Memory, name: str) -> None:
+def test_a_fifo_beside_the_archive_is_not_waited_for(output: Output, memory: VerifiedFiles, name: str) -> None:
     path = Path(getattr(output, name))
     path.unlink()
     os.mkfifo(path)

@@ -39,7 +39,7 @@ class _State(Enum):
     GONE = "the file is another now; to be tried again at once"
 
 
-class FileLock:
+class Hold:
     """Holds a lock file for the length of a ``with`` block.
 
     :param path: the file; it is made when missing. What stands there and is no lock file is replaced.
@@ -59,7 +59,7 @@ class FileLock:
         self._descriptor = -1
         self._holder = _UNKNOWN
 
-    def __enter__(self) -> FileLock:
+    def __enter__(self) -> Hold:
         """Take the lock.
 
         :raises BusyError: when another run holds it for longer than the timeout; names that run.
