@@ -21,7 +21,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock import
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import (
     BESIDE,
     CHECKSUM_SUFFIX,
-    FOR_PEOPLE,
+    COMPANIONS,
     LOCK_SUFFIX,
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.checks import check_range
@@ -153,7 +153,7 @@ def _fetch(host: Host, arguments: Mapping[str, Any], place: Place, *, check: boo
             [*parts, *([failed] if failed else []), *records],
             lock=lock,
             failed_list=os.path.basename(failed_list) if failed_list else None,
-            untrue=[f"{place.root}{suffix}" for suffix in FOR_PEOPLE] if lock else [],
+            untrue=[f"{place.root}{suffix}" for suffix in COMPANIONS] if lock else [],
         )
         difference = {"diff": _diff(delivery)} if diff else {}
         # The lock file came first, also in check mode, to tell what else is wanted.

@@ -164,6 +164,11 @@ table_file:
   returned: success
   type: str
   sample: /home/me/media/build1/rancher-v2.7.9.tar.gz.report.csv
+facts_file:
+  description: Path of what the report says beyond the lock file, as JSON, on the controller; none without O(src).
+  returned: success
+  type: str
+  sample: /home/me/media/build1/rancher-v2.7.9.tar.gz.report.json
 restore_file:
   description: Path of the script that checks and unpacks the archive on the controller; none without O(src).
   returned: success

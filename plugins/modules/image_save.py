@@ -682,6 +682,11 @@ table_file:
   returned: when the list could be worked through
   type: str
   sample: /srv/airgap/rancher.tar.gz.report.csv
+facts_file:
+  description: Path of what the report says beyond the lock file, as JSON.
+  returned: when the list could be worked through
+  type: str
+  sample: /srv/airgap/rancher.tar.gz.report.json
 restore_file:
   description: Path of a shell script that checks the parts and unpacks the archive, C(sh PATH TARGET_DIR).
   returned: when the list could be worked through
@@ -882,7 +887,7 @@ def progress_files(module: AnsibleModule, output: Output, private: str | None) -
     asked = module.params["progress_file"]
     if asked:
         refuse_name_of_archive("progress_file", asked, output)
-        names = [output.dest, output.lock_file, output.checksum_file, *output.for_people]
+        names = [output.dest, output.lock_file, output.checksum_file, *output.companions]
         names += [module.params[name] for name in ("failed_list", "log_file", "from_lock") if module.params[name]]
         refuse_foreign(asked, [*names, *module.params["list_files"]])
     return [path for path in (private, asked) if path]

@@ -21,7 +21,7 @@ from .trial import COMPLETED, FAILED, HEALED, REPAIRED, UNSEEN, require
 _ALL = 7
 
 
-_BESIDE = (".sha256", ".restore.sh", ".report.html", ".report.csv")
+_BESIDE = (".sha256", ".restore.sh", ".report.html", ".report.csv", ".report.json")
 
 
 def _files(found: Case) -> list[Path]:

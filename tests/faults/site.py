@@ -15,12 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ...plugins.module_utils._report.seal import fits
 from ..support.archive import file_sha256
 from ..support.faults import Rule
 from ..support.module import Result, RunningModule, start_module
 from ..support.proxy import Proxy
 from ..support.registry import Credentials, Registry
+from ..support.report_check import report_fits
 from .trial import Violation, require
 
 _OURS = (".lock", "accepted.json", "verified.json")
@@ -30,7 +30,7 @@ TIMEOUT = 120.0
 """Seconds after which a run is taken to hang."""
 
 
-_REPORT, _TABLE = ".report.html", ".report.csv"
+_REPORT, _TABLE, _FACTS = ".report.html", ".report.csv", ".report.json"
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,9 @@ class Site:
         found = published_below(self.out)
         for page in self.out.rglob(f"*{_REPORT}"):
             archive = str(page.relative_to(self.out))[: -len(_REPORT)]
-            beside = [self.out / f"{archive}{suffix}" for suffix in (_REPORT, _TABLE, ".lock.json")]
-            if all(path.is_file() for path in beside) and fits(*(path.read_bytes() for path in beside)):
-                found.update({f"{archive}{suffix}": "about this archive" for suffix in (_REPORT, _TABLE)})
+            beside = [self.out / f"{archive}{suffix}" for suffix in (_REPORT, _TABLE, _FACTS, ".lock.json")]
+            if all(path.is_file() for path in beside) and report_fits(*(path.read_bytes() for path in beside)):
+                found.update({f"{archive}{suffix}": "about this archive" for suffix in (_REPORT, _TABLE, _FACTS)})
         return found
 
     def names(self) -> frozenset[str]:

@@ -71,7 +71,11 @@ def contents(root: Path) -> dict[str, str]:
 
 def without_reports(found: dict[str, str]) -> dict[str, str]:
     """What is the same whatever stood there before: a report says what is new."""
-    return {name: digest for name, digest in found.items() if not name.endswith((".report.html", ".report.csv"))}
+    return {
+        name: digest
+        for name, digest in found.items()
+        if not name.endswith((".report.html", ".report.csv", ".report.json"))
+    }
 
 
 def cached(cache: Path, digest: str) -> Path:

@@ -168,7 +168,7 @@ class Reader:
 
 def whole(dest: Path) -> Archive:
     """The archive, which is checked; report and restore script may be beside it."""
-    beside = [f"{dest.name}.{suffix}" for suffix in ("report.html", "report.csv", "restore.sh")]
+    beside = [f"{dest.name}.{suffix}" for suffix in ("report.html", "report.csv", "report.json", "restore.sh")]
     return check(dest, beside=beside)
 
 

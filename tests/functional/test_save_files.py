@@ -102,7 +102,7 @@ def test_a_directory_is_changed_in_place_of_the_old_one(press: Press, source: So
         result = bench.save([source["oci/gzip:1"]], cache_dir=press.cache, dest=dest, compress="dir")
     archive = saved(result)
     assert len(archive.folders) == 1
-    beside = [".lock.json", ".report.csv", ".report.html", ".restore.sh", ".sha256"]
+    beside = [".lock.json", ".report.csv", ".report.html", ".report.json", ".restore.sh", ".sha256"]
     assert sorted(path.name for path in dest.parent.iterdir()) == ["images", *(f"images{each}" for each in beside)]
 
 

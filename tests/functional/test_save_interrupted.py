@@ -214,6 +214,7 @@ def test_hangar_fault_01_a_disk_that_fills_up_fails_the_task(registry: Registry,
             "images.tar.lock.json",
             "images.tar.report.csv",
             "images.tar.report.html",
+            "images.tar.report.json",
             "images.tar.restore.sh",
             "images.tar.sha256",
         ]

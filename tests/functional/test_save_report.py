@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from ansible_collections.airgap.images.tests.functional._helpers import contents, saved, snapshot
@@ -21,7 +25,10 @@ from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import small
 from ansible_collections.airgap.images.tests.support.workbench import Workbench
 
-SUFFIXES = (".report.html", ".report.csv", ".restore.sh")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = (DOCS / "report.md").read_text(encoding="utf-8")
+SCHEMA: dict[str, Any] = json.loads((DOCS / "schemas" / "report.schema.json").read_bytes())
+SUFFIXES = (".report.html", ".report.csv", ".report.json", ".restore.sh")
 
 
 def rows(result: Result) -> dict[str, tuple[str, str, str]]:
@@ -55,7 +62,7 @@ def test_it_says_what_is_new_and_goes_on_to_when_nothing_is(
     first = bench.save(images[:2])
     saved(first)
     assert changes(first) == {"one": "new", "two": "new"}
-    assert [first[name] for name in ("report_file", "table_file", "restore_file")] == [
+    assert [first[name] for name in ("report_file", "table_file", "facts_file", "restore_file")] == [
         f"{first['dest']}{suffix}" for suffix in SUFFIXES
     ]
 
@@ -92,7 +99,7 @@ HARMS: dict[str, Callable[[Path], object]] = {"gone": os.unlink, "damaged": spoi
 def test_what_is_wrong_is_written_again_and_nothing_else(
     registry: Registry, bench: Workbench, images: list[str], suffix: str, harm: Callable[[Path], object]
 ) -> None:
-    """The archive is not touched; what was new is known as long as the page is there as it was written."""
+    """The archive is not touched; what was new is known while the facts are as they were written."""
     saved(bench.save(images[:2]))
     saved(bench.save(images))
     parts = snapshot(*archive_files(bench.dest))
@@ -112,11 +119,53 @@ def test_what_is_wrong_is_written_again_and_nothing_else(
     assert snapshot(*archive_files(bench.dest)) == parts
     now = {name: digest for name, digest in contents(bench.dest.parent).items() if name != "elsewhere"}
     assert not Path(f"{bench.dest}{suffix}").is_symlink()
-    if suffix == ".report.html":
+    if suffix == ".report.json":
         assert changes(result) == {"one": "", "two": "", "three": ""}, "that is not known any more"
     else:
         assert changes(result) == {"one": "same", "two": "same", "three": "new"}
         assert now == right
+    saved(bench.save(images), changed=False)
+
+
+def test_the_facts_are_what_schema_and_page_say(registry: Registry, bench: Workbench, images: list[str]) -> None:
+    saved(bench.save(images[:2]))
+    push(registry, "two", "1", small(22))
+    result = bench.save([*images[1:], f"{registry.host}/no/such:1", "NO/REFERENCE"], allow_partial=True)
+    document = json.loads(Path(result["facts_file"]).read_bytes())
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.Draft202012Validator(closed(SCHEMA)).validate(document)
+    rows = re.findall(r"^\| `([a-z_.0-9]+)` \|", PAGE.partition("## The facts")[2].partition("## ")[0], re.M)
+    assert list(document) == [row for row in rows if "." not in row]
+    assert list(document["facts"]) == [row.partition(".")[2] for row in rows if "." in row]
+    before = document["facts"]["before"]
+    assert [len(before[name]) for name in ("added", "changed", "removed")] == [1, 1, 1]
+    assert [len(document["facts"][name]) for name in ("repositories", "failed", "invalid")] == [2, 1, 1]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(SCHEMA).validate({**document, "version": 2})
+
+
+def closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without room for members that it does not name."""
+    parts = {name: {**part, "additionalProperties": False} for name, part in schema["$defs"].items()}
+    parts = {name: part if "properties" in part else schema["$defs"][name] for name, part in parts.items()}
+    return {**schema, "$defs": parts, "additionalProperties": False}
+
+
+def test_a_report_of_an_earlier_release_is_renewed(registry: Registry, bench: Workbench, images: list[str]) -> None:
+    """It kept the facts in its page, sealed."""
+    result = bench.save(images)
+    saved(result)
+    parts, right = snapshot(*archive_files(bench.dest)), contents(bench.dest.parent)
+    page, facts = Path(result["report_file"]), Path(result["facts_file"])
+    page.write_bytes(page.read_bytes().replace(b"<head>", b'<head>\n<meta name="seal" content="lock:0">', 1))
+    facts.unlink()
+    registry.clear()
+    renewed = bench.save(images)
+    saved(renewed)
+    assert renewed["reason"] == "report and script written anew, as another release made them"
+    assert not registry.blob_gets() and snapshot(*archive_files(bench.dest)) == parts
+    assert json.loads(facts.read_bytes())["facts"] is None
+    assert set(contents(bench.dest.parent)) == set(right)
     saved(bench.save(images), changed=False)
 
 
@@ -152,8 +201,8 @@ def test_a_run_that_fails_leaves_the_report_of_the_archive_that_stands(
 def test_files_get_the_mode_of_the_task(bench: Workbench, images: list[str]) -> None:
     result = bench.save(images, mode="0640")
     saved(result)
-    paths = [Path(result[name]) for name in ("report_file", "table_file", "restore_file", "lock_file")]
-    assert [path.stat().st_mode & 0o777 for path in paths] == [0o640] * 4
+    paths = [Path(result[name]) for name in ("report_file", "table_file", "facts_file", "restore_file", "lock_file")]
+    assert [path.stat().st_mode & 0o777 for path in paths] == [0o640] * 5
     paths[0].chmod(0o600)
     again = bench.save(images, mode="0640")
     saved(again)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.images.tests.support.archive import ROOT, SHARE, archive_files, read_archive, unpack
-from ansible_collections.airgap.images.tests.support.archive_check import check_archive
+from ansible_collections.airgap.images.tests.support.archive_check import COMPANIONS, check_archive
 from ansible_collections.airgap.images.tests.support.images import ARM64, DOCKER_LIST, Image, Index, build_index
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import small
@@ -97,11 +97,14 @@ def publish(dest: Path, members: Members, *, part_size: int = 0, digits: int = 1
     (dest.parent / f"{dest.name}.sha256").write_text("".join(lines), encoding="utf-8")
     lock = encoded({"images": [], "parts": parts})
     table = b"reference,status,manifest_digest,size\r\n"
-    seal = f'<meta name="seal" content="lock:{sha256(lock)} table:{sha256(table)} page:">'
+    page = b"<!DOCTYPE html><p>size 0"
+    facts = {"lock_sha256": sha256(lock), "page_sha256": sha256(page), "table_sha256": sha256(table)}
+    own = sha256(json.dumps(facts, separators=(",", ":")).encode())
     beside = {
         ".lock.json": lock,
         ".report.csv": table,
-        ".report.html": seal.encode(),
+        ".report.html": page,
+        ".report.json": json.dumps({**facts, "sha256": own}, indent=2).encode() + b"\n",
         ".restore.sh": "".join(lines).encode(),
     }
     for suffix, raw in beside.items():
@@ -215,8 +218,8 @@ def test_a_lock_that_is_wrong(workdir: Path) -> None:
         check_archive(dest)
 
 
-@pytest.mark.parametrize("suffix", [".report.html", ".report.csv", ".restore.sh"])
-def test_what_is_for_people_and_wrong(workdir: Path, suffix: str) -> None:
+@pytest.mark.parametrize("suffix", COMPANIONS)
+def test_report_or_script_that_is_wrong(workdir: Path, suffix: str) -> None:
     dest = publish(workdir / "images.tar", right_members())
     path = workdir / f"images.tar{suffix}"
     path.write_bytes(path.read_bytes().replace(b"0", b"1").replace(b"size", b"Size"))

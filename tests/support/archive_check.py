@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import re
 import subprocess
@@ -16,7 +15,9 @@ from typing import Any
 
 from .archive import ROOT, SHARE, Archive, Folder, archive_files, file_sha256, part_of, read_archive
 from .images import OCI_INDEX, OCI_MANIFEST
+from .report_check import report_fits
 
+COMPANIONS = (".report.html", ".report.csv", ".report.json", ".restore.sh")
 _FOLDER = re.compile(r"[0-9a-f]{64}")
 _FOLDER_MEMBERS = ([], ["index.json"], ["oci-layout"], ["blobs"])
 _FILES = {"index.json", "oci-layout", "saved-images-list.json"}
@@ -39,7 +40,7 @@ def check_archive(dest: Path, *, beside: Collection[str] = (), part_digits: int 
     check_saved_images(archive)
     check_nothing_extra(archive)
     check_lock(dest, archive)
-    check_for_people(dest, archive)
+    check_companions(dest, archive)
     return archive
 
 
@@ -61,8 +62,8 @@ def check_files(dest: Path, *, beside: Collection[str] = (), part_digits: int = 
     if not dest.is_dir():
         listed = [line.split(maxsplit=1)[1].lstrip("*") for line in checksums.read_text("utf-8").splitlines()]
         assert set(listed) >= {path.name for path in files}, f"a file has no checksum: {listed}"
-    for_people = {f"{dest.name}{suffix}" for suffix in (".report.html", ".report.csv", ".restore.sh")}
-    known = {path.name for path in files} | {checksums.name, f"{dest.name}.lock.json", *for_people, *beside}
+    companions = {f"{dest.name}{suffix}" for suffix in COMPANIONS}
+    known = {path.name for path in files} | {checksums.name, f"{dest.name}.lock.json", *companions, *beside}
     strange = [path.name for path in dest.parent.iterdir() if dest.name in path.name and path.name not in known]
     assert not strange, f"files that are not part of the archive: {strange}"
 
@@ -186,12 +187,11 @@ def _content(archive: Archive, folder: Folder) -> list[dict[str, Any]]:
     return [manifest["config"], *layers]
 
 
-def check_for_people(dest: Path, archive: Archive) -> None:
+def check_companions(dest: Path, archive: Archive) -> None:
     """The report is about this lock file, its table names what the lock does, and the script knows all parts."""
-    beside = {suffix: dest.parent / f"{dest.name}{suffix}" for suffix in (".report.html", ".report.csv", ".restore.sh")}
-    page, table, script = (path.read_bytes() for path in beside.values())
-    lock = file_sha256(dest.parent / f"{dest.name}.lock.json")
-    assert f"lock:{lock} table:{hashlib.sha256(table).hexdigest()} page:".encode() in page[:1024]
+    page, table, facts, script = ((dest.parent / f"{dest.name}{suffix}").read_bytes() for suffix in COMPANIONS)
+    raw_lock = (dest.parent / f"{dest.name}.lock.json").read_bytes()
+    assert report_fits(page, table, facts, raw_lock), "the report is damaged, or another archive's"
     rows = list(csv.DictReader(io.StringIO(table.decode("utf-8"), newline="")))
     saved = [(row["reference"], row["manifest_digest"], int(row["size"])) for row in rows if row["status"] == "saved"]
     assert saved == [

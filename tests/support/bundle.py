@@ -47,7 +47,8 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import
 )
 from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository, parse_reference
-from ansible_collections.airgap.images.plugins.module_utils._report.facts import Facts, gather
+from ansible_collections.airgap.images.plugins.module_utils._report.facts import Facts
+from ansible_collections.airgap.images.plugins.module_utils._report.gather import gather
 
 RANCHER = Path(__file__).parents[1] / "data" / "rancher-images-v2.7.9.txt"
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64", "v8")

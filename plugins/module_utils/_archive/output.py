@@ -12,20 +12,22 @@ from dataclasses import dataclass
 from .._base.errors import OptionError
 
 GZIP, ZSTD, NONE, DIR = "gzip", "zstd", "none", "dir"
-# What stands beside an archive is named after it.
+# Files beside an archive are named after it.
 LOCK_SUFFIX, CHECKSUM_SUFFIX = ".lock.json", ".sha256"
-REPORT_SUFFIX, TABLE_SUFFIX, RESTORE_SUFFIX = ".report.html", ".report.csv", ".restore.sh"
-FOR_PEOPLE = (REPORT_SUFFIX, TABLE_SUFFIX, RESTORE_SUFFIX)
-"""What lies beside an archive for those who get it."""
+REPORT_SUFFIX, TABLE_SUFFIX, FACTS_SUFFIX = ".report.html", ".report.csv", ".report.json"
+RESTORE_SUFFIX = ".restore.sh"
+COMPANIONS = (REPORT_SUFFIX, TABLE_SUFFIX, FACTS_SUFFIX, RESTORE_SUFFIX)
+"""The report and the script beside an archive. They can be made again from the lock file, except for the facts."""
 
 BESIDE = {
     "checksum_file": CHECKSUM_SUFFIX,
     "report_file": REPORT_SUFFIX,
     "table_file": TABLE_SUFFIX,
+    "facts_file": FACTS_SUFFIX,
     "restore_file": RESTORE_SUFFIX,
     "lock_file": LOCK_SUFFIX,
 }
-"""All that lies beside an archive, by the names of return values; the lock file is the last to get its name."""
+"""All files beside an archive, by the names of return values; the lock file is the last to get its name."""
 
 _SUFFIXES: dict[str, tuple[str, ...]] = {
     GZIP: (".tar.gz", ".tgz"),
@@ -82,13 +84,17 @@ class Output:
         return f"{self.dest}{TABLE_SUFFIX}"
 
     @property
+    def facts_file(self) -> str:
+        return f"{self.dest}{FACTS_SUFFIX}"
+
+    @property
     def restore_file(self) -> str:
         return f"{self.dest}{RESTORE_SUFFIX}"
 
     @property
-    def for_people(self) -> tuple[str, ...]:
-        """Paths of what lies beside the archive for those who get it."""
-        return tuple(f"{self.dest}{suffix}" for suffix in FOR_PEOPLE)
+    def companions(self) -> tuple[str, ...]:
+        """The paths of report and script."""
+        return tuple(f"{self.dest}{suffix}" for suffix in COMPANIONS)
 
 
 def complete_dest(dest: str, compress: str) -> str:

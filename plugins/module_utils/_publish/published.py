@@ -22,7 +22,7 @@ from .._host.files import open_regular
 from .._host.filesystem import is_mount_point
 from .._host.space import mount_points_among
 from .._host.verified_files import VerifiedFiles
-from .beside import standing_failures, unfit_for_people
+from .companions import inspect_companions
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,9 @@ def inspect(output: Output, memory: VerifiedFiles, *, verify: str) -> PublishedA
     lacking = lacking_links(output.dest, links_in(lock)) if output.compress == DIR else []
     if lacking:
         return PublishedArchive(lock, damage=f"its link {lacking[0]} is missing", raw_lock=raw)
-    untidy = (*stale, *_untidy_checksums(output, lock.parts), *unfit_for_people(output, lock, raw))
-    return PublishedArchive(lock, untidy=untidy, raw_lock=raw, failures=standing_failures(output))
+    companions = inspect_companions(output, lock, raw)
+    untidy = (*stale, *_untidy_checksums(output, lock.parts), *companions.untidy)
+    return PublishedArchive(lock, untidy=untidy, raw_lock=raw, failures=companions.failures)
 
 
 def is_rewritten(output: Output, raw_lock: bytes) -> bool:
@@ -120,13 +121,13 @@ def _read_beside(output: Output) -> bytes:
 
 
 def _refuse_other_kind(output: Output) -> None:
-    for path in (output.lock_file, output.checksum_file, *output.for_people, *_named_like_parts(output)):
+    for path in (output.lock_file, output.checksum_file, *output.companions, *_named_like_parts(output)):
         if os.path.isdir(path) and not os.path.islink(path):
             raise OptionError(
                 f"dest: {path} is a directory, and stands where a file of the archive is to be; remove it, or name "
                 "another dest"
             )
-    names = (output.dest, output.lock_file, output.checksum_file, *output.for_people, *_named_like_parts(output))
+    names = (output.dest, output.lock_file, output.checksum_file, *output.companions, *_named_like_parts(output))
     for path in mount_points_among(names):
         raise OptionError(
             f"dest: {path} is a mount point, and cannot be exchanged for what is new; name a path below it"

@@ -37,7 +37,7 @@ from .._host.files import (
 from .._host.hold import Hold
 from .._host.move import replace_directory, sync_filesystem
 from .._host.trust import is_exposed
-from .beside import make_for_people
+from .companions import make_companions
 from .published import is_rewritten
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ class Staging:
                 os.rename(file.path, os.path.join(self._ready, part.name))
         raw_lock = write_lock(lock)
         self._write(os.path.basename(output.checksum_file), checksum_lines(output, lock.parts))
-        for suffix, raw in make_for_people(output.name, lock, raw_lock, facts).items():
+        for suffix, raw in make_companions(output.name, lock, raw_lock, facts).items():
             self._write(f"{output.name}{suffix}", raw)
         sync_directory(self._ready)
         self._write(os.path.basename(output.lock_file), raw_lock)
@@ -254,7 +254,7 @@ def final_paths(output: Output, lock: Lock) -> list[str]:
     """All that belongs to an archive under its final names; the lock file is the last."""
     parts = (path_of(output, part) for part in lock.parts)
     archive = tree_paths(output.dest) if output.compress == DIR else parts
-    return [*archive, output.checksum_file, *output.for_people, output.lock_file]
+    return [*archive, output.checksum_file, *output.companions, output.lock_file]
 
 
 def beside_paths(output: Output, parts: Sequence[Part]) -> list[str]:
@@ -263,7 +263,7 @@ def beside_paths(output: Output, parts: Sequence[Part]) -> list[str]:
     :param parts: none: of a new archive, whose parts are new too.
     """
     stale = [os.path.join(output.directory, name) for name in stale_names(output, parts)]
-    return [output.directory, *stale, output.checksum_file, *output.for_people, output.lock_file]
+    return [output.directory, *stale, output.checksum_file, *output.companions, output.lock_file]
 
 
 def replaced_paths(output: Output) -> list[str]:
@@ -367,7 +367,7 @@ def read_ready(output: Output) -> Lock | None:
 
 
 def _is_as_written(entry: os.DirEntry[str], output: Output, sizes: Mapping[str, int]) -> bool:
-    if entry.name in map(os.path.basename, (output.lock_file, output.checksum_file, *output.for_people)):
+    if entry.name in map(os.path.basename, (output.lock_file, output.checksum_file, *output.companions)):
         return entry.is_file(follow_symlinks=False)
     if output.compress == DIR:
         return entry.name == output.name and entry.is_dir(follow_symlinks=False)

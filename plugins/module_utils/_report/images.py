@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .._archive.lock import LockedImage, LockedPlatform
-from .facts import Changed, Failure, image_size, platform_names
+from .comparison import Changed, image_size, platform_names
+from .failures import Failure
 from .markup import Markup, Piece, element, join, text
 from .pieces import (
     NOT_KNOWN,

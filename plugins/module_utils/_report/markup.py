@@ -7,12 +7,10 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterable
 from typing import Union
 
 from .._base.errors import printable
-from .._base.json import Json
 
 _LONGEST = 10_000
 _EMPTY = frozenset({"br", "input"})
@@ -54,14 +52,6 @@ def element(name: str, /, *children: Piece, **attributes: Value) -> Markup:
 def join(pieces: Iterable[Piece], between: str = "") -> Markup:
     """Pieces one after the other."""
     return Markup(text(between).join(text(piece) for piece in pieces))
-
-
-def json_text(value: Json) -> Markup:
-    """JSON to stand in a ``script`` element: nothing in it ends the element or a line."""
-    written = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
-    for character in "<>&":
-        written = written.replace(character, f"\\u{ord(character):04x}")
-    return Markup(written)
 
 
 def _attribute(name: str, value: Value) -> str:

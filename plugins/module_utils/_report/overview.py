@@ -10,7 +10,7 @@ from collections import Counter
 
 from .._oci.reference import Reference
 from .commands import check_command, restore_command
-from .facts import image_size
+from .comparison import image_size
 from .markup import Markup, Piece, element, join
 from .pieces import Subject, commands, count, grouped, number, share, size
 

@@ -13,7 +13,8 @@ from functools import cached_property
 from .._archive.lock import Lock
 from .._archive.output import CHECKSUM_SUFFIX, DIR, LOCK_SUFFIX
 from .._base.size import format_size
-from .facts import Comparison, Facts, image_size
+from .comparison import Comparison, image_size
+from .facts import Facts
 from .markup import LINE_END, Markup, Piece, element, join, text
 from .table import changes
 

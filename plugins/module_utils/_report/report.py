@@ -14,46 +14,48 @@ from dataclasses import dataclass
 
 from .._archive.lock import Lock
 from .._archive.output import TABLE_SUFFIX
-from .facts import Facts, facts_json
+from .facts import Facts
+from .facts_file import FactsFile, write_facts_file
 from .images import images, missing, news
 from .layers_and_parts import layers, options, parts, repositories, restore
-from .markup import LINE_END, Markup, element, join, json_text, text
+from .markup import LINE_END, Markup, element, join
 from .overview import overview
 from .pieces import Subject
-from .seal import blank_seal, sealed
 from .table import table as make_table
 from .template import page as make_page
 
 
 @dataclass(frozen=True)
 class Report:
-    """The two files of a report.
+    """The files of a report.
 
     :param page: HTML, for people.
     :param table: CSV, for spreadsheets.
+    :param facts: JSON, for the next run: what it needs to write the report again, and to see that the others are whole.
     """
 
     page: bytes
     table: bytes
+    facts: bytes
 
 
 def render(name: str, lock: Lock, raw_lock: bytes, facts: Facts | None) -> Report:
-    """Write the report.
+    """Write a report.
 
     :param name: the archive's name, such as ``rancher.tar.gz``.
     :param raw_lock: the lock file's bytes.
     :param facts: ``None``: not known any more; so are those about another archive.
     """
     known = facts if facts is not None and facts.is_about(lock) else None
+    subject = Subject(name, lock, known, _sha256(raw_lock))
+    page = make_page(title=f"{name}: what is in it", body=_body(subject)).encode("utf-8")
     table = make_table(lock, known)
-    subject = Subject(name, lock, known, hashlib.sha256(raw_lock).hexdigest())
-    page = make_page(
-        seal=blank_seal(raw_lock, table, known.failures if known is not None else ""),
-        title=f"{name}: what is in it",
-        body=_body(subject),
-        facts=json_text(facts_json(known)) if known is not None else text(""),
-    )
-    return Report(sealed(page.encode("utf-8")), table)
+    facts_file = FactsFile(lock=subject.lock_sha256, page=_sha256(page), table=_sha256(table), facts=known)
+    return Report(page, table, write_facts_file(facts_file))
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
 
 
 def _body(subject: Subject) -> Markup:

@@ -14,7 +14,8 @@ from typing import Union
 
 from .._archive.lock import Lock, LockedImage
 from .._base.errors import printable
-from .facts import Facts, platform_names
+from .comparison import platform_names
+from .facts import Facts
 
 COLUMNS = (
     "reference",

@@ -23,7 +23,6 @@ _PAGE = Template(
 <html lang="en">
 <head>
 <meta charset="utf-8">
-$seal
 <meta http-equiv="Content-Security-Policy" content="$policy">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
@@ -37,22 +36,15 @@ $seal
 <body>
 <a class="skip" href="#details">Skip to the details</a>
 $body
-<script type="application/json" id="facts">$facts</script>
 </body>
 </html>
 """
 )
 
 
-def page(*, seal: str, title: str, body: Markup, facts: Markup) -> str:
-    """A whole page.
-
-    :param seal: the element that the page is found undamaged by.
-    :param facts: JSON, made to stand in a ``script`` element.
-    """
-    return _PAGE.substitute(
-        seal=seal, policy=policy(), title=text(title), style=STYLE, body=body, facts=facts, script=SCRIPT
-    )
+def page(*, title: str, body: Markup) -> str:
+    """Make a whole page."""
+    return _PAGE.substitute(policy=policy(), title=text(title), style=STYLE, body=body, script=SCRIPT)
 
 
 def policy() -> str:

@@ -47,11 +47,11 @@ from .._host.space import (
 from .._host.verified_files import VerifiedFiles
 from .._oci.image import PlatformImage, StoredImage, hex_of
 from .._oci.layout import assemble
-from .._publish.beside import FILES_PER_FOLDER, bytes_beside, failures_now
+from .._publish.companions import FILES_PER_FOLDER, bytes_beside
 from .._publish.failed_list import refuse_foreign, render, size_of_list, update
 from .._publish.published import PublishedArchive, inspect, is_rewritten
 from .._publish.staging import is_decided, replaced_paths, staging_path
-from .._report.seal import NO_FAILURES
+from .._report.failures import NO_FAILURES, digest_now
 from .._skopeo.policy import configuration_now, policy_name
 from .content import (
     Content,
@@ -200,7 +200,7 @@ def _fetch_nothing(run: Run, content: Content, tools: Tools, result: Result) -> 
 
 
 def _decide(run: Run, wanted: Wanted, published: PublishedArchive, content: Content) -> Decision:
-    failures = failures_now(run.without_secrets(content.failed), wanted.list.invalid)
+    failures = digest_now(run.without_secrets(content.failed), wanted.list.invalid)
     return decide(published, content, wanted.list, run.options.output, failures)
 
 

@@ -33,10 +33,12 @@ from .._oci.image import (
     as_named_by,
 )
 from .._oci.layout import SAVED_IMAGES, SavedImage, assemble, saved_images_list
-from .._publish.beside import failures_now, standing_facts
+from .._publish.companions import published_facts
 from .._publish.published import PublishedArchive, ReusableFiles
 from .._publish.staging import Staging
-from .._report.facts import Facts, gather, with_failures
+from .._report.facts import Facts
+from .._report.failures import digest_now
+from .._report.gather import gather, with_failures
 from .content import Content
 from .decide import OTHER_FAILURES, is_as_before, nothing_changed
 from .plan import Plan
@@ -219,7 +221,7 @@ def _publish(
         if before is not None and not output.force:
             result.lock = lock = before
             run.stats.bytes_archive = sum(part.size for part in before.parts)
-            if published.tells_of(failures_now(_failed(run, copies, result), result.listed.invalid)):
+            if published.tells_of(digest_now(_failed(run, copies, result), result.listed.invalid)):
                 result.changed, result.reason = False, nothing_changed(before)
                 return
             written, result.reason = (), OTHER_FAILURES
@@ -305,7 +307,7 @@ def _lock_of(run: Run, copies: _Copies, built: Built, parts: list[Part]) -> Lock
 def _facts(run: Run, copies: _Copies, built: Built, lock: Lock, published: PublishedArchive, result: Result) -> Facts:
     """What the report says. An archive that is only made again keeps what it was compared with."""
     failed = _failed(run, copies, result)
-    known = standing_facts(run.options.output, lock)
+    known = published_facts(run.options.output, lock)
     if known is not None:
         return with_failures(known, failed, result.listed.invalid)
     return gather(lock, published.lock, built.images, failed, result.listed.invalid)

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from .._archive.lock import Lock, LockedImage
 from .._archive.names import path_of
-from .._archive.output import Output
+from .._archive.output import BESIDE, Output
 from .._base.json import Json
 from .decide import describe
 from .result import Result, Stats
@@ -35,11 +35,7 @@ def as_returned(result: Result, output: Output, *, check: bool) -> dict[str, Jso
             {"origin": str(line.origin), "line": line.text, "reason": line.reason} for line in result.listed.invalid
         ],
         "stats": _stats(result.stats),
-        "lock_file": output.lock_file,
-        "checksum_file": output.checksum_file,
-        "report_file": output.report_file,
-        "table_file": output.table_file,
-        "restore_file": output.restore_file,
+        **{name: f"{output.dest}{suffix}" for name, suffix in BESIDE.items()},
     }
     if result.forecast is not None:
         returned["plan"] = dict(asdict(result.forecast))

@@ -19,7 +19,7 @@ from .._base.size import format_count
 from .._host.attributes import is_shared, refuse_protected
 from .._host.space import free_bytes, require
 from .._host.verified_files import VerifiedFiles
-from .._publish.beside import standing_facts
+from .._publish.companions import published_facts
 from .._publish.published import PublishedArchive
 from .._publish.staging import (
     Staging,
@@ -85,9 +85,9 @@ def settle(
 
 def _facts(run: Run, published: PublishedArchive, record: Lock, result: Result) -> Facts | None:
     """What the report that stands says of the archive, with what failed in this run."""
-    from .._report.facts import with_failures
+    from .._report.gather import with_failures
 
-    facts = standing_facts(run.options.output, record)
+    facts = published_facts(run.options.output, record)
     return None if facts is None else with_failures(facts, run.without_secrets(result.failed), result.listed.invalid)
 
 

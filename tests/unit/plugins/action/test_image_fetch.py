@@ -24,7 +24,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible_collections.airgap.images.plugins.action import image_fetch
 from ansible_collections.airgap.images.plugins.action.image_fetch import ActionModule
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, write_lock
-from ansible_collections.airgap.images.plugins.module_utils._archive.output import FOR_PEOPLE
+from ansible_collections.airgap.images.plugins.module_utils._archive.output import COMPANIONS
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._host import verified_files
 from ansible_collections.airgap.images.plugins.module_utils._host.hold import Hold
@@ -1141,8 +1141,8 @@ def test_the_host_does_not_hash_a_part_to_see_that_it_is_there(scene: Scene, mon
     assert calls[1]["path"].endswith(f"{NAME}.part0")
 
 
-def test_what_is_for_people_comes_too(scene: Scene) -> None:
-    names = [f"{NAME}{suffix}" for suffix in FOR_PEOPLE]
+def test_report_and_script_come_too(scene: Scene) -> None:
+    names = [f"{NAME}{suffix}" for suffix in COMPANIONS]
     for name in names:
         (scene.host / name).write_text(f"{name} of this archive", encoding="utf-8")
     result = scene.fetch()
@@ -1150,7 +1150,7 @@ def test_what_is_for_people_comes_too(scene: Scene) -> None:
     assert {name: scene.path(name).read_bytes() for name in names} == {
         name: (scene.host / name).read_bytes() for name in names
     }
-    fetched = [result["report_file"], result["table_file"], result["restore_file"]]
+    fetched = [result[name] for name in ("report_file", "table_file", "facts_file", "restore_file")]
     assert fetched == [f"{scene.media}/{name}" for name in names]
     assert result["files"][-1] == f"{scene.media}/{LOCK}"
     assert scene.fetch()["changed"] is False

@@ -24,7 +24,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.output impo
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
-from ansible_collections.airgap.images.plugins.module_utils._publish.beside import make_for_people
+from ansible_collections.airgap.images.plugins.module_utils._publish.companions import make_companions
 from ansible_collections.airgap.images.plugins.module_utils._publish.published import inspect, is_rewritten
 from ansible_collections.airgap.images.tests.unit.fakes import make_options
 
@@ -43,7 +43,7 @@ def archive(folder: Path, names: dict[str, bytes], writer: int = WRITER, **optio
         path.write_bytes(names[part.name])
     lock = Lock({}, (), parts=parts, writer=writer)
     Path(output.lock_file).write_bytes(write_lock(lock))
-    for suffix, raw in make_for_people(output.name, lock, write_lock(lock), None).items():
+    for suffix, raw in make_companions(output.name, lock, write_lock(lock), None).items():
         Path(f"{output.dest}{suffix}").write_bytes(raw)
     Path(output.checksum_file).write_bytes(checksum_lines(output, parts))
     return output
@@ -120,11 +120,19 @@ UNTIDY: dict[str, tuple[Callable[[Output], object], tuple[str, ...]]] = {
     "other checksums": (write("images.tar.sha256", b"x"), ("images.tar.sha256 does not fit the parts",)),
     "another table": (
         write("images.tar.report.csv", b"x"),
-        ("images.tar.report.html does not fit the lock file",),
+        ("images.tar.report.csv does not fit the lock file",),
     ),
     "another page": (
         write("images.tar.report.html", b"x"),
         ("images.tar.report.html does not fit the lock file",),
+    ),
+    "other facts": (
+        write("images.tar.report.json", b"{}"),
+        ("images.tar.report.json does not fit the lock file",),
+    ),
+    "no facts": (
+        lambda output: os.unlink(output.facts_file),
+        ("images.tar.report.json does not fit the lock file",),
     ),
     "no script": (
         lambda output: os.unlink(output.restore_file),
@@ -276,7 +284,9 @@ def test_another_run_has_written_the_archive(output: Output, memory: VerifiedFil
     assert is_rewritten(output, published.raw_lock) is True
 
 
-@pytest.mark.parametrize("name", ["lock_file", "checksum_file", "report_file", "table_file", "restore_file"])
+@pytest.mark.parametrize(
+    "name", ["lock_file", "checksum_file", "report_file", "table_file", "facts_file", "restore_file"]
+)
 def test_a_fifo_beside_the_archive_is_not_waited_for(output: Output, memory: VerifiedFiles, name: str) -> None:
     path = Path(getattr(output, name))
     path.unlink()

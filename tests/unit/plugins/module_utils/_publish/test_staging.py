@@ -19,7 +19,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
-from ansible_collections.airgap.images.plugins.module_utils._archive.output import FOR_PEOPLE, Output
+from ansible_collections.airgap.images.plugins.module_utils._archive.output import COMPANIONS, Output
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part, PartWriter, WrittenFile
 from ansible_collections.airgap.images.plugins.module_utils._archive.tree import TreeWriter
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import BusyError, Interrupted, StorageError
@@ -114,6 +114,7 @@ def test_names_beside_the_archive(tmp_path: Path) -> None:
         "images.tar.part1",
         "images.tar.report.csv",
         "images.tar.report.html",
+        "images.tar.report.json",
         "images.tar.restore.sh",
         "images.tar.sha256",
     ]
@@ -496,19 +497,19 @@ def test_everything_is_synced_before_it_is_decided(tmp_path: Path, monkeypatch: 
     note_names(monkeypatch, output, steps)
     publish(output, b"1234")
     ready = f".{output.name}.staging/ready"
-    for_people = [step for suffix in FOR_PEOPLE for step in ("sync new", f"name {ready}/images.tar{suffix}")]
+    companions = [step for suffix in COMPANIONS for step in ("sync new", f"name {ready}/images.tar{suffix}")]
     assert steps == [
         "sync 0",
         f"name {ready}/images.tar.part0",
         "sync new",
         f"name {ready}/images.tar.sha256",
-        *for_people,
+        *companions,
         "sync ready",
         "sync new",
         f"name {ready}/images.tar.lock.json",
         "sync ready",
         "name images.tar.part0",
-        *(f"name images.tar{suffix}" for suffix in sorted(FOR_PEOPLE)),
+        *(f"name images.tar{suffix}" for suffix in sorted(COMPANIONS)),
         "name images.tar.sha256",
         "sync out",
         "name images.tar.lock.json",

@@ -26,9 +26,9 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
-from ansible_collections.airgap.images.plugins.module_utils._publish.beside import (
-    make_for_people,
-    standing_facts,
+from ansible_collections.airgap.images.plugins.module_utils._publish.companions import (
+    make_companions,
+    published_facts,
 )
 from ansible_collections.airgap.images.plugins.module_utils._save import engine, tools
 from ansible_collections.airgap.images.plugins.module_utils._save.engine import save
@@ -228,9 +228,9 @@ def made_by(bench: Bench, writer: int) -> None:
     """Make the archive that stands one of another release; its bytes are as they are, and its script has no seal."""
     lock = replace(bench.lock, writer=writer)
     output = make_options(bench.folder, images=[A]).output
-    facts = standing_facts(output, bench.lock)
+    facts = published_facts(output, bench.lock)
     Path(output.lock_file).write_bytes(write_lock(lock))
-    for suffix, raw in make_for_people(output.name, lock, write_lock(lock), facts).items():
+    for suffix, raw in make_companions(output.name, lock, write_lock(lock), facts).items():
         Path(f"{output.dest}{suffix}").write_bytes(raw)
     script = Path(output.restore_file)
     unsealed = re.sub(rb"# Seal: [0-9a-f]{64}\n", b"", script.read_bytes())

@@ -113,6 +113,7 @@ def test_every_value() -> None:
         "checksum_file": "/srv/out/images.tar.gz.sha256",
         "report_file": "/srv/out/images.tar.gz.report.html",
         "table_file": "/srv/out/images.tar.gz.report.csv",
+        "facts_file": "/srv/out/images.tar.gz.report.json",
         "restore_file": "/srv/out/images.tar.gz.restore.sh",
         "notes": ["the cache has no links"],
     }

@@ -8,78 +8,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, lock_image
-from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonError, compact, parse_object
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import FailedImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import InvalidLine, Origin
 from ansible_collections.airgap.images.plugins.module_utils._oci.layout import assemble
-from ansible_collections.airgap.images.plugins.module_utils._report.facts import (
-    LISTED_LAYERS,
-    Changed,
-    Comparison,
-    Facts,
-    Failure,
-    Holding,
-    Invalid,
-    Layer,
-    Removed,
-    compare,
-    facts_json,
-    gather,
-    read_facts,
-)
+from ansible_collections.airgap.images.plugins.module_utils._report.comparison import compare
+from ansible_collections.airgap.images.plugins.module_utils._report.gather import LISTED_LAYERS, gather
 from ansible_collections.airgap.images.tests.support.bundle import bundle, lock_of, of_rancher, saved_image
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64, ARM64, Sample, listed, resolved
 
-TEXT = st.text(max_size=12)
-NUMBER = st.integers(min_value=0, max_value=2**63 - 1)
-LAYERS = st.lists(st.builds(Layer, TEXT, NUMBER, NUMBER, NUMBER, TEXT), max_size=2).map(tuple)
-TEXTS = st.lists(TEXT, max_size=2).map(tuple)
-FACTS = st.builds(
-    Facts,
-    content=TEXT,
-    before=st.none()
-    | st.builds(
-        Comparison,
-        added=TEXTS,
-        changed=st.lists(st.builds(Changed, TEXT, TEXT, TEXTS), max_size=2).map(tuple),
-        removed=st.lists(st.builds(Removed, TEXT, TEXT, TEXTS, NUMBER), max_size=2).map(tuple),
-        blobs=NUMBER,
-        bytes=NUMBER,
-    ),
-    named=NUMBER,
-    unique=NUMBER,
-    layers=NUMBER,
-    largest=LAYERS,
-    shared=LAYERS,
-    holdings=st.lists(st.builds(Holding, TEXT, NUMBER, NUMBER, NUMBER), max_size=2).map(tuple),
-    failed=st.lists(st.builds(Failure, TEXT, TEXT, TEXT), max_size=2).map(tuple),
-    invalid=st.lists(st.builds(Invalid, TEXT, TEXT, TEXT), max_size=2).map(tuple),
-)
 EMPTY = Lock(options={}, images=())
-
-
-def test_nothing_is_lost_in_json() -> None:
-    facts = of_rancher(60).facts
-    assert read_facts(parse_object(compact(facts_json(facts)))) == facts
-
-
-@given(FACTS)
-def test_any_facts_are_read_as_they_were_written(facts: Facts) -> None:
-    assert read_facts(parse_object(compact(facts_json(facts)))) == facts
-
-
-@pytest.mark.parametrize("number", [-1, 2**63, 1.5, "1", None, True])
-def test_numbers_that_are_none_are_refused(number: object) -> None:
-    document = facts_json(of_rancher(2).facts)
-    assert isinstance(document, dict)
-    raw = compact({**document, "named": number})  # type: ignore[dict-item]
-    with pytest.raises(JsonError):
-        read_facts(parse_object(raw))
 
 
 def test_layers_that_images_share_are_counted_with_what_they_spare() -> None:

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Gather what a report says beyond the lock file, while an archive is made. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Callable
+
+from .._archive.lock import Lock
+from .._oci.image import FailedImage, StoredImage
+from .._oci.image_list import InvalidLine
+from .._oci.layout import SavedImage
+from .._oci.manifest import IMAGE_CONFIG_TYPES, Descriptor, Manifest
+from .comparison import compare
+from .facts import Facts, Holding, Layer, fingerprint
+from .failures import shown_failures, shown_lines
+
+LISTED_LAYERS = 25
+
+
+def gather(
+    lock: Lock,
+    before: Lock | None,
+    images: Sequence[SavedImage],
+    failed: Sequence[FailedImage],
+    invalid: Sequence[InvalidLine],
+) -> Facts:
+    """Gather what the lock file of an archive does not say.
+
+    :param lock: of the archive.
+    :param before: of the one that it replaces.
+    :param images: all that the archive holds, in list order.
+    """
+    layers = _layers(images)
+    blobs = {blob.digest: blob.size for image in images for stored in image.stored for blob in stored.all_blobs()}
+    return Facts(
+        content=fingerprint(lock),
+        before=None if before is None else compare(lock, before),
+        named=sum(stored.size for image in images for stored in _each_once(image)),
+        unique=sum(blobs.values()),
+        layers=len(layers),
+        largest=_first(layers, lambda layer: layer.size),
+        shared=_first([layer for layer in layers if layer.saved], lambda layer: layer.saved),
+        holdings=_holdings(images, before),
+        failed=shown_failures(failed),
+        invalid=shown_lines(invalid),
+    )
+
+
+def with_failures(facts: Facts, failed: Sequence[FailedImage], invalid: Sequence[InvalidLine]) -> Facts:
+    """Update the facts of an archive after a run in which other references failed."""
+    return replace(facts, failed=shown_failures(failed), invalid=shown_lines(invalid))
+
+
+def _layers(images: Iterable[SavedImage]) -> list[Layer]:
+    """All layers in the order in which they come."""
+    sizes: dict[str, int] = {}
+    firsts: dict[str, str] = {}
+    uses: Counter[str] = Counter()
+    references: Counter[str] = Counter()
+    for image in images:
+        here: set[str] = set()
+        for stored in _each_once(image):
+            for blob in _layers_of(stored):
+                sizes.setdefault(blob.digest, blob.size)
+                firsts.setdefault(blob.digest, str(image.reference))
+                uses[blob.digest] += 1
+                here.add(blob.digest)
+        references.update(here)
+    return [Layer(name, size, uses[name], references[name], firsts[name]) for name, size in sizes.items()]
+
+
+def _each_once(image: SavedImage) -> Iterable[StoredImage]:
+    """The platform images of a reference; its index may name one for several platforms."""
+    return {stored.source.digest: stored for stored in image.stored}.values()
+
+
+def _layers_of(stored: StoredImage) -> list[Descriptor]:
+    """The blobs of a platform image but for its configuration."""
+    content = stored.source.content
+    config = content.config.digest if isinstance(content, Manifest) and content.config is not None else ""
+    return [blob for blob in stored.blobs if blob.digest != config and blob.media_type not in IMAGE_CONFIG_TYPES]
+
+
+def _first(layers: Iterable[Layer], key: Callable[[Layer], int]) -> tuple[Layer, ...]:
+    return tuple(sorted(layers, key=lambda layer: (-key(layer), layer.digest))[:LISTED_LAYERS])
+
+
+def _holdings(images: Iterable[SavedImage], before: Lock | None) -> tuple[Holding, ...]:
+    """Every blob of the archive, indexes included, with the first repository that has it."""
+    seen: set[str] = set()
+    sizes: Counter[str] = Counter()
+    new: Counter[str] = Counter()
+    references: Counter[str] = Counter()
+    for image in images:
+        name = image.reference.name
+        references[name] += 1
+        sizes[name] += 0
+        named = [(blob.digest, blob.size) for stored in image.stored for blob in stored.all_blobs()]
+        for digest, size in [*named, *((digest, len(raw)) for digest, raw in image.documents.items())]:
+            if digest not in seen:
+                seen.add(digest)
+                sizes[name] += size
+                if before is not None and digest not in before.blobs:
+                    new[name] += size
+    found = [Holding(name, size, new[name], references[name]) for name, size in sizes.items()]
+    return tuple(sorted(found, key=lambda holding: (-holding.bytes, holding.name)))
