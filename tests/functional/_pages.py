@@ -43,7 +43,7 @@ RANCHER = "docs/guides/rancher.md"
 NAMES: Mapping[str, Mapping[str, str]] = {
     "README.md": {
         "[connected]": "inventory.ini",
-        "- name: Save the images of a Rancher release for the site without network": "save.yml",
+        "- name: Save the images of a Rancher release for an air-gapped site": "save.yml",
     },
 }
 
