@@ -27,7 +27,7 @@ from ansible_collections.airgap.images.tests.unit.messages import (
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-STAGES = PAGE[: PAGE.index("\n## Messages of others")]
+STAGES = PAGE[: PAGE.index("\n## Messages of other programs")]
 _MESSAGE = re.compile(r"^- `(.+)`$", re.MULTILINE)
 
 # Texts that no user meets, or not as a message of their own.
@@ -78,7 +78,7 @@ def test_every_message_of_the_page_is_in_the_sources() -> None:
 
 def test_the_words_of_others_are_theirs() -> None:
     """Of those that can be asked here."""
-    others = PAGE[PAGE.index("\n## Messages of others") :]
+    others = PAGE[PAGE.index("\n## Messages of other programs") :]
     assert missing_required_lib("requests").split(" on ", maxsplit=1)[0] in others
 
 
