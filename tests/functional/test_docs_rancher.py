@@ -150,7 +150,7 @@ def test_the_playbooks_of_the_page(bench: Workbench, site: Site) -> None:
         controller = Controller(site, folder, loopback)
         saved = controller.run("save.yml", "--skip-tags", "image_save_install,image_save_cleanup")
 
-    shown = saved.task("Show the files, and what was left out on purpose").data["msg"]
+    shown = saved.task("Show the files, and the images that were skipped").data["msg"]
     carried = {str(path) for path in (folder / "media").rglob("*") if path.is_file()}
     assert carried == {*shown["carry"], shown["record"]}
     savers = ["north.example.com", "south.example.com"]
