@@ -169,8 +169,8 @@ def _damaged_on_its_way(ground: Ground, chance: random.Random, turn: int) -> str
 
 DISK_ROWS = [
     Row("controller: too small", _too_small),
-    Row("controller: fills up in mid-transfer", _fills_up),
-    Row("controller: no file can be made", _no_files),
+    Row("controller: fills up during the transfer", _fills_up),
+    Row("controller: no inodes left", _no_files),
     Row("controller: read-only", _read_only),
 ]
 DAMAGE_ROWS = [

@@ -36,7 +36,7 @@ def trials(scale: Scale) -> list[Trial]:
         Row("cache: an image's folder", _folder),
         Row("cache: its own files", _own_files),
         Row("cache: foreign files", _foreign),
-        Row("cache: damaged, and the registry is away", _away),
+        Row("cache: damaged, and the registry is unreachable", _away),
         *damage_archive.ROWS,
         *controller.DAMAGE_ROWS,
     ]

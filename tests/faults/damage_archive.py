@@ -205,15 +205,15 @@ def _ready(ground: Ground, chance: random.Random, turn: int, *, lock: bool) -> s
 
 ROWS = [
     Row("archive: a part or file", _part, kinds=9),
-    Row("archive: parts or files exchanged", _swapped),
+    Row("archive: parts or files swapped", _swapped),
     Row("archive: the lock file", _lock, kinds=8),
     Row("archive: checksums, report or script", _checksums, kinds=12),
     Row("archive: foreign files", _foreign),
-    Row("archive: damaged, and the registry is away", _away),
+    Row("archive: damaged, and the registry is unreachable", _away),
     Row("archive: another size, verify=size", functools.partial(_by_size, seen=True), kinds=6),
     Row("archive: the same size, verify=size", functools.partial(_by_size, seen=False)),
     Row("archive: times of a wrong clock", _new_times),
-    Row("staging: garbage of a dead run", _dead_staging),
-    Row("staging: the lock file that decided", functools.partial(_ready, lock=True), kinds=6),
-    Row("staging: a file that was decided", functools.partial(_ready, lock=False)),
+    Row("staging: remains of a dead run", _dead_staging),
+    Row("staging: the lock file of a decided archive", functools.partial(_ready, lock=True), kinds=6),
+    Row("staging: a file of a decided archive", functools.partial(_ready, lock=False)),
 ]

@@ -28,13 +28,13 @@ _BESIDE = (".sha256", ".json", ".html", ".csv", ".sh")
 def trials(scale: Scale) -> list[Trial]:
     """Each row so often as is asked for."""
     rows = [
-        Row("too small for what is wanted", _too_small),
+        Row("too small for the images", _too_small),
         Row("fills up: the cache", _fills_up_in_cache),
         Row("fills up: the archive", _fills_up_in_archive),
         Row("fills up: checksums and lock file", _fills_up_at_lock),
         Row("fills up: cache and archive on one disk", _fills_up_for_both),
-        Row("no file can be made: the cache", _no_files_in_cache),
-        Row("no file can be made: the archive", _no_files_in_archive),
+        Row("no inodes left: the cache", _no_files_in_cache),
+        Row("no inodes left: the archive", _no_files_in_archive),
         Row("full: the cache's own files", _full_cache),
         Row("full: failed_list", _full_failed_list),
         Row("full: log_file and TMPDIR", _full_beside),

@@ -66,18 +66,18 @@ class Ways:
             front = self._site.proxy()
             return Way(front.host, front, kind.action(part, self._chance))
         makers: dict[str, Callable[[Part, str], Way]] = {
-            "token that has expired": self._expired_token,
-            "blobs at another host": self._other_host,
-            "redirect to a port where nobody listens": lambda *_: self._redirect(f"http://{self._closed_port()}"),
-            "redirect to a name that nobody knows": lambda *_: self._redirect(f"http://{_NOBODY}"),
+            "expired token": self._expired_token,
+            "blobs on another host": self._other_host,
+            "redirect to a closed port": lambda *_: self._redirect(f"http://{self._closed_port()}"),
+            "redirect to an unknown host name": lambda *_: self._redirect(f"http://{_NOBODY}"),
         }
         return makers[kind.fault](part, form) if kind.fault in makers else self._insecure_host(kind)
 
     def everywhere(self, kind: Kind) -> Way:
         """The way on which nothing gets through."""
-        if kind.fault == "registry at whose port nobody listens":
+        if kind.fault == "registry on a closed port":
             return Way(self._closed_port())
-        if kind.fault == "registry whose name nobody knows":
+        if kind.fault == "registry with an unknown host name":
             return Way(_NOBODY)
         authority = Authority(self._folder / "known")
         front = self._site.proxy(tls=self._wrong_certificate(kind, authority))
@@ -101,7 +101,7 @@ class Ways:
         return Way(front.host, front, Redirect(f"https://{other.host}"), params)
 
     def _wrong_certificate(self, kind: Kind, known: Authority) -> KeyPair | None:
-        if kind.fault == "certificate that has expired":
+        if kind.fault == "expired certificate":
             return known.expired()
         if kind.fault == "certificate for another name":
             return known.misnamed()

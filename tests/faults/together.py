@@ -25,11 +25,11 @@ _WAITS: dict[str, Any] = {"lock_timeout": 100}
 def trials(scale: Scale) -> list[Trial]:
     """Each kind as often as faults are made."""
     kinds: tuple[tuple[str, Callable[[Ground, random.Random], str]], ...] = (
-        ("four at once, one cache and one archive", _at_once),
-        ("four at once, two of them killed", _some_killed),
+        ("four runs at once, same cache and archive", _at_once),
+        ("four runs at once, two of them killed", _some_killed),
         ("two archives from one cache", _two_archives),
-        ("a second one that may not wait, same cache", _same_cache),
-        ("a second one that may not wait, same archive", _same_archive),
+        ("a second run that may not wait, same cache", _same_cache),
+        ("a second run that may not wait, same archive", _same_archive),
     )
     chosen = (kind for _time in range(scale.times) for kind in kinds)
     return [Trial(GROUP, fault, number, run) for number, (fault, run) in enumerate(chosen)]

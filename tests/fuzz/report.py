@@ -43,13 +43,13 @@ def per_second(outcome: Outcome) -> int:
 def as_markdown(outcomes: Sequence[Outcome], kept: dict[str, int]) -> str:
     """A page with a table, and in that a row for the sum."""
     lines = [
-        "# The last full run of the fuzzer",
+        "# Last full run of the fuzzer",
         "",
-        "Written by `tests/fuzz.sh`; the same figures are in [fuzz.json](fuzz.json). Executions are those that",
-        "libFuzzer counted, edges those of the engine's bytecode that it reached; what is tried, and which properties",
-        "have to hold, is in `tests/fuzz/`. A finding breaks a property, takes 5 seconds, or a gigabyte.",
+        "Written by `tests/fuzz.sh`; the same figures are in [fuzz.json](fuzz.json). Executions are counted by",
+        "libFuzzer; edges are those of the engine's bytecode that were reached. `tests/fuzz/` has the targets and the",
+        "properties that must hold. A finding is an input that breaks a property, takes 5 seconds, or needs 1 GB.",
         "",
-        "| target | what is called | executions | seconds | per second | edges | corpus | seeds kept | findings |",
+        "| target | function | executions | seconds | per second | edges | corpus | seeds kept | findings |",
         "|---|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for outcome in outcomes:
