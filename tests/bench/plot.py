@@ -39,9 +39,9 @@ def as_svg(figures: Sequence[Figure]) -> str:
     limit = _LEFT + _WIDTH / _MOST
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
-        'aria-label="Each ratio in terms of its bound">',
+        'aria-label="Each ratio relative to its bound">',
         f"<style>{_STYLE}</style>",
-        f'<text x="{_LEFT}" y="18" class="small">what was measured, as a share of what it may be</text>',
+        f'<text x="{_LEFT}" y="18" class="small">ratio as a share of its limit</text>',
         f'<text x="{limit:.0f}" y="{_TOP - 12}" text-anchor="middle" class="small">limit</text>',
     ]
     for number, figure in enumerate(shown):
