@@ -88,7 +88,7 @@ def as_markdown(report: Report) -> str:
     lines = [
         "# Results of the benchmark",
         "",
-        "Written by `tests/bench.sh`; do not edit. Medians of alternating runs, each next to its reference from the same",
+        "Written by `tests/bench.sh`; do not edit. Medians of alternating runs, each next to its reference of the same",
         f"run. {reached} of {asserted} figures are within their bounds.",
         "",
         "![Each ratio relative to its bound](plot.svg)",

@@ -156,8 +156,8 @@ def test_a_host_behind_a_redirect_is_told_nothing_when_it_asks(scene: Scene) -> 
 
 @pytest.mark.field(
     "encodings",
-    given="a redirect to another registry, which wants a token of its own",
-    happens="asked for as anybody; no credential goes there, not even one that is meant for that registry",
+    given="a redirect to another registry that requires its own token",
+    happens=("an anonymous token is requested; no credential is sent there, not even one for that registry"),
 )
 def test_a_registry_behind_a_redirect_is_asked_as_by_anybody(scene: Scene) -> None:
     """Although there is a login for it: who redirects has chosen what is asked for there."""

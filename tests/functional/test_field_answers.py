@@ -52,7 +52,11 @@ def store() -> Iterator[FieldRegistry]:
 # -- HEAD
 
 
-@pytest.mark.field("head", given="HEAD refused with any status but 429", happens="asked with GET, whose answer counts")
+@pytest.mark.field(
+    "head",
+    given="HEAD refused with any status other than 429",
+    happens="the request is repeated with GET, whose answer counts",
+)
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 500, 503])
 def test_head_is_a_hint(site: Site, registry: FieldRegistry, status: int) -> None:
     name = registry.add("some/image", INDEX)
@@ -70,7 +74,11 @@ def test_what_get_says_is_the_reason(site: Site, registry: FieldRegistry) -> Non
     assert "the licence has run out" in refused(site.save([name]), name)
 
 
-@pytest.mark.field("head", given="HEAD answered with 429", happens="waited for; no GET, which would count all the more")
+@pytest.mark.field(
+    "head",
+    given="HEAD answered with 429",
+    happens="the run waits; it does not send a GET, which would count towards the limit",
+)
 def test_a_limit_is_no_refusal(site: Site, registry: FieldRegistry) -> None:
     name = registry.add("some/image", INDEX)
     registry.manners.append(when("/manifests/1", always(Reply(429)), method="HEAD"))
@@ -101,7 +109,11 @@ def test_the_host_that_refuses_is_named(
     assert not [each for each in store.asked() if each.by_skopeo]
 
 
-@pytest.mark.field("blame", given="a blob that the registry refuses", happens="its words come first, then skopeo's")
+@pytest.mark.field(
+    "blame",
+    given="a blob that the registry refuses",
+    happens="the message has the registry's reason first, then skopeo's",
+)
 def test_skopeo_does_not_have_the_only_word(site: Site, registry: FieldRegistry) -> None:
     name = registry.add("some/image", HONEST)
     told = json.dumps({"errors": [{"code": "DENIED", "message": "quarantined by the scanner"}]}).encode()
@@ -111,7 +123,7 @@ def test_skopeo_does_not_have_the_only_word(site: Site, registry: FieldRegistry)
 
 
 @pytest.mark.field(
-    "blame", given="404 of a pull-through cache", happens="the message says that its upstream may not have answered"
+    "blame", given="404 from a pull-through cache", happens="the message says that its upstream may not have answered"
 )
 def test_a_cache_that_has_no_answer(site: Site, registry: FieldRegistry) -> None:
     name = registry.reference("absent/image")
@@ -129,8 +141,8 @@ def packed(_asked: Asked, reply: Reply) -> Reply:
 
 @pytest.mark.field(
     "encodings",
-    given="a `Content-Encoding` that was not asked for: of bytes that are as they should be, or that were packed",
-    happens="the digest tells which; saved",
+    given="an unrequested `Content-Encoding`, on bytes that are unchanged or actually compressed",
+    happens="saved; the digest shows which of the two it is",
 )
 @pytest.mark.parametrize("part", ["/manifests/", "/blobs/"])
 @pytest.mark.parametrize(
@@ -151,8 +163,8 @@ def test_bytes_and_digest_decide(site: Site, registry: FieldRegistry, part: str,
 
 @pytest.mark.field(
     "tokens",
-    given="a registry with TLS that names a token service without",
-    happens="anybody's token is asked for there; with a login it is refused, and no password sent",
+    given="a registry with TLS that names a token service without TLS",
+    happens=("only an anonymous token is requested; if there is a login, the service is refused and no password sent"),
 )
 @pytest.mark.parametrize("has_login", [True, False])
 def test_a_token_service_without_tls(site: Site, tmp_path: Path, store: FieldRegistry, has_login: bool) -> None:
@@ -174,8 +186,8 @@ def test_a_token_service_without_tls(site: Site, tmp_path: Path, store: FieldReg
 
 @pytest.mark.field(
     "tokens",
-    given="a refresh token, and a service that does not know POST",
-    happens="it is sent as the password, by the client and by skopeo",
+    given="a refresh token, and a service that does not support POST",
+    happens="the token is sent as the password, by the client and by skopeo",
 )
 @pytest.mark.parametrize("status", [401, 404, 405])
 def test_a_refresh_token_where_there_is_no_post(site: Site, registry: FieldRegistry, status: int) -> None:

@@ -81,8 +81,8 @@ def closed(bench: Workbench) -> str:
 
 @pytest.mark.field(
     "configuration",
-    given="a registry out of reach, with a mirror in `registries.conf`",
-    happens="manifests come from the mirror as layers do; the archive does not show it",
+    given="an unreachable registry with a mirror in `registries.conf`",
+    happens="both manifests and layers come from the mirror; this has no effect on the archive",
 )
 def test_what_only_a_mirror_has(source: Source, bench: Workbench, home: Path) -> None:
     """The same archive as from the mirror itself, to the byte; and nothing is done for it a second time."""
@@ -135,7 +135,9 @@ def test_wherever_it_is_configured(site: Registry, bench: Workbench, home: Path,
 
 
 @pytest.mark.field(
-    "configuration", given="`CONTAINERS_REGISTRIES_CONF`", happens="counts, though skopeo by itself does not read it"
+    "configuration",
+    given="`CONTAINERS_REGISTRIES_CONF`",
+    happens="is respected, although skopeo itself does not read it",
 )
 def test_a_variable_that_names_no_file(site: Registry, bench: Workbench) -> None:
     result = bench.save([f"{site.host}/hub/team/app:1"], env={"CONTAINERS_REGISTRIES_CONF": "/no/such.conf"})
@@ -144,7 +146,9 @@ def test_a_variable_that_names_no_file(site: Registry, bench: Workbench) -> None
 
 
 @pytest.mark.field(
-    "configuration", given="a `location` other than the `prefix`", happens="asked there, under the name there"
+    "configuration",
+    given="a `location` that differs from the `prefix`",
+    happens="the image is requested there, under the name that it has there",
 )
 def test_another_location(site: Registry, bench: Workbench, home: Path) -> None:
     configure(home, moved(f"{site.host}/hub/team", prefix=f"{AWAY}/some/where"))
@@ -153,7 +157,7 @@ def test_another_location(site: Registry, bench: Workbench, home: Path) -> None:
 
 
 @pytest.mark.field(
-    "configuration", given="`*.domain` as prefix", happens="all hosts below it, whatever their port, are left to skopeo"
+    "configuration", given="`*.domain` as prefix", happens="all hosts below it, with any port, are left to skopeo"
 )
 def test_all_hosts_below_a_domain(site: Registry, bench: Workbench, home: Path) -> None:
     configure(home, moved(f"{site.host}/hub", prefix="*.corp.invalid"))
@@ -164,7 +168,9 @@ def test_all_hosts_below_a_domain(site: Registry, bench: Workbench, home: Path) 
 
 
 @pytest.mark.field(
-    "configuration", given="`insecure = true` for a registry", happens="plain http there, though certificates count"
+    "configuration",
+    given="`insecure = true` for a registry",
+    happens="plain HTTP is used there, although certificates are verified otherwise",
 )
 def test_an_insecure_registry(site: Registry, bench: Workbench, home: Path) -> None:
     reference = f"{site.host}/hub/team/app:1"
@@ -182,7 +188,9 @@ BLOCKS = {
 
 
 @pytest.mark.field(
-    "configuration", given="`blocked = true`", happens="never asked, not even with HEAD; the image fails, saying so"
+    "configuration",
+    given="`blocked = true`",
+    happens="the registry is never contacted, not even with HEAD; the image fails with that reason",
 )
 @pytest.mark.parametrize("kind", BLOCKS)
 @pytest.mark.parametrize("check", [True, False])
@@ -212,7 +220,7 @@ def test_what_was_saved_before_is_not_let_through_once_it_is_blocked(
 @pytest.mark.field(
     "configuration",
     given="a mirror of `docker.io`, and short names (`[aliases]`)",
-    happens="a bare name is `docker.io/library`, and comes from the mirror; aliases mean nothing",
+    happens="a bare name means `docker.io/library` and comes from the mirror; aliases have no effect",
 )
 def test_a_bare_name_is_docker_hubs(registry: Registry, bench: Workbench, home: Path) -> None:
     push(registry, "hub/library/app", "1", INDEX)
@@ -225,7 +233,9 @@ def test_a_bare_name_is_docker_hubs(registry: Registry, bench: Workbench, home: 
 # -- several mirrors
 
 
-@pytest.mark.field("configuration", given="several mirrors, the first of which is down", happens="the next one has it")
+@pytest.mark.field(
+    "configuration", given="several mirrors, the first of which is down", happens="the image comes from the next one"
+)
 def test_the_first_mirror_is_down(site: Registry, bench: Workbench, home: Path, closed: str) -> None:
     configure(home, mirror(f"{closed}/hub", f"{site.host}/hub"))
     reference = f"{AWAY}/team/app:1"
@@ -272,7 +282,7 @@ def test_a_mirror_that_gives_something_else(bench: Workbench, home: Path, docume
 @pytest.mark.field(
     "configuration",
     given="mirrors for digests only (`mirror-by-digest-only`, `pull-from-mirror`)",
-    happens="the registry itself says what a tag is; all else comes from the mirror",
+    happens="tags are resolved by the registry itself; everything else comes from the mirror",
 )
 @pytest.mark.parametrize("way", ["mirror-by-digest-only = true\n", 'pull-from-mirror = "digest-only"\n'])
 def test_a_mirror_for_digests_only(site: Registry, bench: Workbench, home: Path, way: str) -> None:
@@ -351,7 +361,7 @@ def by_a_store(bench: Workbench, host: str) -> dict[str, Any]:
 
 
 @pytest.mark.field(
-    "configuration", given="a mirror that wants a login", happens="the login of its host is used, wherever it is from"
+    "configuration", given="a mirror that requires a login", happens="the login for its host is used, from any source"
 )
 @pytest.mark.parametrize("way", [by_options, by_authfile, by_names_that_are_not_encoded, by_a_store])
 def test_the_login_of_a_mirror(

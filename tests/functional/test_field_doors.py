@@ -55,8 +55,8 @@ def login(registry: FieldRegistry) -> dict[str, Any]:
 
 @pytest.mark.field(
     "open",
-    given="200 at `/v2/` and 401 below, and a login",
-    happens="saved without skopeo, which sends no login there, where the signature policy accepts anything",
+    given="200 at `/v2/` and 401 below it, with a login",
+    happens=("saved without skopeo, which sends no login there, if the signature policy accepts anything"),
 )
 def test_a_login_below_an_open_door(site: Site, registry: FieldRegistry) -> None:
     name = registry.add("some/image", HONEST)
@@ -69,8 +69,8 @@ def test_a_login_below_an_open_door(site: Site, registry: FieldRegistry) -> None
 
 @pytest.mark.field(
     "open",
-    given="the same where the policy asks for more",
-    happens="refused before a layer is fetched, in words that ask for no password",
+    given="the same if the policy requires more",
+    happens="refused before a layer is fetched, with a message that does not ask for a password",
 )
 def test_an_open_door_and_a_policy(site: Site, registry: FieldRegistry, policy: str) -> None:
     name = registry.add("some/image", HONEST)
@@ -90,8 +90,10 @@ def test_a_wrong_login_below_an_open_door(site: Site, registry: FieldRegistry) -
 
 @pytest.mark.field(
     "open",
-    given="an IPv6 address for a registry, as in `[2001:db8::5]:5000/app:1`",
-    happens="the same: saved without skopeo, which takes no such address, or refused before a layer",
+    given="an IPv6 address as registry, as in `[2001:db8::5]:5000/app:1`",
+    happens=(
+        "the same: saved without skopeo, which does not accept such an address, or refused before a layer is fetched"
+    ),
 )
 def test_an_address_for_a_registry(site: Site, registry: FieldRegistry, policy: str) -> None:
     """Behind a proxy, so that the host needs no IPv6."""

@@ -54,8 +54,8 @@ def gives(entry: Entry | Image, reply: Reply) -> Manner:
 
 @pytest.mark.field(
     "extras",
-    given="an attestation that a mirror does not have (404), refuses (401, 403), or sends broken",
-    happens="the image is saved without; a note names the attestation",
+    given="an attestation that a mirror does not have (404), refuses (401, 403), or sends damaged",
+    happens="the image is saved without it; a note names the attestation",
 )
 @pytest.mark.parametrize("reply", GONE.values(), ids=GONE)
 def test_an_attestation_that_is_not_there(site: Site, registry: FieldRegistry, reply: Reply) -> None:
@@ -70,8 +70,8 @@ def test_an_attestation_that_is_not_there(site: Site, registry: FieldRegistry, r
 
 @pytest.mark.field(
     "extras",
-    given="an attestation whose manifest is there, but not what it names",
-    happens="the image is saved without; a note names the attestation, and the next run is silent",
+    given="an attestation whose manifest exists, but not the blobs that it names",
+    happens=("the image is saved without it; a note names the attestation, and the next run does not repeat it"),
 )
 @pytest.mark.parametrize("reply", [GONE[name] for name in ("missing", "refused", "other")])
 def test_an_attestation_without_its_layer(site: Site, registry: FieldRegistry, reply: Reply) -> None:
@@ -92,8 +92,8 @@ def test_an_attestation_without_its_layer(site: Site, registry: FieldRegistry, r
 
 @pytest.mark.field(
     "extras",
-    given="the same mirror in the next run, and one that has got it meanwhile",
-    happens="nothing changes, and only the digest is asked for; `force` saves it too",
+    given="the next run, also if the mirror has the attestation by then",
+    happens="nothing changes, and only the digest is requested; `force` saves the attestation too",
 )
 def test_what_was_left_out_stays_out_until_something_changes(site: Site, registry: FieldRegistry) -> None:
     name = registry.add("some/image", ATTESTED)
@@ -129,7 +129,7 @@ def test_what_was_left_out_comes_with_the_next_change(site: Site, registry: Fiel
 
 @pytest.mark.field(
     "extras",
-    given="an artefact without platform beside images, which is not there",
+    given="a missing artefact without a platform in an index of images",
     happens="the images are saved; a note names the artefact",
 )
 def test_an_artefact_that_is_not_there(site: Site, registry: FieldRegistry) -> None:
@@ -144,8 +144,8 @@ def test_an_artefact_that_is_not_there(site: Site, registry: FieldRegistry) -> N
 
 @pytest.mark.field(
     "extras",
-    given="a rate limit or an error of the server (429, 5xx) for an attestation; a wanted platform that is missing",
-    happens="the image fails, as another run may get it",
+    given=("a rate limit or server error (429, 5xx) for an attestation, or a requested platform that is missing"),
+    happens="the image fails, because another run may succeed",
 )
 @pytest.mark.parametrize(
     ("item", "status", "told"),

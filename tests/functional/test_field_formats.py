@@ -55,8 +55,13 @@ def registry() -> Iterator[FieldRegistry]:
 
 @pytest.mark.field(
     "formats",
-    given="a Docker manifest whose configuration is `application/octet-stream`, `application/json`, `text/html`, none",
-    happens="an image: its platform is read from the configuration, `arch` and `os` apply, hangar finds it",
+    given=(
+        "a Docker manifest whose configuration has the type `application/octet-stream`, "
+        "`application/json`, `text/html`, or none"
+    ),
+    happens=(
+        "treated as an image: its platform is read from the configuration, `arch` and `os` apply, and hangar finds it"
+    ),
 )
 @pytest.mark.parametrize("config_type", OLD_TYPES)
 def test_configurations_of_docker_1_10(site: Site, registry: FieldRegistry, config_type: str) -> None:
@@ -74,8 +79,8 @@ def test_configurations_of_docker_1_10(site: Site, registry: FieldRegistry, conf
 
 @pytest.mark.field(
     "formats",
-    given="platforms as people write them: `aarch64`, `x86_64`, `armhf`, variant `7`, upper case",
-    happens="chosen as containerd reads them, kept as they are; hangar's list has Go's words",
+    given="unusual platform names: `aarch64`, `x86_64`, `armhf`, variant `7`, upper case",
+    happens=("selected as containerd interprets them, and kept as they are; hangar's list has the names used by Go"),
 )
 def test_platforms_as_people_write_them(site: Site, registry: FieldRegistry) -> None:
     written = [Platform("linux", "aarch64"), Platform("Linux", "x86_64"), Platform("linux", "armhf")]
@@ -118,8 +123,8 @@ def with_policy(site: Site, policy: Mapping[str, object]) -> str:
 
 @pytest.mark.field(
     "formats",
-    given="a Docker manifest with layers of OCI types or of zstd, which skopeo does not read",
-    happens="carried byte for byte, where the signature policy accepts anything from its repository",
+    given="a Docker manifest with OCI or zstd layer types, which skopeo cannot read",
+    happens="saved byte for byte if the signature policy accepts anything from its repository",
 )
 @pytest.mark.parametrize("layer_type", [ZSTD, OCI_LAYER])
 def test_docker_manifests_with_other_layers(site: Site, registry: FieldRegistry, layer_type: str) -> None:
@@ -139,7 +144,7 @@ def test_docker_manifests_with_other_layers(site: Site, registry: FieldRegistry,
 
 @pytest.mark.field(
     "formats",
-    given="the same where the policy asks for more, or registries.conf names the registry",
+    given="the same if the policy requires more, or `registries.conf` names the registry",
     happens="refused before a layer is fetched; the message says what to do",
 )
 @pytest.mark.parametrize("hindrance", ["policy", "scope", "registries.conf"])
@@ -162,8 +167,8 @@ def test_what_skopeo_has_a_say_in_is_refused(site: Site, registry: FieldRegistry
 
 @pytest.mark.field(
     "formats",
-    given="an OCI artifact manifest, as oras 1.0 pushed it",
-    happens="carried byte for byte, under the same condition",
+    given="an OCI artifact manifest, as pushed by oras 1.0",
+    happens="saved byte for byte, under the same condition",
 )
 def test_an_artifact_manifest(site: Site, registry: FieldRegistry) -> None:
     data = b"what ever it is"

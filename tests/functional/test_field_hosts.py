@@ -45,8 +45,8 @@ def umask(mask: int) -> Iterator[None]:
 
 @pytest.mark.field(
     "hosts",
-    given="A run is a job, whose starter sets umask 022, and the user's own umask is 077",
-    happens="the user's counts: nobody else reads the archive or what lies beside it",
+    given="a run as a job, which is started with umask 022, and the user's own umask is 077",
+    happens="the user's umask applies: nobody else can read the archive or the files next to it",
 )
 @pytest.mark.parametrize(
     ("mask", "expected", "keywords"),
@@ -77,8 +77,8 @@ def in_a_layer(bench: Workbench, folder: Path, compress: str) -> dict[str, Any]:
 
 @pytest.mark.field(
     "hosts",
-    given="`dest` and cache in a lower layer of an overlay, as in the image of a container",
-    happens="a new archive takes the place of the old one; what the kernel refuses to rename is copied",
+    given="`dest` and cache in a lower layer of an overlay, as in a container image",
+    happens="a new archive replaces the old one; what the kernel refuses to rename is copied",
 )
 @pytest.mark.parametrize("compress", ["dir", "gzip"])
 def test_an_archive_in_a_lower_layer_of_an_overlay(source: Source, bench: Workbench, compress: str) -> None:
@@ -102,8 +102,8 @@ def test_an_archive_in_a_lower_layer_of_an_overlay(source: Source, bench: Workbe
 
 @pytest.mark.field(
     "hosts",
-    given="the image of a container that was taken when an archive was just to be put in place",
-    happens="it is put in place there",
+    given="a container image that was created at the moment when an archive was to be put in place",
+    happens="the archive is put in place there",
 )
 def test_an_archive_that_was_ready_in_a_lower_layer(source: Source, bench: Workbench) -> None:
     lower, path = bench.directory / "lower", bench.directory / "overlay"
@@ -130,7 +130,7 @@ def test_an_archive_that_was_ready_in_a_lower_layer(source: Source, bench: Workb
 @pytest.mark.field(
     "hosts",
     given="`dest` is a mount point, as with `docker run -v`",
-    happens="refused at once, as nothing can take its place",
+    happens="refused immediately, because it cannot be replaced",
 )
 @pytest.mark.parametrize("kind", ["directory", "file"])
 def test_a_destination_that_is_a_mount_point(source: Source, bench: Workbench, kind: str) -> None:
@@ -158,8 +158,8 @@ def open_to_all(folder: Path) -> None:
 
 @pytest.mark.field(
     "hosts",
-    given="a default ACL on the directory of `dest` that grants everything to all; it takes the place of the umask",
-    happens="owner and group may write to the archive, as the ACL has it, and nobody else",
+    given=("a default ACL on the directory of `dest` that grants everything to everyone and replaces the umask"),
+    happens="owner and group can write to the archive, as the ACL says, and nobody else",
 )
 @pytest.mark.parametrize("compress", ["gzip", "dir"])
 @pytest.mark.parametrize("more", [{}, {"mode": "u=rw,g=r,o=r"}], ids=["as made", "with a mode"])
@@ -186,8 +186,8 @@ def limited(bench: Workbench, images: list[Any], limit: int, **params: Any) -> R
 
 @pytest.mark.field(
     "hosts",
-    given="few open files for the process (`ulimit -n`)",
-    happens="a run needs about 40, and 12 more for each of its `jobs`, from however many registries it saves",
+    given="a low limit of open files for the process (`ulimit -n`)",
+    happens="a run needs about 40, and 12 more for each of its `jobs`, for any number of registries",
 )
 @pytest.mark.parametrize(("jobs", "limit"), [(1, 52), (8, 136)])
 def test_a_run_needs_few_open_files(source: Source, bench: Workbench, jobs: int, limit: int) -> None:
@@ -200,7 +200,7 @@ def test_a_run_needs_few_open_files(source: Source, bench: Workbench, jobs: int,
 @pytest.mark.field(
     "hosts",
     given="too few open files",
-    happens="the message says to lower `jobs` or to raise the limit; nothing is taken for missing or damaged",
+    happens=("the message says to lower `jobs` or to raise the limit; nothing is treated as missing or damaged"),
 )
 def test_too_few_open_files(source: Source, bench: Workbench) -> None:
     """At each limit something else is the first that cannot be opened."""
@@ -236,7 +236,7 @@ def sane(result: Result) -> Result:
     return result
 
 
-@pytest.mark.field("hosts", given="no `/proc`", happens="all works, also with `ca_path` and for a directory")
+@pytest.mark.field("hosts", given="no `/proc`", happens="everything works, also with `ca_path` and for a directory")
 @pytest.mark.parametrize("compress", ["gzip", "dir"])
 def test_without_proc(bench: Workbench, compress: str) -> None:
     registry = bench.registry(tls=True)
@@ -256,8 +256,8 @@ def test_without_proc(bench: Workbench, compress: str) -> None:
 
 @pytest.mark.field(
     "hosts",
-    given="a filesystem on which no further file can be made (0 free inodes)",
-    happens="a run that finds nothing new succeeds; one that has something to write says that no files are free",
+    given="a filesystem without free inodes",
+    happens=("a run with nothing new succeeds; a run that has something to write reports that no files are free"),
 )
 @pytest.mark.parametrize("compress", ["gzip", "dir"])
 def test_no_room_for_another_file(source: Source, bench: Workbench, compress: str) -> None:
@@ -299,8 +299,11 @@ def other_locale(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, st
 
 @pytest.mark.field(
     "hosts",
-    given="a locale of the host that is not UTF-8 (`C` without the modes of Python, `en_US.ISO-8859-1`)",
-    happens="all works, with passwords in any alphabet; only a path that is not ASCII is refused, with what to set",
+    given=("a locale of the host that is not UTF-8 (`C` without Python's UTF-8 modes, `en_US.ISO-8859-1`)"),
+    happens=(
+        "everything works, with passwords in any alphabet; only paths that are not ASCII are refused, "
+        "with the setting to change"
+    ),
 )
 @pytest.mark.parametrize("compress", ["gzip", "dir"])
 def test_a_locale_that_is_not_utf_8(bench: Workbench, other_locale: dict[str, str], compress: str) -> None:

@@ -82,8 +82,8 @@ def entries(site: Site, reference: str) -> list[dict[str, Any]]:
 
 @pytest.mark.field(
     "sizes",
-    given="a Docker manifest list with sizes that its manifests do not have, as docker before 18.09 wrote",
-    happens="saved; the index in the archive has the sizes that they have",
+    given=("a Docker manifest list with wrong sizes of its manifests, as written by docker before 18.09"),
+    happens="saved; the index in the archive has the correct sizes",
 )
 @pytest.mark.parametrize("resized", WRONG.values(), ids=WRONG)
 def test_a_list_with_wrong_sizes(site: Site, registry: FieldRegistry, resized: Resized) -> None:
@@ -116,7 +116,7 @@ def test_the_list_in_the_shape_of_line_453(site: Site, registry: FieldRegistry) 
 
 @pytest.mark.field(
     "sizes",
-    given="an OCI index with such sizes, of which all is saved",
+    given="an OCI index with such sizes, saved with all its platforms",
     happens="saved byte for byte; a note says that containerd refuses it",
 )
 @pytest.mark.parametrize("resized", WRONG.values(), ids=WRONG)
@@ -136,8 +136,8 @@ def test_an_index_that_is_kept_with_wrong_sizes(site: Site, registry: FieldRegis
 
 @pytest.mark.field(
     "sizes",
-    given="a manifest that gives a wrong size of a layer or of its configuration",
-    happens="the image fails, as it would where containerd pulls it; the message names the blob",
+    given="a manifest with a wrong size of a layer or of its configuration",
+    happens="the image fails, as it would when containerd pulls it; the message names the blob",
 )
 @pytest.mark.parametrize("member", ["layers", "config"])
 def test_sizes_in_a_manifest_are_no_hints(site: Site, registry: FieldRegistry, member: str) -> None:

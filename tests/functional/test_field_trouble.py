@@ -55,7 +55,7 @@ def given_up(found: dict[str, str], host: str) -> list[str]:
 @pytest.mark.field(
     "networks",
     given="a registry that refuses connections",
-    happens="after five images it is given up, and its others fail with that reason; other registries are tried",
+    happens=("given up after five images; its other images fail with that reason, and other registries are tried"),
 )
 @pytest.mark.parametrize("jobs", [1, 20])
 def test_a_registry_that_is_gone_is_given_up_after_five_images(site: Site, registry: FieldRegistry, jobs: int) -> None:
@@ -100,7 +100,7 @@ def test_a_registry_that_answers_now_and_then_is_not_given_up(site: Site, regist
 # -- what takes its time
 @pytest.mark.field(
     "tokens",
-    given="a token service that answers a byte now and then",
+    given="a token service that sends a byte now and then",
     happens="given up after `timeout`",
 )
 def test_a_token_that_only_drips_takes_no_longer_than_timeout(site: Site, registry: FieldRegistry) -> None:
@@ -119,8 +119,8 @@ def test_a_token_that_only_drips_takes_no_longer_than_timeout(site: Site, regist
 
 @pytest.mark.field(
     "networks",
-    given="informational answers (102, 103) before the final one",
-    happens="passed over",
+    given="informational responses (102, 103) before the final one",
+    happens="ignored",
 )
 @pytest.mark.parametrize("statuses", [(103,), (100, 102, 103)], ids=str)
 def test_hints_before_an_answer_are_passed_over(site: Site, registry: FieldRegistry, statuses: tuple[int, ...]) -> None:
@@ -134,7 +134,7 @@ def test_hints_before_an_answer_are_passed_over(site: Site, registry: FieldRegis
 @pytest.mark.field(
     "head",
     given="a tag that moves between HEAD and GET",
-    happens="asked for once more; what it is now is saved",
+    happens="the tag is resolved again, and its current image is saved",
 )
 def test_a_tag_that_moves_between_two_questions(site: Site, registry: FieldRegistry) -> None:
     """Its first manifest is gone when it is asked for, as after a cleaning up of untagged ones."""
@@ -153,8 +153,8 @@ def test_a_tag_that_moves_between_two_questions(site: Site, registry: FieldRegis
 
 @pytest.mark.field(
     "head",
-    given="a manifest that is served by its tag, not by its digest",
-    happens="asked for by its tag, and saved if its digest is right",
+    given="a manifest that is served by its tag but not by its digest",
+    happens="requested by its tag, and saved if its digest is correct",
 )
 @pytest.mark.parametrize("tells", [True, False], ids=["with digest", "without"])
 def test_a_manifest_that_is_served_by_its_tag_alone(site: Site, registry: FieldRegistry, tells: bool) -> None:
@@ -174,7 +174,7 @@ def test_a_manifest_that_is_served_by_its_tag_alone(site: Site, registry: FieldR
 @pytest.mark.field(
     "networks",
     given="a proxy that refuses the login (407)",
-    happens="it is sent once, however many images there are, and the message names the proxy",
+    happens="the login is sent once for any number of images, and the message names the proxy",
 )
 @pytest.mark.parametrize("validate_certs", [True, False])
 def test_a_proxy_that_refuses_the_login_is_asked_once(site: Site, validate_certs: bool) -> None:
@@ -191,8 +191,8 @@ def test_a_proxy_that_refuses_the_login_is_asked_once(site: Site, validate_certs
 
 @pytest.mark.field(
     "networks",
-    given="a proxy that does not let anybody to a host (403)",
-    happens="not tried again; the message says so",
+    given="a proxy that blocks access to a host (403)",
+    happens="not retried; the message says so",
 )
 def test_a_proxy_that_blocks_a_host(site: Site) -> None:
     with FieldRegistry() as proxy:

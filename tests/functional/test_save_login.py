@@ -143,8 +143,8 @@ def asking(bench: Workbench, kind: str) -> Registry:
 
 @pytest.mark.field(
     "logins",
-    given="`auth`, `username` and `password`, `credHelpers`, `credsStore`, keys that are addresses",
-    happens="used, and skopeo gets them too",
+    given="`auth`, `username` and `password`, `credHelpers`, `credsStore`, URLs as keys",
+    happens="used, and passed to skopeo too",
 )
 @pytest.mark.parametrize("way", WAYS)
 def test_credentials_for_a_registry_that_asks_for_basic(bench: Workbench, way: Way) -> None:
@@ -239,7 +239,7 @@ def test_a_login_file_that_can_not_be_read_is_named(source: Source, bench: Workb
 @pytest.mark.field(
     "logins",
     given="an entry that cannot be read",
-    happens="images of its registry fail, naming entry and file; all others are saved",
+    happens=("images of its registry fail, with a message that names entry and file; all others are saved"),
 )
 def test_a_broken_entry_of_the_registry_is_named(bench: Workbench, source: Source) -> None:
     """It harms the images of that registry alone."""

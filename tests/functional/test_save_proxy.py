@@ -55,7 +55,7 @@ def skopeo_asks_directly(host: str, env: dict[str, str]) -> str:
 @pytest.mark.field(
     "proxies",
     given="`NO_PROXY` with names, `.name`, `*.name`, ports, blanks, upper and lower case",
-    happens="a host is asked directly exactly where skopeo does so",
+    happens="a host is contacted directly exactly when skopeo does so",
 )
 @pytest.mark.parametrize(("upper", "lower", "covered"), ENVIRONMENTS.values(), ids=ENVIRONMENTS)
 def test_no_proxy_means_what_it_means_for_skopeo(
@@ -75,7 +75,7 @@ def test_no_proxy_means_what_it_means_for_skopeo(
 
 
 @pytest.mark.field(
-    "proxies", given="a registry on loopback, and a proxy", happens="asked directly, whatever `NO_PROXY` says"
+    "proxies", given="a registry on loopback, and a proxy", happens="contacted directly, regardless of `NO_PROXY`"
 )
 def test_a_host_of_no_proxy_is_saved_directly(bench: Workbench, registry: Registry) -> None:
     """A run that would go through the proxy for one of its requests fails."""
@@ -89,7 +89,7 @@ def test_a_host_of_no_proxy_is_saved_directly(bench: Workbench, registry: Regist
 @pytest.mark.field(
     "proxies",
     given="a SOCKS proxy",
-    happens="images behind it fail; the message names the proxy and what to set; others are saved",
+    happens=("images behind it fail, with a message that names the proxy and the setting to change; others are saved"),
 )
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
 def test_a_socks_proxy_is_named_with_a_remedy(bench: Workbench, registry: Registry, variable: str) -> None:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page ``docs/field.md``: manners of real registries and hosts, and what happens then, read off the tests.
+"""The page ``docs/field.md``: how real registries and hosts behave, and what a save does then, as the tests show it.
 
-A test that shows such a manner says so with ``@pytest.mark.field(KIND, given=..., happens=...)``, all of them plain
-texts. ``python -m ansible_collections.airgap.images.tests.support.field_table`` writes the page anew.
+A test of such a case is marked with ``@pytest.mark.field(KIND, given=..., happens=...)``, with plain texts.
+``python -m ansible_collections.airgap.images.tests.support.field_table`` generates the page.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ PAGE = COLLECTION / "docs" / "field.md"
 
 KINDS = {
     "sizes": "Wrong sizes",
-    "configuration": "The host's configuration of registries",
-    "proxies": "Proxies as Go reads them",
-    "extras": "Attestations, signatures and artefacts beside an image",
+    "configuration": "The host's registries.conf",
+    "proxies": "Proxy variables as interpreted by Go",
+    "extras": "Attestations, signatures and artefacts of an image",
     "head": "HEAD",
-    "blame": "Who has answered",
+    "blame": "Which server has answered",
     "logins": "Login files",
     "tokens": "Token services",
-    "formats": "Formats of other years",
+    "formats": "Old and unusual formats",
     "encodings": "Encodings and redirects",
-    "networks": "Proxies and networks of companies",
+    "networks": "Corporate proxies and networks",
     "tls": "TLS",
-    "open": "Registries that hide behind an open door",
+    "open": "Registries with an open `/v2/`",
     "hosts": "Hosts",
 }
 
@@ -42,15 +42,15 @@ SPDX-License-Identifier: GPL-3.0-or-later
 
 # In the field
 
-Registries, networks and hosts have manners that no specification knows. This page lists those that are known to occur,
-and what a save does then. Each row is a test; the page is made from the tests by
-`python -m ansible_collections.airgap.images.tests.support.field_table`, and a test compares it with them.
+Registries, networks and hosts behave in ways that no specification describes. This page lists known cases, and what a
+save does in each of them. Every row is a test. `python -m ansible_collections.airgap.images.tests.support.field_table`
+generates the page from the tests, and a test checks that it is up to date.
 """
 
 
 @dataclass(frozen=True)
 class Row:
-    """One manner.
+    """One case.
 
     :param test: file and name of the test that shows it.
     """
@@ -62,9 +62,9 @@ class Row:
 
 
 def rows(root: Path = COLLECTION) -> list[Row]:
-    """Every manner that a test shows, in the order of files and lines.
+    """Return the cases of all tests, in the order of files and lines.
 
-    :raises ValueError: a mark is not made of plain texts, or names a kind that there is not.
+    :raises ValueError: a mark has arguments other than plain texts, or an unknown kind.
     """
     found: list[Row] = []
     for path in sorted((root / "tests").glob("*/**/test_*.py")):
@@ -92,17 +92,17 @@ def _row(mark: ast.Call, test: str) -> Row:
     named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in mark.keywords}
     row = Row(kind=ast.literal_eval(mark.args[0]), given=named["given"], happens=named["happens"], test=test)
     if row.kind not in KINDS:
-        raise ValueError(f"{test}: {row.kind!r} is none of the kinds in {Path(__file__).name}")
+        raise ValueError(f"{test}: {row.kind!r} is not one of the kinds in {Path(__file__).name}")
     return row
 
 
 def page(found: list[Row]) -> str:
-    """The page's text."""
+    """Return the text of the page."""
     sections = [_HEAD]
     for kind, title in KINDS.items():
         lines = [f"| {row.given} | {row.happens} |" for row in found if row.kind == kind]
         if lines:
-            sections.append("\n".join([f"## {title}\n", "| given | what happens |", "| --- | --- |", *lines]) + "\n")
+            sections.append("\n".join([f"## {title}\n", "| case | result |", "| --- | --- |", *lines]) + "\n")
     return "\n".join(sections)
 
 

@@ -32,7 +32,7 @@ def write_test(root: Path, text: str) -> Path:
 
 def test_the_page_is_made_from_the_tests() -> None:
     command = "python -m ansible_collections.airgap.images.tests.support.field_table"
-    assert PAGE.read_text(encoding="utf-8") == page(rows()), f"write it anew: {command}"
+    assert PAGE.read_text(encoding="utf-8") == page(rows()), f"generate it again: {command}"
 
 
 def test_marks_are_read(tmp_path: Path) -> None:
@@ -42,9 +42,9 @@ def test_marks_are_read(tmp_path: Path) -> None:
         Row("head", "HEAD is refused", "GET is asked", test),
         Row("tls", "a clock is late", "the message says so", test),
     ]
-    assert "## HEAD\n\n| given | what happens |\n| --- | --- |\n| HEAD is refused | GET is asked |\n" in page(found)
+    assert "## HEAD\n\n| case | result |\n| --- | --- |\n| HEAD is refused | GET is asked |\n" in page(found)
 
 
 def test_a_kind_that_there_is_not_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"test_some\.py::test_a: 'heads' is none of the kinds"):
+    with pytest.raises(ValueError, match=r"test_some\.py::test_a: 'heads' is not one of the kinds"):
         rows(write_test(tmp_path, MARKED.replace('"head"', '"heads"')))

@@ -110,8 +110,8 @@ BELIEVED: dict[str, tuple[list[Issued], list[Issued]]] = {
 
 @pytest.mark.field(
     "tls",
-    given="an authority without key identifiers; an intermediate alone in `ca_path`",
-    happens="believed, on every Python, as by skopeo",
+    given="an authority without key identifiers; only an intermediate certificate in `ca_path`",
+    happens="trusted with every Python version, as by skopeo",
 )
 @pytest.mark.parametrize(("chain", "trusted"), BELIEVED.values(), ids=BELIEVED)
 def test_certificates_that_are_believed(tmp_path: Path, chain: list[Issued], trusted: list[Issued]) -> None:
@@ -145,8 +145,8 @@ REFUSED: dict[str, tuple[list[Issued], list[Issued], str]] = {
 
 @pytest.mark.field(
     "tls",
-    given="a missing intermediate, a clock that is behind, an unknown authority, another name",
-    happens="refused, each with a remedy of its own",
+    given="a missing intermediate certificate, a slow clock, an unknown authority, a different name",
+    happens="refused, each with its own remedy",
 )
 @pytest.mark.parametrize(("chain", "trusted", "said"), REFUSED.values(), ids=REFUSED)
 def test_certificates_that_are_not(tmp_path: Path, chain: list[Issued], trusted: list[Issued], said: str) -> None:

@@ -143,8 +143,8 @@ UPGRADES: dict[str, tuple[Callable[[Output], None], str]] = {
 
 @pytest.mark.field(
     "hosts",
-    given="an upgrade: report and script of another release, which belong to the archive and are undamaged",
-    happens="report and script written anew, and that is what is said; the archive stays as it is",
+    given="an upgrade, with an undamaged report and script of another release",
+    happens="report and script are written again, which the result says; the archive stays as it is",
 )
 @pytest.mark.parametrize("what", UPGRADES)
 def test_an_upgrade_is_told_from_damage(output: Output, what: str) -> None:
