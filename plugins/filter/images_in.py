@@ -9,21 +9,22 @@ name: images_in
 short_description: Find the images that Kubernetes manifests name
 version_added: 0.1.0
 description:
-  - Looks through rendered manifests, as C(helm template) and C(kustomize build) write them, for the images of all
-    containers, init containers and ephemeral containers, whatever the kind of the resource, and of volumes.
-  - In custom resources of well-known operators every text under a key C(image) counts too, such as that of a
-    C(Prometheus) or of a C(Plan) of the system-upgrade-controller.
-  - Comments, texts of a C(ConfigMap), schemas of a C(CustomResourceDefinition), arguments and environment variables are
-    not looked at.
-  - Values that look like an image but are no reference, and those of other custom resources, are listed apart.
+  - Searches rendered manifests, as written by C(helm template) and C(kustomize build), for the images of all
+    containers, init containers and ephemeral containers of any kind of resource, and of volumes.
+  - In custom resources of well-known operators, every value of a key C(image) counts too, for example in a
+    C(Prometheus) or in a C(Plan) of the system-upgrade-controller.
+  - Comments, the data of a C(ConfigMap), schemas of a C(CustomResourceDefinition), arguments and environment variables
+    are not searched.
+  - Values that look like an image but are not valid references, and those of other custom resources, are listed
+    separately.
 author:
   - airgap.images contributors (@airgap-images)
 positional: _input
 options:
   _input:
     description:
-      - The manifests. Each is either a dictionary with C(name) and C(text), or a pair of a name and a file's bytes in
-        base64, as M(ansible.builtin.slurp) returns them (UTF-8 or UTF-16).
+      - The manifests. Each one is either a dictionary with C(name) and C(text), or a pair of a name and the bytes of a
+        file in base64, as returned by M(ansible.builtin.slurp) (UTF-8 or UTF-16).
     type: list
     elements: raw
     required: true
@@ -38,17 +39,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What was found.
+  description: The images that were found.
   type: dict
   contains:
     images:
-      description: The references, as they are written, each once, in their order.
+      description: The references as they are written, each one once, in order.
       type: list
       elements: str
     unread:
       description:
-        - What stands where an image is named, and was not taken for one. Each has C(file), C(document) (its number in
-          the file, from 1), C(resource) (such as V(Deployment/rancher)), C(path), C(value) and C(reason).
+        - Values in places where an image is expected that were not used. Each one has C(file), C(document) (its number
+          in the file, starting with 1), C(resource) (such as V(Deployment/rancher)), C(path), C(value) and C(reason).
       type: list
       elements: dict
 """
@@ -68,7 +69,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._lists.manifest_imag
 
 
 def images_in(sources: Iterable[object]) -> Any:
-    """See DOCUMENTATION. What comes from a manifest is never taken for a template."""
+    """Return the images that manifests name, see DOCUMENTATION. The values are never treated as templates."""
     try:
         found = find([_read(source) for source in sources])
     except OptionError as error:
@@ -90,7 +91,7 @@ def _read(values: object) -> Manifests:
 
 
 class FilterModule:
-    """Offers the filter to Ansible."""
+    """Provide the filter to Ansible."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {"images_in": images_in}

@@ -6,24 +6,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: merge_locks
-short_description: Merge the lock files of several hosts into the record of the whole set
+short_description: Merge the lock files of several hosts into one record
 version_added: 0.1.0
 description:
-  - Merges lock files of M(airgap.images.image_save) into one that has the same members. In it every image names its
-    C(host), and the parts are named as they lie below the directory of the set.
-  - Fails when an image is in two of them, or when the list is not covered.
+  - Merges lock files of M(airgap.images.image_save) into one with the same members, in which every image has its
+    C(host), and parts are named by their paths below the directory of the set.
+  - Fails if an image is in two of them, or if the list is not covered.
 author:
   - airgap.images contributors (@airgap-images)
 positional: _input
 options:
   _input:
     description:
-      - The texts of the lock files, by their paths below the directory of the set, C(HOST/NAME.lock.json).
+      - The texts of the lock files, with their paths below the directory of the set as keys, C(HOST/NAME.lock.json).
     type: dict
     required: true
   images:
     description:
-      - The references that all of them together have to account for.
+      - The references that all lock files together have to account for.
     type: list
     elements: str
     default: []
@@ -57,7 +57,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._lists.merged_lock i
 
 
 def merge_locks(locks: Mapping[str, str], images: Sequence[str] = ()) -> Any:
-    """See DOCUMENTATION. What registries said is never taken for a template."""
+    """Merge lock files, see DOCUMENTATION. The values are never treated as templates."""
     try:
         raw = {str(path): str(text).encode("utf-8", "surrogatepass") for path, text in locks.items()}
         return wrap_var(merge(raw, [str(image) for image in images]).decode("utf-8"))
@@ -66,7 +66,7 @@ def merge_locks(locks: Mapping[str, str], images: Sequence[str] = ()) -> Any:
 
 
 class FilterModule:
-    """Offers the filter to Ansible."""
+    """Provide the filter to Ansible."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         return {"merge_locks": merge_locks}

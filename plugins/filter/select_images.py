@@ -6,41 +6,41 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: select_images
-short_description: Merge lists of image references, and choose from them
+short_description: Merge and filter lists of image references
 version_added: 0.1.0
 description:
-  - Merges lists from several places into one in which each reference stands once, as it is written.
-  - Blank lines and comments are left out. Lines that are no reference stay, so that they are reported where the list
-    is used.
+  - Merges lists from several sources into one that has each reference once, as it is written.
+  - Blank lines and comments are removed. Lines that are not valid references are kept, so that they are reported where
+    the list is used.
 author:
   - airgap.images contributors (@airgap-images)
 positional: _input
 options:
   _input:
     description:
-      - The lists, in their order. Each is either a dictionary with C(name) and C(lines), or a pair of a name and a
-        file's bytes in base64, as M(ansible.builtin.slurp) returns them (UTF-8 or UTF-16).
+      - The lists, in order. Each one is either a dictionary with C(name) and C(lines), or a pair of a name and the
+        bytes of a file in base64, as returned by M(ansible.builtin.slurp) (UTF-8 or UTF-16).
     type: list
     elements: raw
     required: true
   list_format:
     description:
-      - How files are written, V(plain) or V(sources), as M(airgap.images.image_save) has it.
+      - Format of the files, V(plain) or V(sources), as in M(airgap.images.image_save).
     type: str
     choices: [plain, sources]
     default: plain
   include:
     description:
-      - Regular expressions. If there are any, only references in which one of them is found are chosen.
-      - They are searched for in the reference as it is written and in its full form, such as
+      - Regular expressions. If any are given, only references that match at least one of them are selected.
+      - They can match anywhere in the reference as it is written, or in its full form, such as
         V(docker.io/rancher/rancher:v2.7.9).
     type: list
     elements: str
     default: []
   exclude:
     description:
-      - Regular expressions. References in which one of them is found are not chosen, and neither are such lines that
-        are no reference.
+      - Regular expressions. References that match any of them are not selected. The same applies to lines that are not
+        valid references.
     type: list
     elements: str
     default: []
@@ -55,23 +55,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What was chosen.
+  description: The selected images.
   type: dict
   contains:
     lines:
-      description: The chosen lines, as they are written.
+      description: The selected lines, as they are written.
       type: list
       elements: str
     invalid:
-      description: Those of them that are no reference, each with C(origin), C(line) and C(reason).
+      description: Those of them that are not valid references, each with C(origin), C(line) and C(reason).
       type: list
       elements: dict
     excluded:
-      description: The references that were not chosen, in their full form.
+      description: The references that were not selected, in their full form.
       type: list
       elements: str
     duplicates:
-      description: How many lines named an image a second time.
+      description: Number of lines that repeat an image.
       type: int
 """
 
@@ -90,7 +90,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection imp
 def select_images(
     sources: Iterable[object], include: Iterable[str] = (), exclude: Iterable[str] = (), list_format: str = PLAIN
 ) -> Any:
-    """See DOCUMENTATION. What comes from a list is never taken for a template."""
+    """Merge and filter lists, see DOCUMENTATION. The values are never treated as templates."""
     try:
         read = [read_source(source, list_format) for source in sources]
         chosen = choose(read, compile_choice(include, exclude))
@@ -100,7 +100,7 @@ def select_images(
 
 
 class FilterModule:
-    """Offers the filter to Ansible."""
+    """Provide the filter to Ansible."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {"select_images": select_images}

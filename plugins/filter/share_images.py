@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: share_images
-short_description: Share a list of image references out over hosts
+short_description: Distribute a list of image references over hosts
 version_added: 0.1.0
 description:
-  - Gives every reference to exactly one host. Images of one repository stay together.
-  - The host follows from the repository and the names of the hosts alone, so another reference moves none of the
-    others.
+  - Assigns every reference to exactly one host. Images of the same repository stay together.
+  - The host depends only on the repository and the names of the hosts, so an additional reference does not move any of
+    the others.
 author:
   - airgap.images contributors (@airgap-images)
 positional: _input, hosts
 options:
   _input:
     description:
-      - References, each once.
+      - The references, each one once.
     type: list
     elements: str
     required: true
@@ -38,7 +38,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The references by host, in their order. A host may get none.
+  description: The references of each host, in order. A host may have none.
   type: dict
 """
 
@@ -53,7 +53,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._lists.sharing impor
 
 
 def share_images(lines: Sequence[str], hosts: Sequence[str]) -> Any:
-    """See DOCUMENTATION."""
+    """Distribute references over hosts, see DOCUMENTATION."""
     try:
         return wrap_var(share_out([str(line) for line in lines], [str(host) for host in hosts]))
     except OptionError as error:
@@ -61,7 +61,7 @@ def share_images(lines: Sequence[str], hosts: Sequence[str]) -> Any:
 
 
 class FilterModule:
-    """Offers the filter to Ansible."""
+    """Provide the filter to Ansible."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {"share_images": share_images}

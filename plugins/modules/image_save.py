@@ -11,15 +11,15 @@ module: image_save
 short_description: Save container images into files that cross an air gap
 version_added: 0.1.0
 description:
-  - Fetches container images from their registries and writes them into one verified archive, if wanted in parts of a
-    given size, with checksums and a lock file beside it.
-  - The archive is an OCI image layout that skopeo copies from with all digests kept. oras and regctl take images out of
-    it by digest, and C(hangar load) of version 1.6 takes it, but for images with zstd layers and artefacts. The same
-    images with the same options give the same bytes.
-  - Blobs are kept in a cache, so that a later run fetches only what is new. A run with nothing new asks the registries
-    for the digests of the tags, and changes nothing.
-  - Every file gets its final name only when it is whole. A run that fails leaves the archive before it as it was.
-  - The module needs neither root nor a container engine.
+  - Fetches container images from their registries and writes them into one verified archive, optionally in parts of a
+    given size, with checksums and a lock file next to it.
+  - The archive is an OCI image layout. skopeo copies images from it and keeps all digests. oras and regctl can copy
+    images from it by digest. C(hangar load) 1.6 can load it, except for images with zstd layers and artefacts. The same
+    images with the same options produce the same bytes.
+  - Blobs are kept in a cache, so that later runs fetch only what is new. A run with nothing new only asks the
+    registries for the digests of the tags, and changes nothing.
+  - Files get their final names only when they are complete. A run that fails leaves the previous archive unchanged.
+  - The module does not need root or a container engine.
 author:
   - airgap.images contributors (@airgap-images)
 requirements:
@@ -32,8 +32,8 @@ attributes:
     support: full
     description: Can run in check mode and return what would change without changing anything.
     details:
-      - Asks the registries for digests and manifests, but fetches no layer and writes no file.
-      - With O(allow_partial=true), an image whose copy failed the last time is foreseen to fail again for the same
+      - Asks the registries for digests and manifests, but does not fetch layers or write files.
+      - With O(allow_partial=true), an image whose copy failed in the last run is expected to fail again for the same
         reason.
   diff_mode:
     support: full
@@ -48,56 +48,56 @@ attributes:
     support: full
     description: Supports being run with the C(async) keyword.
     details:
-      - The task then runs as a plain module, and shows no progress.
+      - The task then runs as an ordinary module, and shows no progress.
   idempotent:
     support: full
     description: When run twice in a row outside of check mode, with the same arguments, the second run changes nothing.
     details:
-      - O(force=true) writes the archive again each time.
-      - Tags that were moved in the registry between the runs are a change.
+      - O(force=true) writes the archive again in every run.
+      - If a tag is moved in the registry between the runs, this is a change.
   platform:
     support: full
     platforms: posix
     description: Target OS that can be operated against.
     details:
-      - Needs Linux for ending skopeo together with a killed module.
+      - Linux is required for stopping skopeo together with a killed module.
 options:
   images:
     description:
-      - References of images, such as V(rancher/rancher:v2.7.9), V(quay.io/jetstack/cert-manager-controller:v1.12.3),
+      - Image references, such as V(rancher/rancher:v2.7.9), V(quay.io/jetstack/cert-manager-controller:v1.12.3),
         V(registry.lan:5000/team/app@sha256:…).
-      - Without a registry it is Docker Hub, without tag and digest it is the tag V(latest). Where tag and digest are
-        given, the digest counts.
-      - Blank lines and lines that begin with V(#) or V(//) are passed over, so that the content of a list file can
-        be given as well.
-      - What is no reference is counted as failed and returned in RV(invalid_lines).
+      - If the registry is missing, it is Docker Hub. If both tag and digest are missing, the tag is V(latest). If both
+        are given, the digest counts.
+      - Blank lines and lines that begin with V(#) or V(//) are ignored, so the content of a list file can be given as
+        well.
+      - Lines that are not valid references count as failed and are returned in RV(invalid_lines).
     type: list
     elements: str
     default: []
   list_files:
     description:
-      - Paths of text files on the target with one reference a line, in the form of O(images).
-      - UTF-8 or UTF-16, with or without byte order mark, with any line ends.
+      - Paths of text files on the target with one reference per line, in the format of O(images).
+      - The files can be UTF-8 or UTF-16, with or without a byte order mark, and with any line endings.
     type: list
     elements: path
     default: []
   list_format:
     description:
-      - How the files of O(list_files) are written. V(plain) is one reference a line.
-      - V(sources) takes the first of two columns, for files that say in a second one where an image comes from, such as
-        C(rancher-images-sources.txt) of Rancher's releases.
+      - Format of the files in O(list_files). V(plain) is one reference per line.
+      - V(sources) uses the first of two columns, for files whose second column says where an image comes from, such as
+        C(rancher-images-sources.txt) of the Rancher releases.
     type: str
     choices: [plain, sources]
     default: plain
   from_lock:
     description:
-      - Path of a lock file on the target (RV(lock_file) of an earlier run). Saves exactly the digests that it names,
+      - Path of a lock file on the target (RV(lock_file) of an earlier run). Saves exactly the digests in that file,
         whatever the tags are now.
-      - Which images and platforms are saved is then up to the lock file; O(arch) and O(os) have no effect.
+      - The lock file then determines which images and platforms are saved. O(arch) and O(os) have no effect.
     type: path
   arch:
     description:
-      - Architectures to save, such as V(amd64), V(arm64) or V(s390x). V(arm/v7) takes this variant only.
+      - Architectures to save, such as V(amd64), V(arm64) or V(s390x). V(arm/v7) selects only this variant.
     type: list
     elements: str
     default: [amd64, arm64]
@@ -109,79 +109,79 @@ options:
     default: [linux, windows]
   source_registry:
     description:
-      - Registry to fetch all images from, in place of the one that each reference names. A host, with port if needed,
-        or a host and a path that is put before each repository, such as V(mirror.lan:5000/dockerhub).
-      - The archive names images as the list does.
+      - Registry to fetch all images from, instead of the one that each reference names. Either a host, with a port if
+        needed, or a host and a path that is prefixed to each repository, such as V(mirror.lan:5000/dockerhub).
+      - The archive uses the names in the list.
       - If not set, the environment variable E(SOURCE_REGISTRY) is used.
     type: str
   fail_on_missing_platform:
     description:
-      - Count images that have none of the wanted platforms as failed. By default they are skipped, and returned in
+      - Count images that have none of the requested platforms as failed. By default they are skipped, and returned in
         RV(skipped_images).
     type: bool
     default: false
   include_foreign_layers:
     description:
-      - Fetch foreign layers too (base layers of Windows images that name urls of their own). They are fetched from
-        the registry by digest; where it does not have them, the image fails.
+      - Also fetch foreign layers (base layers of Windows images that have URLs of their own). They are fetched from the
+        registry by digest. If the registry does not have them, the image fails.
     type: bool
     default: false
   dest:
     description:
-      - Path of the archive on the target. A missing suffix is added by format, V(.tar.gz), V(.tar.zst) or V(.tar).
-        With O(compress=dir) it is the path of a directory.
+      - Path of the archive on the target. If the suffix is missing, it is added according to the format, V(.tar.gz),
+        V(.tar.zst) or V(.tar). With O(compress=dir) this is the path of a directory.
       - With O(part_size) the archive is C(DEST.part0), C(DEST.part1) and so on.
-      - Files beside it are named after it. C(DEST.sha256) has the checksums, C(DEST.lock.json) records what is inside,
-        C(DEST.report.html) and C(DEST.report.csv) tell it to people, and the script C(DEST.restore.sh) unpacks it on
-        the other side.
-      - Its directory is to be one in which only users whom you trust may write; links that lie under one of these names
-        are replaced, and never followed.
+      - The other files are next to it and have the same name with a suffix. C(DEST.sha256) has the checksums,
+        C(DEST.lock.json) records the contents, C(DEST.report.html) and C(DEST.report.csv) describe them for people, and
+        the script C(DEST.restore.sh) unpacks the archive on the other side.
+      - Only users that you trust should be able to write to its directory. Links under any of these names are replaced,
+        and never followed.
     type: path
     required: true
   compress:
     description:
       - Format of the archive. V(gzip), V(zstd) and V(none) write a tar file.
-      - V(dir) writes a directory with the same files; blobs are hard links into the cache where both are on one
-        filesystem, and neither O(mode), O(owner), O(group), O(attributes) nor anything for SELinux is set. A file that
-        has other names is copied before it gets any of these, so that the cache and other archives keep what they have.
+      - V(dir) writes a directory with the same files. If the cache is on the same filesystem, blobs are hard links into
+        it, as long as O(mode), O(owner), O(group), O(attributes) and the options for SELinux are not set. A file with
+        other names is copied before any of these are applied, so that the cache and other archives stay unchanged.
     type: str
     choices: [gzip, zstd, none, dir]
     default: gzip
   compress_level:
     description:
       - Compression level for everything in the archive, 0 to 9 for gzip, 1 to 22 for zstd.
-      - By default, what is compressed already, as nearly all layers are, goes in as it is, and only the rest is
-        compressed. With zstd the library passes over what does not compress. That is many times faster, for about half
-        a percent of size.
+      - By default, content that is already compressed, like nearly all layers, is stored as it is, and only the rest is
+        compressed. With zstd, the library skips incompressible content. This is many times faster and costs about half
+        a percent in size.
     type: int
   part_size:
     description:
-      - Cut the archive into parts of this size. A number of bytes, or a number with a unit as C(split) has them,
-        V(K), V(M), V(G), V(T) and V(KiB), V(MiB), … are powers of 1024, V(KB), V(MB), … are powers of 1000.
-        Fractions are accepted, such as V(4.7GB).
-      - By default the archive is one file.
-      - The task fails before the first byte where a part could be larger than a file on the filesystem of O(dest) may
-        be, as 4 GiB are on FAT32.
+      - Split the archive into parts of this size. This is a number of bytes, or a number with a unit as in C(split).
+        V(K), V(M), V(G), V(T) and V(KiB), V(MiB), … are powers of 1024, V(KB), V(MB), … are powers of 1000. Fractions
+        such as V(4.7GB) are accepted.
+      - By default, the archive is a single file.
+      - The task fails before the first byte if a part could be larger than the maximum file size on the filesystem of
+        O(dest), which is 4 GiB minus one byte on FAT32.
     type: str
   part_digits:
     description:
-      - Least number of digits in a part's name, filled with zeros.
-      - By default all numbers are as wide as the last one, V(.part0) to V(.part9), or V(.part00) to V(.part41), so
-        that C(cat DEST.part*) has the right order. C(hangar load) reads parts without zeros only, so set V(1) for it
-        when there are more than ten.
+      - Minimum number of digits in the name of a part, padded with zeros.
+      - By default, all numbers have as many digits as the last one, V(.part0) to V(.part9), or V(.part00) to
+        V(.part41), so that C(cat DEST.part*) joins them in the right order. C(hangar load) only reads parts without
+        leading zeros, so set V(1) for it if there are more than ten.
     type: int
   failed_list:
     description:
-      - Path of a file on the target for what failed, one reference a line with its reason as a comment. It can be
-        used in O(list_files) as it is.
-      - When nothing failed, there is no such file, and one of an earlier run is removed. A file that is no such list,
-        or a link, is never touched; the task fails then.
+      - Path of a file on the target that lists what failed, one reference per line, with the reason as a comment. The
+        file can be used in O(list_files) without changes.
+      - If nothing failed, the file is not created, and the file of an earlier run is removed. A file that is not such a
+        list, or a link, is never touched, and the task fails.
     type: path
   allow_partial:
     description:
       - Save an archive without the images that failed, and do not fail because of them.
-      - By default the task fails after all images were tried; what was fetched stays in the cache, unless
-        O(keep_cache=false), which see.
+      - By default, the task fails after all images were tried. What was fetched stays in the cache, except with
+        O(keep_cache=false).
     type: bool
     default: false
   force:
@@ -191,8 +191,8 @@ options:
     default: false
   username:
     description:
-      - User name for O(source_registry), or for the only registry that the images come from. Where they come from
-        several, use O(registries).
+      - User name for O(source_registry), or for the only registry that the images come from. If they come from several
+        registries, use O(registries).
       - If not set, the environment variable E(SOURCE_USERNAME) is used.
     type: str
   password:
@@ -202,14 +202,14 @@ options:
     type: str
   registries:
     description:
-      - Credentials by registry. They come before those of login files.
+      - Credentials for each registry. They take precedence over those in login files.
     type: list
     elements: dict
     default: []
     suboptions:
       host:
         description:
-          - The registry's host, with port if it has one, such as V(docker.io) or V(registry.lan:5000).
+          - Host of the registry, with its port if it has one, such as V(docker.io) or V(registry.lan:5000).
         type: str
         required: true
       username:
@@ -224,24 +224,24 @@ options:
         required: true
   authfile:
     description:
-      - Path of a login file on the target, as C(skopeo login) and C(docker login) write it.
-      - By default the files that skopeo searches are used.
+      - Path of a login file on the target, as written by C(skopeo login) and C(docker login).
+      - By default, the files that skopeo searches are used.
     type: path
   validate_certs:
     description:
-      - Whether the certificates of registries are checked. With V(false), plain http is used where a registry has no
-        https.
+      - Whether to verify the certificates of registries. With V(false), plain HTTP is used if a registry does not
+        support HTTPS.
     type: bool
     default: true
     aliases: [tls_verify]
   ca_path:
     description:
-      - Path of a PEM file on the target with certificates of authorities to trust, beside those of the system and of
-        the C(certs.d) directories of containers and Docker.
+      - Path of a PEM file on the target with certificates of additional authorities to trust, besides those of the
+        system and of the C(certs.d) directories of containers and Docker.
     type: path
   client_cert:
     description:
-      - Path of a PEM file on the target with the client certificate to show, and its key unless O(client_key) is set.
+      - Path of a PEM file on the target with the client certificate, and its key unless O(client_key) is set.
     type: path
   client_key:
     description:
@@ -249,41 +249,43 @@ options:
     type: path
   cache_dir:
     description:
-      - Directory on the target for what was fetched. Runs for several archives can share it; one at a time uses it.
-        On NFS that holds between hosts as well, unless it is mounted with C(nolock) or C(local_lock).
-      - By default C(saved-image-cache) beside O(dest).
-      - The task fails where others could exchange it, or what is in it. It must belong to the task's user, and neither
-        it nor a directory above it may be writable by everyone; with the sticky bit, as V(/tmp) has it, one above it
-        may. A USB stick (exFAT, FAT32), where the mount gives all files one owner and mode, is mounted with C(uid=) and
-        C(umask=077) for it.
-      - Where its filesystem has no modes, login files and the way to client keys lie elsewhere while a run lasts.
+      - Directory on the target for fetched blobs. Runs for several archives can share it, one at a time. On NFS this
+        also holds between hosts, unless it is mounted with C(nolock) or C(local_lock).
+      - By default, this is C(saved-image-cache) next to O(dest).
+      - The task fails if other users could replace the directory or its content. It must belong to the task's user, and
+        neither it nor a directory above it may be writable by everyone. A directory above it may be if it has the
+        sticky bit, like V(/tmp). Mount a USB stick (exFAT, FAT32), where the mount gives all files one owner and mode,
+        with C(uid=) and C(umask=077).
+      - If its filesystem does not support modes, login files and links to client keys are elsewhere during the run.
     type: path
   jobs:
     description:
-      - Transfers at once, 1 to 20. Each fetches a blob from the registry, or has skopeo complete an image.
+      - Number of simultaneous transfers, 1 to 20. Each one fetches a blob from the registry, or has skopeo complete an
+        image.
     type: int
     default: 4
   retries:
     description:
-      - How often something is tried again that can heal, such as an interrupted transfer or an overloaded registry.
-        Wrong credentials or missing tags fail at once.
-      - A layer that breaks off is resumed where it broke off; a try that brought a mebibyte or more is not counted.
+      - Number of retries for temporary failures, such as an interrupted transfer or an overloaded registry. Wrong
+        credentials or missing tags fail immediately.
+      - An interrupted layer is resumed where it stopped. A try that transferred a mebibyte or more does not count.
     type: int
     default: 3
   retry_delay:
     description:
-      - Seconds before the first retry; each further delay is twice as long, up to a minute. A longer time that the
-        registry asks for is respected.
+      - Seconds before the first retry. Each further delay is twice as long, up to a minute. If the registry asks for a
+        longer delay, it is respected.
     type: float
     default: 2.0
   timeout:
     description:
-      - Seconds for the transfers of one platform image, retries included; waiting for its turn does not count.
+      - Seconds for the transfers of one platform image, including retries. Time spent waiting for its turn does not
+        count.
     type: int
     default: 3600
   stall_timeout:
     description:
-      - Seconds without a byte after which a transfer is ended and tried again.
+      - Seconds without any data after which a transfer is stopped and retried.
     type: int
     default: 120
   lock_timeout:
@@ -293,27 +295,29 @@ options:
     default: 0
   verify:
     description:
-      - How the published archive is checked when nothing else changed. V(digest) compares the sha256 of each part;
-        parts that were not touched since they were last read are not read again. V(size) compares sizes only, and
-        does not notice changed bytes.
+      - How the published archive is checked if nothing else has changed. V(digest) compares the sha256 of each part.
+        Parts that were not touched since they were last read are not read again. V(size) only compares sizes, and does
+        not detect changed bytes.
       - Blobs are always checked by digest when they go into an archive.
     type: str
     choices: [digest, size]
     default: digest
   keep_cache:
     description:
-      - Whether blobs stay in O(cache_dir) once the archive has them.
+      - Whether blobs stay in O(cache_dir) after they were added to the archive.
       - With V(false), each blob is removed as soon as it is in the archive and no later image needs it, so that the run
-        takes the room of the archive and a few images, not of all images twice. The lock file still tells the next run
-        that nothing changed; when something did change, that run downloads all images again, and says so.
-      - After a failure nothing stays of what the run has fetched. So once an image has failed, nothing more is fetched,
-        and the images behind it end as failed with that reason, unless O(allow_partial=true).
-      - A run that is stopped leaves what it had fetched and not archived yet, which are a few images.
+        needs space for the archive and a few images instead of twice the size of all images. The lock file still tells
+        the next run that nothing has changed. If something has changed, that run downloads all images again, and says
+        so.
+      - After a failure, nothing that the run has fetched is kept. Once an image has failed, nothing more is therefore
+        fetched, and the remaining images fail with that reason, unless O(allow_partial=true).
+      - A run that is stopped leaves behind what it had fetched but not yet archived, which is a few images.
     type: bool
     default: true
   prune_cache:
     description:
-      - Remove from the cache what this archive does not need. Leave it off when several archives share the cache.
+      - Remove everything from the cache that this archive does not need. Do not set this if several archives share the
+        cache.
     type: bool
     default: false
   skopeo_path:
@@ -323,29 +327,29 @@ options:
     default: skopeo
   signature_policy:
     description:
-      - Path of a signature policy on the target (containers-policy.json) in place of the system's.
-      - The policy of today counts. When its content or that of a key which it names has changed since the run before,
-        or C(registries.d) or C(registries.conf) has, skopeo is asked anew for each image of an archive that stands. No
-        layer is fetched for that. An image that is refused now fails.
+      - Path of a signature policy on the target (containers-policy.json) to use instead of the system's.
+      - The current policy always applies. If its content, the content of a key that it names, C(registries.d) or
+        C(registries.conf) has changed since the previous run, skopeo checks every image of the existing archive again.
+        No layers are fetched for this. Images that are refused now fail.
     type: path
   insecure_policy:
     description:
-      - Accept any image, whatever the signature policy says.
+      - Accept any image, regardless of the signature policy.
     type: bool
     default: false
   log_file:
     description:
-      - Path of a file on the target to which a log is appended. Every line has its time, its level, and the number of
+      - Path of a file on the target to which a log is appended. Every line has the time, the level, and the numbers of
         the image in the list and of its platform image.
       - Nothing is logged in check mode.
     type: path
   progress_file:
     description:
-      - Path of a file on the target in which the run says how far it is, for whoever wants to follow it. It is a small
-        JSON document that is written anew each second, whole each time, and stays when the run has ended.
+      - Path of a file on the target in which the run reports its progress, for programs that follow it. It is a small
+        JSON document that is rewritten every second, is always complete, and remains when the run has ended.
       - Nothing is written in check mode.
-      - The task itself shows the progress on the controller, with a file of its own, unless the task has C(async) or
-        runs in check mode.
+      - The task itself shows the progress on the controller, using a file of its own, unless it has C(async) or runs in
+        check mode.
     type: path
   debug:
     description:
@@ -355,28 +359,28 @@ options:
 extends_documentation_fragment:
   - ansible.builtin.files
 notes:
-  - An option that is given as empty text or null means what it means where it is left out; environment variables count
-    then, too. The same holds for an option of O(registries), each of which is required.
+  - An option that is set to empty text or null has the same effect as one that is not set, so environment variables
+    also apply. The same is true for the options of O(registries), each of which is required.
   - Proxies are taken from the environment of the task (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY), also in lower case),
-    which is read as skopeo and other Go programs read it. SOCKS proxies are not supported.
-  - The module fetches layers itself, each once. skopeo then completes each image, and so has the last word on the
-    signature policy, which it gives when the layers are there, for each repository that an image is listed with. A
-    layer that one of these has lost is taken from another one in the list that has it.
-  - Registries that C(registries.conf) says anything about, its drop-in directories and the file that
-    E(CONTAINERS_REGISTRIES_CONF) names included, are left to skopeo altogether, manifests as well as layers. So
-    mirrors, C(location), C(insecure) and C(blocked) mean what they mean for skopeo, and a registry that is blocked is
-    not asked at all. A run with nothing new costs a manifest for each image of such a registry, in place of a HEAD.
-    Short names are not used, a bare name is C(docker.io/library).
-  - Credentials are passed on to skopeo in a file that only the user of the task can read, and that is gone when the
-    module ends. They are never part of a command line.
-  - The bytes of an archive depend on the version of zlib (V(gzip)) or zstd (V(zstd)) for those parts that are
-    compressed. RV(lock_file) names it.
+    which is interpreted as by skopeo and other Go programs. SOCKS proxies are not supported.
+  - The module fetches each layer itself, once. skopeo then completes each image, and therefore makes the final decision
+    about the signature policy, after the layers were fetched, for every repository under which an image is listed. If
+    one of these repositories has lost a layer, it is taken from another one in the list that has it.
+  - Registries that appear in C(registries.conf), in its drop-in directories or in the file that
+    E(CONTAINERS_REGISTRIES_CONF) names are left to skopeo completely, for manifests as well as layers. Mirrors,
+    C(location), C(insecure) and C(blocked) therefore have the same effect as for skopeo, and a blocked registry is
+    never contacted. A run with nothing new requests a manifest for each image of such a registry, instead of a HEAD.
+    Short-name aliases are not used, so a bare name means C(docker.io/library).
+  - Credentials are passed to skopeo in a file that only the user of the task can read, and that is removed when the
+    module ends. They never appear on a command line.
+  - The bytes of an archive depend on the version of zlib (V(gzip)) or zstd (V(zstd)) for the content that is
+    compressed. RV(lock_file) records the version.
 seealso:
   - name: hangar
     description: The tool whose archive format this module writes.
     link: https://github.com/cnrancher/hangar
   - name: OCI image layout
-    description: The specification of what an archive holds.
+    description: The specification of the content of an archive.
     link: https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 """
 
@@ -421,38 +425,38 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changed:
-  description: Whether a file that was asked for is different now (in check mode, would be).
+  description: Whether a requested file is different now (in check mode, whether it would be).
   returned: always
   type: bool
   sample: true
 reason:
-  description: Why the archive was written, or why it was not. An archive that another release made, and that this one
-    would give other bytes, stays as it is until something else changes or O(force=true); it is said here. So is how
-    many platform images of an archive that stays were accepted anew; see O(signature_policy).
-  returned: when the list could be worked through
+  description: Why the archive was written, or why it was not. An archive of another release that this release would
+    write with other bytes stays as it is until something else changes or O(force=true), which is mentioned here. So is
+    the number of platform images in an existing archive that were accepted again, see O(signature_policy).
+  returned: when the list could be processed
   type: str
   sample: 1 image added, 2 images changed
 msg:
-  description: What happened, in a sentence.
+  description: What happened, in one sentence.
   returned: always
   type: str
   sample: 'saved 3 images to /srv/airgap/rancher.tar.gz (4 files, 6.3 GiB): 1 image added'
 notes:
-  description: What is not as usual because of where the archive or the cache lies, such as links that are left out on a
-    USB stick. It is in RV(msg) as well.
-  returned: when the list could be worked through
+  description: Special circumstances due to the location of the archive or the cache, such as links that are left out on
+    a USB stick. Also part of RV(msg).
+  returned: when the list could be processed
   type: list
   elements: str
   sample:
     - the cache /media/usb/cache has no links blobs, as there are no links on its filesystem
 dest:
   description: Path of the archive, with its suffix.
-  returned: when the list could be worked through
+  returned: when the list could be processed
   type: str
   sample: /srv/airgap/rancher.tar.gz
 parts:
-  description: The files of the archive in their order; with O(compress=dir) all files of the directory.
-  returned: when the list could be worked through
+  description: The files of the archive in order. With O(compress=dir), all files of the directory.
+  returned: when the list could be processed
   type: list
   elements: dict
   contains:
@@ -473,8 +477,8 @@ parts:
       size: 1873651200
       sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
 images:
-  description: The images of the list, in its order, with what became of them.
-  returned: when the list could be worked through
+  description: The images of the list, in order, with their results.
+  returned: when the list could be processed
   type: list
   elements: dict
   contains:
@@ -482,34 +486,34 @@ images:
       description: The normalised reference.
       type: str
     status:
-      description: V(saved), V(skipped) or V(failed); V(fetched) where it is in the cache, but no archive was written
-        because others failed. In check mode V(saved) means that it would be.
+      description: V(saved), V(skipped) or V(failed). V(fetched) if the image is in the cache, but no archive was
+        written because others failed. In check mode, V(saved) means that it would be saved.
       type: str
     digest:
-      description: The digest that the reference stands for in the registry; empty where it could not be told.
+      description: The digest of the reference in the registry. Empty if it could not be determined.
       type: str
     reason:
-      description: Why it was skipped or failed; empty where it was saved.
+      description: Why the image was skipped or failed. Empty if it was saved.
       type: str
     notes:
       description: >-
-        What could not be kept, architectures that the image does not have, and layers in zstd, for which hangar does
-        not load it.
+        Anything that could not be kept, architectures that the image does not have, and zstd layers, because of which
+        hangar does not load it.
       type: list
       elements: str
     platforms:
-      description: Its platform images in the archive, with attestations and artefacts.
+      description: The platform images in the archive, with attestations and artefacts.
       type: list
       elements: dict
       contains:
         platform:
-          description: Operating system, architecture and variant; empty for artefacts.
+          description: Operating system, architecture and variant. Empty for artefacts.
           type: str
         digest:
           description: Digest of the manifest in the archive.
           type: str
         size:
-          description: Bytes of manifest, configuration and layers.
+          description: Size of manifest, configuration and layers in bytes.
           type: int
   sample:
     - reference: docker.io/rancher/rancher:v2.7.9
@@ -523,7 +527,7 @@ images:
           size: 583924117
 failed_images:
   description: The images that could not be saved, in the order of the list.
-  returned: when the list could be worked through
+  returned: when the list could be processed
   type: list
   elements: dict
   contains:
@@ -531,7 +535,7 @@ failed_images:
       description: The normalised reference.
       type: str
     origin:
-      description: Where it stands in the list.
+      description: Its position in the list.
       type: str
     reason:
       description: What happened, and what to do.
@@ -541,8 +545,8 @@ failed_images:
       origin: /srv/airgap/rancher-images.txt:12
       reason: docker.io/rancher/no-such-image:v1 does not exist on docker.io
 skipped_images:
-  description: The images that have none of the wanted platforms.
-  returned: when the list could be worked through
+  description: The images that have none of the requested platforms.
+  returned: when the list could be processed
   type: list
   elements: dict
   contains:
@@ -550,14 +554,14 @@ skipped_images:
       description: The normalised reference.
       type: str
     reason:
-      description: What was wanted, and what the image has.
+      description: The requested platforms, and those of the image.
       type: str
   sample:
     - reference: docker.io/rancher/wins:v0.4.11
       reason: none of the wanted platforms (amd64 on linux); the image has windows/amd64 (10.0.17763.4131)
 invalid_lines:
-  description: The lines that are no reference. Each counts as failed.
-  returned: when the list could be worked through
+  description: The lines that are not valid references. Each one counts as failed.
+  returned: when the list could be processed
   type: list
   elements: dict
   contains:
@@ -565,49 +569,49 @@ invalid_lines:
       description: File and line number, or the number of the item in O(images).
       type: str
     line:
-      description: What it says.
+      description: The content of the line.
       type: str
     reason:
-      description: Why it is no reference.
+      description: Why it is not a valid reference.
       type: str
   sample:
     - origin: /srv/airgap/rancher-images.txt:40
       line: 'docker pull rancher/rancher'
       reason: it contains blanks; expected one reference a line, and comments on lines of their own
 stats:
-  description: Figures of the run.
-  returned: when the list could be worked through
+  description: Statistics of the run.
+  returned: when the list could be processed
   type: dict
   contains:
     images:
       description: References in the archive.
       type: int
     platform_images:
-      description: Different platform images in the archive.
+      description: Distinct platform images in the archive.
       type: int
     duplicates:
-      description: Lines that name an image a second time.
+      description: Lines that repeat an image.
       type: int
     blobs_downloaded:
       description: Blobs that were fetched, manifests included.
       type: int
     blobs_reused:
-      description: Blobs that were in the cache already. 0 when the archive was left as it was.
+      description: Blobs that were already in the cache. 0 if the archive was left as it was.
       type: int
     blobs_repaired:
-      description: Blobs of the cache that were damaged, and fetched again.
+      description: Damaged blobs of the cache that were fetched again.
       type: int
     bytes_downloaded:
-      description: Bytes of the blobs that were fetched.
+      description: Bytes of the fetched blobs.
       type: int
     bytes_reused:
-      description: Bytes of the blobs that were in the cache already.
+      description: Bytes of the blobs that were already in the cache.
       type: int
     bytes_archive:
       description: Bytes of the archive.
       type: int
     bytes_pruned:
-      description: Bytes that O(prune_cache) removed.
+      description: Bytes removed by O(prune_cache).
       type: int
     manifest_requests:
       description: Requests for manifests, by method.
@@ -629,12 +633,12 @@ stats:
     manifest_requests: {HEAD: 3, GET: 2}
     seconds: {list: 0.001, resolve: 0.214, plan: 0.011, copy_and_archive: 41.705, publish: 0.052}
 plan:
-  description: What there is to do, before it is done. Returned when the archive has to be written.
+  description: The work to do, before it is done. Returned when the archive has to be written.
   returned: when the archive has to be (or would be) written
   type: dict
   contains:
     images:
-      description: References with something to copy.
+      description: References with content to copy.
       type: int
     platform_images:
       description: Platform images to copy.
@@ -663,23 +667,24 @@ plan:
     cache_free: 81604378624
     dest_free: 81604378624
 lock_file:
-  description: Path of the record of what the archive holds.
-  returned: when the list could be worked through
+  description: Path of the record of the archive's contents.
+  returned: when the list could be processed
   type: str
   sample: /srv/airgap/rancher.tar.gz.lock.json
 checksum_file:
   description: Path of the checksums, for C(sha256sum -c).
-  returned: when the list could be worked through
+  returned: when the list could be processed
   type: str
   sample: /srv/airgap/rancher.tar.gz.sha256
 report_file:
-  description: Path of the report, a page for a browser. What is in the archive, what is new, and is it whole?
-  returned: when the list could be worked through
+  description: Path of the report, a page for a browser that shows what the archive contains, what is new, and whether
+    it is complete.
+  returned: when the list could be processed
   type: str
   sample: /srv/airgap/rancher.tar.gz.report.html
 table_file:
-  description: Path of the same as a table (CSV), a line for each platform image.
-  returned: when the list could be worked through
+  description: Path of the same information as a table (CSV), one line per platform image.
+  returned: when the list could be processed
   type: str
   sample: /srv/airgap/rancher.tar.gz.report.csv
 facts_file:
@@ -688,8 +693,8 @@ facts_file:
   type: str
   sample: /srv/airgap/rancher.tar.gz.report.json
 restore_file:
-  description: Path of a shell script that checks the parts and unpacks the archive, C(sh PATH TARGET_DIR).
-  returned: when the list could be worked through
+  description: Path of a shell script that checks the parts and unpacks the archive, with C(sh PATH TARGET_DIR).
+  returned: when the list could be processed
   type: str
   sample: /srv/airgap/rancher.tar.gz.restore.sh
 log:
