@@ -3,14 +3,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# ansible-core 2.17.14 and 2.21.5: what a role's argument_specs.yml makes of a variable that is null.
+# ansible-core 2.17.14 and 2.21.5: how a role's argument_specs.yml treats a variable that is null.
 #
-# One would guess that null is "not given", as it is for modules, where an option that is null and not required passes
-# whatever its type. Seen, in both versions:
+# Expected: null means "not given", as for modules, where an optional option of any type may be null. Observed in both
+# versions:
 #   - an option of type int WITHOUT a default accepts null;
-#   - the same option WITH a default refuses null: "<class 'NoneType'> cannot be converted to an int";
-# and they differ for text: with a default, 2.17 refuses null for type str, 2.21 takes it.
-# So a default in a specification makes it stricter, and a caller who writes `variable: null` to have the default fails.
+#   - the same option WITH a default refuses null: "<class 'NoneType'> cannot be converted to an int".
+# They differ for text: with a default, 2.17 refuses null for type str, 2.21 accepts it.
+# A default therefore makes a specification stricter, and a caller who writes `variable: null` to get the default fails.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

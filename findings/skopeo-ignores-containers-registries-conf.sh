@@ -3,19 +3,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# skopeo 1.9.3: the variable CONTAINERS_REGISTRIES_CONF, by which podman and buildah find another registries.conf, is not
-# read by skopeo, although all three share the library that reads the file.
+# skopeo 1.9.3: skopeo does not read the variable CONTAINERS_REGISTRIES_CONF, with which podman and buildah find another
+# registries.conf, although all three share the library that reads the file.
 #
-# One would guess that a host that says where its configuration is says so to all of them: mirrors and blocks then hold
-# for skopeo too. Seen: with the variable, a registry that the file blocks is looked up in DNS all the same; with the
-# flag --registries-conf, which no help text names, it is refused as "blocked". Nothing is asked over a network: the name
-# ends in .invalid.
+# Expected: a host that sets the variable sets it for all of them, so that mirrors and blocks also apply to skopeo.
+# Observed: with the variable, a registry that the file blocks is still looked up in DNS; with the flag --registries-conf,
+# which no help text mentions, it is refused as "blocked". No network request is made: the name ends in .invalid.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# Debian 12's packages, unpacked here and not installed; what they are linked with is in the same list.
+# Packages of Debian 12 with the libraries that they need, unpacked here and not installed.
 apt-get -qq download skopeo=1.9.3+ds1-1+b10 libgpgme11 libassuan0 libdevmapper1.02.1 >/dev/null 2>&1
 for package in ./*.deb; do dpkg -x "$package" root; done
 LD_LIBRARY_PATH=$(printf "%s:" "$work"/root/usr/lib/*-linux-gnu "$work"/root/lib/*-linux-gnu)

@@ -3,18 +3,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# skopeo 1.9.3: of the sizes that a manifest states, `skopeo copy --preserve-digests` looks at the configuration's only.
+# skopeo 1.9.3: of the sizes in a manifest, `skopeo copy --preserve-digests` only checks that of the configuration.
 #
-# One would guess that all sizes of descriptors are checked, or none, as the digest decides either way. Seen, from one OCI
-# layout to another: a layer whose descriptor states ten bytes more than it has is copied, exit 0, and the wrong size goes
-# on with the manifest; the same error in the configuration's descriptor ends the copy. What reads the layout next may be
-# stricter than what wrote it.
+# Expected: either all sizes of descriptors are checked, or none, because the digest decides in any case. Observed when
+# copying from one OCI layout to another: a layer whose descriptor states ten bytes too many is copied with exit status 0,
+# and the wrong size is passed on with the manifest; the same error in the descriptor of the configuration ends the copy.
+# The next program that reads the layout may be stricter than the one that wrote it.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# Debian 12's packages, unpacked here and not installed; what they are linked with is in the same list.
+# Packages of Debian 12 with the libraries that they need, unpacked here and not installed.
 apt-get -qq download skopeo=1.9.3+ds1-1+b10 libgpgme11 libassuan0 libdevmapper1.02.1 >/dev/null 2>&1
 for package in ./*.deb; do dpkg -x "$package" root; done
 LD_LIBRARY_PATH=$(printf "%s:" "$work"/root/usr/lib/*-linux-gnu "$work"/root/lib/*-linux-gnu)

@@ -3,19 +3,19 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# skopeo 1.9.3: an image that has a signature cannot be copied into an OCI layout unless --remove-signatures is given, also
-# where the policy asks for no signature.
+# skopeo 1.9.3: a signed image cannot be copied into an OCI layout without --remove-signatures, even if the policy does not
+# require signatures.
 #
-# One would guess that what the destination cannot hold is left out, as it is in a copy with other things that a layout
-# does not know, or that a policy which demands signatures is where it is decided. Seen: "Can not copy signatures to
-# oci:..."; with --remove-signatures the copy works, and the policy is checked all the same: an unsigned image is refused
-# under a policy that wants one signed. So whoever saves images for a site that signs some has to give the flag always.
+# Expected: what the destination cannot hold is left out, as for other content that a layout does not support; or the
+# policy alone decides about signatures. Observed: "Can not copy signatures to oci:...". With --remove-signatures the copy
+# works, and the policy is still checked: an unsigned image is refused under a policy that requires a signature. A program
+# that saves images for a site with some signed images therefore always has to set the flag.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# Debian 12's packages, unpacked here and not installed; what they are linked with is in the same list.
+# Packages of Debian 12 with the libraries that they need, unpacked here and not installed.
 apt-get -qq download skopeo=1.9.3+ds1-1+b10 libgpgme11 libassuan0 libdevmapper1.02.1  >/dev/null 2>&1
 for package in ./*.deb; do dpkg -x "$package" root; done
 LD_LIBRARY_PATH=$(printf "%s:" "$work"/root/usr/lib/*-linux-gnu "$work"/root/lib/*-linux-gnu)

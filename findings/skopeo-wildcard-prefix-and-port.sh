@@ -3,19 +3,19 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# skopeo 1.9.3: a wildcard prefix of registries.conf with a location matches references that have a port, and then makes
-# something of them that is no reference.
+# skopeo 1.9.3: a wildcard prefix with a location in registries.conf matches references with a port, and then rewrites them
+# to something that is not a valid reference.
 #
-# containers-registries.conf(5) lets `prefix` be `*.example.com`, and replaces what matched by `location`. One would guess
-# that the port of `a.example.com:5000` belongs to the host that is replaced, or that such a host does not match. Seen: it
-# matches, `:5000/team/app` is put behind the location, and the pull ends with "invalid reference format" before anything is
-# asked; the same reference without a port is rewritten well.
+# In containers-registries.conf(5), `prefix` may be `*.example.com`, and `location` replaces what matched. Expected: the
+# port of `a.example.com:5000` is part of the host that is replaced, or such a host does not match. Observed: it matches,
+# `:5000/team/app` is appended to the location, and the pull ends with "invalid reference format" before any request is made.
+# The same reference without a port is rewritten correctly.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# Debian 12's packages, unpacked here and not installed; what they are linked with is in the same list.
+# Packages of Debian 12 with the libraries that they need, unpacked here and not installed.
 apt-get -qq download skopeo=1.9.3+ds1-1+b10 libgpgme11 libassuan0 libdevmapper1.02.1 >/dev/null 2>&1
 for package in ./*.deb; do dpkg -x "$package" root; done
 LD_LIBRARY_PATH=$(printf "%s:" "$work"/root/usr/lib/*-linux-gnu "$work"/root/lib/*-linux-gnu)

@@ -3,17 +3,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# umoci 0.4.7: `umoci gc` removes configuration and layers of Docker manifests that an OCI index names.
+# umoci 0.4.7: `umoci gc` removes the configuration and layers of Docker manifests that an OCI index names.
 #
-# A layout may hold a Docker schema 2 manifest below an OCI index; skopeo --preserve-digests makes such ones, and pushes
-# them again under the same digest. One would guess that a collector keeps whatever a manifest that it keeps names. Seen:
-# media types that umoci does not know are leaves, so index and manifest stay, configuration and layer are removed, exit 0.
+# A layout may hold a Docker schema 2 manifest below an OCI index; skopeo --preserve-digests creates such layouts, and pushes
+# them again under the same digest. Expected: the collector keeps everything that a kept manifest names. Observed: media
+# types that umoci does not know are treated as leaves, so index and manifest are kept, configuration and layer are removed,
+# and the exit status is 0.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# Debian 12's packages, unpacked here and not installed; what they are linked with is in the same list.
+# Packages of Debian 12 with the libraries that they need, unpacked here and not installed.
 apt-get -qq download umoci=0.4.7+ds-3+b7 >/dev/null 2>&1
 for package in ./*.deb; do dpkg -x "$package" root; done
 LD_LIBRARY_PATH=$(printf "%s:" "$work"/root/usr/lib/*-linux-gnu "$work"/root/lib/*-linux-gnu)
