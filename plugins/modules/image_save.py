@@ -132,8 +132,9 @@ options:
         V(.tar.zst) or V(.tar). With O(compress=dir) this is the path of a directory.
       - With O(part_size) the archive is C(DEST.part0), C(DEST.part1) and so on.
       - The other files are next to it and have the same name with a suffix. C(DEST.sha256) has the checksums,
-        C(DEST.lock.json) records the contents, C(DEST.report.html) and C(DEST.report.csv) describe them for people, and
-        the script C(DEST.restore.sh) unpacks the archive on the other side.
+        C(DEST.lock.json) records the contents, C(DEST.report.html) and C(DEST.report.csv) describe them for people,
+        C(DEST.report.json) has the facts of the report that the next run needs, and the script C(DEST.restore.sh)
+        unpacks the archive on the other side.
       - Only users that you trust should be able to write to its directory. Links under any of these names are replaced,
         and never followed.
     type: path
@@ -688,8 +689,8 @@ table_file:
   type: str
   sample: /srv/airgap/rancher.tar.gz.report.csv
 facts_file:
-  description: Path of what the report says beyond the lock file, as JSON.
-  returned: when the list could be worked through
+  description: Path of the facts of the report that the lock file does not have, as JSON.
+  returned: when the list could be processed
   type: str
   sample: /srv/airgap/rancher.tar.gz.report.json
 restore_file:
