@@ -133,8 +133,8 @@ options:
       - With O(part_size) the archive is C(DEST.part0), C(DEST.part1) and so on.
       - The other files are next to it and have the same name with a suffix. C(DEST.sha256) has the checksums,
         C(DEST.lock.json) records the contents, C(DEST.report.html) and C(DEST.report.csv) describe them for people,
-        C(DEST.report.json) has the facts of the report that the next run needs, and the script C(DEST.restore.sh)
-        unpacks the archive on the other side.
+        C(DEST.report.json) has the facts of the report that the lock file does not have, and the script
+        C(DEST.restore.sh) unpacks the archive on the other side.
       - Only users that you trust should be able to write to its directory. Links under any of these names are replaced,
         and never followed.
     type: path
