@@ -708,53 +708,26 @@ log:
 """
 
 import os
-import signal
-import traceback
-from typing import NoReturn
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.compress import ZSTANDARD_ERROR
-from ansible_collections.airgap.images.plugins.module_utils._archive.name_clashes import refuse_name_of_archive
-from ansible_collections.airgap.images.plugins.module_utils._archive.output import Output
-from ansible_collections.airgap.images.plugins.module_utils._base.empty import without_empty
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError
-from ansible_collections.airgap.images.plugins.module_utils._base.secrets import Secrets
-from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import reason
+from ansible_collections.airgap.images.plugins.module_utils._host.environment import forget, text_of_environment
 from ansible_collections.airgap.images.plugins.module_utils._host.file_attributes import attributes_of
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
-from ansible_collections.airgap.images.plugins.module_utils._host.progress import (
-    PRIVATE,
-    TO_END,
-    Progress,
-    refuse_foreign,
-    shown,
-)
+from ansible_collections.airgap.images.plugins.module_utils._host.module import Module, end, fail, require_library
+from ansible_collections.airgap.images.plugins.module_utils._host.progress import PRIVATE
+from ansible_collections.airgap.images.plugins.module_utils._host.signals import ignore_signals, stop_on_signals
+from ansible_collections.airgap.images.plugins.module_utils._host.telling import telling
 from ansible_collections.airgap.images.plugins.module_utils._host.umask import settle_umask
 from ansible_collections.airgap.images.plugins.module_utils._http.http import REQUESTS_ERROR
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import LIST_FORMATS, PLAIN
 from ansible_collections.airgap.images.plugins.module_utils._save.engine import save
-from ansible_collections.airgap.images.plugins.module_utils._save.params import read_options, refuse_strange_path
+from ansible_collections.airgap.images.plugins.module_utils._save.params import read_options
 from ansible_collections.airgap.images.plugins.module_utils._save.returned import as_returned, diff_of
-
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""What ends a run in order."""
-
-TOLD = frozenset({"msg", "reason", "notes"})
-"""What in a result is made of sentences."""
-
-
-def text_of_environment(*names: str) -> str:
-    """The first of these variables that is set. Ansible writes them in UTF-8, whatever the locale here.
-
-    :raises AnsibleFallbackNotFound: when none is.
-    """
-    text = str(env_fallback(*names))
-    try:
-        return os.fsencode(text).decode("utf-8")
-    except UnicodeDecodeError:  # somebody of this host wrote it
-        return text
+from ansible_collections.airgap.images.plugins.module_utils._save.told_files import told_files
 
 
 def argument_spec() -> dict[str, dict[str, object]]:
@@ -813,16 +786,8 @@ def argument_spec() -> dict[str, dict[str, object]]:
     }
 
 
-class Module(AnsibleModule):
-    """A module for which an option without a value is one that is left out."""
-
-    def _load_params(self) -> None:
-        super()._load_params()
-        self.params = without_empty(self.params, self.argument_spec)
-
-
 def make_module() -> AnsibleModule:
-    """The module with its options read and checked against each other."""
+    """Read the options, and check them against each other."""
     return Module(
         argument_spec=argument_spec(),
         supports_check_mode=True,
@@ -831,115 +796,21 @@ def make_module() -> AnsibleModule:
     )
 
 
-def require_libraries(module: AnsibleModule) -> None:
-    """Fail with the interpreter's name where a library is missing."""
-    if REQUESTS_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("requests"), exception=str(REQUESTS_ERROR))
-    if module.params["compress"] == "zstd" and ZSTANDARD_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("zstandard"), exception=str(ZSTANDARD_ERROR))
-
-
-def stop_on_signals(*, keeps: bool = True) -> Stop:
-    """Turn SIGTERM, SIGINT and SIGHUP into an orderly end: copies are ended, and private files removed.
-
-    One that is ignored already stays so, as C(nohup) wants it. What handles the others may run in the midst of
-    anything, so it does no more than leave a mark.
-
-    :param keeps: whether anything is fetched, which then stays in the cache.
-    """
-    stop = Stop()
-
-    def note(number: int, frame: object) -> None:
-        ended = f"the run was ended by {signal.Signals(number).name}"
-        stop.request(f"{ended}; what was fetched stays in the cache" if keeps else ended)
-
-    for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, note)
-    return stop
-
-
-def ignore_signals() -> None:
-    """What the end says is decided, and is to be said: not even the interpreter's own end is cut short from here on."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
-def forget_environment() -> None:
-    """Remove from the environment what was read from it: nothing that runs for us has any use for it."""
-    for name in ("SOURCE_USERNAME", "SOURCE_PASSWORD"):
-        os.environ.pop(name, None)
-
-
-def without_secrets(value: object, secrets: Secrets, *, is_told: bool = False) -> object:
-    """A result whose sentences, which may repeat a registry's, show no secret. Names and paths stay as they are.
-
-    :param is_told: whether the value is a sentence.
-    """
-    if isinstance(value, dict):
-        return {key: without_secrets(inner, secrets, is_told=key in TOLD) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [without_secrets(inner, secrets, is_told=is_told) for inner in value]
-    return secrets.hide(value) if is_told and isinstance(value, str) else value
-
-
-def progress_files(module: AnsibleModule, output: Output, private: str | None) -> list[str]:
-    """Where the run says how far it is: for the action plugin, and for the user.
-
-    :raises OptionError: when the user's would replace something else.
-    """
-    if module.check_mode:
-        return []
-    asked = module.params["progress_file"]
-    if asked:
-        refuse_name_of_archive("progress_file", asked, output)
-        names = [output.dest, output.lock_file, output.checksum_file, *output.companions]
-        names += [module.params[name] for name in ("failed_list", "log_file", "from_lock") if module.params[name]]
-        refuse_foreign(asked, [*names, *module.params["list_files"]])
-    return [path for path in (private, asked) if path]
-
-
-def fail(module: AnsibleModule, log: Log, message: str, *, changed: bool = False) -> NoReturn:
-    """End a run that as a whole cannot go on.
-
-    :param changed: whether something on disk that the user asked for is different all the same.
-    """
-    ignore_signals()
-    log.error(message)
-    warn_of_log(module, log)
-    returned: dict[str, object] = {"msg": log.secrets.hide(message), "changed": changed}
-    if module.params["debug"]:
-        returned.update(log=log.lines, exception=log.secrets.hide(traceback.format_exc()))
-    module.fail_json(**returned)
-
-
-def warn_of_log(module: AnsibleModule, log: Log) -> None:
-    """Tell the user where the log that was asked for is not whole."""
-    if log.problem:
-        module.warn(log.problem)
-
-
 def main() -> None:
     module = make_module()
+    check, params = module.check_mode, module.params
     private = os.environ.pop(PRIVATE, None)
-    forget_environment()
+    forget(os.environ, "SOURCE_USERNAME", "SOURCE_PASSWORD")
     settle_umask(os.environ)
-    require_libraries(module)
-    log = Log(debug=module.params["debug"])
-    stop = stop_on_signals(keeps=not module.check_mode)
+    require_library(module, "requests", REQUESTS_ERROR)
+    if params["compress"] == "zstd":
+        require_library(module, "zstandard", ZSTANDARD_ERROR)
+    log = Log(debug=params["debug"])
+    stop = stop_on_signals(keeps=not check)
     try:
-        for name in ("log_file", "progress_file"):
-            refuse_strange_path(name, module.params[name])
-        options = read_options(module.params, check=module.check_mode)
+        options = read_options(params, check=check)
         attributes = attributes_of(module)
-        if module.params["log_file"]:
-            refuse_name_of_archive("log_file", module.params["log_file"], options.output)
-        if module.params["log_file"] and not module.check_mode:
-            log.append_to(module.params["log_file"])
-        progress = Progress()
-        log.told = progress.tell
-        files = progress_files(module, options.output, private)
-        with shown(progress, files, stop=stop, to_end=private and private + TO_END):
+        with telling(log, stop, told_files(params, options, private)) as progress:
             result = save(options, log=log, stop=stop, attributes=attributes, progress=progress)
     except ImageSaveError as error:
         fail(module, log, str(error), changed=error.changed)
@@ -948,19 +819,10 @@ def main() -> None:
     ignore_signals()
     if stop.reason and not result.is_failure:
         module.warn("the run was asked to end when only its last steps were left, and went on to its end")
-    returned = as_returned(result, options.output, check=options.check)
-    returned = {key: without_secrets(value, log.secrets, is_told=key in TOLD) for key, value in returned.items()}
-    log.info(str(returned["msg"]))
-    if module.params["debug"]:
-        returned["log"] = log.lines
-    for warning in result.warnings:
-        module.warn(log.secrets.hide(warning))
-    warn_of_log(module, log)
+    returned = as_returned(result, options.output, check=check)
     if module._diff:
         returned["diff"] = diff_of(result, options.output)
-    if result.is_failure:
-        module.fail_json(**returned)
-    module.exit_json(**returned)
+    end(module, log, returned, warnings=result.warnings, is_failure=result.is_failure)
 
 
 if __name__ == "__main__":

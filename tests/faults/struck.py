@@ -33,9 +33,9 @@ from ...plugins.module_utils._host.attributes import NoAttributes
 from ...plugins.module_utils._host.hold import Hold
 from ...plugins.module_utils._host.log import Log
 from ...plugins.module_utils._host.progress import Progress, shown
+from ...plugins.module_utils._host.signals import stop_on_signals
 from ...plugins.module_utils._save import tools
 from ...plugins.module_utils._save.engine import save
-from ...plugins.modules.image_save import stop_on_signals
 from ..support.images import build_image
 from ..support.layers import random_layer
 from ..unit.fakes import FakeRegistries, FakeSkopeo, make_options

@@ -83,6 +83,8 @@ class Params(TypedDict):
     skopeo_path: str
     signature_policy: str | None
     insecure_policy: bool
+    log_file: str | None
+    progress_file: str | None
     mode: object
     owner: str | None
     group: str | None

@@ -28,6 +28,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock import
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import Interrupted, TransferError
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
+from ansible_collections.airgap.images.plugins.module_utils._host.environment import text_of_environment
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import FailedImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList, InvalidLine, Origin
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST
@@ -78,7 +79,7 @@ def test_fallbacks_are_documented() -> None:
     for name, option in image_save.argument_spec().items():
         if "fallback" in option:
             fallback, [variable] = option["fallback"]  # type: ignore[misc]
-            assert fallback is image_save.text_of_environment
+            assert fallback is text_of_environment
             assert f"E({variable})" in str(DOCUMENTED["options"][name]["description"])
 
 
@@ -296,7 +297,7 @@ def test_a_stop_that_comes_too_late_is_told_beside_what_was_done(
     run: Runner, saved: Saved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warnings: list[str] = []
-    monkeypatch.setattr(image_save.AnsibleModule, "warn", lambda module, text: warnings.append(text))
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda module, text: warnings.append(text))
 
     def save(options: Options, *, stop: Stop, **more: Any) -> Result:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -314,7 +315,7 @@ def test_a_stop_that_comes_too_late_is_told_beside_what_was_done(
 def test_warnings_are_passed_on(run: Runner, saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
     # Where a test has imported plugins of the controller, Ansible's own method shows warnings and returns none.
     warnings: list[str] = []
-    monkeypatch.setattr(image_save.AnsibleModule, "warn", lambda module, text: warnings.append(text))
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda module, text: warnings.append(text))
     saved.result = replace(full_result(), warnings=["failed_list: cannot write"])
     run()
     assert warnings == ["failed_list: cannot write"]
@@ -325,7 +326,7 @@ def test_a_log_that_lacks_lines_is_told(
     run: Runner, saved: Saved, monkeypatch: pytest.MonkeyPatch, fails: bool
 ) -> None:
     warnings: list[str] = []
-    monkeypatch.setattr(image_save.AnsibleModule, "warn", lambda module, text: warnings.append(text))
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda module, text: warnings.append(text))
     if fails:
         saved.errors.append(PermissionError(13, "Permission denied", "/srv/a"))
     run(log_file="/dev/full")
@@ -389,15 +390,6 @@ def test_zstandard_is_not_needed_for_gzip(run: Runner, saved: Saved, monkeypatch
     assert "failed" not in run(compress="gzip")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_signals_end_the_run_once(number: signal.Signals) -> None:
-    stop = image_save.stop_on_signals()
-    os.kill(os.getpid(), number)
-    os.kill(os.getpid(), signal.SIGHUP)
-    assert stop.wait(60)
-    assert stop.reason == f"the run was ended by {number.name}; what was fetched stays in the cache"
-
-
 @pytest.mark.parametrize(("check", "remains"), [(True, ""), (False, "; what was fetched stays in the cache")])
 def test_a_signal_is_told_with_what_remains(
     run: Runner, monkeypatch: pytest.MonkeyPatch, check: bool, remains: str
@@ -409,13 +401,3 @@ def test_a_signal_is_told_with_what_remains(
 
     monkeypatch.setattr(image_save, "save", ended)
     assert run(_ansible_check_mode=check)["msg"] == f"the run was ended by SIGTERM{remains}"
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_that_is_ignored_already_stays_so(number: signal.Signals) -> None:
-    """nohup has SIGHUP ignored, and a shell SIGINT for what it runs behind."""
-    signal.signal(number, signal.SIG_IGN)
-    stop = image_save.stop_on_signals()
-    assert signal.getsignal(number) is signal.SIG_IGN
-    os.kill(os.getpid(), number)
-    assert not stop.is_set()

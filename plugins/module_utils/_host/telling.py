@@ -1,0 +1,44 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a run says what it does while it goes on: its log, and its progress files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from .._base.stop import Stop
+from .log import Log
+from .progress import Progress, shown
+
+
+@dataclass(frozen=True)
+class ToldFiles:
+    """The files that a run writes to while it goes on.
+
+    :param log: path; empty: none was asked for.
+    :param progress: paths of files that say how far the run is.
+    :param to_end: path of a file that asks the run to end, as :func:`progress.shown` has it; empty: there is none.
+    """
+
+    log: str = ""
+    progress: tuple[str, ...] = ()
+    to_end: str = ""
+
+
+@contextmanager
+def telling(log: Log, stop: Stop, files: ToldFiles) -> Iterator[Progress]:
+    """Write log and progress of a run while the block runs.
+
+    :param stop: is set when a file asks the run to end.
+    :returns: what the run tells how far it is.
+    :raises OptionError: when the log cannot be written.
+    """
+    if files.log:
+        log.append_to(files.log)
+    progress = Progress()
+    log.told = progress.tell
+    with shown(progress, files.progress, stop=stop, to_end=files.to_end):
+        yield progress
