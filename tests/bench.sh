@@ -16,4 +16,4 @@ set -euo pipefail
 # shellcheck source=tests/copied.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/copied.sh" newest bench support
 python -m ansible_collections.airgap.images.tests.bench \
-    --output "$here/../docs/performance" --work "${TMPDIR:-/var/tmp}" "$@"
+    --output "$here/../docs/performance" --checkout "$here/.." --work "${TMPDIR:-/var/tmp}" "$@"

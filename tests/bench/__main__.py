@@ -16,14 +16,15 @@ from pathlib import Path
 
 from ..support.module import COLLECTION
 from ..support.registry import Registry
-from . import archiving, copying, disk, growth, live, machine, memory, report, rerun, shaped, startup
+from . import archiving, copying, disk, growth, hosts, live, machine, memory, report, rerun, shaped, startup
 from .context import SHORT, Bench, Sizes, say
 from .figures import Figure
 from .plot import as_svg
 from .process import module_start
 
 GROUPS: dict[str, Callable[[Bench], list[Figure]]] = {
-    module.GROUP: module.measure for module in (copying, shaped, live, archiving, rerun, growth, memory, disk, startup)
+    module.GROUP: module.measure
+    for module in (copying, shaped, live, archiving, rerun, growth, memory, disk, startup, hosts)
 }
 """What can be measured, in the order of the table."""
 
@@ -33,17 +34,18 @@ _WORK = "on the disk to be measured"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, prints the table and writes the files; returns 1 where a ratio misses its bound."""
     options = _options(arguments)
-    done = measure(_sizes(options), options.only or list(GROUPS), options.work)
+    done = measure(_sizes(options), options.only or list(GROUPS), options.work, options.checkout)
     print(report.as_text(done))
     write(done, options.output)
     say(f"written to {options.output}: results.json, results.md, plot.svg")
     return 1 if done.missed else 0
 
 
-def measure(sizes: Sizes, groups: Sequence[str], work: Path) -> report.Report:
+def measure(sizes: Sizes, groups: Sequence[str], work: Path, checkout: Path = COLLECTION) -> report.Report:
     """Takes all figures of these groups.
 
     :param work: a folder on the disk that is measured; what is made in it is removed.
+    :param checkout: the repository of the collection.
     """
     figures: list[Figure] = []
     seconds: dict[str, float] = {}
@@ -52,7 +54,7 @@ def measure(sizes: Sizes, groups: Sequence[str], work: Path) -> report.Report:
         # Neither credentials nor settings of whoever runs this.
         os.environ["HOME"] = str(folder)
         with Registry(folder / "registry") as registry:
-            bench = Bench(folder, registry, sizes)
+            bench = Bench(folder, registry, sizes, checkout)
             module_start()  # compiles what later starts find compiled
             for group in groups:
                 started, worked = time.monotonic(), sum(os.times()[:4])
@@ -80,6 +82,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=list(GROUPS), metavar="GROUP", help=", ".join(GROUPS))
     parser.add_argument("--output", type=Path, default=COLLECTION / "docs/performance", metavar="DIR")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()), metavar="DIR", help=_WORK)
+    parser.add_argument("--checkout", type=Path, default=COLLECTION, metavar="DIR", help="the repository")
     return parser.parse_args(arguments)
 
 

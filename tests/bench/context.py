@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..support.module import COLLECTION
 from ..support.registry import Registry
 from . import workload
 from .process import BenchError, ModuleRun, run, run_module
@@ -32,6 +33,8 @@ class Sizes:
     :param list_sizes: references for the re-runs: a short list and a long one.
     :param huge: megabytes of blobs for the peak of memory, less and more.
     :param many: platform images for the peak of memory, fewer and more.
+    :param hosts: hosts that share a list, fewer and more.
+    :param staged: references in that list.
     """
 
     rounds: int = 3
@@ -42,6 +45,8 @@ class Sizes:
     list_sizes: tuple[int, int] = (100, 711)
     huge: tuple[float, float] = (100.0, 800.0)
     many: tuple[int, int] = (100, 2000)
+    hosts: tuple[int, int] = (5, 50)
+    staged: int = 700
 
 
 SHORT = Sizes(
@@ -53,6 +58,8 @@ SHORT = Sizes(
     list_sizes=(2, 3),
     huge=(1.0, 2.0),
     many=(2, 4),
+    hosts=(1, 2),
+    staged=3,
 )
 """Enough to see that the harness is right, and nothing else."""
 
@@ -60,10 +67,11 @@ SHORT = Sizes(
 class Bench:
     """A folder, a registry in it, and its images, which are made when they are first asked for."""
 
-    def __init__(self, folder: Path, registry: Registry, sizes: Sizes) -> None:
+    def __init__(self, folder: Path, registry: Registry, sizes: Sizes, checkout: Path = COLLECTION) -> None:
         self.folder = folder
         self.registry = registry
         self.sizes = sizes
+        self.checkout = checkout
         self.storage = Storage(registry.storage)
 
     @cached_property

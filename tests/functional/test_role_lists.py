@@ -169,7 +169,7 @@ def test_lists_from_everywhere(source: Source, site: Site, files: Files) -> None
     assert_not_failed(result, "charts")
     found = [f"{host}/{name}" for name in ("oci/plain:1", "oci/gzip:1", "docker/single:1")]
     assert references(site.checked("charts")) == staged(site, "charts") == found
-    assert "app.yaml, document 1, spec.containers[1].image: {{ .Values.image }}: it is a template" in result.stdout
+    assert "app.yaml, document 1, spec.containers[1].image: {{ .Values.image }}: it is a template" in result.stderr
 
     assert_not_failed(result, "proxied")
     assert references(site.checked("proxied")) == staged(site, "proxied") == [f"{host}/oci/many-layers:1"]

@@ -102,16 +102,26 @@ def complete_dest(dest: str, compress: str) -> str:
 
     :raises OptionError: when the path ends in no name.
     """
+    return os.path.abspath(with_suffix(dest, compress))
+
+
+def with_suffix(dest: str, compress: str) -> str:
+    """Add the suffix of the format to a path where it is missing, and change nothing else; only the last component
+    counts.
+
+    :param compress: one of :data:`GZIP`, :data:`ZSTD`, :data:`NONE` and :data:`DIR`.
+    :raises OptionError: when the path ends in no name.
+    """
     if compress == DIR:
         dest = dest.rstrip("/")
     name = os.path.basename(dest)
     if name in ("", ".", ".."):
         raise OptionError(f"dest: {dest!r} must end in a file name, such as /srv/export/images.tar.gz")
     suffixes = _SUFFIXES[compress]
-    if not name.endswith(suffixes) or name in suffixes:
-        base = name[: -len(".tar")] if name.endswith(".tar") and name != ".tar" else name
-        dest = os.path.join(os.path.dirname(dest), base + suffixes[0])
-    return os.path.abspath(dest)
+    if name.endswith(suffixes) and name not in suffixes:
+        return dest
+    base = name[: -len(".tar")] if name.endswith(".tar") and name != ".tar" else name
+    return os.path.join(os.path.dirname(dest), base + suffixes[0])
 
 
 def compress_of(name: str) -> str:

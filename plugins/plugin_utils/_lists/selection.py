@@ -79,10 +79,10 @@ def read_source(values: object, list_format: str = PLAIN) -> Source:
         raise OptionError(f"a list must be a name with lines, or a pair of a name and base64: {quoted(str(values))}")
     name, content = str(values[0]), values[1]
     try:
-        text = decode_list(base64.b64decode(content, validate=True))
+        raw = base64.b64decode(content, validate=True)
     except ValueError as error:
         raise OptionError(f"{quoted(name)}: its content is not base64: {error}") from error
-    return Source(name, "\n".join(lines_of_file(text, list_format)))
+    return source_of_file(name, raw, list_format)
 
 
 def compile_choice(include: Iterable[str], exclude: Iterable[str]) -> Choice:
@@ -91,6 +91,14 @@ def compile_choice(include: Iterable[str], exclude: Iterable[str]) -> Choice:
     :raises OptionError: names the one that is none.
     """
     return Choice(_compile("include", include), _compile("exclude", exclude))
+
+
+def source_of_file(name: str, raw: bytes, list_format: str) -> Source:
+    """Decode a list file.
+
+    :param list_format: one of :data:`_oci.image_list.LIST_FORMATS`.
+    """
+    return Source(name, "\n".join(lines_of_file(decode_list(raw), list_format)))
 
 
 def choose(sources: Sequence[Source], choice: Choice) -> Chosen:

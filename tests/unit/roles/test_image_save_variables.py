@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import yaml
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 
 from ansible_collections.airgap.images.plugins.modules import image_save
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options
 from ansible_collections.airgap.images.tests.unit.roles.test_image_save_packages import COMMON, OMIT, evaluate
 from ansible_collections.airgap.images.tests.unit.roles.test_image_save_packages import load as load_for_ansible
 
@@ -158,7 +160,7 @@ def test_every_option_is_passed_on() -> None:
     passed = block["block"][0]["airgap.images.image_save"]
     assert list(passed) == [name[len(PREFIX) :] for name in specified() if name[len(PREFIX) :] not in OWN]
     special = {
-        "images": "{{ __image_save_call.share | default([]) if __image_save_is_check else [] }}",
+        "images": "{{ __image_save_staged.share | default([]) if __image_save_call.is_check else [] }}",
         "list_files": "{{ __image_save_list_files }}",
         "list_format": "plain",
         "mode": "{{ __image_save_option_mode }}",
@@ -288,11 +290,10 @@ def facts(node: object) -> Iterator[str]:
 
 def test_nothing_of_an_earlier_call_is_left() -> None:
     """A task that a tag or an error leaves out would hand on what it has said before."""
-    first, begin, check = TASKS["validate.yml"][:3]
-    assert first["when"] == "__image_save_option_distribute" and list(facts(first)) == ["__image_save_last_call"]
-    assert list(registered(check)) == ["__image_save_check"]
+    begin, validate = TASKS["validate.yml"]
+    assert list(registered(validate)) == ["__image_save_call"]
     everything = {*registered(list(TASKS.values())), *facts(list(TASKS.values()))}
-    assert {*facts(begin), *facts(first), *registered(check)} == everything
+    assert {*facts(begin), *registered(validate)} == everything
 
 
 def test_check_mode_is_that_of_the_task() -> None:
@@ -318,13 +319,39 @@ def test_the_role_takes_no_value_for_the_default(name: str, value: object) -> No
     variable = PREFIX + name.removeprefix("__image_save_option_")
     defaults = load_for_ansible("../defaults/main.yml")
     common = {**COMMON, **defaults, "image_save_dest": "/srv/a", "omit": OMIT}
-    common.update({"__image_save_saver": {}, "__image_save_login": {}})
+    common.update({"__image_save_staged": {}})
     if variable == "image_save_dest":
         del common[variable]
     expected_value = evaluate(f"{{{{ {name} }}}}", common)
     assert evaluate(f"{{{{ {name} }}}}", {**common, variable: value}) == expected_value
     if variable in defaults and variable[len(PREFIX) :] not in DERIVED:
         assert str(expected_value) == str(defaults[variable])  # numbers are text before 2.19
+
+
+def test_the_first_step_gets_what_it_needs() -> None:
+    """The options that decide what is staged are named as the action reads them."""
+    needed = {field.name for field in fields(Options)}
+    assert {*VARIABLES["main.yml"]["__image_save_options"]} == needed
+    values = evaluate(
+        "{{ __image_save_options }}", {**COMMON, **load_for_ansible("../defaults/main.yml"), "omit": OMIT}
+    )
+    assert Options.of(values).list_format == "plain"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_loops_do_not_take_the_variables_of_the_play(name: str) -> None:
+    """Such as ``item``, which may be that of a loop around the role."""
+    for task in flat(TASKS[name]):
+        if "loop" in task:
+            assert str(task.get("loop_control", {}).get("loop_var")).startswith("__image_save_")
+
+
+def flat(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Tasks, and those within blocks."""
+    for task in tasks:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from flat(task.get(part, []))
 
 
 def test_the_role_looks_at_options_in_one_place() -> None:
@@ -334,7 +361,7 @@ def test_the_role_looks_at_options_in_one_place() -> None:
         found = {variable for variable in used(tasks) if variable in specified()} - shown(tasks)
         assert found <= (handed_on if name in ("save.yml", "fetch.yml") else set()), name
     in_vars = {name: value for name, value in VARIABLES["main.yml"].items() if name not in OPTIONS}
-    mentioned = {f"image_save_{name}" for name in ("images", "list_urls", "manifest_files", "install")}
+    mentioned = {"image_save_install"}
     assert {variable for variable in used(in_vars) if variable in specified()} <= mentioned
 
 

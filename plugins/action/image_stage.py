@@ -1,0 +1,129 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The steps of the role image_save before it saves. The documentation is in plugins/modules/image_stage.py."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleFileNotFound
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible.utils.path import unfrackpath
+
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError, OptionError, printable
+from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import Play, check_options, refuse_facts
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options, paths_of
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import Pool
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.staging import Stager
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.target import Target
+
+
+class ActionModule(ActionBase):
+    """C(airgap.images.image_stage)."""
+
+    _supports_async = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        steps: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "validate": self._validate,
+            "probe": self._probe,
+            "read": self._read,
+            "stage": self._stage,
+        }
+        try:
+            result.update(changed=False)
+            result.update(steps[str(self._task.args["step"])](variables))
+        except ImageSaveError as error:
+            result.update(failed=True, msg=str(error))
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
+        key = getattr(self, "_discovered_interpreter_key", None)
+        if key:  # so that later tasks need not search again
+            result["ansible_facts"] = {key: self._discovered_interpreter}
+        return result
+
+    def _validate(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Check the variables of the role."""
+        play = _play_of(variables)
+        refuse_facts(variables.get("ansible_facts") or {}, play.host)
+        self._check_types(variables)
+        options = self._options(variables)
+        check_options(options, play, self._find)
+        return {
+            "call": self._task._uuid,
+            "is_check": bool(self._task.check_mode),
+            **asdict(paths_of(options, play.host)),
+        }
+
+    def _probe(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Find out what the host lacks."""
+        return Target(self, variables).probe(self._task.args["program"], self._task.args["libraries"])
+
+    def _read(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Read the lists of the host for all hosts of this call."""
+        self._stager(variables).read()
+        return {}
+
+    def _stage(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Choose the images of the host, and write its list."""
+        return self._stager(variables).stage()
+
+    def _stager(self, variables: dict[str, Any]) -> Stager:
+        play = _play_of(variables)
+        refuse_facts(variables.get("ansible_facts") or {}, play.host)
+        return Stager(
+            self._options(variables),
+            Target(self, variables),
+            Ticker.of(self._task, variables),
+            play,
+            self._find,
+            Pool(str(constants.DEFAULT_LOCAL_TMP), str(self._task.args["call"])),  # type: ignore[attr-defined]
+        )
+
+    def _options(self, variables: Mapping[str, Any]) -> Options:
+        return Options.of(self._templar.template(variables[self._task.args["variables"]]))
+
+    def _check_types(self, variables: Mapping[str, Any]) -> None:
+        """Check the types of the variables that have a value.
+
+        :raises OptionError: names those that are of another type.
+        """
+        types = self._task.args["types"]
+        given = self._templar.template({name: variables[name] for name in types})
+        errors = ArgumentSpecValidator(types).validate(given).error_messages
+        if errors:
+            raise OptionError("\n".join(printable(str(error), 1000) for error in errors))
+
+    def _find(self, path: str) -> str | None:
+        """Find a file on the controller as the module copy does, or return None."""
+        searched = self._task.get_search_path()
+        for name in (os.path.join("files", path), os.path.expanduser(path)):
+            try:
+                found = self._loader.path_dwim_relative_stack([*searched, self._loader.get_basedir()], "files", name)
+            except AnsibleFileNotFound:
+                continue
+            return str(unfrackpath(found, follow=False))
+        return None
+
+
+def _play_of(variables: Mapping[str, Any]) -> Play:
+    def names(variable: str) -> list[str]:
+        return [str(name) for name in variables[variable]]
+
+    return Play(
+        host=str(variables["inventory_hostname"]),
+        running=names("ansible_play_hosts"),
+        batch=names("ansible_play_batch"),
+        all=names("ansible_play_hosts_all"),
+    )

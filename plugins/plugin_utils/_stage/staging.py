@@ -1,0 +1,153 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the role's variables to the list on a host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
+from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
+from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection import (
+    Chosen,
+    Source,
+    choose,
+    compile_choice,
+)
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import Play
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.lists import sources_of_controller, sources_of_host
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options, paths_of
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import Pool, read_shares
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.target import Directory, Target
+
+_ROOT = 0
+
+
+@dataclass(frozen=True)
+class Stager:
+    """Stages the list of one host.
+
+    :param find: returns the path of a file on the controller, or None if there is none.
+    :param pool: the lists of all hosts of this call.
+    """
+
+    options: Options
+    target: Target
+    ticker: Ticker
+    play: Play
+    find: Callable[[str], str | None]
+    pool: Pool
+
+    def read(self) -> None:
+        """Read the lists of this host, to be shared out with those of all hosts.
+
+        :raises ImageSaveError: when one of them cannot be read.
+        """
+        self.pool.put(self.play.host, self._sources())
+
+    def stage(self) -> dict[str, Any]:
+        """Choose the images of this host, and write its list.
+
+        :returns: what the task returns.
+        :raises ImageSaveError: when there is nothing to save, or the host does not let it be written or fetched.
+        """
+        paths = paths_of(self.options, self.play.host)
+        login = self._refuse_what_cannot_be_fetched(paths.directory)
+        share, shared = self._share()
+        text = "".join(f"{line}\n" for line in share)
+        arguments = {"list_file": paths.list_file, "text": text} if not self.options.from_lock else {}
+        must_be_open = self.options.fetch and login is None
+        seen, shown = self.target.write(
+            {**arguments, "directory": paths.directory, "write": True, "must_be_open": must_be_open}
+        )
+        if must_be_open:
+            self._refuse_closed(seen, paths.directory)
+        return {
+            **shown,
+            "count": len(share),
+            "share": share if self.target.is_check else [],
+            "shares_file": shared,
+            "is_other_user": _are_others(login or seen, seen),
+        }
+
+    def _refuse_what_cannot_be_fetched(self, directory: str) -> Directory | None:
+        """Refuse a directory from which the user who logs in could not fetch, where that can be known beforehand.
+
+        :returns: the directory as that user sees it, if another one may save.
+        :raises OptionError: says what to change.
+        """
+        if not self.options.fetch:
+            return None
+        login = self.target.look_as_login(directory) if self.target.becomes else None
+        if self.options.names_home:
+            saver = self.target.look(directory)
+            if _are_others(login or saver, saver):
+                raise OptionError(
+                    "image_save_dest, image_save_failed_list: '~' is the home of the user who saves, but files are "
+                    "fetched as the user who logs in, because that is never done with become; give an absolute path."
+                )
+        if login is not None:
+            self._refuse_closed(login, directory)
+        return login
+
+    def _refuse_closed(self, seen: Directory, directory: str) -> None:
+        if seen.is_closed:
+            raise OptionError(
+                f"{self.target.name}: the user who logs in cannot enter {directory}, so the archive could not be "
+                "fetched from there, because files are never fetched with become. Let the user in, or choose another "
+                "image_save_dest."
+            )
+
+    def _share(self) -> tuple[list[str], str]:
+        """Choose the lines of this host.
+
+        :returns: them, and the path of the file with the shares of all hosts, if there are several.
+        :raises OptionError: when the choice of all hosts is empty.
+        """
+        options = self.options
+        if options.from_lock:
+            return [], ""
+        shared = ""
+        if options.distribute:
+            shared = self.pool.share(self.play.all, self.play.running, include=options.include, exclude=options.exclude)
+            chosen, shares = read_shares(shared)
+            share = shares[self.play.host]
+        else:
+            chosen = choose(self._sources(), compile_choice(options.include, options.exclude))
+            share = chosen.lines
+        if not chosen.lines:
+            raise OptionError(
+                "There is nothing to save: the lists name no image, or image_save_include and image_save_exclude leave "
+                f"none of {len(chosen.excluded)}."
+            )
+        self._show_invalid(chosen, share)
+        return share, shared
+
+    def _sources(self) -> list[Source]:
+        """Read the lists, in the order of the role's variables."""
+        images, lists, manifests = sources_of_controller(self.options, self.find)
+        for unread in manifests.unread:
+            where = f"{unread.file}, document {unread.document}, {unread.path}"
+            self.ticker.warn(f"{where}: {unread.value}: {unread.reason}")
+        named = [Source("image_save_manifest_files", "\n".join(manifests.images))]
+        if not self.options.reads_from_host:
+            return [*images, *lists, *named]
+        contents = self.target.read(self.options.remote_list_files, self.options.list_urls)
+        remote, downloaded = sources_of_host(self.options, *contents)
+        return [*images, *lists, *remote, *downloaded, *named]
+
+    def _show_invalid(self, chosen: Chosen, share: list[str]) -> None:
+        """Show where lines are that are not references; of several hosts, each shows its own."""
+        own = frozenset(share)
+        for line in chosen.invalid:
+            if not self.options.distribute or line["line"] in own:
+                self.ticker.warn(f"{line['origin']}: {line['line']}: {line['reason']}")
+
+
+def _are_others(login: Directory, saver: Directory) -> bool:
+    """Return True if what the second user writes may be closed to the first one."""
+    return saver.uid == _ROOT or login.uid != saver.uid

@@ -1,0 +1,200 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The steps of the role as tasks, and the host that answers them; it may answer anything."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible import constants
+from ansible.parsing.dataloader import DataLoader
+
+from ansible_collections.airgap.images.plugins.action.image_stage import ActionModule
+from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._stage.test_stage_options import USUAL
+
+OPEN = {"uid": 1000, "exists": True, "is_closed": False}
+Answer = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+class FakeConnection:
+    """A connection that knows whether it becomes somebody."""
+
+    def __init__(self) -> None:
+        self.become: object = None
+        self._shell = SimpleNamespace(tmpdir=None)
+
+    def set_become_plugin(self, plugin: object) -> None:
+        self.become = plugin
+
+
+class Ground:
+    """A controller and a host; ``asked`` is what was asked, by whom, and how it was logged."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.connection = FakeConnection()
+        self.asked: list[tuple[str, dict[str, Any], object, bool, bool]] = []
+        monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(folder / "tmp"))
+
+    def run(self, step: str, answer: Answer | None = None, *, check: bool = False, **changed: Any) -> dict[str, Any]:
+        """Run a step of the role for a host ``one`` with these options."""
+        facts = changed.pop("facts", {})
+        types = changed.pop("types", {})
+        values = changed.pop("values", {})
+        task = SimpleNamespace(
+            args={"step": step, "variables": "options", "types": types, "call": "c", "program": "s", "libraries": []},
+            check_mode=check,
+            async_val=0,
+            no_log=False,
+            action="image_stage",
+            _uuid="0-1",
+            get_search_path=lambda: [str(self.folder / "play")],
+        )
+        templar = SimpleNamespace(template=lambda value: value)
+        action = ActionModule(task, self.connection, SimpleNamespace(), DataLoader(), templar, None)
+        action._load_name = "image_stage"
+
+        def execute(module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+            self.asked.append((module_name, module_args, self.connection.become, task.no_log, task.check_mode))
+            return answer(module_name, module_args) if answer else dict(OPEN)
+
+        action._execute_module = execute
+        result: dict[str, Any] = action.run(
+            None,
+            {
+                "inventory_hostname": "one",
+                "ansible_play_hosts": ["one"],
+                "ansible_play_batch": ["one"],
+                "ansible_play_hosts_all": ["one"],
+                "ansible_facts": facts,
+                "options": {**USUAL, **changed},
+                **values,
+            },
+        )
+        assert task.check_mode is check and task.no_log is False
+        return result
+
+
+@pytest.fixture
+def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
+    return Ground(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_validation_asks_nothing_of_the_host(ground: Ground, check: bool) -> None:
+    result = ground.run("validate", check=check)
+    assert (result["call"], result["is_check"], result["changed"]) == ("0-1", check, False)
+    assert result["archive"] == "/srv/out/images.tar.gz" and result["local_dir"] == "/media/one"
+    assert ground.asked == []
+
+
+def test_types_are_checked(ground: Ground) -> None:
+    types = {"image_save_jobs": {"type": "int"}, "image_save_arch": {"type": "list", "elements": "str"}}
+    result = ground.run("validate", types=types, values={"image_save_jobs": "four", "image_save_arch": ["amd64"]})
+    assert result["failed"] and "image_save_jobs" in result["msg"] and "image_save_arch" not in result["msg"]
+    assert not ground.run("validate", types=types, values={"image_save_jobs": "4", "image_save_arch": []}).get("failed")
+
+
+@pytest.mark.parametrize("step", ["validate", "read", "stage"])
+def test_facts_do_not_take_the_place_of_variables(ground: Ground, step: str) -> None:
+    result = ground.run(step, facts={"image_save_fetch_dest": "/etc"})
+    assert result["failed"] and result["msg"].startswith("one has facts with the names of variables")
+    assert ground.asked == []
+
+
+def test_files_are_searched_for_as_copy_does(ground: Ground) -> None:
+    for path in ("files/a.txt", "b.txt", "files/both.txt", "both.txt"):
+        (ground.folder / "play" / path).parent.mkdir(parents=True, exist_ok=True)
+        (ground.folder / "play" / path).write_text(f"from/{path}:1")
+    absolute = ground.folder / "else.txt"
+    absolute.write_text("a/absolute:1")
+    texts = []
+    names = ["a.txt", "b.txt", "both.txt", str(absolute)]
+    assert not ground.run("stage", images=[], list_files=names).get("failed")
+    texts = [arguments["text"] for _name, arguments, *_more in ground.asked]
+    assert texts == ["from/files/a.txt:1\nfrom/b.txt:1\nfrom/files/both.txt:1\na/absolute:1\n"]
+    assert "file 'c.txt' not found" in ground.run("stage", list_files=["c.txt"])["msg"]
+
+
+def test_who_logs_in_looks_without_become(ground: Ground) -> None:
+    plugin = ground.connection.become = object()
+    result = ground.run("stage")
+    assert [become for _name, _arguments, become, *_more in ground.asked] == [None, plugin]
+    assert ground.connection.become is plugin and result["is_other_user"] is False
+
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "no number": {**OPEN, "uid": "0"},
+    "a flag for a number": {**OPEN, "uid": True},
+    "a word for a flag": {**OPEN, "is_closed": "no"},
+    "fewer lists": {**OPEN, "lists": []},
+    "no lists": {**OPEN, "lists": "YQ=="},
+    "no base64": {**OPEN, "lists": ["\x1b[31m"]},
+    "lacking anything": {**OPEN, "lacking": ["; rm -rf /"]},
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+@pytest.mark.parametrize("step", ["stage", "probe"])
+def test_an_answer_to_another_question(ground: Ground, step: str, answer: dict[str, Any]) -> None:
+    result = ground.run(step, lambda _name, _arguments: answer, remote_list_files=["/srv/a.txt"])
+    assert result["failed"] and result["msg"].startswith("one did not answer what it was asked")
+
+
+def test_nothing_else_of_an_answer_is_handed_on(ground: Ground) -> None:
+    more = {"ansible_facts": {"a": 1}, "warnings": ["\x1b[31m"], "share": ["x"], "msg": "x", "call": "other"}
+    result = ground.run("stage", lambda _name, _arguments: {**OPEN, "changed": "yes", **more})
+    assert {*result} == {"changed", "count", "share", "shares_file", "is_other_user"} and result["changed"] is False
+    hostile = {"ansible_facts": {"__image_save_call": {}}}
+    refused = ground.run("stage", lambda _name, _arguments: {**OPEN, **hostile})
+    assert refused["failed"] and "facts with the names" in refused["msg"]
+
+
+def test_what_fails_there_is_said_here(ground: Ground) -> None:
+    result = ground.run(
+        "stage", lambda _name, _arguments: {"failed": True, "msg": "no\x1b[31m", "module_stderr": "why"}
+    )
+    assert (
+        result["failed"] and result["msg"].startswith("no") and "why" in result["msg"] and "\x1b" not in result["msg"]
+    )
+
+
+URL = "https://me:s3cret@lists.lan/a.txt?token=s3cret"
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_lists_are_downloaded_unlogged_and_for_real(ground: Ground, check: bool) -> None:
+    def answer(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        lists = [base64.b64encode(b"a/url:1").decode()] if arguments.get("downloaded") else []
+        return {**OPEN, "download_dir": "/tmp/d", "lists": lists}  # noqa: S108
+
+    entry = {"url": URL, "headers": {"Private-Token": "s3cret"}, "username": "", "checksum": None}
+    result = ground.run("stage", answer, check=check, images=[], list_urls=[entry])
+    assert result["count"] == 1, result
+    make, get, read, _write = ground.asked
+    assert make[1]["download"] and (read[1]["downloaded"], read[1]["downloads"]) == ("/tmp/d", 1)  # noqa: S108
+    name, arguments, _become, is_unlogged, is_check = get
+    assert (name, is_unlogged, is_check) == ("ansible.legacy.get_url", True, False)
+    assert arguments["unredirected_headers"] == ["Authorization", "Private-Token"]
+    assert "checksum" not in arguments and arguments["dest"] == "/tmp/d/0"  # noqa: S108
+    assert [each[4] for each in (make, read)] == [check] * 2
+
+
+def test_a_list_that_cannot_be_downloaded_is_named_without_secrets(ground: Ground) -> None:
+    def answer(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if name.endswith("get_url"):
+            return {"failed": True, "msg": f"Request failed: {URL}", "response": "HTTP Error 401"}
+        return {**OPEN, "download_dir": "/tmp/d", "lists": []}  # noqa: S108
+
+    result = ground.run("stage", answer, list_urls=[URL])
+    expected = "image_save_list_urls: cannot download https://lists.lan/a.txt: Request failed: it HTTP Error 401"
+    assert (result["failed"], result["msg"]) == (True, expected)
+    assert ground.asked[-1][1] == {"downloaded": "/tmp/d", "downloads": 0}, "the directory is not removed"  # noqa: S108
