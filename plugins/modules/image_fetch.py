@@ -10,21 +10,22 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: image_fetch
-short_description: Bring an archive of container images from a host to the controller
+short_description: Fetch an archive of container images from a host to the controller
 version_added: 0.1.0
 description:
-  - Fetches what M(airgap.images.image_save) has written, parts, checksums, lock file, report and the script that
-    restores it, and verifies every part against the sha256 in the lock file.
-  - Says on standard error, while it works, which part is on its way, how many bytes have arrived, and how long it will
-    take.
-  - Files that are on the controller with the right sha256 are not transferred again. What arrives gets its final name
-    only when everything is there and verified; a run that was interrupted goes on with the next file.
+  - Fetches the files that M(airgap.images.image_save) has written (parts, checksums, lock file, report and restore
+    script), and verifies every part against the sha256 in the lock file.
+  - While it works, it shows on standard error which part is being transferred, how many bytes have arrived, and the
+    time left.
+  - Files that are already on the controller with the right sha256 are not transferred again. Files get their final
+    names only when everything has arrived and is verified. A run that was interrupted continues with the next file.
   - Files of an older archive of the same name are removed.
-  - The host is not trusted. The controller asks for paths that it makes itself, of what the task says. Of each file it
-    takes 64 MiB at most, or for a part what the lock file says where that is more, and that has to fit on its disk.
-  - Files are always read by the user who logs in, also with C(become), under which M(ansible.builtin.fetch) holds whole
-    files in memory at both ends. The compression of SSH is turned off for them, since nearly all of their bytes are
-    compressed already. Memory does not grow with the size of the files.
+  - The host is not trusted. The controller only asks for paths that it builds itself from the task's options. It
+    accepts 64 MiB per file at most, or for a part the size in the lock file if that is larger, and needs free space for
+    that.
+  - Files are always read by the login user, even with C(become), with which M(ansible.builtin.fetch) holds whole files
+    in memory on both sides. SSH compression is turned off for them, because nearly all of their content is already
+    compressed. Memory use does not grow with the size of the files.
 author:
   - airgap.images contributors (@airgap-images)
 attributes:
@@ -53,46 +54,47 @@ attributes:
 options:
   src:
     description:
-      - Path of the archive on the host, with its suffix, absolute or beginning with V(~/). That is the home of the user
-        who logs in, and is known with the connection plugins C(ssh) and C(local) only.
-      - The suffix says what kind of archive it is, as O(airgap.images.image_save#module:compress) has it. Its lock file
-        says how many parts it has, and is not believed when it names others than such an archive has.
-      - Quotation marks, backslashes, control characters and V($) in it are refused.
-      - Give the path itself, not what the host returned. Who has taken over a host must not choose paths.
-      - Required without O(failed_list).
+      - Path of the archive on the host, with its suffix, absolute or beginning with V(~/). V(~/) is the home of the
+        login user, and is only supported with the connection plugins C(ssh) and C(local).
+      - The suffix determines the kind of archive, as in O(airgap.images.image_save#module:compress). The lock file of
+        the archive says how many parts there are, and is not trusted if it names files that such an archive does not
+        have.
+      - Quotation marks, backslashes, control characters and V($) are refused.
+      - Use a fixed path, not one that the host returned. A compromised host must not choose paths.
+      - Required unless O(failed_list) is set.
     type: path
   dest:
     description:
-      - Directory on the controller; an absolute path, or one that begins with V(~). It is made if it is missing.
-      - Quotation marks, backslashes and control characters in it are refused.
-      - One task at a time brings an archive of one name to it; another one, such as that of another host, waits for up
-        to ten minutes.
+      - Directory on the controller, an absolute path or one that begins with V(~). It is created if it does not exist.
+      - Quotation marks, backslashes and control characters are refused.
+      - Only one task at a time fetches an archive of the same name to this directory. Another one, such as that of
+        another host, waits for up to ten minutes.
     type: path
     required: true
   failed_list:
     description:
-      - Path of the list of what failed on the host, under the same rules as O(src). Where there is none, one on the
-        controller is removed.
+      - Path of the list of failed images on the host, with the same rules as for O(src). If it does not exist there,
+        the one on the controller is removed.
     type: path
   outdated:
     description:
-      - Paths of files on the controller that are not true any more once this archive is another. They are removed just
-        before the archive is replaced, and stay when nothing is.
+      - Paths of files on the controller that are no longer correct if this archive changes. They are removed just
+        before the archive is replaced, and kept if nothing is replaced.
     type: list
     elements: path
     default: []
   retries:
     description:
-      - How often the transfer of a file is tried again, over a new connection.
+      - Number of retries for the transfer of a file, each over a new connection.
     type: int
     default: 3
   retry_delay:
     description:
-      - Seconds before the first retry; each further delay is twice as long, up to a minute.
+      - Seconds before the first retry. Each further delay is twice as long, up to a minute.
     type: float
     default: 2.0
 notes:
-  - An option that is given as empty text or null means what it means where it is left out.
+  - An option that is set to empty text or null has the same effect as one that is not set.
 seealso:
   - module: airgap.images.image_save
 """
@@ -116,7 +118,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What happened, in a sentence.
+  description: What happened, in one sentence.
   returned: success
   type: str
   sample: 2 files (4.1 GiB) fetched from build1 to /home/me/media/build1
@@ -126,7 +128,7 @@ dest:
   type: str
   sample: /home/me/media/build1
 parts:
-  description: The files of the archive on the controller, in their order.
+  description: The files of the archive on the controller, in order.
   returned: success
   type: list
   elements: dict
@@ -145,37 +147,38 @@ parts:
       size: 4294967296
       sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 checksum_file:
-  description: Path of the checksums on the controller; none without O(src).
+  description: Path of the checksums on the controller. Null without O(src).
   returned: success
   type: str
   sample: /home/me/media/build1/rancher-v2.7.9.tar.gz.sha256
 lock_file:
-  description: Path of the lock file on the controller; none without O(src).
+  description: Path of the lock file on the controller. Null without O(src).
   returned: success
   type: str
   sample: /home/me/media/build1/rancher-v2.7.9.tar.gz.lock.json
 report_file:
-  description: Path of the report on the controller, a page for a browser; none without O(src).
+  description: Path of the report on the controller, a page for a browser. Null without O(src).
   returned: success
   type: str
   sample: /home/me/media/build1/rancher-v2.7.9.tar.gz.report.html
 table_file:
-  description: Path of the same as a table (CSV) on the controller; none without O(src).
+  description: Path of the same information as a table (CSV) on the controller. Null without O(src).
   returned: success
   type: str
   sample: /home/me/media/build1/rancher-v2.7.9.tar.gz.report.csv
 facts_file:
-  description: Path of what the report says beyond the lock file, as JSON, on the controller; none without O(src).
+  description: Path of the facts of the report that the lock file does not have, as JSON, on the controller. Not set
+    without O(src).
   returned: success
   type: str
   sample: /home/me/media/build1/rancher-v2.7.9.tar.gz.report.json
 restore_file:
-  description: Path of the script that checks and unpacks the archive on the controller; none without O(src).
+  description: Path of the script on the controller that checks and unpacks the archive. Null without O(src).
   returned: success
   type: str
   sample: /home/me/media/build1/rancher-v2.7.9.tar.gz.restore.sh
 failed_list:
-  description: Path of the list of what failed on the controller; none where nothing failed.
+  description: Path of the list of failed images on the controller. Null if nothing failed.
   returned: success
   type: str
   sample: /home/me/media/build1/rancher-failed.txt
