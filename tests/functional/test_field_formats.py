@@ -15,7 +15,6 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ManifestError
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
-from ansible_collections.airgap.images.plugins.module_utils._cache.layout_writer import write_layout
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Descriptor, Manifest, parse_manifest
 from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform as GoPlatform
@@ -224,14 +223,14 @@ def test_the_layout_is_the_one_that_skopeo_gives(site: Site, registry: FieldRegi
         descriptor = Descriptor(image.media_type, image.digest, len(image.raw), GoPlatform("linux", "amd64"))
         repository = Repository(registry.host, "some/image")
         wanted = PlatformImage(descriptor, repository, content, tuple(content.blobs()))
-        stored = write_layout(cache, wanted)
-        assert files_of(folder) == by_skopeo and stored == cache.stored(wanted)
-        cache.drop_blob(image.layers[0].digest)
+        stored = cache.folders.write(wanted)
+        assert files_of(folder) == by_skopeo and stored == cache.folders.stored(wanted)
+        cache.blobs.drop(image.layers[0].digest)
         with pytest.raises(ManifestError, match="is not in the cache"):
-            write_layout(cache, wanted)
-        Path(cache.blob_path(sha256(image.config))).write_bytes(b"x")
+            cache.folders.write(wanted)
+        Path(cache.blobs.path(sha256(image.config))).write_bytes(b"x")
         with pytest.raises(ManifestError, match="is damaged"):
-            write_layout(cache, wanted)
+            cache.folders.write(wanted)
 
 
 def files_of(folder: Path) -> dict[str, tuple[int, bytes]]:

@@ -23,15 +23,20 @@ from ansible.module_utils import basic
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import Missing, TransferError
+from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import NoAttributes
+from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
+from ansible_collections.airgap.images.plugins.module_utils._host.progress import Progress
+from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import (
+    FailedImage,
     PlatformImage,
     ResolvedImage,
     StoredImage,
     hex_of,
 )
-from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ListedImage, Origin
+from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList, ListedImage, Origin
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import (
     OCI_INDEX,
     OCI_MANIFEST,
@@ -43,8 +48,11 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.platform import
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository, parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._registry.client import FetchedManifest, RequestCount
 from ansible_collections.airgap.images.plugins.module_utils._registry.outage import Outages
+from ansible_collections.airgap.images.plugins.module_utils._save.accepted import Accepted
+from ansible_collections.airgap.images.plugins.module_utils._save.image_set import ImageSet, Pin, RequestedImage
 from ansible_collections.airgap.images.plugins.module_utils._save.options import Options
 from ansible_collections.airgap.images.plugins.module_utils._save.params import Params, read_options
+from ansible_collections.airgap.images.plugins.module_utils._save.run import Run, Stages
 from ansible_collections.airgap.images.plugins.modules.image_save import argument_spec
 from ansible_collections.airgap.images.tests.support.images import Image, Index
 
@@ -138,10 +146,10 @@ class Sample:
     def put(self, cache: Cache) -> StoredImage:
         """Place it in an open cache."""
         for digest, data in self.blobs.items():
-            Path(cache.blob_path(digest)).write_bytes(data)
-        folder = cache.new_folder(self.image)
+            Path(cache.blobs.path(digest)).write_bytes(data)
+        folder = cache.folders.new(self.image)
         write_folder(folder, self.image.descriptor)
-        return cache.adopt_folder(folder, self.image)
+        return cache.folders.adopt(folder, self.image)
 
 
 def resolved(
@@ -166,6 +174,30 @@ def write_folder(folder: str, *descriptors: Descriptor) -> None:
     Path(folder, "index.json").write_text(
         json.dumps({"schemaVersion": 2, "manifests": [_entry(descriptor) for descriptor in descriptors]})
     )
+
+
+def make_run(options: Options, cache: Cache, log: Log, **more: Any) -> Run:
+    """A run of these options, but for what is given; its list is not read."""
+    parts: dict[str, Any] = {
+        "images": ImageSet(ImageList((), (), 0), (), options.selection),
+        "policy": "system",
+        "accepted": Accepted(cache, options.output.lock_file, {}),
+        "memory": VerifiedFiles(cache.root),
+        "stop": Stop(),
+        "attributes": NoAttributes(),
+        "stages": Stages(log, Progress()),
+    }
+    return Run(options=options, cache=cache, log=log, **{**parts, **more})
+
+
+def requested(reference: str, number: int = 1, *, pin: Pin | None = None) -> RequestedImage:
+    """An image of a list, from its own registry."""
+    return RequestedImage(listed(reference, number), repository_of(reference), pin)
+
+
+def failed_image(image: ListedImage, reason: str, digest: str = "") -> FailedImage:
+    """An image that failed for a reason."""
+    return FailedImage(image, TransferError(reason, heals=False), digest)
 
 
 class Nothing:

@@ -36,10 +36,12 @@ _ERRORS = frozenset(
         "Interrupted",
         "InvalidReferenceError",
         "LockFileError",
-        "Missing",
         "ManifestError",
+        "Missing",
+        "MissingPlatform",
         "NestedIndex",
         "NotCarried",
+        "NotPulled",
         "OptionError",
         "ProxyLoginRefused",
         "Orphaned",
@@ -58,16 +60,13 @@ _ERRORS = frozenset(
 _AROUND = {
     "DamagedBlobError": (1, f"{HOLE} in the cache is damaged: ", ""),  # _base/errors.py
     "_Cause": (2, f"skopeo: {HOLE}; ", ""),  # _skopeo/skopeo.py
-    "_explained": (0, "", f": {HOLE}"),  # _cache/cache.py
+    "explaining": (0, "", f": {HOLE}"),  # _cache/disk.py
     "_wrong": (0, f"{HOLE} came with ", ""),  # _registry/blob_file.py
     "explained": (0, "", f": {HOLE}"),  # _host/disk_errors.py
     "fail": (2, "", ""),  # image_save.py
     "request": (0, "", ""),  # _base/stop.py
     # Reasons of images that are not saved
-    "AskedImage": (1, "", ""),
-    "FailedImage": (1, "", ""),
     "SkippedImage": (1, "", ""),
-    "kind": (1, "", ""),
 }
 # Functions that return such a text.
 _RETURNING = ("_explain", "_failure", "distrust")

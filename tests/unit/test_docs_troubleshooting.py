@@ -36,7 +36,7 @@ NOT_ON_THE_PAGE = {
     "it was not copied": "a mistake of ours",
     "the archive is written anew": "the images are then copied again",
     f"the folder of {HOLE} holds {HOLE}": "the cache is then asked for the image again",
-    f"{HOLE} is no image manifest": "the cache is then asked for the image again",
+    f"{HOLE} is not an image manifest": "the cache is then asked for the image again",
     f"{HOLE} is a link": "the cache is then asked for the image again",
     f"{HOLE}/index.json names {HOLE} manifests instead of one": "the cache is then asked for the image again",
     f"{HOLE}/index.json cannot be read: {HOLE}": "the cache is then asked for the image again",

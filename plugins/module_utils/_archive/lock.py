@@ -156,7 +156,7 @@ def predict_image(resolved: ResolvedImage) -> LockedImage:
             size=image.descriptor.size + sum(blob.size for blob in image.blobs),
             platform=image.descriptor.platform,
         )
-        for image in resolved.platforms
+        for image in resolved.children
     ]
     reference = resolved.listed.reference
     return LockedImage(reference, resolved.digest, resolved.media_type, tuple(platforms), resolved.notes)

@@ -33,7 +33,7 @@ from .tar import Writer
 class Blobs(Protocol):
     """Where an archive's blobs are read from."""
 
-    def blob_path(self, digest: str) -> str:
+    def path(self, digest: str) -> str:
         """Path of the blob's file, whether it is there or not."""
 
     def read_document(self, digest: str) -> bytes | None:
@@ -96,14 +96,14 @@ class _Members:
         for blob in stored.all_blobs():
             if blob.digest not in self.blobs:
                 self.blobs[blob.digest] = blob.size
-                self._writer.blob(_blob_name(blob.digest), self._source.blob_path(blob.digest), blob)
+                self._writer.blob(_blob_name(blob.digest), self._source.path(blob.digest), blob)
 
     def add_document(self, digest: str, raw: bytes) -> None:
         if digest not in self.blobs:
             self.blobs[digest] = len(raw)
             if self._source.read_document(digest) is None:
                 self._source.store_document(digest, raw)
-            self._writer.blob(_blob_name(digest), self._source.blob_path(digest), Descriptor("", digest, len(raw)))
+            self._writer.blob(_blob_name(digest), self._source.path(digest), Descriptor("", digest, len(raw)))
 
 
 def _blob_name(digest: str) -> str:

@@ -11,6 +11,9 @@ was expected and what to do. The engine raises, the module's ``main()`` catches.
 from __future__ import annotations
 
 import re
+from typing import TypeVar
+
+Error = TypeVar("Error", bound="ImageSaveError")
 
 # What a terminal obeys, what ends a line, what turns the order of letters round, and what nobody sees.
 _UNPRINTABLE = re.compile(
@@ -41,6 +44,12 @@ class ImageSaveError(Exception):
     """
 
     changed = False
+
+    def worded(self: Error, text: str) -> Error:
+        """Return the same error with another text."""
+        other = type(self).__new__(type(self), text)
+        other.__dict__.update(self.__dict__)
+        return other
 
 
 class OptionError(ImageSaveError):
@@ -81,6 +90,14 @@ class StorageError(ImageSaveError):
 
 class Interrupted(ImageSaveError):
     """The run was asked to stop (SIGTERM, SIGINT)."""
+
+
+class MissingPlatform(ImageSaveError):
+    """An image has none of the wanted platforms, and that counts as a failure."""
+
+
+class NotPulled(ImageSaveError):
+    """An image was left alone because another one failed."""
 
 
 class TransferError(ImageSaveError):

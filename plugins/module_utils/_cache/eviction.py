@@ -10,17 +10,18 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from .._base.errors import NotPulled
 from .._oci.image import FailedImage, PlatformImage, ResolvedImage
 from .cache import Cache
 
-NOT_FETCHED = (
+NOT_PULLED = (
     "it was not fetched: another image failed, and with keep_cache=false nothing would be kept for the next run. "
     "Correct that, or set allow_partial"
 )
 """Why an image fails in which nothing is wrong."""
 
 
-class Release:
+class Eviction:
     """Drops the blobs of images that the archive has, unless a later image has them too.
 
     :param images: all that go into the archive, in its order.
@@ -47,38 +48,38 @@ class Release:
         """What nobody waits for any more. Manifests and indexes stay: they are small, and asked for first."""
         digests = _digests(image)
         self._uses.subtract(digests)
-        manifests = {platform.digest for platform in image.platforms}
+        manifests = {platform.digest for platform in image.children}
         return {digest for digest in digests - manifests if self._uses[digest] <= 0}
 
     def _drop(self, image: ResolvedImage, digests: set[str]) -> None:
         for digest in digests:
-            self._cache.release_blob(digest)
-        for platform in image.platforms:
+            self._cache.blobs.evict(digest)
+        for platform in image.children:
             if self._uses[platform.digest] <= 0 and not digests.isdisjoint(blob.digest for blob in platform.blobs):
-                self._cache.forget(platform)
+                self._cache.folders.remove(platform)
 
     def superfluous(self, image: ResolvedImage) -> list[PlatformImage]:
         """What no image needs that has not ended, of one that will not get into the archive."""
-        return [platform for platform in image.platforms if self._uses[platform.digest] <= 1]
+        return [platform for platform in image.children if self._uses[platform.digest] <= 1]
 
 
-def release_fetched(cache: Cache, images: Iterable[ResolvedImage], fetched: Container[str]) -> None:
+def evict_pulled(cache: Cache, images: Iterable[ResolvedImage], fetched: Container[str]) -> None:
     """Drop what a run has fetched that did not end with an archive, but for manifests.
 
     :param fetched: digests of what came from a registry.
     """
     for image in images:
-        for platform in image.platforms:
+        for platform in image.children:
             layers = [blob.digest for blob in platform.blobs if blob.digest in fetched]
             for digest in layers:
-                cache.release_blob(digest)
+                cache.blobs.evict(digest)
             if layers:
-                cache.forget(platform)
+                cache.folders.remove(platform)
 
 
-def not_fetched(images: Iterable[ResolvedImage]) -> list[FailedImage]:
-    """What becomes of images that come behind one that failed, where what is fetched could not be kept for later."""
-    return [FailedImage(image.listed, NOT_FETCHED, image.digest) for image in images]
+def not_pulled(images: Iterable[ResolvedImage]) -> list[FailedImage]:
+    """Fail images behind one that failed, because what is pulled for them would not be kept."""
+    return [FailedImage(image.listed, NotPulled(NOT_PULLED), image.digest) for image in images]
 
 
 @dataclass(frozen=True)
@@ -135,4 +136,4 @@ def digests_of(images: Iterable[ResolvedImage]) -> set[str]:
 
 
 def _digests(image: ResolvedImage) -> set[str]:
-    return {blob.digest for platform in image.platforms for blob in platform.all_blobs()}
+    return {blob.digest for platform in image.children for blob in platform.all_blobs()}

@@ -33,11 +33,11 @@ _LAST_WORDS = 3.0  # longer than it takes to end a program that does not listen
 class Lack:
     """What an image lacks in the cache.
 
-    :param to_fetch: blobs to be fetched one by one, before it is copied.
+    :param to_pull: blobs to be fetched one by one, before it is copied.
     :param to_copy: digests of those that its copy will fetch.
     """
 
-    to_fetch: tuple[Descriptor, ...]
+    to_pull: tuple[Descriptor, ...]
     to_copy: frozenset[str]
 
 
@@ -47,7 +47,7 @@ class Transfer(Protocol):
     def lack(self, image: PlatformImage) -> Lack:
         """What the image lacks now."""
 
-    def fetch_blob(self, image: PlatformImage, blob: Descriptor) -> bool:
+    def pull_blob(self, image: PlatformImage, blob: Descriptor) -> bool:
         """Fetch one blob of an image into the cache.
 
         :returns: whether it is there; if not, it is the copy that has to fetch it.
@@ -197,7 +197,7 @@ class CopyPool:
         while self._backlog and (self._ahead is None or len(self._unclaimed) < self._ahead):
             image = self._backlog.popleft()
             lack = self._transfer.lack(image)
-            task = _Task(self._admitted, image, {blob.digest: blob for blob in lack.to_fetch}, set(lack.to_copy))
+            task = _Task(self._admitted, image, {blob.digest: blob for blob in lack.to_pull}, set(lack.to_copy))
             self._admitted += 1
             self._unclaimed.add(image.key)
             self._tasks[image.key] = task
@@ -219,7 +219,7 @@ class CopyPool:
             if blob is None:
                 self._copy(task)
             else:
-                self._fetch(task, blob)
+                self._pull(task, blob)
 
     def _next(self) -> tuple[_Task | None, Descriptor | None]:
         """Wait for something to do: an image to copy, or one of its blobs to fetch; nothing when all is done."""
@@ -271,12 +271,12 @@ class CopyPool:
                 else:
                     self._requeue(digest)
 
-    def _fetch(self, task: _Task, blob: Descriptor) -> None:
+    def _pull(self, task: _Task, blob: Descriptor) -> None:
         """Without the mutex."""
         is_there = False
         failure: Exception | None = None
         try:
-            is_there = self._transfer.fetch_blob(task.image, blob)
+            is_there = self._transfer.pull_blob(task.image, blob)
         except Exception as error:
             failure = error
         with self._changed:

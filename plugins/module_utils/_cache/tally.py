@@ -24,7 +24,7 @@ class Tally:
         self._resolved = resolved
         self.done = 0
         for place, one in enumerate(resolved):
-            lacking = {image.key for image in one.platforms}.difference(stored)
+            lacking = {image.key for image in one.children}.difference(stored)
             self.done += not lacking
             self._lacks[place] = len(lacking)
             for key in lacking:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Union
 
+from .._base.errors import ImageSaveError
 from .image_list import ListedImage
 from .manifest import OCI_INDEX, Descriptor, Manifest, Schema1
 from .reference import Repository
@@ -116,7 +117,7 @@ class ResolvedImage:
 
     :param digest: of the manifest or index that the tag names.
     :param index: the index's bytes; ``None`` where the tag names a manifest.
-    :param platforms: what is to be saved, in the index's order; a manifest stands there for each of its platforms.
+    :param children: platform images to save, in the index's order; a manifest is listed once for each of its platforms.
     :param is_whole: whether that is all the index names.
     :param notes: what cannot be kept or was left out, in words.
     """
@@ -125,7 +126,7 @@ class ResolvedImage:
     digest: str
     media_type: str
     index: bytes | None
-    platforms: tuple[PlatformImage, ...]
+    children: tuple[PlatformImage, ...]
     is_whole: bool
     notes: tuple[str, ...]
 
@@ -136,10 +137,11 @@ class ResolvedImage:
 
 
 @dataclass(frozen=True)
-class NotSaved:
-    """A reference that does not get into the archive: skipped on purpose, or failed.
+class SkippedImage:
+    """A reference that is left out because its image has none of the wanted platforms.
 
-    :param digest: what the tag names, if that is known.
+    :param reason: the platforms it has.
+    :param digest: of the manifest or index that the tag names.
     """
 
     listed: ListedImage
@@ -148,13 +150,21 @@ class NotSaved:
 
 
 @dataclass(frozen=True)
-class SkippedImage(NotSaved):
-    """The image has none of the wanted platforms."""
+class FailedImage:
+    """A reference whose image could not be resolved or copied.
 
+    :param error: why; it shows no secret.
+    :param digest: of the manifest or index that the tag names; empty if that is not known.
+    """
 
-@dataclass(frozen=True)
-class FailedImage(NotSaved):
-    """The image could not be resolved or copied."""
+    listed: ListedImage
+    error: ImageSaveError
+    digest: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The error as it is shown."""
+        return str(self.error)
 
 
 Resolution = Union[ResolvedImage, SkippedImage, FailedImage]

@@ -70,7 +70,7 @@ def bytes_beside(images: Sequence[ResolvedImage], *, blobs: int) -> int:
 
     :param blobs: how many the archive has.
     """
-    platforms = sum(len(image.platforms) for image in images)
+    platforms = sum(len(image.children) for image in images)
     return _BESIDE + _BESIDE_IMAGE * (len(images) + platforms) + _BESIDE_BLOB * (blobs + FILES_PER_FOLDER * platforms)
 
 

@@ -2,32 +2,33 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What has to be done about the archive, and why. Pure."""
+"""Decides what has to be done about the archive, and why. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from .._archive.lock import WRITER, Lock, LockedImage, form_of, image_key
+from .._archive.lock import WRITER, Lock, form_of, image_key
 from .._archive.output import Output
 from .._base.json import Json
 from .._base.size import format_count
 from .._oci.image import SkippedImage
-from .._oci.image_list import ImageList
+from .._oci.image_list import InvalidLine
 from .._publish.published import PublishedArchive
-from .content import Content
-from .resolve import AskedImage, Pin
+from .image_set import pin_of
+from .resolve import LookedUp
+from .resolved_list import ResolvedList
 
 
 class Action(Enum):
-    """From nothing to everything."""
+    """What a run does about the archive."""
 
     KEEP = "keep"  # all is as it should be
-    RECORD = "record"  # the archive is right; what stands beside it is not
-    BUILD = "build"  # the archive has to be made
-    FETCH = "fetch"  # it cannot be made: what can be fetched is, and the archive stays as it was
+    RECORD = "record"  # the archive is right; the files beside it are not
+    BUILD = "build"  # the archive has to be written
+    PULL = "pull"  # it cannot be written: what can be pulled is, and the archive stays as it was
 
 
 @dataclass(frozen=True)
@@ -37,28 +38,37 @@ class Decision:
     action: Action
     reason: str
 
+    @property
+    def is_kept(self) -> bool:
+        """True if the archive itself stays as it is, and holds what is wanted."""
+        return self.action in (Action.KEEP, Action.RECORD)
+
 
 OTHER_FAILURES = "the report names other failures"
 
 
-def decide(published: PublishedArchive, content: Content, listed: ImageList, output: Output, failures: str) -> Decision:
-    """Compare the archive that stands with the content that is wanted.
+def decide(
+    published: PublishedArchive, images: ResolvedList, invalid: Sequence[InvalidLine], output: Output, failures: str
+) -> Decision:
+    """Compare the archive that exists with the images that are wanted.
 
-    :param failures: digest over what failed.
+    :param failures: digest over the failures of this run.
     """
-    count = len(content.failed) + len(listed.invalid)
+    count = len(images.failed) + len(invalid)
     if count and not output.allow_partial:
-        return Decision(Action.FETCH, f"{count} of the images asked for failed")
-    if not content.lock.images:
-        return Decision(Action.FETCH, "there is nothing to save")
-    return compare(published, content.lock, failures, force=output.force)
+        return Decision(Action.PULL, f"{count} of the images asked for failed")
+    if not images.lock.images:
+        return Decision(Action.PULL, "there is nothing to save")
+    return compare(published, images.lock, failures, force=output.force)
 
 
 def compare(published: PublishedArchive, wanted: Lock, failures: str, *, force: bool) -> Decision:
-    """Find what to do to have the wanted content.
+    """Decide what to do to have the wanted content.
 
-    :param wanted: its parts do not matter.
-    :param failures: digest over what failed.
+    :param published: the archive that exists.
+    :param wanted: the lock file to come; its parts do not matter.
+    :param failures: digest over the failures of this run.
+    :param force: write the archive in any case.
     """
     before = published.lock
     if before is None:
@@ -79,56 +89,57 @@ def compare(published: PublishedArchive, wanted: Lock, failures: str, *, force: 
 
 
 def nothing_changed(lock: Lock) -> str:
-    """Why an archive stays as it is; of one by another release, that this one would give it other bytes."""
+    """Return why an archive stays as it is; if another release wrote it, with a hint to renew it."""
     if lock.writer == WRITER:
         return "nothing changed"
     release = "an earlier" if lock.writer < WRITER else "a later"
     return f"nothing changed; {release} release made it (writer {lock.writer}, now {WRITER}), force=true renews it"
 
 
-def still_holds(
-    lock: Lock | None, asked: Sequence[AskedImage], pins: Mapping[int, Pin], options: Mapping[str, Json]
-) -> bool:
-    """Whether the digests alone show that the lock file's content is what is wanted."""
+def still_holds(lock: Lock | None, images: Sequence[LookedUp], options: Mapping[str, Json]) -> bool:
+    """Return True if digests alone show that an archive's content is what is wanted.
+
+    :param lock: the archive's; ``None`` if there is none.
+    :param images: all that are wanted, with their digests of today.
+    :param options: as a lock file would record them today.
+    """
     if lock is None or lock.failed or dict(lock.options) != dict(options):
         return False
     saved = {str(image.reference): image for image in lock.images}
     skipped = {str(skip.reference): skip.digest for skip in lock.skipped}
     order: list[str] = []
-    for one in asked:
+    for one in images:
         reference = str(one.listed.reference)
         image = saved.get(reference)
-        if one.failure or one.digest != (image.digest if image else skipped.get(reference, "")):
+        if one.error is not None or one.digest != (image.digest if image else skipped.get(reference, "")):
             return False
-        pin = pins.get(one.listed.number)
+        pin = one.image.pin
         if pin is not None and (image is None or pin.platforms != pin_of(image).platforms):
             return False
         if image is not None:
             order.append(reference)
-    return order == [str(image.reference) for image in lock.images] and len(asked) == len(saved) + len(skipped)
+    return order == [str(image.reference) for image in lock.images] and len(images) == len(saved) + len(skipped)
 
 
-def saved_of(lock: Lock, asked: Sequence[AskedImage]) -> tuple[list[AskedImage], dict[int, Pin]]:
-    """The images of a lock file that still holds, and what they have to be, by their number."""
+def saved_of(lock: Lock, images: Sequence[LookedUp]) -> list[LookedUp]:
+    """Return the images that an archive has, pinned to their content there; for a lock file that still holds."""
     saved = {str(image.reference): image for image in lock.images}
-    found = [one for one in asked if str(one.listed.reference) in saved]
-    return found, {one.listed.number: pin_of(saved[str(one.listed.reference)]) for one in found}
+    return [
+        replace(one, image=replace(one.image, pin=pin_of(saved[str(one.listed.reference)])))
+        for one in images
+        if str(one.listed.reference) in saved
+    ]
 
 
-def skipped_of(lock: Lock, asked: Sequence[AskedImage]) -> list[SkippedImage]:
-    """What a lock file that still holds has left out."""
+def skipped_of(lock: Lock, images: Sequence[LookedUp]) -> list[SkippedImage]:
+    """Return the images that an archive leaves out; for a lock file that still holds."""
     skipped = {str(skip.reference): skip for skip in lock.skipped}
-    found = ((one.listed, skipped.get(str(one.listed.reference))) for one in asked)
+    found = ((one.listed, skipped.get(str(one.listed.reference))) for one in images)
     return [SkippedImage(listed, skip.reason, skip.digest) for listed, skip in found if skip is not None]
 
 
-def pin_of(image: LockedImage) -> Pin:
-    """What an image of a lock file has to be."""
-    return Pin(image.digest, frozenset(platform.source_digest for platform in image.platforms))
-
-
 def difference(before: Lock, after: Lock) -> str:
-    """Say in a few words how two contents differ."""
+    """Return how two contents differ, in a few words."""
     old = {str(image.reference): image_key(image) for image in before.images}
     new = {str(image.reference): image_key(image) for image in after.images}
     counts = {
@@ -147,7 +158,7 @@ def difference(before: Lock, after: Lock) -> str:
 
 
 def describe(lock: Lock | None) -> str:
-    """An archive's content for a person: a line for each reference, one for each of its platform images."""
+    """Return an archive's content to be shown: a line for each reference, one for each of its platform images."""
     if lock is None:
         return ""
     lines: list[str] = []
@@ -158,14 +169,14 @@ def describe(lock: Lock | None) -> str:
 
 
 def is_as_before(before: Lock, made: Lock) -> bool:
-    """Whether an archive came out as the one that stands; where another release made that, as far as releases agree."""
+    """Return True if a new archive equals the one before; if another release wrote that, as far as releases agree."""
     if before.is_of_same_writer(made):
         return before == made
     return before.holds_same(made) and _records_same(before, made)
 
 
 def _records_same(before: Lock, wanted: Lock) -> bool:
-    """Whether the rest of the record is the same too. Another release has notes of its own, which is no change."""
+    """Return True if options, skipped and failed images are the same. The notes of another release may differ."""
     has_other_notes = [one.notes for one in before.images] != [one.notes for one in wanted.images]
     if has_other_notes and before.is_of_same_writer(wanted):
         return False

@@ -68,7 +68,7 @@ def make_plan(
     resolved = list(images)
     unique: dict[str, PlatformImage] = {}
     for one in resolved:
-        for image in one.platforms:
+        for image in one.children:
             unique.setdefault(image.key, image)
     whole = {image.key: found for image in unique.values() if (found := stored(image)) is not None}
     missing: dict[str, int] = dict(fetched)
@@ -84,7 +84,7 @@ def make_plan(
     indexes = {one.digest: 2 * len(one.index) for one in resolved if one.index is not None}
     sizes = {**missing, **reused, **indexes}
     folders = len({image.digest for image in unique.values()})
-    entries = len(resolved) + sum(len(one.platforms) for one in resolved)
+    entries = len(resolved) + sum(len(one.children) for one in resolved)
     return Plan(
         platform_images=tuple(unique.values()),
         stored={key: found for key, found in whole.items() if is_accepted(unique[key])},

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run tells: data, and the one sentence at its end."""
+"""The result of a run: data, and the one sentence at its end. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .._archive.lock import Lock, LockedSkip
@@ -17,11 +18,11 @@ from .._oci.image_list import ImageList
 _NAMED_FAILURES = 5
 
 
-@dataclass
+@dataclass(frozen=True)
 class Stats:
     """Figures of a run; sizes in bytes.
 
-    :param seconds: wall time of each stage; copy and archive overlap.
+    :param seconds: wall time of each stage; copying and archiving overlap.
     """
 
     images: int = 0
@@ -57,7 +58,7 @@ class Forecast:
 
     @property
     def sentence(self) -> str:
-        """Sizes, for people."""
+        """The sizes, to be shown."""
         return (
             f"To download: {format_count(self.blobs, 'blob')}, {format_size(self.bytes)}; archive: up to "
             f"{format_size(self.archive_bytes)}; free: {format_size(self.cache_free)} for the cache, "
@@ -65,44 +66,69 @@ class Forecast:
         )
 
 
-@dataclass
+@dataclass(frozen=True)
+class Outcome:
+    """What a step did about the archive (in check mode: would do).
+
+    :param changed: whether anything that the user asked for is different on disk.
+    :param reason: why, in words.
+    :param is_published: whether the archive holds what was asked for.
+    :param lock: what the archive holds; if it is not published, what it was to hold.
+    :param failed: images that failed after they were resolved.
+    :param archive_bytes: size of the archive, where it is known.
+    :param downloaded: bytes of what came from registries, by digest.
+    """
+
+    changed: bool
+    reason: str
+    is_published: bool
+    lock: Lock
+    failed: tuple[FailedImage, ...] = ()
+    archive_bytes: int = 0
+    downloaded: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Result:
     """The end of a run, failed or not.
 
-    :param lock: what the archive holds (in check mode: would hold); ``None`` where there is none.
+    :param changed: whether anything that the user asked for is different on disk (in check mode: would be).
+    :param failed: images in list order.
+    :param lock: what the archive holds (in check mode: would hold); ``None`` if there is none.
     :param before: what it held before.
     :param is_published: whether the archive holds what was asked for (in check mode: would hold).
     :param warnings: what went wrong beside the archive.
-    :param notes: what is not as usual, because of where the archive or the cache lies: sentences.
-    :param keep_cache: whether what was fetched stays in the cache.
+    :param notes: sentences on what is different because of where the archive or the cache is.
+    :param keep_cache: whether what was pulled stays in the cache.
     """
 
     changed: bool
     reason: str
     listed: ImageList
-    failed: list[FailedImage]
+    failed: tuple[FailedImage, ...]
     skipped: tuple[LockedSkip, ...]
     stats: Stats
     lock: Lock | None = None
     before: Lock | None = None
     forecast: Forecast | None = None
     is_published: bool = True
-    warnings: list[str] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     allow_partial: bool = False
     keep_cache: bool = True
 
     @property
     def failures(self) -> int:
-        """Images and lines that are not in the archive though they were asked for."""
+        """How many images and lines are not in the archive although they were asked for."""
         return len(self.failed) + len(self.listed.invalid)
 
     @property
     def is_failure(self) -> bool:
-        return bool(self.failures and not self.allow_partial) or not self.is_published
+        """True if the task has to fail."""
+        return is_failure(self.failures, allow_partial=self.allow_partial, is_published=self.is_published)
 
     def sentence(self, dest: str, *, check: bool) -> str:
-        """One sentence for the user; several when something failed, or is not as usual."""
+        """Return the sentence for the user; several if something failed or is unusual."""
         if self.is_failure:
             return self._failure_in_check_mode(dest) if check else self._failure(dest)
         return ". ".join([self._success(dest, check=check), *self.notes])
@@ -138,7 +164,7 @@ class Result:
         )
 
     def _failure_in_check_mode(self, dest: str) -> str:
-        """The same as far as it is foreseen. Nothing was fetched."""
+        """Return the same for what is foreseen. Nothing was pulled."""
         total, told = self._total, self._reasons()
         if not told:
             return self._nothing()
@@ -159,7 +185,7 @@ class Result:
         return len(self.listed.images) + len(self.listed.invalid)
 
     def _reasons(self) -> str:
-        """Why images failed, and lines; empty where none did."""
+        """Return why images and lines failed; an empty string if none did."""
         reasons = [f"{one.listed.reference}: {one.reason}" for one in self.failed]
         for line in self.listed.invalid:
             reasons.append(f"{line.origin}: {quoted(line.text)} is no reference: {line.reason}")
@@ -167,3 +193,13 @@ class Result:
         if len(reasons) > _NAMED_FAILURES:
             told += f"; and {len(reasons) - _NAMED_FAILURES} more, see failed_images and invalid_lines"
         return told
+
+
+def is_failure(failures: int, *, allow_partial: bool, is_published: bool) -> bool:
+    """Return True if a run has to fail.
+
+    :param failures: images and lines that failed.
+    :param allow_partial: whether an archive without them will do.
+    :param is_published: whether the archive holds what was asked for.
+    """
+    return bool(failures and not allow_partial) or not is_published

@@ -2,69 +2,88 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the steps of one run share."""
+"""One run: its options, what it works with, and how long its stages took."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field
 
+from .._base.json import Json
 from .._base.stop import Stop
 from .._cache.cache import Cache
 from .._host.attributes import Attributes
 from .._host.log import Log
 from .._host.progress import Progress
-from .._oci.image import FailedImage
+from .._host.verified_files import VerifiedFiles
 from .accepted import Accepted
-from .options import Options
-from .result import Stats
+from .image_set import ImageSet
+from .options import Options, lock_options
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run: what it was asked, what it works with, and what it counts.
+class Stages:
+    """Times the stages of a run.
 
-    :param policy: name of the signature policy in force.
-    :param stop: set when the run is to end.
-    :param attributes: what files are given beside their content.
-    :param progress: is told how far the run is.
+    :ivar seconds: wall time of each stage; copying and archiving overlap.
     """
 
-    options: Options
-    policy: str
-    cache: Cache
     log: Log
-    stop: Stop
-    attributes: Attributes
-    stats: Stats = field(default_factory=Stats)
-    progress: Progress = field(default_factory=Progress)
-
-    @cached_property
-    def accepted(self) -> Accepted:
-        """What was let through, from which repository."""
-        return Accepted(self.cache, self.options.output.lock_file, self.options.access.source)
-
-    @property
-    def ahead(self) -> int | None:
-        """How many images may be fetched before the archive has come to them; ``None``: all."""
-        return None if self.options.work.keep_cache else 2 + self.options.work.jobs // 4
-
-    def without_secrets(self, failed: Iterable[FailedImage]) -> list[FailedImage]:
-        """Failed images whose reasons, which may repeat what a registry says, show no secret."""
-        return [replace(one, reason=self.log.secrets.hide(one.reason)) for one in failed]
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Take the wall time of one stage of the flow."""
+        """Add the wall time of the block to a stage."""
         started = time.monotonic()
         self.progress.stage = name
         self.log.debug(f"stage {name} begins")
         try:
             yield
         finally:
-            seconds = self.stats.seconds.get(name, 0.0) + time.monotonic() - started
-            self.stats.seconds[name] = round(seconds, 3)
+            seconds = time.monotonic() - started
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + seconds, 3)
             self.log.debug(f"stage {name} ended after {seconds:.3f} s")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all steps of a run share.
+
+    :param options: with the selection of a lock file, if one takes the place of a list.
+    :param images: what is to be saved.
+    :param policy: name of the signature policy in force.
+    :param accepted: which images were accepted, from which repository.
+    :param memory: which files were verified, and which images failed last time.
+    :param stop: set when the run is to end.
+    :param attributes: mode, owner and the like, which files are given.
+    :param stages: times the stages.
+    """
+
+    options: Options
+    images: ImageSet
+    policy: str
+    cache: Cache
+    accepted: Accepted
+    memory: VerifiedFiles
+    log: Log
+    stop: Stop
+    attributes: Attributes
+    stages: Stages
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run is, for those who watch it."""
+        return self.stages.progress
+
+    @property
+    def ahead(self) -> int | None:
+        """How many images may be pulled before the archive has come to them; ``None``: all."""
+        return None if self.options.work.keep_cache else 2 + self.options.work.jobs // 4
+
+    @property
+    def lock_options(self) -> dict[str, Json]:
+        """The options as a lock file records them."""
+        return lock_options(self.options, self.policy)

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is done about an archive that stays: at most what stands beside it is renewed, and mode and owner."""
+"""Settles an archive that stays: renews the files beside it, and mode and owner, where they differ."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from .._base.errors import ImageSaveError
 from .._base.size import format_count
 from .._host.attributes import is_shared, refuse_protected
 from .._host.space import free_bytes, require
-from .._host.verified_files import VerifiedFiles
+from .._oci.image import FailedImage
 from .._publish.companions import published_facts
 from .._publish.published import PublishedArchive
 from .._publish.staging import (
@@ -30,7 +30,7 @@ from .._publish.staging import (
     staging_path,
 )
 from .decide import Action, Decision
-from .result import Result
+from .result import Outcome
 from .run import Run
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 
 def clear_interrupted(run: Run) -> bool:
-    """Put an archive in place that a killed run had finished, or remove what it had begun.
+    """Publish an archive that a killed run had finished, or remove what it had begun.
 
-    :returns: whether there was a finished one (in check mode: is one).
-    :raises BusyError: when that run is not dead but at work.
+    :returns: whether there was a finished one (in check mode: whether there is).
+    :raises BusyError: when that run is still at work.
     """
     output = run.options.output
     decided = is_decided(output)
@@ -59,44 +59,54 @@ def _staging(run: Run) -> AbstractContextManager[Staging]:
 
 
 def settle(
-    run: Run, published: PublishedArchive, wanted: Lock, decision: Decision, result: Result, memory: VerifiedFiles
-) -> None:
-    """Leave the archive as it is, and make right what stands beside it.
+    run: Run, published: PublishedArchive, wanted: Lock, decision: Decision, failed: Sequence[FailedImage]
+) -> Outcome:
+    """Leave the archive as it is, and correct the files beside it, and mode and owner.
 
-    :param wanted: the content asked for, which is the archive's.
+    :param published: the archive that exists.
+    :param wanted: the lock file to come; its images are the archive's.
+    :param failed: the images that failed in this run.
+    :returns: what was done; in check mode, what would be done.
+    :raises BusyError: when another run has written the archive meanwhile.
+    :raises StorageError: when a file cannot be written, or is protected.
     """
     record = renew_record(published.lock, wanted) if published.lock is not None else wanted
-    result.lock = record
-    run.stats.bytes_archive = sum(part.size for part in record.parts)
-    todo = _look_at_attributes(run, record)
-    if decision.action is Action.RECORD:
-        result.changed = True
+    todo = _check_attributes(run, record)
+    is_renewed, reason = decision.action is Action.RECORD, decision.reason
+    if is_renewed:
         refuse_protected(beside_paths(run.options.output, record.parts))
         if not run.options.check:
             with _staging(run) as staging:
                 staging.ensure_unchanged(published.raw_lock)
-                staging.publish_beside(record, _facts(run, published, record, result))
+                staging.publish_beside(record, _facts(run, record, failed))
             todo = todo.without(beside_paths(run.options.output, record.parts))
     if todo and not run.options.check:
-        _give_attributes(run, record, todo, memory)
-    if todo and not result.changed:
-        result.changed, result.reason = True, "mode or owner differed"
+        _give_attributes(run, record, todo)
+    if todo and not is_renewed:
+        reason = "mode or owner differed"
+    return Outcome(
+        changed=is_renewed or bool(todo),
+        reason=reason,
+        is_published=True,
+        lock=record,
+        archive_bytes=sum(part.size for part in record.parts),
+    )
 
 
-def _facts(run: Run, published: PublishedArchive, record: Lock, result: Result) -> Facts | None:
-    """What the report that stands says of the archive, with what failed in this run."""
+def _facts(run: Run, record: Lock, failed: Sequence[FailedImage]) -> Facts | None:
+    """Return the facts of the report that exists, with the failures of this run."""
     from .._report.gather import with_failures
 
     facts = published_facts(run.options.output, record)
-    return None if facts is None else with_failures(facts, run.without_secrets(result.failed), result.listed.invalid)
+    return None if facts is None else with_failures(facts, failed, run.images.invalid)
 
 
 @dataclass(frozen=True)
 class _Todo:
-    """Published files that have not got the attributes asked for.
+    """Published files without the attributes asked for.
 
-    :param differing: paths.
-    :param bare: paths of those that lack flags that protect them, which come last.
+    :param differing: paths of files whose mode, owner or the like differ.
+    :param bare: paths of files that lack flags that protect them, which come last.
     """
 
     differing: tuple[str, ...]
@@ -106,12 +116,12 @@ class _Todo:
         return bool(self.differing or self.bare)
 
     def without(self, paths: Collection[str]) -> _Todo:
-        """The rest, when some are right now."""
+        """Return the rest, when some files are right by now."""
         differing = tuple(path for path in self.differing if path not in paths)
         return _Todo(differing, tuple(path for path in self.bare if path not in paths))
 
 
-def _look_at_attributes(run: Run, lock: Lock) -> _Todo:
+def _check_attributes(run: Run, lock: Lock) -> _Todo:
     """What is to be given to which files.
 
     :raises StorageError: when a file does not let itself be given anything.
@@ -127,12 +137,12 @@ def _look_at_attributes(run: Run, lock: Lock) -> _Todo:
     return _Todo(differing, tuple(path for path in paths if attributes.lack_protection(path)))
 
 
-def _give_attributes(run: Run, lock: Lock, todo: _Todo, memory: VerifiedFiles) -> None:
+def _give_attributes(run: Run, lock: Lock, todo: _Todo) -> None:
     """Give them, and remember that the content is what it was.
 
     :raises ImageSaveError: says whether any was given before.
     """
-    known = {path: memory.known(path) for path in {*todo.differing, *todo.bare}}
+    known = {path: run.memory.known(path) for path in {*todo.differing, *todo.bare}}
     given = 0
     try:
         for _path in _given(run, lock, todo):
@@ -142,7 +152,7 @@ def _give_attributes(run: Run, lock: Lock, todo: _Todo, memory: VerifiedFiles) -
         raise
     for path, sha256 in known.items():
         if sha256:
-            memory.learn(path, sha256)
+            run.memory.learn(path, sha256)
 
 
 def _given(run: Run, lock: Lock, todo: _Todo) -> Iterator[str]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run works with: registries, skopeo and the resolver, with credentials and trust sorted out."""
+"""The tools of a run: registries, skopeo and the resolver, with credentials and certificates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .._host.private_place import PassingDirectory
 from .._http.gate import Gates
 from .._http.proxy import Proxies
 from .._http.tls import TrustStore, check_trust_files
-from .._oci.reference import Repository, pulled_from
+from .._oci.reference import Repository
 from .._registry.client import Registries
 from .._registry.credentials import Credentials, gather_credentials
 from .._registry.retry import RetryPolicy
@@ -30,19 +30,24 @@ from .._skopeo.inspect import Inspector
 from .._skopeo.permission import Permission
 from .._skopeo.registries_conf import RegistriesConf
 from .._skopeo.skopeo import Skopeo
+from .failures import Failures
+from .image_set import ImageSet
 from .options import Options
 from .questions import Questions
 from .resolve import CONNECTIONS, Resolver, nothing_is_known
-from .wanted import Wanted
 
 
 @dataclass(frozen=True)
 class Tools:
-    """The parts of a run that talk to others."""
+    """The parts of a run that talk to registries.
+
+    :param failures: makes the failures of images.
+    """
 
     registries: Registries
     carriage: Carriage
     resolver: Resolver
+    failures: Failures
     skopeo: Skopeo
     policy: RetryPolicy
     stop: Stop
@@ -50,18 +55,18 @@ class Tools:
     configuration: RegistriesConf
 
     def log_in(self, cache: Cache) -> None:
-        """Give skopeo what it needs to be let in, where it would not find what we do; only once a copy is due.
+        """Give skopeo the logins and certificates that it would not find itself; called once a copy is due.
 
         :param cache: is open, and has a directory that nobody else can read.
-        :raises StorageError: when there is no such place, or it cannot be written to.
+        :raises StorageError: when there is no place for such a directory, or it cannot be written to.
         """
-        _log_in(self.skopeo, self.credentials, lambda: cache.private_directory)
+        _log_in(self.skopeo, self.credentials, lambda: cache.workspace.private_directory)
 
 
 def _log_in(skopeo: Skopeo, credentials: Credentials, private: Callable[[], str]) -> None:
-    """Give skopeo what it needs to be let in.
+    """Give skopeo the logins and certificates that it would not find itself.
 
-    :param private: gives a directory that nobody else can read, where one is needed.
+    :param private: returns a directory that nobody else can read; called only if one is needed.
     """
     if skopeo.shows_certificates:
         skopeo.private = private()
@@ -91,7 +96,7 @@ def _inspector(
     stop: Stop,
     get_ready: Callable[[], None],
 ) -> Inspector:
-    """Asks with skopeo, and counts as our own client does."""
+    """Return what asks registries with skopeo, and counts requests as our own client does."""
     return Inspector(
         skopeo,
         policy,
@@ -107,21 +112,21 @@ def _inspector(
 @contextmanager
 def prepared(
     options: Options,
-    wanted: Wanted,
+    images: ImageSet,
     cache: Cache,
     *,
     log: Log,
     stop: Stop,
     is_known: Callable[[Repository, str], bool] = nothing_is_known,
 ) -> Iterator[Tools]:
-    """Make the tools, which touch nothing on disk before they are told to.
+    """Create the tools, and close them after the block. They write nothing before they are used.
 
-    :param is_known: whether a manifest or index was let through from a repository before.
+    :param options: with the selection of a lock file, if one takes the place of a list.
+    :param is_known: tells whether a manifest or index was accepted from a repository before.
     :raises OptionError: when a credential or certificate option cannot work.
     """
     check_trust_files(options.access)
-    source = options.access.source
-    registries = {pulled_from(image.reference, source).registry for image in wanted.list.images}
+    registries = {image.repository.registry for image in images.images}
     configuration = RegistriesConf(os.environ)
     credentials = gather_credentials(
         options.access,
@@ -152,12 +157,13 @@ def prepared(
         _log_in(skopeo, credentials, place.path)
 
     inspector = _inspector(skopeo, policy, client, log=log, stop=stop, get_ready=get_ready)
+    failures = Failures(log.secrets, client.outages)
     resolver = Resolver(
         Questions(client, inspector, configuration),
         cache,
         log,
         options.selection,
-        source,
+        failures,
         is_known=is_known,
         carriage=carriage,
         keep=not options.check,
@@ -165,7 +171,17 @@ def prepared(
         check=stop.check,
     )
     try:
-        yield Tools(client, carriage, resolver, skopeo, policy, stop, credentials, configuration)
+        yield Tools(
+            registries=client,
+            carriage=carriage,
+            resolver=resolver,
+            failures=failures,
+            skopeo=skopeo,
+            policy=policy,
+            stop=stop,
+            credentials=credentials,
+            configuration=configuration,
+        )
     finally:
         client.close()
         trust.close()

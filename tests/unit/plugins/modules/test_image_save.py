@@ -29,14 +29,13 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.parts impor
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import Interrupted, TransferError
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._host.environment import text_of_environment
-from ansible_collections.airgap.images.plugins.module_utils._oci.image import FailedImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList, InvalidLine, Origin
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._save.options import Options
 from ansible_collections.airgap.images.plugins.module_utils._save.result import Forecast, Result, Stats
 from ansible_collections.airgap.images.plugins.modules import image_save
-from ansible_collections.airgap.images.tests.unit.fakes import AMD64, listed, module_arguments
+from ansible_collections.airgap.images.tests.unit.fakes import AMD64, failed_image, listed, module_arguments
 
 DOCUMENTED = yaml.safe_load(image_save.DOCUMENTATION)
 RETURNED = yaml.safe_load(image_save.RETURN)
@@ -149,7 +148,7 @@ def full_result() -> Result:
             (InvalidLine(Origin("/l", 4), "A", "upper case"),),
             0,
         ),
-        failed=[FailedImage(listed("reg.lan/b", 2), "404")],
+        failed=(failed_image(listed("reg.lan/b", 2), "404"),),
         skipped=(LockedSkip(parse_reference("reg.lan/c"), DIGEST, "windows only"),),
         stats=Stats(seconds={"plan": 0.1}),
         lock=lock,

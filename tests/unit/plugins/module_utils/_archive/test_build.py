@@ -57,7 +57,7 @@ def images() -> list[SavedImage]:
 def build(cache: Cache, folder: Path, **options: Any) -> Built:
     folder.mkdir(parents=True, exist_ok=True)
     output = make_options(folder, **options).output
-    return build_archive(iter(images()), cache, output, str(folder), Nothing(), check=go_on)
+    return build_archive(iter(images()), cache.blobs, output, str(folder), Nothing(), check=go_on)
 
 
 def decompress(compress: str, raw: bytes) -> bytes:
@@ -130,7 +130,7 @@ def test_a_directory_holds_the_same_files(cache: Cache, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("compress", ["gzip", "none", "dir"])
 def test_a_damaged_blob_ends_it(cache: Cache, tmp_path: Path, compress: str) -> None:
-    Path(cache.blob_path(ONE.image.blobs[-1].digest)).write_bytes(PLAIN[:-1] + b"x")
+    Path(cache.blobs.path(ONE.image.blobs[-1].digest)).write_bytes(PLAIN[:-1] + b"x")
     with pytest.raises(DamagedBlobError):
         build(cache, tmp_path / "new", compress=compress)
 
@@ -142,18 +142,25 @@ def test_an_error_of_a_copy_ends_it(cache: Cache, tmp_path: Path) -> None:
 
     (tmp_path / "new").mkdir()
     with pytest.raises(KeyError, match="copy"):
-        build_archive(ready(), cache, make_options(tmp_path).output, str(tmp_path / "new"), Nothing(), check=go_on)
+        build_archive(
+            ready(), cache.blobs, make_options(tmp_path).output, str(tmp_path / "new"), Nothing(), check=go_on
+        )
 
 
 @pytest.mark.parametrize("compress", ["gzip", "none"])
 @pytest.mark.parametrize("tags", [1, 200])
 def test_the_plan_estimates_no_less(cache: Cache, tmp_path: Path, compress: str, tags: int) -> None:
     many = [resolved(f"a:{number}", ONE, number=number) for number in range(1, tags + 1)]
-    plan = make_plan(many, stored=cache.stored, is_accepted=cache.is_accepted, has_blob=cache.has_blob, fetched={})
+    plan = make_plan(
+        many, stored=cache.folders.stored, is_accepted=cache.acceptances.has, has_blob=cache.blobs.has, fetched={}
+    )
     (tmp_path / "new").mkdir()
     output = make_options(tmp_path, compress=compress).output
     saved = [assemble(one, [ONE.stored]) for one in many]
-    assert build_archive(saved, cache, output, str(tmp_path / "new"), Nothing(), check=go_on).size <= plan.archive_bytes
+    assert (
+        build_archive(saved, cache.blobs, output, str(tmp_path / "new"), Nothing(), check=go_on).size
+        <= plan.archive_bytes
+    )
 
 
 @pytest.mark.parametrize("compress", ["gzip", "zstd", "none", "dir"])
@@ -168,7 +175,7 @@ def test_a_stop_ends_it_at_the_next_image(cache: Cache, tmp_path: Path, compress
     (tmp_path / "new").mkdir()
     output = make_options(tmp_path, compress=compress).output
     with pytest.raises(Interrupted, match="SIGTERM came"):
-        build_archive(ready(), cache, output, str(tmp_path / "new"), Nothing(), check=stop.check)
+        build_archive(ready(), cache.blobs, output, str(tmp_path / "new"), Nothing(), check=stop.check)
     assert threading.active_count() == threads
     targets = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
     assert not [target for target in targets if target.startswith(str(tmp_path / "new"))]

@@ -87,7 +87,7 @@ def test_members_stand_image_by_image_each_blob_once(cache: Cache) -> None:
         sample.put(cache)
     images = [saved("a", ONE, TWO), saved("b", ONE), saved("c", TWO)]
     recorder = Recorder()
-    written, blobs = write_members(iter(images), cache, recorder)
+    written, blobs = write_members(iter(images), cache.blobs, recorder)
     index = images[0].resolved.digest
     one = [ONE.image.digest, *(blob.digest for blob in ONE.image.blobs)]
     two = [digest for digest in (TWO.image.digest, *(b.digest for b in TWO.image.blobs)) if digest not in one]
@@ -108,7 +108,7 @@ def test_members_stand_image_by_image_each_blob_once(cache: Cache) -> None:
 def test_directories_stand_before_what_they_hold(cache: Cache) -> None:
     ONE.put(cache)
     recorder = Recorder()
-    write_members([saved("a", ONE)], cache, recorder)
+    write_members([saved("a", ONE)], cache.blobs, recorder)
     seen: set[str] = set()
     for kind, name in recorder.members:
         parent = name.partition(" -> ")[0].rpartition("/")[0]
@@ -121,7 +121,7 @@ def test_a_generated_index_gets_in_beside_the_source(cache: Cache) -> None:
     ONE.put(cache)
     image = assemble(resolved("a", ONE, TWO, is_whole=False), [ONE.stored])
     recorder = Recorder()
-    _written, blobs = write_members([image], cache, recorder)
+    _written, blobs = write_members([image], cache.blobs, recorder)
     assert len(image.documents) == 2
     assert blobs.keys() == {*ONE.blobs, *image.documents}
     for digest, raw in image.documents.items():
@@ -130,16 +130,16 @@ def test_a_generated_index_gets_in_beside_the_source(cache: Cache) -> None:
 
 def test_an_archive_without_images(cache: Cache) -> None:
     recorder = Recorder()
-    assert write_members([], cache, recorder) == ([], {})
+    assert write_members([], cache.blobs, recorder) == ([], {})
     assert recorder.members == [*HEAD, *TAIL]
     assert json.loads(recorder.content["saved-image-cache/index.json"])["manifests"] == []
 
 
 def test_a_damaged_blob_ends_it(cache: Cache) -> None:
     ONE.put(cache)
-    Path(cache.blob_path(ONE.image.blobs[0].digest)).write_bytes(b"")
+    Path(cache.blobs.path(ONE.image.blobs[0].digest)).write_bytes(b"")
     with pytest.raises(DamagedBlobError):
-        write_members([saved("a", ONE)], cache, Recorder())
+        write_members([saved("a", ONE)], cache.blobs, Recorder())
 
 
 def test_images_are_waited_for_one_by_one(cache: Cache) -> None:
@@ -153,7 +153,7 @@ def test_images_are_waited_for_one_by_one(cache: Cache) -> None:
             written_before.append(len(recorder.members))
             yield image
 
-    write_members(ready(), cache, recorder)
+    write_members(ready(), cache.blobs, recorder)
     assert written_before == [len(HEAD), len(HEAD) + len(folder(ONE)) + len(ONE.blobs)]
 
 
@@ -161,7 +161,7 @@ def test_the_folder_of_a_converted_image_is_that_of_its_source(cache: Cache) -> 
     TWO.put(cache)
     converted = replace(TWO.stored, source=ONE.image)
     recorder = Recorder()
-    write_members([assemble(resolved("a", ONE), [converted])], cache, recorder)
+    write_members([assemble(resolved("a", ONE), [converted])], cache.blobs, recorder)
     assert folder(ONE)[0] in recorder.members
 
 

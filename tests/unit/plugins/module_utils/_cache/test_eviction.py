@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._cache.eviction import (
-    Release,
-    not_fetched,
+    Eviction,
+    evict_pulled,
+    not_pulled,
     peak,
-    release_fetched,
 )
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import ResolvedImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import DOCKER_SCHEMA1, Schema1
@@ -40,7 +40,7 @@ def cache(tmp_path: Path) -> Iterator[Cache]:
 
 
 def there(cache: Cache) -> set[str]:
-    return {f"sha256:{name}" for name in os.listdir(cache.share)}
+    return {f"sha256:{name}" for name in os.listdir(cache.workspace.share)}
 
 
 def layers_of(sample: Sample) -> set[str]:
@@ -55,26 +55,26 @@ def folders(cache: Cache) -> set[str]:
 
 def test_what_no_later_image_needs_is_dropped(cache: Cache) -> None:
     images = [resolved("a", ONE), resolved("b", TWO)]
-    release = Release(cache, images)
-    release.archived(images[0])
+    eviction = Eviction(cache, images)
+    eviction.archived(images[0])
     dropped = layers_of(ONE) - layers_of(TWO)
     assert there(cache) == (set(ONE.blobs) | set(TWO.blobs) | set(OTHER.blobs)) - dropped
     assert describe(BASE).digest in there(cache)
     assert folders(cache) == {TWO.image.folder, OTHER.image.folder}
-    release.archived(images[1])
+    eviction.archived(images[1])
     assert there(cache) == {ONE.image.digest, TWO.image.digest} | set(OTHER.blobs)
     assert folders(cache) == {OTHER.image.folder}
-    assert cache.repaired == set(), "they were sound"
+    assert cache.blobs.repaired == set(), "they were sound"
 
 
 def test_an_image_that_is_named_twice_stays_for_the_second_time(cache: Cache) -> None:
     images = [resolved("a", ONE, TWO), resolved("b", ONE)]
-    release = Release(cache, images)
-    release.archived(images[0])
+    eviction = Eviction(cache, images)
+    eviction.archived(images[0])
     assert set(ONE.blobs) <= there(cache)
     assert folders(cache) == {ONE.image.folder, OTHER.image.folder}
     assert not layers_of(TWO) - layers_of(ONE) & there(cache)
-    release.archived(images[1])
+    eviction.archived(images[1])
     assert there(cache) == {ONE.image.digest, TWO.image.digest} | set(OTHER.blobs)
 
 
@@ -86,8 +86,8 @@ def test_what_skopeo_made_of_an_image_stays(cache: Cache) -> None:
         content=Schema1(DOCKER_SCHEMA1, AMD64, (layer.digest,)),
         blobs=(layer,),
     )
-    image = replace(resolved("a", ONE), digest=source.digest, platforms=(source,))
-    Release(cache, [image]).archived(image)
+    image = replace(resolved("a", ONE), digest=source.digest, children=(source,))
+    Eviction(cache, [image]).archived(image)
     assert layers_of(ONE) & there(cache) == layers_of(ONE) - {layer.digest}
 
 
@@ -95,25 +95,25 @@ def test_of_an_image_that_failed_only_what_was_fetched_goes(cache: Cache) -> Non
     images = [resolved("a", ONE), resolved("b", TWO)]
     before = there(cache)
     fetched = {describe(b"one").digest, describe(BASE).digest}
-    Release(cache, images).failed(images[0], fetched)
+    Eviction(cache, images).failed(images[0], fetched)
     assert before - there(cache) == {describe(b"one").digest}, "the other needs the base"
     assert folders(cache) == {TWO.image.folder, OTHER.image.folder}
 
 
 def test_what_only_an_image_that_failed_needs_is_superfluous(cache: Cache) -> None:
     images = [resolved("a", ONE, TWO), resolved("b", ONE)]
-    assert Release(cache, images).superfluous(images[0]) == [TWO.image]
+    assert Eviction(cache, images).superfluous(images[0]) == [TWO.image]
 
 
 def test_what_was_fetched_in_vain_goes_in_the_end(cache: Cache) -> None:
     before = there(cache)
-    release_fetched(cache, [resolved("a", ONE), resolved("b", TWO)], {describe(b"one").digest, ONE.image.digest})
+    evict_pulled(cache, [resolved("a", ONE), resolved("b", TWO)], {describe(b"one").digest, ONE.image.digest})
     assert before - there(cache) == {describe(b"one").digest}
     assert folders(cache) == {TWO.image.folder, OTHER.image.folder}
 
 
 def test_the_rest_of_a_list_fails_with_a_reason() -> None:
-    (failed,) = not_fetched([resolved("a", ONE)])
+    (failed,) = not_pulled([resolved("a", ONE)])
     assert failed.reason.startswith("it was not fetched: another image failed, and with keep_cache=false")
 
 
@@ -159,7 +159,7 @@ MANY = [resolved(f"a:{n}", Sample(bytes([n % 3]), bytes([n])), number=n + 1) for
 
 @given(st.lists(st.sampled_from(MANY), max_size=8), st.integers(0, 4), st.data())
 def test_it_is_the_largest_of_all_moments(images: list[ResolvedImage], ahead: int, data: st.DataObject) -> None:
-    named = [{blob.digest for p in one.platforms for blob in (p.descriptor, *p.blobs)} for one in images]
+    named = [{blob.digest for p in one.children for blob in (p.descriptor, *p.blobs)} for one in images]
     everything = sorted(set().union(*named))
     sizes = {digest: data.draw(st.integers(1, 50)) for digest in everything}
     missing = {digest: size for digest, size in sizes.items() if data.draw(st.booleans())}

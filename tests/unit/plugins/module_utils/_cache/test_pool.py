@@ -114,7 +114,7 @@ class Bench:
             frozenset(blob.digest for blob in missing) & leased,
         )
 
-    def fetch_blob(self, image: PlatformImage, blob: Descriptor) -> bool:
+    def pull_blob(self, image: PlatformImage, blob: Descriptor) -> bool:
         step = f"{self.names[image.digest]} gets {self._blobs[blob.digest]}"
         self._run(step, {blob.digest})
         if step in self.refused:

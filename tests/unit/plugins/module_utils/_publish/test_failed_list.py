@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError, StorageError
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._host.files import temporary_of
-from ansible_collections.airgap.images.plugins.module_utils._oci.image import FailedImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import (
     ImageList,
     InvalidLine,
@@ -30,7 +29,7 @@ from ansible_collections.airgap.images.plugins.module_utils._publish.failed_list
     render,
     update,
 )
-from ansible_collections.airgap.images.tests.unit.fakes import listed, mark
+from ansible_collections.airgap.images.tests.unit.fakes import failed_image, listed, mark
 
 
 def lines(text: str) -> ImageList:
@@ -38,7 +37,7 @@ def lines(text: str) -> ImageList:
 
 
 def test_reasons_are_comments() -> None:
-    failed = [FailedImage(listed("a"), "404\n\x1b[31m"), FailedImage(listed("reg.lan/b:1"), "no connection")]
+    failed = [failed_image(listed("a"), "404\n\x1b[31m"), failed_image(listed("reg.lan/b:1"), "no connection")]
     invalid = [InvalidLine(Origin("/srv/list", 3), "docker pull x", "it contains blanks")]
     assert render(failed, invalid).decode() == (
         "# airgap.images: what could not be saved, with the reasons\n"
@@ -55,7 +54,7 @@ def test_nothing_failed() -> None:
 @given(st.lists(st.text(max_size=12) | st.sampled_from(["a", "b:1", "docker pull x", "A", "A" * 700])))
 def test_it_is_a_list_of_the_same_failures(texts: list[str]) -> None:
     first = lines("\n".join(texts))
-    failed = [FailedImage(image, "404") for image in first.images]
+    failed = [failed_image(image, "404") for image in first.images]
     again = lines(decode_list(render(failed, first.invalid)))
     assert [image.reference for image in again.images] == [image.reference for image in first.images]
     assert len(again.invalid) == len(first.invalid)
@@ -105,7 +104,7 @@ def test_a_list_of_an_earlier_run_may_be_replaced(tmp_path: Path) -> None:
     refuse_foreign(str(path), made="/srv")
     path.write_bytes(b"")
     refuse_foreign(str(path), made="/srv")
-    path.write_bytes(render([FailedImage(listed("a"), "404")], []))
+    path.write_bytes(render([failed_image(listed("a"), "404")], []))
     refuse_foreign(str(path), made="/srv")
 
 

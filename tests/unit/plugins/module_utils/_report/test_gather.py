@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, lock_image
-from ansible_collections.airgap.images.plugins.module_utils._oci.image import FailedImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import InvalidLine, Origin
 from ansible_collections.airgap.images.plugins.module_utils._oci.layout import assemble
 from ansible_collections.airgap.images.plugins.module_utils._report.comparison import compare
 from ansible_collections.airgap.images.plugins.module_utils._report.gather import LISTED_LAYERS, gather
 from ansible_collections.airgap.images.tests.support.bundle import bundle, lock_of, of_rancher, saved_image
-from ansible_collections.airgap.images.tests.unit.fakes import AMD64, ARM64, Sample, listed, resolved
+from ansible_collections.airgap.images.tests.unit.fakes import AMD64, ARM64, Sample, failed_image, listed, resolved
 
 EMPTY = Lock(options={}, images=())
 
@@ -105,7 +104,7 @@ def test_a_line_is_told_without_the_path_of_its_file() -> None:
 
 
 def test_what_cannot_be_shown_is_written_out() -> None:
-    failed = [FailedImage(listed("a"), "line\nline\u2028\udcff")]
+    failed = [failed_image(listed("a"), "line\nline\u2028\udcff")]
     assert gather(EMPTY, None, [], failed, []).failed[0].reason == "line\\x0aline\\x2028\\xdcff"
 
 

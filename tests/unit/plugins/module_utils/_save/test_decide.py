@@ -18,12 +18,11 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock import
     LockedPlatform,
     LockedSkip,
 )
-from ansible_collections.airgap.images.plugins.module_utils._oci.image import FailedImage
-from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList, InvalidLine, Origin
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import TransferError
+from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import InvalidLine, Origin
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._publish.published import PublishedArchive
-from ansible_collections.airgap.images.plugins.module_utils._save.content import Content
 from ansible_collections.airgap.images.plugins.module_utils._save.decide import (
     Action,
     compare,
@@ -32,8 +31,10 @@ from ansible_collections.airgap.images.plugins.module_utils._save.decide import 
     difference,
     still_holds,
 )
-from ansible_collections.airgap.images.plugins.module_utils._save.resolve import AskedImage, Pin
-from ansible_collections.airgap.images.tests.unit.fakes import AMD64, listed, make_options
+from ansible_collections.airgap.images.plugins.module_utils._save.image_set import Pin
+from ansible_collections.airgap.images.plugins.module_utils._save.resolve import LookedUp
+from ansible_collections.airgap.images.plugins.module_utils._save.resolved_list import ResolvedList
+from ansible_collections.airgap.images.tests.unit.fakes import AMD64, failed_image, listed, make_options, requested
 
 D1, D2, D3 = ("sha256:" + two * 32 for two in ("ab", "cd", "ef"))
 OPTIONS: dict[str, Any] = {"arch": ["amd64"], "compress": "gzip", "part_size": None}
@@ -174,32 +175,32 @@ def test_a_report_that_names_other_failures_is_renewed(known: str, same: bool) -
     assert (decision.action, decision.reason) == expected
 
 
-FAILED = FailedImage(listed("x", 3), "404")
+FAILED = failed_image(listed("x", 3), "404")
 BAD_LINE = InvalidLine(Origin(None, 4), "A", "no reference")
-WHOLE = Content((), (), (), LOCK)
-NOTHING = Content((), (), (), replace(LOCK, images=()))
+WHOLE = ResolvedList((), (), (), LOCK)
+NOTHING = ResolvedList((), (), (), replace(LOCK, images=()))
 
-CONTENTS: dict[str, tuple[Content, tuple[InvalidLine, ...], bool, Action, str]] = {
+CONTENTS: dict[str, tuple[ResolvedList, tuple[InvalidLine, ...], bool, Action, str]] = {
     "all is well": (WHOLE, (), False, Action.KEEP, "nothing changed"),
-    "an image failed": (replace(WHOLE, failed=(FAILED,)), (), False, Action.FETCH, "1 of the images asked for failed"),
-    "a line is no reference": (WHOLE, (BAD_LINE,), False, Action.FETCH, "1 of the images asked for failed"),
+    "an image failed": (replace(WHOLE, failed=(FAILED,)), (), False, Action.PULL, "1 of the images asked for failed"),
+    "a line is no reference": (WHOLE, (BAD_LINE,), False, Action.PULL, "1 of the images asked for failed"),
     "a part will do": (replace(WHOLE, failed=(FAILED,)), (BAD_LINE,), True, Action.KEEP, "nothing changed"),
-    "nothing is left": (NOTHING, (), False, Action.FETCH, "there is nothing to save"),
-    "nothing is left, and a part would do": (NOTHING, (BAD_LINE,), True, Action.FETCH, "there is nothing to save"),
+    "nothing is left": (NOTHING, (), False, Action.PULL, "there is nothing to save"),
+    "nothing is left, and a part would do": (NOTHING, (BAD_LINE,), True, Action.PULL, "there is nothing to save"),
 }
 
 
 @pytest.mark.parametrize(("content", "invalid", "partial", "action", "reason"), CONTENTS.values(), ids=CONTENTS)
 def test_decisions(
-    content: Content, invalid: tuple[InvalidLine, ...], partial: bool, action: Action, reason: str
+    content: ResolvedList, invalid: tuple[InvalidLine, ...], partial: bool, action: Action, reason: str
 ) -> None:
     output = make_options(allow_partial=partial).output
-    decision = decide(PublishedArchive(LOCK), content, ImageList((), invalid, 0), output, "")
+    decision = decide(PublishedArchive(LOCK), content, invalid, output, "")
     assert (decision.action, decision.reason) == (action, reason)
 
 
 def test_force_is_passed_on() -> None:
-    decision = decide(PublishedArchive(LOCK), WHOLE, ImageList((), (), 0), make_options(force=True).output, "")
+    decision = decide(PublishedArchive(LOCK), WHOLE, (), make_options(force=True).output, "")
     assert (decision.action, decision.reason) == (Action.BUILD, "force was set")
 
 
@@ -208,12 +209,13 @@ def test_differences(after: Lock, said: str) -> None:
     assert difference(LOCK, after) == said
 
 
-def asked(reference: str, digest: str, number: int, failure: str = "") -> AskedImage:
-    return AskedImage(listed(reference, number), digest, failure=failure)
+def asked(reference: str, digest: str, number: int, failure: str = "") -> LookedUp:
+    error = TransferError(failure, heals=False) if failure else None
+    return LookedUp(requested(reference, number), digest, error=error)
 
 
 SAME = [asked("a", D1, 1), asked("b", D2, 2)]
-HOLDS: dict[str, tuple[Lock | None, list[AskedImage], dict[int, Pin], dict[str, Any], bool]] = {
+HOLDS: dict[str, tuple[Lock | None, list[LookedUp], dict[int, Pin], dict[str, Any], bool]] = {
     "the same": (LOCK, SAME, {}, OPTIONS, True),
     "no lock": (None, SAME, {}, OPTIONS, False),
     "a partial archive": (replace(LOCK, failed=("x",)), SAME, {}, OPTIONS, False),
@@ -242,9 +244,10 @@ HOLDS: dict[str, tuple[Lock | None, list[AskedImage], dict[int, Pin], dict[str, 
 
 @pytest.mark.parametrize(("lock", "asked_now", "pins", "options", "expected"), HOLDS.values(), ids=HOLDS)
 def test_whether_digests_alone_show_that_all_is_well(
-    lock: Lock | None, asked_now: list[AskedImage], pins: dict[int, Pin], options: dict[str, Any], expected: bool
+    lock: Lock | None, asked_now: list[LookedUp], pins: dict[int, Pin], options: dict[str, Any], expected: bool
 ) -> None:
-    assert still_holds(lock, asked_now, pins, options) is expected
+    pinned = [replace(one, image=replace(one.image, pin=pins.get(one.listed.number))) for one in asked_now]
+    assert still_holds(lock, pinned, options) is expected
 
 
 def test_a_lock_is_described_for_a_person() -> None:

@@ -40,7 +40,7 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.image import Pl
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Descriptor
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._publish import staging as staging_module
-from ansible_collections.airgap.images.plugins.module_utils._save import engine, produce, tools
+from ansible_collections.airgap.images.plugins.module_utils._save import finish, preflight, produce, tools
 from ansible_collections.airgap.images.plugins.module_utils._save.engine import save
 from ansible_collections.airgap.images.plugins.module_utils._save.result import Result
 from ansible_collections.airgap.images.tests.support import images as built
@@ -380,9 +380,9 @@ def test_a_list_of_failures_that_cannot_be_written_is_a_warning(bench: Bench, mo
     def refuse(*_arguments: object, **_more: object) -> bool:
         raise StorageError("failed_list: cannot write")
 
-    monkeypatch.setattr(engine, "update", refuse)
+    monkeypatch.setattr(finish, "update", refuse)
     result = bench.run(failed_list=str(bench.folder / "failed.txt"))
-    assert result.warnings == ["failed_list: cannot write"]
+    assert result.warnings == ("failed_list: cannot write",)
     assert not result.is_failure
 
 
@@ -396,7 +396,7 @@ def test_a_full_disk_is_noticed_before_the_first_byte(bench: Bench, monkeypatch:
     def refuse(_demands: object) -> None:
         raise SpaceError("not enough space")
 
-    monkeypatch.setattr(engine, "ensure_space", refuse)
+    monkeypatch.setattr(preflight, "ensure_space", refuse)
     with pytest.raises(SpaceError):
         bench.run()
     assert bench.skopeo.copied == []
@@ -670,7 +670,7 @@ def test_a_cache_that_cannot_be_pruned_is_told(bench: Bench, monkeypatch: pytest
     monkeypatch.setattr(Cache, "prune", refuse)
     result = bench.run("reg.lan/docker:1", prune_cache=True)
     assert result.changed and not result.is_failure
-    assert result.warnings == ["cannot prune cache_dir: Permission denied"]
+    assert result.warnings == ("cannot prune cache_dir: Permission denied",)
 
 
 def test_a_cache_with_nothing_to_prune_is_left_alone(bench: Bench) -> None:
@@ -906,9 +906,11 @@ def test_check_mode_counts_what_a_run_would_clear_away(bench: Bench, monkeypatch
     cache, staging = bench.folder / "cache/.run-dead", bench.out / ".images.tar.gz.staging"
     for path in (cache, staging):
         path.mkdir()
-    monkeypatch.setattr(engine, "bytes_below", lambda paths: needed if set(paths) & {str(cache), str(staging)} else 0)
+    monkeypatch.setattr(
+        preflight, "bytes_below", lambda paths: needed if set(paths) & {str(cache), str(staging)} else 0
+    )
     monkeypatch.setattr(space, "free_bytes", lambda _path: 0)
     assert bench.run(check=True).changed is True
-    monkeypatch.setattr(engine, "bytes_below", lambda _paths: 0)
+    monkeypatch.setattr(preflight, "bytes_below", lambda _paths: 0)
     with pytest.raises(SpaceError):
         bench.run(check=True)

@@ -193,7 +193,7 @@ def test_each_repository_has_its_own_policy(
 def test_a_lost_blob_comes_from_the_other_repository(bench: Bench, order: tuple[str, str]) -> None:
     bench.registries.lost = {"reg.lan/a": {BASE.digest}}
     result = bench.run(*order, jobs=1)
-    assert result.failed == []
+    assert result.failed == ()
     assert [str(image.reference) for image in bench.lock.images] == list(order)
     assert len(bench.skopeo.copied) + len(bench.skopeo.accepted) == 2
 

@@ -73,7 +73,7 @@ def test_a_full_cache() -> None:
 def test_an_image_of_two_repositories_is_asked_of_both() -> None:
     """Each has a policy and a login of its own; the blobs are there once."""
     other = replace(ONE.image, repository=repository_of("reg.lan/other"))
-    images = [resolved("a", ONE), replace(resolved("b", ONE, number=2), platforms=(other,))]
+    images = [resolved("a", ONE), replace(resolved("b", ONE, number=2), children=(other,))]
     cold = plan_of(images)
     assert cold.incomplete == (ONE.image, other)
     assert cold.missing == {digest: len(data) for digest, data in ONE.blobs.items()}
@@ -114,7 +114,7 @@ def test_a_converted_image_is_planned_as_it_is_stored() -> None:
     schema1 = replace(ONE.image, content=Schema1(DOCKER_SCHEMA1, AMD64, ()), blobs=())
     stored = StoredImage(schema1, describe(b"converted"), (describe(b"config"),))
     plan = make_plan(
-        [replace(resolved("a", ONE), platforms=(schema1,))],
+        [replace(resolved("a", ONE), children=(schema1,))],
         stored=lambda _image: stored,
         is_accepted=lambda _image: True,
         has_blob=lambda _blob: True,

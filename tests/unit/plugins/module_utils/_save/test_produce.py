@@ -20,7 +20,7 @@ from ansible_collections.airgap.images.plugins.module_utils._host.attributes imp
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage
 from ansible_collections.airgap.images.plugins.module_utils._registry.client import FetchedManifest
-from ansible_collections.airgap.images.plugins.module_utils._save import produce, tools
+from ansible_collections.airgap.images.plugins.module_utils._save import copies, tools
 from ansible_collections.airgap.images.plugins.module_utils._save.engine import save
 from ansible_collections.airgap.images.plugins.module_utils._save.result import Result
 from ansible_collections.airgap.images.tests.support import images as built
@@ -77,7 +77,7 @@ def test_the_archive_is_in_list_order_whatever_is_copied_first(bench: Bench) -> 
 
 def test_copying_and_archiving_overlap(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     archived = threading.Event()
-    real = produce.assemble
+    real = copies.assemble
 
     def assemble(*arguments: Any) -> Any:
         archived.set()  # the first image is on its way into the archive
@@ -86,7 +86,7 @@ def test_copying_and_archiving_overlap(bench: Bench, monkeypatch: pytest.MonkeyP
     def wait_for_the_first(image: PlatformImage) -> None:
         assert image.digest == ONE.digest or archived.wait(60)
 
-    monkeypatch.setattr(produce, "assemble", assemble)
+    monkeypatch.setattr(copies, "assemble", assemble)
     bench.skopeo.before = wait_for_the_first
     assert not bench.run(jobs=2).is_failure
 

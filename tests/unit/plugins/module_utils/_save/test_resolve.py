@@ -23,6 +23,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     WrongBytes,
     printable,
 )
+from ansible_collections.airgap.images.plugins.module_utils._base.secrets import Secrets
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import (
@@ -42,9 +43,16 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import
     digest_of,
 )
 from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform
-from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository, SourceRegistry
-from ansible_collections.airgap.images.plugins.module_utils._save import resolve
-from ansible_collections.airgap.images.plugins.module_utils._save.resolve import Pin, Resolver, choose
+from ansible_collections.airgap.images.plugins.module_utils._oci.reference import (
+    Repository,
+    SourceRegistry,
+    pulled_from,
+)
+from ansible_collections.airgap.images.plugins.module_utils._save import index_reader
+from ansible_collections.airgap.images.plugins.module_utils._save.choose import choose
+from ansible_collections.airgap.images.plugins.module_utils._save.failures import Failures
+from ansible_collections.airgap.images.plugins.module_utils._save.image_set import Pin, RequestedImage
+from ansible_collections.airgap.images.plugins.module_utils._save.resolve import Resolver
 from ansible_collections.airgap.images.tests.support import images as built
 from ansible_collections.airgap.images.tests.support import layers
 from ansible_collections.airgap.images.tests.unit.fakes import (
@@ -56,6 +64,7 @@ from ansible_collections.airgap.images.tests.unit.fakes import (
     FakeRegistries,
     listed,
     make_options,
+    requested,
     write_folder,
 )
 
@@ -110,9 +119,13 @@ class Asker:
     ) -> list[Resolution]:
         selection = make_options(**options).selection
         client: Any = self.registries
-        resolver = Resolver(client, self.cache, Log(debug=True), selection, source, keep=keep, timeout=60)
-        asked = resolver.ask([listed(one, number) for number, one in enumerate(references, start=1)], pins or {})
-        resolutions = resolver.resolve(asked, pins or {})
+        failures = Failures(Secrets(), self.registries.outages)
+        resolver = Resolver(client, self.cache, Log(debug=True), selection, failures, keep=keep, timeout=60)
+        images = [listed(one, number) for number, one in enumerate(references, start=1)]
+        found = resolver.look_up(
+            [RequestedImage(one, pulled_from(one.reference, source), (pins or {}).get(one.number)) for one in images]
+        )
+        resolutions = resolver.resolve(found)
         self.fetched = resolver.fetched
         return resolutions
 
@@ -133,11 +146,11 @@ def push(asker: Asker, *entries: built.Image | built.Entry, docker: bool = False
 
 
 def digests(resolution: ResolvedImage) -> list[str]:
-    return [platform.digest for platform in resolution.platforms]
+    return [platform.digest for platform in resolution.children]
 
 
 def platforms(resolution: ResolvedImage) -> list[tuple[str, str]]:
-    return [(one.digest, str(one.descriptor.platform)) for one in resolution.platforms]
+    return [(one.digest, str(one.descriptor.platform)) for one in resolution.children]
 
 
 @pytest.mark.parametrize("docker", [False, True], ids=["OCI", "Docker"])
@@ -150,9 +163,9 @@ def test_an_index_gives_the_platforms_that_are_wanted(asker: Asker, docker: bool
     assert resolution.media_type == (DOCKER_LIST if docker else OCI_INDEX)
     assert resolution.is_whole is False
     assert resolution.notes == ()
-    assert [platform.descriptor.platform for platform in resolution.platforms] == [AMD64, ARM_V7]
-    assert [blob.digest for blob in resolution.platforms[0].blobs] == [digest_of(LINUX.config), LAYER.digest]
-    assert str(resolution.platforms[0].repository) == "reg.lan/app"
+    assert [platform.descriptor.platform for platform in resolution.children] == [AMD64, ARM_V7]
+    assert [blob.digest for blob in resolution.children[0].blobs] == [digest_of(LINUX.config), LAYER.digest]
+    assert str(resolution.children[0].repository) == "reg.lan/app"
 
 
 def test_an_index_that_is_wanted_whole(asker: Asker) -> None:
@@ -166,7 +179,7 @@ def test_a_manifest_has_no_index(asker: Asker) -> None:
     assert digests(resolution) == [resolution.digest] == [LINUX.digest]
     assert resolution.index is None
     assert resolution.is_whole is True
-    assert resolution.platforms[0].descriptor == Descriptor(OCI_MANIFEST, LINUX.digest, len(LINUX.raw), AMD64)
+    assert resolution.children[0].descriptor == Descriptor(OCI_MANIFEST, LINUX.digest, len(LINUX.raw), AMD64)
 
 
 def test_windows_images_are_told_apart_by_version(asker: Asker) -> None:
@@ -252,7 +265,7 @@ def test_artefacts_alone_are_saved(asker: Asker) -> None:
     asker.registries.push("reg.lan/chart:1", CHART)
     resolution = asker.one("reg.lan/chart:1")
     assert digests(resolution) == [CHART.digest]
-    assert resolution.platforms[0].descriptor.platform is None
+    assert resolution.children[0].descriptor.platform is None
     push(asker, built.Entry(CHART))
     assert digests(asker.one()) == [CHART.digest]
 
@@ -263,14 +276,14 @@ def test_a_signature_has_the_configuration_of_an_image_but_no_platform(asker: As
     asker.registries.push("reg.lan/app:sha256-ab.sig", signature)
     resolution = asker.one("reg.lan/app:sha256-ab.sig")
     assert isinstance(resolution, ResolvedImage)
-    assert resolution.platforms[0].descriptor.platform is None
+    assert resolution.children[0].descriptor.platform is None
 
 
 def test_an_entry_without_platform_is_looked_into(asker: Asker) -> None:
     push(asker, built.Entry(LINUX), built.Entry(ARM), built.Entry(WINDOWS_IMAGE))
     resolution = asker.one(arch=["arm64"])
     assert digests(resolution) == [ARM.digest]
-    assert resolution.platforms[0].descriptor.platform == ARM64
+    assert resolution.children[0].descriptor.platform == ARM64
 
 
 EMPTY_PLATFORMS: list[dict[str, str]] = [{}, {"os": "", "architecture": ""}, {"os": "linux"}, {"architecture": "arm64"}]
@@ -302,7 +315,7 @@ def test_each_entry_of_an_image_keeps_its_words(asker: Asker) -> None:
     again = built.Entry(LINUX, None)
     push(asker, built.Entry(LINUX, built.AMD64, {"a": "1"}), again, built.Entry(ARM, None, {"b": "2"}))
     resolution = asker.one(arch=["amd64", "arm64"])
-    described = [(one.digest, str(one.descriptor.platform), one.descriptor.annotations) for one in resolution.platforms]
+    described = [(one.digest, str(one.descriptor.platform), one.descriptor.annotations) for one in resolution.children]
     assert described == [(LINUX.digest, "linux/amd64", {}), (ARM.digest, "linux/arm64", {"b": "2"})], "the last counts"
 
 
@@ -326,7 +339,7 @@ def test_sizes_in_an_index_are_hints(asker: Asker, stated: str, platform: built.
     asker.registries.push("reg.lan/other:1", LINUX)
     asker.registries.push_raw("reg.lan/app:1", raw, OCI_INDEX)
     resolution = asker.one(arch=["amd64"])
-    assert [one.descriptor.size for one in resolution.platforms] == [len(LINUX.raw)]
+    assert [one.descriptor.size for one in resolution.children] == [len(LINUX.raw)]
     [note] = resolution.notes
     assert LINUX.digest in note and "containerd refuses" in note
     asker.registries.push("reg.lan/app:1", plain)
@@ -339,7 +352,7 @@ def test_an_index_without_sizes(asker: Asker) -> None:
     del document["manifests"][0]["size"]
     asker.registries.push("reg.lan/other:1", LINUX)
     asker.registries.push_raw("reg.lan/app:1", built.encode(document), OCI_INDEX)
-    assert [one.descriptor.size for one in asker.one().platforms] == [len(LINUX.raw)]
+    assert [one.descriptor.size for one in asker.one().children] == [len(LINUX.raw)]
 
 
 def test_an_index_that_is_made_anew_has_right_sizes_and_needs_no_note(asker: Asker) -> None:
@@ -350,7 +363,7 @@ def test_an_index_that_is_made_anew_has_right_sizes_and_needs_no_note(asker: Ask
         asker.registries.push(f"reg.lan/other:{number}", child)
     asker.registries.push_raw("reg.lan/app:1", built.encode(document), DOCKER_LIST)
     resolution = asker.one()
-    assert [one.descriptor.size for one in resolution.platforms] == [len(LINUX.raw), len(ARM.raw)]
+    assert [one.descriptor.size for one in resolution.children] == [len(LINUX.raw), len(ARM.raw)]
     assert resolution.notes == ()
 
 
@@ -404,11 +417,11 @@ def test_schema_1(asker: Asker) -> None:
     asker.registries.tells_digests = False
     resolution = asker.one("reg.lan/old:1", arch=["amd64"])
     assert resolution.digest == digest
-    [platform] = resolution.platforms
+    [platform] = resolution.children
     assert isinstance(platform.content, Schema1)
     assert [(blob.digest, blob.size) for blob in platform.blobs] == [(LAYER.digest, len(LAYER.data))]
     assert resolution.notes == (f"Docker schema 1: converted to OCI, so its digest {digest} cannot be kept",)
-    assert asker.cache.read_document(digest) is None, "its bytes are not what the digest names"
+    assert asker.cache.blobs.read_document(digest) is None, "its bytes are not what the digest names"
 
 
 @pytest.mark.parametrize("included", [False, True])
@@ -417,7 +430,7 @@ def test_foreign_layers(asker: Asker, included: bool) -> None:
     windows = built.build_image([foreign, LAYER], platform=built.WINDOWS_2019)
     asker.registries.push("reg.lan/app:1", windows)
     resolution = asker.one(include_foreign_layers=included, arch=["amd64"])
-    [platform] = resolution.platforms
+    [platform] = resolution.children
     assert (foreign.digest in {blob.digest for blob in platform.blobs}) is included
     assert len(platform.foreign_layers) == included
     assert len(resolution.notes) == (not included)
@@ -429,7 +442,7 @@ def test_foreign_layers(asker: Asker, included: bool) -> None:
 def test_a_source_registry_takes_the_place_of_all(asker: Asker) -> None:
     asker.registries.push("mirror.lan/hub/library/app:1", LINUX)
     resolution = asker.one("app:1", source=SourceRegistry("mirror.lan", "hub"))
-    assert str(resolution.platforms[0].repository) == "mirror.lan/hub/library/app"
+    assert str(resolution.children[0].repository) == "mirror.lan/hub/library/app"
     assert str(resolution.listed.reference) == "docker.io/library/app:1"
 
 
@@ -476,19 +489,19 @@ def test_what_the_cache_has_from_another_repository_is_asked_for(asker: Asker, k
 
 def copy_into(cache: Cache, resolution: ResolvedImage, registries: FakeRegistries) -> None:
     """What skopeo does."""
-    for image in resolution.platforms:
+    for image in resolution.children:
         for blob in image.blobs:
-            if not cache.has_blob(blob):
-                cache.store_document(blob.digest, registries.blobs[blob.digest])
-        folder = cache.new_folder(image)
+            if not cache.blobs.has(blob):
+                cache.blobs.store_document(blob.digest, registries.blobs[blob.digest])
+        folder = cache.folders.new(image)
         write_folder(folder, image.descriptor)
-        cache.adopt_folder(folder, image)
+        cache.folders.adopt(folder, image)
 
 
 def test_in_check_mode_nothing_is_kept(asker: Asker) -> None:
     asker.registries.push("reg.lan/app:1", LINUX)
     assert isinstance(asker.one(keep=False), ResolvedImage)
-    assert asker.cache.read_document(LINUX.digest) is None
+    assert asker.cache.blobs.read_document(LINUX.digest) is None
 
 
 def test_a_registry_that_tells_no_digest_is_asked_for_the_manifest_once(asker: Asker) -> None:
@@ -501,7 +514,7 @@ def test_a_registry_that_tells_no_digest_is_asked_for_the_manifest_once(asker: A
         "GET reg.lan/app@1",
         f"GET blob {digest_of(LINUX.config)}",
     ]
-    assert asker.cache.read_document(LINUX.digest) == LINUX.raw
+    assert asker.cache.blobs.read_document(LINUX.digest) == LINUX.raw
 
 
 def test_a_digest_needs_no_question(asker: Asker) -> None:
@@ -564,7 +577,7 @@ def test_also_where_it_is_an_image_of_the_index_that_vanishes(asker: Asker) -> N
     vanishing(asker, old, new)
     asker.registries.manifests[old.digest] = (old.raw, old.media_type)
     resolved = asker.one(arch=["amd64", "arm"])
-    assert (resolved.digest, [each.digest for each in resolved.platforms]) == (new.digest, [V7.digest])
+    assert (resolved.digest, [each.digest for each in resolved.children]) == (new.digest, [V7.digest])
 
 
 def test_once_is_enough(asker: Asker) -> None:
@@ -588,7 +601,7 @@ def test_a_manifest_that_is_served_by_its_tag_alone(asker: Asker) -> None:
     digest = asker.registries.push("reg.lan/app:1", LINUX)
     asker.registries.failures[f"GET reg.lan/app@{digest}"] = Missing("not by digest", heals=False)
     resolved = asker.one()
-    assert (resolved.digest, resolved.platforms[0].tag) == (digest, "1")
+    assert (resolved.digest, resolved.children[0].tag) == (digest, "1")
 
 
 def test_what_is_named_by_its_digest_is_asked_for_by_that_alone(asker: Asker) -> None:
@@ -596,7 +609,7 @@ def test_what_is_named_by_its_digest_is_asked_for_by_that_alone(asker: Asker) ->
     gone = "sha256:" + "ab" * 32
     assert isinstance(asker.one(f"reg.lan/app:1@{gone}"), FailedImage)
     assert asker.registries.asked == [f"GET reg.lan/app@{gone}"]
-    assert asker.one(f"reg.lan/app:1@{LINUX.digest}").platforms[0].tag == ""
+    assert asker.one(f"reg.lan/app:1@{LINUX.digest}").children[0].tag == ""
 
 
 def test_a_registry_that_refuses_is_given_up(asker: Asker) -> None:
@@ -674,14 +687,16 @@ def test_a_registry_that_never_comes_to_an_end(asker: Asker) -> None:
         return ""
 
     client: Any = asker.registries
-    resolver = Resolver(client, asker.cache, Log(debug=True), make_options().selection, None, keep=True, timeout=0.05)
+    failures = Failures(Secrets(), client.outages)
+    selection = make_options().selection
+    resolver = Resolver(client, asker.cache, Log(debug=True), selection, failures, keep=True, timeout=0.05)
     real = client.head_manifest
     client.head_manifest = hang
-    [asked] = resolver.ask([listed("reg.lan/app:1")], {})
-    assert asked.failure == "its registry did not answer completely within timeout (0.05 s); run again, or raise it"
+    [asked] = resolver.look_up([requested("reg.lan/app:1")])
+    assert str(asked.error) == "its registry did not answer completely within timeout (0.05 s); run again, or raise it"
     client.head_manifest, client.get_manifest = real, hang
-    [asked] = resolver.ask([listed("reg.lan/app:1")], {})
-    [resolution] = resolver.resolve([asked], {})
+    [asked] = resolver.look_up([requested("reg.lan/app:1")])
+    [resolution] = resolver.resolve([asked])
     assert isinstance(resolution, FailedImage)
     assert (resolution.reason, resolution.digest) == (
         "its registry did not answer completely within timeout (0.05 s); run again, or raise it",
@@ -693,7 +708,7 @@ def test_a_registry_that_never_comes_to_an_end(asker: Asker) -> None:
 def test_nothing_is_kept_that_would_be_refused(asker: Asker) -> None:
     digest = asker.registries.push_raw("reg.lan/app:1", b"{}", OCI_MANIFEST)
     asker.one()
-    assert asker.cache.read_document(digest) is None
+    assert asker.cache.blobs.read_document(digest) is None
 
 
 def test_warnings_name_the_image(registries: FakeRegistries, cache: Cache) -> None:
@@ -707,8 +722,9 @@ def test_warnings_name_the_image(registries: FakeRegistries, cache: Cache) -> No
 
     client: Any = registries
     client.get_manifest = warn
-    resolver = Resolver(client, cache, log, make_options().selection, None, keep=True, timeout=60)
-    resolver.resolve(resolver.ask([listed("reg.lan/app:1", 7)], {}), {})
+    failures = Failures(log.secrets, registries.outages)
+    resolver = Resolver(client, cache, log, make_options().selection, failures, keep=True, timeout=60)
+    resolver.resolve(resolver.look_up([requested("reg.lan/app:1", 7)]))
     assert "WARNING [image 7] tried again" in log.lines[0]
 
 
@@ -718,9 +734,9 @@ def test_warnings_name_the_image(registries: FakeRegistries, cache: Cache) -> No
 def test_a_layer_is_not_read_because_it_is_called_a_manifest(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
     layer = b" " * (MAX_MANIFEST_BYTES + 1)
     digest = digest_of(layer)
-    asker.cache.store_document(digest, layer)
+    asker.cache.blobs.store_document(digest, layer)
     read: list[str] = []
-    monkeypatch.setattr(asker.cache, "read_document", read.append)
+    monkeypatch.setattr(asker.cache.blobs, "read_document", read.append)
     resolution = asker.one(f"reg.lan/app@{digest}")
     assert "does not exist" in resolution.reason and read == []
 
@@ -747,15 +763,15 @@ def test_an_image_that_is_named_with_two_sizes_has_its_own(asker: Asker) -> None
     asker.registries.push("reg.lan/app:1", many(2, size=-1))
     resolution = asker.one(arch=["amd64"])
     assert platforms(resolution) == [(LINUX.digest, f"linux/amd64/v{number}") for number in range(2)]
-    assert {one.descriptor.size for one in resolution.platforms} == {len(LINUX.raw)}
+    assert {one.descriptor.size for one in resolution.children} == {len(LINUX.raw)}
     [note] = resolution.notes
     assert "gives a wrong size" in note and " more" not in note
 
 
 def test_all_images_of_an_index_may_have_so_many_layers(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
     asker.registries.push("reg.lan/app:1", built.build_index([LINUX, ARM]))
-    assert len(asker.one().platforms) == 2
-    monkeypatch.setattr(resolve, "_MAX_BLOBS", 3)
+    assert len(asker.one().children) == 2
+    monkeypatch.setattr(index_reader, "_MAX_BLOBS", 3)
     assert "more than 3 layers" in asker.one().reason
 
 
@@ -866,7 +882,7 @@ def old(config: bytes, config_type: str) -> built.Image:
 @pytest.mark.parametrize("config_type", OLD_TYPES)
 def test_an_image_of_old_docker_has_the_platform_of_its_configuration(asker: Asker, config_type: str) -> None:
     asker.registries.push("reg.lan/app:1", old(LINUX.config, config_type))
-    assert [str(one.descriptor.platform) for one in asker.one().platforms] == ["linux/amd64"]
+    assert [str(one.descriptor.platform) for one in asker.one().children] == ["linux/amd64"]
     asker.registries.push("reg.lan/app:1", old(image(built.Platform("linux", "s390x")).config, config_type))
     assert isinstance(asker.one(), SkippedImage)
 
@@ -874,13 +890,13 @@ def test_an_image_of_old_docker_has_the_platform_of_its_configuration(asker: Ask
 @pytest.mark.parametrize("config", [b"{}", b"what ever", b"[]"])
 def test_an_artefact_of_old_docker_stays_one(asker: Asker, config: bytes) -> None:
     asker.registries.push("reg.lan/app:1", old(config, "application/octet-stream"))
-    assert [one.descriptor.platform for one in asker.one().platforms] == [None]
+    assert [one.descriptor.platform for one in asker.one().children] == [None]
 
 
 def test_such_a_type_says_nothing_in_an_oci_manifest(asker: Asker) -> None:
     chart = built.build_artifact([LAYER], LINUX.config, "application/json")
     asker.registries.push("reg.lan/app:1", chart)
-    assert [one.descriptor.platform for one in asker.one().platforms] == [None]
+    assert [one.descriptor.platform for one in asker.one().children] == [None]
 
 
 def test_names_of_platforms_are_kept_as_they_are(asker: Asker) -> None:

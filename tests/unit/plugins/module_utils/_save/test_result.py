@@ -18,7 +18,7 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.image_list impo
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._save.result import Forecast, Result, Stats
-from ansible_collections.airgap.images.tests.unit.fakes import listed
+from ansible_collections.airgap.images.tests.unit.fakes import failed_image, listed
 
 DIGEST = "sha256:" + "ab" * 32
 
@@ -33,8 +33,8 @@ def images(count: int, *invalid: str) -> ImageList:
     return ImageList(tuple(listed(f"i{number}", number) for number in range(1, count + 1)), lines, 0)
 
 
-def failed(*numbers: int) -> list[FailedImage]:
-    return [FailedImage(listed(f"i{number}", number), "404") for number in numbers]
+def failed(*numbers: int) -> tuple[FailedImage, ...]:
+    return tuple(failed_image(listed(f"i{number}", number), "404") for number in numbers)
 
 
 def result(**more: Any) -> Result:
@@ -42,7 +42,7 @@ def result(**more: Any) -> Result:
         "changed": True,
         "reason": "1 image added",
         "listed": images(3),
-        "failed": [],
+        "failed": (),
         "skipped": (),
         "stats": Stats(bytes_archive=2048),
         "lock": lock(3),

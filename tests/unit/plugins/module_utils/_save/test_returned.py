@@ -18,13 +18,12 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock import
     LockedSkip,
 )
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
-from ansible_collections.airgap.images.plugins.module_utils._oci.image import FailedImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList, InvalidLine, Origin
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._save.result import Forecast, Result, Stats
 from ansible_collections.airgap.images.plugins.module_utils._save.returned import as_returned, diff_of
-from ansible_collections.airgap.images.tests.unit.fakes import ARM_V7, listed, make_options
+from ansible_collections.airgap.images.tests.unit.fakes import ARM_V7, failed_image, listed, make_options
 
 D1, D2, D3 = ("sha256:" + two * 32 for two in ("ab", "cd", "ef"))
 SHA = "12" * 32
@@ -51,7 +50,7 @@ def result(**more: Any) -> Result:
             (InvalidLine(Origin("/l", 4), "A", "upper case"),),
             0,
         ),
-        "failed": [FailedImage(listed("reg.lan/failed", 3), "404", D3)],
+        "failed": (failed_image(listed("reg.lan/failed", 3), "404", D3),),
         "skipped": (LockedSkip(parse_reference("reg.lan/skipped"), D2, "windows only"),),
         "stats": Stats(images=1, manifest_heads=3, manifest_gets=2, seconds={"plan": 0.5}),
         "lock": LOCK,

@@ -17,19 +17,17 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import PartWriter
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import BusyError
-from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import Attributes, NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
-from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList
 from ansible_collections.airgap.images.plugins.module_utils._publish.published import inspect
 from ansible_collections.airgap.images.plugins.module_utils._publish.staging import Staging, staging_path
 from ansible_collections.airgap.images.plugins.module_utils._save.decide import Action, Decision
-from ansible_collections.airgap.images.plugins.module_utils._save.result import Result, Stats
+from ansible_collections.airgap.images.plugins.module_utils._save.result import Outcome
 from ansible_collections.airgap.images.plugins.module_utils._save.run import Run
 from ansible_collections.airgap.images.plugins.module_utils._save.settle import clear_interrupted, settle
-from ansible_collections.airgap.images.tests.unit.fakes import Mode, make_options
+from ansible_collections.airgap.images.tests.unit.fakes import Mode, make_options, make_run
 
 KEEP, RECORD = Decision(Action.KEEP, "nothing changed"), Decision(Action.RECORD, "stale parts")
 
@@ -39,18 +37,17 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.lock = self._publish()
         self.memory = VerifiedFiles(str(folder))
+        self.lock = self._publish()
 
     def run(self, attributes: Attributes | None = None, **options: Any) -> Run:
         made = make_options(self.folder, compress="none", part_size="4B", **options)
-        return Run(made, "system", Cache(str(self.folder)), Log(debug=True), Stop(), attributes or NoAttributes())
+        given = {"memory": self.memory, "attributes": attributes or NoAttributes()}
+        return make_run(made, Cache(str(self.folder)), Log(debug=True), **given)
 
-    def settle(self, run: Run, decision: Decision, wanted: Lock | None = None) -> Result:
+    def settle(self, run: Run, decision: Decision, wanted: Lock | None = None) -> Outcome:
         published = inspect(run.options.output, self.memory, verify="digest")
-        result = Result(False, decision.reason, ImageList((), (), 0), [], (), Stats())
-        settle(run, published, wanted or self.lock, decision, result, self.memory)
-        return result
+        return settle(run, published, wanted or self.lock, decision, ())
 
     def _publish(self) -> Lock:
         output = self.run().options.output

@@ -19,7 +19,7 @@ import trustme
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError, StorageError
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
-from ansible_collections.airgap.images.plugins.module_utils._cache import cache as cache_module
+from ansible_collections.airgap.images.plugins.module_utils._cache import workspace
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._host import private_place
 from ansible_collections.airgap.images.plugins.module_utils._host.filesystem import Filesystem
@@ -27,8 +27,8 @@ from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._host.private_place import PassingDirectory
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import digest_of
 from ansible_collections.airgap.images.plugins.module_utils._save import tools as tools_module
+from ansible_collections.airgap.images.plugins.module_utils._save.image_set import read_image_set
 from ansible_collections.airgap.images.plugins.module_utils._save.tools import Tools, prepared
-from ansible_collections.airgap.images.plugins.module_utils._save.wanted import read_wanted
 from ansible_collections.airgap.images.tests.unit.fakes import make_options, names_below
 
 
@@ -42,7 +42,8 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tools(folder: Path, **options: Any) -> AbstractContextManager[Tools]:
     made = make_options(folder, **{"images": ["reg.lan/a:1"], **options})
-    return prepared(made, read_wanted(made.selection), Cache(made.work.cache_dir), log=Log(debug=True), stop=Stop())
+    images = read_image_set(made.selection, made.access.source)
+    return prepared(made, images, Cache(made.work.cache_dir), log=Log(debug=True), stop=Stop())
 
 
 @pytest.mark.parametrize("check", [True, False])
@@ -69,7 +70,7 @@ def test_skopeo_gets_a_login_file_that_nobody_else_can_read(tmp_path: Path) -> N
     cache = Cache(str(tmp_path / "cache"))
     with tools(tmp_path, username="user", password="s3cret") as made, cache.opened(0):
         made.log_in(cache)
-        path = Path(cache.run_directory, "auth.json")
+        path = Path(cache.workspace.run_directory, "auth.json")
         assert made.skopeo.authfile == str(path)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         auths = json.loads(path.read_bytes())["auths"]
@@ -81,7 +82,7 @@ def test_a_login_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     cache = Cache(str(tmp_path / "cache"))
     told = r"login file for skopeo, .*/auth\.json: File exists\. Remove what is in the way"
     with tools(tmp_path, username="user", password="s3cret") as made, cache.opened(0):
-        Path(cache.run_directory, "auth.json").mkdir()
+        Path(cache.workspace.run_directory, "auth.json").mkdir()
         with pytest.raises(StorageError, match=told):
             made.log_in(cache)
 
@@ -95,26 +96,26 @@ def test_without_logins_it_finds_them_itself(tmp_path: Path, authfile: str | Non
     with tools(tmp_path, authfile=authfile) as made, cache.opened(0):
         made.log_in(cache)
         assert made.skopeo.authfile == authfile
-        assert os.listdir(cache.run_directory) == []
+        assert os.listdir(cache.workspace.run_directory) == []
 
 
 def test_nothing_private_is_left(tmp_path: Path) -> None:
     cache = Cache(str(tmp_path / "cache"))
     with tools(tmp_path, username="user", password="s3cret") as made, cache.opened(0):
         made.log_in(cache)
-        assert os.listdir(cache.run_directory) == ["auth.json"]
+        assert os.listdir(cache.workspace.run_directory) == ["auth.json"]
     assert not [name for name in names_below(tmp_path) if "run-" in name or "auth" in name]
 
 
 @pytest.fixture
 def stick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The path of a cache that is on a filesystem without modes."""
-    real = cache_module.filesystem_of
+    real = workspace.filesystem_of
 
     def without_modes(path: str) -> Filesystem:
         return Filesystem(has_modes=False) if path.startswith(str(tmp_path / "stick")) else real(path)
 
-    monkeypatch.setattr(cache_module, "filesystem_of", without_modes)
+    monkeypatch.setattr(workspace, "filesystem_of", without_modes)
     monkeypatch.setattr(tools_module, "filesystem_of", without_modes)
     return str(tmp_path / "stick")
 
@@ -124,11 +125,11 @@ def test_of_a_cache_without_modes_all_that_is_private_is_elsewhere(tmp_path: Pat
     options = {"username": "user", "password": "s3cret", "ca_path": str(pem)}
     with tools(tmp_path, **options) as made, cache.opened(0):
         made.log_in(cache)
-        private = Path(cache.private_directory)
+        private = Path(cache.workspace.private_directory)
         assert made.skopeo.authfile == str(private / "auth.json")
         assert made.skopeo.private == str(private)
         assert stat.S_IMODE(private.stat().st_mode) == 0o700
-        assert os.listdir(cache.run_directory) == []
+        assert os.listdir(cache.workspace.run_directory) == []
     assert not private.exists()
 
 
@@ -161,9 +162,9 @@ def test_a_question_has_a_login_file_of_its_own(tmp_path: Path, home: Path, plac
     options: dict[str, Any] = {"username": "user", "password": "s3cret", "ca_path": str(pem), "skopeo_path": program}
     cache = Cache(str(tmp_path / "cache"))
     made_options = make_options(tmp_path, images=["reg.lan/a:1", "reg.lan/b:1"], **options)
-    wanted = read_wanted(made_options.selection)
+    wanted = read_image_set(made_options.selection, None)
     with prepared(made_options, wanted, cache, log=Log(debug=True), stop=Stop()) as made:
-        made.resolver.ask(wanted.list.images, {})
+        made.resolver.look_up(wanted.images)
         (private,) = place.iterdir()
         assert stat.S_IMODE(private.stat().st_mode) == 0o700
         assert stat.S_IMODE((private / "auth.json").stat().st_mode) == 0o600
@@ -174,7 +175,7 @@ def test_a_question_has_a_login_file_of_its_own(tmp_path: Path, home: Path, plac
         assert names_below(tmp_path / "cache") == []
         with cache.opened(0):
             made.log_in(cache)
-            assert made.skopeo.authfile == os.path.join(cache.run_directory, "auth.json")
+            assert made.skopeo.authfile == os.path.join(cache.workspace.run_directory, "auth.json")
             assert private.exists()
     assert list(place.iterdir()) == []
 
@@ -183,10 +184,10 @@ def test_a_question_without_logins_needs_no_directory(tmp_path: Path, home: Path
     mirrored(home)
     program = programmed(tmp_path, "printf {}")
     options = make_options(tmp_path, images=["reg.lan/a:1"], skopeo_path=program)
-    wanted = read_wanted(options.selection)
+    wanted = read_image_set(options.selection, None)
     cache = Cache(options.work.cache_dir)
     with prepared(options, wanted, cache, log=Log(debug=True), stop=Stop()) as made:
-        (asked,) = made.resolver.ask(wanted.list.images, {})
+        (asked,) = made.resolver.look_up(wanted.images)
         assert asked.digest == digest_of(b"{}")
         assert list(place.iterdir()) == []
 
@@ -194,14 +195,14 @@ def test_a_question_without_logins_needs_no_directory(tmp_path: Path, home: Path
 def test_without_skopeo_such_a_registry_cannot_be_asked(tmp_path: Path, home: Path) -> None:
     mirrored(home)
     options = make_options(tmp_path, images=["reg.lan/a:1"], skopeo_path="/no/skopeo")
-    wanted = read_wanted(options.selection)
+    wanted = read_image_set(options.selection, None)
     cache = Cache(options.work.cache_dir)
     told = "skopeo_path: '/no/skopeo' is no program on the target"
     with (
         prepared(options, wanted, cache, log=Log(debug=True), stop=Stop()) as made,
         pytest.raises(OptionError, match=told),
     ):
-        made.resolver.ask(wanted.list.images, {})
+        made.resolver.look_up(wanted.images)
 
 
 def test_a_passing_directory_leaves_those_of_others_alone(place: Path) -> None:
@@ -244,7 +245,7 @@ def test_a_directory_that_another_run_took_for_left_is_not_used(place: Path, mon
 def test_what_a_killed_run_has_left_elsewhere_is_removed_by_the_next(stick: str) -> None:
     cache = Cache(stick)
     with cache.opened(0):
-        left = Path(cache.private_directory)
+        left = Path(cache.workspace.private_directory)
     left.mkdir()
     (left / "auth.json").touch()
     with cache.opened(0):
@@ -256,7 +257,7 @@ def test_of_another_cache_nothing_is_removed(stick: str) -> None:
         pass
     cache = Cache(stick)
     with cache.opened(0):
-        private = Path(cache.private_directory)
+        private = Path(cache.workspace.private_directory)
         with Cache(f"{stick}2").opened(0):
             assert private.exists()
 
@@ -269,7 +270,7 @@ def test_without_a_place_for_what_is_private_the_run_is_refused(
     with tools(tmp_path, username="user", password="s3cret") as made, cache.opened(0):
         with pytest.raises(StorageError, match=r"no filesystem keeps files so in any of .*/dev/shm.*set TMPDIR"):
             made.log_in(cache)
-        assert os.listdir(cache.run_directory) == []
+        assert os.listdir(cache.workspace.run_directory) == []
 
 
 def test_skopeo_has_its_own_temporary_files_where_there_are_modes(
@@ -282,7 +283,7 @@ def test_skopeo_has_its_own_temporary_files_where_there_are_modes(
         assert made.skopeo.temporary == ""
         monkeypatch.setenv("TMPDIR", stick)
         made.log_in(cache)
-        assert made.skopeo.temporary == cache.private_directory
+        assert made.skopeo.temporary == cache.workspace.private_directory
 
 
 def test_username_needs_one_registry(tmp_path: Path) -> None:

@@ -20,8 +20,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock import
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
-from ansible_collections.airgap.images.plugins.module_utils._save.resolve import Pin
-from ansible_collections.airgap.images.plugins.module_utils._save.wanted import read_wanted
+from ansible_collections.airgap.images.plugins.module_utils._save.image_set import Pin, read_image_set
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64, make_options
 
 D1, D2, D3 = ("sha256:" + two * 32 for two in ("ab", "cd", "ef"))
@@ -40,30 +39,30 @@ LOCK = Lock(
 
 def wanted_of(path: Path, lock: Lock, **options: Any) -> Any:
     path.write_bytes(write_lock(lock))
-    return read_wanted(make_options(images=[], from_lock=str(path), **options).selection)
+    return read_image_set(make_options(images=[], from_lock=str(path), **options).selection, None)
 
 
 def test_a_list(tmp_path: Path) -> None:
     (tmp_path / "list").write_text("b\nA\n")
     selection = make_options(images=["a"], list_files=[str(tmp_path / "list")]).selection
-    wanted = read_wanted(selection)
+    wanted = read_image_set(selection, None)
     assert [str(image.reference) for image in wanted.list.images] == [
         "docker.io/library/a:latest",
         "docker.io/library/b:latest",
     ]
     assert [line.text for line in wanted.list.invalid] == ["A"]
-    assert wanted.pins == {}
+    assert [image.pin for image in wanted.images] == [None, None]
     assert wanted.selection == selection
 
 
 @pytest.mark.parametrize("images", [[], ["", "# comment", "  "]])
 def test_nothing_at_all(images: list[str]) -> None:
     with pytest.raises(OptionError, match="images and list_files name no image"):
-        read_wanted(make_options(images=images).selection)
+        read_image_set(make_options(images=images).selection, None)
 
 
 def test_a_list_of_invalid_lines_is_something() -> None:
-    assert len(read_wanted(make_options(images=["A"]).selection).list.invalid) == 1
+    assert len(read_image_set(make_options(images=["A"]).selection, None).list.invalid) == 1
 
 
 def test_a_lock_file_pins_its_images(tmp_path: Path) -> None:
@@ -74,7 +73,7 @@ def test_a_lock_file_pins_its_images(tmp_path: Path) -> None:
         (2, "docker.io/library/b:latest"),
     ]
     assert str(wanted.list.images[1].origin).startswith(f"{path}")
-    assert wanted.pins == {1: Pin(D1, frozenset([D2, D3])), 2: Pin(D2, frozenset([D2]))}
+    assert [image.pin for image in wanted.images] == [Pin(D1, frozenset([D2, D3])), Pin(D2, frozenset([D2]))]
 
 
 def test_a_lock_file_says_which_platforms(tmp_path: Path) -> None:
@@ -99,5 +98,5 @@ def test_lock_files_that_are_of_no_use(tmp_path: Path, raw: bytes | None, said: 
     if raw is not None:
         path.write_bytes(raw)
     with pytest.raises(OptionError) as caught:
-        read_wanted(make_options(images=[], from_lock=str(path)).selection)
+        read_image_set(make_options(images=[], from_lock=str(path)).selection, None)
     assert str(caught.value).startswith(said.format(path=path))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_bytes, format_size
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import FailedImage, SkippedImage
-from ansible_collections.airgap.images.plugins.module_utils._save.content import (
-    sort_out,
+from ansible_collections.airgap.images.plugins.module_utils._save.resolved_list import (
+    as_resolved_list,
     without_giants,
     without_large_blobs,
 )
-from ansible_collections.airgap.images.tests.unit.fakes import ARM64, Sample, listed, resolved
+from ansible_collections.airgap.images.tests.unit.fakes import ARM64, Sample, failed_image, listed, resolved
 
 ONE, TWO = Sample(b"one"), Sample(b"two", platform=ARM64)
 DIGEST = "sha256:" + "ab" * 32
@@ -23,10 +23,10 @@ def test_answers_are_sorted_out() -> None:
     answers = [
         SkippedImage(listed("b", 1), "no platform", DIGEST),
         resolved("c", ONE, TWO, number=2),
-        FailedImage(listed("d", 3), "404"),
+        failed_image(listed("d", 3), "404"),
         resolved("e", TWO, number=4),
     ]
-    content = sort_out(answers, {"compress": "none"})
+    content = as_resolved_list(answers, {"compress": "none"})
     assert [one.listed.number for one in content.resolved] == [2, 4]
     assert [one.listed.number for one in content.skipped] == [1]
     assert [one.listed.number for one in content.failed] == [3]
@@ -43,7 +43,7 @@ def test_answers_are_sorted_out() -> None:
 
 def test_an_image_larger_than_the_disk_fails_alone() -> None:
     size = sum(blob.size for blob in ONE.image.all_blobs())
-    answers = [FailedImage(listed("d", 1), "404"), resolved("a", ONE, number=2)]
+    answers = [failed_image(listed("d", 1), "404"), resolved("a", ONE, number=2)]
     assert without_giants(answers, size, "/c") == answers
     failed, giant = without_giants(answers, size - 1, "/c")
     assert failed is answers[0]
@@ -57,7 +57,7 @@ def test_an_image_larger_than_the_disk_fails_alone() -> None:
 
 def test_an_image_with_a_blob_that_no_file_can_hold_fails_alone() -> None:
     largest = max(ONE.image.all_blobs(), key=lambda blob: blob.size)
-    answers = [FailedImage(listed("d", 1), "404"), resolved("a", ONE, number=2)]
+    answers = [failed_image(listed("d", 1), "404"), resolved("a", ONE, number=2)]
     assert without_large_blobs(answers, largest.size, "/c") == answers
     failed, large = without_large_blobs(answers, largest.size - 1, "/c")
     assert failed is answers[0]
@@ -70,5 +70,5 @@ def test_an_image_with_a_blob_that_no_file_can_hold_fails_alone() -> None:
 
 
 def test_a_platform_image_has_the_number_of_its_first_reference() -> None:
-    content = sort_out([resolved("a", ONE, number=3), resolved("b", ONE, TWO, number=7)], {})
+    content = as_resolved_list([resolved("a", ONE, number=3), resolved("b", ONE, TWO, number=7)], {})
     assert content.places == {ONE.image.key: (3, 1), TWO.image.key: (7, 2)}

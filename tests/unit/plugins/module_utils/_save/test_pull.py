@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -32,10 +34,10 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._registry.credentials import Credentials
 from ansible_collections.airgap.images.plugins.module_utils._registry.retry import RetryPolicy
-from ansible_collections.airgap.images.plugins.module_utils._save import transfer
-from ansible_collections.airgap.images.plugins.module_utils._save.accepted import Accepted
+from ansible_collections.airgap.images.plugins.module_utils._save.failures import Failures
+from ansible_collections.airgap.images.plugins.module_utils._save.pull import Puller
+from ansible_collections.airgap.images.plugins.module_utils._save.run import Stages
 from ansible_collections.airgap.images.plugins.module_utils._save.tools import Tools
-from ansible_collections.airgap.images.plugins.module_utils._save.transfer import Fetcher
 from ansible_collections.airgap.images.plugins.module_utils._skopeo.carriage import Carriage
 from ansible_collections.airgap.images.plugins.module_utils._skopeo.permission import Permission
 from ansible_collections.airgap.images.plugins.module_utils._skopeo.registries_conf import RegistriesConf
@@ -46,6 +48,7 @@ from ansible_collections.airgap.images.tests.unit.fakes import (
     Sample,
     describe,
     make_options,
+    make_run,
     repository_of,
     write_folder,
 )
@@ -72,7 +75,7 @@ class Bench:
         self.stop = NoWait()
         self.progress = Progress()
         self.push(SAMPLE)
-        self.fetcher = self.make(places={SAMPLE.image.key: (4, 2)})
+        self.puller = self.make(places={SAMPLE.image.key: (4, 2)})
 
     def push(self, sample: Sample) -> None:
         self.registries.manifests[sample.image.digest] = (sample.raw, sample.image.descriptor.media_type)
@@ -86,37 +89,30 @@ class Bench:
         sources: dict[str, tuple[Repository, ...]] | None = None,
         retries: int = 2,
         **options: Any,
-    ) -> Fetcher:
-        return Fetcher(
-            Tools(
-                registries=cast(Any, self.registries),
-                carriage=Carriage(
-                    cast(Any, self.registries),
-                    Permission(make_options(self._folder, **options).work, os.environ),
-                    RegistriesConf(os.environ),
-                ),
-                resolver=cast(Any, None),
-                skopeo=cast(Any, self.skopeo),
-                policy=RetryPolicy(retries, delay=0.001),
-                stop=self.stop,
-                credentials=Credentials([], []),
-                configuration=RegistriesConf(os.environ),
-            ),
-            self.cache,
-            self.log,
-            make_options(self._folder, **options),
-            places=places,
-            names=defaultdict(lambda: "an image") if names is None else names,
-            sources=sources or {},
-            accepted=Accepted(self.cache, "", None),
-            progress=self.progress,
+    ) -> Puller:
+        made = make_options(self._folder, **options)
+        registries, configuration = cast(Any, self.registries), RegistriesConf(os.environ)
+        tools = Tools(
+            registries=registries,
+            carriage=Carriage(registries, Permission(made.work, os.environ), configuration),
+            resolver=cast(Any, None),
+            failures=Failures(self.log.secrets, self.registries.outages),
+            skopeo=cast(Any, self.skopeo),
+            policy=RetryPolicy(retries, delay=0.001),
+            stop=self.stop,
+            credentials=Credentials([], []),
+            configuration=configuration,
         )
+        run = make_run(made, self.cache, self.log, stop=self.stop, stages=Stages(self.log, self.progress))
+        named = defaultdict(lambda: "an image") if names is None else names
+        images = SimpleNamespace(places=places, names=named, sources=sources or {})
+        return Puller(run, tools, cast(Any, images))
 
     def bring(self, image: PlatformImage = SAMPLE.image) -> StoredImage:
         """All that the pool does for one image."""
-        for blob in self.fetcher.lack(image).to_fetch:
-            self.fetcher.fetch_blob(image, blob)
-        return self.fetcher.copy(image)
+        for blob in self.puller.lack(image).to_pull:
+            self.puller.pull_blob(image, blob)
+        return self.puller.copy(image)
 
     def fail(self, *errors: TransferError, image: PlatformImage = SAMPLE.image) -> None:
         self.skopeo.failures[image.digest] = list(errors)
@@ -144,16 +140,16 @@ CONFIG, ONE, TWO = SAMPLE.image.blobs
 
 
 def test_layers_are_the_clients_and_the_rest_is_skopeos(bench: Bench) -> None:
-    assert bench.fetcher.lack(SAMPLE.image) == Lack((ONE, TWO), frozenset({SAMPLE.image.digest, CONFIG.digest}))
+    assert bench.puller.lack(SAMPLE.image) == Lack((ONE, TWO), frozenset({SAMPLE.image.digest, CONFIG.digest}))
 
 
 def test_what_is_there_is_not_lacking(bench: Bench) -> None:
     for blob in (ONE, CONFIG):
-        Path(bench.cache.blob_path(blob.digest)).write_bytes(SAMPLE.blobs[blob.digest])
-    Path(bench.cache.blob_path(TWO.digest)).write_bytes(b"other length")
-    assert bench.fetcher.lack(SAMPLE.image) == Lack((TWO,), frozenset({SAMPLE.image.digest}))
+        Path(bench.cache.blobs.path(blob.digest)).write_bytes(SAMPLE.blobs[blob.digest])
+    Path(bench.cache.blobs.path(TWO.digest)).write_bytes(b"other length")
+    assert bench.puller.lack(SAMPLE.image) == Lack((TWO,), frozenset({SAMPLE.image.digest}))
     SAMPLE.put(bench.cache)
-    assert bench.fetcher.lack(SAMPLE.image) == Lack((), frozenset({SAMPLE.image.digest})), "its folder is written"
+    assert bench.puller.lack(SAMPLE.image) == Lack((), frozenset({SAMPLE.image.digest})), "its folder is written"
 
 
 def configure(home: Path, text: str) -> None:
@@ -167,13 +163,13 @@ MIRRORED = '[[registry]]\nlocation = "reg.lan"\n[[registry.mirror]]\nlocation = 
 
 def test_a_registry_that_skopeo_goes_other_ways_to_is_its_own(bench: Bench, home: Path) -> None:
     configure(home, MIRRORED)
-    fetcher = bench.make(places={SAMPLE.image.key: (1, 1)})
-    assert fetcher.lack(SAMPLE.image) == Lack((), frozenset(SAMPLE.blobs))
+    puller = bench.make(places={SAMPLE.image.key: (1, 1)})
+    assert puller.lack(SAMPLE.image) == Lack((), frozenset(SAMPLE.blobs))
 
 
 def test_other_registries_stay_ours(bench: Bench, home: Path) -> None:
     configure(home, MIRRORED.replace('"reg.lan"', '"other.lan"'))
-    assert digests(bench.make(places={}).lack(SAMPLE.image).to_fetch) == {ONE.digest, TWO.digest}
+    assert digests(bench.make(places={}).lack(SAMPLE.image).to_pull) == {ONE.digest, TWO.digest}
 
 
 FOREIGN = describe(b"base of windows", urls=("https://example.org/x",))
@@ -185,16 +181,16 @@ TWICE = describe(b"twice")
 def test_a_layer_that_skopeo_leaves_out_is_not_asked_of_a_registry_that_is_left_to_it(bench: Bench, home: Path) -> None:
     """The registry may be blocked, or out of reach but for a mirror."""
     configure(home, MIRRORED)
-    fetcher = bench.make(places={WITH_FOREIGN.key: (1, 1)})
-    assert digests(fetcher.lack(WITH_FOREIGN).to_fetch) == {FOREIGN.digest}
+    puller = bench.make(places={WITH_FOREIGN.key: (1, 1)})
+    assert digests(puller.lack(WITH_FOREIGN).to_pull) == {FOREIGN.digest}
     with pytest.raises(TransferError, match=r"^foreign layer: .* leaves reg\.lan to skopeo, which copies none"):
-        fetcher.fetch_blob(WITH_FOREIGN, FOREIGN)
+        puller.pull_blob(WITH_FOREIGN, FOREIGN)
     assert bench.registries.asked == []
 
 
 def test_a_layer_that_an_image_names_twice_is_skopeos_as_well(bench: Bench, home: Path) -> None:
     configure(home, MIRRORED)
-    assert bench.make(places={}).lack(REPEATED.image).to_fetch == ()
+    assert bench.make(places={}).lack(REPEATED.image).to_pull == ()
 
 
 OLD = replace(
@@ -206,42 +202,42 @@ OLD = replace(
 
 
 def test_what_is_converted_is_skopeos(bench: Bench) -> None:
-    assert bench.fetcher.lack(OLD) == Lack((), frozenset({OLD.digest, TWO.digest}))
+    assert bench.puller.lack(OLD) == Lack((), frozenset({OLD.digest, TWO.digest}))
 
 
 # -- single blobs
 
 
 def test_a_blob_is_fetched(bench: Bench) -> None:
-    assert bench.fetcher.fetch_blob(SAMPLE.image, ONE) is True
-    bench.cache.check_blob(ONE)
-    assert bench.fetcher.downloaded == {ONE.digest: ONE.size}
-    assert os.listdir(bench.cache.run_directory) == []
+    assert bench.puller.pull_blob(SAMPLE.image, ONE) is True
+    bench.cache.blobs.check(ONE)
+    assert bench.puller.downloaded == {ONE.digest: ONE.size}
+    assert os.listdir(bench.cache.workspace.run_directory) == []
     assert [line for line in bench.log.lines if "[image 4.2]" in line and f"fetched blob {ONE.digest}" in line]
 
 
 def test_a_blob_that_is_there_is_not_fetched(bench: Bench) -> None:
-    Path(bench.cache.blob_path(ONE.digest)).write_bytes(b"one")
-    assert bench.fetcher.fetch_blob(SAMPLE.image, ONE) is True
+    Path(bench.cache.blobs.path(ONE.digest)).write_bytes(b"one")
+    assert bench.puller.pull_blob(SAMPLE.image, ONE) is True
     assert bench.registries.asked == []
-    assert bench.fetcher.downloaded == {}
+    assert bench.puller.downloaded == {}
 
 
 @pytest.mark.parametrize("left", [b"tw", b"", b"much longer than it should be"])
 def test_what_is_not_the_blob_is_removed_first(bench: Bench, left: bytes) -> None:
-    Path(bench.cache.blob_path(TWO.digest)).write_bytes(left)
-    assert bench.fetcher.fetch_blob(SAMPLE.image, TWO) is True
-    bench.cache.check_blob(TWO)
-    assert bench.cache.repaired == {TWO.digest}
+    Path(bench.cache.blobs.path(TWO.digest)).write_bytes(left)
+    assert bench.puller.pull_blob(SAMPLE.image, TWO) is True
+    bench.cache.blobs.check(TWO)
+    assert bench.cache.blobs.repaired == {TWO.digest}
 
 
 def test_what_the_client_is_refused_is_left_to_skopeo(bench: Bench) -> None:
     bench.registries.failures[f"GET blob {ONE.digest}"] = TransferError("401", heals=False)
-    assert bench.fetcher.fetch_blob(SAMPLE.image, ONE) is False
-    assert bench.fetcher.downloaded == {}
-    assert not bench.cache.has_blob(ONE)
+    assert bench.puller.pull_blob(SAMPLE.image, ONE) is False
+    assert bench.puller.downloaded == {}
+    assert not bench.cache.blobs.has(ONE)
     assert [line for line in bench.log.lines if "401; left to skopeo" in line]
-    assert bench.fetcher.copy(SAMPLE.image) == SAMPLE.stored
+    assert bench.puller.copy(SAMPLE.image) == SAMPLE.stored
     assert ONE.digest in bench.skopeo.fetched
 
 
@@ -249,8 +245,8 @@ def test_what_was_tried_to_the_end_is_not_tried_by_skopeo(bench: Bench) -> None:
     failure = TransferError("503 (tried 3 times)", heals=False, is_final=True)
     bench.registries.failures[f"GET blob {ONE.digest}"] = failure
     with pytest.raises(TransferError, match=r"503 \(tried 3 times\)"):
-        bench.fetcher.fetch_blob(SAMPLE.image, ONE)
-    assert bench.fetcher.downloaded == {}
+        bench.puller.pull_blob(SAMPLE.image, ONE)
+    assert bench.puller.downloaded == {}
 
 
 @pytest.mark.parametrize("is_final", [True, False])
@@ -258,7 +254,7 @@ def test_a_foreign_layer_that_the_registry_does_not_have(bench: Bench, is_final:
     failure = TransferError("404", heals=False, is_final=is_final)
     bench.registries.failures[f"GET blob {FOREIGN.digest}"] = failure
     with pytest.raises(TransferError, match=r"^foreign layer: 404$") as caught:
-        bench.fetcher.fetch_blob(WITH_FOREIGN, FOREIGN)
+        bench.puller.pull_blob(WITH_FOREIGN, FOREIGN)
     assert caught.value.heals is False
 
 
@@ -268,7 +264,7 @@ def test_a_stop_is_no_refusal(bench: Bench) -> None:
 
     bench.registries.fetch_blob = interrupted  # type: ignore[method-assign]
     with pytest.raises(Interrupted):
-        bench.fetcher.fetch_blob(SAMPLE.image, ONE)
+        bench.puller.pull_blob(SAMPLE.image, ONE)
 
 
 def test_a_full_disk_is_told_with_the_caches_name(bench: Bench) -> None:
@@ -277,7 +273,7 @@ def test_a_full_disk_is_told_with_the_caches_name(bench: Bench) -> None:
 
     bench.registries.fetch_blob = refuse  # type: ignore[method-assign]
     with pytest.raises(StorageError, match=f"cannot write to cache_dir {bench.cache.root}: No space left on device"):
-        bench.fetcher.fetch_blob(SAMPLE.image, ONE)
+        bench.puller.pull_blob(SAMPLE.image, ONE)
 
 
 @pytest.mark.parametrize(("compress", "synced"), [("gzip", 0), ("none", 0), ("dir", 1)])
@@ -285,8 +281,8 @@ def test_only_what_becomes_part_of_the_archive_is_written_out_early(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, compress: str, synced: int
 ) -> None:
     sizes: list[int] = []
-    monkeypatch.setattr(transfer.os, "posix_fadvise", lambda file, *_advice: sizes.append(os.fstat(file).st_size))
-    bench.make(places={SAMPLE.image.key: (1, 1)}, compress=compress).fetch_blob(SAMPLE.image, ONE)
+    monkeypatch.setattr(os, "posix_fadvise", lambda file, *_advice: sizes.append(os.fstat(file).st_size))
+    bench.make(places={SAMPLE.image.key: (1, 1)}, compress=compress).pull_blob(SAMPLE.image, ONE)
     assert sizes == [ONE.size] * synced
 
 
@@ -296,7 +292,7 @@ def test_the_time_of_an_image_stands_while_others_have_their_turn(
     """A blob takes 20 s, and half an hour passes before the next one of the image gets its turn."""
     left: list[float] = []
     now = [1000.0]
-    monkeypatch.setattr(transfer.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     real = bench.registries.fetch_blob
 
     def fetch_blob(repository: Repository, blob: Descriptor, path: str, *, deadline: float) -> None:
@@ -305,10 +301,10 @@ def test_the_time_of_an_image_stands_while_others_have_their_turn(
         real(repository, blob, path)
 
     bench.registries.fetch_blob = fetch_blob  # type: ignore[method-assign, assignment]
-    fetcher = bench.make(places={SAMPLE.image.key: (1, 1)}, timeout=50)
-    fetcher.fetch_blob(SAMPLE.image, ONE)
+    puller = bench.make(places={SAMPLE.image.key: (1, 1)}, timeout=50)
+    puller.pull_blob(SAMPLE.image, ONE)
     now[0] += 1800
-    fetcher.fetch_blob(SAMPLE.image, TWO)
+    puller.pull_blob(SAMPLE.image, TWO)
     assert left == [50.0, 30.0]
 
 
@@ -322,7 +318,7 @@ def unreachable() -> ConnectionRefused:
 def test_a_registry_that_refuses_is_given_up(bench: Bench) -> None:
     """Each image is another one of the list; the sixth is not asked for."""
     samples = [Sample(b"%d" % number) for number in range(6)]
-    fetcher = bench.make(
+    puller = bench.make(
         places={sample.image.key: (number, 1) for number, sample in enumerate(samples)},
         names={sample.image.key: f"reg.lan/app:{number}" for number, sample in enumerate(samples)},
     )
@@ -330,36 +326,36 @@ def test_a_registry_that_refuses_is_given_up(bench: Bench) -> None:
         blob = sample.image.blobs[1]
         bench.registries.failures[f"GET blob {blob.digest}"] = unreachable()
         with pytest.raises(TransferError, match="given up" if number == 5 else "^refused$"):
-            fetcher.fetch_blob(sample.image, blob)
+            puller.pull_blob(sample.image, blob)
     with pytest.raises(TransferError, match="given up"):
-        fetcher.copy(samples[0].image)
+        puller.copy(samples[0].image)
     assert bench.skopeo.copied == []
 
 
 def test_what_skopeo_is_refused_counts_as_well(bench: Bench) -> None:
     names = {SAMPLE.image.key: "reg.lan/app:1"}
-    fetcher = bench.make(places={SAMPLE.image.key: (1, 1)}, names=names, retries=0)
+    puller = bench.make(places={SAMPLE.image.key: (1, 1)}, names=names, retries=0)
     for number in range(5):
         names[SAMPLE.image.key] = f"reg.lan/app:{number}"
         bench.fail(ConnectionRefused("refused", heals=True))
         with pytest.raises(ConnectionRefused):
-            fetcher.copy(SAMPLE.image)
+            puller.copy(SAMPLE.image)
     with pytest.raises(TransferError, match="given up"):
-        fetcher.copy(SAMPLE.image)
+        puller.copy(SAMPLE.image)
     assert len(bench.skopeo.copied) == 5
 
 
 def test_what_the_client_was_told_comes_before_what_skopeo_says(bench: Bench) -> None:
     bench.registries.failures[f"GET blob {ONE.digest}"] = TransferError("in quarantine", heals=False)
-    assert bench.fetcher.fetch_blob(SAMPLE.image, ONE) is False
+    assert bench.puller.pull_blob(SAMPLE.image, ONE) is False
     bench.fail(TransferError("skopeo: StatusCode 403", heals=False))
     with pytest.raises(TransferError, match=r"^in quarantine; skopeo: StatusCode 403$"):
-        bench.fetcher.copy(SAMPLE.image)
-    bench.fetcher.copy(SAMPLE.image)
-    bench.cache.forget(SAMPLE.image)
+        bench.puller.copy(SAMPLE.image)
+    bench.puller.copy(SAMPLE.image)
+    bench.cache.folders.remove(SAMPLE.image)
     bench.fail(TransferError("skopeo: no policy", heals=False))
     with pytest.raises(TransferError, match=r"^skopeo: no policy$"):
-        bench.fetcher.copy(SAMPLE.image)
+        bench.puller.copy(SAMPLE.image)
 
 
 def test_a_manifest_that_is_served_by_its_tag_alone(bench: Bench) -> None:
@@ -375,9 +371,9 @@ def test_a_manifest_that_is_served_by_its_tag_alone(bench: Bench) -> None:
 
     bench.skopeo.copy = copy  # type: ignore[method-assign]
     with pytest.raises(Missing):
-        bench.fetcher.copy(SAMPLE.image)
+        bench.puller.copy(SAMPLE.image)
     assert names == [f"@{SAMPLE.image.digest}"]
-    assert bench.fetcher.copy(tagged).descriptor.digest == SAMPLE.image.digest
+    assert bench.puller.copy(tagged).descriptor.digest == SAMPLE.image.digest
     assert names[1:] == [f"@{SAMPLE.image.digest}", ":1"]
 
 
@@ -385,32 +381,32 @@ def test_a_manifest_that_is_served_by_its_tag_alone(bench: Bench) -> None:
 
 
 def test_an_image_is_brought_in(bench: Bench) -> None:
-    assert bench.bring() == SAMPLE.stored == bench.cache.stored(SAMPLE.image)
-    assert bench.fetcher.downloaded == {digest: len(data) for digest, data in SAMPLE.blobs.items()}
+    assert bench.bring() == SAMPLE.stored == bench.cache.folders.stored(SAMPLE.image)
+    assert bench.puller.downloaded == {digest: len(data) for digest, data in SAMPLE.blobs.items()}
     assert sorted(bench.registries.asked) == sorted(f"GET blob {blob.digest}" for blob in (ONE, TWO))
     assert bench.skopeo.fetched == [CONFIG.digest]
 
 
 def test_only_what_was_missing_counts_as_downloaded(bench: Bench) -> None:
-    Path(bench.cache.blob_path(TWO.digest)).write_bytes(b"two")
+    Path(bench.cache.blobs.path(TWO.digest)).write_bytes(b"two")
     bench.bring()
-    assert bench.fetcher.downloaded.keys() == SAMPLE.blobs.keys() - {TWO.digest}
+    assert bench.puller.downloaded.keys() == SAMPLE.blobs.keys() - {TWO.digest}
     assert bench.registries.asked == [f"GET blob {ONE.digest}"]
 
 
 def test_what_skopeo_would_take_for_a_blob_is_removed_before_a_copy(bench: Bench) -> None:
-    Path(bench.cache.blob_path(TWO.digest)).write_bytes(b"tw")
-    assert bench.fetcher.copy(SAMPLE.image) == SAMPLE.stored
+    Path(bench.cache.blobs.path(TWO.digest)).write_bytes(b"tw")
+    assert bench.puller.copy(SAMPLE.image) == SAMPLE.stored
     assert TWO.digest in bench.skopeo.fetched
-    bench.cache.check_blob(TWO)
+    bench.cache.blobs.check(TWO)
 
 
 def test_a_damaged_configuration_counts_as_repaired_although_skopeo_writes_it_anyway(bench: Bench) -> None:
     data = SAMPLE.blobs[CONFIG.digest]
-    Path(bench.cache.blob_path(CONFIG.digest)).write_bytes(b"x" * len(data))
-    assert bench.fetcher.copy(SAMPLE.image) == SAMPLE.stored
-    assert bench.cache.repaired == {CONFIG.digest}
-    bench.cache.check_blob(CONFIG)
+    Path(bench.cache.blobs.path(CONFIG.digest)).write_bytes(b"x" * len(data))
+    assert bench.puller.copy(SAMPLE.image) == SAMPLE.stored
+    assert bench.cache.blobs.repaired == {CONFIG.digest}
+    bench.cache.blobs.check(CONFIG)
 
 
 def test_what_heals_is_tried_again(bench: Bench) -> None:
@@ -422,13 +418,13 @@ def test_what_heals_is_tried_again(bench: Bench) -> None:
 def test_after_the_last_try_it_fails(bench: Bench) -> None:
     bench.fail(heals(), heals(), heals())
     with pytest.raises(TransferError, match=r"503 \(tried 3 times\)"):
-        bench.fetcher.copy(SAMPLE.image)
-    assert bench.fetcher.downloaded == {}
+        bench.puller.copy(SAMPLE.image)
+    assert bench.puller.downloaded == {}
 
 
 def test_leftovers_of_a_try_do_not_disturb_the_next(bench: Bench) -> None:
     def leave(image: PlatformImage) -> None:
-        folder = os.path.join(bench.cache.run_directory, f"copy-{image.folder}")
+        folder = os.path.join(bench.cache.workspace.run_directory, f"copy-{image.folder}")
         assert not os.path.exists(folder)
 
     bench.skopeo.before = leave
@@ -445,26 +441,26 @@ def test_leftovers_of_a_try_do_not_disturb_the_next(bench: Bench) -> None:
         real(image, name, folder, share, deadline=deadline)
 
     bench.skopeo.copy = copy  # type: ignore[method-assign]
-    assert bench.fetcher.copy(SAMPLE.image) == SAMPLE.stored
+    assert bench.puller.copy(SAMPLE.image) == SAMPLE.stored
     assert len(tries) == 2
 
 
 def test_what_skopeo_left_is_looked_at(bench: Bench) -> None:
     bench.registries.manifests[SAMPLE.image.digest] = (b"{}", "")
     with pytest.raises(TransferError, match=r"skopeo left no sound manifest .* \(tried 3 times\)"):
-        bench.fetcher.copy(SAMPLE.image)
+        bench.puller.copy(SAMPLE.image)
 
 
 def test_a_stop_ends_it(bench: Bench) -> None:
     bench.stop.end()
     with pytest.raises(Interrupted):
-        bench.fetcher.copy(SAMPLE.image)
+        bench.puller.copy(SAMPLE.image)
     assert bench.skopeo.copied == []
 
 
 def test_the_log_names_the_image(bench: Bench) -> None:
     bench.fail(heals())
-    bench.fetcher.copy(SAMPLE.image)
+    bench.puller.copy(SAMPLE.image)
     assert len(bench.log.lines) == 3, bench.log.lines
     assert all("[image 4.2]" in line for line in bench.log.lines)
     assert f"copying reg.lan/app@{SAMPLE.image.digest} (linux/amd64)" in bench.log.lines[0]
@@ -476,8 +472,8 @@ def test_foreign_layers_are_fetched_from_the_registry(bench: Bench) -> None:
     bench.registries.blobs[FOREIGN.digest] = b"base of windows"
     stored = bench.bring(WITH_FOREIGN)
     assert FOREIGN in stored.blobs
-    bench.cache.check_blob(FOREIGN)
-    assert bench.fetcher.downloaded[FOREIGN.digest] == FOREIGN.size
+    bench.cache.blobs.check(FOREIGN)
+    assert bench.puller.downloaded[FOREIGN.digest] == FOREIGN.size
     bench.registries.asked.clear()
     bench.bring(WITH_FOREIGN)
     assert bench.registries.asked == [], "it is there already"
@@ -486,22 +482,22 @@ def test_foreign_layers_are_fetched_from_the_registry(bench: Bench) -> None:
 def test_all_blobs_of_a_converted_image_count(bench: Bench) -> None:
     def convert(_image: PlatformImage, _name: str, folder: str, _share: str, *, deadline: float) -> None:
         for digest, data in SAMPLE.blobs.items():
-            bench.cache.store_document(digest, data)
+            bench.cache.blobs.store_document(digest, data)
         write_folder(folder, SAMPLE.image.descriptor)
 
     bench.skopeo.copy = convert  # type: ignore[method-assign]
-    bench.fetcher._places = {OLD.key: (1, 1)}
+    bench.puller._places = {OLD.key: (1, 1)}
     assert bench.bring(OLD).descriptor.digest == SAMPLE.image.digest
-    assert bench.fetcher.downloaded == {digest: len(data) for digest, data in SAMPLE.blobs.items()}
+    assert bench.puller.downloaded == {digest: len(data) for digest, data in SAMPLE.blobs.items()}
 
 
 def test_a_layer_that_is_named_twice_is_fetched_once(bench: Bench) -> None:
     bench.push(REPEATED)
-    bench.fetcher._places = {REPEATED.image.key: (1, 1)}
+    bench.puller._places = {REPEATED.image.key: (1, 1)}
     assert bench.bring(REPEATED.image) == REPEATED.stored
     assert bench.registries.asked.count(f"GET blob {TWICE.digest}") == 1
     assert TWICE.digest not in bench.skopeo.fetched
-    assert bench.fetcher.downloaded.keys() == REPEATED.blobs.keys()
+    assert bench.puller.downloaded.keys() == REPEATED.blobs.keys()
 
 
 def test_a_cache_that_cannot_be_written_is_named(bench: Bench) -> None:
@@ -510,7 +506,7 @@ def test_a_cache_that_cannot_be_written_is_named(bench: Bench) -> None:
 
     bench.skopeo.copy = refuse  # type: ignore[method-assign, assignment]
     with pytest.raises(StorageError, match=f"cannot write to cache_dir {bench.cache.root}: No space left on device"):
-        bench.fetcher.copy(SAMPLE.image)
+        bench.puller.copy(SAMPLE.image)
 
 
 # -- several repositories
@@ -522,25 +518,25 @@ NAMED_BY_BOTH = {blob.digest: (SAMPLE.image.repository, OTHER) for blob in SAMPL
 
 
 def test_an_image_that_is_there_is_let_through_by_each_repository(bench: Bench) -> None:
-    fetcher = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
-    fetcher.copy(SAMPLE.image)
-    assert fetcher.copy(THERE) == replace(SAMPLE.stored, source=THERE)
+    puller = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
+    puller.copy(SAMPLE.image)
+    assert puller.copy(THERE) == replace(SAMPLE.stored, source=THERE)
     assert (bench.skopeo.copied, bench.skopeo.accepted) == ([SAMPLE.image.digest], [THERE.key])
-    fetcher.copy(THERE)
+    puller.copy(THERE)
     assert bench.skopeo.accepted == [THERE.key], "once"
 
 
 def test_an_image_that_its_repository_refuses_is_not_taken_from_the_cache(bench: Bench) -> None:
-    fetcher = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
-    fetcher.copy(SAMPLE.image)
+    puller = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
+    puller.copy(SAMPLE.image)
     bench.skopeo.refused[THERE.key] = TransferError("denied", heals=False)
     with pytest.raises(TransferError, match="denied"):
-        fetcher.copy(THERE)
+        puller.copy(THERE)
 
 
 @pytest.mark.parametrize("is_final", [False, True], ids=["refused", "given up"])
 def test_a_lost_blob_comes_from_another_repository(bench: Bench, is_final: bool) -> None:
-    fetcher = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
+    puller = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
     asked: list[str] = []
 
     def fetch(repository: Repository, blob: Descriptor, path: str, *, deadline: float) -> None:
@@ -550,26 +546,26 @@ def test_a_lost_blob_comes_from_another_repository(bench: Bench, is_final: bool)
         Path(path).write_bytes(SAMPLE.blobs[blob.digest])
 
     bench.registries.fetch_blob = fetch  # type: ignore[method-assign]
-    assert fetcher.fetch_blob(SAMPLE.image, ONE)
+    assert puller.pull_blob(SAMPLE.image, ONE)
     assert asked == [str(SAMPLE.image.repository), str(OTHER)]
-    bench.cache.check_blob(ONE)
+    bench.cache.blobs.check(ONE)
 
 
 def test_a_blob_that_no_repository_has_fails_for_the_reason_of_its_own(bench: Bench) -> None:
-    fetcher = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
+    puller = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
 
     def fetch(repository: Repository, blob: Descriptor, path: str, *, deadline: float) -> None:
         raise TransferError(f"{repository} has it not", heals=False, is_final=True)
 
     bench.registries.fetch_blob = fetch  # type: ignore[method-assign]
     with pytest.raises(TransferError, match=r"reg\.lan/app has it not"):
-        fetcher.fetch_blob(SAMPLE.image, ONE)
+        puller.pull_blob(SAMPLE.image, ONE)
 
 
 def test_what_skopeo_cannot_have_from_one_repository_comes_from_another(bench: Bench) -> None:
-    fetcher = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
+    puller = bench.make(places=BOTH, sources=NAMED_BY_BOTH)
     bench.registries.blobs.update(SAMPLE.blobs)
     bench.fail(TransferError("blob unknown", heals=False))
-    assert fetcher.copy(SAMPLE.image) == SAMPLE.stored
+    assert puller.copy(SAMPLE.image) == SAMPLE.stored
     assert bench.skopeo.copied == [SAMPLE.image.digest] * 2
     assert not {ONE.digest, TWO.digest} & {*bench.skopeo.fetched}

@@ -1,0 +1,145 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The list as it is resolved: which of its images can be saved, are skipped or have failed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Callable
+
+from .._archive.lock import Lock, lock_skips, predict_image
+from .._base.errors import ImageSaveError, SpaceError, StorageError
+from .._base.json import Json
+from .._base.size import format_bytes, format_size
+from .._oci.image import (
+    FailedImage,
+    PlatformImage,
+    Resolution,
+    ResolvedImage,
+    SkippedImage,
+)
+from .._oci.reference import Repository
+
+
+@dataclass(frozen=True)
+class ResolvedList:
+    """The images of a list by what resolving them gave, each group in list order.
+
+    :param lock: the lock file to come, without blobs and parts.
+    """
+
+    resolved: tuple[ResolvedImage, ...]
+    skipped: tuple[SkippedImage, ...]
+    failed: tuple[FailedImage, ...]
+    lock: Lock
+
+    @property
+    def places(self) -> dict[str, tuple[int, int]]:
+        """For each platform image by its key: its first reference's number in the list, and its own there, from 1."""
+        places: dict[str, tuple[int, int]] = {}
+        for one in self.resolved:
+            for number, image in enumerate(one.children, start=1):
+                places.setdefault(image.key, (one.listed.number, number))
+        return places
+
+    @property
+    def names(self) -> dict[str, str]:
+        """For each platform image by its key, the first reference that has it."""
+        names: dict[str, str] = {}
+        for one in self.resolved:
+            for image in one.children:
+                names.setdefault(image.key, str(one.listed.reference))
+        return names
+
+    @property
+    def sources(self) -> dict[str, tuple[Repository, ...]]:
+        """For each blob that several repositories name, by its digest: these repositories, in list order."""
+        found: dict[str, dict[Repository, None]] = {}
+        for one in self.resolved:
+            for image in one.children:
+                for blob in image.blobs:
+                    found.setdefault(blob.digest, {})[image.repository] = None
+        return {digest: tuple(repositories) for digest, repositories in found.items() if len(repositories) > 1}
+
+
+def as_resolved_list(resolutions: Sequence[Resolution], options: Mapping[str, Json]) -> ResolvedList:
+    """Group what resolving gave, and foresee the lock file.
+
+    :param resolutions: in list order.
+    :param options: as the lock file records them.
+    """
+    resolved = tuple(one for one in resolutions if isinstance(one, ResolvedImage))
+    skipped = tuple(one for one in resolutions if isinstance(one, SkippedImage))
+    failed = tuple(one for one in resolutions if isinstance(one, FailedImage))
+    lock = Lock(
+        options=dict(options),
+        images=tuple(predict_image(one) for one in resolved),
+        skipped=lock_skips(skipped),
+        failed=tuple(str(one.listed.reference) for one in failed),
+    )
+    return ResolvedList(resolved, skipped, failed, lock)
+
+
+def as_recorded(lock: Lock, resolutions: Sequence[Resolution] = ()) -> ResolvedList:
+    """Return the list of an archive that holds exactly what is wanted.
+
+    :param lock: the archive's.
+    :param resolutions: its images, where they have to be accepted again; any of them may have failed.
+    """
+    images = as_resolved_list(sorted(resolutions, key=lambda one: one.listed.number), lock.options)
+    return images if images.failed else replace(images, lock=lock)
+
+
+def without_giants(resolutions: Sequence[Resolution], capacity: int, place: str) -> list[Resolution]:
+    """Fail the images that could never be stored, however much is removed; the others are saved all the same.
+
+    :param capacity: bytes that the filesystem of ``place`` has in all.
+    """
+    return [_unless_giant(one, capacity, place) if isinstance(one, ResolvedImage) else one for one in resolutions]
+
+
+def _unless_giant(one: ResolvedImage, capacity: int, place: str) -> Resolution:
+    largest = max((sum(blob.size for blob in image.all_blobs()) for image in one.children), default=0)
+    if largest <= capacity:
+        return one
+    needed = f"it needs {format_size(largest)}; the filesystem of {place} has {format_size(capacity)} in all"
+    error = SpaceError(f"{needed}. Choose another one, if the registry does not lie")
+    return FailedImage(one.listed, error, one.digest)
+
+
+def without_large_blobs(resolutions: Sequence[Resolution], largest: int, place: str) -> list[Resolution]:
+    """Fail the images that have a blob larger than a file can be; the others are saved all the same.
+
+    :param largest: bytes that a file can have on the filesystem of ``place``.
+    """
+    return [_unless_large(one, largest, place) if isinstance(one, ResolvedImage) else one for one in resolutions]
+
+
+def _unless_large(one: ResolvedImage, largest: int, place: str) -> Resolution:
+    too_large = [blob for image in one.children for blob in image.all_blobs() if blob.size > largest]
+    if not too_large:
+        return one
+    blob = max(too_large, key=lambda blob: blob.size)
+    limit = f"a file in {place} may have {format_bytes(largest)} at most"
+    error = StorageError(
+        f"its blob {blob.digest} has {format_size(blob.size)}, and {limit}. Choose a directory on another filesystem"
+    )
+    return FailedImage(one.listed, error, one.digest)
+
+
+def without_failing(images: ResolvedList, why: Callable[[PlatformImage], ImageSaveError | None]) -> ResolvedList:
+    """Move images to those that failed.
+
+    :param why: returns the error of a platform image that was refused, or will most likely fail as it did before.
+    :returns: ``images`` itself if there is none.
+    """
+    if not any(why(child) for one in images.resolved for child in one.children):
+        return images
+    resolutions: list[Resolution] = [*images.skipped, *images.failed]
+    for one in images.resolved:
+        error = next(filter(None, map(why, one.children)), None)
+        resolutions.append(one if error is None else FailedImage(one.listed, error, one.digest))
+    return as_resolved_list(sorted(resolutions, key=lambda one: one.listed.number), images.lock.options)
