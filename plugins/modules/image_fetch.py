@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# The host's half: it looks at what there is. plugins/action/image_fetch.py fetches it, on the controller.
+# The host's half: it inspects the files, and bundles small ones. plugins/action/image_fetch.py runs on the controller.
 
 from __future__ import annotations
 
@@ -205,32 +205,40 @@ removed:
   sample: []
 """
 
+import errno
 import os
 import stat
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.airgap.images.plugins.module_utils._archive.bundle import BUNDLE, Member, size_of, write_bundle
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import BESIDE
 from ansible_collections.airgap.images.plugins.module_utils._host.files import sha256_of_open
+from ansible_collections.airgap.images.plugins.module_utils._host.space import free_bytes
+
+_SPARED = 64 * 1024 * 1024
+"""Bytes that a bundle leaves free on the host's disk."""
 
 
 class UnreadableError(Exception):
-    """A file that this user cannot read, or that is none.
+    """A path is not a regular file, or this user cannot read it.
 
-    :param name: what it was asked for as.
+    :param name: the name by which the file was asked for.
     """
 
     def __init__(self, path: str, *, name: str) -> None:
-        super().__init__(f"{path} is no file that can be read")
+        super().__init__(f"cannot read {path}: it is not a regular file, or permission was denied")
         self.name = name
 
 
 def look(path: str, *, name: str) -> dict[str, object] | None:
-    """What a file is; C(None) where there is none.
+    """Return the size and sha256 of a file; C(None) if it does not exist.
 
-    :param name: what it is asked for as.
-    :raises UnreadableError: when it is not this user's to read.
-    :raises OSError: when it cannot be read otherwise.
+    :param name: the name by which it was asked for.
+    :raises UnreadableError: when this user cannot read it.
+    :raises OSError: when reading fails for another reason.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
@@ -246,15 +254,31 @@ def look(path: str, *, name: str) -> dict[str, object] | None:
 
 
 def survey(src: str | None, failed_list: str | None) -> dict[str, dict[str, object] | None]:
-    """What there is of an archive's small files, and of the list of what failed.
+    """Inspect the files beside an archive, and the list of failed images.
 
-    :raises UnreadableError: when one is not this user's to read.
-    :raises OSError: when one cannot be read otherwise.
+    :returns: by the names of the files; C(None) for one that does not exist.
+    :raises UnreadableError: when this user cannot read one.
+    :raises OSError: when reading fails for another reason.
     """
     paths = {name: f"{src}{suffix}" for name, suffix in BESIDE.items()} if src else {}
     if failed_list:
         paths["failed_list"] = failed_list
     return {name: look(path, name=name) for name, path in paths.items()}
+
+
+def bundle(folder: str, files: Sequence[Mapping[str, Any]], directory: str) -> list[str]:
+    """Write small files into one, for the action plugin to transfer.
+
+    :param folder: the directory that they are in.
+    :param files: their names and sizes, as the controller expects them.
+    :param directory: where the bundle goes.
+    :returns: the names of files that are not in it.
+    :raises OSError: when it cannot be written, or would leave too little space to others.
+    """
+    members = [Member(str(file["name"]), int(file["size"])) for file in files]
+    if free_bytes(directory) < size_of(members) + _SPARED:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), directory)
+    return write_bundle(os.path.join(directory, BUNDLE), folder, members)
 
 
 def main() -> None:
@@ -266,17 +290,20 @@ def main() -> None:
             "outdated": {"type": "list", "elements": "path", "default": []},
             "retries": {"type": "int", "default": 3},
             "retry_delay": {"type": "float", "default": 2.0},
+            "_bundle": {"type": "list", "elements": "dict"},
         },
         required_one_of=[("src", "failed_list")],
         supports_check_mode=True,
     )
+    src, failed_list, files = (module.params[name] for name in ("src", "failed_list", "_bundle"))
     try:
-        found = survey(module.params["src"], module.params["failed_list"])
+        if files:
+            module.exit_json(changed=False, left_out=bundle(os.path.dirname(src), files, module.tmpdir))
+        module.exit_json(changed=False, found=survey(src, failed_list))
     except UnreadableError as error:
         module.fail_json(msg=str(error), unreadable=error.name)
     except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'a file'} cannot be read: {error.strerror}")
-    module.exit_json(changed=False, found=found)
+        module.fail_json(msg=f"cannot read or write {error.filename or 'a file'}: {error.strerror}")
 
 
 if __name__ == "__main__":

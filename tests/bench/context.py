@@ -35,6 +35,7 @@ class Sizes:
     :param many: platform images for the peak of memory, fewer and more.
     :param hosts: hosts that share a list, fewer and more.
     :param staged: references in that list.
+    :param small_files: small files of one archive that is fetched.
     """
 
     rounds: int = 3
@@ -47,6 +48,7 @@ class Sizes:
     many: tuple[int, int] = (100, 2000)
     hosts: tuple[int, int] = (5, 50)
     staged: int = 700
+    small_files: int = 500
 
 
 SHORT = Sizes(
@@ -60,6 +62,7 @@ SHORT = Sizes(
     many=(2, 4),
     hosts=(1, 2),
     staged=3,
+    small_files=20,
 )
 """Enough to see that the harness is right, and nothing else."""
 

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ SHA = "ab" * 32
 
 # Runs what it is given. Of the answer, what ``lies.json`` names is replaced; files that it names grow afterwards.
 LIAR = """#!/usr/bin/python3
-import json, os, subprocess, sys
+import glob, json, os, subprocess, sys
 
 done = subprocess.run(["/usr/bin/python3", *sys.argv[1:]], stdout=subprocess.PIPE)
 lies = json.load(open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "lies.json"), encoding="utf-8"))
@@ -49,6 +50,14 @@ try:
     print(json.dumps({**lie(json.loads(done.stdout), lies["answers"]), **lies["adds"]}))
 except ValueError:
     sys.stdout.buffer.write(done.stdout)
+for path in glob.glob(os.path.join(lies["folder"], "remote", "*", "*.tar")):
+    with open(path, "rb") as file:
+        raw = file.read()
+    for old, new in lies["forge"].items():
+        raw = raw.replace(bytes.fromhex(old), bytes.fromhex(new))
+    with open(path, "wb") as file:
+        file.write(raw)
+        file.truncate(max(len(raw), lies["length"]))
 for path, size in lies["grow"].items():
     os.truncate(path, size)
 sys.exit(done.returncode)
@@ -75,21 +84,28 @@ class Hostile:
         *,
         adds: Mapping[str, Any] | None = None,
         grow: Mapping[Path, int] | None = None,
+        forge: Mapping[bytes, bytes] | None = None,
+        length: int = 0,
     ) -> None:
         """Has the host answer this from now on, where it answers anything of that name.
 
         :param adds: what it adds to each answer.
         :param grow: sizes of files once they were looked at.
+        :param forge: bytes to be replaced in a bundle of small files.
+        :param length: bytes that the bundle has at least.
         """
         liar = self.folder / "liar"
         liar.write_text(LIAR, encoding="utf-8")
         liar.chmod(0o755)
         sizes = {str(path): size for path, size in (grow or {}).items()}
-        lies = {"answers": answers, "adds": adds or {}, "grow": sizes}
+        forged = {old.hex(): new.hex() for old, new in (forge or {}).items()}
+        lies = {"answers": answers, "adds": adds or {}, "grow": sizes, "forge": forged, "length": length}
+        lies["folder"] = str(self.folder)
         (self.folder / "lies.json").write_text(json.dumps(lies), encoding="utf-8")
         for path in grow or {}:
             path.chmod(0o666)
         self.variables["ansible_python_interpreter"] = str(liar)
+        self.variables["ansible_remote_tmp"] = f"{self.folder}/remote"
 
     def save(self, parts: Mapping[str, bytes], *, into: Path | None = None, compress: str = "gzip") -> None:
         """Writes an archive whose lock file names these parts, whatever they are called."""
@@ -99,6 +115,9 @@ class Hostile:
         for part, data in parts.items():
             if "/" not in part:
                 (folder / part).write_bytes(data)
+            elif part.startswith("share/sha256/") and part[len("share/sha256/") :] == sums[part]:
+                (folder / name / part).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name / part).write_bytes(data)
         lock = {
             "version": 1,
             "options": {"compress": compress},
@@ -255,7 +274,7 @@ def test_a_forged_lock_file_is_refused_before_anything_else_comes(ground: Ground
             (said,) = on(result, host.name)
             message = str(said.data["msg"])
             assert said.status == "failed" and f"{host.source}.lock.json " in message, f"{name!r}: {message}"
-            assert "cannot be a part" in message or "no usable name" in message, message
+            assert "is not expected in" in message or "no usable name" in message, message
             assert "\n" not in message
             assert host.fetched() == {}, name
         output = f"{result.stdout}{result.stderr}"
@@ -270,7 +289,7 @@ def test_a_lock_file_of_another_kind_of_archive_is_refused(ground: Ground) -> No
         host.save({"index.json" if compress == "dir" else NAME: b"x"}, compress=compress)
     result = ground.fetch(*hosts)
     for host in hosts:
-        assert f"the name {NAME} is that of one with compress=gzip" in failure(result, host.name)
+        assert f"the name {NAME} is that of an archive with compress=gzip" in failure(result, host.name)
         assert host.fetched() == {}
     assert "\x1b[31m" not in f"{result.stdout}{result.stderr}"
 
@@ -297,6 +316,43 @@ def test_a_transfer_is_cut_off(ground: Ground) -> None:
     ground.assert_nothing_else()
 
 
+def test_a_bundle_of_small_files_is_what_was_asked_for_or_nothing(ground: Ground) -> None:
+    blobs = [f"blob {number}".encode() for number in range(20)]
+    parts = {f"share/sha256/{hashlib.sha256(blob).hexdigest()}": blob for blob in blobs}
+    asked = f"images/{list(parts)[5]}".encode()
+
+    def header(name: bytes, kind: bytes = tarfile.REGTYPE, target: str = "") -> bytes:
+        info = tarfile.TarInfo(name.decode())
+        info.size, info.mode, info.type, info.linkname = len(blobs[5]), 0o644, kind, target
+        return info.tobuf(tarfile.GNU_FORMAT)
+
+    outside = b"../../canary/precious"
+    lies: list[tuple[dict[bytes, bytes], int, str]] = [
+        ({header(asked): header(outside)}, 0, f"found the file '{outside.decode()}'"),
+        ({header(asked): header(asked, tarfile.SYMTYPE, "/etc/passwd")}, 0, "found the link 'images/"),
+        ({header(asked): header(asked, tarfile.CHRTYPE)}, 0, "found the special file 'images/"),
+        ({blobs[5]: b"forged"}, 0, ""),
+        ({}, TIB, " sent more than 2"),
+    ]
+    hosts = ground.hosts(len(lies))
+    with Relay(ground.site.hosts.port) as relay:
+        for host, (forge, length, _said) in zip(hosts, lies):
+            host.source = f"{host.out}/images"
+            host.save(parts, compress="dir")
+            host.lie({}, forge=forge, length=length)
+            host.variables["ansible_port"] = relay.port
+        result = ground.fetch(*hosts)
+        assert relay.sent < 32 * MIB
+    for host, (_forge, _length, said) in zip(hosts, lies):
+        if said:
+            assert said in failure(result, host.name)
+            assert not [name for name in host.fetched() if not name.startswith(".")]
+        else:  # what has another sha256 comes again, by itself
+            assert {f"images/{name}": data for name, data in parts.items()}.items() <= host.fetched().items()
+        assert {path.name for path in host.media.rglob("*") if path.is_symlink()} <= {"blobs"}
+    ground.assert_nothing_else()
+
+
 def test_whatever_a_host_answers_is_told_in_a_sentence(ground: Ground) -> None:
     answers: dict[str, dict[str, Any]] = {
         "h0": {"found": "\x1b[31m"},
@@ -308,9 +364,9 @@ def test_whatever_a_host_answers_is_told_in_a_sentence(ground: Ground) -> None:
         host.save({NAME: b"x"})
         host.lie(answers[host.name])
     result = ground.fetch(*hosts)
-    assert "h0 cannot be looked at: no reason was given" in failure(result, "h0")
+    assert "cannot inspect h0: no reason was given" in failure(result, "h0")
     assert f"{NAME}.lock.json on h1 has 64.0 MiB; " in failure(result, "h1")
-    assert "does not say what" in failure(result, "h2")
+    assert "unexpected answer from h2" in failure(result, "h2")
     assert "\x1b[31m" not in f"{result.stdout}{result.stderr}"
     assert not ground.site.media.exists()
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -25,11 +26,12 @@ from ansible_collections.airgap.images.tests.functional._role import (
 )
 from ansible_collections.airgap.images.tests.support.archive import file_sha256
 from ansible_collections.airgap.images.tests.support.faults import Hold, Rule
-from ansible_collections.airgap.images.tests.support.playbook import run_playbook
+from ansible_collections.airgap.images.tests.support.playbook import run_playbook, start_playbook
 from ansible_collections.airgap.images.tests.support.push import push
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.relay import Relay
 from ansible_collections.airgap.images.tests.support.samples import big
+from ansible_collections.airgap.images.tests.support.ssh_hosts import SshHosts
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
 MIB = 1024 * 1024
@@ -158,6 +160,116 @@ def test_memory_does_not_grow_with_a_part(site: Site, zeros: dict[str, Any]) -> 
         peaks[name] = int(report.read_text("utf-8")) * 1024
     assert part.stat().st_size == LARGE
     assert peaks["large"] - peaks["small"] < 40 * MIB, peaks
+
+
+def small_files(folder: Path, count: int = 60) -> Path:
+    """An archive of ``compress: dir`` that is nothing but so many small files."""
+    root = folder / "images"
+    (root / "share" / "sha256").mkdir(parents=True)
+    parts: list[dict[str, Any]] = []
+    for number in range(count):
+        data = f"{number} ".encode() * 4000
+        digest = hashlib.sha256(data).hexdigest()
+        (root / "share" / "sha256" / digest).write_bytes(data)
+        parts.append({"name": f"share/sha256/{digest}", "size": len(data), "sha256": digest})
+    lock = {"version": 1, "options": {"compress": "dir"}, "images": [], "parts": parts}
+    checksums = "".join(f"{part['sha256']}  images/{part['name']}\n" for part in parts)
+    (folder / "images.sha256").write_text(checksums, encoding="utf-8")
+    (folder / "images.lock.json").write_text(json.dumps(lock), encoding="utf-8")
+    return root
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """All files below a folder, the links of layouts aside."""
+    found = [path for path in folder.rglob("*") if path.is_file() and "blobs" not in path.parts]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def logins(site: Site) -> int:
+    """How often sftp was begun so far."""
+    return site.hosts.log().count("subsystem request for sftp")
+
+
+@pytest.mark.parametrize(("method", "pipelining"), [("sftp", True), ("scp", False)])
+def test_small_files_come_together(site: Site, method: str, pipelining: bool) -> None:
+    """As root on the host, over either program; nothing of it stays in the temporary directory there."""
+    inventory = site.inventory("one", ansible_ssh_transfer_method=method, ansible_pipelining=pipelining)
+    out = site.on_host("one", "out")
+    out.mkdir()
+    inventory["one"]["archive"] = str(small_files(out))
+    remote_tmp = site.on_host("one", "tmp")
+    inventory["one"]["ansible_remote_tmp"] = str(remote_tmp)
+    before = logins(site)
+    result = run_playbook(fetch(site.media), inventory=inventory, env=site.hosts.env)
+    assert_well(result)
+    assert files_in(site.media / "one") == files_in(out)
+    assert logins(site) - before <= (12 if method == "sftp" else 14)
+    assert not list(remote_tmp.rglob("*.tar")) and not list(remote_tmp.iterdir())
+
+
+def test_what_came_before_a_kill_is_kept_of_small_files(site: Site) -> None:
+    """Half of them are in one file that nobody has taken them out of."""
+    out = site.on_host("one", "out")
+    out.mkdir()
+    source = small_files(out, 400)
+    size = sum(len(data) for data in files_in(source).values())
+    with Relay(site.hosts.port) as relay:
+        inventory = site.inventory("one", port=relay.port, archive=str(source))
+        sent_for_lock = (out / "images.lock.json").stat().st_size
+        relay.stall_after(sent_for_lock + size // 2)
+        with start_playbook(fetch(site.media), inventory=inventory, env=site.hosts.env) as running:
+            relay.wait_for_stall()
+            assert running.running()
+            running.kill()
+        relay.cut()
+        relay.go_on()
+        assert [path.name for path in (site.media / "one").iterdir()] == [".images.fetching"]
+        sent = relay.sent
+        assert_well(run_playbook(fetch(site.media), inventory=inventory, env=site.hosts.env))
+        assert relay.sent - sent < size * 3 // 4, "what has arrived came again"
+    assert files_in(site.media / "one") == files_in(out)
+
+
+def test_a_connection_that_breaks_among_small_files(site: Site) -> None:
+    out = site.on_host("one", "out")
+    out.mkdir()
+    source = small_files(out, 400)
+    size = sum(len(data) for data in files_in(source).values())
+    with Relay(site.hosts.port) as relay:
+        inventory = site.inventory("one", port=relay.port, archive=str(source))
+        relay.stall_after((out / "images.lock.json").stat().st_size + size // 2)
+        with start_playbook(fetch(site.media), inventory=inventory, env=site.hosts.env) as running:
+            relay.wait_for_stall()
+            relay.cut()
+            relay.go_on()
+            result = running.wait()
+        assert_well(result)
+        assert relay.sent < size * 2
+    assert files_in(site.media / "one") == files_in(out)
+
+
+@pytest.mark.parametrize(
+    ("words", "most"), [("echo Welcome, you have mail", 12), ("trap 'echo Good bye' EXIT", 70)], ids=["before", "after"]
+)
+def test_small_files_from_a_user_whose_shell_talks(workdir: Path, words: str, most: int) -> None:
+    """bash reads this file though nobody logs in on a terminal (bash(1), "INVOCATION").
+
+    Where it has the last word, Ansible takes that for the temporary directory; then files come one by one.
+    """
+    with SshHosts("/bin/bash") as hosts:
+        site = Site(hosts, workdir)
+        home = Path(os.path.expanduser(f"~{hosts.user}"))
+        (home / ".bashrc").write_text(f"{words}\n", encoding="utf-8")
+        try:
+            inventory = site.inventory("one")
+            out = site.on_host("one", "out")
+            out.mkdir()
+            inventory["one"]["archive"] = str(small_files(out))
+            assert_well(run_playbook(fetch(site.media), inventory=inventory, env=hosts.env))
+            assert files_in(site.media / "one") == files_in(out)
+            assert logins(site) <= most
+        finally:
+            site.close()
 
 
 def test_the_space_on_the_controller_is_looked_at_first(site: Site) -> None:

@@ -101,7 +101,10 @@ def test_what_is_too_large_for_the_controller_is_refused_before_the_first_byte(s
             result = site.run(inventory, variables, options=more, fresh=True)
             assert result.rc != 0
             told = failure(result, "one")
-            assert "on the controller may have 2097152 bytes (2.0 MiB) at most; save with a part_size of 2M" in told
+            assert (
+                "on the controller supports files of 2097152 bytes (2.0 MiB) at most; save with a part_size of 2M"
+                in told
+            )
             assert not [path for path in site.media.rglob("*") if path.is_file()]
         assert_well(site.run(inventory, {**variables, "image_save_part_size": "2M"}, fresh=True))
     site.checked("one")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files on their way to the controller, and how far they are."""
+"""The progress of files on their way to the controller."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from ansible_collections.airgap.images.plugins.module_utils._archive.bundle import length_of
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import INTERVAL, Speed
 from ansible_collections.airgap.images.plugins.plugin_utils._display.lines import fetch_line
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch.bundle import member_of
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item
 
 
 class Convoy:
-    """Shows how far several transfers are, one after another; what has arrived is what the files on disk hold.
+    """Shows how far several transfers are, one after another, by the size of the files that they write.
 
     :param items: in the order in which they come.
-    :param arrived: those that have come already in this run.
+    :param arrived: those that have arrived already in this run.
     """
 
     def __init__(self, items: Sequence[Item], ticker: Ticker, *, arrived: Sequence[Item] = ()) -> None:
@@ -31,35 +33,36 @@ class Convoy:
         self._of = sum(item.size for item in everything)
         self._ticker = ticker
         self._speed = Speed()
-        self._arrived = sum(item.size for item in arrived)
+        self._arrived = {*arrived}
 
     @contextmanager
-    def shown(self, item: Item, path: str) -> Iterator[None]:
-        """Show the transfer of one file, as long as the block runs.
+    def shown(self, items: Sequence[Item], path: str) -> Iterator[None]:
+        """Show the transfer of one file, or of several in a bundle, while the block runs.
 
         :param path: where it arrives.
         """
+        self._arrived -= {*items}
         ended = threading.Event()
-        watcher = threading.Thread(target=self._watch, args=(item, path, ended), daemon=True)
+        watcher = threading.Thread(target=self._watch, args=(items, path, ended), daemon=True)
         watcher.start()
         try:
             yield
         finally:
             ended.set()
             watcher.join()
-        self._arrived += item.size
+        self._arrived |= {*items}
 
-    def _watch(self, item: Item, path: str, ended: threading.Event) -> None:
+    def _watch(self, items: Sequence[Item], path: str, ended: threading.Event) -> None:
         while True:
-            here = 0
+            size = 0
             with suppress(OSError):
-                here = os.path.getsize(path)
-            self._show(item, min(here, item.size))
+                size = os.path.getsize(path)
+            self._show(*_position(items, size))
             if ended.wait(INTERVAL):
                 return
 
     def _show(self, item: Item, here: int) -> None:
-        done = self._arrived + here
+        done = sum(each.size for each in self._arrived) + here
         self._speed.read(time.monotonic(), done)
         self._ticker.tick(
             lambda: fetch_line(
@@ -72,3 +75,14 @@ class Convoy:
                 left=self._speed.left(self._of - done),
             )
         )
+
+
+def _position(items: Sequence[Item], size: int) -> tuple[Item, int]:
+    """Return the item that is on its way, and the bytes of all that have arrived, once the file has this size."""
+    before = 0
+    for item in items[:-1]:
+        length = length_of(member_of(item))
+        if size < length:
+            return item, before + min(size, item.size)
+        before, size = before + item.size, size - length
+    return items[-1], before + min(size, items[-1].size)

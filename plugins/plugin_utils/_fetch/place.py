@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A directory of the controller in which the files of one archive lie, and others may too."""
+"""A directory of the controller that holds the files of one archive, and maybe others."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import
 
 @dataclass(frozen=True)
 class Item:
-    """A file that is to be on the controller.
+    """A file to be fetched.
 
-    :param source: its path on the host, made of what the play asked for.
+    :param source: its path on the host, made from paths in the play.
     :param name: its path below the directory on the controller.
     :param size: bytes.
     :param sha256: hex digits.
@@ -39,17 +39,17 @@ class Item:
 
     @property
     def most(self) -> int:
-        """Bytes at which its transfer is cut off: a host may send more than it has announced."""
+        """Bytes at which its transfer is cut off: a host may send more than it announced."""
         return max(self.size, LARGEST_RECORD)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the files of one archive lie on the controller.
+    """The place of one archive's files on the controller.
 
-    :param directory: absolute path; need not be there yet.
+    :param directory: absolute path; need not exist yet.
     :param archive: name of the archive.
-    :param memory: of files that were read before and not touched since; ``None``: all are read.
+    :param memory: of files that were read before and not changed since; ``None``: all are read.
     """
 
     directory: str
@@ -58,13 +58,18 @@ class Place:
 
     @property
     def root(self) -> str:
-        """The archive itself, where it is one file or a directory."""
+        """Path of the archive itself, if it is one file or a directory."""
         return os.path.join(self.directory, self.archive)
 
     @property
     def incoming(self) -> str:
-        """Holds what is on its way; a run that was interrupted leaves it for the next one."""
+        """Path of the hidden directory that files arrive in; an interrupted run leaves it for the next one."""
         return os.path.join(self.directory, f".{self.archive}.fetching")
+
+    @property
+    def bundle(self) -> str:
+        """Path of several small files in one, until they are taken out of it."""
+        return os.path.join(self.incoming, ".airgap-images-bundle")
 
     def final(self, item: Item) -> str:
         return os.path.join(self.directory, item.name)
@@ -73,7 +78,7 @@ class Place:
         return os.path.join(self.incoming, item.name)
 
     def holds(self, path: str, item: Item) -> bool:
-        """Whether the item's content is there, in a regular file below this directory, and through no link.
+        """Return True if the item's content is there, as a regular file below this directory, with no link on the way.
 
         :raises StorageError: when it cannot be read.
         """
@@ -88,11 +93,11 @@ class Place:
             raise explain(error, path) from error
 
     def is_through_link(self, path: str) -> bool:
-        """Whether the path, or a directory above it and below this one, is a link."""
+        """Return True if the path, or a directory between this one and it, is a link."""
         return any(os.path.islink(step) for step in self._steps(path))
 
     def make_folder(self, folder: str) -> None:
-        """Make a directory below this one; a link in its place is replaced, and what it points to left alone."""
+        """Make a directory below this one; a link in its place is replaced, and its target is left alone."""
         _make(self.directory)
         for step in self._steps(folder):
             if os.path.islink(step):
@@ -100,7 +105,7 @@ class Place:
             _make(step)
 
     def _steps(self, path: str) -> Iterator[str]:
-        """The path and all directories above it, down from this one."""
+        """Yield all directories between this one and the path, from the top, and then the path."""
         step = self.directory
         for name in os.path.relpath(path, self.directory).split(os.sep):
             step = os.path.join(step, name)
@@ -108,12 +113,12 @@ class Place:
 
 
 def explain(error: OSError, path: str) -> StorageError:
-    """The error for the user.
+    """Make the error for the user.
 
-    :param path: what to name where the error names nothing, as those of a file that is open do.
+    :param path: to be named if the error names none, as those of open files do.
     """
     named = error.filename2 or error.filename or path
-    return explained(f"{named} on the controller cannot be read or written", error)
+    return explained(f"cannot read or write {named} on the controller", error)
 
 
 def _make(folder: str) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The connection of one task, made fit for large files that are compressed already."""
+"""Settings of a task's connection for large files that are already compressed."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ import re
 import shlex
 from typing import Protocol
 
-# Dead connections are noticed after two minutes, unless the inventory says otherwise: of several, ssh takes the first.
+# Dead connections are noticed after two minutes. Of several values, ssh takes the first: that of the inventory.
 _KEEP_ALIVE = "-o ServerAliveInterval=30 -o ServerAliveCountMax=4"
-# What connections without compression are shared through, so that they are told apart.
+# The directory of the sockets of connections without compression, which keeps them apart from others.
 _SOCKETS = "plain"
 _ARGUMENTS = ("ssh_args", "ssh_common_args", "ssh_extra_args", "sftp_extra_args", "scp_extra_args")
-# Flags of ssh, sftp and scp that take no value, so that several can stand in one word.
+# Flags of ssh, sftp and scp that take no value, so that several can be in one word.
 _FLAGS = re.compile(r"-[46AaCfGgKkMNnqsTtVvXxYy]+")
 
 
 class Connection(Protocol):
-    """What is needed of a connection plugin (``ansible.plugins.connection.ConnectionBase``)."""
+    """The part of a connection plugin that is used (``ansible.plugins.connection.ConnectionBase``)."""
 
     @property
     def transport(self) -> str:
-        """Name of the plugin."""
+        """The name of the plugin."""
 
     def get_option(self, option: str) -> object:
-        """The value of an option."""
+        """Return the value of an option."""
 
     def set_option(self, option: str, value: object) -> None:
-        """Change an option for this task only."""
+        """Change an option, for this task only."""
 
 
 def without_compression(connection: Connection) -> None:
     """Turn off the compression of ssh, which Ansible turns on (C(-C)): it makes such transfers several times slower.
 
-    A connection that is shared with earlier tasks (C(ControlPersist)) is compressed already, so there is another one.
+    A connection shared with earlier tasks (C(ControlPersist)) is compressed already, so another one is opened.
     """
     if connection.transport != "ssh":
         return
@@ -55,9 +55,9 @@ def without_compression(connection: Connection) -> None:
 
 
 def transfer_methods(connection: Connection) -> tuple[str, ...]:
-    """How files can be transferred, in the order to try; nothing where there is no choice.
+    """Return the methods of transferring files, in the order to try; empty if there is no choice.
 
-    Ansible's own choice ends with piping, which holds whole files in memory, so it is made here.
+    Ansible's own choice ends with piping, which holds whole files in memory, so it is not left to Ansible.
     """
     if connection.transport != "ssh":
         return ()
@@ -65,14 +65,14 @@ def transfer_methods(connection: Connection) -> tuple[str, ...]:
 
 
 def _has_own_control_path(connection: Connection, arguments: str) -> bool:
-    """Whether the inventory says where the socket is, so that another directory gives no other socket."""
+    """Return True if the inventory sets the path of the socket, so that another directory would not change it."""
     path = _text(connection, "control_path")
     names_one = re.search(r"controlpath|(?:^|\s)-S", arguments, re.IGNORECASE) is not None
     return names_one or bool(path and "%(directory)s" not in path)
 
 
 def _without_flag(arguments: str) -> str:
-    """Arguments of ssh without C(-C), which would count for more than C(Compression=no)."""
+    """Return arguments of ssh without C(-C), which would override C(Compression=no)."""
     words = [re.sub("C", "", word) if _FLAGS.fullmatch(word) else word for word in shlex.split(arguments)]
     return shlex.join(word for word in words if word != "-")
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What files of an archive can be called, and which paths a transfer can carry. Pure.
+"""The names that files of an archive can have, and the paths that a transfer can carry. Pure.
 
-Hosts are not trusted: of what one says, nothing gets into a path but the number of a part and the digits of a sha256,
-each matched whole. Everything else of a path is what the play asked for, and what the format prescribes.
+Hosts are not trusted. Of what a host says, only the number of a part and the digits of a sha256 become part of a path,
+and these are matched as a whole. Everything else in a path comes from the play or the format.
 """
 
 from __future__ import annotations
@@ -30,27 +30,29 @@ _IN_FOLDER = re.compile(rf"{_HEX}/(oci-layout|index\.json)")
 _IN_ROOT = ("index.json", "oci-layout", "saved-images-list.json")
 _NUMBER = re.compile(r"\.part([0-9]{1,9})")
 
-# sftp takes a path out of a line that it is given, by rules which are not those of a shell: a backslash is one within
-# quotes too, and a line end begins the next command (sftp(1), and makeargv() of its source).
+# sftp reads a path from a command line by rules that differ from those of a shell: a backslash escapes within quotes as
+# well, and a line end starts the next command (sftp(1), and makeargv() in its source).
 _NOT_CARRIED = re.compile(r"[\x00-\x1f\x7f-\x9f'\"\\]")
-# It reads lines into 2,048 bytes, and takes the rest of a longer one for another command.
+# The characters of a path given by a host that every program reads alike.
+_PLAIN = re.compile(r"/[A-Za-z0-9._+@=:,/-]*")
+# sftp reads lines of up to 2,048 bytes, and takes the rest of a longer one as another command.
 _LONGEST_LINE = 2047
 _LONGEST_ENDING = len("/share/sha256/") + 64
 
 
 def names_of(lock: Lock, archive: str, *, where: str) -> list[str]:
-    """The names of an archive's files as they lie beside its lock file, each as the format prescribes it.
+    """List the names of an archive's files, relative to its lock file, as the format prescribes them.
 
     :param archive: name of the archive, as the play gave it.
     :param where: path of the lock file, for the error.
-    :raises LockFileError: when the lock file names anything else, or is that of another kind of archive.
+    :raises LockFileError: when the lock file lists anything else, or belongs to another kind of archive.
     """
     kind = compress_of(archive)
     said = lock.options.get("compress")
     if said != kind:
         raise LockFileError(
-            f"{where} is that of an archive with compress={printable(str(said), 20)}, but the name {archive} is that "
-            f"of one with compress={kind}; give the archive the suffix of its kind, and save it again"
+            f"{where} belongs to an archive with compress={printable(str(said), 20)}, but the name {archive} is that "
+            f"of an archive with compress={kind}; give the archive the right suffix and save it again"
         )
     if kind == DIR:
         names = _layout_names(lock)
@@ -58,12 +60,12 @@ def names_of(lock: Lock, archive: str, *, where: str) -> list[str]:
         names = _stream_names(archive, lock)
     for part, name in zip(lock.parts, [*names, None]):
         if part.name != name:
-            raise LockFileError(f"{where} names {quoted(part.name, 200)}, which cannot be a part of {archive}")
+            raise LockFileError(f"{where} lists {quoted(part.name, 200)}, which is not expected in {archive}")
     return [f"{archive}/{name}" for name in names] if kind == DIR else names
 
 
 def _layout_names(lock: Lock) -> list[str]:
-    """The names that a layout can have, each once; they end before the first other one."""
+    """List the parts' names up to the first one that a layout cannot have, or that is repeated."""
     names: dict[str, None] = {}
     for part in lock.parts:
         if not _is_of_layout(part) or part.name in names:
@@ -78,7 +80,7 @@ def _is_of_layout(part: Part) -> bool:
 
 
 def _stream_names(archive: str, lock: Lock) -> list[str]:
-    """The names of as many parts, or that of an archive in one piece."""
+    """List the names of as many parts, or the name of an archive in one piece."""
     first = lock.parts[0].name if lock.parts else ""
     number = _NUMBER.fullmatch(first[len(archive) :]) if first.startswith(archive) else None
     if number is None:
@@ -87,17 +89,17 @@ def _stream_names(archive: str, lock: Lock) -> list[str]:
 
 
 def check_remote(option: str, path: str) -> None:
-    """Refuse a path of the host that cannot be transferred from, or that host and controller may read differently.
+    """Refuse a path on the host that cannot be transferred from, or that host and controller may read differently.
 
     :raises OptionError: says what to give instead.
     """
     if not path.startswith(("/", "~/")):
-        raise OptionError(f"{option}: {quoted(path)} is not a path that begins with '/' or '~/'; give an absolute path")
+        raise OptionError(f"{option}: {quoted(path)} does not begin with '/' or '~/'; give an absolute path")
     if os.path.basename(path) in ("", ".", ".."):
-        raise OptionError(f"{option}: {quoted(path)} must end in the name of a file")
+        raise OptionError(f"{option}: {quoted(path)} must end in a file name")
     check_carried(option, path)
     if "$" in path:
-        raise OptionError(f"{option}: {quoted(path)} has a '$' in it, as a variable of the host; give an absolute path")
+        raise OptionError(f"{option}: {quoted(path)} contains '$', which the host would expand; give an absolute path")
 
 
 def check_carried(option: str, path: str) -> None:
@@ -107,23 +109,36 @@ def check_carried(option: str, path: str) -> None:
     """
     if _NOT_CARRIED.search(path):
         raise OptionError(
-            f"{option}: {quoted(path)} has a quotation mark, a backslash or a control character in it, which programs "
-            "that transfer files read in their own ways; choose another name"
+            f"{option}: {quoted(path)} contains a quotation mark, a backslash or a control character, which not all "
+            "programs that transfer files read alike; choose another name"
         )
 
 
+def can_be_carried(source: str, path: str) -> bool:
+    """Return True if a transfer can carry a path that was given by the host.
+
+    :param source: the path on the host.
+    :param path: where it goes on the controller.
+    """
+    return _PLAIN.fullmatch(source) is not None and _length_of_line(source, path) <= _LONGEST_LINE
+
+
+def _length_of_line(source: str, path: str) -> int:
+    return sum(len(os.fsencode(shlex.quote(each))) for each in (source, path)) + len("get  \n")
+
+
 def check_length(source: str, directory: str) -> None:
-    """Refuse paths of which one transfer could not be told.
+    """Refuse paths that are too long for the command of a transfer.
 
     :param source: path of the archive, or of another file, on the host.
-    :param directory: of the controller.
-    :raises OptionError: says how much too long they are.
+    :param directory: on the controller.
+    :raises OptionError: says by how much they are too long.
     """
     name = os.path.basename(source)
     here = os.path.join(directory, f".{name}.fetching", name)
-    taken = sum(len(os.fsencode(shlex.quote(path))) + _LONGEST_ENDING for path in (source, here)) + len("get  \n")
+    taken = _length_of_line(source, here) + 2 * _LONGEST_ENDING
     if taken > _LONGEST_LINE:
         raise OptionError(
-            f"dest: {quoted(directory)} and {quoted(source)} are {taken - _LONGEST_LINE} bytes too long together for "
+            f"dest: together, {quoted(directory)} and {quoted(source)} are {taken - _LONGEST_LINE} bytes too long for "
             "a transfer; choose shorter paths"
         )

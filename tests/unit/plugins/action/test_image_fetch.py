@@ -12,229 +12,40 @@ import json
 import os
 import shutil
 import stat
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.airgap.images.plugins.action import image_fetch
 from ansible_collections.airgap.images.plugins.action.image_fetch import ActionModule
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import COMPANIONS
-from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._host import verified_files
 from ansible_collections.airgap.images.plugins.module_utils._host.hold import Hold
-from ansible_collections.airgap.images.plugins.modules import image_fetch as image_fetch_module
-from ansible_collections.airgap.images.plugins.plugin_utils._fetch import arrival, place
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch import fetch, place, receive, room
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD
-
-NAME = "images.tar.gz"
-HIDDEN = f".{NAME}.fetching"
-LOCK, SUMS = f"{NAME}.lock.json", f"{NAME}.sha256"
-FAILED = "# airgap.images: what could not be saved, with the reasons\n# 404\nnginx\n"
-
-NULL = object()
-"""Stands for an argument that is null; one that is ``None`` here is left out."""
-
-Fault = Callable[[str], None]
-
-
-class FakeConnection:
-    """Copies files of the host; the faults of a name happen one after another, after its bytes have arrived."""
-
-    transport = "local"
-
-    def __init__(self) -> None:
-        self._shell = SimpleNamespace(tmpdir=None)
-        self.become: object = "sudo"
-        self.fetched: list[str] = []
-        self.faults: dict[str, list[Fault]] = {}
-        self.on_fetch: Callable[[], None] = lambda: None
-        self.resets = 0
-        self.options: dict[str, object] = {}
-
-    def get_option(self, option: str) -> object:
-        return self.options.get(option)
-
-    def set_option(self, option: str, value: object) -> None:
-        self.options[option] = value
-
-    def set_become_plugin(self, plugin: object) -> None:
-        self.become = plugin
-
-    def fetch_file(self, in_path: str, out_path: str) -> None:
-        assert self.become is None, "files are never fetched with become"
-        self.on_fetch()
-        name = os.path.basename(in_path)
-        self.fetched.append(name)
-        try:
-            data = Path(in_path).read_bytes()
-        except OSError as error:
-            raise AnsibleError(f"failed to transfer {in_path}") from error
-        Path(out_path).write_bytes(data)
-        if self.faults.get(name):
-            self.faults[name].pop(0)(out_path)
-
-    def reset(self) -> None:
-        self.resets += 1
-
-
-def damage(path: str) -> None:
-    Path(path).write_bytes(b"damaged")
-
-
-def lose_connection(path: str) -> None:
-    os.truncate(path, 1)
-    raise AnsibleConnectionFailure("Connection reset by peer")
-
-
-def stop(path: str) -> None:
-    raise KeyboardInterrupt
-
-
-class Scene:
-    """A host, a controller, and the action between them."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.host, self.media = folder / "host", folder / "media" / "build1"
-        self.host.mkdir()
-        self.connection = FakeConnection()
-        self.looked: list[str] = []
-        self.warnings: list[str] = []
-        self.waits: list[float] = []
-        monkeypatch.setenv("ANSIBLE_HOME", str(folder / "ansible"))
-        monkeypatch.setattr(time, "sleep", self.waits.append)
-        monkeypatch.setattr("ansible.utils.display.Display.warning", self._warn)
-
-    def _warn(self, msg: str, **more: object) -> None:
-        self.warnings.append(msg)
-
-    def save(self, parts: Mapping[str, bytes], *, name: str = NAME, compress: str = "gzip") -> None:
-        """Write an archive as the module does, in place of an older one."""
-        folder = self.host / name if compress == "dir" else self.host
-        for path in self.host.rglob(f"{name}*" if compress != "dir" else "*"):
-            if not path.is_dir():
-                path.unlink()
-        for part, data in parts.items():
-            (folder / part).parent.mkdir(parents=True, exist_ok=True)
-            (folder / part).write_bytes(data)
-        self.write_records([part_of(part, data) for part, data in parts.items()], name=name, compress=compress)
-
-    def write_records(self, parts: list[Part], *, name: str = NAME, compress: str = "gzip") -> None:
-        (self.host / f"{name}.sha256").write_text("".join(f"{part.sha256}  {part.name}\n" for part in parts))
-        lock = Lock({"compress": compress}, (), parts=tuple(parts), writer=2)
-        (self.host / f"{name}.lock.json").write_bytes(write_lock(lock))
-
-    def fetch(self, *, check: bool = False, diff: bool = False, **changed: Any) -> dict[str, Any]:
-        """Run the task."""
-        given = {"src": str(self.host / NAME), "dest": str(self.media), **changed}
-        arguments = {name: None if value is NULL else value for name, value in given.items() if value is not None}
-        task = SimpleNamespace(
-            args=arguments, check_mode=check, diff=diff, async_val=0, no_log=False, action="image_fetch"
-        )
-        action = ActionModule(task, self.connection, SimpleNamespace(), None, None, None)
-        action._load_name = "image_fetch"
-        action._execute_module = self._execute_module
-        self.connection.become = "sudo"
-        self.connection.fetched.clear()
-        return action.run(None, {"inventory_hostname": "build1"})
-
-    def refused(self, **changed: Any) -> str:
-        """Run a task that fails, and return what it says."""
-        result = self.fetch(**changed)
-        assert result.get("failed") is True
-        assert not result.get("changed")
-        return str(result["msg"])
-
-    def _execute_module(
-        self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]
-    ) -> dict[str, Any]:
-        """What the modules say that look at files, to somebody who may read what everybody may."""
-        assert task_vars == {"inventory_hostname": "build1"}
-        if module_name == "airgap.images.image_fetch":
-            return self._survey(module_args.get("src"), module_args.get("failed_list"))
-        assert (module_name, module_args["follow"]) == ("ansible.legacy.stat", True)
-        path = module_args["path"]
-        self.looked.append(os.path.basename(path))
-        try:
-            found = os.stat(path)
-        except FileNotFoundError:
-            return {"changed": False, "stat": {"exists": False}}
-        except OSError as error:
-            return {"failed": True, "msg": error.strerror}
-        values = {"exists": True, "path": path, "size": found.st_size, "isreg": stat.S_ISREG(found.st_mode)}
-        values["readable"] = bool(found.st_mode & stat.S_IROTH)
-        return {"changed": False, "stat": values}
-
-    def _survey(self, src: str | None, failed_list: str | None) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        paths = {name: f"{src}{suffix}" for name, suffix in image_fetch_module.BESIDE.items()} if src else {}
-        for name, path in {**paths, **({"failed_list": failed_list} if failed_list else {})}.items():
-            self.looked.append(os.path.basename(path))
-            try:
-                if os.path.exists(path) and not os.stat(path).st_mode & stat.S_IROTH:
-                    raise image_fetch_module.UnreadableError(path, name=name)
-                found[name] = image_fetch_module.look(path, name=name)
-            except image_fetch_module.UnreadableError as error:
-                return {"failed": True, "msg": str(error), "unreadable": error.name}
-            except OSError as error:
-                return {"failed": True, "msg": f"{error.filename} cannot be read: {error.strerror}"}
-        return {"changed": False, "found": found}
-
-    def path(self, name: str) -> Path:
-        return self.media / name
-
-    def put(self, name: str, data: bytes | str = b"precious") -> Path:
-        """Write a file on the controller."""
-        path = self.media / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data if isinstance(data, bytes) else data.encode())
-        return path
-
-    def visible(self) -> list[str]:
-        """What stands on the controller under final names."""
-        return [name for name in self.names() if not name.startswith(HIDDEN)]
-
-    def names(self) -> list[str]:
-        """What stands on the controller, with what is hidden."""
-        return sorted(str(path.relative_to(self.media)) for path in self.media.rglob("*"))
-
-
-def part_of(name: str, data: bytes) -> Part:
-    return Part(name, len(data), hashlib.sha256(data).hexdigest())
-
-
-def snapshot(folder: Path) -> dict[str, tuple[object, ...]]:
-    """All that can be told of a directory without reading times."""
-    found: dict[str, tuple[object, ...]] = {}
-    for path in sorted(folder.rglob("*")):
-        marks = os.lstat(path)
-        content = os.readlink(path) if path.is_symlink() else b"" if path.is_dir() else path.read_bytes()
-        found[str(path)] = (marks.st_ino, marks.st_mode, marks.st_mtime_ns, marks.st_ctime_ns, content)
-    return found
-
-
-PARTS = {f"{NAME}.part0": b"first", f"{NAME}.part1": b"second", f"{NAME}.part2": b"third"}
-
-
-def blob_of(data: bytes) -> str:
-    return f"share/sha256/{hashlib.sha256(data).hexdigest()}"
-
-
-FOLDER = "cd" * 32
-LAYOUT = {
-    "index.json": b"{}",
-    "oci-layout": b"1",
-    f"{FOLDER}/oci-layout": b"1",
-    f"{FOLDER}/index.json": b"{ }",
-    blob_of(b"ab"): b"ab",
-    blob_of(b"cd"): b"cd",
-}
-LINKS = ["images/blobs", f"images/{FOLDER}/blobs"]
+from ansible_collections.airgap.images.tests.unit.fetch_scene import (
+    FAILED,
+    FOLDER,
+    HIDDEN,
+    LAYOUT,
+    LINKS,
+    LOCK,
+    NAME,
+    NULL,
+    PARTS,
+    SUMS,
+    Fault,
+    Scene,
+    blob_of,
+    damage,
+    lose_connection,
+    part_of,
+    snapshot,
+    stop,
+)
 
 
 @pytest.fixture
@@ -410,7 +221,7 @@ def test_publishing_that_was_interrupted_is_completed(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     fill_disk_after(number, monkeypatch)
-    assert "on the controller cannot be read or written: No space left on device" in scene.refused()
+    assert "on the controller: No space left on device" in scene.refused()
     assert scene.visible() == [*PARTS, SUMS][:number], "the lock file is the last"
     monkeypatch.undo()
     result = scene.fetch()
@@ -447,7 +258,7 @@ def half_written(path: str) -> None:
 
 
 REASONS: dict[str, tuple[Fault, str]] = {
-    "other bytes": (damage, f"what arrived has not the sha256 {hashlib.sha256(b'second').hexdigest()}"),
+    "other bytes": (damage, f"what arrived does not have the sha256 {hashlib.sha256(b'second').hexdigest()}"),
     "no connection": (lose_connection, "Connection reset by peer"),
     # ssh (piped), docker and others open the file themselves.
     "a connection that cannot write": (no_space, "[Errno 28] No space left on device: "),
@@ -459,8 +270,8 @@ REASONS: dict[str, tuple[Fault, str]] = {
 def test_a_transfer_that_never_succeeds(scene: Scene, fault: Fault, said: str, retries: int) -> None:
     scene.connection.faults = {f"{NAME}.part1": [fault] * 9}
     message = scene.refused(retries=retries)
-    assert message.startswith(f"{scene.host}/{NAME}.part1 could not be fetched from build1: {said}")
-    assert message.endswith("What has arrived is kept; run again")
+    assert message.startswith(f"cannot fetch {scene.host}/{NAME}.part1 from build1: {said}")
+    assert message.endswith("Files that have arrived are kept; run again")
     assert scene.connection.fetched.count(f"{NAME}.part1") == retries + 1
     assert scene.visible() == []
 
@@ -577,7 +388,7 @@ def test_a_link_to_the_right_bytes_is_replaced_too(scene: Scene, tmp_path: Path)
 
 
 def test_there_has_to_be_space(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrival, "free_bytes", lambda path: 3)
+    monkeypatch.setattr(room, "free_bytes", lambda path: 3)
     message = scene.refused()
     assert message.startswith(f"not enough space for {scene.media} on the controller: ")
     assert scene.connection.fetched == []
@@ -586,7 +397,7 @@ def test_there_has_to_be_space(scene: Scene, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_there_has_to_be_space_for_all_parts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lock file came before they were known."""
-    monkeypatch.setattr(arrival, "free_bytes", lambda path: LARGEST_RECORD)
+    monkeypatch.setattr(room, "free_bytes", lambda path: LARGEST_RECORD)
     message = scene.refused()
     assert message.startswith(f"not enough space for {scene.media} on the controller: ")
     assert scene.connection.fetched == [LOCK], "no part was begun"
@@ -597,7 +408,7 @@ def test_what_has_arrived_before_stays_when_there_is_no_space_for_the_rest(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrived = scene.put(f"{HIDDEN}/{NAME}.part0", b"first")
-    monkeypatch.setattr(arrival, "free_bytes", lambda path: 3)
+    monkeypatch.setattr(room, "free_bytes", lambda path: 3)
     assert "not enough space" in scene.refused()
     assert arrived.read_bytes() == b"first"
 
@@ -608,10 +419,10 @@ def test_a_disk_that_fills_up_is_told_apart_from_one_that_was_too_small(
     """There was room for all; in the middle of the second part, something else has taken it."""
     scene.connection.faults[f"{NAME}.part1"] = [half_written] * 4
     free = iter([2 * LARGEST_RECORD] * 2)
-    monkeypatch.setattr(arrival, "free_bytes", lambda path: next(free, 0))
+    monkeypatch.setattr(room, "free_bytes", lambda path: next(free, 0))
     message = scene.refused()
     assert message.startswith(f"no space left in {scene.media} on the controller for {NAME}.part1 (6 bytes): ")
-    assert "Free some space, then run again" in message and "No space left on device" in message
+    assert "Free some space and run again" in message and "No space left on device" in message
     assert scene.path(f"{HIDDEN}/{NAME}.part0").read_bytes() == b"first"
     assert scene.visible() == []
 
@@ -619,7 +430,7 @@ def test_a_disk_that_fills_up_is_told_apart_from_one_that_was_too_small(
 def test_space_is_needed_only_for_what_is_missing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.fetch()
     scene.path(f"{NAME}.part0").unlink()
-    monkeypatch.setattr(arrival, "free_bytes", lambda path: LARGEST_RECORD)
+    monkeypatch.setattr(room, "free_bytes", lambda path: LARGEST_RECORD)
     assert scene.fetch()["changed"] is True
 
 
@@ -627,7 +438,7 @@ def test_space_is_needed_for_all_that_a_host_may_send(scene: Scene, monkeypatch:
     """It is cut off at 64 MiB, of which the host has announced five bytes."""
     scene.fetch()
     scene.path(f"{NAME}.part0").unlink()
-    monkeypatch.setattr(arrival, "free_bytes", lambda path: LARGEST_RECORD - 1)
+    monkeypatch.setattr(room, "free_bytes", lambda path: LARGEST_RECORD - 1)
     assert "not enough space" in scene.refused()
     assert scene.connection.fetched == []
 
@@ -697,7 +508,7 @@ def test_check_mode_needs_space_for_the_lock_file_only(scene: Scene, monkeypatch
         assert not path.startswith(str(scene.media)), "nothing will be written there"
         return LARGEST_RECORD
 
-    monkeypatch.setattr(arrival, "free_bytes", free)
+    monkeypatch.setattr(room, "free_bytes", free)
     assert scene.fetch(check=True)["changed"] is True
 
 
@@ -871,7 +682,7 @@ def test_a_list_of_the_users_own_is_not_replaced(scene: Scene) -> None:
     """On the host the module refuses to replace a file that it did not write."""
     scene.put("failed.txt", "nginx\n")
     message = scene.refused(failed_list=failed_list(scene))
-    assert message.startswith(f"{scene.path('failed.txt')} on the controller is no list of what failed")
+    assert message.startswith(f"{scene.path('failed.txt')} on the controller is not a list of failed images")
     assert scene.path("failed.txt").read_text() == "nginx\n"
 
 
@@ -900,33 +711,33 @@ def test_a_list_that_cannot_be_told_from_others(scene: Scene) -> None:
 @pytest.mark.parametrize(("name", "said"), [(LOCK, LOCK), (SUMS, SUMS)])
 def test_there_has_to_be_an_archive(scene: Scene, name: str, said: str) -> None:
     (scene.host / name).unlink()
-    assert scene.refused() == f"src: there is no {scene.host}/{said} on build1; save the archive first"
+    assert scene.refused() == f"src: {scene.host}/{said} not found on build1; save the archive first"
     assert not scene.media.exists()
 
 
 def test_a_part_that_is_gone_is_named(scene: Scene) -> None:
     (scene.host / f"{NAME}.part0").unlink()
-    assert scene.refused() == f"{scene.host}/{NAME}.part0 is not on build1 any more; save the archive again"
+    assert scene.refused() == f"{scene.host}/{NAME}.part0 no longer exists on build1; save the archive again"
 
 
 @pytest.mark.parametrize("name", [LOCK, f"{NAME}.part0"])
 def test_a_file_that_the_login_user_cannot_read_is_named(scene: Scene, name: str) -> None:
     (scene.host / name).chmod(0o600)
     message = scene.refused()
-    assert message.startswith(f"{scene.host}/{name} on build1 is no file that the login user can read")
+    assert message.startswith(f"the login user cannot read {scene.host}/{name} on build1")
     assert "image_save_mode: '0644'" in message
 
 
 def test_a_directory_where_a_file_should_be_is_named(scene: Scene) -> None:
     (scene.host / LOCK).unlink()
     (scene.host / LOCK).mkdir()
-    assert f"{scene.host}/{LOCK} on build1 is no file" in scene.refused()
+    assert f"the login user cannot read {scene.host}/{LOCK} on build1" in scene.refused()
 
 
 def test_a_host_that_cannot_be_asked(scene: Scene) -> None:
     file = scene.host / "file"
     file.touch()
-    said = f"build1 cannot be looked at: {file}/x.sha256 cannot be read: Not a directory"
+    said = f"cannot inspect build1: {file}/x.sha256 cannot be read: Not a directory"
     assert scene.refused(src=f"{file}/x") == said
 
 
@@ -935,7 +746,7 @@ def test_a_file_in_place_of_the_directory(scene: Scene, check: bool) -> None:
     """Since 2.19 ansible-core puts the messages of all causes behind one another (C(raise ... from error))."""
     scene.media.parent.mkdir()
     scene.media.touch()
-    said = f"{scene.media} on the controller cannot be read or written: Not a directory. Remove what is in the way, or "
+    said = f"cannot read or write {scene.media} on the controller: Not a directory. Remove what is in the way, or "
     assert scene.refused(check=check) == f"{said}choose another directory, then run again"
     assert scene.media.is_file()
 
@@ -944,7 +755,7 @@ def test_a_directory_in_place_of_a_file(scene: Scene) -> None:
     scene.path(f"{NAME}.part1").mkdir(parents=True)
     message = scene.refused()
     # Not the hidden file that should have taken its place, with which nothing is wrong.
-    assert message.startswith(f"{scene.media}/{NAME}.part1 on the controller cannot be read or written: ")
+    assert message.startswith(f"cannot read or write {scene.media}/{NAME}.part1 on the controller: ")
     assert scene.path(f"{NAME}.part1").is_dir()
     scene.path(f"{NAME}.part1").rmdir()
     scene.fetch()
@@ -1019,7 +830,7 @@ def test_a_home_in_src_is_never_told_by_the_host(
 
 def test_a_home_that_only_the_host_knows_is_refused(scene: Scene) -> None:
     scene.connection.transport = "docker"
-    said = "src: the connection plugin docker does not know what '~' is on build1; give an absolute path"
+    said = "src: the connection plugin docker cannot resolve '~' on build1; give an absolute path"
     assert scene.refused(src=f"~/{NAME}") == said
     assert scene.looked == []
 
@@ -1090,7 +901,7 @@ def test_records_that_are_too_large_are_not_asked_for(scene: Scene) -> None:
 
 def test_a_lock_file_of_many_small_values_is_refused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """They would take many times their bytes in memory."""
-    monkeypatch.setattr(image_fetch, "MOST_VALUES", 100)
+    monkeypatch.setattr(receive, "MOST_VALUES", 100)
     (scene.host / LOCK).write_text(json.dumps({"version": 1, "more": [[]] * 100}))
     assert scene.refused() == f"{scene.host}/{LOCK} is no lock file: it holds more than 100 values"
 
@@ -1187,7 +998,7 @@ def test_a_host_does_not_choose_what_is_written_here(
         return said
 
     monkeypatch.setattr(scene, "_execute_module", answer)
-    assert "does not say what" in scene.refused()
+    assert "unexpected answer from build1" in scene.refused()
     assert other.read_bytes() == b"precious"
     assert scene.names() == ["other.restore.sh"]
 
@@ -1311,7 +1122,7 @@ def test_another_run_to_the_same_place_is_waited_for(scene: Scene, monkeypatch: 
         second.append(scene.refused())
 
     scene.connection.on_fetch = come_second
-    monkeypatch.setattr(image_fetch, "_WAITS_FOR_OTHERS", 0.0)
+    monkeypatch.setattr(fetch, "_WAITS_FOR_OTHERS", 0.0)
     result = scene.fetch()
     assert result["changed"] is True and "failed" not in result
     assert f"{scene.media / NAME} on the controller is in use by another run (process {os.getpid()}" in second[0]

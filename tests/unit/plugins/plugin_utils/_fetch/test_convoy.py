@@ -45,11 +45,11 @@ def ticker(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 def test_files_are_shown_as_they_grow(tmp_path: Path, ticker: Recorder) -> None:
     convoy = Convoy(ITEMS, ticker)
     path = tmp_path / "a.part0"
-    with convoy.shown(ITEMS[0], str(path)):
+    with convoy.shown([ITEMS[0]], str(path)):
         ticker.wait_for("fetching file 1 of 2, a.part0, 0 bytes of 150 bytes")
         path.write_bytes(b"x" * 70)
         ticker.wait_for("fetching file 1 of 2, a.part0, 70 bytes of 150 bytes")
-    with convoy.shown(ITEMS[1], str(tmp_path / "a.part1")):
+    with convoy.shown([ITEMS[1]], str(tmp_path / "a.part1")):
         ticker.wait_for("fetching file 2 of 2, a.part1, 100 bytes of 150 bytes")
 
 
@@ -57,9 +57,9 @@ def test_a_transfer_that_fails_counts_for_nothing(tmp_path: Path, ticker: Record
     convoy = Convoy(ITEMS, ticker)
     path = tmp_path / "a.part0"
     path.write_bytes(b"x" * 100)
-    with pytest.raises(KeyError), convoy.shown(ITEMS[0], str(path)):
+    with pytest.raises(KeyError), convoy.shown([ITEMS[0]], str(path)):
         raise KeyError
-    with convoy.shown(ITEMS[0], str(tmp_path / "none")):
+    with convoy.shown([ITEMS[0]], str(tmp_path / "none")):
         ticker.wait_for("fetching file 1 of 2, a.part0, 0 bytes of 150 bytes")
 
 
@@ -67,12 +67,12 @@ def test_what_is_there_already_is_no_part_of_it(tmp_path: Path, ticker: Recorder
     """A file that is longer than it should be shows no more than there is."""
     path = tmp_path / "a.part0"
     path.write_bytes(b"x" * 1000)
-    with Convoy(ITEMS, ticker).shown(ITEMS[0], str(path)):
+    with Convoy(ITEMS, ticker).shown([ITEMS[0]], str(path)):
         ticker.wait_for("fetching file 1 of 2, a.part0, 100 bytes of 150 bytes")
 
 
 def test_what_came_before_in_the_same_run_is_counted(tmp_path: Path, ticker: Recorder) -> None:
     """The lock file comes first: it says what else there is."""
     convoy = Convoy(ITEMS[1:], ticker, arrived=ITEMS[:1])
-    with convoy.shown(ITEMS[1], str(tmp_path / "a.part1")):
+    with convoy.shown([ITEMS[1]], str(tmp_path / "a.part1")):
         ticker.wait_for("fetching file 2 of 2, a.part1, 100 bytes of 150 bytes")
