@@ -4,8 +4,11 @@
 
 """The script that unpacks an archive where there is nothing but a POSIX shell and a few programs. Pure.
 
-It knows the archive's files by heart, and is the same for the same archive. What is the same in all scripts is in
-:mod:`restore_shell`.
+It contains the names and checksums of the archive's files, and is the same for the same archive. This module writes what
+differs from archive to archive: the variables ``archive``, ``first``, ``total``, ``step``, ``size``, ``unpacked``,
+``largest``, ``room``, ``count``, ``example`` and ``example_path``, and the functions ``each_file``, ``list_images``,
+``tell_lacking``, ``need_all``, ``show_loop``, ``unpack`` and ``gather``. The rest is in ``restore_*``, in the order in which
+it is read.
 """
 
 from __future__ import annotations
@@ -20,7 +23,12 @@ from .._archive.output import DIR, GZIP, ZSTD
 from .._base.size import format_size
 from .._oci.layout import load_tag
 from .._oci.reference import Reference
-from .restore_shell import COMMON, FROM_DIRECTORY, FROM_TAR
+from .restore_basics import BASICS
+from .restore_check import CHECK
+from .restore_main import MAIN
+from .restore_next import NEXT
+from .restore_target import TARGET
+from .restore_unpack import FROM_DIRECTORY, FROM_TAR, UNPACK
 
 _NAMED_AT_MOST = 100
 _SEAL = re.compile(rb"\n# Seal: ([0-9a-f]{64})\n")
@@ -57,7 +65,7 @@ def restore_script(name: str, lock: Lock) -> bytes:
         _function("need_all", [f"need {' '.join(_programs(compress))}"]),
         _function("show_loop", _loop([image.reference for image in lock.images])),
         _unpack(lock, compress),
-        COMMON,
+        BASICS + CHECK + TARGET + UNPACK + NEXT + MAIN,
     ]
     # A name that is no text keeps its bytes.
     return _sealed("".join(piece.lstrip("\n") + "\n" for piece in pieces)[:-1].encode("utf-8", "surrogateescape"))

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the rest of a restore script says with and calls, in the language of POSIX shells.
+
+Shells that people call it by are more than POSIX's: ``status`` and ``path``, for instance, are not ours in zsh."""
+
+from __future__ import annotations
+
+BASICS = r"""
+say() {
+    printf '%s\n' "$1" >&2
+}
+
+fail() {
+    say "error: $1"
+    exit 1
+}
+
+misuse() {
+    say "error: $1"
+    help >&2
+    exit 2
+}
+
+# quote TEXT: as a shell takes it
+quote() {
+    case $1 in
+        '' | *[!A-Za-z0-9_./:@%+=,-]*) ;;
+        *)
+            printf '%s' "$1"
+            return
+            ;;
+    esac
+    rest=$1
+    printf "'"
+    while :; do
+        case $rest in
+            *\'*)
+                printf "%s'\\\\''" "${rest%%\'*}"
+                rest=${rest#*\'}
+                ;;
+            *)
+                printf "%s'" "$rest"
+                return
+                ;;
+        esac
+    done
+}
+
+help() {
+    printf '%s\n' \
+        "usage: sh $(quote "$0") TARGET_DIR" \
+        "  checks the $total files of $archive ($size) beside this script," \
+        "  then unpacks $count ($unpacked) to TARGET_DIR/saved-image-cache, whole or not at all" \
+        "other uses:" \
+        "  --check          only check the files" \
+        "  --oci-tar FILE   check them, then write one tar that containerd, podman and buildah read" \
+        "  --images         list the images, one a line" \
+        "  --help           show this"
+}
+
+need() {
+    lacking=
+    for program in "$@"; do
+        command -v "$program" >/dev/null 2>&1 || lacking="$lacking $program"
+    done
+    [ -z "$lacking" ] || fail "not installed, but needed:$lacking. Nothing was done"
+}
+"""

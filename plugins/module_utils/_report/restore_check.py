@@ -1,0 +1,80 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a restore script finds the archive's files and checks them."""
+
+from __future__ import annotations
+
+CHECK = r"""
+# The files are beside this script, or beside what it is a link to.
+find_here() {
+    case $0 in
+        /*) script=$0 ;;
+        *) script=./$0 ;;
+    esac
+    here=${script%/*}/
+    while [ -h "$script" ] && ! [ -e "$here$first" ] && command -v readlink >/dev/null 2>&1; do
+        link=$(readlink "$script") || break
+        case $link in
+            /*) script=$link ;;
+            *) script=$here$link ;;
+        esac
+        here=${script%/*}/
+    done
+}
+
+# progress WHAT NAME: of very many files, about a hundred are named
+progress() {
+    number=$((number + 1))
+    if [ "$number" -eq 1 ] || [ "$number" -eq "$total" ] || [ $((number % step)) -eq 0 ]; then
+        say "$1 file $number of $total: $2"
+    fi
+}
+
+find_file() {
+    if ! [ -f "$here$1" ]; then
+        say "missing: $1"
+        missing=$((missing + 1))
+    fi
+}
+
+check_file() {
+    if ! [ -f "$here$3" ]; then
+        number=$((number + 1))
+        return 0
+    fi
+    progress checking "$3"
+    if ! found=$(sha256sum <"$here$3"); then
+        say "damaged: $3 cannot be read"
+    elif [ "${found%% *}" = "$1" ]; then
+        return 0
+    elif command -v wc >/dev/null 2>&1 && found=$(wc -c <"$here$3") && [ "$found" -ne "$2" ]; then
+        say "damaged: $3 has $((found)) bytes instead of $2"
+    else
+        say "damaged: $3 has the right size, but another sha256 than $1"
+    fi
+    damaged=$((damaged + 1))
+}
+
+# one_file SHA256 SIZE NAME: what each_file was called for
+one_file() {
+    case $doing in
+        find) find_file "$3" ;;
+        check) check_file "$@" ;;
+        *) put_file "$3" ;;
+    esac
+}
+
+check() {
+    missing=0
+    damaged=0
+    each_file find
+    each_file check
+    if [ $((missing + damaged)) -gt 0 ]; then
+        fail "of $total files, $missing are missing and $damaged are damaged; they are named above. Copy these again \
+to $(quote "$here"), then call this script again. Nothing was unpacked"
+    fi
+    say "all $total files are whole"
+}
+"""

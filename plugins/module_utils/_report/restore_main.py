@@ -1,0 +1,57 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a restore script is called. Nothing runs before its last line is read: of a script that is cut off, nothing does."""
+
+from __future__ import annotations
+
+MAIN = r"""
+main() {
+    case ${1-} in
+        --help | -h)
+            help
+            exit 0
+            ;;
+        --images)
+            list_images
+            exit
+            ;;
+        --check)
+            [ $# -eq 1 ] || misuse "--check takes no directory"
+            need sha256sum
+            find_here
+            check
+            tell_lacking
+            exit 0
+            ;;
+        --oci-tar)
+            [ $# -eq 2 ] || misuse "--oci-tar takes the name of a file to write"
+            need_all
+            need tar
+            find_here
+            aim_at_tar "$2"
+            check
+            restore_as_tar
+            show_next_of_tar
+            tell_lacking
+            exit 0
+            ;;
+        --) shift ;;
+        -*) misuse "$1 is no option. To unpack to a directory of that name, write ./$1" ;;
+    esac
+    if [ $# -ne 1 ] || [ -z "$1" ]; then
+        misuse "name one directory to unpack to"
+    fi
+    need_all
+    find_here
+    aim_at_directory "$1"
+    check
+    restore
+    show_next
+    tell_lacking
+    exit 0
+}
+
+main "$@"
+"""

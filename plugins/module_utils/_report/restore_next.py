@@ -1,0 +1,64 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a restore script says at the end: the commands to go on with."""
+
+from __future__ import annotations
+
+NEXT = r"""
+# skopeo takes what stands after the first colon for the image. hangar puts any path behind its working directory.
+show_next() {
+    directory=$(quote "$final")
+    before=
+    after=
+    case $final in
+        *:*)
+            directory=saved-image-cache
+            before="(cd $(quote "$target") && "
+            after=")"
+            ;;
+    esac
+    blobs=
+    [ -n "$links" ] || blobs="--src-shared-blob-dir $directory/share "
+    copy="${before}skopeo copy --all --preserve-digests ${blobs}oci:$directory:"
+    printf '%s\n' "$final is whole: $count."
+    [ -n "$links" ] || printf '%s\n' "It is without its links. skopeo and hangar go on as below; other programs need \
+the links, so for them call this script with a TARGET_DIR on a filesystem that has such, or with --oci-tar."
+    if [ -n "$example" ]; then
+        printf '\n%s\n' "Copy an image to a registry (put its name in place of REGISTRY):"
+        printf '  %s\n' "$copy$example docker://REGISTRY/$example_path$after"
+        printf '\n%s\n' "Or all of them (in csh, tcsh and fish, type sh first):"
+        show_loop
+        printf '\n%s\n' "Or with hangar 1.6. It gives OCI images other digests, and passes over images with zstd"
+        printf '%s\n' "layers, charts and signatures:"
+        printf '  %s%s\n' "(cd $(quote "$target") && hangar load --compress dir --source saved-image-cache " \
+            "--destination REGISTRY)"
+    fi
+    if [ -n "$example" ] && [ -n "$links" ]; then
+        printf '\n%s\n' "Or make one tar of it, which containerd, podman and buildah read:"
+        printf '  %s\n' "(cd $(quote "$final") && tar -c -h -f ../images.tar oci-layout index.json blobs)"
+    fi
+}
+
+show_next_of_tar() {
+    before=
+    after=
+    file=$(quote "$final")
+    case $final in
+        *:*)
+            file=$(quote "./${final##*/}")
+            before="(cd $(quote "$target") && "
+            after=")"
+            ;;
+    esac
+    printf '%s\n' "$final is whole: $count."
+    if [ -n "$example" ]; then
+        printf '\n%s\n' "Import all of them into containerd, here for Kubernetes:"
+        printf '  %s\n' "ctr --namespace k8s.io image import --no-unpack $(quote "$final")"
+        printf '\n%s\n' "Or one of them into podman, or buildah:"
+        printf '  %s\n' "${before}podman pull oci-archive:$file:$example$after"
+        printf '  %s\n' "${before}buildah pull oci-archive:$file:$example$after"
+    fi
+}
+"""

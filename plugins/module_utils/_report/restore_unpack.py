@@ -1,0 +1,159 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a restore script unpacks, or makes one tar of it, and gives the result its name."""
+
+from __future__ import annotations
+
+UNPACK = r"""
+restore() {
+    open_work
+    [ -n "$links" ] || say "the filesystem of $target has no symbolic links, so those called blobs are left out"
+    unpack || give_up "could not unpack to $target; what stands above says why. $unpacked are needed there, in files \
+of up to $largest; FAT32 ends a file at 4 GiB. Nothing of it is left"
+    publish "$work/saved-image-cache"
+}
+
+restore_as_tar() {
+    open_work
+    if ! gather || ! pack; then
+        give_up "could not write $final; what stands above says why. $room are needed in $target meanwhile, and the \
+tar is one file of them; FAT32 ends a file at 4 GiB. Nothing of it is left"
+    fi
+    publish "$work/oci.tar"
+}
+
+# Readers of such a tar want blobs as a directory. -h is for what gather has linked to.
+pack() {
+    say "writing the tar"
+    rm -f "$work/saved-image-cache/blobs" || return 1
+    mv "$work/saved-image-cache/share" "$work/saved-image-cache/blobs" || return 1
+    { cd "$work/saved-image-cache" && exec tar -c -h -f - oci-layout index.json blobs; } >"$work/oci.tar" &
+    child=$!
+    wait "$child" || return 1
+    child=
+}
+
+# publish PATH: the new file or directory gets its name.
+publish() {
+    say "writing to disk"
+    bring_to_disk
+    trap '' HUP INT PIPE QUIT TERM
+    if [ -e "$final" ] || [ -h "$final" ]; then
+        rm -rf "$work"
+        fail "$final has appeared in the meantime, and stays as it is"
+    fi
+    mv "$1" "$final" || give_up "cannot rename $1 to $final"
+    rm -rf "$work"
+    trap - HUP INT PIPE QUIT TERM
+}
+
+# USB sticks have no symbolic links. What is unpacked there goes without.
+find_links() {
+    links=yes
+    if ln -s host "$work/link" 2>/dev/null; then
+        rm "$work/link"
+    else
+        links=
+    fi
+}
+
+# So that a power cut finds either all of it or nothing.
+bring_to_disk() {
+    if command -v sync >/dev/null 2>&1; then
+        { sync -f "$work" 2>/dev/null || sync; } &
+        child=$!
+        wait "$child"
+        child=
+    fi
+}
+"""
+
+FROM_TAR = r"""
+put_file() {
+    kill -0 "$$" 2>/dev/null || exit 1
+    progress unpacking "$1"
+    cat <"$here$1" || exit 1
+}
+
+# The last program's status is all that a pipeline tells, so the others leave a mark. GNU tar takes a backslash in the
+# argument of -C for more than it is.
+unpack() {
+    set --
+    if [ -z "$links" ]; then
+        # Many a busybox cannot leave out what has a name, but has regular files written by a command.
+        case $(tar --help 2>&1) in
+            *--exclude*) set -- --exclude='saved-image-cache/blobs' --exclude='saved-image-cache/*/blobs' ;;
+            *) set -- --to-command='mkdir -p "${TAR_FILENAME%/*}" && exec cat >"$TAR_FILENAME"' ;;
+        esac
+    fi
+    { each_file put && : >"$work/joined"; } |@EXPAND@
+        { cd "$work" && extract "$@"; } 3<&0 &
+    child=$!
+    wait "$child"
+    ended=$?
+    child=
+    [ "$ended" -eq 0 ] && [ -e "$work/joined" ]@EXPANDED@ && [ -d "$work/saved-image-cache" ]
+}
+
+# It ends only when those before it have left their marks: ksh does not wait for them, and some tars end before their
+# input does. What is in the background reads nothing from 0.
+extract() {
+    program=
+    trap '[ -z "$program" ] || kill "$program"; exit 1' TERM
+    SHELL=/bin/sh
+    export SHELL
+    tar -x -o "$@" -f - <&3 3<&- &
+    program=$!
+    wait "$program" || return 1
+    while read -r rest; do :; done <&3
+}
+
+gather() {
+    unpack
+}
+"""
+
+FROM_DIRECTORY = r"""
+put_file() {
+    [ "$ended" -eq 0 ] || return 0
+    progress "$doing" "$1"
+    if [ "$doing" = linking ]; then
+        ln -s "$from/${1#"$archive"/}" "$work/saved-image-cache/${1#"$archive"/}" || ended=1
+        return 0
+    fi
+    cat <"$here$1" >"$work/saved-image-cache/${1#"$archive"/}" &
+    child=$!
+    wait "$child" || ended=1
+    child=
+}
+
+# put_all HOW: the links are made anew: they may have been lost on the way.
+put_all() {
+    ended=0
+    make_directories "$work/saved-image-cache" || return 1
+    each_file "$1"
+    [ "$ended" -eq 0 ] || return 1
+    [ -n "$links" ] || return 0
+    ln -s share "$work/saved-image-cache/blobs" || return 1
+    for layout in "$work/saved-image-cache"/*/oci-layout; do
+        [ ! -e "$layout" ] || ln -s ../share "${layout%/*}/blobs" || return 1
+    done
+}
+
+unpack() {
+    put_all copying
+}
+
+# Nothing is copied only to be read once more.
+gather() {
+    if [ -z "$links" ]; then
+        unpack
+        return
+    fi
+    from=$(cd "$here$archive" && pwd -P && echo .) || return 1
+    from=${from%??}
+    put_all linking
+}
+"""
