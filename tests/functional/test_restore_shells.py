@@ -75,7 +75,7 @@ def test_names_what_is_wrong(archives: dict[str, Path], workdir: Path, shell: st
     ran = run(harmed, workdir / "target", by=shell)
     assert ran.status == 1
     assert f"missing: {first.relative_to(workdir)}" in ran.err
-    assert f"damaged: {last.relative_to(workdir)} has the right size, but another sha256 than " in ran.err
+    assert f"damaged: {last.relative_to(workdir)} has the right size, but not the sha256 " in ran.err
     assert run(harmed, "--chek", by=shell).status == 2
     assert not (workdir / "target").exists()
 
@@ -92,7 +92,7 @@ def test_a_run_that_is_stopped_clears_up(
         process.send_signal(number)
         assert process.wait(60) == 128 + number
         assert process.stderr is not None
-        assert f"stopped by {number.name}; nothing of it is left in ".encode() in process.stderr.read()
+        assert f"stopped by {number.name}; nothing is left of it in ".encode() in process.stderr.read()
         assert os.listdir(target) == []
 
 

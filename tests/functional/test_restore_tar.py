@@ -110,7 +110,7 @@ def test_where_it_may_be_written(archives: dict[str, Path], workdir: Path, shell
         ran = run(dest, "--oci-tar", name, by=shell, cwd=workdir)
         assert (ran.status, ran.out) == (1, ""), name
         assert "checking" not in ran.err
-        assert "is there already, and stays as it is" in ran.err or "is no directory. Name another FILE" in ran.err
+        assert "already exists and is left as it is" in ran.err or "is not a directory. Name another FILE" in ran.err
     for arguments in (["--oci-tar"], ["--oci-tar", ""], ["--oci-tar", "a/"], ["--oci-tar", "a:b.tar"]):
         ran = run(dest, *arguments, by=shell, cwd=workdir)
         assert (ran.status, ran.out) == (2, ""), arguments
@@ -148,7 +148,7 @@ def test_a_full_disk(archives: dict[str, Path], workdir: Path, kind: str, shell:
         assert os.listdir(disk) == []
         if kind != "dir":  # there, links to long paths may take all the room before it is written
             assert "writing the tar" in ran.err
-        assert "could not write " in ran.err.splitlines()[-1]
+        assert "cannot write " in ran.err.splitlines()[-1]
         resize(disk, size=8 * 1024 * 1024)
         assert run(dest, "--oci-tar", disk / "all.tar", by=shell).status == 0
         assert tar_files(disk / "all.tar") == tar_of(dest)
@@ -170,7 +170,7 @@ def test_a_run_that_is_stopped_clears_up(archives: dict[str, Path], workdir: Pat
         process.terminate()
         assert process.wait(60) == 128 + signal.SIGTERM
         assert process.stderr is not None
-        assert b"stopped by SIGTERM; nothing of it is left in " in process.stderr.read()
+        assert b"stopped by SIGTERM; nothing is left of it in " in process.stderr.read()
         assert os.listdir(target) == []
 
 
@@ -179,6 +179,6 @@ def test_programs_that_are_missing_are_named_at_once(archives: dict[str, Path], 
     dest = archives["dir"]
     path = programs(workdir / "bin", "dir")
     ran = run(dest, "--oci-tar", workdir / "all.tar", path=path)
-    assert (ran.status, ran.err) == (1, "error: not installed, but needed: tar. Nothing was done\n")
+    assert (ran.status, ran.err) == (1, "error: not found, but needed: tar. Install them. Nothing was done\n")
     assert run(dest, workdir / "target", path=path).status == 0
     assert script_of(dest).is_file()

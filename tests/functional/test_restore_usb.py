@@ -32,7 +32,7 @@ from ansible_collections.airgap.images.tests.support.workbench import Source, Wo
 SIZE = 64 * 1024 * 1024
 EACH_SHELL = pytest.mark.parametrize("shell", SHELLS)
 KINDS = ("gzip", "zstd in parts", "none", "dir")
-LEFT_OUT = "has no symbolic links, so those called blobs are left out"
+LEFT_OUT = "has no symbolic links, so the links called blobs are left out"
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ import yaml
 
 HOLE = "\0"
 _WORD = re.compile(r"[a-z]{2}")
+_SHELL = re.compile(r"^\w+\(\) \{$", re.M)
 _MANY = 100
 _WORDS = re.compile(r"[a-z]{2,} [a-z]+ ")
 
@@ -84,7 +85,7 @@ def in_python(source: str) -> Iterator[tuple[int, str]]:
             for text in _texts_of(node, known, function):
                 if _WORD.search(text):
                     yield node.lineno, normal(text)
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "say() {" in node.value:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and _SHELL.search(node.value):
                 yield from ((node.lineno, text) for text in in_shell(node.value))
 
 

@@ -4,11 +4,10 @@
 
 """The script that unpacks an archive where there is nothing but a POSIX shell and a few programs. Pure.
 
-It contains the names and checksums of the archive's files, and is the same for the same archive. This module writes what
-differs from archive to archive: the variables ``archive``, ``first``, ``total``, ``step``, ``size``, ``unpacked``,
+It contains the names and checksums of the archive's files, and is the same for the same archive. This module writes
+what differs from archive to archive: the variables ``archive``, ``first``, ``total``, ``step``, ``size``, ``unpacked``,
 ``largest``, ``room``, ``count``, ``example`` and ``example_path``, and the functions ``each_file``, ``list_images``,
-``tell_lacking``, ``need_all``, ``show_loop``, ``unpack`` and ``gather``. The rest is in ``restore_*``, in the order in which
-it is read.
+``tell_lacking``, ``need_all``, ``show_loop``, ``unpack`` and ``gather``. The rest is in the modules ``restore_*``.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ _SEAL = re.compile(rb"\n# Seal: ([0-9a-f]{64})\n")
 _SEALED_WITHIN = 1024
 _EXPAND = {GZIP: "gzip -dc", ZSTD: "zstd -dcq"}
 _HEAD = """#!/bin/sh
-# Restores an archive of container images; the archive's files lie beside it. For help: sh THIS_FILE --help
+# Restores an archive of container images; the archive's files are beside it. For help: sh THIS_FILE --help
 # Made by the Ansible collection airgap.images. Licence: GPL-3.0-or-later.
 @SEAL@
-# shellcheck disable=SC2016  # names are to be taken as they stand
-# shellcheck disable=SC2027,SC2154  # of the next line; csh and tcsh are no POSIX shells, and this is all they read
+# shellcheck disable=SC2016  # names are taken as they are
+# shellcheck disable=SC2027,SC2154  # of the next line; csh and tcsh are not POSIX shells, and read no further than this
 test $?shell = 1 && sh -c 'echo "error: csh and tcsh cannot read this script. Call it with sh" >&2' && exit 2
 [ -z "${ZSH_VERSION-}" ] || emulate sh
 set -u

@@ -66,6 +66,6 @@ need() {
     for program in "$@"; do
         command -v "$program" >/dev/null 2>&1 || lacking="$lacking $program"
     done
-    [ -z "$lacking" ] || fail "not installed, but needed:$lacking. Nothing was done"
+    [ -z "$lacking" ] || fail "not found, but needed:$lacking. Install them. Nothing was done"
 }
 """

@@ -52,7 +52,7 @@ check_file() {
     elif command -v wc >/dev/null 2>&1 && found=$(wc -c <"$here$3") && [ "$found" -ne "$2" ]; then
         say "damaged: $3 has $((found)) bytes instead of $2"
     else
-        say "damaged: $3 has the right size, but another sha256 than $1"
+        say "damaged: $3 has the right size, but not the sha256 $1"
     fi
     damaged=$((damaged + 1))
 }
@@ -72,7 +72,7 @@ check() {
     each_file find
     each_file check
     if [ $((missing + damaged)) -gt 0 ]; then
-        fail "of $total files, $missing are missing and $damaged are damaged; they are named above. Copy these again \
+        fail "of $total files, $missing are missing and $damaged are damaged; they are listed above. Copy them again \
 to $(quote "$here"), then call this script again. Nothing was unpacked"
     fi
     say "all $total files are whole"

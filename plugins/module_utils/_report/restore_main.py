@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a restore script is called. Nothing runs before its last line is read: of a script that is cut off, nothing does."""
+"""How a restore script is called.
+
+Nothing runs before the last line is read, so a script that is cut off does nothing.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ main() {
             exit 0
             ;;
         --) shift ;;
-        -*) misuse "$1 is no option. To unpack to a directory of that name, write ./$1" ;;
+        -*) misuse "$1 is not an option. To unpack to a directory of that name, write ./$1" ;;
     esac
     if [ $# -ne 1 ] || [ -z "$1" ]; then
         misuse "name one directory to unpack to"

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 NEXT = r"""
-# skopeo takes what stands after the first colon for the image. hangar puts any path behind its working directory.
+# skopeo reads what is after the first colon as the image. hangar appends any path to its working directory.
 show_next() {
     directory=$(quote "$final")
     before=
@@ -23,14 +23,14 @@ show_next() {
     [ -n "$links" ] || blobs="--src-shared-blob-dir $directory/share "
     copy="${before}skopeo copy --all --preserve-digests ${blobs}oci:$directory:"
     printf '%s\n' "$final is whole: $count."
-    [ -n "$links" ] || printf '%s\n' "It is without its links. skopeo and hangar go on as below; other programs need \
-the links, so for them call this script with a TARGET_DIR on a filesystem that has such, or with --oci-tar."
+    [ -n "$links" ] || printf '%s\n' "It is without its links. skopeo and hangar can read it as below. Other programs \
+need the links: for them, call this script with a TARGET_DIR on a filesystem that has links, or with --oci-tar."
     if [ -n "$example" ]; then
         printf '\n%s\n' "Copy an image to a registry (put its name in place of REGISTRY):"
         printf '  %s\n' "$copy$example docker://REGISTRY/$example_path$after"
         printf '\n%s\n' "Or all of them (in csh, tcsh and fish, type sh first):"
         show_loop
-        printf '\n%s\n' "Or with hangar 1.6. It gives OCI images other digests, and passes over images with zstd"
+        printf '\n%s\n' "Or with hangar 1.6. It gives OCI images other digests, and skips images with zstd"
         printf '%s\n' "layers, charts and signatures:"
         printf '  %s%s\n' "(cd $(quote "$target") && hangar load --compress dir --source saved-image-cache " \
             "--destination REGISTRY)"

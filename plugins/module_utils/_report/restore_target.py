@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 TARGET = r"""
-# aim_at DIRECTORY NAME: what is wrong with them is said before hours go into checking.
+# aim_at DIRECTORY NAME: refuses what is wrong with them before hours go into checking.
 aim_at() {
     case $1 in
         /* | .) target=$1 ;;
@@ -20,9 +20,9 @@ aim_at() {
         place=${place%/*}
         [ -n "$place" ] || place=/
     done
-    [ -d "$place" ] || fail "$place is no directory. Name another $asked"
+    [ -d "$place" ] || fail "$place is not a directory. Name another $asked"
     if ! [ -w "$place" ] || ! [ -x "$place" ]; then
-        fail "you may not write to $place. Name another $asked, or call this script as another user"
+        fail "no permission to write to $place. Name another $asked, or call this script as another user"
     fi
 }
 
@@ -31,7 +31,7 @@ aim_at_directory() {
     aim_at "$1" saved-image-cache
 }
 
-# podman, buildah and skopeo take what stands after the first colon for the image.
+# podman, buildah and skopeo read what is after the first colon as the image.
 aim_at_tar() {
     asked=FILE
     case ${1##*/} in
@@ -49,19 +49,19 @@ aim_at_tar() {
 
 refuse_final() {
     if [ -e "$final" ] || [ -h "$final" ]; then
-        fail "$final is there already, and stays as it is. Remove it with rm -r $(quote "$final"), or name another \
+        fail "$final already exists and is left as it is. Remove it with rm -r $(quote "$final"), or name another \
 $asked"
     fi
 }
 
-# Of a target that several machines have, what belongs to which is told by a name in it.
+# Several machines may share a target: a file in each directory there names its machine.
 find_host() {
     host=
     { read -r host </proc/sys/kernel/hostname; } 2>/dev/null || host=$(uname -n 2>/dev/null) || host=
 }
 
-# A run that was killed could not clear up behind itself. Only its user may write to its directory; of a process of
-# somebody else, kill does not tell whether it is there.
+# A run that was killed could not clean up. Only its user may write to its directory; kill does not say whether a
+# process of another user exists.
 clear_leftovers() {
     for left in "${target%/}"/.saved-image-cache.restore.*; do
         process=${left##*.}
@@ -71,18 +71,18 @@ clear_leftovers() {
         by=
         [ -f "$left/host" ] && read -r by <"$left/host"
         if [ -z "$by" ] || [ "$by" != "$host" ] || ! [ -w "$left" ]; then
-            say "$left may belong to a run of another user or on another machine; it is left alone. Where nothing is \
-restored to $target any more, remove it with rm -r $(quote "$left")"
+            say "$left may belong to a run of another user or on another machine; it is left as it is. If nothing is \
+being restored to $target, remove it with rm -r $(quote "$left")"
         elif [ "$process" != "$$" ] && { kill -0 "$process" 2>/dev/null || [ -d "/proc/$process" ]; }; then
-            say "$left belongs to process $process, which still runs; it is left alone"
+            say "$left belongs to process $process, which is still running; it is left as it is"
         else
-            rm -rf "$left" || say "$left, which an earlier run has left, cannot be removed"
+            rm -rf "$left" || say "cannot remove $left, which an earlier run left behind"
         fi
     done
 }
 
-# Who writes to the directory is ended, and not waited for: that would be waiting for the medium too, which may hang. So
-# a last file may yet appear while the directory is being removed.
+# The process that writes to the directory is ended, but not waited for: that would mean waiting for the medium too,
+# which may hang. So one more file may appear while the directory is being removed.
 clear_up() {
     [ -z "$child" ] || kill "$child" 2>/dev/null
     for _ in 1 2 3 4 5 6 7 8 9; do
@@ -95,7 +95,7 @@ clear_up() {
 stop() {
     trap '' HUP INT PIPE QUIT TERM
     clear_up
-    say "stopped by SIG$1; nothing of it is left in $target. Call this script again to begin anew"
+    say "stopped by SIG$1; nothing is left of it in $target. Call this script again to start over"
     exit "$2"
 }
 
@@ -111,7 +111,7 @@ open_work() {
     child=
     work=${target%/}/.saved-image-cache.restore.$$
     if [ -e "$work" ] || [ -h "$work" ]; then
-        fail "$work has the name that this run needs, and stays as it is. Call this script again"
+        fail "$work has the name that this run needs and is left as it is. Call this script again"
     fi
     trap 'stop HUP 129' HUP
     trap 'stop INT 130' INT

@@ -9,22 +9,22 @@ from __future__ import annotations
 UNPACK = r"""
 restore() {
     open_work
-    [ -n "$links" ] || say "the filesystem of $target has no symbolic links, so those called blobs are left out"
-    unpack || give_up "could not unpack to $target; what stands above says why. $unpacked are needed there, in files \
-of up to $largest; FAT32 ends a file at 4 GiB. Nothing of it is left"
+    [ -n "$links" ] || say "the filesystem of $target has no symbolic links, so the links called blobs are left out"
+    unpack || give_up "cannot unpack to $target; see the messages above. $unpacked are needed there, in files of up to \
+$largest; a file on FAT32 has less than 4 GiB. Nothing is left of it"
     publish "$work/saved-image-cache"
 }
 
 restore_as_tar() {
     open_work
     if ! gather || ! pack; then
-        give_up "could not write $final; what stands above says why. $room are needed in $target meanwhile, and the \
-tar is one file of them; FAT32 ends a file at 4 GiB. Nothing of it is left"
+        give_up "cannot write $final; see the messages above. $room are needed in $target meanwhile, and the tar is \
+one file of them; a file on FAT32 has less than 4 GiB. Nothing is left of it"
     fi
     publish "$work/oci.tar"
 }
 
-# Readers of such a tar want blobs as a directory. -h is for what gather has linked to.
+# Readers of such a tar expect blobs to be a directory. -h is for the links that gather has made.
 pack() {
     say "writing the tar"
     rm -f "$work/saved-image-cache/blobs" || return 1
@@ -42,14 +42,14 @@ publish() {
     trap '' HUP INT PIPE QUIT TERM
     if [ -e "$final" ] || [ -h "$final" ]; then
         rm -rf "$work"
-        fail "$final has appeared in the meantime, and stays as it is"
+        fail "$final has appeared in the meantime and is left as it is"
     fi
     mv "$1" "$final" || give_up "cannot rename $1 to $final"
     rm -rf "$work"
     trap - HUP INT PIPE QUIT TERM
 }
 
-# USB sticks have no symbolic links. What is unpacked there goes without.
+# USB sticks have no symbolic links: what is unpacked there has none.
 find_links() {
     links=yes
     if ln -s host "$work/link" 2>/dev/null; then
@@ -59,7 +59,7 @@ find_links() {
     fi
 }
 
-# So that a power cut finds either all of it or nothing.
+# After a power cut, either all of it is there or nothing.
 bring_to_disk() {
     if command -v sync >/dev/null 2>&1; then
         { sync -f "$work" 2>/dev/null || sync; } &
@@ -77,12 +77,12 @@ put_file() {
     cat <"$here$1" || exit 1
 }
 
-# The last program's status is all that a pipeline tells, so the others leave a mark. GNU tar takes a backslash in the
-# argument of -C for more than it is.
+# A pipeline returns the status of its last program only, so the others leave a mark. GNU tar gives a backslash in the
+# argument of -C a meaning.
 unpack() {
     set --
     if [ -z "$links" ]; then
-        # Many a busybox cannot leave out what has a name, but has regular files written by a command.
+        # Many versions of busybox cannot exclude names, but pass regular files to a command.
         case $(tar --help 2>&1) in
             *--exclude*) set -- --exclude='saved-image-cache/blobs' --exclude='saved-image-cache/*/blobs' ;;
             *) set -- --to-command='mkdir -p "${TAR_FILENAME%/*}" && exec cat >"$TAR_FILENAME"' ;;
@@ -97,8 +97,8 @@ unpack() {
     [ "$ended" -eq 0 ] && [ -e "$work/joined" ]@EXPANDED@ && [ -d "$work/saved-image-cache" ]
 }
 
-# It ends only when those before it have left their marks: ksh does not wait for them, and some tars end before their
-# input does. What is in the background reads nothing from 0.
+# It ends only after those before it have left their marks: ksh does not wait for them, and some tars end before their
+# input does. A program in the background reads nothing from 0.
 extract() {
     program=
     trap '[ -z "$program" ] || kill "$program"; exit 1' TERM
@@ -129,7 +129,7 @@ put_file() {
     child=
 }
 
-# put_all HOW: the links are made anew: they may have been lost on the way.
+# put_all HOW: the links are made again, as they may have been lost on the way.
 put_all() {
     ended=0
     make_directories "$work/saved-image-cache" || return 1
@@ -146,7 +146,7 @@ unpack() {
     put_all copying
 }
 
-# Nothing is copied only to be read once more.
+# Nothing is copied just to be read once more.
 gather() {
     if [ -z "$links" ]; then
         unpack
