@@ -10,12 +10,8 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Locator, Page
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
-    Lock,
-    LockedImage,
-    LockedSkip,
-    write_lock,
-)
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, LockedImage, LockedSkip
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference

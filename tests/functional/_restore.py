@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import read_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock
 from ansible_collections.airgap.images.plugins.module_utils._report.restore import restore_script
 from ansible_collections.airgap.images.tests.support.archive import ROOT, SHARE, read_archive
 from ansible_collections.airgap.images.tests.support.push import PushedImage

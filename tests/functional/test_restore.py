@@ -16,13 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
-    read_lock,
-    with_parts,
-    write_lock,
-)
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock, write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.names import part_names
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
+from ansible_collections.airgap.images.plugins.module_utils._archive.record import with_parts
 from ansible_collections.airgap.images.tests.functional._restore import (
     KINDS,
     SHELLS,

@@ -10,7 +10,7 @@ import re
 import zlib
 from dataclasses import replace
 
-from ...plugins.module_utils._archive.lock import read_lock, write_lock
+from ...plugins.module_utils._archive.lock_file import read_lock, write_lock
 from ...plugins.module_utils._base.errors import LockFileError, ManifestError
 from ...plugins.module_utils._base.json import compact
 from ...plugins.module_utils._base.size import format_size

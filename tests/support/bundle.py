@@ -15,14 +15,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
-    Lock,
-    lock_image,
-    lock_skips,
-    write_lock,
-)
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.names import part_names
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
+from ansible_collections.airgap.images.plugins.module_utils._archive.record import lock_image, lock_skips
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError
 from ansible_collections.airgap.images.plugins.module_utils._base.json import Json
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import (

@@ -19,7 +19,8 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.airgap.images.plugins.action.image_fetch import ActionModule
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, write_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.modules import image_fetch as image_fetch_module
 

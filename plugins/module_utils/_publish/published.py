@@ -11,7 +11,8 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .._archive.lock import Lock, links_in, read_lock
+from .._archive.lock import Lock, links_in
+from .._archive.lock_file import read_lock
 from .._archive.names import checksum_lines, lacking_links, path_of, stale_names
 from .._archive.output import DIR, Output
 from .._archive.parts import Part

@@ -19,7 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from .._archive.lock import Lock, read_lock, write_lock
+from .._archive.lock import Lock
+from .._archive.lock_file import read_lock, write_lock
 from .._archive.names import checksum_lines, part_names, path_of, stale_names
 from .._archive.output import DIR, Output
 from .._archive.parts import Part, WrittenFile, explain_write_error

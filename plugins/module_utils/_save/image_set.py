@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .._archive.lock import Lock, LockedImage, read_lock
+from .._archive.lock import Lock, LockedImage
+from .._archive.lock_file import read_lock
 from .._base.errors import LockFileError, OptionError
 from .._base.json import Json
 from .._oci.image_list import (

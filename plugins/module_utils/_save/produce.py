@@ -14,11 +14,12 @@ from dataclasses import replace
 
 from .._archive.build import Built, build_archive
 from .._archive.compress import library_of
-from .._archive.lock import Lock, lock_image, with_parts
+from .._archive.lock import Lock
 from .._archive.members import whole_documents
 from .._archive.names import path_of
 from .._archive.output import DIR
 from .._archive.parts import Part, WrittenFile
+from .._archive.record import lock_image, with_parts
 from .._base.errors import DamagedBlobError, ImageSaveError, NotPulled, StorageError
 from .._cache.eviction import NOT_PULLED, Eviction, evict_pulled
 from .._oci.image import FailedImage

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Callable
 
-from .._archive.lock import Lock, lock_skips, predict_image
+from .._archive.lock import Lock
+from .._archive.record import lock_skips, predict_image
 from .._base.errors import ImageSaveError, SpaceError, StorageError
 from .._base.json import Json
 from .._base.size import format_bytes, format_size

@@ -12,8 +12,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .._archive.lock import Lock, renew_record
+from .._archive.lock import Lock
 from .._archive.names import path_of
+from .._archive.record import renew_record
 from .._base.errors import ImageSaveError
 from .._base.size import format_count
 from .._host.attributes import is_shared, refuse_protected

@@ -14,7 +14,8 @@ from typing import Any
 from ansible.errors import AnsibleError
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.bundle import size_of
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, read_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
     ImageSaveError,
     StorageError,

@@ -14,12 +14,8 @@ from ansible.release import __version__ as core_version
 from ansible.utils.unsafe_proxy import AnsibleUnsafe
 
 from ansible_collections.airgap.images.plugins.filter.merge_locks import FilterModule, merge_locks
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
-    Lock,
-    LockedSkip,
-    read_lock,
-    write_lock,
-)
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, LockedSkip
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock, write_lock
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 
 CORE = tuple(int(number) for number in core_version.split(".")[:2])

@@ -23,15 +23,16 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock import
     form_of,
     image_key,
     links_in,
+)
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock, write_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
+from ansible_collections.airgap.images.plugins.module_utils._archive.record import (
     lock_image,
     lock_skips,
     predict_image,
-    read_lock,
     renew_record,
     with_parts,
-    write_lock,
 )
-from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError, printable
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import SkippedImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.layout import assemble

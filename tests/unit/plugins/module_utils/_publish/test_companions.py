@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import WRITER, Lock, write_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import WRITER, Lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import (
     FACTS_SUFFIX,
     Output,

@@ -14,7 +14,8 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import WRITER, Lock, write_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import WRITER, Lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.names import (
     checksum_lines,
     path_of,

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import write_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._report import facts_file
 from ansible_collections.airgap.images.plugins.module_utils._report.comparison import Changed, Comparison, Removed
 from ansible_collections.airgap.images.plugins.module_utils._report.facts import Facts, Holding, Layer

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, lock_image
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.record import lock_image
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import InvalidLine, Origin
 from ansible_collections.airgap.images.plugins.module_utils._oci.layout import assemble
 from ansible_collections.airgap.images.plugins.module_utils._report.comparison import compare

@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, LockedSkip, write_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, LockedSkip
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference

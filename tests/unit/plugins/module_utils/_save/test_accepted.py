@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, predict_image
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.record import predict_image
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_source_registry, pulled_from

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.build import Built
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import read_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
     BusyError,
     Interrupted,

@@ -16,12 +16,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
-    WRITER,
-    Lock,
-    read_lock,
-    write_lock,
-)
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import WRITER, Lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock, write_lock
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import TransferError
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import NoAttributes

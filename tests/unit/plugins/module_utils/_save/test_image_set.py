@@ -11,12 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
-    Lock,
-    LockedImage,
-    LockedPlatform,
-    write_lock,
-)
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, LockedImage, LockedPlatform
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference

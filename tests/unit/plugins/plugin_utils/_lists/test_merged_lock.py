@@ -20,9 +20,8 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock import
     LockedImage,
     LockedPlatform,
     LockedSkip,
-    read_lock,
-    write_lock,
 )
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock, write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError
 from ansible_collections.airgap.images.plugins.module_utils._base.json import Json

@@ -1,0 +1,61 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Make the record of an archive from what was saved, or will be. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from .._oci.image import ResolvedImage, SkippedImage
+from .._oci.layout import SavedImage
+from .lock import Lock, LockedImage, LockedPlatform, LockedSkip
+from .parts import Part
+
+
+def lock_image(image: SavedImage) -> LockedImage:
+    """What a lock file says of a reference that was saved."""
+    platforms = [
+        LockedPlatform(
+            digest=stored.descriptor.digest,
+            source_digest=stored.source.digest,
+            media_type=stored.descriptor.media_type,
+            size=stored.size,
+            platform=stored.descriptor.platform,
+        )
+        for stored in image.stored
+    ]
+    resolved = image.resolved
+    return LockedImage(image.reference, resolved.digest, resolved.media_type, tuple(platforms), resolved.notes)
+
+
+def predict_image(resolved: ResolvedImage) -> LockedImage:
+    """What a lock file will say of a reference that is not copied yet; conversions are not foreseen."""
+    platforms = [
+        LockedPlatform(
+            digest=image.digest,
+            source_digest=image.digest,
+            media_type=image.descriptor.media_type,
+            size=image.descriptor.size + sum(blob.size for blob in image.blobs),
+            platform=image.descriptor.platform,
+        )
+        for image in resolved.children
+    ]
+    reference = resolved.listed.reference
+    return LockedImage(reference, resolved.digest, resolved.media_type, tuple(platforms), resolved.notes)
+
+
+def renew_record(before: Lock, wanted: Lock) -> Lock:
+    """The lock file for an archive that stands already: its parts and images, with the record of this run."""
+    images = [replace(old, notes=new.notes) for old, new in zip(before.images, wanted.images)]
+    return replace(before, options=wanted.options, images=tuple(images), skipped=wanted.skipped, failed=wanted.failed)
+
+
+def lock_skips(skipped: Iterable[SkippedImage]) -> tuple[LockedSkip, ...]:
+    return tuple(LockedSkip(one.listed.reference, one.digest, one.reason) for one in skipped)
+
+
+def with_parts(lock: Lock, parts: Sequence[Part], compressor: str) -> Lock:
+    return replace(lock, parts=tuple(parts), compressor=compressor)
