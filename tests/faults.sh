@@ -4,8 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Sets up what is missing and does harm to runs of the module, by network, kill, signals, disk and damage: each is
-# followed by a look at what stands, and by a run to the end. Walks over its options, too. Registry, network and all of
-# it are on this machine.
+# followed by a check of what is there, and by a run to the end. Walks over its options, too, and runs the tests in full
+# that tests/run.sh has in a short form (group `tests`). Registry, network and all of it are on this machine.
 #
 #   tests/faults.sh              everything
 #   tests/faults.sh --help       single groups or trials, how often, with which seed
@@ -15,5 +15,7 @@
 set -euo pipefail
 
 # shellcheck source=tests/copied.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/copied.sh" newest bench faults support unit
+. "$(dirname -- "${BASH_SOURCE[0]}")/copied.sh" newest bench data faults functional support unit
+# What the tests that run in full read, beside the plugins
+cp -R -- "$here/../"{CHANGELOG.rst,README.md,docs,playbooks,pyproject.toml,requirements.txt,roles} "$collection/"
 python -m ansible_collections.airgap.images.tests.faults --output "$here/../docs/reliability" "$@"

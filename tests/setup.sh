@@ -2,7 +2,8 @@
 # Installs everything that the tests and the demonstration need, on Debian or Ubuntu.
 #
 #   tests/setup.sh                  everything (a second run takes a second)
-#   tests/setup.sh newest tools     only these: newest, oldest, tools, importer, docs, fuzz
+#   tests/setup.sh newest tools     only these: newest, oldest, target, tools, importer, docs,
+#                                   fuzz
 #   tests/setup.sh --env newest     and print shell code that puts the environment `newest` on PATH
 #
 # What is not from the distribution goes to ${XDG_CACHE_HOME:-~/.cache}/airgap-images; nothing is

@@ -14,12 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..bench import machine
-from . import damage, disk, kill, network, report, signals, together, walk
+from . import damage, disk, in_full, kill, network, report, signals, together, walk
 from .runner import run_all
 from .trial import SHORT, VIOLATED, Outcome, Report, Scale, Trial
 
 GROUPS: dict[str, Callable[[Scale], list[Trial]]] = {
-    module.GROUP: module.trials for module in (network, kill, signals, together, disk, damage, walk)
+    module.GROUP: module.trials for module in (network, kill, signals, together, disk, damage, walk, in_full)
 }
 """What can be tried, in the order of the table."""
 

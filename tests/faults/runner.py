@@ -18,6 +18,9 @@ from pathlib import Path
 from .ground import Ground, private_temporary_files
 from .trial import VIOLATED, Outcome, Trial, Violation
 
+_LONGEST = 3700.0
+"""Seconds that any trial may take."""
+
 
 def run_all(
     trials: Sequence[Trial], *, seed: int, jobs: int, work: Path, told: Callable[[Outcome], None]
@@ -43,7 +46,7 @@ def run_all(
             todo.put(index)
         outcomes: list[Outcome] = []
         while len(outcomes) < len(trials):
-            outcomes.append(done.get(timeout=600))
+            outcomes.append(done.get(timeout=_LONGEST))
             told(outcomes[-1])
         for worker in workers:
             worker.join()

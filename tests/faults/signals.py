@@ -27,9 +27,6 @@ from .trial import COMPLETED, Scale, Trial, require
 
 GROUP = "signals"
 
-IN_PROCESS = 100
-"""Signals of each trial in a process."""
-
 ON_MODULE = 10
 """Signals of each trial on the module."""
 
@@ -54,22 +51,32 @@ _VARIANTS: tuple[dict[str, Any], ...] = (
 
 
 def trials(scale: Scale) -> list[Trial]:
-    """So many signals, a hundred or ten in each trial."""
-    kinds = [_TURNS[number % len(_TURNS)] for number in range(-(-scale.signals // IN_PROCESS))]
+    """So many signals, some in each process and at most ten in each trial on the module."""
+    each = scale.in_process
+    kinds = [_TURNS[number % len(_TURNS)] for number in range(-(-scale.signals // each))]
     found = [
-        Trial(GROUP, f"{IN_PROCESS} in a process: {_KINDS[kind]}", number, functools.partial(_in_process, kind=kind))
+        Trial(
+            GROUP, f"{each} in a process: {_KINDS[kind]}", number, functools.partial(_in_process, kind=kind, count=each)
+        )
         for number, kind in enumerate(kinds)
     ]
+    counts = [ON_MODULE] * (scale.module_signals // ON_MODULE) + [scale.module_signals % ON_MODULE]
     return found + [
-        Trial(GROUP, f"{ON_MODULE} on the module, one run each", _MODULE_NUMBERS + number, _on_module)
-        for number in range(-(-scale.module_signals // ON_MODULE))
+        Trial(
+            GROUP,
+            f"{count} on the module, one run each",
+            _MODULE_NUMBERS + number,
+            functools.partial(_on_module, count=count),
+        )
+        for number, count in enumerate(counts)
+        if count
     ]
 
 
-def _in_process(ground: Ground, chance: random.Random, *, kind: str) -> str:
+def _in_process(ground: Ground, chance: random.Random, *, kind: str, count: int) -> str:
     folder = ground.new_folder()
     program = f"{__package__}.struck"
-    words = [kind, str(IN_PROCESS), str(chance.random()), str(folder)]
+    words = [kind, str(count), str(chance.random()), str(folder)]
     done = subprocess.run(
         [sys.executable, "-m", program, *words],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -80,11 +87,11 @@ def _in_process(ground: Ground, chance: random.Random, *, kind: str) -> str:
     )
     require(done.returncode == 0, f"{' '.join(words)}: {done.stdout[-500:]}{done.stderr[-3000:]}")
     struck = json.loads(done.stdout)["struck"]
-    require(struck >= IN_PROCESS / 10, f"only {struck} of {IN_PROCESS} came in time")
+    require(struck >= count / 10, f"only {struck} of {count} came in time")
     return COMPLETED
 
 
-def _on_module(ground: Ground, chance: random.Random) -> str:
+def _on_module(ground: Ground, chance: random.Random, *, count: int) -> str:
     """Runs that make one archive and another by turns, each ended at a random moment."""
     params = {**chance.choice(_VARIANTS), "stall_timeout": 60}  # nothing stalls here but a busy machine
     lists = _lists(ground)
@@ -94,7 +101,7 @@ def _on_module(ground: Ground, chance: random.Random) -> str:
     with ground.site() as site:
         site.require_completed(site.run(**params, images=lists[0]), quiets[0])
         now = 0
-        for _signal in range(ON_MODULE):
+        for _signal in range(count):
             now = _strike(site, chance, params, lists, quiets, known, now)
         result = site.run(**params, images=lists[1 - now])
         require(not result.failed, f"the last run failed: {result.msg}")

@@ -62,18 +62,22 @@ class Scale:
     :param times: how often each fault of the network, of a disk, and each damage is made.
     :param kills: runs that are killed or ended.
     :param signals: that strike a process which does what the module does.
+    :param in_process: of these in one process.
     :param module_signals: that strike the module.
     :param steps: of the walk over options.
+    :param tests: the tests that the test command has in a short form run in full.
     """
 
     times: int = 5
     kills: int = 240
     signals: int = 10_000
+    in_process: int = 100
     module_signals: int = 500
     steps: int = 500
+    tests: bool = True
 
 
-SHORT = Scale(times=1, kills=10, signals=400, module_signals=10, steps=10)
+SHORT = Scale(times=1, kills=8, signals=150, in_process=25, module_signals=4, steps=4, tests=False)
 """What the test command has time for."""
 
 

@@ -39,7 +39,7 @@ def trials(scale: Scale) -> list[Trial]:
     counts = [STEPS] * (scale.steps // STEPS) + [scale.steps % STEPS] * (scale.steps % STEPS > 0)
     return [
         Trial(
-            GROUP, f"{STEPS} steps over options, lists, tags and damage", number, functools.partial(_walk, steps=count)
+            GROUP, f"{count} steps over options, lists, tags and damage", number, functools.partial(_walk, steps=count)
         )
         for number, count in enumerate(counts)
     ]

@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.images.tests.functional._role import Site
+from ansible_collections.airgap.images.tests.support.extent import (  # noqa: F401  # hooks of pytest
+    pytest_collection_modifyitems,
+    pytest_report_collectionfinish,
+)
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import push_samples
 from ansible_collections.airgap.images.tests.support.ssh_hosts import SshHosts

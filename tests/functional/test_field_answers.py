@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.images.tests.functional._field import registry, site, store  # noqa: F401
 from ansible_collections.airgap.images.tests.functional._helpers import saved
 from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, refused
 from ansible_collections.airgap.images.tests.support.certificates import Authority
@@ -29,24 +29,6 @@ from ansible_collections.airgap.images.tests.support.images import AMD64, ARM64,
 from ansible_collections.airgap.images.tests.support.samples import small
 
 INDEX = build_index([small(3, platform=each) for each in (AMD64, ARM64)])
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path / "site")
-
-
-@pytest.fixture
-def registry() -> Iterator[FieldRegistry]:
-    with FieldRegistry() as registry:
-        yield registry
-
-
-@pytest.fixture
-def store() -> Iterator[FieldRegistry]:
-    """Another host, behind redirects."""
-    with FieldRegistry() as store:
-        yield store
 
 
 # -- HEAD

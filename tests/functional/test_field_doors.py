@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.images.tests.functional._field import registry, site  # noqa: F401
 from ansible_collections.airgap.images.tests.functional._helpers import saved
 from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, refused
 from ansible_collections.airgap.images.tests.support.field_registry import FieldRegistry
@@ -21,17 +20,6 @@ from ansible_collections.airgap.images.tests.support.hostile import Asked, Reply
 LOGIN = base64.b64encode(b"someone:secret-word").decode("ascii")
 CHALLENGE = Reply(401, headers=(("WWW-Authenticate", 'Basic realm="field"'),))
 ADDRESS = "[2001:db8::5]:5000"
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path / "site")
-
-
-@pytest.fixture
-def registry() -> Iterator[FieldRegistry]:
-    with FieldRegistry() as registry:
-        yield registry
 
 
 @pytest.fixture

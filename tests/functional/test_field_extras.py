@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
+from ansible_collections.airgap.images.tests.functional._field import registry, site  # noqa: F401
 from ansible_collections.airgap.images.tests.functional._helpers import saved, snapshot
 from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, refused
 from ansible_collections.airgap.images.tests.support.field_registry import FieldRegistry, Manner, always, when
@@ -30,17 +28,6 @@ GONE = {
     "page": Reply(headers=(("Content-Type", "text/html"),), body=b"<html>no</html>"),
     "endless": Reply(body=lambda: (b" " * 65536 for _number in range(100))),
 }
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path / "site")
-
-
-@pytest.fixture
-def registry() -> Iterator[FieldRegistry]:
-    with FieldRegistry() as registry:
-        yield registry
 
 
 def names(result: Result) -> list[str]:

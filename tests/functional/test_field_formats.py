@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.image import Pl
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Descriptor, Manifest, parse_manifest
 from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform as GoPlatform
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
+from ansible_collections.airgap.images.tests.functional._field import registry, site  # noqa: F401
 from ansible_collections.airgap.images.tests.functional._helpers import outcomes, saved
 from ansible_collections.airgap.images.tests.functional._hostile import Site, refused
 from ansible_collections.airgap.images.tests.support.field_registry import FieldRegistry
@@ -39,17 +40,6 @@ from ansible_collections.airgap.images.tests.support.layers import sha256
 from ansible_collections.airgap.images.tests.support.samples import attestation, small
 
 OLD_TYPES = ["application/octet-stream", "application/json", "text/html", ""]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path / "site")
-
-
-@pytest.fixture
-def registry() -> Iterator[FieldRegistry]:
-    with FieldRegistry() as registry:
-        yield registry
 
 
 @pytest.mark.field(

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.images.tests.functional._field import registry, site  # noqa: F401
 from ansible_collections.airgap.images.tests.functional._helpers import saved
 from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, refused
 from ansible_collections.airgap.images.tests.support.archive import read_archive, unpack
@@ -38,17 +39,6 @@ WRONG = {
     "none": lambda size: 0,
     "absurd": lambda size: 2**62,
 }
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path / "site")
-
-
-@pytest.fixture
-def registry() -> Iterator[FieldRegistry]:
-    with FieldRegistry() as registry:
-        yield registry
 
 
 def with_sizes(index: Index, resized: Resized) -> Index:

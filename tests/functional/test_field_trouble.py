@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.images.tests.functional._field import registry, site  # noqa: F401
 from ansible_collections.airgap.images.tests.functional._helpers import saved
 from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, reasons, refused
 from ansible_collections.airgap.images.tests.support.field_registry import (
@@ -26,17 +25,6 @@ from ansible_collections.airgap.images.tests.support.field_registry import (
 from ansible_collections.airgap.images.tests.support.hostile import Asked, Reply, manifest_reply
 from ansible_collections.airgap.images.tests.support.images import AMD64, ARM64, build_index
 from ansible_collections.airgap.images.tests.support.samples import small
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path / "site")
-
-
-@pytest.fixture
-def registry() -> Iterator[FieldRegistry]:
-    with FieldRegistry() as registry:
-        yield registry
 
 
 def closed_port() -> str:

@@ -40,6 +40,8 @@ from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.skopeo import registry_digests
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
+pytestmark = pytest.mark.pairwise
+
 SAVED = ("oci/index:1", "docker/list:1", "charts/app:1.2.3", "oci/plain:1")
 HOSTILE = 'it\'s a "$HOME" `id` \\n é * ; [x] '
 EACH_SHELL = pytest.mark.parametrize("shell", SHELLS)

@@ -34,6 +34,8 @@ from ansible_collections.airgap.images.tests.functional._restore import (
 from ansible_collections.airgap.images.tests.support.disks import resize, small_disk
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
+pytestmark = pytest.mark.pairwise
+
 EACH_SHELL = pytest.mark.parametrize("shell", SHELLS)
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
 FORMS = pytest.mark.parametrize("kind", ["gzip in parts", "dir"])

@@ -34,6 +34,8 @@ from ansible_collections.airgap.images.tests.support.archive import ROOT
 from ansible_collections.airgap.images.tests.support.disks import read_only, resize, small_disk
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
+pytestmark = pytest.mark.pairwise
+
 EACH_SHELL = pytest.mark.parametrize("shell", SHELLS)
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
 IN_PARTS = pytest.mark.parametrize("kind", [kind for kind in KINDS if kind == "dir" or "parts" in kind])

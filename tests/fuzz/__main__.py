@@ -17,7 +17,7 @@ from . import report
 from .campaign import Campaign, Outcome
 from .targets import TARGETS, Target
 
-SHORT_RUNS = 200_000
+SHORT_RUNS = 50_000
 SEED = 20261122
 
 

@@ -10,7 +10,8 @@ import sys
 
 from gates.catalogue import all_gates
 from gates.environments import environments, set_up, variables
-from gates.runner import run_gates
+from gates.runner import Gate, run_gates
+from gates.seconds import read_seconds
 from gates.versions import NoLeg, asked_for, matrix, read_plan, read_versions
 
 
@@ -21,11 +22,17 @@ def main() -> int:
     setup = commands.add_parser("setup", help="make the virtual environments")
     setup.add_argument("--env", action="store_true", help="print shell code that puts the first of them on PATH")
     setup.add_argument(
-        "names", nargs="*", metavar="ENVIRONMENT", help="newest, oldest, tools, importer, docs, fuzz; default: all"
+        "names",
+        nargs="*",
+        metavar="ENVIRONMENT",
+        help="newest, oldest, target, tools, importer, docs, fuzz; default: all",
     )
     commands.add_parser("matrix", help="print all legs and targets that can be asked for, as a workflow reads them")
     run = commands.add_parser("run", help="run gates")
-    run.add_argument("--list", action="store_true", help="print the gates and run none")
+    run.add_argument("--list", action="store_true", help="print the gates and their CPU seconds, and run none")
+    run.add_argument(
+        "--record", action="store_true", help="keep the CPU seconds of the gates that pass in tests/gates/seconds.json"
+    )
     run.add_argument("--jobs", type=int, default=4, help="how many at the same time (default: %(default)s)")
     run.add_argument("names", nargs="*", metavar="GATE", help="a gate or a group of gates; default: all")
 
@@ -86,15 +93,33 @@ def _run(arguments: argparse.Namespace, more_arguments: list[str], parser: argpa
         exact = {gate.name for gate in gates} if more_arguments else set()
         gates = [gate for gate in gates if _is_meant(gate.name, gate.group, arguments.names, exact)]
     if arguments.list:
-        for gate in gates:
-            print(f"{gate.group:12} {gate.name:20} {gate.about}")
+        _list(gates)
         return 0
     if more_arguments and len(gates) != 1:
         parser.error("arguments after -- are for one gate, and here are several")
+    if arguments.record and more_arguments:
+        parser.error("--record is for whole gates, not for a part of one")
     # Being told to end is like Ctrl-C: what is running is ended, and what was made is removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
-    return 0 if run_gates(gates, plan, environments(plan), arguments.jobs, more_arguments) else 1
+    passed = run_gates(
+        gates,
+        plan,
+        environments(plan),
+        jobs=arguments.jobs,
+        more_arguments=more_arguments,
+        record=arguments.record,
+    )
+    return 0 if passed else 1
+
+
+def _list(gates: list[Gate]) -> None:
+    known = read_seconds()
+    print(f"{'group':12} {'gate':20} {'CPU s':>6}  about")
+    for gate in gates:
+        seconds = f"{known[gate.name]:6.1f}" if gate.name in known else f"{'?':>6}"
+        print(f"{gate.group:12} {gate.name:20} {seconds}  {gate.about}")
+    print(f"{'':12} {'all':20} {sum(known.get(gate.name, 0) for gate in gates):6.0f}")
 
 
 def _is_meant(name: str, group: str, wanted: list[str], exact: set[str]) -> bool:

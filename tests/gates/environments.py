@@ -21,7 +21,18 @@ SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/s
 REQUIREMENTS = CHECKOUT / "tests" / "requirements"
 
 # Settings of the person who runs the tests that would change what is tested.
-FOREIGN_VARIABLES = ("ANSIBLE_", "COVERAGE_", "GALAXY_", "MYPY", "PYENV_", "PYTEST_", "PYTHON", "RUFF_", "VIRTUAL_ENV")
+FOREIGN_VARIABLES = (
+    "AIRGAP_",
+    "ANSIBLE_",
+    "COVERAGE_",
+    "GALAXY_",
+    "MYPY",
+    "PYENV_",
+    "PYTEST_",
+    "PYTHON",
+    "RUFF_",
+    "VIRTUAL_ENV",
+)
 
 
 def cache_folder() -> Path:
@@ -50,7 +61,7 @@ class Environment:
 
     @property
     def complete(self) -> bool:
-        """Whether everything was installed."""
+        """True if everything was installed."""
         return (self.folder / "complete").exists() and (self.folder / "bin" / "python").exists()
 
 
@@ -62,6 +73,7 @@ def environments(plan: Plan) -> dict[str, Environment]:
     python = plan.tools.python
     made = {
         **{leg.name: Environment(leg.name, leg.python, _leg_requirements(leg)) for leg in reversed(plan.legs)},
+        "target": Environment("target", plan.target or plan.newest.python, _target_requirements()),
         "tools": Environment("tools", python, tools),
         "importer": Environment("importer", python, importer),
         "docs": Environment("docs", python, docs),
@@ -75,6 +87,12 @@ def _leg_requirements(leg: Leg) -> str:
     listed = [REQUIREMENTS / "leg.txt", CHECKOUT / "tests" / "unit" / "requirements.txt"]
     lines = [*(file.read_text("utf-8") for file in listed), f"ansible-core~={leg.core}.0", *leg.libraries]
     return "\n".join(lines) + "\n"
+
+
+def _target_requirements() -> str:
+    """Return what the tests of hosts need, without ansible-core, which may want a newer Python."""
+    listed = [REQUIREMENTS / "target.txt", CHECKOUT / "tests" / "unit" / "requirements.txt"]
+    return "".join(file.read_text("utf-8") for file in listed)
 
 
 def variables(environment: Environment, plan: Plan) -> dict[str, str]:

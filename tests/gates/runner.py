@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gates.environments import Environment, cache_folder, variables
+from gates.seconds import read_seconds, record_seconds
 from gates.tree import copy_collection
 from gates.versions import Plan
 
@@ -38,12 +40,10 @@ class Gate:
     """Something that has to hold.
 
     :ivar group: Another name under which it can be run, together with others.
-    :ivar seconds: About how long it takes beside three others. The longest begin first.
     """
 
     name: str
     group: str
-    seconds: int
     about: str
     run: Callable[[Job], None]
 
@@ -212,11 +212,19 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def run_gates(
-    gates: Sequence[Gate], plan: Plan, environments: dict[str, Environment], jobs: int, more_arguments: Sequence[str]
+    gates: Sequence[Gate],
+    plan: Plan,
+    environments: dict[str, Environment],
+    *,
+    jobs: int,
+    more_arguments: Sequence[str],
+    record: bool = False,
 ) -> bool:
-    """Run gates and print how each ended; return whether all passed.
+    """Run gates and print how each ended; return True if all passed.
 
     A gate that runs alone prints as it goes. With several, a log is shown where the gate failed.
+
+    :arg record: Keep the CPU seconds of those that pass in tests/gates/seconds.json of the checkout.
     """
     logs = _new_log_folder()
     processes = Processes()
@@ -235,7 +243,9 @@ def run_gates(
             return _run_gate(gate, job)
 
         try:
-            longest_first = sorted(gates, key=lambda gate: -gate.seconds)
+            known = read_seconds()
+            # A gate that nobody has measured yet may be the longest.
+            longest_first = sorted(gates, key=lambda gate: -known.get(gate.name, math.inf))
             for done in as_completed([workers.submit(start, gate) for gate in longest_first]):
                 results[done.result().gate.name] = done.result()
                 _show(done.result(), whole_log=len(gates) > 1)
@@ -244,6 +254,8 @@ def run_gates(
             workers.shutdown(cancel_futures=True)
             raise
         workers.shutdown()
+    if record:
+        record_seconds({name: result.worked for name, result in results.items() if result.problem is None})
     return _summary([results[gate.name] for gate in gates], plan, time.monotonic() - begin, logs)
 
 

@@ -93,12 +93,12 @@ def test_sanity_results_are_whole(tmp_path: Path) -> None:
         write_result(tmp_path, name)
     write_result(tmp_path, "pslint", skipped=True)
     expected = ["compile", "import", "pslint", "pylint", "shellcheck"]
-    assert verdicts.sanity_results(tmp_path, expected=expected, pythons=["3.9"]) == []
+    assert verdicts.sanity_results(tmp_path, expected=expected, pythons={"compile": ["3.9"], "import": ["3.9"]}) == []
 
 
 def test_sanity_results_lack_a_test(tmp_path: Path) -> None:
     write_result(tmp_path, "pep8")
-    complaints = verdicts.sanity_results(tmp_path, expected=["pep8", "replace-urlopen"], pythons=[])
+    complaints = verdicts.sanity_results(tmp_path, expected=["pep8", "replace-urlopen"], pythons={})
     assert complaints == ["sanity test 'replace-urlopen' did not run"]
 
 
@@ -106,15 +106,16 @@ def test_sanity_results_lack_a_python(tmp_path: Path) -> None:
     for name in ("compile-python-3.9", "compile-python-3.11", "import-python-3.9"):
         write_result(tmp_path, name)
     write_result(tmp_path, "import-python-3.11", skipped=True)
-    complaints = verdicts.sanity_results(tmp_path, expected=["compile", "import"], pythons=["3.9", "3.11"])
-    assert complaints == ["sanity test 'import-python-3.11' had nothing to look at"]
+    pythons = {name: ["3.9", "3.11"] for name in ("compile", "import")}
+    complaints = verdicts.sanity_results(tmp_path, expected=["compile", "import"], pythons=pythons)
+    assert complaints == ["sanity test 'import-python-3.11' had nothing to check"]
 
 
 def test_sanity_results_of_an_empty_tree(tmp_path: Path) -> None:
     for name in ("pylint", "pslint"):
         write_result(tmp_path, name, skipped=True)
-    complaints = verdicts.sanity_results(tmp_path, expected=["pslint", "pylint"], pythons=[])
-    assert "sanity test 'pylint' had nothing to look at" in complaints
+    complaints = verdicts.sanity_results(tmp_path, expected=["pslint", "pylint"], pythons={})
+    assert "sanity test 'pylint' had nothing to check" in complaints
 
 
 RECAP = "testhost                   : ok=3    changed=0    unreachable=0    failed=0\n"
@@ -167,7 +168,7 @@ BANDIT = [
     Run(
         "nothing read",
         json.dumps({"errors": [], "metrics": {"_totals": {"loc": 0}}, "results": []}),
-        "bandit had nothing to look at",
+        "bandit had nothing to check",
     ),
     Run("no report", "usage: bandit", "bandit gave no report"),
 ]

@@ -62,15 +62,22 @@ def test_the_matrix_is_what_the_versions_say() -> None:
 @pytest.mark.parametrize(
     ("job", "key", "asks"),
     [
-        ("leg", "leg", {"AIRGAP_CORE": "leg.core", "AIRGAP_PYTHON": "leg.python"}),
-        ("target", "target", {"AIRGAP_TARGET": "target"}),
+        ("leg", "leg", {"AIRGAP_CORE": "${{ matrix.leg.core }}", "AIRGAP_PYTHON": "${{ matrix.leg.python }}"}),
+        ("target", "target", {"AIRGAP_TARGET": "${{ matrix.target }}"}),
     ],
 )
 def test_jobs_of_the_matrix_ask_for_what_they_are(job: str, key: str, asks: dict[str, str]) -> None:
     found = jobs("ci.yml")[job]
     assert found["strategy"]["matrix"] == {key: f"${{{{ fromJSON(needs.plan.outputs.{key}s) }}}}"}
     (step,) = [step for step in found["steps"] if "tests/run.sh" in step.get("run", "")]
-    assert step["env"] == {name: f"${{{{ matrix.{value} }}}}" for name, value in asks.items()}
+    coverage = {"AIRGAP_COVERAGE": "1"} if "unit" in step["run"].split() else {}
+    assert step["env"] == {**asks, **coverage}
+
+
+def test_coverage_is_asked_for_wherever_all_unit_tests_run() -> None:
+    steps = [step for job in jobs("ci.yml").values() for step in job.get("steps", ())]
+    unit = [step for step in steps if "unit" in step.get("run", "").split()]
+    assert unit and all(step["env"]["AIRGAP_COVERAGE"] == "1" for step in unit)
 
 
 def test_one_job_waits_for_all_others() -> None:

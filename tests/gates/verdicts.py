@@ -1,4 +1,4 @@
-"""Finds the runs that end well although nothing, or not everything, was tested.
+"""Finds runs that end well although nothing, or not everything, was tested.
 
 ansible-test and pytest exit with 0 where tests are left out. Here that is an error: each function
 returns the complaints about one run, and an empty list means that the run counts.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -24,8 +24,8 @@ HARMLESS_WARNINGS = (
 )
 MISSING_PYTHON = re.compile(r"Skipping sanity test \"[\w.-]+\" on Python (?P<version>[\d.]+) because it could not .*")
 
-# Sanity tests that have something to look at in every collection with a module and a shell script.
-# The others may have nothing to look at.
+# Sanity tests that have something to check in every collection with a module and a shell script.
+# The others may have nothing to check.
 INDISPENSABLE_SANITY_TESTS = frozenset(
     {
         "ansible-doc",
@@ -69,12 +69,12 @@ def _reviewed_warnings(lines: list[str]) -> set[str]:
     return {line.removeprefix("WARNING: ").strip() for line in warnings}
 
 
-def sanity_results(folder: Path, *, expected: Collection[str], pythons: Collection[str]) -> list[str]:
-    """Complain about sanity tests that did not run or had nothing to look at.
+def sanity_results(folder: Path, *, expected: Collection[str], pythons: Mapping[str, Collection[str]]) -> list[str]:
+    """Complain about sanity tests that did not run or had nothing to check.
 
     :arg folder: Where ansible-test wrote its JUnit files.
     :arg expected: The names of all sanity tests of this ansible-core.
-    :arg pythons: The versions with which `compile` and `import` must have run.
+    :arg pythons: The versions on which `compile` and `import` must have run, by the name of the test.
     """
     ran: set[str] = set()
     empty: set[str] = set()
@@ -83,9 +83,9 @@ def sanity_results(folder: Path, *, expected: Collection[str], pythons: Collecti
             name = file.stem.removeprefix("ansible-test-sanity-")
             (empty if case.find("skipped") is not None else ran).add(name)
     complaints = [f"sanity test '{name}' did not run" for name in sorted(expected) if not _any_of(name, ran | empty)]
-    needed = {name for name in INDISPENSABLE_SANITY_TESTS & set(expected) if name not in ("compile", "import")}
-    needed |= {f"{name}-python-{version}" for name in ("compile", "import") for version in pythons}
-    complaints += [f"sanity test '{name}' had nothing to look at" for name in sorted(needed) if name not in ran]
+    needed = INDISPENSABLE_SANITY_TESTS & set(expected) - {"compile", "import"}
+    needed |= {f"{name}-python-{version}" for name, versions in pythons.items() for version in versions}
+    complaints += [f"sanity test '{name}' had nothing to check" for name in sorted(needed) if name not in ran]
     return complaints
 
 
@@ -139,7 +139,7 @@ def bandit_results(output: str) -> list[str]:
         return ["bandit gave no report"]
     complaints = [f"bandit could not read {error['filename']}: {error['reason']}" for error in report["errors"]]
     if not report["metrics"]["_totals"]["loc"]:
-        complaints.append("bandit had nothing to look at")
+        complaints.append("bandit had nothing to check")
     for found in report["results"]:
         place = f"{found['filename']}:{found['line_number']}"
         complaints.append(f"{place}: {found['test_id']} {found['issue_text']}")

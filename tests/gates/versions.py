@@ -1,4 +1,4 @@
-"""Which ansible-core is tested on which Python of this machine."""
+"""The versions of ansible-core and Python that are tested on this machine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Leg:
     libraries: tuple[str, ...]
 
     def knows(self, version: str) -> bool:
-        """Whether this ansible-core runs modules on a Python."""
+        """Return True if this ansible-core runs modules on a Python."""
         return _number(version) <= _number(self.last_python)
 
     def __str__(self) -> str:
@@ -45,7 +45,11 @@ class Leg:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is tested on this machine, and what is not."""
+    """What is tested on this machine, and what is not.
+
+    :ivar asked: A leg was asked for; it is the only one.
+    :ivar coverage: The unit tests measure their coverage, which takes them twice as long.
+    """
 
     interpreters: dict[str, Interpreter]
     oldest: Leg
@@ -54,6 +58,8 @@ class Plan:
     target: Interpreter | None
     fuzz: Interpreter | None
     remarks: tuple[str, ...]
+    asked: bool = False
+    coverage: bool = False
 
     @property
     def legs(self) -> tuple[Leg, ...]:
@@ -61,7 +67,7 @@ class Plan:
         return (self.newest,) if self.oldest is self.newest else (self.oldest, self.newest)
 
     def comes_second(self, leg: Leg) -> bool:
-        """Whether another leg looks at everything, so that this one need not."""
+        """Return True if another leg checks everything, so that this one need not."""
         return leg is not self.newest
 
 
@@ -72,6 +78,7 @@ class Choice:
     core: str = ""
     python: str = ""
     target: str = ""
+    coverage: bool = False
 
 
 class NoLeg(Exception):
@@ -104,7 +111,7 @@ def _places(version: str) -> list[Path]:
 
 
 def _has_interpreters(folder: str) -> bool:
-    """Neither pyenv's shims nor a virtual environment."""
+    """Return True unless the folder has pyenv's shims or is of a virtual environment."""
     return bool(folder) and not folder.endswith("/shims") and not (Path(folder).parent / "pyvenv.cfg").exists()
 
 
@@ -118,9 +125,13 @@ def _makes_environments(python: Path) -> bool:
     return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
 
 
+_QUESTIONS = ("CORE", "PYTHON", "TARGET", "COVERAGE")
+
+
 def asked_for() -> Choice:
-    """Read what the environment asks for."""
-    return Choice(*(os.environ.get(f"AIRGAP_{name}", "") for name in ("CORE", "PYTHON", "TARGET")))
+    """Return what the environment asks for."""
+    core, python, target, coverage = (os.environ.get(f"AIRGAP_{name}", "") for name in _QUESTIONS)
+    return Choice(core, python, target, coverage=bool(coverage))
 
 
 def read_versions() -> dict[str, Any]:
@@ -156,7 +167,8 @@ def read_plan(interpreters: dict[str, Interpreter] | None = None, choice: Choice
                 f"there is no Python {' or '.join(listed[name][0]['pythons'])} on this machine"
             )
     tools = legs["newest"]
-    if choice.core or choice.python:
+    asked = bool(choice.core or choice.python)
+    if asked:
         legs["oldest"] = legs["newest"] = _asked_leg([*listed["oldest"], *listed["newest"]], choice, here)
         remarks = [f"other legs than {legs['newest']}, which was asked for"]
     target = _asked_target(listed["target"], choice, here)
@@ -166,7 +178,17 @@ def read_plan(interpreters: dict[str, Interpreter] | None = None, choice: Choice
     fuzz = next((here[version] for version in wanted if version in here), None)
     if fuzz is None:
         remarks.append(f"no Python {' or '.join(wanted)} on this machine: the parsers are not fuzzed")
-    return Plan(here, legs["oldest"], legs["newest"], tools, target, fuzz, tuple(remarks))
+    return Plan(
+        here,
+        legs["oldest"],
+        legs["newest"],
+        tools,
+        target,
+        fuzz,
+        tuple(remarks),
+        asked=asked,
+        coverage=choice.coverage,
+    )
 
 
 def _choose(name: str, entries: list[dict[str, Any]], here: dict[str, Interpreter]) -> Leg:
@@ -184,7 +206,7 @@ def _leg(name: str, entry: dict[str, Any], python: Interpreter) -> Leg:
 
 
 def _asked_leg(entries: list[dict[str, Any]], choice: Choice, here: dict[str, Interpreter]) -> Leg:
-    """Take one leg for both, under the name of the newest, which looks at everything."""
+    """Take one leg for both, under the name of the newest, which checks everything."""
     for entry in entries:
         if entry["core"] == choice.core and choice.python in entry["matrix"]:
             if choice.python not in here:

@@ -35,6 +35,8 @@ COLLECTION = Path(__file__).resolve().parents[2]
 ROOT = COLLECTION.parents[2]
 """The folder above ``ansible_collections``: what PYTHONPATH and ANSIBLE_COLLECTIONS_PATH want."""
 
+_LATE_IMPORTS = Path(__file__).resolve().with_name("late_imports.py")
+
 TIMEOUT = 300.0
 """Seconds after which a run is taken to hang."""
 
@@ -294,7 +296,7 @@ def start_module(
     server = None
     is_usual = not fresh and not under and python == sys.executable
     if is_usual and at_start == read_at_start(environment()) and can_fork(full):
-        server = next(fork_servers(name, at_start))
+        server = next(fork_servers(name, at_start, str(_LATE_IMPORTS)))
     return RunningModule([*under, python, "-m", name], arguments, full, cwd, server=server)
 
 

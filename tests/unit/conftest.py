@@ -6,10 +6,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+from ansible_collections.airgap.images.plugins.module_utils._registry import credentials
+from ansible_collections.airgap.images.plugins.module_utils._registry.login_file import default_login_files
 
 # The same examples at every run, and no time limit: a loaded machine is no defect.
 settings.register_profile(
@@ -25,11 +30,15 @@ settings.register_profile("brief", settings.get_profile("repeatable"), max_examp
 settings.load_profile("repeatable")
 
 
+if os.environ.get("AIRGAP_EXTENT") == "brief":
+    settings.load_profile("brief")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Have ansible-test run the tests as pytest does: that it forks a process for each is half of what it costs.
 
     That no test needs a process of its own is shown by the gate `unit`, which knows none. That gate tries all examples
-    too; another ansible-core and another Python are told apart by few.
+    too; for another ansible-core and another Python, which ask for it by a variable, a few will do.
     """
     # pyproject.toml says the same, which ansible-test does not read.
     config.addinivalue_line("markers", "field(kind, given, happens): a manner of real registries and hosts")
@@ -38,6 +47,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.unregister(forked)
         settings.load_profile("brief")
 
+
+OF_THE_MACHINE = ("/run/containers/", "/run/user/")
+"""Where logins of this machine's user are, whoever asks."""
 
 _FROM_OUTSIDE = (
     "HTTP_PROXY",
@@ -49,6 +61,8 @@ _FROM_OUTSIDE = (
     "SSL_CERT_FILE",
     "REGISTRY_AUTH_FILE",
     "DOCKER_CONFIG",
+    "CONTAINERS_REGISTRIES_CONF",
+    "REGISTRIES_CONFIG_PATH",
     "XDG_RUNTIME_DIR",
     "XDG_CONFIG_HOME",
     "SOURCE_REGISTRY",
@@ -60,14 +74,20 @@ _FROM_OUTSIDE = (
 
 @pytest.fixture(scope="session")
 def nobodys_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with nothing in it, for all tests that look into one."""
+    """A home with nothing in it, for all tests that read one."""
     return tmp_path_factory.mktemp("home")
 
 
 @pytest.fixture(autouse=True)
 def nothing_from_outside(nobodys_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None of the user's proxies, certificates and credentials."""
+    """No proxies, certificates and credentials of the user or the machine."""
     monkeypatch.setenv("HOME", str(nobodys_home))
+
+    def login_files(environ: Mapping[str, str]) -> list[str]:
+        return [path for path in default_login_files(environ) if not path.startswith(OF_THE_MACHINE)]
+
+    # Without a variable, it is a folder below /run that the tests cannot move.
+    monkeypatch.setattr(credentials, "default_login_files", login_files)
     for name in _FROM_OUTSIDE:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
