@@ -15,8 +15,9 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ManifestError
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Descriptor, Manifest, parse_manifest
+from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Manifest, parse_manifest
 from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform as GoPlatform
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
 from ansible_collections.airgap.images.tests.functional._field import registry, site  # noqa: F401

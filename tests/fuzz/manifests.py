@@ -14,11 +14,12 @@ from ...plugins.module_utils._archive.lock_file import read_lock, write_lock
 from ...plugins.module_utils._base.errors import LockFileError, ManifestError
 from ...plugins.module_utils._base.json import compact
 from ...plugins.module_utils._base.size import format_size
-from ...plugins.module_utils._oci import manifest as manifest
+from ...plugins.module_utils._oci import limits, manifest, media_types, platform_json
+from ...plugins.module_utils._oci.descriptor import Descriptor
 from ...plugins.module_utils._oci.platform import Platform
 from .properties import LARGEST_FILE, assert_digest, assert_inside, assert_shown
 
-_CAME_AS = (*manifest.ACCEPTED_TYPES, "application/json")
+_CAME_AS = (*media_types.ACCEPTED_TYPES, "application/json")
 _WORD = re.compile(r"[A-Za-z0-9 ._:+~/-]{0,128}")
 
 
@@ -37,7 +38,7 @@ def check_manifest(data: bytes) -> None:
     elif isinstance(document, manifest.Manifest):
         _assert_manifest(document, plain)
     else:
-        assert document.media_type in manifest.SCHEMA1_TYPES
+        assert document.media_type in media_types.SCHEMA1_TYPES
         assert set(document.layer_digests) == {layer["blobSum"] for layer in plain.get("fsLayers") or []}
         for digest in document.layer_digests:
             assert_digest(digest)
@@ -58,22 +59,22 @@ def _assert_refused(data: bytes, came_as: str) -> None:
 
 
 def _assert_index(index: manifest.Index, plain: dict[str, object]) -> None:
-    assert index.media_type in manifest.INDEX_TYPES
-    assert len(index.manifests) <= manifest.MAX_CHILDREN
+    assert index.media_type in media_types.INDEX_TYPES
+    assert len(index.manifests) <= limits.MAX_CHILDREN
     entries = plain.get("manifests") or []
     assert isinstance(entries, list)
     assert [child.digest for child in index.manifests] == [entry["digest"] for entry in entries]
     for child in index.manifests:
         _assert_descriptor(child)
     ours = manifest.generate_index(index.manifests)
-    again = manifest.parse_manifest(ours, manifest.OCI_INDEX)
+    again = manifest.parse_manifest(ours, media_types.OCI_INDEX)
     assert isinstance(again, manifest.Index)
     assert again.manifests == tuple(replace(child, urls=()) for child in index.manifests)
     assert manifest.generate_index(again.manifests) == ours
 
 
 def _assert_manifest(document: manifest.Manifest, plain: dict[str, object]) -> None:
-    assert document.media_type in manifest.MANIFEST_TYPES
+    assert document.media_type in media_types.MANIFEST_TYPES
     layers = plain.get("blobs" if document.config is None else "layers") or []
     assert isinstance(layers, list)
     assert [layer.digest for layer in document.layers] == [layer["digest"] for layer in layers]
@@ -83,10 +84,10 @@ def _assert_manifest(document: manifest.Manifest, plain: dict[str, object]) -> N
     assert len({blob.digest for blob in blobs}) == len(blobs)
     for blob in named:
         _assert_descriptor(blob)
-        assert 0 <= blob.size <= manifest.MAX_BLOB_BYTES
+        assert 0 <= blob.size <= limits.MAX_BLOB_BYTES
 
 
-def _assert_descriptor(descriptor: manifest.Descriptor) -> None:
+def _assert_descriptor(descriptor: Descriptor) -> None:
     """But for the size, which is advice only where an index states it."""
     assert_digest(descriptor.digest)
     assert all(isinstance(value, str) for value in descriptor.annotations.values())
@@ -99,13 +100,13 @@ def _assert_platform(platform: Platform) -> None:
     for word in (platform.os, platform.architecture, platform.variant, platform.os_version, *platform.os_features):
         assert _WORD.fullmatch(word), f"{word!a} passes for a word"
     assert_shown(str(platform), 520)
-    assert manifest.parse_config_platform(compact(manifest.platform_json(platform))) == platform
+    assert platform_json.parse_config_platform(compact(platform_json.platform_json(platform))) == platform
 
 
 def check_config(data: bytes) -> None:
     """The platform that an image's configuration tells."""
     try:
-        platform = manifest.parse_config_platform(data)
+        platform = platform_json.parse_config_platform(data)
     except ManifestError as error:
         assert_shown(str(error))
         return

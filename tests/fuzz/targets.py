@@ -51,7 +51,7 @@ _ALL = (
     ),
     Target("size", references.check_size, "`_base.size.parse_size`", 2_500_000, longest=64),
     Target("manifest", manifests.check_manifest, "`_oci.manifest.parse_manifest`", 700_000, longest=2048, is_json=True),
-    Target("config", manifests.check_config, "`_oci.manifest.parse_config_platform`", 1_000_000, is_json=True),
+    Target("config", manifests.check_config, "`_oci.platform_json.parse_config_platform`", 1_000_000, is_json=True),
     Target("lock", manifests.check_lock, "`_archive.lock_file.read_lock`", 450_000, longest=3072, is_json=True),
     Target("challenge", headers.check_challenge, "`_registry.challenge.parse_challenges`", 1_000_000, longest=400),
     Target("retry_after", headers.check_retry_after, "`_http.explain.parse_retry_after`", 3_000_000, longest=128),

@@ -22,6 +22,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.parts impor
 from ansible_collections.airgap.images.plugins.module_utils._archive.record import lock_image, lock_skips
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError
 from ansible_collections.airgap.images.plugins.module_utils._base.json import Json
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor, digest_of
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import (
     FailedImage,
     PlatformImage,
@@ -36,13 +37,8 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.image_list impo
     read_image_list,
 )
 from ansible_collections.airgap.images.plugins.module_utils._oci.layout import SavedImage, assemble
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import (
-    OCI_INDEX,
-    OCI_MANIFEST,
-    Descriptor,
-    Manifest,
-    digest_of,
-)
+from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Manifest
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository, parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._report.facts import Facts

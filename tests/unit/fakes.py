@@ -29,6 +29,7 @@ from ansible_collections.airgap.images.plugins.module_utils._host.attributes imp
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import Progress
 from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor, digest_of
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import (
     FailedImage,
     PlatformImage,
@@ -37,13 +38,8 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.image import (
     hex_of,
 )
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList, ListedImage, Origin
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import (
-    OCI_INDEX,
-    OCI_MANIFEST,
-    Descriptor,
-    Manifest,
-    digest_of,
-)
+from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Manifest
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository, parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._registry.client import FetchedManifest, RequestCount

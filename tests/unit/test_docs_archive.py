@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.tar import TarWriter
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import DamagedBlobError
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Descriptor
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
 
 _LIMIT = 8 * 1024**3
 

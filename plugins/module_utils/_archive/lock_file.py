@@ -13,7 +13,7 @@ import re
 
 from .._base.errors import InvalidReferenceError, LockFileError, printable, quoted
 from .._base.json import Json, JsonError, JsonObject, canonical, parse_object
-from .._oci.manifest import parse_platform, platform_json
+from .._oci.platform_json import parse_platform, platform_json
 from .._oci.reference import is_digest, parse_reference
 from .lock import FIRST_WRITER, Lock, LockedImage, LockedPlatform, LockedSkip
 from .parts import Part

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from .._oci.descriptor import Descriptor
 from .._oci.image import StoredImage, hex_of
 from .._oci.layout import (
     BLOBS,
@@ -26,7 +27,6 @@ from .._oci.layout import (
     folder_index,
     saved_images_list,
 )
-from .._oci.manifest import Descriptor
 from .tar import Writer
 
 

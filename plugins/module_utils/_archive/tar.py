@@ -16,8 +16,8 @@ from typing import Protocol
 
 from .._base.errors import DamagedBlobError
 from .._host.files import keep_from_others, open_regular
+from .._oci.descriptor import Descriptor
 from .._oci.image import hex_of
-from .._oci.manifest import Descriptor
 from .compress import STORED_CHUNK, Encoder, is_compressed
 
 CHUNK = 16 * STORED_CHUNK

@@ -14,8 +14,8 @@ from typing import Callable, Protocol
 from .._base.stop import Check, go_on
 from .._host.files import OF_ARCHIVES, make_directories, not_for_others
 from .._host.filesystem import link_if_possible
+from .._oci.descriptor import Descriptor
 from .._oci.image import hex_of
-from .._oci.manifest import Descriptor
 from .parts import WrittenFile, explain_write_error
 from .tar import checked_chunks
 

@@ -16,8 +16,8 @@ from .._base.errors import DamagedBlobError, ManifestError
 from .._base.stop import Check
 from .._host.files import open_regular, sha256_of_open
 from .._host.filesystem import set_mode
+from .._oci.descriptor import Descriptor, digest_of
 from .._oci.image import hex_of
-from .._oci.manifest import Descriptor, digest_of
 from .disk import FILE_MODE, LARGEST_DOCUMENT, explaining, remove
 from .workspace import Workspace
 

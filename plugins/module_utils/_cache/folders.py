@@ -14,14 +14,10 @@ from .._base.errors import DamagedBlobError, ManifestError
 from .._base.json import JsonError, parse_object
 from .._host.files import open_regular, write_new
 from .._host.filesystem import link_if_possible, set_mode
+from .._oci.descriptor import Descriptor, parse_descriptor
 from .._oci.image import PlatformImage, StoredImage
 from .._oci.layout import BLOBS, FOLDER_TARGET, OCI_LAYOUT, folder_index
-from .._oci.manifest import (
-    Descriptor,
-    Manifest,
-    parse_descriptor,
-    parse_manifest,
-)
+from .._oci.manifest import Manifest, parse_manifest
 from .acceptances import RECORD, Acceptances
 from .blobs import BlobStore
 from .disk import FILE_MODE, HEX, LARGEST_DOCUMENT, explaining, read_small, remove

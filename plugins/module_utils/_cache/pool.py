@@ -22,8 +22,8 @@ from typing import Callable, Protocol
 
 from .._base.errors import ImageSaveError, Interrupted
 from .._base.stop import LOOK_SECONDS, Stop
+from .._oci.descriptor import Descriptor
 from .._oci.image import PlatformImage, StoredImage
-from .._oci.manifest import Descriptor
 from .order import BlobQueue
 
 _LAST_WORDS = 3.0  # longer than it takes to end a program that does not listen

@@ -21,13 +21,8 @@ from .._base.errors import (
     Refused,
     WrongBytes,
 )
-from .manifest import (
-    DOCKER_MANIFEST,
-    INDEX_TYPES,
-    OCI_MANIFEST,
-    SCHEMA1_TYPES,
-    Descriptor,
-)
+from .descriptor import Descriptor
+from .media_types import DOCKER_MANIFEST, INDEX_TYPES, OCI_MANIFEST, SCHEMA1_TYPES
 
 _MAY_BE_IMAGES = frozenset({"", OCI_MANIFEST, DOCKER_MANIFEST}) | SCHEMA1_TYPES | INDEX_TYPES
 _MOST_NAMED = 5

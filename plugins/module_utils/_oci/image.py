@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Union
 
 from .._base.errors import ImageSaveError
+from .descriptor import Descriptor
 from .image_list import ListedImage
-from .manifest import OCI_INDEX, Descriptor, Manifest, Schema1
+from .manifest import Manifest
+from .media_types import OCI_INDEX
 from .reference import Repository
+from .schema1 import Schema1
 
 
 def hex_of(digest: str) -> str:

@@ -13,15 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .._base.json import Json, canonical, compact
+from .descriptor import Descriptor, descriptor_json, digest_of
 from .image import ResolvedImage, StoredImage, hex_of
-from .manifest import (
-    OCI_INDEX,
-    OCI_MANIFEST,
-    Descriptor,
-    descriptor_json,
-    digest_of,
-    generate_index,
-)
+from .manifest import generate_index
+from .media_types import OCI_INDEX, OCI_MANIFEST
 from .reference import Reference
 
 ROOT = "saved-image-cache"

@@ -16,7 +16,7 @@ from typing import Any, Callable
 
 from .._base.errors import TransferError
 from .._http.answer import Answer, is_gzip, number_of
-from .._oci.manifest import Descriptor
+from .._oci.descriptor import Descriptor
 from .retry import BrokenOffError
 
 _GOOD_PIECE = _PIECE = 1024 * 1024

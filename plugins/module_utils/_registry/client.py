@@ -25,14 +25,11 @@ from .._http.http import Http
 from .._http.kept_connections import KeptConnections
 from .._http.timed import time_left
 from .._http.tls import TrustStore
-from .._oci.manifest import (
-    ACCEPTED_TYPES,
-    MAX_MANIFEST_BYTES,
-    Descriptor,
-    digest_of,
-    manifest_digest,
-)
+from .._oci.descriptor import Descriptor, digest_of
+from .._oci.limits import MAX_MANIFEST_BYTES
+from .._oci.media_types import ACCEPTED_TYPES
 from .._oci.reference import DOCKER_HUB, Repository, is_digest
+from .._oci.schema1 import manifest_digest
 from .access import Access
 from .auth import Authenticator
 from .blob_file import BlobFile, EncodingError

@@ -12,10 +12,12 @@ from dataclasses import replace
 from typing import Callable
 
 from .._archive.lock import Lock
+from .._oci.descriptor import Descriptor
 from .._oci.image import FailedImage, StoredImage
 from .._oci.image_list import InvalidLine
 from .._oci.layout import SavedImage
-from .._oci.manifest import IMAGE_CONFIG_TYPES, Descriptor, Manifest
+from .._oci.manifest import Manifest
+from .._oci.media_types import IMAGE_CONFIG_TYPES
 from .comparison import compare
 from .facts import Facts, Holding, Layer, fingerprint
 from .failures import shown_failures, shown_lines

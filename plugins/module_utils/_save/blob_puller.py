@@ -18,8 +18,8 @@ from contextlib import contextmanager, suppress
 from .._base.errors import TransferError
 from .._cache.cache import Cache
 from .._host.log import Log
+from .._oci.descriptor import Descriptor
 from .._oci.image import PlatformImage, hex_of
-from .._oci.manifest import Descriptor
 from .._oci.reference import Repository
 from .tools import Tools
 

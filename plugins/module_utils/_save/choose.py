@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._base.errors import ManifestError
-from .._oci.manifest import Descriptor
+from .._oci.descriptor import Descriptor
 from .._oci.platform import Platform
 from .image_set import Pin
 from .options import Selection

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 
 from .._cache.cache import Cache
-from .._oci.manifest import MAX_MANIFEST_BYTES, Descriptor, digest_of, parse_manifest
+from .._oci.descriptor import Descriptor, digest_of
+from .._oci.limits import MAX_MANIFEST_BYTES
+from .._oci.manifest import parse_manifest
 from .._oci.reference import Repository
 from .._registry.client import FetchedManifest
 from .questions import Client

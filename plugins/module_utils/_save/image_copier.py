@@ -15,8 +15,9 @@ from typing import Callable
 
 from .._base.errors import ManifestError, Missing, TransferError
 from .._cache.cache import Cache
+from .._oci.descriptor import Descriptor
 from .._oci.image import PlatformImage, StoredImage
-from .._oci.manifest import Descriptor, Manifest
+from .._oci.manifest import Manifest
 from .accepted import Accepted
 from .blob_puller import BlobPuller, removed_on_failure
 from .tools import Tools

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .._oci.image import PlatformImage, ResolvedImage
-from .._oci.manifest import OCI_INDEX, Index, Schema1, parse_manifest
+from .._oci.manifest import Index, parse_manifest
+from .._oci.media_types import OCI_INDEX
+from .._oci.schema1 import Schema1
 from .options import Selection
 
 

@@ -10,19 +10,15 @@ from dataclasses import replace
 
 from .._base.errors import ManifestError, NestedIndex
 from .._cache.cache import Cache
+from .._oci.descriptor import Descriptor
 from .._oci.image import PlatformImage
-from .._oci.manifest import (
-    DOCKER_SCHEMA1,
-    MAX_MANIFEST_BYTES,
-    Descriptor,
-    Index,
-    Manifest,
-    Schema1,
-    parse_config_platform,
-    parse_manifest,
-)
+from .._oci.limits import MAX_MANIFEST_BYTES
+from .._oci.manifest import Index, Manifest, parse_manifest
+from .._oci.media_types import DOCKER_SCHEMA1
 from .._oci.platform import Platform
+from .._oci.platform_json import parse_config_platform
 from .._oci.reference import Repository
+from .._oci.schema1 import Schema1
 from .._skopeo.carriage import Carriage
 from .documents import Documents
 from .options import Selection

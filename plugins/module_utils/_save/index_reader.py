@@ -12,9 +12,10 @@ from typing import Callable
 
 from .._base.errors import ManifestError, TransferError
 from .._host.log import Log
+from .._oci.descriptor import Descriptor
 from .._oci.extras import is_extra, may_be_left_out, notes_on
 from .._oci.image import PlatformImage
-from .._oci.manifest import Descriptor, Index
+from .._oci.manifest import Index
 from .._oci.platform import Platform
 from .choose import choose, choose_pinned, identity
 from .image_reader import ImageReader

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable
 
+from .._oci.descriptor import Descriptor
 from .._oci.image import PlatformImage, ResolvedImage, StoredImage
-from .._oci.manifest import Descriptor
 
 _TAR_BLOCK = 512
 _TAR_END = 20 * _TAR_BLOCK

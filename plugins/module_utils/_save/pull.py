@@ -21,8 +21,9 @@ from .._base.clock import Clock
 from .._base.errors import ManifestError, TransferError
 from .._cache.pool import Lack
 from .._host.disk_errors import explained
+from .._oci.descriptor import Descriptor
 from .._oci.image import PlatformImage, StoredImage
-from .._oci.manifest import Descriptor, Schema1
+from .._oci.schema1 import Schema1
 from .._registry.retry import retrying
 from .blob_puller import BlobPuller
 from .image_copier import ImageCopier

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .._oci.manifest import Descriptor
+from .._oci.descriptor import Descriptor
 from .._oci.reference import Repository
 from .._registry.client import FetchedManifest
 from .._registry.outage import Outages

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from .._base.errors import ImageSaveError, Interrupted, TransferError
 from .._cache.pool import CopyPool, Lack
+from .._oci.descriptor import Descriptor
 from .._oci.image import PlatformImage, StoredImage
-from .._oci.manifest import Descriptor
 from .pull import Puller
 from .resolved_list import ResolvedList, without_failing
 from .run import Run

@@ -28,11 +28,13 @@ from .._base.stop import Check, go_on
 from .._cache.cache import Cache
 from .._host.log import Log
 from .._http.timed import time_left
+from .._oci.descriptor import Descriptor
 from .._oci.image import FailedImage, Resolution, ResolvedImage, SkippedImage
 from .._oci.image_list import ListedImage
-from .._oci.manifest import Descriptor, Index, Manifest, Schema1, parse_manifest
+from .._oci.manifest import Index, Manifest, parse_manifest
 from .._oci.platform import Platform
 from .._oci.reference import Repository
+from .._oci.schema1 import Schema1
 from .._registry.client import FetchedManifest
 from .._skopeo.carriage import Carriage
 from .choose import ensure_all

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from .._base.errors import NotCarried, quoted
 from .._oci.image import PlatformImage
-from .._oci.manifest import DOCKER_MANIFEST, OCI_ARTIFACT, Manifest, Schema1
+from .._oci.manifest import Manifest
+from .._oci.media_types import DOCKER_MANIFEST, OCI_ARTIFACT
+from .._oci.schema1 import Schema1
 from .._registry.client import Registries
 from .permission import Permission
 from .registries_conf import RegistriesConf

@@ -19,8 +19,10 @@ from .._base.errors import ManifestError, Missing, WrongBytes
 from .._base.stop import Stop
 from .._http.gate import Gates
 from .._http.timed import at_most
-from .._oci.manifest import MAX_MANIFEST_BYTES, Descriptor, digest_of, manifest_digest
+from .._oci.descriptor import Descriptor, digest_of
+from .._oci.limits import MAX_MANIFEST_BYTES
 from .._oci.reference import Repository, is_digest
+from .._oci.schema1 import manifest_digest
 from .._registry.client import FetchedManifest
 from .._registry.outage import Outages
 from .._registry.retry import RetryPolicy, retrying

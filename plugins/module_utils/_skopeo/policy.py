@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 
 from .._base.errors import OptionError
 from .._base.json import Json, JsonError, parse_object
-from .._oci.manifest import digest_of
+from .._oci.descriptor import digest_of
 from .registries_conf import configuration_folders, registries_files
 from .work import INSECURE_POLICY, SYSTEM_POLICY, Work
 

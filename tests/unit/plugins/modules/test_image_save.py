@@ -30,7 +30,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._host.environment import text_of_environment
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList, InvalidLine, Origin
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._save.options import Options
 from ansible_collections.airgap.images.plugins.module_utils._save.result import Forecast, Result, Stats

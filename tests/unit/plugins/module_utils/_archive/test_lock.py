@@ -34,9 +34,10 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.record impo
     with_parts,
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError, printable
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import SkippedImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.layout import assemble
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST, Descriptor
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Reference, parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._save.options import lock_options

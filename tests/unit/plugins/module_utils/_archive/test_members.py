@@ -19,9 +19,9 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.members imp
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import DamagedBlobError
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import hex_of
 from ansible_collections.airgap.images.plugins.module_utils._oci.layout import SavedImage, assemble
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Descriptor
 from ansible_collections.airgap.images.tests.unit.fakes import ARM64, Sample, resolved
 
 BASE = b"base layer"

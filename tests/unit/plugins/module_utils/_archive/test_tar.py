@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from ansible_collections.airgap.images.plugins.module_utils._archive import tar
 from ansible_collections.airgap.images.plugins.module_utils._archive.tar import CHUNK, TarWriter, checked_chunks
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import DamagedBlobError
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Descriptor
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
 from ansible_collections.airgap.images.tests.unit.fakes import describe
 
 GIB = 2**30

@@ -21,9 +21,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     StorageError,
 )
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import (
-    digest_of,
-)
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import digest_of
 from ansible_collections.airgap.images.tests.unit.fakes import (
     Sample,
     write_folder,

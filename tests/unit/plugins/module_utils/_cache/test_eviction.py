@@ -23,7 +23,8 @@ from ansible_collections.airgap.images.plugins.module_utils._cache.eviction impo
     peak,
 )
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import ResolvedImage
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import DOCKER_SCHEMA1, Schema1
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import DOCKER_SCHEMA1
+from ansible_collections.airgap.images.plugins.module_utils._oci.schema1 import Schema1
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64, ARM64, Sample, describe, resolved
 
 BASE = b"base layer"

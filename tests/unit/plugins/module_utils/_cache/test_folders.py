@@ -21,13 +21,10 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     StorageError,
 )
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import (
-    DOCKER_SCHEMA1,
-    OCI_MANIFEST,
-    Schema1,
-    digest_of,
-)
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import digest_of
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import DOCKER_SCHEMA1, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
+from ansible_collections.airgap.images.plugins.module_utils._oci.schema1 import Schema1
 from ansible_collections.airgap.images.tests.unit.fakes import (
     AMD64,
     Sample,

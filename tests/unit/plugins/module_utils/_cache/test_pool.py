@@ -20,8 +20,8 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._cache.pool import CopyPool, Lack
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage, StoredImage
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Descriptor
 from ansible_collections.airgap.images.tests.unit.fakes import Sample, describe
 
 PATIENCE = 60.0

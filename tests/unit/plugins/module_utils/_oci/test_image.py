@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import StoredImage, as_named_by, hex_of
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import DOCKER_SCHEMA1, Schema1
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import DOCKER_SCHEMA1
+from ansible_collections.airgap.images.plugins.module_utils._oci.schema1 import Schema1
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64, ARM64, Sample, describe
 
 

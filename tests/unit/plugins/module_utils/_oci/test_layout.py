@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor, digest_of
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import StoredImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.layout import (
     OCI_LAYOUT,
@@ -21,20 +22,17 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.layout import (
     load_tag,
     saved_images_list,
 )
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import (
+from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Index, parse_manifest
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import (
     DOCKER_LIST,
     DOCKER_MANIFEST,
     DOCKER_SCHEMA1,
     OCI_INDEX,
     OCI_MANIFEST,
-    Descriptor,
-    Index,
-    Schema1,
-    digest_of,
-    parse_manifest,
 )
 from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._oci.schema1 import Schema1
 from ansible_collections.airgap.images.tests.unit.fakes import (
     AMD64,
     ARM64,

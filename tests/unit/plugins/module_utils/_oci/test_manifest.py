@@ -16,31 +16,37 @@ from hypothesis import strategies as st
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ManifestError, printable
 from ansible_collections.airgap.images.plugins.module_utils._base.json import compact, parse_object
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import (
-    DOCKER_LIST,
-    DOCKER_MANIFEST,
-    DOCKER_SCHEMA1,
-    DOCKER_SCHEMA1_SIGNED,
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import (
+    Descriptor,
+    descriptor_json,
+    digest_of,
+    parse_descriptor,
+)
+from ansible_collections.airgap.images.plugins.module_utils._oci.limits import (
     MAX_BLOB_BYTES,
     MAX_CHILDREN,
     MAX_LAYERS,
     MAX_MANIFEST_BYTES,
     MAX_VALUES,
+)
+from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import (
+    Index,
+    Manifest,
+    generate_index,
+    parse_manifest,
+)
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import (
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    DOCKER_SCHEMA1,
+    DOCKER_SCHEMA1_SIGNED,
     OCI_ARTIFACT,
     OCI_INDEX,
     OCI_MANIFEST,
-    Descriptor,
-    Index,
-    Manifest,
-    Schema1,
-    descriptor_json,
-    digest_of,
-    generate_index,
-    parse_config_platform,
-    parse_descriptor,
-    parse_manifest,
 )
 from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform
+from ansible_collections.airgap.images.plugins.module_utils._oci.platform_json import parse_config_platform
+from ansible_collections.airgap.images.plugins.module_utils._oci.schema1 import Schema1
 from ansible_collections.airgap.images.tests.support import images as built
 from ansible_collections.airgap.images.tests.support import layers
 

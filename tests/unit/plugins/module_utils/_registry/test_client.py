@@ -22,12 +22,12 @@ from ansible_collections.airgap.images.plugins.module_utils._base.stop import St
 from ansible_collections.airgap.images.plugins.module_utils._http import explain
 from ansible_collections.airgap.images.plugins.module_utils._http.answer import Answer
 from ansible_collections.airgap.images.plugins.module_utils._http.tls import TrustStore
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import (
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import digest_of
+from ansible_collections.airgap.images.plugins.module_utils._oci.limits import MAX_MANIFEST_BYTES
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import (
     DOCKER_SCHEMA1_SIGNED,
-    MAX_MANIFEST_BYTES,
     OCI_INDEX,
     OCI_MANIFEST,
-    digest_of,
 )
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._registry import client as client_module

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, LockedImage
 from ansible_collections.airgap.images.plugins.module_utils._archive.names import part_names
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._report.restore import restore_script, target_path
 

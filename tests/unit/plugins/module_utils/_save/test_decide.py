@@ -20,7 +20,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock import
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import TransferError
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import InvalidLine, Origin
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._publish.published import PublishedArchive
 from ansible_collections.airgap.images.plugins.module_utils._save.decide import (

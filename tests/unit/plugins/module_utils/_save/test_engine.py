@@ -36,8 +36,8 @@ from ansible_collections.airgap.images.plugins.module_utils._host import space
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import Attributes, NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._host.hold import Hold
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Descriptor
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._publish import staging as staging_module
 from ansible_collections.airgap.images.plugins.module_utils._save import finish, preflight, produce, tools

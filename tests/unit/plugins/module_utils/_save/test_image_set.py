@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, LockedImage, LockedPlatform
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._save.image_set import Pin, read_image_set
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64, make_options

@@ -11,8 +11,10 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage, ResolvedImage, StoredImage
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import DOCKER_SCHEMA1, Descriptor, Schema1
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import DOCKER_SCHEMA1
+from ansible_collections.airgap.images.plugins.module_utils._oci.schema1 import Schema1
 from ansible_collections.airgap.images.plugins.module_utils._save.plan import Plan, make_plan
 from ansible_collections.airgap.images.tests.unit.fakes import (
     AMD64,

@@ -29,9 +29,11 @@ from ansible_collections.airgap.images.plugins.module_utils._cache.cache import 
 from ansible_collections.airgap.images.plugins.module_utils._cache.pool import Lack
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import Progress
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage, StoredImage
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import DOCKER_SCHEMA1, Descriptor, Schema1
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import DOCKER_SCHEMA1
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
+from ansible_collections.airgap.images.plugins.module_utils._oci.schema1 import Schema1
 from ansible_collections.airgap.images.plugins.module_utils._registry.credentials import Credentials
 from ansible_collections.airgap.images.plugins.module_utils._registry.retry import RetryPolicy
 from ansible_collections.airgap.images.plugins.module_utils._save.failures import Failures

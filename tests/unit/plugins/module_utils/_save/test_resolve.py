@@ -26,21 +26,19 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
 from ansible_collections.airgap.images.plugins.module_utils._base.secrets import Secrets
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor, digest_of
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import (
     FailedImage,
     Resolution,
     ResolvedImage,
     SkippedImage,
 )
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import (
+from ansible_collections.airgap.images.plugins.module_utils._oci.limits import MAX_MANIFEST_BYTES
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import (
     DOCKER_LIST,
     DOCKER_SCHEMA1_SIGNED,
-    MAX_MANIFEST_BYTES,
     OCI_INDEX,
     OCI_MANIFEST,
-    Descriptor,
-    Schema1,
-    digest_of,
 )
 from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import (
@@ -48,6 +46,7 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.reference impor
     SourceRegistry,
     pulled_from,
 )
+from ansible_collections.airgap.images.plugins.module_utils._oci.schema1 import Schema1
 from ansible_collections.airgap.images.plugins.module_utils._save import index_reader
 from ansible_collections.airgap.images.plugins.module_utils._save.choose import choose
 from ansible_collections.airgap.images.plugins.module_utils._save.failures import Failures

@@ -15,7 +15,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock import
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import FailedImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList, InvalidLine, Origin
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._save.result import Forecast, Result, Stats
 from ansible_collections.airgap.images.tests.unit.fakes import failed_image, listed

@@ -25,7 +25,7 @@ from ansible_collections.airgap.images.plugins.module_utils._host import private
 from ansible_collections.airgap.images.plugins.module_utils._host.filesystem import Filesystem
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._host.private_place import PassingDirectory
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import digest_of
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import digest_of
 from ansible_collections.airgap.images.plugins.module_utils._save import tools as tools_module
 from ansible_collections.airgap.images.plugins.module_utils._save.image_set import read_image_set
 from ansible_collections.airgap.images.plugins.module_utils._save.tools import Tools, prepared

@@ -25,11 +25,8 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._http.gate import Gates
 from ansible_collections.airgap.images.plugins.module_utils._http.timed import time_left
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import (
-    MAX_MANIFEST_BYTES,
-    Descriptor,
-    digest_of,
-)
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor, digest_of
+from ansible_collections.airgap.images.plugins.module_utils._oci.limits import MAX_MANIFEST_BYTES
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._registry.client import RequestCount
 from ansible_collections.airgap.images.plugins.module_utils._registry.outage import Outages

@@ -14,7 +14,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import digest_of
+from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import digest_of
 from ansible_collections.airgap.images.plugins.module_utils._skopeo.policy import configuration_now, policy_name
 from ansible_collections.airgap.images.tests.unit.fakes import make_options
 

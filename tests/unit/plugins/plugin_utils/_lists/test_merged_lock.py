@@ -25,7 +25,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file i
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError
 from ansible_collections.airgap.images.plugins.module_utils._base.json import Json
-from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import OCI_INDEX, OCI_MANIFEST
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 from ansible_collections.airgap.images.plugins.plugin_utils._lists import merged_lock
 from ansible_collections.airgap.images.plugins.plugin_utils._lists.merged_lock import covered, merge

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Descriptors: typed pointers to content, by digest (image-spec, descriptor.md). Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from .._base.errors import ManifestError, printable, quoted
+from .._base.json import Json, JsonObject
+from .limits import MAX_BLOB_BYTES
+from .platform import Platform
+from .platform_json import parse_platform, platform_json
+from .reference import is_digest
+
+_ATTESTATION = "attestation-manifest"
+_REFERENCE_TYPE = "vnd.docker.reference.type"
+_REFERENCE_DIGEST = "vnd.docker.reference.digest"
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """A typed pointer to content (image-spec, descriptor.md).
+
+    :param size: bytes; of a manifest in an index those that the index states, which may be wrong.
+    :param platform: ``None`` where the entry names none.
+    :param urls: where a foreign layer can be had, as its image says.
+    """
+
+    media_type: str
+    digest: str
+    size: int
+    platform: Platform | None = None
+    annotations: dict[str, str] = field(default_factory=dict)
+    artifact_type: str = ""
+    urls: tuple[str, ...] = ()
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is a layer that registries need not hold (image-spec, layer.md, "Non-Distributable Layers").
+
+        skopeo leaves out every layer that names urls, whatever its media type says.
+        """
+        return bool(self.urls)
+
+    @property
+    def attests(self) -> str:
+        """The digest of the sibling that this entry is an attestation of; empty where it is none."""
+        is_attestation = self.annotations.get(_REFERENCE_TYPE) == _ATTESTATION
+        return self.annotations.get(_REFERENCE_DIGEST, "") if is_attestation else ""
+
+
+def digest_of(raw: bytes) -> str:
+    """``sha256:<hex>`` of the bytes."""
+    return "sha256:" + hashlib.sha256(raw).hexdigest()
+
+
+def descriptor_json(descriptor: Descriptor) -> dict[str, Json]:
+    """Write a descriptor as JSON, leaving out what is empty."""
+    document: dict[str, Json] = {
+        "mediaType": descriptor.media_type,
+        "digest": descriptor.digest,
+        "size": descriptor.size,
+    }
+    if descriptor.platform is not None:
+        document["platform"] = platform_json(descriptor.platform)
+    if descriptor.artifact_type:
+        document["artifactType"] = descriptor.artifact_type
+    if descriptor.annotations:
+        document["annotations"] = {key: descriptor.annotations[key] for key in sorted(descriptor.annotations)}
+    return document
+
+
+def parse_descriptor(document: JsonObject) -> Descriptor:
+    """Read one descriptor.
+
+    :raises JsonError: when a member has the wrong type.
+    :raises ManifestError: when digest or size cannot be right.
+    """
+    descriptor = parse_entry(document)
+    document.integer("size")  # has to be there
+    if not 0 <= descriptor.size <= MAX_BLOB_BYTES:
+        raise ManifestError(f"size {printable(str(descriptor.size), 40)} of {descriptor.digest} cannot be right")
+    return descriptor
+
+
+def parse_entry(document: JsonObject) -> Descriptor:
+    """Read a descriptor in an index, whose size is a hint: the manifest comes with its own.
+
+    :raises JsonError: when a member has the wrong type.
+    :raises ManifestError: when the digest cannot be right.
+    """
+    digest = document.text("digest")
+    if not is_digest(digest):
+        raise ManifestError(f"digest {quoted(digest, 100)} is not sha256: and 64 lower-case hex digits")
+    return Descriptor(
+        media_type=document.text("mediaType"),
+        digest=digest,
+        size=document.integer("size") if "size" in document else 0,
+        platform=_entry_platform(document.object("platform")) if "platform" in document else None,
+        annotations=document.text_map("annotations"),
+        artifact_type=document.text("artifactType"),
+        urls=document.texts("urls"),
+    )
+
+
+def _entry_platform(document: JsonObject) -> Platform | None:
+    """The platform of an entry; one that leaves a word empty names none."""
+    platform = parse_platform(document)
+    return platform if platform.os and platform.architecture else None

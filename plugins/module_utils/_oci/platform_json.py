@@ -1,0 +1,60 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Platforms in JSON, as indexes and configurations have them (image-spec, image-index.md, config.md). Pure."""
+
+from __future__ import annotations
+
+import re
+
+from .._base.errors import ManifestError, printable, quoted
+from .._base.json import Json, JsonError, JsonObject, parse_object
+from .limits import MAX_VALUES
+from .platform import Platform
+
+_PLATFORM_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:+~/-]{0,127}|")
+
+
+def parse_platform(document: JsonObject) -> Platform:
+    """Read a platform object; an image's configuration has the same members (image-spec, config.md).
+
+    :raises JsonError: when a member has the wrong type.
+    """
+    return Platform(
+        os=platform_word(document.text("os")),
+        architecture=platform_word(document.text("architecture")),
+        variant=platform_word(document.text("variant")),
+        os_version=platform_word(document.text("os.version")),
+        os_features=tuple(platform_word(feature) for feature in document.texts("os.features")),
+    )
+
+
+def parse_config_platform(raw: bytes) -> Platform:
+    """Read the platform from an image's configuration (image-spec, config.md).
+
+    :raises ManifestError: when the document is none.
+    """
+    try:
+        return parse_platform(parse_object(raw, most=MAX_VALUES))
+    except JsonError as error:
+        raise ManifestError(f"the image configuration is not readable: {printable(str(error))}") from error
+
+
+def platform_json(platform: Platform) -> dict[str, Json]:
+    """Write a platform object (image-spec, image-index.md), leaving out what is empty."""
+    document: dict[str, Json] = {"architecture": platform.architecture, "os": platform.os}
+    if platform.os_version:
+        document["os.version"] = platform.os_version
+    if platform.os_features:
+        document["os.features"] = list(platform.os_features)
+    if platform.variant:
+        document["variant"] = platform.variant
+    return document
+
+
+def platform_word(text: str) -> str:
+    """A word that is shown, compared and written again; nothing that could forge a line or move a cursor."""
+    if not _PLATFORM_WORD.fullmatch(text):
+        raise JsonError(f"{quoted(text, 100)} is no word for a platform")
+    return text
