@@ -162,7 +162,7 @@ def test_tables_have_every_name_in_its_order() -> None:
 def test_every_stage_is_named() -> None:
     """Those that the flow enters."""
     rooms = (COLLECTION / "plugins" / "module_utils").rglob("*.py")
-    stages = {stage for room in rooms for stage in re.findall(r'run\.stage\("(\w+)"\)', room.read_text("utf-8"))}
+    stages = {stage for room in rooms for stage in re.findall(r'stages\.stage\("(\w+)"\)', room.read_text("utf-8"))}
     page = (COLLECTION / "docs" / "progress.md").read_text("utf-8")
     assert stages and not [stage for stage in stages if f"`{stage}`" not in page]
 
