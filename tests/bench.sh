@@ -7,6 +7,7 @@
 # reference that is measured in the same run: a registry, images and all of it on this machine.
 #
 #   tests/bench.sh              five to six minutes on two cores, and 5 GB of disk
+#   tests/bench.sh --only hosts the role on 5 and 50 hosts, beside an earlier commit: a quarter of an hour
 #   tests/bench.sh --help       sizes, single groups of figures, and where the results go
 #
 # Prints a table and writes results.json, results.md and plot.svg to docs/performance. Exits with 1

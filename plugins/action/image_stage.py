@@ -60,11 +60,11 @@ class ActionModule(ActionBase):
         self._check_types(variables)
         options = self._options(variables)
         check_options(options, play, self._find)
-        return {
-            "call": self._task._uuid,
-            "is_check": bool(self._task.check_mode),
-            **asdict(paths_of(options, play.host)),
-        }
+        # All hosts of a call run the same task, and each call has its own. What is done on the controller after
+        # the save goes by these values, whatever the host returns as facts meanwhile.
+        decided = {name: getattr(options, name) for name in ("fetch", "distribute", "failed_list")}
+        call = {"call": str(self._task._uuid), "is_check": bool(self._task.check_mode)}
+        return {**call, **decided, **asdict(paths_of(options, play.host))}
 
     def _probe(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Find out what the host lacks."""

@@ -13,6 +13,7 @@ from ansible_collections.airgap.images.tests.functional._helpers import flip, sn
 from ansible_collections.airgap.images.tests.functional._role import (
     JOB,
     NAME,
+    ROLE,
     Site,
     assert_unchanged,
     assert_well,
@@ -30,6 +31,8 @@ from ansible_collections.airgap.images.tests.support.samples import big
 
 PART = 512 * 1024
 CHECK = ["--check", "--diff"]
+MOST_TASKS = 12
+"""Tasks of the role that a run with nothing new shows, including those that are skipped."""
 
 
 def test_from_nothing_to_another_image(registry: Registry, site: Site) -> None:
@@ -88,6 +91,7 @@ def test_from_nothing_to_another_image(registry: Registry, site: Site) -> None:
             assert traffic(registry).nothing, "something was downloaded again"
             assert relay.sent - sent < PART, "something was transferred again"
             assert fact(again, "one")["fetched"] == fetched
+            assert 0 < again.stdout.count(f"\nTASK [{ROLE} : ") <= MOST_TASKS
 
         # Only the second image becomes another, and only one of its layers.
         other = push(registry, "team/second", "1", big(2, [100_000, 150_000]))

@@ -44,11 +44,12 @@ class Options:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Options:
-        """Take the options out of a dictionary.
+        """Take the options out of a dictionary, as Ansible has templated it: before 2.19, numbers are text.
 
         :raises KeyError: when one is missing.
         """
-        return cls(**{field.name: values[field.name] for field in fields(cls)})
+        given = {field.name: values[field.name] for field in fields(cls)}
+        return cls(**{**given, "poll": int(given["poll"])})
 
     @property
     def reads_from_host(self) -> bool:

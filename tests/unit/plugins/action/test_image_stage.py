@@ -91,6 +91,7 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
 def test_validation_asks_nothing_of_the_host(ground: Ground, check: bool) -> None:
     result = ground.run("validate", check=check)
     assert (result["call"], result["is_check"], result["changed"]) == ("0-1", check, False)
+    assert (result["fetch"], result["distribute"], result["failed_list"]) == (True, False, "")
     assert result["archive"] == "/srv/out/images.tar.gz" and result["local_dir"] == "/media/one"
     assert ground.asked == []
 

@@ -91,6 +91,7 @@ def test_refused(changed: dict[str, Any], said: str) -> None:
         {"fetch": False, "fetch_dest": "", "dest": "/srv/it's $HOME"},
         {"compress": "dir", "dest": "/srv/v1.2"},
         {"distribute": True},
+        {"poll": "1"},
     ],
 )
 def test_accepted(changed: dict[str, Any]) -> None:
