@@ -722,7 +722,7 @@ from ansible_collections.airgap.images.plugins.module_utils._host.progress impor
 from ansible_collections.airgap.images.plugins.module_utils._host.signals import ignore_signals, stop_on_signals
 from ansible_collections.airgap.images.plugins.module_utils._host.telling import telling
 from ansible_collections.airgap.images.plugins.module_utils._host.umask import settle_umask
-from ansible_collections.airgap.images.plugins.module_utils._http.http import REQUESTS_ERROR
+from ansible_collections.airgap.images.plugins.module_utils._http.transport import REQUESTS_ERROR
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import LIST_FORMATS, PLAIN
 from ansible_collections.airgap.images.plugins.module_utils._save.engine import save
 from ansible_collections.airgap.images.plugins.module_utils._save.params import read_options

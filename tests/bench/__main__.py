@@ -16,13 +16,28 @@ from pathlib import Path
 
 from ..support.module import COLLECTION
 from ..support.registry import Registry
-from . import archiving, copying, disk, fetching, growth, hosts, live, machine, memory, report, rerun, shaped, startup
+from . import (
+    archiving,
+    copying,
+    disk,
+    fetching,
+    growth,
+    hosts,
+    http_stacks,
+    live,
+    machine,
+    memory,
+    report,
+    rerun,
+    shaped,
+    startup,
+)
 from .context import SHORT, Bench, Sizes, say
 from .figures import Figure
 from .plot import as_svg
 from .process import module_start
 
-_MODULES = (copying, shaped, live, archiving, rerun, growth, memory, disk, startup, hosts, fetching)
+_MODULES = (copying, shaped, live, archiving, rerun, growth, memory, disk, startup, hosts, fetching, http_stacks)
 
 GROUPS: dict[str, Callable[[Bench], list[Figure]]] = {module.GROUP: module.measure for module in _MODULES}
 """What can be measured, in the order of the table."""

@@ -36,6 +36,8 @@ class Sizes:
     :param hosts: hosts that share a list, fewer and more.
     :param staged: references in that list.
     :param small_files: small files of one archive that is fetched.
+    :param requests: HEADs of manifests that each HTTP stack sends, and ten times as many as GETs.
+    :param blob: megabytes of the blob that each HTTP stack downloads.
     """
 
     rounds: int = 3
@@ -49,6 +51,8 @@ class Sizes:
     hosts: tuple[int, int] = (5, 50)
     staged: int = 700
     small_files: int = 500
+    requests: int = 3000
+    blob: float = 500.0
 
 
 SHORT = Sizes(
@@ -63,6 +67,8 @@ SHORT = Sizes(
     hosts=(1, 2),
     staged=3,
     small_files=20,
+    requests=10,
+    blob=2.0,
 )
 """Enough to see that the harness is right, and nothing else."""
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from ...plugins.module_utils._base.errors import TransferError
-from ...plugins.module_utils._http import explain
+from ...plugins.module_utils._http import status_errors
 from ...plugins.module_utils._registry import challenge as challenge_module
 from ...plugins.module_utils._skopeo import registries_conf, skopeo
 from .properties import assert_shown, is_sample, text_of
@@ -53,7 +53,7 @@ def _written(challenge: challenge_module.Challenge) -> str:
 def check_retry_after(data: bytes) -> None:
     """Retry-After: seconds, or nothing."""
     value = data.decode("latin-1")
-    asked = explain.parse_retry_after(value, now=_NOW)
+    asked = status_errors.parse_retry_after(value, now=_NOW)
     if asked is None:
         assert not (value.isascii() and value.strip().isdigit())
         return
@@ -64,7 +64,7 @@ def check_retry_after(data: bytes) -> None:
     # The same moment, written as a registry has to write it.
     if 0 < asked < 10**9 and not number.isdigit():
         date = email.utils.formatdate(_NOW + asked, usegmt=True)
-        assert explain.parse_retry_after(date, now=_NOW) == asked
+        assert status_errors.parse_retry_after(date, now=_NOW) == asked
 
 
 def check_skopeo(data: bytes) -> None:

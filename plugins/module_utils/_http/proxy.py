@@ -19,9 +19,9 @@ from typing import Union
 from urllib.parse import urlsplit
 
 from .._base.errors import TransferError, printable
+from .response import DEFAULT_PORTS
 
 _USABLE = ("http", "https")
-_DEFAULT_PORTS = {"http": "80", "https": "443"}
 _Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
@@ -47,7 +47,7 @@ class Proxies:
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._by_scheme = {scheme: _variable(environ, f"{scheme}_proxy") for scheme in _DEFAULT_PORTS}
+        self._by_scheme = {scheme: _variable(environ, f"{scheme}_proxy") for scheme in DEFAULT_PORTS}
         self._exceptions = [rule for rule in map(_rule, _variable(environ, "no_proxy").split(",")) if rule is not None]
 
     def find(self, origin: str) -> str:
@@ -59,7 +59,7 @@ class Proxies:
         """
         parts = urlsplit(origin)
         proxy = self._by_scheme.get(parts.scheme, "")
-        host = _host(parts.hostname or "", str(parts.port or _DEFAULT_PORTS.get(parts.scheme, "")))
+        host = _host(parts.hostname or "", str(parts.port or DEFAULT_PORTS.get(parts.scheme, "")))
         if not proxy or _is_this_machine(host) or any(covers(host) for covers in self._exceptions):
             return ""
         return _usable(proxy, variable=f"{parts.scheme}_proxy", host=parts.netloc)
@@ -173,8 +173,11 @@ def _usable(proxy: str, *, variable: str, host: str) -> str:
             f"{variable} names a SOCKS proxy ({shown}) for {host}, which is not supported; set {variable} to an http "
             "or https proxy, or add the host to no_proxy",
             heals=False,
+            is_final=True,
         )
-    raise TransferError(f"{variable} is not the address of a proxy ({shown}); correct or unset it", heals=False)
+    raise TransferError(
+        f"{variable} is not the address of a proxy ({shown}); correct or unset it", heals=False, is_final=True
+    )
 
 
 def _has_host(address: str) -> bool:

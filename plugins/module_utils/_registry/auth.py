@@ -15,15 +15,16 @@ from urllib.parse import urlencode, urlsplit
 
 from .._base.errors import TransferError, printable
 from .._base.json import JsonError, parse_object
-from .._http.answer import Answer, shown_host
-from .._http.explain import explain_status
 from .._http.http import Http
+from .._http.response import Response, shown_host
+from .._http.status_errors import explain_status
 from .._oci.reference import Repository
 from .challenge import Challenge, parse_challenges
 from .credential_helper import Credential
 from .credentials import Credentials
 
 _MAX_TOKEN_BYTES = 256 * 1024
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _CLIENT_ID = "airgap.images"
 _MAY_BE_MEANT = (400, 401)  # of a refresh token that is no good
 _NO_POST = (400, 401, 404, 405, 501)  # what services answer that do not know POST: ACR 400, Artifactory 401, GCR 404
@@ -54,7 +55,7 @@ class Authenticator:
             known = self._prove(path, challenge)
         return {"Authorization": known} if known else {}
 
-    def answer(self, path: str, refused: Answer, *, url: str) -> bool:
+    def answer(self, path: str, refused: Response, *, url: str) -> bool:
         """Take in a 401: learn what the registry asks for and make a new header.
 
         :param refused: the answer that was 401.
@@ -114,7 +115,7 @@ class Authenticator:
         self._credentials.secrets.add_token(token)
         return token
 
-    def _ask(self, realm: str, fields: dict[str, str], credential: Credential | None) -> Answer:
+    def _ask(self, realm: str, fields: dict[str, str], credential: Credential | None) -> Response:
         if credential is None or not credential.identity_token:
             return self._get(realm, fields, credential)
         form = {
@@ -123,7 +124,9 @@ class Authenticator:
             "client_id": _CLIENT_ID,
             "refresh_token": credential.identity_token,
         }
-        posted = self._http.read("POST", realm, headers={}, limit=_MAX_TOKEN_BYTES, form=form)
+        posted = self._http.read(
+            "POST", realm, headers=_FORM, limit=_MAX_TOKEN_BYTES, body=urlencode(form).encode("ascii")
+        )
         if posted.status not in _NO_POST:
             return posted
         # Some services know the older way alone, in which the refresh token is the password.
@@ -133,7 +136,7 @@ class Authenticator:
             return answer
         return posted if posted.status in _MAY_BE_MEANT else answer
 
-    def _get(self, realm: str, fields: dict[str, str], credential: Credential | None) -> Answer:
+    def _get(self, realm: str, fields: dict[str, str], credential: Credential | None) -> Response:
         headers = {"Authorization": _basic(credential)} if credential is not None and credential.username else {}
         separator = "&" if urlsplit(realm).query else "?"
         url = f"{realm}{separator}{urlencode(fields)}"

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, Callable
 
 from .._base.errors import TransferError
-from .._http.answer import Answer, is_gzip, number_of
+from .._http.response import Response, is_gzip, number_of
 from .._oci.descriptor import Descriptor
 from .retry import BrokenOffError
 
@@ -49,7 +49,7 @@ class BlobFile:
         """What to ask for: all, or the rest (RFC 9110, 14.2)."""
         return {"Range": f"bytes={self.size}-"} if self.size and self._unpacker is None else {}
 
-    def take(self, answer: Answer, chunks: Iterable[bytes], check: Callable[[], None]) -> None:
+    def take(self, answer: Response, chunks: Iterable[bytes], check: Callable[[], None]) -> None:
         """Write the body of an answer.
 
         :param check: is called between chunks; raises where the transfer is to end.
@@ -86,7 +86,7 @@ class BlobFile:
                 _write_all(file.write, chunk)
                 self.size += len(chunk)
 
-    def _unpacker_for(self, answer: Answer) -> Any:
+    def _unpacker_for(self, answer: Response) -> Any:
         """What takes the bytes out of an encoding that was not asked for, where there is one.
 
         The same header stands before blobs that are as they should be, because they are gzip themselves. It is believed
@@ -116,7 +116,7 @@ class BlobFile:
         except zlib.error:
             raise self._wrong("another encoding than it says") from None
 
-    def _continues(self, answer: Answer) -> bool:
+    def _continues(self, answer: Response) -> bool:
         """Whether the answer is the rest that was asked for; a server may send all of it instead."""
         if answer.status != 206:
             return False

@@ -16,15 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Callable, TypeVar
 
+from .._base.deadline import time_left
 from .._base.errors import TransferError, WrongBytes
 from .._base.stop import Stop
-from .._http.answer import Answer, number_of, origin_of
-from .._http.explain import explain_status
-from .._http.gate import Gates
 from .._http.http import Http
-from .._http.kept_connections import KeptConnections
-from .._http.timed import time_left
-from .._http.tls import TrustStore
+from .._http.idle_connections import IdleConnections
+from .._http.proxy_login import ProxyLogins
+from .._http.response import Response, number_of, origin_of
+from .._http.status_errors import explain_status
+from .._http.trust_store import TrustStore
 from .._oci.descriptor import Descriptor, digest_of
 from .._oci.limits import MAX_MANIFEST_BYTES
 from .._oci.media_types import ACCEPTED_TYPES
@@ -99,8 +99,8 @@ class Registries:
         self._endpoints: dict[str, _Endpoint] = {}
         self.count = RequestCount()
         self.outages = Outages()
-        self._gates = Gates()
-        self._kept = KeptConnections(2 * connections)
+        self._logins = ProxyLogins()
+        self._idle = IdleConnections(2 * connections)
 
     def head_manifest(self, repository: Repository, tag: str) -> str:
         """Ask for a tag's digest without pulling it; free of pull quotas.
@@ -199,10 +199,10 @@ class Registries:
         for endpoint in self._endpoints.values():
             endpoint.http.close()
 
-    def _head(self, repository: Repository, name: str, *, what: str, headers: Mapping[str, str]) -> Answer:
+    def _head(self, repository: Repository, name: str, *, what: str, headers: Mapping[str, str]) -> Response:
         """Send HEAD, which is a hint only: any answer is taken, but for one that asks to wait."""
 
-        def attempt() -> Answer:
+        def attempt() -> Response:
             url_path = f"/v2/{repository.path}/{name}"
             answer = self._ask_once("HEAD", repository, url_path, what, headers, accepted=_ANY_STATUS)
             if answer.status == 429 or (answer.status == 503 and answer.header("retry-after")):
@@ -220,7 +220,7 @@ class Registries:
         headers: Mapping[str, str],
         limit: int = MAX_MANIFEST_BYTES,
         accepted: Container[int] = (200,),
-    ) -> Answer:
+    ) -> Response:
         if "/manifests/" in url_path:
             self.count.add(method)
         self.outages.check(repository.registry)
@@ -249,8 +249,8 @@ class Registries:
                     self._trust.of(registry),
                     read_timeout=self._read_timeout,
                     connections=self._connections,
-                    gates=self._gates,
-                    kept=self._kept,
+                    logins=self._logins,
+                    idle=self._idle,
                 )
                 authenticator = Authenticator(registry, http, self._credentials)
                 nobody = Credentials((), (), secrets=self._credentials.secrets)
@@ -290,7 +290,7 @@ class _Endpoint:
         self._was_challenged = False
         self._has_open_door: bool | None = None
 
-    def ask(self, method: str, path: str, url_path: str, headers: Mapping[str, str], limit: int) -> Answer:
+    def ask(self, method: str, path: str, url_path: str, headers: Mapping[str, str], limit: int) -> Response:
         asked = url = self._base() + url_path
         proof = self._authenticator.header(path)
         met: set[str] = set()
@@ -306,12 +306,12 @@ class _Endpoint:
     @contextmanager
     def stream(
         self, path: str, url_path: str, headers: Mapping[str, str], what: str
-    ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
+    ) -> Iterator[tuple[Response, Iterator[bytes]]]:
         asked = url = self._base() + url_path
         proof = self._authenticator.header(path)
         met: set[str] = set()
         while True:
-            with self.http.stream(url, headers={**headers, **proof}) as (answer, chunks):
+            with self.http.stream("GET", url, headers={**headers, **proof}) as (answer, chunks):
                 self._answered()
                 if answer.status in (200, 206):
                     yield answer, chunks
@@ -322,7 +322,7 @@ class _Endpoint:
                     raise explain_status(answer, host=self.http.host, what=what)
                 url, proof = found
 
-    def _proven(self, path: str, answer: Answer, asked: str, met: set[str]) -> tuple[str, dict[str, str]] | None:
+    def _proven(self, path: str, answer: Response, asked: str, met: set[str]) -> tuple[str, dict[str, str]] | None:
         """What to send to whom after a 401; nothing where that is no question, or was answered once.
 
         :param met: the origins whose question was answered; grows.
@@ -372,7 +372,7 @@ class _Endpoint:
         return "https"
 
 
-def _checked_manifest(answer: Answer, name: str, what: str) -> FetchedManifest:
+def _checked_manifest(answer: Response, name: str, what: str) -> FetchedManifest:
     """Take the bytes that the digest names, whatever the answer says of their encoding."""
     stated = answer.header("docker-content-digest")
     wanted = [digest for digest in (name, stated) if is_digest(digest)]
@@ -385,5 +385,5 @@ def _checked_manifest(answer: Answer, name: str, what: str) -> FetchedManifest:
     raise WrongBytes(f"{what} came with other bytes than the registry's own digest", heals=True)
 
 
-def _media_type(answer: Answer) -> str:
+def _media_type(answer: Response) -> str:
     return answer.header("content-type").split(";", 1)[0].strip()

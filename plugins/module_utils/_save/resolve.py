@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Callable
 
+from .._base.deadline import time_left
 from .._base.errors import (
     ImageSaveError,
     ManifestError,
@@ -27,7 +28,6 @@ from .._base.parallel import parallel_map
 from .._base.stop import Check, go_on
 from .._cache.cache import Cache
 from .._host.log import Log
-from .._http.timed import time_left
 from .._oci.descriptor import Descriptor
 from .._oci.image import FailedImage, Resolution, ResolvedImage, SkippedImage
 from .._oci.image_list import ListedImage

@@ -18,9 +18,9 @@ from .._host.disk_errors import explained
 from .._host.filesystem import filesystem_of
 from .._host.log import Log
 from .._host.private_place import PassingDirectory
-from .._http.gate import Gates
 from .._http.proxy import Proxies
-from .._http.tls import TrustStore, check_trust_files
+from .._http.proxy_login import ProxyLogins
+from .._http.trust_store import TrustStore, check_trust_files
 from .._oci.reference import Repository
 from .._registry.client import Registries
 from .._registry.credentials import Credentials, gather_credentials
@@ -105,7 +105,7 @@ def _inspector(
         on_ask=lambda: client.count.add("GET"),
         on_retry=log.warning,
         log_in=get_ready,
-        gates=Gates() if Proxies(os.environ).have_logins else None,
+        logins=ProxyLogins() if Proxies(os.environ).have_logins else None,
     )
 
 

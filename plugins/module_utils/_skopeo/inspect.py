@@ -15,10 +15,10 @@ import threading
 import time
 from typing import Callable, TypeVar
 
+from .._base.deadline import at_most
 from .._base.errors import ManifestError, Missing, WrongBytes
 from .._base.stop import Stop
-from .._http.gate import Gates
-from .._http.timed import at_most
+from .._http.proxy_login import ProxyLogins
 from .._oci.descriptor import Descriptor, digest_of
 from .._oci.limits import MAX_MANIFEST_BYTES
 from .._oci.reference import Repository, is_digest
@@ -40,7 +40,7 @@ class Inspector:
     :param on_ask: is told of each question for a manifest.
     :param on_retry: is told of every failure that is tried again.
     :param log_in: gives skopeo what it needs to be let in; called once, before the first question.
-    :param gates: where a proxy wants a login, for the ways to registries; none where no proxy does.
+    :param logins: where a proxy wants a login, for the ways to registries; none where no proxy does.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Inspector:
         on_ask: Callable[[], None],
         on_retry: Callable[[str], None],
         log_in: Callable[[], None],
-        gates: Gates | None = None,
+        logins: ProxyLogins | None = None,
     ) -> None:
         self._skopeo = skopeo
         self._policy = policy
@@ -61,7 +61,7 @@ class Inspector:
         self._on_ask = on_ask
         self._on_retry = on_retry
         self._log_in = log_in
-        self._gates = gates
+        self._logins = logins
         self._mutex = threading.Lock()
         self._is_ready = False
         self._tags: dict[tuple[Repository, str], str] = {}
@@ -132,7 +132,7 @@ class Inspector:
         def attempt() -> _Result:
             self.outages.check(repository.registry)
             try:
-                answer = question() if self._gates is None else self._gates.of(repository.registry).through(question)
+                answer = question() if self._logins is None else self._logins.of(repository.registry).through(question)
             except (Missing, ManifestError):
                 self.outages.answered(repository.registry)
                 raise

@@ -29,7 +29,7 @@ from .._base.secrets import Secrets
 from .._base.stop import Stop
 from .._host.disk_errors import is_out_of_files, reason
 from .._host.process import end, has_ended, memory_file, start
-from .._http.tls import TrustStore
+from .._http.trust_store import TrustStore
 from .._oci.image import PlatformImage, hex_of
 from .._oci.reference import Repository
 from .._registry.access import Access

@@ -14,44 +14,39 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from email.utils import format_datetime
+from http.client import BadStatusLine, IncompleteRead
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests.exceptions
 import trustme
 import urllib3.exceptions
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.airgap.images.plugins.module_utils._base.deadline import time_left
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import TransferError
-from ansible_collections.airgap.images.plugins.module_utils._http import answer as answer_module
-from ansible_collections.airgap.images.plugins.module_utils._http import explain
 from ansible_collections.airgap.images.plugins.module_utils._http import http as http_module
-from ansible_collections.airgap.images.plugins.module_utils._http.answer import (
-    Answer,
+from ansible_collections.airgap.images.plugins.module_utils._http import response as response_module
+from ansible_collections.airgap.images.plugins.module_utils._http import status_errors, transport
+from ansible_collections.airgap.images.plugins.module_utils._http.connection_errors import (
+    explain_connect,
+    explain_failure,
+)
+from ansible_collections.airgap.images.plugins.module_utils._http.http import Http
+from ansible_collections.airgap.images.plugins.module_utils._http.response import (
+    Response,
     number_of,
     origin_of,
     shown_host,
 )
-from ansible_collections.airgap.images.plugins.module_utils._http.explain import (
-    explain_failure,
-    explain_status,
-    parse_retry_after,
-)
-from ansible_collections.airgap.images.plugins.module_utils._http.http import USER_AGENT, Http
-from ansible_collections.airgap.images.plugins.module_utils._http.timed import time_left
+from ansible_collections.airgap.images.plugins.module_utils._http.status_errors import explain_status, parse_retry_after
 from ansible_collections.airgap.images.plugins.module_utils._http.tls import Trust
+from ansible_collections.airgap.images.plugins.module_utils._http.transport import USER_AGENT
 from ansible_collections.airgap.images.tests.unit.server import Reply, Server
 
 LIMIT = 1000
 OPEN = Trust(True, None)
-
-
-@pytest.fixture(autouse=True)
-def nothing_remembered() -> None:
-    """Which proxies the environment names is looked up once a run."""
-    http_module._proxies.cache_clear()
 
 
 @pytest.fixture
@@ -74,7 +69,7 @@ def http(server: Server) -> Iterator[Http]:
     client.close()
 
 
-def read(http: Http, server: Server, path: str = "/", method: str = "GET", **more: Any) -> Answer:
+def read(http: Http, server: Server, path: str = "/", method: str = "GET", **more: Any) -> Response:
     return http.read(method, server.url + path, **{"headers": {}, "limit": LIMIT, **more})
 
 
@@ -172,7 +167,7 @@ def test_little_that_stands_for_much_takes_no_memory(server: Server, http: Http)
 def test_a_body_is_streamed(server: Server, http: Http) -> None:
     data = bytes(range(256)) * 10_000
     server.route("/", Reply(200, data))
-    with http.stream(server.url + "/", headers={}) as (answer, chunks):
+    with http.stream("GET", server.url + "/", headers={}) as (answer, chunks):
         assert answer.status == 200
         assert b"".join(chunks) == data
 
@@ -180,14 +175,14 @@ def test_a_body_is_streamed(server: Server, http: Http) -> None:
 def test_what_came_is_given_on_at_once(server: Server, http: Http) -> None:
     """However little it is: who reads can then see that time is up."""
     server.route("/", Reply(200, b"x" * 5000, cut=10, stalls=True))
-    with http.stream(server.url + "/", headers={}) as (_answer, chunks):
+    with http.stream("GET", server.url + "/", headers={}) as (_answer, chunks):
         assert next(chunks) == b"x" * 10
 
 
 def test_a_connection_is_kept_after_a_streamed_body(server: Server, http: Http) -> None:
     server.route("*", Reply(200, b"x" * 5000))
     for _time in range(3):
-        with http.stream(server.url + "/", headers={}) as (_answer, chunks):
+        with http.stream("GET", server.url + "/", headers={}) as (_answer, chunks):
             assert b"".join(chunks) == b"x" * 5000
     assert server.connections == 1
 
@@ -219,7 +214,7 @@ def test_a_body_in_chunks(is_whole: bool) -> None:
     http = Http(host, OPEN, read_timeout=30, connections=1)
     received: list[bytes] = []
     try:
-        with http.stream(f"http://{host}/", headers={}) as (_answer, chunks):
+        with http.stream("GET", f"http://{host}/", headers={}) as (_answer, chunks):
             if is_whole:
                 received += chunks
             else:
@@ -236,7 +231,7 @@ def test_a_body_in_chunks(is_whole: bool) -> None:
 
 def test_the_body_of_an_error_is_not_streamed(server: Server, http: Http) -> None:
     server.route("/", Reply(404, b"gone"))
-    with http.stream(server.url + "/", headers={}) as (answer, _chunks):
+    with http.stream("GET", server.url + "/", headers={}) as (answer, _chunks):
         assert (answer.status, answer.body) == (404, b"gone")
 
 
@@ -355,7 +350,7 @@ def test_a_port_that_goes_without_saying_is_no_other_host(
     server: Server, http: Http, monkeypatch: pytest.MonkeyPatch, spelled: bool
 ) -> None:
     """With the port of the server as that of the scheme: the redirect says it, or the first address does."""
-    monkeypatch.setitem(answer_module._OWN_PORTS, "http", str(server.port))
+    monkeypatch.setitem(response_module.DEFAULT_PORTS, "http", str(server.port))
     named, bare = f"http://127.0.0.1:{server.port}", "http://127.0.0.1"
     assert origin_of(named) == origin_of(bare)
     server.route("/a", redirect(f"{named if spelled else named.upper()}/b"))
@@ -379,7 +374,7 @@ def test_a_redirect_without_target_is_an_answer(server: Server, http: Http) -> N
 def test_a_form_goes_nowhere_else(server: Server, other: Server, http: Http) -> None:
     server.route("/token", redirect(f"{other.url}/token"))
     with pytest.raises(TransferError, match="redirects a request for a token, which is refused"):
-        read(http, server, "/token", "POST", form={"refresh_token": "s3cret"})
+        read(http, server, "/token", "POST", body=b"refresh_token=s3cret")
     assert other.requests == []
 
 
@@ -468,7 +463,7 @@ class Tls:
         authority.configure_trust(self.context)
 
 
-def ask(server: Server, verify: bool | str, client: str | None = None) -> Answer:
+def ask(server: Server, verify: bool | str, client: str | None = None) -> Response:
     http = Http(server.host, Trust(verify, (client, client) if client else None), read_timeout=30, connections=1)
     try:
         return http.read("GET", f"https://{server.host}/", headers={}, limit=LIMIT)
@@ -538,41 +533,46 @@ def test_only_the_registry_gets_the_client_certificate(tmp_path: Path) -> None:
 
 FAILURES: dict[str, tuple[Exception, bool, str]] = {
     "a broken answer": (
-        requests.exceptions.ChunkedEncodingError("Connection broken"),
+        IncompleteRead(b""),
         True,
-        "the answer of reg.lan broke off: Connection broken",
+        "the answer of reg.lan broke off: IncompleteRead(0 bytes read)",
     ),
     "a broken body": (urllib3.exceptions.ProtocolError("Connection broken"), True, "the answer of reg.lan broke off"),
+    "no HTTP": (
+        urllib3.exceptions.ProtocolError("Connection aborted.", BadStatusLine("hello")),
+        True,
+        "the answer of reg.lan is not readable: hello",
+    ),
     "a reset": (ConnectionResetError(104, "Connection reset by peer"), True, "the connection to reg.lan broke off"),
+    "a reset in disguise": (
+        urllib3.exceptions.ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer")),
+        True,
+        "the connection to reg.lan broke off: [Errno 104] Connection reset by peer",
+    ),
     "TLS that breaks off": (
         urllib3.exceptions.SSLError("EOF occurred in violation of protocol"),
         True,
         "EOF occurred in violation of protocol",
     ),
     "an unknown name": (
-        requests.exceptions.ConnectionError(socket.gaierror(-2, "Name or service not known")),
+        socket.gaierror(-2, "Name or service not known"),
         True,
         "the name of reg.lan cannot be resolved: [Errno -2] Name or service not known; check it, and DNS here",
     ),
-    "no time to connect": (requests.exceptions.ConnectTimeout("x"), True, "did not accept a connection within 30 s"),
-    "a timeout in disguise": (
-        requests.exceptions.ConnectionError("Read timed out."),
+    "a timeout": (
+        urllib3.exceptions.ReadTimeoutError(None, "/", "Read timed out."),  # type: ignore[arg-type]
         True,
         "reg.lan sent nothing for the whole stall_timeout; raise it if it is only slow",
     ),
+    "a timeout of the socket": (socket.timeout("timed out"), True, "reg.lan sent nothing for the whole stall_timeout"),
     "an expired certificate": (
-        requests.exceptions.SSLError("certificate verify failed: certificate has expired"),
+        urllib3.exceptions.SSLError(ssl.SSLError(1, "certificate verify failed: certificate has expired")),
         False,
         "certificate has expired. It has to be renewed, or the clock here is wrong",
     ),
-    "other trouble with TLS": (requests.exceptions.SSLError("no shared cipher"), False, "TLS with reg.lan failed"),
-    "a url that is none": (requests.exceptions.InvalidURL("bad"), False, "the request to reg.lan failed: bad"),
-    "a proxy of another kind": (
-        requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support."),
-        False,
-        "the request to reg.lan failed: Missing dependencies for SOCKS support.",
-    ),
-    "a header that is none": (requests.exceptions.InvalidHeader("bad"), False, "the request to reg.lan failed"),
+    "other trouble with TLS": (ssl.SSLError(1, "no shared cipher"), False, "TLS with reg.lan failed"),
+    "a url that is none": (urllib3.exceptions.LocationParseError("bad"), False, "the request to reg.lan failed"),
+    "a header that is none": (ValueError("bad"), False, "the request to reg.lan failed: bad"),
 }
 
 
@@ -581,6 +581,12 @@ def test_failures_are_explained(error: Exception, heals: bool, said: str) -> Non
     explained = explain_failure(error, "reg.lan")
     assert said in str(explained)
     assert explained.heals is heals
+
+
+def test_no_time_to_connect() -> None:
+    explained = explain_connect(socket.timeout("timed out"), "reg.lan")
+    assert str(explained) == "reg.lan did not accept a connection within 30 s"
+    assert explained.heals
 
 
 ERROR = b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "no such\\ntag"}, {"code": "X"}]}'
@@ -604,7 +610,7 @@ STATUSES: dict[str, tuple[int, bytes, bool, str]] = {
 
 @pytest.mark.parametrize(("status", "body", "heals", "said"), STATUSES.values(), ids=STATUSES)
 def test_statuses_are_explained(status: int, body: bytes, heals: bool, said: str) -> None:
-    error = explain_status(Answer("https://reg.lan", status, {}, body), host="reg.lan", what="reg.lan/a:1")
+    error = explain_status(Response("https://reg.lan", status, {}, body), host="reg.lan", what="reg.lan/a:1")
     assert str(error).startswith(said)
     assert error.heals is heals
     assert error.retry_after is None
@@ -612,15 +618,15 @@ def test_statuses_are_explained(status: int, body: bytes, heals: bool, said: str
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_server_may_ask_to_wait(status: int) -> None:
-    answer = Answer("https://reg.lan", status, {"retry-after": "33"}, b"")
+    answer = Response("https://reg.lan", status, {"retry-after": "33"}, b"")
     assert explain_status(answer, host="reg.lan", what="x").retry_after == 33.0
 
 
 @pytest.mark.parametrize("clock", [-86400, 0, 86400])
 def test_a_date_to_wait_for_is_one_of_the_registrys_clock(clock: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explain.time, "time", lambda: NOW.timestamp() + clock)
+    monkeypatch.setattr(status_errors.time, "time", lambda: NOW.timestamp() + clock)
     headers = {"retry-after": format_datetime(LATER, usegmt=True), "date": format_datetime(NOW, usegmt=True)}
-    answer = Answer("https://reg.lan", 429, headers, b"")
+    answer = Response("https://reg.lan", 429, headers, b"")
     assert explain_status(answer, host="reg.lan", what="x").retry_after == 120.0
 
 
@@ -698,7 +704,7 @@ def test_an_address_that_breaks_a_line(http: Http) -> None:
 
 
 def test_pieces_are_counted(server: Server, http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_module, "_CHUNK", 1)
+    monkeypatch.setattr(transport, "_PIECE", 1)
     monkeypatch.setattr(http_module, "_MOST_PIECES", 3)
     server.route("/", Reply(200, b"abc"), Reply(200, b"abcd"), Reply(404, b"abcdef"))
     assert read(http, server).body == b"abc"
@@ -734,7 +740,7 @@ ENDLESS = {
 def test_an_answer_without_end_is_left_when_time_is_up(pieces: tuple[bytes, ...]) -> None:
     host, listener = answering(*pieces)
     client = Http(host, OPEN, read_timeout=30, connections=1)
-    body = client.stream(f"http://{host}/", headers={})
+    body = client.stream("GET", f"http://{host}/", headers={})
     with (
         listener,
         time_left(0.2),

@@ -2,299 +2,171 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Trust: authorities and client certificates, per registry."""
+"""Which certificates are believed: the same on every Python, and what is said of those that are not."""
 
 from __future__ import annotations
 
-import os
 import ssl
-import threading
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Callable
 
 import pytest
-import trustme
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_pem_private_key,
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import TransferError
+from ansible_collections.airgap.images.plugins.module_utils._http.http import Http
+from ansible_collections.airgap.images.plugins.module_utils._http.tls import Trust, tls_context
+from ansible_collections.airgap.images.tests.unit.server import Reply, Server
+
+NOW = datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate and its key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @property
+    def pem(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.PEM)
+
+    @property
+    def key_pem(self) -> bytes:
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def issue(
+    name: str,
+    by: Issued | None = None,
+    *,
+    is_authority: bool = False,
+    has_identifiers: bool = True,
+    has_address: bool = True,
+    since: datetime = NOW - timedelta(days=1),
+    until: datetime = NOW + timedelta(days=1),
+) -> Issued:
+    """A certificate, by itself or by an authority; that of a server is for 127.0.0.1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    signer = by.key if by else key
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(by.certificate.subject if by else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(since)
+        .not_valid_after(until)
+    )
+    if is_authority:
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    elif has_address:
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False)
+    if has_identifiers:
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
+    return Issued(builder.sign(signer, hashes.SHA256()), key)
+
+
+def ask(folder: Path, *, chain: Sequence[Issued], trusted: Sequence[Issued]) -> bytes:
+    """Serve something with a chain of certificates, and ask for it while some are trusted."""
+    (folder / "chain.pem").write_bytes(chain[0].key_pem + b"".join(each.pem for each in chain))
+    (folder / "trusted.pem").write_bytes(b"".join(each.pem for each in trusted))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "chain.pem")
+    with Server(context) as server:
+        server.route("/", Reply(200, b"believed"))
+        http = Http(server.host, Trust(str(folder / "trusted.pem"), None), read_timeout=30, connections=1)
+        try:
+            return http.read("GET", f"https://{server.host}/", headers={}, limit=100).body
+        finally:
+            http.close()
+
+
+ROOT = issue("root", is_authority=True)
+BETWEEN = issue("between", ROOT, is_authority=True)
+LEAF = issue("leaf", BETWEEN)
+PLAIN_ROOT = issue("home-made", is_authority=True, has_identifiers=False)
+
+BELIEVED: dict[str, tuple[list[Issued], list[Issued]]] = {
+    "a chain": ([LEAF, BETWEEN], [ROOT]),
+    "a chain with its root": ([LEAF, BETWEEN, ROOT], [ROOT]),
+    "an intermediate that is trusted by itself": ([LEAF], [BETWEEN]),
+    "an intermediate among the authorities": ([LEAF], [ROOT, BETWEEN]),
+    "an authority without identifiers": ([issue("leaf", PLAIN_ROOT, has_identifiers=False)], [PLAIN_ROOT]),
+}
+
+
+@pytest.mark.field(
+    "tls",
+    given="an authority without key identifiers; only an intermediate certificate in `ca_path`",
+    happens="trusted with every Python version, as by skopeo",
 )
-
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
-from ansible_collections.airgap.images.plugins.module_utils._http import tls
-from ansible_collections.airgap.images.plugins.module_utils._http.tls import Trust, TrustStore, check_trust_files
-from ansible_collections.airgap.images.tests.unit.fakes import make_options, mark, names_below
-
-REGISTRY = "reg.lan:5000"
-Store = Callable[..., TrustStore]
+@pytest.mark.parametrize(("chain", "trusted"), BELIEVED.values(), ids=BELIEVED)
+def test_certificates_that_are_believed(tmp_path: Path, chain: list[Issued], trusted: list[Issued]) -> None:
+    assert ask(tmp_path, chain=chain, trusted=trusted) == b"believed"
 
 
-@pytest.fixture(scope="session")
-def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an authority, and a client's certificate and keys."""
-    folder = tmp_path_factory.mktemp("pem")
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    client = authority.issue_cert("client@example.org")
-    client.private_key_pem.write_to_path(str(folder / "client.key"))
-    client.cert_chain_pems[0].write_to_path(str(folder / "client.pem"))
-    client.private_key_and_cert_chain_pem.write_to_path(str(folder / "both.pem"))
-    key = load_pem_private_key(client.private_key_pem.bytes(), None)
-    encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"s3cret"))
-    (folder / "encrypted.key").write_bytes(encrypted)
-    trustme.CA().issue_cert("x@example.org").private_key_pem.write_to_path(str(folder / "other.key"))
-    (folder / "text.pem").write_text("no certificate\n")
-    (folder / "empty.pem").write_text("")
-    return folder
-
-
-@pytest.fixture
-def private(tmp_path: Path) -> Path:
-    folder = tmp_path / "private"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def system(tmp_path: Path) -> Iterator[Path]:
-    """A bundle of the system's own authorities."""
-    path = tmp_path / "system.pem"
-    trustme.CA().cert_pem.write_to_path(str(path))
-    yield path
-
-
-@pytest.fixture
-def store(home: Path, system: Path) -> Iterator[Store]:
-    """Makes stores, and closes them."""
-    made: list[TrustStore] = []
-
-    def make(**options: Any) -> TrustStore:
-        made.append(TrustStore(make_options(**options).access, {"HOME": str(home), "SSL_CERT_FILE": str(system)}))
-        return made[-1]
-
-    yield make
-    for trusts in made:
-        trusts.close()
-
-
-def certs_d(home: Path, registry: str, *names: str, content: str = "") -> Path:
-    folder = home / ".config/containers/certs.d" / registry
-    folder.mkdir(parents=True)
-    for name in names:
-        (folder / name).write_text(content or name)
-    return folder
-
-
-def links(folder: str | None) -> dict[str, str]:
-    assert folder is not None
-    return {name: os.readlink(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}
-
-
-def test_by_default_the_system_is_trusted(store: Store, private: Path, system: Path) -> None:
-    trusts = store()
-    assert trusts.of(REGISTRY) == Trust(str(system), None)
-    assert trusts.cert_dir(REGISTRY, str(private)) is None
-    assert os.listdir(private) == []
-
-
-def test_without_a_bundle_of_the_system_the_library_has_its_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tls, "_SYSTEM_BUNDLES", ("/missing",))
-    assert TrustStore(make_options().access, {"HOME": str(home)}).of(REGISTRY).verify is True
-
-
-def test_without_a_bundle_of_the_system_ca_path_is_trusted_alone(
-    home: Path, pem: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tls, "_SYSTEM_BUNDLES", ("/missing",))
-    trusts = TrustStore(make_options(ca_path=str(pem / "ca.pem")).access, {"HOME": str(home)})
-    verify = trusts.of(REGISTRY).verify
-    assert isinstance(verify, str)
-    assert Path(verify).read_bytes() == (pem / "ca.pem").read_bytes()
-    trusts.close()
-
-
-def test_ca_path_is_trusted_beside_the_system(store: Store, private: Path, system: Path, pem: Path) -> None:
-    trusts = store(ca_path=str(pem / "ca.pem"))
-    verify = trusts.of(REGISTRY).verify
-    assert isinstance(verify, str)
-    bundle = Path(verify).read_text()
-    assert system.read_text().strip() in bundle
-    assert (pem / "ca.pem").read_text().strip() in bundle
-    assert len(ssl.create_default_context(cafile=verify).get_ca_certs()) >= 2
-    assert links(trusts.cert_dir(REGISTRY, str(private))) == {"option.crt": str(pem / "ca.pem")}
-
-
-def test_a_bundle_is_in_memory_alone(store: Store, tmp_path: Path, pem: Path) -> None:
-    before = names_below(tmp_path)
-    trusts = store(ca_path=str(pem / "ca.pem"))
-    verify = str(trusts.of(REGISTRY).verify)
-    assert verify.startswith("/proc/self/fd/")
-    assert os.stat(verify).st_nlink == 0
-    assert names_below(tmp_path) == before
-    trusts.close()
-    assert not os.path.exists(verify)
-
-
-def test_without_proc_a_bundle_is_handed_over_as_it_is(
-    store: Store, system: Path, pem: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Comments in it may be in any alphabet."""
-    system.write_bytes("# Autorité\n".encode() + system.read_bytes())
-    monkeypatch.setattr(os.path, "isdir", lambda _path: False)
-    verify = store(ca_path=str(pem / "ca.pem")).of(REGISTRY).verify
-    assert isinstance(verify, bytes)
-    assert len(tls.tls_context(verify, None).get_ca_certs()) >= 2
-
-
-def test_certs_d_is_trusted_as_well(store: Store, private: Path, home: Path, pem: Path) -> None:
-    folder = certs_d(home, REGISTRY, "ca.crt", "client.cert", "client.key", "notes.txt")
-    trusts = store(ca_path=str(pem / "ca.pem"))
-    trust = trusts.of(REGISTRY)
-    assert isinstance(trust.verify, str)
-    bundle = Path(trust.verify).read_text()
-    assert "ca.crt" in bundle
-    assert "client" not in bundle
-    assert trust.client_cert == (str(folder / "client.cert"), str(folder / "client.key"))
-    found = links(trusts.cert_dir(REGISTRY, str(private)))
-    assert found["option.crt"] == str(pem / "ca.pem")
-    assert found["system-0-ca.crt"] == str(folder / "ca.crt")
-    assert found["system-0-client.cert"] == str(folder / "client.cert")
-    assert found["system-0-client.key"] == str(folder / "client.key")
-
-
-def test_certs_d_of_mirrors_goes_in_too(private: Path, home: Path, pem: Path) -> None:
-    """skopeo takes the directory for every host that it asks."""
-    own, mirror = certs_d(home, REGISTRY, "ca.crt"), certs_d(home, "mirror.lan", "ca.crt", "client.cert", "client.key")
-    access = make_options(ca_path=str(pem / "ca.pem")).access
-    trusts = TrustStore(access, {"HOME": str(home)}, lambda _registries: {"mirror.lan", REGISTRY})
-    found = links(trusts.cert_dir(REGISTRY, str(private)))
-    assert found == {
-        "option.crt": str(pem / "ca.pem"),
-        "system-0-ca.crt": str(own / "ca.crt"),
-        "system-1-ca.crt": str(mirror / "ca.crt"),
-        "system-1-client.cert": str(mirror / "client.cert"),
-        "system-1-client.key": str(mirror / "client.key"),
-    }
-
-
-def test_certs_d_alone_is_found_by_skopeo_itself(store: Store, private: Path, home: Path, system: Path) -> None:
-    certs_d(home, REGISTRY, "ca.crt")
-    trusts = store()
-    verify = str(trusts.of(REGISTRY).verify)
-    assert trusts.cert_dir(REGISTRY, str(private)) is None
-    assert os.listdir(private) == []
-    assert Path(verify).read_text() == system.read_text().rstrip("\n") + "\nca.crt\n"
-
-
-def test_certs_d_of_another_registry_does_not_count(store: Store, home: Path, system: Path) -> None:
-    certs_d(home, "reg.lan", "ca.crt")
-    assert store().of(REGISTRY).verify == str(system)
-
-
-def test_a_certificate_without_its_key_is_passed_over(store: Store, home: Path) -> None:
-    certs_d(home, REGISTRY, "client.cert")
-    assert store().of(REGISTRY).client_cert is None
-
-
-@pytest.mark.parametrize("has_key", [True, False])
-def test_the_client_certificate_of_the_options(
-    store: Store, private: Path, home: Path, pem: Path, has_key: bool
-) -> None:
-    certs_d(home, REGISTRY, "client.cert", "client.key", "ca.crt")
-    cert = str(pem / ("client.pem" if has_key else "both.pem"))
-    key = str(pem / "client.key") if has_key else None
-    trusts = store(client_cert=cert, client_key=key)
-    assert trusts.of(REGISTRY).client_cert == (cert, key or cert)
-    found = links(trusts.cert_dir(REGISTRY, str(private)))
-    assert found["option.cert"] == cert
-    assert found["option.key"] == (key or cert)
-    assert sorted(found) == ["option.cert", "option.key", "system-0-ca.crt"]
-
-
-def test_without_validation_nothing_is_verified(store: Store, pem: Path) -> None:
-    assert store(validate_certs=False, ca_path=str(pem / "ca.pem")).of(REGISTRY).verify is False
-
-
-def test_it_is_sorted_out_once_for_all_threads(store: Store, private: Path, pem: Path) -> None:
-    trusts = store(ca_path=str(pem / "ca.pem"))
-    count = 8
-    barrier = threading.Barrier(count)
-    found: list[tuple[Trust, str | None]] = []
-
-    def ask() -> None:
-        barrier.wait(timeout=60)
-        found.append((trusts.of(REGISTRY), trusts.cert_dir(REGISTRY, str(private))))
-
-    threads = [threading.Thread(target=ask) for _number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == count
-    assert len(set(found)) == 1
-    verify, folder = str(found[0][0].verify), str(found[0][1])
-    before = mark(verify), mark(folder)
-    trusts.of(REGISTRY)
-    trusts.cert_dir(REGISTRY, str(private))
-    assert (mark(verify), mark(folder)) == before, "connections may be reading it"
-
-
-def test_a_registry_by_its_address(store: Store, private: Path, pem: Path) -> None:
-    folder = store(ca_path=str(pem / "ca.pem")).cert_dir("[::1]:5000", str(private))
-    assert folder is not None
-    assert os.path.dirname(folder) == str(private)
-    assert ":" not in os.path.basename(folder)
-
-
-def test_a_file_of_certs_d_that_cannot_be_read(store: Store, home: Path) -> None:
-    (certs_d(home, REGISTRY) / "ca.crt").symlink_to("missing")
-    with pytest.raises(OptionError, match=r"cannot read the certificate file .*ca\.crt: No such file"):
-        store().of(REGISTRY)
-
-
-# -- files that the options name
-
-
-GOOD: dict[str, dict[str, str]] = {
-    "nothing": {},
-    "an authority": {"ca_path": "ca.pem"},
-    "certificate and key": {"client_cert": "client.pem", "client_key": "client.key"},
-    "both in one file": {"client_cert": "both.pem"},
-}
-
-BAD: dict[str, tuple[dict[str, str], str]] = {
-    "a key alone": ({"client_key": "client.key"}, "client_key: is of no use without client_cert"),
-    "no authority": ({"ca_path": "missing.pem"}, "cannot read the certificate file "),
-    "a text": ({"ca_path": "text.pem"}, "holds no certificate in PEM form"),
-    "nothing in it": ({"ca_path": "empty.pem"}, "holds no certificate in PEM form"),
-    "a key for an authority": ({"ca_path": "client.key"}, "holds no certificate in PEM form"),
-    "no certificate": ({"client_cert": "missing.pem"}, "cannot be used: No such file"),
-    "a certificate without key": ({"client_cert": "client.pem"}, "cannot be used: "),
-    "another key": ({"client_cert": "client.pem", "client_key": "other.key"}, "cannot be used: "),
-    "an encrypted key": (
-        {"client_cert": "client.pem", "client_key": "encrypted.key"},
-        "expected a PEM certificate and its unencrypted key",
+TOMORROW = NOW + timedelta(hours=20)
+REFUSED: dict[str, tuple[list[Issued], list[Issued], str]] = {
+    "a missing intermediate": ([LEAF], [ROOT], "if that is an intermediate, have the server send it too"),
+    "an unknown authority that is sent along": (
+        [LEAF, BETWEEN, ROOT],
+        [PLAIN_ROOT],
+        r"\. Give its authority with ca_path",
     ),
+    "an unknown authority": ([LEAF, BETWEEN], [PLAIN_ROOT], "if it is the authority itself, give it with ca_path"),
+    "its own authority": ([issue("alone")], [ROOT], r"\. Give its authority with ca_path"),
+    "a clock that is behind": (
+        [issue("leaf", ROOT, since=TOMORROW)],
+        [ROOT],
+        r"not valid yet: .*may be behind: it has 20",
+    ),
+    "an authority of tomorrow": (
+        [issue("leaf", tomorrow := issue("new", is_authority=True, since=TOMORROW))],
+        [tomorrow],
+        "not valid yet: ",
+    ),
+    "an old one": ([issue("leaf", ROOT, until=NOW - timedelta(hours=1))], [ROOT], "has expired: .*renewed"),
+    "a name in the old place": ([issue("127.0.0.1", ROOT, has_address=False)], [ROOT], "is for another name"),
 }
 
 
-def at(folder: Path, files: dict[str, str]) -> dict[str, str]:
-    return {option: str(folder / name) for option, name in files.items()}
+@pytest.mark.field(
+    "tls",
+    given="a missing intermediate certificate, a slow clock, an unknown authority, a different name",
+    happens="refused, each with its own remedy",
+)
+@pytest.mark.parametrize(("chain", "trusted", "said"), REFUSED.values(), ids=REFUSED)
+def test_certificates_that_are_not(tmp_path: Path, chain: list[Issued], trusted: list[Issued], said: str) -> None:
+    with pytest.raises(TransferError, match=said) as caught:
+        ask(tmp_path, chain=chain, trusted=trusted)
+    assert caught.value.heals is False
 
 
-@pytest.mark.parametrize("files", GOOD.values(), ids=GOOD)
-def test_files_that_can_be_used(pem: Path, files: dict[str, str]) -> None:
-    check_trust_files(make_options(**at(pem, files)).access)
+def test_what_a_context_asks_for_does_not_depend_on_the_python(tmp_path: Path) -> None:
+    """Flags by number: the strict one is that of Python 3.13."""
+    (tmp_path / "ca.pem").write_bytes(ROOT.pem)
+    context = tls_context(str(tmp_path / "ca.pem"), None)
+    assert int(context.verify_flags) == 0x8000 | 0x80000
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert tls_context(False, None).verify_mode == ssl.CERT_NONE
 
 
-@pytest.mark.parametrize(("files", "said"), BAD.values(), ids=BAD)
-def test_files_that_cannot(
-    pem: Path, files: dict[str, str], said: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdin", None)  # there is nobody to ask
-    with pytest.raises(OptionError) as caught:
-        check_trust_files(make_options(**at(pem, files)).access)
-    assert said in str(caught.value)
-    assert capfd.readouterr() == ("", "")
+def test_authorities_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_bytes(b"nothing")
+    http = Http("reg.lan", Trust(str(tmp_path / "empty.pem"), None), read_timeout=30, connections=1)
+    with pytest.raises(TransferError, match=r"the certificates for reg\.lan cannot be used: "):
+        http.read("GET", "https://reg.lan/", headers={}, limit=100)

@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import TransferError
-from ansible_collections.airgap.images.plugins.module_utils._http.answer import Answer
 from ansible_collections.airgap.images.plugins.module_utils._http.http import Http
+from ansible_collections.airgap.images.plugins.module_utils._http.response import Response
 from ansible_collections.airgap.images.plugins.module_utils._http.tls import Trust
 from ansible_collections.airgap.images.plugins.module_utils._registry.access import Login
 from ansible_collections.airgap.images.plugins.module_utils._registry.auth import Authenticator
@@ -55,7 +55,7 @@ class Bench:
 
     def refuse(self, path: str = "a/b", *, challenge: str | None = None, scheme: str = "http") -> bool:
         headers = {"www-authenticate": self._challenge if challenge is None else challenge}
-        answer = Answer(f"{scheme}://{REGISTRY}", 401, headers, b"")
+        answer = Response(f"{scheme}://{REGISTRY}", 401, headers, b"")
         return self.authenticator.answer(path, answer, url=f"{scheme}://{REGISTRY}/v2/")
 
     def header(self, path: str = "a/b") -> str:

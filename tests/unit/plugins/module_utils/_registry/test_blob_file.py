@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import Interrupted, TransferError
-from ansible_collections.airgap.images.plugins.module_utils._http.answer import Answer
+from ansible_collections.airgap.images.plugins.module_utils._http.response import Response
 from ansible_collections.airgap.images.plugins.module_utils._registry import blob_file
 from ansible_collections.airgap.images.plugins.module_utils._registry.blob_file import BlobFile
 from ansible_collections.airgap.images.plugins.module_utils._registry.retry import BrokenOffError
@@ -35,12 +35,12 @@ def file(path: Path) -> BlobFile:
     return BlobFile(describe(DATA), str(path), "blob x")
 
 
-def whole() -> Answer:
-    return Answer("https://reg.lan", 200, {}, b"")
+def whole() -> Response:
+    return Response("https://reg.lan", 200, {}, b"")
 
 
-def rest(content_range: str) -> Answer:
-    return Answer("https://reg.lan", 206, {"content-range": content_range}, b"")
+def rest(content_range: str) -> Response:
+    return Response("https://reg.lan", 206, {"content-range": content_range}, b"")
 
 
 def broken(*chunks: bytes) -> Iterator[bytes]:
@@ -48,7 +48,7 @@ def broken(*chunks: bytes) -> Iterator[bytes]:
     raise TransferError("broke off", heals=True)
 
 
-def take(file: BlobFile, answer: Answer, chunks: Iterable[bytes]) -> None:
+def take(file: BlobFile, answer: Response, chunks: Iterable[bytes]) -> None:
     file.take(answer, chunks, lambda: None)
 
 

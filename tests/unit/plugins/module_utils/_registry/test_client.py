@@ -19,9 +19,9 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import Interrupted, TransferError
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
-from ansible_collections.airgap.images.plugins.module_utils._http import explain
-from ansible_collections.airgap.images.plugins.module_utils._http.answer import Answer
-from ansible_collections.airgap.images.plugins.module_utils._http.tls import TrustStore
+from ansible_collections.airgap.images.plugins.module_utils._http import status_errors
+from ansible_collections.airgap.images.plugins.module_utils._http.response import Response
+from ansible_collections.airgap.images.plugins.module_utils._http.trust_store import TrustStore
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import digest_of
 from ansible_collections.airgap.images.plugins.module_utils._oci.limits import MAX_MANIFEST_BYTES
 from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import (
@@ -268,7 +268,7 @@ def test_a_registry_is_waited_for(bench: Bench) -> None:
 
 def test_a_registry_may_name_a_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_800_000_000.0
-    monkeypatch.setattr(explain.time, "time", lambda: now)
+    monkeypatch.setattr(status_errors.time, "time", lambda: now)
     bench.server.route(MANIFEST, Reply(429, headers=(("Retry-After", formatdate(now + 60, usegmt=True)),)), manifest())
     assert bench.client().head_manifest(bench.repository, "1") == DIGEST
     assert bench.stop.waits == [60.0]
@@ -560,7 +560,7 @@ def test_a_blob_that_only_trickles_ends_at_its_deadline(
     monkeypatch.setattr(client_module.time, "monotonic", lambda: now[0])
     real = BlobFile.take
 
-    def take(self: BlobFile, answer: Answer, chunks: Iterator[bytes], check: Callable[[], None]) -> None:
+    def take(self: BlobFile, answer: Response, chunks: Iterator[bytes], check: Callable[[], None]) -> None:
         def later() -> Iterator[bytes]:
             for chunk in chunks:
                 yield chunk[:100]

@@ -14,6 +14,7 @@ from typing import Any, Callable, cast
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._base.deadline import time_left
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
     ConnectionRefused,
     Interrupted,
@@ -23,8 +24,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     TransferError,
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
-from ansible_collections.airgap.images.plugins.module_utils._http.gate import Gates
-from ansible_collections.airgap.images.plugins.module_utils._http.timed import time_left
+from ansible_collections.airgap.images.plugins.module_utils._http.proxy_login import ProxyLogins
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor, digest_of
 from ansible_collections.airgap.images.plugins.module_utils._oci.limits import MAX_MANIFEST_BYTES
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
@@ -83,7 +83,7 @@ class Bench:
         self.retried: list[str] = []
         self.logins = 0
 
-    def inspector(self, *, log_in: Callable[[], None] | None = None, gates: Gates | None = None) -> Inspector:
+    def inspector(self, *, log_in: Callable[[], None] | None = None, logins: ProxyLogins | None = None) -> Inspector:
         return Inspector(
             cast(Any, self.skopeo),
             RetryPolicy(2, 0.001),
@@ -92,7 +92,7 @@ class Bench:
             on_ask=lambda: self.count.add("GET"),
             on_retry=self.retried.append,
             log_in=log_in or self._log_in,
-            gates=gates,
+            logins=logins,
         )
 
     def _log_in(self) -> None:
@@ -221,7 +221,7 @@ def test_what_cannot_be_got_ready_is_not_asked(bench: Bench) -> None:
 def test_a_proxy_that_refuses_the_login_is_asked_once_on_the_way_to_a_registry(bench: Bench) -> None:
     """By however many threads: some lock an account after a few failures."""
     bench.skopeo.errors = [ProxyLoginRefused("skopeo: Proxy Authentication Required", heals=False)]
-    inspector = bench.inspector(gates=Gates())
+    inspector = bench.inspector(logins=ProxyLogins())
     refused: list[TransferError] = []
 
     def ask() -> None:

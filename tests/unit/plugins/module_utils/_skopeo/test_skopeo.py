@@ -24,7 +24,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.secrets import HIDDEN, Secrets
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
-from ansible_collections.airgap.images.plugins.module_utils._http.tls import TrustStore
+from ansible_collections.airgap.images.plugins.module_utils._http.trust_store import TrustStore
 from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import DOCKER_SCHEMA1
 from ansible_collections.airgap.images.plugins.module_utils._oci.schema1 import Schema1
 from ansible_collections.airgap.images.plugins.module_utils._skopeo import skopeo as skopeo_module

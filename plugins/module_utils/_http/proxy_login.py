@@ -10,13 +10,13 @@ import math
 import threading
 from typing import Callable, TypeVar
 
+from .._base.deadline import at_most, ensure_time
 from .._base.errors import ProxyLoginRefused
-from .timed import at_most, ensure_time
 
 _Result = TypeVar("_Result")
 
 
-class Gate:
+class ProxyLogin:
     """One proxy. Until it has let somebody through, requests go one after the other."""
 
     def __init__(self) -> None:
@@ -51,13 +51,13 @@ class Gate:
         return result
 
 
-class Gates:
+class ProxyLogins:
     """The proxies of a run, by their address; shared by all of its threads and registries."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
-        self._gates: dict[str, Gate] = {}
+        self._logins: dict[str, ProxyLogin] = {}
 
-    def of(self, proxy: str) -> Gate:
+    def of(self, proxy: str) -> ProxyLogin:
         with self._mutex:
-            return self._gates.setdefault(proxy, Gate())
+            return self._logins.setdefault(proxy, ProxyLogin())

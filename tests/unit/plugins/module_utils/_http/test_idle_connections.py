@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.airgap.images.plugins.module_utils._http.http import Http
-from ansible_collections.airgap.images.plugins.module_utils._http.kept_connections import KeptConnections
+from ansible_collections.airgap.images.plugins.module_utils._http.idle_connections import IdleConnections
 from ansible_collections.airgap.images.plugins.module_utils._http.tls import Trust
 from ansible_collections.airgap.images.tests.unit.server import Reply, Server
 
@@ -22,7 +22,7 @@ class Connection:
 
 
 def test_the_one_that_was_idle_for_the_longest_is_closed() -> None:
-    kept, connections = KeptConnections(2), [Connection() for _number in range(4)]
+    kept, connections = IdleConnections(2), [Connection() for _number in range(4)]
     for connection in connections[:3]:
         kept.put(connection)
     assert [each.closed for each in connections] == [1, 0, 0, 0]
@@ -36,10 +36,10 @@ def test_the_one_that_was_idle_for_the_longest_is_closed() -> None:
 
 def test_a_connection_that_was_closed_connects_anew() -> None:
     """Hosts by turns, of which one connection is kept: each request is answered all the same."""
-    kept = KeptConnections(1)
+    kept = IdleConnections(1)
     with Server() as one, Server() as two:
         servers = {
-            Http(each.host, Trust(False, None), read_timeout=30, connections=4, kept=kept): each for each in (one, two)
+            Http(each.host, Trust(False, None), read_timeout=30, connections=4, idle=kept): each for each in (one, two)
         }
         for http, server in [*servers.items(), *servers.items()]:
             server.route("/v2/", Reply(body=b"here"))

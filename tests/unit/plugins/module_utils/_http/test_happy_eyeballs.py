@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._http import dial
-from ansible_collections.airgap.images.plugins.module_utils._http.dial import AddressInfo, Dialer, in_order
+from ansible_collections.airgap.images.plugins.module_utils._http import happy_eyeballs as dial
+from ansible_collections.airgap.images.plugins.module_utils._http.happy_eyeballs import AddressInfo, Dialer, in_order
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 

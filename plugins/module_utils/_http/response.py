@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 
 from .._base.errors import printable
 
-_OWN_PORTS = {"http": "80", "https": "443"}
+DEFAULT_PORTS = {"http": "80", "https": "443"}
 _GZIP = 31  # zlib: a header and trailer of gzip are expected
 _MOST_TIMES = 16
 _MOST_BYTES = 4 * 1024 * 1024  # no document is longer: one that is has one byte more then, and is refused
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A response whose body was read whole.
 
     :param origin: where it came from, behind all redirects; see :func:`origin_of`.
@@ -87,4 +87,4 @@ def origin_of(url: str) -> str:
     scheme = parts.scheme.lower()
     host = parts.netloc.lower()
     name, colon, port = host.rpartition(":")
-    return f"{scheme}://{name}" if colon and port in ("", _OWN_PORTS.get(scheme)) else f"{scheme}://{host}"
+    return f"{scheme}://{name}" if colon and port in ("", DEFAULT_PORTS.get(scheme)) else f"{scheme}://{host}"

@@ -20,7 +20,7 @@ class Closable(Protocol):
         """Give the socket back."""
 
 
-class KeptConnections:
+class IdleConnections:
     """The idle connections of a run; the one that has been idle for the longest is closed first.
 
     :param most: how many are kept.

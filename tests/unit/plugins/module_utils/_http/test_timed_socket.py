@@ -14,10 +14,10 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._base.deadline import at_most, ensure_time, time_left
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import TransferError
-from ansible_collections.airgap.images.plugins.module_utils._http.answer import Answer
 from ansible_collections.airgap.images.plugins.module_utils._http.http import Http
-from ansible_collections.airgap.images.plugins.module_utils._http.timed import at_most, ensure_time, time_left
+from ansible_collections.airgap.images.plugins.module_utils._http.response import Response
 from ansible_collections.airgap.images.plugins.module_utils._http.tls import Trust
 
 FINAL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody"
@@ -48,7 +48,7 @@ def answering(*pieces: bytes, pause: float = 0.0, ends: bool = True) -> Iterator
             thread.join()
 
 
-def ask(host: str, method: str = "GET") -> Answer:
+def ask(host: str, method: str = "GET") -> Response:
     http = Http(host, Trust(True, None), read_timeout=30, connections=1)
     try:
         return http.read(method, f"http://{host}/", headers={}, limit=1000)

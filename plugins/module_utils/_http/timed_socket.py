@@ -1,0 +1,118 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A socket whose responses are read only while the thread has time, and begin with the final response.
+
+``http.client`` reads headers, interim responses and trailers in one go, however long they take to come, and each byte
+restarts a socket's timeout. It also takes 103 for the final response. Both are put right below it: it reads a response
+from the file that the ``makefile`` method of its socket returns, and the socket here returns a file of its own.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import socket
+from typing import TYPE_CHECKING, Any
+
+from .._base.deadline import not_done_in_time, seconds_left
+
+# Interim responses (RFC 9110, 15.2), but for 101: another protocol follows that one.
+_INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d(?!\d)")
+_END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
+_LONGEST_HEAD = 64 * 1024
+_PIECE = 8192
+
+
+class TimedSocket:
+    """A connected socket, wrapped; has all methods of a socket.
+
+    :param sock: a plain socket, or one with TLS.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._sock, name)
+
+    def sendall(self, data: bytes) -> None:
+        self._sock.sendall(data)
+
+    def settimeout(self, seconds: float | None) -> None:
+        self._sock.settimeout(seconds)
+
+    def makefile(self, *_mode: Any, **_options: Any) -> io.BufferedReader:
+        """Return a file that begins with the next final response.
+
+        Reads wait for a byte no longer than the socket's timeout at this moment.
+        """
+        return io.BufferedReader(_ResponseReader(self._sock.makefile("rb", buffering=0), self._sock))
+
+
+class _ResponseReader(io.RawIOBase):
+    """The bytes of one response.
+
+    :param raw: an unbuffered file of the socket.
+    """
+
+    def __init__(self, raw: io.RawIOBase, sock: Any) -> None:
+        super().__init__()
+        self._raw = raw
+        self._sock = sock
+        self._patience = sock.gettimeout()
+        self._pending: bytes | None = None  # not before the final response has begun
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._pending is None:
+            self._pending = self._begin()
+        if not self._pending:
+            return self._receive(buffer)
+        size = min(len(buffer), len(self._pending))
+        buffer[:size], self._pending = self._pending[:size], self._pending[size:]
+        return size
+
+    def _begin(self) -> bytes:
+        """Drop interim responses, and return what was read of the final one."""
+        received = b""
+        piece = bytearray(_PIECE)
+        while True:
+            is_decided = b"\n" in received and not _INTERIM.match(received)
+            end = None if is_decided else _END_OF_HEADERS.search(received)
+            if is_decided or len(received) > _LONGEST_HEAD:
+                return received
+            if end is not None:
+                received = received[end.end() :]
+                continue
+            size = self._receive(piece)
+            if not size:
+                return received
+            received += piece[:size]
+
+    def _receive(self, buffer: Any) -> int | None:
+        left = seconds_left()
+        if left <= 0:
+            raise not_done_in_time()
+        if self._patience is not None and self._patience <= left:
+            return self._raw.readinto(buffer)
+        self._sock.settimeout(None if left == math.inf else left)
+        try:
+            return self._raw.readinto(buffer)
+        except socket.timeout:
+            raise not_done_in_time() from None
+        finally:
+            self._sock.settimeout(self._patience)
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
