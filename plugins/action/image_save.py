@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the module as a job on the host, and shows how far it is. See plugins/modules/image_save.py for its use."""
+"""Runs the module as a job on the host, and shows its progress. Documented in plugins/modules/image_save.py."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
         return merged
 
     def _can_be_job(self) -> bool:
-        """Whether it is ours to say how the module runs, and the connection can leave it alone."""
+        """Return True if the play leaves it open how the module runs, and the connection supports jobs."""
         if self._task.async_val or self._task.check_mode:
             return False
         connection = self._connection
@@ -42,11 +42,11 @@ class ActionModule(ActionBase):
         return not has_own_ways and self._speaks_posix()
 
     def _speaks_posix(self) -> bool:
-        """Whether the shell on the host is one of the family of sh; those of csh, fish and Windows are none."""
+        """Return True if the shell on the host is of the sh family, unlike csh, fish and those of Windows."""
         return getattr(self._connection._shell, "SHELL_FAMILY", "") == "sh"
 
     def _compute_environment_string(self, raw_environment_out: dict[str, Any] | None = None) -> str:
-        """What stands before the command; before that of a job, also what has the host note the user's umask."""
+        """Return the environment before a command; for a job, it also makes the host record the umask of the user."""
         string: str = super()._compute_environment_string(raw_environment_out)
         return f"{string} {TO_NOTE}".strip() if self._task.async_val and self._speaks_posix() else string
 
@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
         except Orphaned as error:
             return {"failed": True, "msg": str(error)}
         if problem is not None:
-            ticker.detail(f"no progress can be shown: {problem.get('msg', 'the run could not be started by itself')}")
+            ticker.detail(f"no progress can be shown: {problem.get('msg', 'the job could not be started')}")
             return self._plainly(variables)
         if not returned.get("failed"):
             ticker.say(str(returned.get("msg", "")))
@@ -68,7 +68,7 @@ class ActionModule(ActionBase):
         return returned
 
     def _plainly(self, variables: dict[str, Any]) -> dict[str, Any]:
-        """As any module runs."""
+        """Run the module like any other."""
         is_async = bool(self._task.async_val) and not getattr(self._connection, "has_native_async", False)
         returned: dict[str, Any] = self._execute_module(task_vars=variables, wrap_async=is_async)
         if not is_async:

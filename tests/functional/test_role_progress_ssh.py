@@ -98,7 +98,7 @@ def test_the_run_survives_its_connections(source: Source, bench: Workbench, site
         until(lambda: sessions(site) > before + 1, "a look over a new connection", play=running)
         relay.drop(2)
         until(lambda: "the connection is lost" in running.output()[1], "the loss", play=running)
-        until(lambda: "the connection is back" in running.output()[1], "the return", play=running)
+        until(lambda: "the connection is restored" in running.output()[1], "the return", play=running)
         before, started = sessions(site), time.monotonic()
         until(lambda: sessions(site) > before + 4, "some looks at it", play=running)
         took = time.monotonic() - started
@@ -176,7 +176,7 @@ def test_a_sudo_that_says_more_than_it_is_asked(source: Source, bench: Workbench
         until(lambda: "the connection is lost" in running.output()[1], "the loss", play=running)
         assert "PAM account management error" in running.output()[1]
         flag.unlink()
-        until(lambda: "the connection is back" in running.output()[1], "the return", play=running)
+        until(lambda: "the connection is restored" in running.output()[1], "the return", play=running)
         assert command_lines([pid])
         stop_by_terminal(running)
         wait_for_end([pid])

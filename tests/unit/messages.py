@@ -51,6 +51,7 @@ _ERRORS = frozenset(
         "StorageError",
         "TransferError",
         "WrongBytes",
+        "_failed",  # a result, _watch/job.py
         "ended",  # the same error with another text
         "raised",  # of a cause, _skopeo.py
         "warn",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Progress in words. Pure."""
+"""Lines that describe progress. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.size import fo
 
 _STAGES = {
     "list": "reading the list",
-    "inspect": "looking at the archive that stands",
+    "inspect": "checking the existing archive",
     "resolve": "asking registries for digests and manifests",
     "plan": "comparing with the cache",
     "publish": "putting the archive in place",
@@ -22,11 +22,11 @@ _STAGES = {
 
 
 def save_line(progress: JsonObject) -> str:
-    """How far a save is.
+    """Describe the progress of a save.
 
     :param progress: the progress file; see docs/progress.md.
-    :returns: empty where there is nothing to tell yet.
-    :raises JsonError: when it is none.
+    :returns: a line; empty if there is nothing to show yet.
+    :raises JsonError: when it is not a progress file.
     """
     stage = progress.text("stage")
     images = progress.object("images")
@@ -46,11 +46,15 @@ def save_line(progress: JsonObject) -> str:
 
 
 def fetch_line(name: str, number: int, count: int, *, done: int, of: int, rate: int, left: int | None) -> str:
-    """How far a fetch is.
+    """Describe the progress of a fetch.
 
-    :param name: the file that is on its way.
-    :param done: bytes that have arrived, of all files.
-    :param left: seconds; ``None`` where that cannot be told.
+    :param name: the file that is being transferred.
+    :param number: of that file, from 1.
+    :param count: of all files.
+    :param done: bytes of all files that have arrived.
+    :param of: bytes of all files.
+    :param rate: bytes a second; 0 if unknown.
+    :param left: seconds; ``None`` if unknown.
     """
     told = [f"fetching file {number} of {count}, {printable(name, 300)}", *moved(done, of, rate)]
     if left is not None:
@@ -59,13 +63,13 @@ def fetch_line(name: str, number: int, count: int, *, done: int, of: int, rate: 
 
 
 def moved(done: int, of: int, rate: int) -> list[str]:
-    """Bytes of all bytes, and their speed where it is known."""
+    """Describe bytes done of all bytes, and the rate if it is known."""
     told = [f"{format_size(done)} of {format_size(of)}"] if of else []
     return told + ([f"{format_size(rate)}/s"] if rate and done < of else [])
 
 
 def format_duration(seconds: int) -> str:
-    """A time that is left, as people say it."""
+    """Format the time that is left."""
     if seconds < 60:
         return f"{seconds} s"
     minutes = -(-seconds // 60)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lines about what goes on while a task runs: how often, and where they appear."""
+"""Lines about the progress of a task: how often they are shown, and where."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import printable
 
-# Workers have no terminal; Ansible loads plugins of this kind before it makes a worker.
+# Workers have no terminal, but Ansible loads action plugins before it starts a worker.
 IS_TERMINAL = os.isatty(2)
 
 ON_TERMINAL = 5.0
@@ -27,7 +27,7 @@ _LONGEST = 4000
 
 
 class Pace:
-    """Says when the next line is due. Pure.
+    """Decides when the next line is due. Pure.
 
     :param interval: seconds between two lines.
     """
@@ -38,9 +38,10 @@ class Pace:
         self._step = ""
 
     def is_due(self, now: float, step: str = "") -> bool:
-        """Whether a line is to be shown at this moment, which then is taken as shown.
+        """Return True if a line is due, and count it as shown.
 
-        :param step: of the work; the first line of another one is always due.
+        :param now: seconds of any clock.
+        :param step: of the work; the first line of a new step is always due.
         """
         if now < self._due and step == self._step:
             return False
@@ -49,10 +50,10 @@ class Pace:
 
 
 class Ticker:
-    """Shows lines of one task and host on standard error, so that what callbacks print stays as it is.
+    """Shows lines about one task and host on standard error, so that the output of callbacks stays as it is.
 
-    :param who: what the lines begin with.
-    :param is_silent: for tasks with C(no_log), of which nothing is told.
+    :param who: the beginning of each line.
+    :param is_silent: whether nothing is shown, as for tasks with C(no_log).
     """
 
     def __init__(self, who: str, *, is_silent: bool) -> None:
@@ -63,7 +64,7 @@ class Ticker:
 
     @classmethod
     def of(cls, task: Task, variables: Mapping[str, object]) -> Ticker:
-        """That of a task on the host of these variables."""
+        """Make the ticker of a task on the host of these variables."""
         return cls(str(variables.get("inventory_hostname", "the host")), is_silent=task.no_log is True)
 
     def say(self, text: str) -> None:
@@ -71,7 +72,7 @@ class Ticker:
         self._show(text, None)
 
     def warn(self, text: str) -> None:
-        """Show a line that nobody should miss."""
+        """Show a line as a warning."""
         self._show(text, str(constants.config.get_config_value("COLOR_WARN")))
 
     def detail(self, text: str) -> None:
@@ -80,20 +81,20 @@ class Ticker:
             self._show(text, None)
 
     def tick(self, text: Callable[[], str], step: str = "") -> None:
-        """Show a line if it is time for one, or another step of the work has begun.
+        """Show a line if one is due, or a new step of the work has begun.
 
-        :param text: makes it; one that is empty is not shown.
+        :param text: makes the line; an empty one is not shown.
         """
         if self._pace.is_due(time.monotonic(), step) and (line := text()):
             self._show(line, None)
 
     def say_paths(self, returned: Mapping[str, object]) -> None:
-        """Show where what is for people stands, as far as a task has returned it."""
+        """Show the paths of report and restore script, if the task returned them."""
         for what, name in (("the report", "report_file"), ("to unpack it", "restore_file")):
             if returned.get(name):
                 self.say(f"{what}: {returned[name]}")
 
     def _show(self, text: str, color: str | None) -> None:
-        """Show a line, whatever the host has put into it."""
+        """Show a line, made safe: it may contain text from the host."""
         if not self._is_silent:
             self._display.display(f"{self._who}: {printable(text, _LONGEST)}", color=color, stderr=True)

@@ -27,8 +27,8 @@ def publish(delivery: Delivery, outdated: Collection[str]) -> None:
     """
     place, removed = delivery.place, {*outdated, *delivery.stale}
     try:
-        for item in delivery.wanted:  # a full disk is noticed before anything is changed
-            folder = os.path.dirname(place.final(item))
+        # A full disk is noticed before anything is changed.
+        for folder in dict.fromkeys(os.path.dirname(place.final(item)) for item in delivery.wanted):
             # Directories of another archive are removed with it.
             if not place.is_through_link(folder) and not _stands_in_the_way(folder, removed):
                 place.make_folder(folder)
@@ -66,18 +66,19 @@ def _bring_to_disk(delivery: Delivery) -> None:
 
 
 def _rename(place: Place, items: Sequence[Item]) -> None:
-    """Give files their final names, and sync the directories."""
-    folders: dict[str, None] = {}
+    """Give files their final names, and bring these to disk: those in many directories together."""
+    folders = dict.fromkeys(os.path.dirname(place.final(item)) for item in items)
+    for folder in folders:
+        place.make_folder(folder)
     for item in items:
         final = place.final(item)
-        folder = os.path.dirname(final)
-        place.make_folder(folder)
         os.replace(place.temporary(item), final)
-        folders[folder] = None
         if place.memory:
             place.memory.learn(final, item.sha256)
-    for folder in folders:
-        sync_directory(folder)
+    if len(folders) == 1:
+        sync_directory(*folders)
+    elif folders:
+        sync_filesystem(place.directory)  # with the entries of new directories
 
 
 def _tidy_layout(root: str, links: Mapping[str, str]) -> None:

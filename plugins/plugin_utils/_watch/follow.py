@@ -22,7 +22,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker impo
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import LIMIT
 
 SHORTEST, LONGEST, SHARE = 0.5, 5.0, 0.02
-"""Seconds between two looks at the run, at first and at most, and what part of its time so far they are."""
+"""Seconds between two checks of the run, at first and at most, and their share of its time so far."""
 
 _STANDS_STILL = 3
 _LAST_WORDS = 30.0
@@ -30,26 +30,26 @@ _UNREACHABLE = 3600.0
 
 
 class Watched(Protocol):
-    """What is needed of a job; each may raise C(AnsibleError)."""
+    """The part of a job that is used; every method may raise C(AnsibleError)."""
 
     def progress(self) -> JsonObject | None:
-        """How far it is."""
+        """Return its progress."""
 
     def result(self) -> dict[str, Any] | None:
-        """What it returned; ``None`` while it runs."""
+        """Return its result; ``None`` while it runs."""
 
     def end(self) -> None:
         """Ask it to end."""
 
     def forget(self) -> None:
-        """Remove what is known of it."""
+        """Remove its files."""
 
     def reconnect(self) -> None:
-        """Have the next call use a new connection."""
+        """Make the next call use a new connection."""
 
 
 class Stopped(Exception):
-    """The controller is asked to end."""
+    """The controller was asked to end."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -57,14 +57,14 @@ class Stopped(Exception):
 
 
 class Orphaned(Exception):
-    """Nobody waits for the result any more."""
+    """Nobody is waiting for the result any more."""
 
 
 class Signals:
-    """C(SIGINT) and C(SIGTERM) while there is a job: they are noted, and looked at where they do no harm.
+    """Records C(SIGINT) and C(SIGTERM) while there is a job; they are handled where that is safe.
 
-    A run that is just being started could not be ended: nobody knows yet which it is. And an exception out of a handler
-    could leave a message to Ansible's main process half written, which then waits for the rest for ever.
+    A run that is being started could not be ended, because its name is not known yet. And an exception in a handler
+    could leave a message to Ansible's main process half written, which would then wait for the rest forever.
     """
 
     _NUMBERS = (signal.SIGINT, signal.SIGTERM)
@@ -87,15 +87,18 @@ class Signals:
             os.kill(os.getpid(), self._noted)
 
     def check(self) -> None:
-        """:raises Stopped: when one has come."""
+        """Handle a signal that has arrived.
+
+        :raises Stopped: when one has.
+        """
         if self._noted:
             self._is_heeded = True
             raise Stopped(self._noted)
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, but not beyond a signal.
+        """Sleep until the time is over or a signal arrives.
 
-        :raises Stopped: when one has come.
+        :raises Stopped: when one has arrived.
         """
         for _piece in range(max(1, round(seconds / LOOK_SECONDS))):
             self.check()
@@ -107,14 +110,14 @@ class Signals:
 
 
 def follow(job: Watched, ticker: Ticker, signals: Signals) -> dict[str, Any]:
-    """Wait for the end of a run, and tell how far it is.
+    """Wait for the end of a run, and show its progress.
 
-    A connection that is lost is made again: the run does not need it.
+    A lost connection is opened again: the run does not need it.
 
-    :param signals: that of the block in which the run was started.
-    :returns: what the module returned.
-    :raises AnsibleConnectionFailure: when the host could not be reached for an hour; the run goes on there.
-    :raises Orphaned: when nobody waits any more; the run goes on.
+    :param signals: from the block in which the run was started.
+    :returns: the result of the module.
+    :raises AnsibleConnectionFailure: when the host was unreachable for an hour; the run continues there.
+    :raises Orphaned: when nobody is waiting any more; the run continues.
     """
     try:
         result = _watch(job, ticker, signals)
@@ -137,23 +140,23 @@ def _watch(job: Watched, ticker: Ticker, signals: Signals, *, limit: float = LIM
     while True:
         signals.sleep(min(LONGEST, max(SHORTEST, SHARE * (time.monotonic() - started))))
         if os.getppid() != parent:
-            raise Orphaned("the controller was killed; the run goes on")
+            raise Orphaned("the controller was killed; the run continues")
         if time.monotonic() - started > limit + _UNREACHABLE:
-            raise AnsibleConnectionFailure("the run has not ended in the time that it was given, nor was it killed")
+            raise AnsibleConnectionFailure("the run neither ended within its time limit nor was it killed")
         try:
             progress = job.progress()
             line.is_up()
             if seen.is_over(progress) and (result := job.result()) is not None:
                 if not _has_ended(progress):
-                    seen.is_over(job.progress())  # what it has said since
+                    seen.is_over(job.progress())  # its last events
                 return result
-        except AnsibleError as error:  # sudo that does not answer is no failure of the connection
+        except AnsibleError as error:  # a sudo that does not answer is not a failure of the connection
             line.is_down(error)
             job.reconnect()
 
 
 class _Line:
-    """The connection to the host, which may go and come."""
+    """The connection to the host, which may be lost and restored."""
 
     def __init__(self, ticker: Ticker) -> None:
         self._ticker = ticker
@@ -162,23 +165,26 @@ class _Line:
 
     def is_up(self) -> None:
         if self._is_lost:
-            self._ticker.warn("the connection is back")
+            self._ticker.warn("the connection is restored")
         self._is_lost, self._up = False, time.monotonic()
 
     def is_down(self, error: AnsibleError) -> None:
-        """:raises AnsibleConnectionFailure: when it has been so for too long."""
+        """Report that the connection is lost.
+
+        :raises AnsibleConnectionFailure: when it has been lost for too long.
+        """
         if not self._is_lost:
-            self._ticker.warn(f"the connection is lost, the run goes on ({' '.join(str(error).split())[:200]})")
+            self._ticker.warn(f"the connection is lost, but the run continues ({' '.join(str(error).split())[:200]})")
         self._is_lost = True
         if time.monotonic() - self._up > _UNREACHABLE:
             raise AnsibleConnectionFailure(
-                f"the host could not be reached for {_UNREACHABLE / 60:.0f} minutes. The run may go on there; run "
+                f"the host could not be reached for {_UNREACHABLE / 60:.0f} minutes. The run may continue there; run "
                 f"again when the host is back: {error}"
             ) from error
 
 
 class _Seen:
-    """What was shown of a run already."""
+    """The part of a run's progress that has been shown."""
 
     def __init__(self, ticker: Ticker) -> None:
         self._ticker = ticker
@@ -187,19 +193,19 @@ class _Seen:
         self._still = 0
 
     def is_over(self, progress: JsonObject | None) -> bool:
-        """Show what is new, and find out whether it is worth asking for the result."""
+        """Show new events and progress. Return True if the result should be asked for."""
         moment = None if progress is None else progress.values().get("seconds")
         self._still = self._still + 1 if moment == self._moment else 0
         self._moment = moment
         if progress is None:
             return self._is_still()
-        with suppress(JsonError):  # what cannot be shown is no reason to end
+        with suppress(JsonError):  # progress that cannot be shown is not a reason to end
             self._tell_events(progress)
             self._ticker.tick(lambda: save_line(progress), progress.text("stage"))
         return _has_ended(progress) or self._is_still()
 
     def _is_still(self) -> bool:
-        """Whether the run says nothing any more: it may have been killed."""
+        """Return True if the run reports nothing any more: it may have been killed."""
         if self._still < _STANDS_STILL:
             return False
         self._still = 0
@@ -209,9 +215,9 @@ class _Seen:
         for event in progress.objects("events"):
             number = event.integer("number")
             if number > self._event:
-                if number > self._event + 1:  # the file keeps the last ones only
+                if number > self._event + 1:  # the file only keeps the last ones
                     self._ticker.warn(
-                        f"{number - self._event - 1} more have come meanwhile; log_file would have them all"
+                        f"{number - self._event - 1} more messages were skipped; set log_file to see all of them"
                     )
                 self._event = number
                 tell = self._ticker.detail if event.text("kind") == "image" else self._ticker.warn
@@ -223,14 +229,14 @@ def _has_ended(progress: JsonObject | None) -> bool:
 
 
 def _end(job: Watched, ticker: Ticker) -> None:
-    """End the run on the host, and wait a moment for it."""
+    """Ask the run on the host to end, and wait a moment for it."""
     until = time.monotonic() + _LAST_WORDS
     try:
         job.end()
         while time.monotonic() < until:
             progress = job.progress()
             is_over = progress is None or _has_ended(progress)
-            # What is forgotten before the result is there would be written again.
+            # Files removed before the result is there would be written again.
             if is_over and job.result() is not None:
                 job.forget()
                 ticker.warn("the run was ended; what was fetched stays in the cache")
@@ -238,11 +244,11 @@ def _end(job: Watched, ticker: Ticker) -> None:
             time.sleep(SHORTEST)
         ticker.warn("the run was asked to end, but has not ended yet")
     except AnsibleError:
-        ticker.warn("the run could not be asked to end, and may go on on the host")
+        ticker.warn("the run could not be asked to end, and may continue on the host")
 
 
 def _die(number: int) -> NoReturn:
-    """End this process as the signal would have."""
+    """End this process the way the signal would have."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     os._exit(128 + number)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A module that runs on the host by itself, as C(async) has it, and a file in which it says how far it is."""
+"""A module that runs on the host as an asynchronous job (C(async)), and the file in which it reports its progress."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ LIMIT = 7 * 86400
 """Seconds after which Ansible kills the job."""
 
 _MISSED = 30.0
-"""Seconds for which a run has to be looked for in vain: a host may stall."""
+"""Seconds for which a run must not be found before it counts as killed: a host may stall."""
 
-_KILLED = "the run was killed on the host, or the host was started anew. What was fetched stays in the cache; run again"
+_KILLED = "the run was killed on the host, or the host was restarted. What was fetched stays in the cache; run again"
 _LOST = "the run has ended, but its result was lost on the host. Run again: what was fetched stays in the cache"
 
 _ID = re.compile(r"j[0-9]{1,12}\.[0-9]{1,10}")
-"""What Ansible calls a job: a number of its own, and that of the process on the host."""
+"""Ansible's name of a job: a number of its own, and the id of the process on the host."""
 
 _HOME = re.compile(r"~[A-Za-z0-9_.-]*")
 
@@ -43,7 +43,7 @@ _OF_THE_JOB = ("ansible_job_id", "results_file", "started", "finished", "stdout"
 
 
 class Job:
-    """One run of the task's module on the host, which says in a file beside Ansible's record of it how far it is."""
+    """One run of the task's module on the host. It reports its progress in a file beside Ansible's record of it."""
 
     def __init__(self, action: ActionBase, task_vars: dict[str, Any]) -> None:
         self._action = action
@@ -59,7 +59,7 @@ class Job:
     def start(self) -> dict[str, Any] | None:
         """Start the module.
 
-        :returns: ``None``, or what Ansible says where it could not be started.
+        :returns: ``None``, or Ansible's result if it could not be started.
         """
         task = self._action._task
         directory = self._action.get_shell_option("async_dir", default="~/.ansible_async")
@@ -77,12 +77,12 @@ class Job:
         if number is None:
             self._remove_module()
             return started
-        # Where Ansible has made its record, and never where the host says that it is.
+        # Where Ansible keeps its record, never where the host says that it is.
         self._id, self._directory = number[0], directory.rstrip("/")
         return None
 
     def progress(self) -> JsonObject | None:
-        """How far the run is; ``None`` where it has not said so yet.
+        """Return the progress of the run; ``None`` if it has not reported any yet.
 
         :raises AnsibleError: when the host cannot be asked.
         """
@@ -100,7 +100,7 @@ class Job:
         return progress
 
     def result(self) -> dict[str, Any] | None:
-        """What the module returned; ``None`` while it runs.
+        """Return the result of the module; ``None`` while it runs.
 
         :raises AnsibleError: when the host cannot be asked.
         """
@@ -115,38 +115,38 @@ class Job:
         return None
 
     def end(self) -> None:
-        """Ask the run to end in order, as a signal from its own terminal would, as soon as it can be asked.
+        """Ask the run to end in an orderly way, like a signal from its own terminal, as soon as it can be asked.
 
         :raises AnsibleError: when the host cannot be asked.
         """
         self._command(f": > {self._quoted(self._name + TO_END)}")
 
     def forget(self) -> None:
-        """Remove what is known of the job on the host."""
+        """Remove all files of the job on the host."""
         names = [self._id, self._name, temporary_of(self._name), self._name + TO_END]
         self._command(f"rm -f {' '.join(map(self._quoted, names))}")
         if not self._remove_module():
             Display().warning(
-                f"{self._module_dir} could not be removed from the host. Remove it: the parameters of the task are in "
-                "it, passwords too"
+                f"cannot remove {self._module_dir} from the host. Remove it: it contains the parameters of the task, "
+                "including passwords"
             )
 
     def reconnect(self) -> None:
-        """Have the next call use a new connection."""
+        """Make the next call use a new connection."""
         reset = getattr(self._action._connection, "reset", None)
         if reset is not None:
             with suppress(AnsibleError):
                 reset()
 
     def _quoted(self, name: str) -> str:
-        """A file of the directory of jobs, for the shell on the host, which knows what C(~) is."""
+        """Return the path of a file in the directory of jobs, quoted for the shell on the host, which resolves C(~)."""
         home, slash, rest = f"{self._directory}/{name}".partition("/")
         return f"{home}{slash}{shlex.quote(rest)}" if _HOME.fullmatch(home) else shlex.quote(f"{home}{slash}{rest}")
 
     def _is_gone(self) -> bool:
-        """Whether nobody is left to write the record: all of the job was killed, or the host started anew."""
+        """Return True if no process is left to write the record: all of the job was killed, or the host restarted."""
         word = self._id.partition(".")[0]
-        # In brackets, so that the command does not find itself.
+        # The brackets keep the command from finding itself.
         found = f"[ -d /proc/self ] || echo unknown; grep -l '[{word[:1]}]{word[1:]}' /proc/[0-9]*/cmdline | head -n 1"
         if self._command(found).strip():
             self._missed_since = None
@@ -156,12 +156,11 @@ class Job:
         return time.monotonic() - self._missed_since >= _MISSED
 
     def _remove_module(self) -> bool:
-        """Remove the module's file, which has the task's secrets in it, once it has been read.
+        """Remove the module's file, which contains the secrets of the task, once it has been read.
 
-        Ansible's own watcher does so, but only up to five seconds after the end, and not at all where it runs as
-        another user.
+        Ansible's own watcher removes it up to five seconds after the end, and not at all if it runs as another user.
 
-        :returns: whether it is gone.
+        :returns: True if it has been removed.
         """
         if self._module_dir:
             remove = self._action._connection._shell.remove(self._module_dir, recurse=True)
@@ -172,11 +171,11 @@ class Job:
         return True
 
     def _command(self, command: str) -> str:
-        """What a command prints. It never fails: what comes with no mark at its end is no answer.
+        """Return the output of a command. Output without a mark at its end is not an answer.
 
-        A shell, and sudo on a terminal, may say more than they are asked, before and after.
+        Shells, and sudo on a terminal, may print more than they are asked, before and after.
 
-        :raises AnsibleConnectionFailure: when it did not run, or not to its end.
+        :raises AnsibleConnectionFailure: when it did not run, or did not finish.
         """
         mark = f"printf %s {self._mark}"
         whole = f"{{ {mark}; {command}; {mark}; }} 2>/dev/null"
@@ -190,15 +189,15 @@ class Job:
 
 
 def without_effects(returned: Mapping[str, Any]) -> dict[str, Any]:
-    """A result without what Ansible would do more for than hand it on: no module of ours returns any of that, and a
-    host could have variables of the play replaced by it."""
+    """Remove everything from a result that would make Ansible do more than pass it on. The modules of this collection
+    return nothing of the kind, and a host could use it to replace variables of the play."""
     return {key: value for key, value in returned.items() if key not in _EFFECTS}
 
 
 def without_traces(status: Mapping[str, Any]) -> dict[str, Any]:
-    """A result as the plain module gives it, from the record of a job.
+    """Make the result that the plain module would return from the record of a job.
 
-    One that is no module's says why there is none: the job's own words are a traceback.
+    If the record has no result of a module, the message says why: the job's own text is a traceback.
     """
     result = {key: value for key, value in status.items() if key not in _OF_THE_JOB}
     if "invocation" in result or not result.get("failed"):
@@ -206,14 +205,15 @@ def without_traces(status: Mapping[str, Any]) -> dict[str, Any]:
     said = str(result.get("msg", ""))
     if said == "Timeout exceeded":
         return _failed(
-            f"the run did not end within {LIMIT // 86400} days, and was killed. Run again: what was fetched stays"
+            f"the run did not end within {LIMIT // 86400} days, and was killed. What was fetched stays in the cache; "
+            "run again"
         )
     if "data" in result or "outdata" in result:
         words = printable(" ".join(str(result.get("stderr") or result.get("data") or "").split())[-300:])
         hint = f" It said: {words}" if words else " It may have been killed; see the host's log."
         return _failed(f"the module ended without a result.{hint} What was fetched stays in the cache; run again")
     if "could not find job" in said:
-        return _failed("the record of the run is gone from the host, so its end is not known. Run again")
+        return _failed("the record of the run is missing on the host, so its result is not known. Run again")
     return result
 
 

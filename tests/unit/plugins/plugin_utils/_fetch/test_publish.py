@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch import publish as publish_module
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.incoming import discard_arrived
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.publish import publish
 from ansible_collections.airgap.images.tests.unit.archives import (
@@ -120,6 +121,29 @@ def test_bytes_are_on_disk_before_they_get_their_name(tmp_path: Path, monkeypatc
     monkeypatch.setattr(os, "fsync", syncing)
     publish_all(place, item("a"))
     assert steps == ["sync a", "rename a", "sync media"]
+
+
+def test_a_directory_is_on_disk_before_its_lock_file_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its many files, and its many directories, at once."""
+    steps: list[str] = []
+    replace = os.replace
+
+    def replacing(source: str, target: str) -> None:
+        steps.append(f"rename {os.path.basename(target)}")
+        replace(source, target)
+
+    place = place_at(tmp_path / "media")
+    items = [item(f"{NAME}/index.json"), item(f"{NAME}/share/sha256/ab"), item(f"{NAME}.lock.json")]
+    for one in items:
+        arrive(place, one)
+    monkeypatch.setattr(os, "replace", replacing)
+    monkeypatch.setattr(publish_module, "sync_filesystem", lambda path: steps.append("sync all"))
+    monkeypatch.setattr(publish_module, "sync_directory", lambda path: steps.append(f"sync {os.path.basename(path)}"))
+    publish_all(place, *items, lock=LAYOUT)
+    expected = ["sync all", "rename index.json", "rename ab", "sync all", f"rename {NAME}.lock.json", "sync media"]
+    assert steps == expected
 
 
 def test_a_link_at_a_final_name_is_replaced(tmp_path: Path) -> None:

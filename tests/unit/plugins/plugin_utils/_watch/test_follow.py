@@ -109,7 +109,7 @@ def test_events_that_were_missed_are_counted() -> None:
     looks = [look(1.0, events=[(1, "warning", "a")]), look(2.0, ended=True, events=[(8, "warning", "b")])]
     follow(FakeJob(looks), ticker, Signals())
     shown = [line for line in ticker.lines if "images" not in line]
-    assert shown == ["a", "6 more have come meanwhile; log_file would have them all", "b"]
+    assert shown == ["a", "6 more messages were skipped; set log_file to see all of them", "b"]
 
 
 def test_images_that_end_are_shown_with_v(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ def test_lost_connection_ends_nothing() -> None:
     job, ticker = FakeJob([LOST, LOST, look(), look(2.0, ended=True)]), FakeTicker()
     assert follow(job, ticker, Signals()) == DONE
     assert job.calls == ["reconnect", "reconnect", "forget"]
-    assert [line.split(",")[0] for line in ticker.lines[:2]] == ["the connection is lost", "the connection is back"]
+    assert [line.split(",")[0] for line in ticker.lines[:2]] == ["the connection is lost", "the connection is restored"]
 
 
 def test_sudo_that_does_not_answer_is_asked_again() -> None:
@@ -162,7 +162,7 @@ def test_a_timeout_of_the_task_ends_the_run() -> None:
     [
         ([KeyError(), None], "the run was asked to end, but has not ended yet"),
         ([KeyError(), look(1.0)], "the run was asked to end, but has not ended yet"),
-        ([KeyError(), LOST], "the run could not be asked to end, and may go on on the host"),
+        ([KeyError(), LOST], "the run could not be asked to end, and may continue on the host"),
     ],
 )
 def test_a_run_that_does_not_end_is_not_waited_for_long(
@@ -181,7 +181,7 @@ def test_a_run_that_does_not_end_is_not_waited_for_long(
 def test_no_run_is_waited_for_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     days = iter(range(100))
     monkeypatch.setattr(follow_module.time, "monotonic", lambda: next(days) * 86400.0)
-    with pytest.raises(AnsibleConnectionFailure, match="has not ended in the time that it was given"):
+    with pytest.raises(AnsibleConnectionFailure, match="neither ended within its time limit"):
         follow(FakeJob([None], over_after=1000), FakeTicker(), Signals())
 
 
@@ -193,7 +193,7 @@ def test_a_host_that_stays_away_is_given_up_after_an_hour(monkeypatch: pytest.Mo
         return now[0]
 
     monkeypatch.setattr(follow_module.time, "monotonic", later)
-    with pytest.raises(AnsibleConnectionFailure, match=r"for 60 minutes\. The run may go on there"):
+    with pytest.raises(AnsibleConnectionFailure, match=r"for 60 minutes\. The run may continue there"):
         follow(FakeJob([LOST]), FakeTicker(), Signals())
 
 

@@ -149,7 +149,7 @@ def test_what_cannot_be_removed_is_tried_again_and_told(
     job.forget()
     assert not Path(f"{job._directory}/{job._name}").exists()
     warned = "".join(capsys.readouterr().err.split())  # without the ends of lines, which may be anywhere
-    assert f"{action.module_dir}/couldnotberemovedfromthehost" in warned
+    assert f"cannotremove{action.module_dir}/fromthehost" in warned
 
 
 def test_a_host_that_says_more_than_it_is_asked(tmp_path: Path) -> None:
