@@ -84,7 +84,7 @@ def test_where_it_keeps_away(source: Source, bench: Workbench, workdir: Path, ho
     assert not jobs(home)
 
 
-@pytest.mark.parametrize("strategy", ["linear", "free"])
+@pytest.mark.parametrize("strategy", ["linear", pytest.param("free", marks=pytest.mark.thorough)])
 def test_lines_are_those_of_their_host(source: Source, bench: Workbench, home: Path, strategy: str) -> None:
     """Several hosts at once, of which one keeps silent; then a loop that another host does for the first."""
     names = {"north": "oci/gzip:1", "south": "docker/single:1", "quiet": "oci/zstd:1"}

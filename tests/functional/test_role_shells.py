@@ -22,8 +22,12 @@ from ansible_collections.airgap.images.tests.functional._role import (
 from ansible_collections.airgap.images.tests.support.ssh_hosts import SshHosts
 from ansible_collections.airgap.images.tests.support.workbench import Source
 
+# The one that is no Bourne shell; the others are more alike.
+FEW = ["tcsh"]
+MORE = [pytest.param(name, marks=pytest.mark.thorough) for name in ("zsh", "ksh93", "mksh")]
 
-@pytest.mark.parametrize("shell", ["tcsh", "zsh", "ksh93", "mksh"])
+
+@pytest.mark.parametrize("shell", [*FEW, *MORE])
 def test_a_job_is_followed_and_its_archive_fetched(source: Source, workdir: Path, shell: str) -> None:
     """With and without become; names have what these shells take for more than it is. A second run finds nothing."""
     login = shutil.which(shell)

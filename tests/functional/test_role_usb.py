@@ -35,7 +35,7 @@ def stick(site: Site) -> Iterator[Site]:
         yield site
 
 
-@pytest.mark.parametrize("compress", ["gzip", "dir"])
+@pytest.mark.parametrize("compress", [pytest.param("gzip", marks=pytest.mark.thorough), "dir"])
 def test_all_arrives_and_nothing_the_second_time(stick: Site, source: Source, compress: str) -> None:
     """Two hosts, with the lock file of the set; a directory comes without its links, and this is told."""
     images = [source["oci/index:1"].reference, source["docker/list:1"].reference]
