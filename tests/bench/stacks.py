@@ -29,7 +29,7 @@ Request = Callable[[str, str], Iterable[bytes]]
 
 def ours(host: str) -> Request:
     """The client of the collection, with all of its guards."""
-    from ...plugins.module_utils._http.http import Http
+    from ...plugins.module_utils._http.client import Http
     from ...plugins.module_utils._http.tls import Trust
 
     client = Http(host, Trust(True, None), read_timeout=30, connections=4)

@@ -30,7 +30,7 @@ try:
     from urllib3.connection import HTTPConnection
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.util.ssltransport import SSLTransport
-except ImportError:  # http.py reports it
+except ImportError:  # client.py reports it
 
     class HTTPConnection:  # type: ignore[no-redef]
         """Stands in for the class of ``urllib3`` where that is missing."""

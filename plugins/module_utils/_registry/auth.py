@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from .._base.errors import TransferError, printable
 from .._base.json import JsonError, parse_object
-from .._http.http import Http
+from .._http.client import Http
 from .._http.response import Response, shown_host
 from .._http.status_errors import explain_status
 from .._oci.reference import Repository

@@ -19,7 +19,7 @@ from typing import Callable, TypeVar
 from .._base.deadline import time_left
 from .._base.errors import TransferError, WrongBytes
 from .._base.stop import Stop
-from .._http.http import Http
+from .._http.client import Http
 from .._http.idle_connections import IdleConnections
 from .._http.proxy_login import ProxyLogins
 from .._http.response import Response, number_of, origin_of

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.airgap.images.plugins.module_utils._http.http import Http
+from ansible_collections.airgap.images.plugins.module_utils._http.client import Http
 from ansible_collections.airgap.images.plugins.module_utils._http.idle_connections import IdleConnections
 from ansible_collections.airgap.images.plugins.module_utils._http.tls import Trust
 from ansible_collections.airgap.images.tests.unit.server import Reply, Server

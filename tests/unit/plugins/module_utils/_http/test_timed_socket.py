@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.deadline import at_most, ensure_time, time_left
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import TransferError
-from ansible_collections.airgap.images.plugins.module_utils._http.http import Http
+from ansible_collections.airgap.images.plugins.module_utils._http.client import Http
 from ansible_collections.airgap.images.plugins.module_utils._http.response import Response
 from ansible_collections.airgap.images.plugins.module_utils._http.tls import Trust
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import TransferError
-from ansible_collections.airgap.images.plugins.module_utils._http.http import Http
+from ansible_collections.airgap.images.plugins.module_utils._http.client import Http
 from ansible_collections.airgap.images.plugins.module_utils._http.tls import Trust, tls_context
 from ansible_collections.airgap.images.tests.unit.server import Reply, Server
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import TransferError
-from ansible_collections.airgap.images.plugins.module_utils._http.http import Http
+from ansible_collections.airgap.images.plugins.module_utils._http.client import Http
 from ansible_collections.airgap.images.plugins.module_utils._http.response import Response
 from ansible_collections.airgap.images.plugins.module_utils._http.tls import Trust
 from ansible_collections.airgap.images.plugins.module_utils._registry.access import Login

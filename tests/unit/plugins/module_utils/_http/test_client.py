@@ -26,14 +26,14 @@ from hypothesis import strategies as st
 
 from ansible_collections.airgap.images.plugins.module_utils._base.deadline import time_left
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import TransferError
-from ansible_collections.airgap.images.plugins.module_utils._http import http as http_module
+from ansible_collections.airgap.images.plugins.module_utils._http import client as http_module
 from ansible_collections.airgap.images.plugins.module_utils._http import response as response_module
 from ansible_collections.airgap.images.plugins.module_utils._http import status_errors, transport
+from ansible_collections.airgap.images.plugins.module_utils._http.client import Http
 from ansible_collections.airgap.images.plugins.module_utils._http.connection_errors import (
     explain_connect,
     explain_failure,
 )
-from ansible_collections.airgap.images.plugins.module_utils._http.http import Http
 from ansible_collections.airgap.images.plugins.module_utils._http.response import (
     Response,
     number_of,
