@@ -92,7 +92,7 @@ def _checksums(ground: Ground, chance: random.Random, turn: int) -> str:
         inodes = [each.stat().st_ino for each in _files(found)]
         ground.registry.clear()
         result = found.complete()
-        require(result.changed and "does not fit" in result["reason"], f"it says {result['reason']!r}")
+        require(result.changed and "does not match" in result["reason"], f"it says {result['reason']!r}")
         require(not ground.registry.blob_gets(), "blobs were fetched")
         require(inodes == [each.stat().st_ino for each in _files(found)], "the archive was written anew")
     return REPAIRED

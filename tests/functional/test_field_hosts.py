@@ -271,7 +271,7 @@ def test_no_room_for_another_file(source: Source, bench: Workbench, compress: st
             assert (result.failed, result.changed) == (False, False), result.msg
         result = sane(bench.save([source["oci/plain:1"], source["oci/gzip:1"]], **options))
         assert result.failed and "No space left on device" in result.msg
-        assert "or some files, where their number is bounded" in result.msg
+        assert "or some files, if their number is limited" in result.msg
         assert contents(disk) == before
         resize(disk, files=1000)
         saved(bench.save([source["oci/plain:1"], source["oci/gzip:1"]], **options))

@@ -250,4 +250,8 @@ def test_a_list_of_failures_in_a_directory_that_dest_makes(source: Source, bench
     assert bad in listed.read_text(encoding="utf-8")
     nowhere = bench.directory / "nowhere" / "failed.txt"
     refused = run_module({**params, "failed_list": nowhere})
-    assert refused.failed and "is no directory that can be written to" in refused.msg and not nowhere.parent.exists()
+    assert (
+        refused.failed
+        and "is not a directory that this user can write to" in refused.msg
+        and not nowhere.parent.exists()
+    )

@@ -108,13 +108,13 @@ def test_what_is_wrong_is_written_again_and_nothing_else(
 
     would = bench.save(images, check=True)
     assert would.changed
-    assert "does not fit the lock file" in would["reason"]
+    assert "does not match the lock file" in would["reason"]
     assert not Path(f"{bench.dest}{suffix}.new").exists()
 
     registry.clear()
     result = bench.save(images)
     saved(result)
-    assert "does not fit the lock file" in result["reason"]
+    assert "does not match the lock file" in result["reason"]
     assert not registry.blob_gets()
     assert snapshot(*archive_files(bench.dest)) == parts
     now = {name: digest for name, digest in contents(bench.dest.parent).items() if name != "elsewhere"}
@@ -162,7 +162,7 @@ def test_a_report_of_an_earlier_release_is_renewed(registry: Registry, bench: Wo
     registry.clear()
     renewed = bench.save(images)
     saved(renewed)
-    assert renewed["reason"] == "report and script written anew, as another release made them"
+    assert renewed["reason"] == "report and script renewed, as another release made them"
     assert not registry.blob_gets() and snapshot(*archive_files(bench.dest)) == parts
     assert json.loads(facts.read_bytes())["facts"] is None
     assert set(contents(bench.dest.parent)) == set(right)

@@ -161,7 +161,7 @@ def test_nothing_new_is_no_reason_to_believe_an_open_cache(source: Source, bench
     saved(bench.save(images))
     bench.cache.chmod(0o777)
     result = bench.save(images)
-    assert result.failed and f"everyone may write to {bench.cache} (mode 0777)" in result.msg
+    assert result.failed and f"anyone can write to {bench.cache} (mode 0777)" in result.msg
     bench.cache.chmod(0o750)
     saved(bench.save(images), changed=False)
 

@@ -169,8 +169,8 @@ def test_an_archive_by_another_spelling_is_refused(source: Source, bench: Workbe
     before = snapshot(stick)
     for check in (True, False):
         result = bench.save([source["oci/gzip:1"]], dest=stick / "iMAGES", check=check, **params(kind))
-        assert result.failed and "takes both spellings for one name" in result.msg
-        assert f"would be written over {Path(first['dest']).name}" in result.msg
+        assert result.failed and "treats both spellings as one name" in result.msg
+        assert f"would overwrite {Path(first['dest']).name}" in result.msg
     assert snapshot(stick) == before
     assert not bench.save(images, dest=stick / "Images", check=True, **params(kind)).changed
 
@@ -193,7 +193,7 @@ def test_two_files_of_one_run_are_no_one_file(
 def test_a_directory_that_would_be_the_cache_is_refused(source: Source, bench: Workbench, stick: Path) -> None:
     places = {"dest": stick / "Images", "cache_dir": stick / "images", "compress": "dir"}
     result = bench.save([source["oci/plain:1"]], **places)
-    assert result.failed and "must be apart, and the filesystem takes both spellings" in result.msg
+    assert result.failed and "must be apart, and the filesystem treats both spellings" in result.msg
     assert names(stick) == []
 
 

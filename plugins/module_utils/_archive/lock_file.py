@@ -85,7 +85,7 @@ def read_lock(raw: bytes, *, path: str, most: int = 0) -> Lock:
             )
         return _parse(document)
     except (JsonError, InvalidReferenceError) as error:
-        raise LockFileError(f"{path} is no lock file: {printable(str(error))}") from error
+        raise LockFileError(f"{path} is not a lock file: {printable(str(error))}") from error
 
 
 def _parse(document: JsonObject) -> Lock:
@@ -108,7 +108,7 @@ def _parse(document: JsonObject) -> Lock:
 def _writer(document: JsonObject) -> int:
     writer = document.integer("writer") if "writer" in document else FIRST_WRITER
     if not FIRST_WRITER <= writer <= _LARGEST:
-        raise JsonError(f"writer is {printable(str(writer), 30)}, which no writer has")
+        raise JsonError(f"writer is {printable(str(writer), 30)}, expected 1 or more")
     return writer
 
 
@@ -146,7 +146,7 @@ def _parse_platform(document: JsonObject) -> LockedPlatform:
 def _parse_part(document: JsonObject) -> Part:
     name, sha256 = document.text("name"), document.text("sha256")
     if not _stays_inside(name):
-        raise JsonError(f"{quoted(name, 100)} is no usable name of a part")
+        raise JsonError(f"{quoted(name, 100)} is not a valid part name")
     _digest(f"sha256:{sha256}")
     return Part(name=name, size=_size(document, "size"), sha256=sha256)
 
@@ -161,13 +161,13 @@ def _stays_inside(name: str) -> bool:
 def _size(document: JsonObject, key: str) -> int:
     size = document.integer(key)
     if not 0 <= size <= _LARGEST:
-        raise JsonError(f"{quoted(key, 100)} is {printable(str(size), 30)}, which is no number of bytes")
+        raise JsonError(f"{quoted(key, 100)} is {printable(str(size), 30)}, which is not a number of bytes")
     return size
 
 
 def _digest(text: str) -> str:
     if not is_digest(text):
-        raise JsonError(f"{quoted(text, 100)} is no sha256 digest")
+        raise JsonError(f"{quoted(text, 100)} is not a sha256 digest")
     return text
 
 

@@ -22,8 +22,8 @@ def refuse_other_spelling(output: Output) -> None:
     found = archive_spelled_otherwise(output.directory, output.name)
     if found:
         raise OptionError(
-            f"dest: {output.dest} would be written over {found} in {output.directory}, whose filesystem takes both "
-            "spellings for one name; give dest as it is spelled there, or name another"
+            f"dest: {output.dest} would overwrite {found} in {output.directory}, whose filesystem treats both "
+            "spellings as one name; spell dest as it is there, or name another"
         )
 
 
@@ -76,6 +76,6 @@ def refuse_cache_as_archive(cache_dir: str, output: Output) -> None:
     cache, dest = (os.path.realpath(path).lower() for path in (cache_dir, output.dest))
     if os.path.commonpath([cache, dest]) in (cache, dest) and ignores_case(existing(output.directory)):
         raise OptionError(
-            f"cache_dir: with compress=dir, {cache_dir} and dest {output.dest} must be apart, and the filesystem takes "
-            "both spellings for one name; give dest another name, or set cache_dir"
+            f"cache_dir: with compress=dir, {cache_dir} and dest {output.dest} must be apart, and the filesystem "
+            "treats both spellings as one name; give dest another name, or set cache_dir"
         )

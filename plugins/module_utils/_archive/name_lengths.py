@@ -30,7 +30,7 @@ def refuse_long_names(output: Output, cache_dir: str) -> None:
     over = max(_size(longest) - limit, characters - _NAME_MAX)
     if over > 0:
         raise OptionError(
-            f"dest: its name is too long by {over}: there will be {longest}, and names may have {limit} bytes there; "
+            f"dest: the name is too long by {over}: there would be {longest}, and names can have {limit} bytes there; "
             f"choose one of up to {_size(output.name) - over}"
         )
     deepest = max((os.path.join(output.directory, path) for path in _paths(output, longest)), key=_size)
@@ -42,7 +42,7 @@ def _refuse_path(option: str, path: str, deepest: str) -> None:
     over = _size(deepest) + 1 - _limit(os.path.dirname(path), "PC_PATH_MAX", _PATH_MAX)  # with a zero at its end
     if over > 0:
         raise OptionError(
-            f"{option}: its path is too long by {over} bytes for what will lie there; choose one of up to "
+            f"{option}: its path is too long by {over} bytes for what will be in it; choose one of up to "
             f"{_size(path) - over}"
         )
 

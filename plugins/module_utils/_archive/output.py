@@ -140,7 +140,7 @@ def check_level(level: int | None, compress: str) -> None:
     if level is None:
         return
     if compress not in _LEVELS:
-        raise OptionError(f"compress_level: has no meaning with compress={compress}; leave it out")
+        raise OptionError(f"compress_level: has no effect with compress={compress}; leave it out")
     low, high = _LEVELS[compress]
     if not low <= level <= high:
         raise OptionError(f"compress_level: {level} is not a level of {compress}; accepted are {low} to {high}")

@@ -109,8 +109,8 @@ def give_alone(
     try:
         if copy_alone(path, by, check) != sha256 and sha256:
             raise StorageError(
-                f"{path} has other bytes than the lock file says; run again with verify=digest, which makes the "
-                "archive anew"
+                f"{path} does not have the bytes that the lock file records; run again with verify=digest, which "
+                "makes the archive again"
             )
         attributes.give(by, final or path)
         os.replace(by, path)
@@ -172,6 +172,6 @@ def refuse_protected(paths: Iterable[str], attributes: Attributes | None = None)
         if flags and not (attributes is not None and attributes.frees(flags) and not is_shared(path)):
             shown = "".join(sorted(flags))
             raise StorageError(
-                f"{path} is protected (lsattr shows {shown}), so it cannot be changed or replaced. Take that away with "
-                f"chattr -{shown} on all files of the archive, or name another dest"
+                f"{path} is protected (lsattr shows {shown}), so it cannot be changed or replaced. Remove these flags "
+                f"with chattr -{shown} on all files of the archive, or name another dest"
             )

@@ -13,12 +13,12 @@ import socket
 from .._base.errors import StorageError
 
 _REMEDIES = {
-    errno.ENOSPC: "Free some space there (or some files, where their number is bounded), or choose another directory",
+    errno.ENOSPC: "Free some space there (or some files, if their number is limited), or choose another directory",
     errno.EDQUOT: "Free some space there, have the quota raised, or choose another directory",
-    errno.EROFS: "Have it mounted for writing, or choose another directory",
+    errno.EROFS: "Mount it for writing, or choose another directory",
     errno.EACCES: "Give this user the permission, or choose another directory",
     errno.EPERM: "Give this user the permission, or choose another directory",
-    errno.EIO: "Check the disk and what the kernel's log says of it",
+    errno.EIO: "Check the disk and the kernel log",
     errno.EEXIST: "Remove what is in the way, or choose another directory",
     errno.ENOTDIR: "Remove what is in the way, or choose another directory",
     errno.EINVAL: "Remove it, or name another file",

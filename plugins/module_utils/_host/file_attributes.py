@@ -57,7 +57,7 @@ def parse_flags(text: str | None) -> Flags | None:
         return None
     match = _FLAGS.fullmatch(text)
     if match is None:
-        raise OptionError(f"attributes: {quoted(text)} are no flags; expected some such as +S (see chattr(1))")
+        raise OptionError(f"attributes: {quoted(text)} are not valid flags; expected flags such as +S (see chattr(1))")
     return Flags(match.group(1) or "=", frozenset(match.group(2)))
 
 
@@ -87,7 +87,9 @@ class TaskAttributes:
         self._flags = parse_flags(module.params["attributes"])
         programs = [module.get_bin_path(name) for name in ("chattr", "lsattr")] if self._flags else []
         if not all(programs):
-            raise OptionError("attributes: chattr and lsattr are not on the target; install e2fsprogs, or leave it out")
+            raise OptionError(
+                "attributes: chattr and lsattr not found on the target; install e2fsprogs, or leave attributes out"
+            )
         self._chattr = programs[0] if programs else ""
 
     def differ(self, path: str, final: str = "") -> bool:
@@ -150,8 +152,8 @@ class TaskAttributes:
         if status != 0:
             said = printable((err or out).strip(), 300)
             raise StorageError(
-                f"attributes: {path} cannot be given {flags}: {said}. Its filesystem may not have such flags, or this "
-                "user not the right to give them; leave attributes out"
+                f"attributes: {path} cannot be given {flags}: {said}. Its filesystem may not support these flags, or "
+                "this user may lack the permission; leave attributes out"
             )
 
     @contextmanager

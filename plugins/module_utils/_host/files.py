@@ -35,7 +35,7 @@ def open_regular(path: str) -> BinaryIO:
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no regular file", path)
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
     return os.fdopen(descriptor, "rb")
 
 
@@ -52,7 +52,7 @@ def not_for_others(path: str, flags: int) -> int:
 
 
 def keep_from_others(descriptor: int) -> None:
-    """Take from a file of ours what others must not have: that everyone may write to it, or set-id."""
+    """Take from a file of ours what others must not have: that anyone can write to it, or set-id."""
     if stat.S_IMODE(os.fstat(descriptor).st_mode) & _HARMFUL:
         with suppress(OSError):
             os.fchmod(descriptor, 0o644)

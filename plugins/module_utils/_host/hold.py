@@ -42,7 +42,7 @@ class _State(Enum):
 class Hold:
     """Holds a lock file for the length of a ``with`` block.
 
-    :param path: the file; it is made when missing. What stands there and is no lock file is replaced.
+    :param path: the file; it is made when missing. What stands there and is not a lock file is replaced.
     :param what: what it protects, for the error.
     :param timeout: seconds to wait for another run.
     :param check: is asked while another run is waited for; raises when this one is to end.
@@ -187,6 +187,6 @@ class Hold:
         except BlockingIOError:
             time.sleep(_POLL_SECONDS / 20)  # another run does it
         except OSError as error:
-            raise StorageError(f"{self._path} is no file, and cannot be removed: {error.strerror}") from error
+            raise StorageError(f"{self._path} is not a file and cannot be removed: {error.strerror}") from error
         finally:
             os.close(directory)

@@ -101,7 +101,7 @@ class Log:
                 try:
                     self._write(self._file, f"{line}\n".encode())
                 except OSError as error:  # a log that cannot be written must not end the run
-                    self.problem = self.problem or f"log_file: {self._path} lacks lines: {reason(error)}"
+                    self.problem = self.problem or f"log_file: {self._path} is incomplete: {reason(error)}"
 
     def _write(self, file: BinaryIO, line: bytes) -> None:
         if file.write(line) != len(line):  # the end of a disk, or a pipe that is full

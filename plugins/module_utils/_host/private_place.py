@@ -126,8 +126,8 @@ class PassingDirectory:
 def no_private_place(places: Iterable[str]) -> StorageError:
     """What to say where no place keeps files to this user."""
     return StorageError(
-        "logins and keys must lie where only this user may read them, and no filesystem keeps files so in any of "
-        f"{', '.join(places)}; set TMPDIR to a directory of this user on one that has modes, or choose another "
+        "logins and keys must be kept where only this user can read them, and no filesystem does that in any of "
+        f"{', '.join(places)}; set TMPDIR to a directory of this user on a filesystem with modes, or choose another "
         "cache_dir"
     )
 

@@ -164,14 +164,18 @@ def refuse_foreign(path: str, taken: Iterable[str]) -> None:
     :raises OptionError: when something else is there, or will be.
     """
     if not is_path(path):
-        raise OptionError(f"progress_file: {quoted(path)} is no path: it holds what no file name can")
+        raise OptionError(
+            f"progress_file: {quoted(path)} is not a valid path: it contains what no file name can contain"
+        )
     try:
         if os.path.realpath(path) in {os.path.realpath(other) for other in taken}:
             raise OptionError(f"progress_file: {path} is also another file of this task; name one of its own")
         if os.path.lexists(path):
             with open_regular(path) as file:
                 if not _is_of_a_run(file.read(AT_MOST)):
-                    raise OptionError(f"progress_file: {path} is no progress file, and would be replaced; name another")
+                    raise OptionError(
+                        f"progress_file: {path} is not a progress file and would be replaced; name another"
+                    )
     except OSError as error:
         raise OptionError(f"progress_file: {path} cannot be used: {reason(error)}") from error
 

@@ -40,9 +40,9 @@ def distrust(path: str) -> str:
             continue
         if not found.st_mode & stat.S_ISVTX:
             mode = f"{stat.S_IMODE(found.st_mode):04o}{here.distrust_of_mount(found)}"
-            return f"everyone may exchange what is in {parent} (mode {mode})"
+            return f"anyone can replace what is in {parent} (mode {mode})"
         if not here.is_ours(found):
-            return f"{parent} belongs to user {found.st_uid}, who may exchange what is in it"
+            return f"{parent} belongs to user {found.st_uid}, who can replace what is in it"
         if entry is not None and not here.is_ours(entry):
             return f"{os.path.join(parent, name)} was put there by user {entry.st_uid}"
     if os.path.lexists(path):
@@ -66,7 +66,7 @@ def distrust_directory(path: str, here: _Here | None = None) -> str:
         return f"{path} belongs to user {found.st_uid}{here.distrust_of_mount(found)}"
     if _is_open(found):
         mode = f"{stat.S_IMODE(found.st_mode):04o}{here.distrust_of_mount(found)}"
-        return f"everyone may write to {path} (mode {mode})"
+        return f"anyone can write to {path} (mode {mode})"
     return ""
 
 
@@ -170,7 +170,7 @@ def _lstat(path: str) -> os.stat_result | None:
 
 
 def _keeps(directory: os.stat_result, entry: os.stat_result | None) -> bool:
-    """Whether a directory that everyone may write to leaves an entry to its owner, and both are to be trusted."""
+    """Whether a directory that anyone can write to leaves an entry to its owner, and both are to be trusted."""
     is_sticky = bool(directory.st_mode & stat.S_ISVTX)
     return is_sticky and {directory.st_uid, *([entry.st_uid] if entry else [])} <= _trusted_users()
 

@@ -86,10 +86,10 @@ def inspect_companions(output: Output, lock: Lock, raw_lock: bytes) -> Companion
     script = _is_script_of_another_release(output, lock)
     unfit = [] if is_other_report else _unfit_of_report(output, found, raw_lock)
     unfit += [RESTORE_SUFFIX] if script is None else []
-    told = [f"{output.name}{suffix} does not fit the lock file" for suffix in unfit]
+    told = [f"{output.name}{suffix} does not match the lock file" for suffix in unfit]
     if is_other_report or script:  # to renew one of them is to renew both
         release = "an earlier" if lock.writer < WRITER else "another"
-        told.append(f"report and script written anew, as {release} release made them")
+        told.append(f"report and script renewed, as {release} release made them")
     facts = found.facts if found is not None else None
     return Companions(tuple(told), facts.failures if facts is not None else "")
 

@@ -28,7 +28,7 @@ def refuse_foreign(path: str, *, made: str) -> None:
     :raises OptionError: when something else stands there.
     """
     if mount_points_among([path]):
-        raise OptionError(f"failed_list: {path} is a mount point, and cannot be exchanged; name a file below it")
+        raise OptionError(f"failed_list: {path} is a mount point and cannot be replaced; name a file below it")
     try:
         with open_regular(path) as file:
             start = file.read(len(_HEADER))
@@ -36,7 +36,7 @@ def refuse_foreign(path: str, *, made: str) -> None:
         directory = os.path.dirname(os.path.abspath(path))
         if not os.access(_made_by(directory, made), os.W_OK | os.X_OK):
             raise OptionError(
-                f"failed_list: {directory} is no directory that can be written to; make it, or name another"
+                f"failed_list: {directory} is not a directory that this user can write to; create it, or name another"
             ) from None
         return
     except OSError as error:

@@ -84,7 +84,7 @@ def inspect(output: Output, memory: VerifiedFiles, *, verify: str) -> PublishedA
         lock = read_lock(raw, path=output.lock_file)
     except LockFileError as error:
         return PublishedArchive(None, damage=str(error), raw_lock=raw)
-    stale = tuple(f"{name} is no part of the archive" for name in stale_names(output, lock.parts))
+    stale = tuple(f"{name} is not part of the archive" for name in stale_names(output, lock.parts))
     for part in lock.parts:
         damage = _damage(path_of(output, part), part, memory, verify)
         if damage:
@@ -125,25 +125,22 @@ def _refuse_other_kind(output: Output) -> None:
     for path in (output.lock_file, output.checksum_file, *output.companions, *_named_like_parts(output)):
         if os.path.isdir(path) and not os.path.islink(path):
             raise OptionError(
-                f"dest: {path} is a directory, and stands where a file of the archive is to be; remove it, or name "
-                "another dest"
+                f"dest: {path} is a directory where a file of the archive has to be; remove it, or name another dest"
             )
     names = (output.dest, output.lock_file, output.checksum_file, *output.companions, *_named_like_parts(output))
     for path in mount_points_among(names):
-        raise OptionError(
-            f"dest: {path} is a mount point, and cannot be exchanged for what is new; name a path below it"
-        )
+        raise OptionError(f"dest: {path} is a mount point and cannot be replaced; name a path below it")
     is_directory = os.path.isdir(output.dest)
     if is_mount_point(output.dest):
         raise OptionError(
-            f"dest: {output.dest} is a mount point, which no archive can take the place of; name a path below it, or "
+            f"dest: {output.dest} is a mount point and cannot be replaced by an archive; name a path below it, or "
             "another one"
         )
     if output.compress != DIR and is_directory:
         raise OptionError(f"dest: {output.dest} is a directory; it must be the path of a file to be written")
     if output.compress == DIR and os.path.lexists(output.dest):
         if not is_directory or os.path.islink(output.dest):
-            raise OptionError(f"dest: {output.dest} is no directory, but compress=dir writes one")
+            raise OptionError(f"dest: {output.dest} is not a directory, but compress=dir writes one")
         if os.listdir(output.dest) and not os.path.exists(output.lock_file):
             raise OptionError(
                 f"dest: {output.dest} is a directory that this module did not make (no {output.lock_file}); "
@@ -161,11 +158,11 @@ def _damage(path: str, part: Part, memory: VerifiedFiles, verify: str) -> str:
     try:
         found = os.lstat(path)
         if not stat.S_ISREG(found.st_mode):
-            return "is no regular file"
+            return "is not a regular file"
         if found.st_size != part.size:
             return f"has {found.st_size} bytes instead of {part.size}"
         if verify == "digest" and memory.sha256(path) != part.sha256:
-            return "has another sha256 than was published"
+            return "does not have the sha256 that was published"
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
@@ -181,4 +178,4 @@ def _untidy_checksums(output: Output, parts: Sequence[Part]) -> tuple[str, ...]:
                 return ()
     except OSError:
         pass
-    return (f"{os.path.basename(output.checksum_file)} does not fit the parts",)
+    return (f"{os.path.basename(output.checksum_file)} does not match the parts",)

@@ -195,7 +195,9 @@ class Staging:
         """Refuse a staging directory that somebody else has put there, or may write to."""
         is_directory = stat.S_ISDIR(os.lstat(self._root).st_mode)
         if not is_directory or is_exposed(self._root):
-            raise StorageError(f"{self._root} is no directory of this user alone; remove it, then run again")
+            raise StorageError(
+                f"{self._root} is not a directory that only this user can write to; remove it, then run again"
+            )
 
     def publish_beside(self, lock: Lock, facts: Facts | None) -> None:
         """Write all that is beside them anew for parts that stand already, and remove stale ones."""
@@ -313,7 +315,7 @@ def roll_forward(output: Output, ready: str, lock: Lock) -> None:
     except OSError as error:
         failure = StorageError(
             f"cannot put the new archive in place at {output.dest}: {reason(error)}. It is complete in {ready}; "
-            "the next run goes on from there"
+            "the next run continues from there"
         )
         failure.changed = changed
         raise failure from error

@@ -239,7 +239,7 @@ def missing(subject: Subject) -> Markup:
         _remarks("Warnings", "reference", noted, ("Reference", "Saved, but")),
     ]
     if subject.facts is None:
-        told.insert(0, element("p", f"Whether the list had lines that are no references is {NOT_KNOWN}."))
+        told.insert(0, element("p", f"Whether the list had invalid lines is {NOT_KNOWN}."))
     elif not any(told):
         told = [element("p", "Nothing failed, nothing was skipped, and there are no warnings.")]
     return section("missing", "Failed, skipped and warned", *told)

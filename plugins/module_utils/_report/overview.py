@@ -150,7 +150,7 @@ def _soundness(subject: Subject) -> Markup:
         told.append(
             "Everything that was asked for is in the archive."
             if subject.facts is not None
-            else "No reference failed. Whether the list had lines that are no references is not known any more."
+            else "No reference failed. Whether the list had invalid lines is not known any more."
         )
     if lock.skipped:
         told.append(f" Left out: {count(len(lock.skipped), 'reference')} with none of the wanted platforms.")
@@ -172,7 +172,7 @@ def _missing_in_words(subject: Subject) -> str:
     failed, invalid = len(subject.lock.failed), subject.missing - len(subject.lock.failed)
     words = [f"{count(failed, 'reference')} failed"] if failed else []
     if invalid:
-        words.append(f"{count(invalid, 'line is no reference', 'lines are no references')}")
+        words.append(f"{count(invalid, 'line is not a reference', 'lines are not references')}")
     asked = len(subject.lock.images) + len(subject.lock.skipped) + subject.missing
     return f"{grouped(subject.missing)} of {grouped(asked)} asked for are missing: {' and '.join(words)}"
 

@@ -158,7 +158,7 @@ def refuse_strange_path(option: str, value: str | None) -> None:
             f"host's Python has {encoding}. Set LC_ALL=C.UTF-8 in the task's environment, or give a path in ASCII"
         )
     if not is_path(value):
-        raise OptionError(f"{option}: {quoted(value)} is no path: it holds what no file name can")
+        raise OptionError(f"{option}: {quoted(value)} is not a valid path: it contains what no file name can contain")
 
 
 def _refuse_contradictions(params: Params) -> None:
@@ -174,7 +174,7 @@ def _output(params: Params) -> Output:
     check_level(params["compress_level"], compress)
     part_size = params["part_size"]
     if part_size is not None and compress == "dir":
-        raise OptionError("part_size: has no meaning with compress=dir; leave it out")
+        raise OptionError("part_size: has no effect with compress=dir; leave it out")
     if params["part_digits"] is not None:
         check_range("part_digits", params["part_digits"], 1, 9)
     return Output(

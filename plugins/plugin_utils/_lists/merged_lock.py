@@ -28,10 +28,10 @@ def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
 
     :param raw_locks: the lock files by their paths below the directory of the set, C(HOST/NAME.lock.json).
     :param lines: the list that all of them together have to cover.
-    :raises LockFileError: when one is no lock file, two name the same image, or the list is not covered.
+    :raises LockFileError: when one is not a lock file, two name the same image, or the list is not covered.
     """
     if not raw_locks:
-        raise LockFileError("there is no lock file to merge")
+        raise LockFileError("there is not a lock file to merge")
     archives = {path: _archive_of(path) for path in sorted(raw_locks)}
     _refuse_seconds(archives)
     locks = {archives[path]: _read(raw_locks[path], path=path) for path in archives}

@@ -347,7 +347,7 @@ def test_a_lock_file_that_names_another_file_is_refused(scene: Scene, name: str)
 def test_a_lock_file_of_a_directory_that_names_another_file_is_refused(scene: Scene, name: str) -> None:
     scene.put("../x")
     scene.write_records([part_of(name, b"evil")], compress="dir")
-    assert "is no usable name of a part" in scene.refused()
+    assert "is not a valid part name" in scene.refused()
     assert scene.visible() == []
     assert scene.path("../x").read_bytes() == b"precious"
 
@@ -903,7 +903,7 @@ def test_a_lock_file_of_many_small_values_is_refused(scene: Scene, monkeypatch: 
     """They would take many times their bytes in memory."""
     monkeypatch.setattr(receive, "MOST_VALUES", 100)
     (scene.host / LOCK).write_text(json.dumps({"version": 1, "more": [[]] * 100}))
-    assert scene.refused() == f"{scene.host}/{LOCK} is no lock file: it holds more than 100 values"
+    assert scene.refused() == f"{scene.host}/{LOCK} is not a lock file: it holds more than 100 values"
 
 
 def test_no_special_modes_are_taken_over(scene: Scene) -> None:

@@ -330,7 +330,7 @@ def test_a_log_that_lacks_lines_is_told(
         saved.errors.append(PermissionError(13, "Permission denied", "/srv/a"))
     run(log_file="/dev/full")
     assert len(warnings) == 1
-    assert warnings[0].startswith("log_file: /dev/full lacks lines: No space left on device. Free some space there")
+    assert warnings[0].startswith("log_file: /dev/full is incomplete: No space left on device. Free some space there")
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

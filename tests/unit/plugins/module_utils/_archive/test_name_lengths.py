@@ -27,7 +27,7 @@ def refuse(options: Options) -> None:
 def test_the_name_that_is_said_to_fit_does(tmp_path: Path, letter: str, params: dict[str, Any]) -> None:
     (tmp_path / "out").mkdir()
     suffix = "" if params.get("compress") == "dir" else ".tar.gz"
-    with pytest.raises(OptionError, match=r"^dest: its name is too long by \d+: there will be ") as caught:
+    with pytest.raises(OptionError, match=r"^dest: the name is too long by \d+: there would be ") as caught:
         refuse(make_options(dest=str(tmp_path / "out" / f"{letter * 300}{suffix}"), **params))
     told = re.search(r"choose one of up to (\d+)$", str(caught.value))
     assert told is not None
@@ -38,7 +38,7 @@ def test_the_name_that_is_said_to_fit_does(tmp_path: Path, letter: str, params: 
         longest = f"{fits}{suffix}.report.html"
     (tmp_path / "out" / longest).touch()
     refuse(make_options(dest=str(tmp_path / "out" / f"{fits}{suffix}"), **params))
-    with pytest.raises(OptionError, match="its name is too long by"):
+    with pytest.raises(OptionError, match="the name is too long by"):
         refuse(make_options(dest=str(tmp_path / "out" / f"{fits}{letter}{suffix}"), **params))
 
 

@@ -96,8 +96,8 @@ def test_levels_that_the_format_has(level: int | None, compress: str) -> None:
         (10, "gzip", "accepted are 0 to 9"),
         (0, "zstd", "accepted are 1 to 22"),
         (23, "zstd", "accepted are 1 to 22"),
-        (1, "none", "no meaning with compress=none"),
-        (1, "dir", "no meaning with compress=dir"),
+        (1, "none", "no effect with compress=none"),
+        (1, "dir", "no effect with compress=dir"),
     ],
 )
 def test_levels_that_it_does_not_have(level: int, compress: str, said: str) -> None:

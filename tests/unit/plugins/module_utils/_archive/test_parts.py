@@ -209,7 +209,7 @@ def test_no_space_tells_what_is_free(tmp_path: Path, number: int) -> None:
 def test_other_errors_are_told(tmp_path: Path) -> None:
     error = explain_write_error(OSError(errno.EROFS, "Read-only file system"), str(tmp_path / "staging"))
     assert error.__class__ is StorageError
-    said = f"cannot write the archive in {tmp_path}: Read-only file system. Have it mounted for writing, or choose "
+    said = f"cannot write the archive in {tmp_path}: Read-only file system. Mount it for writing, or choose "
     assert str(error) == f"{said}another directory, then run again"
 
 

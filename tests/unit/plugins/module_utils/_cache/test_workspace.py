@@ -111,7 +111,7 @@ def test_a_cache_that_everyone_may_write_to_is_refused(root: Path, name: str) ->
     (root / name).chmod(0o777)
     before = names_below(root)
     for action in (lambda cache: cache.opened(0).__enter__(), lambda cache: cache.workspace.is_clean()):
-        with pytest.raises(StorageError, match=r"cannot use cache_dir .*everyone may write to .*set another cache_dir"):
+        with pytest.raises(StorageError, match=r"cannot use cache_dir .*anyone can write to .*set another cache_dir"):
             action(Cache(str(root)))
     assert names_below(root) == before
 

@@ -24,12 +24,12 @@ from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors im
 from ansible_collections.airgap.images.plugins.module_utils._host.files import open_regular
 
 SAID = {
-    errno.ENOSPC: "Free some space there (or some files, where their number is bounded), or choose another directory",
+    errno.ENOSPC: "Free some space there (or some files, if their number is limited), or choose another directory",
     errno.EDQUOT: "Free some space there, have the quota raised, or choose another directory",
-    errno.EROFS: "Have it mounted for writing, or choose another directory",
+    errno.EROFS: "Mount it for writing, or choose another directory",
     errno.EACCES: "Give this user the permission, or choose another directory",
     errno.EPERM: "Give this user the permission, or choose another directory",
-    errno.EIO: "Check the disk and what the kernel's log says of it",
+    errno.EIO: "Check the disk and the kernel log",
     errno.ENOTDIR: "Remove what is in the way, or choose another directory",
     errno.EISDIR: "Remove the directory that is in the way",
     errno.EBUSY: "Unmount what is mounted there, or choose another directory",

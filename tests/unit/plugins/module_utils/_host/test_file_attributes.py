@@ -170,7 +170,7 @@ def test_flags(text: str, expected: Flags | None) -> None:
 
 @pytest.mark.parametrize("text", ["+?", "i,a", "+-i", "+ i"])
 def test_what_are_no_flags(text: str) -> None:
-    with pytest.raises(OptionError, match="are no flags; expected some such as"):
+    with pytest.raises(OptionError, match="are not valid flags; expected flags such as"):
         parse_flags(text)
 
 
@@ -247,7 +247,7 @@ def test_what_has_its_mode_already_is_left_alone(file: Path) -> None:
 
 def test_a_copy_that_is_not_what_it_should_be_takes_nobodys_place(file: Path) -> None:
     os.link(file, file.with_name("other"))
-    with pytest.raises(StorageError, match="has other bytes than the lock file says"):
+    with pytest.raises(StorageError, match="does not have the bytes that the lock file records"):
         give_alone(Mode(0o600), str(file), by=str(file.with_name("new")), sha256="0" * 64)
     assert is_shared(str(file)) and stat.S_IMODE(file.stat().st_mode) == 0o644
     assert not file.with_name("new").exists()

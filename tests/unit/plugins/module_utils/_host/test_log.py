@@ -118,7 +118,7 @@ def test_a_full_disk_does_not_end_the_run() -> None:
     log.info("two")
     log.close()
     assert len(log.lines) == 2
-    assert log.problem.startswith("log_file: /dev/full lacks lines: No space left on device. Free some space there")
+    assert log.problem.startswith("log_file: /dev/full is incomplete: No space left on device. Free some space there")
 
 
 def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_only_a_progress_file_is_replaced(tmp_path: Path) -> None:
 def test_what_is_of_somebody_else_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "mine"
     path.write_bytes(content)
-    with pytest.raises(OptionError, match=r"progress_file: .*/mine is no progress file, and would be replaced"):
+    with pytest.raises(OptionError, match=r"progress_file: .*/mine is not a progress file and would be replaced"):
         refuse_foreign(str(path), [])
     assert path.read_bytes() == content
 

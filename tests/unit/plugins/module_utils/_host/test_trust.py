@@ -57,8 +57,8 @@ def test_everyone_may_write_above_it(place: Path) -> None:
     (place / "cache").mkdir()
     place.chmod(0o777)
     for path in (place / "cache", place / "not-yet", place / "cache" / "deeper"):
-        assert distrust(str(path)) == f"everyone may exchange what is in {place} (mode 0777)"
-    assert distrust(str(place)) == f"everyone may write to {place} (mode 0777)"
+        assert distrust(str(path)) == f"anyone can replace what is in {place} (mode 0777)"
+    assert distrust(str(place)) == f"anyone can write to {place} (mode 0777)"
     assert [path.name for path in place.iterdir()] == ["cache"], "the probe is left"
 
 
@@ -67,14 +67,14 @@ def test_the_sticky_bit_keeps_what_is_there(place: Path) -> None:
     place.chmod(0o1777)
     assert not distrust(str(place / "cache"))
     assert not distrust(str(place / "not-yet"))
-    assert distrust(str(place)) == f"everyone may write to {place} (mode 1777)"
+    assert distrust(str(place)) == f"anyone can write to {place} (mode 1777)"
 
 
 def test_who_owns_a_sticky_directory_may_exchange_what_is_in_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (place / "cache").mkdir()
     place.chmod(0o1777)
     owned_by(monkeypatch, place)
-    assert distrust(str(place / "cache")) == f"{place} belongs to user {OTHER}, who may exchange what is in it"
+    assert distrust(str(place / "cache")) == f"{place} belongs to user {OTHER}, who can replace what is in it"
 
 
 def test_what_others_put_into_a_sticky_directory(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_links_on_the_way_are_looked_at(place: Path, target: str) -> None:
     (place / "link").symlink_to(target.replace("/absolute", str(place / "open" / "cache")))
     (place / "twice").symlink_to("link")
     for name in ("link", "twice", "twice/below", "./link"):
-        assert "everyone may exchange" in distrust(f"{place}/{name}")
+        assert "anyone can replace" in distrust(f"{place}/{name}")
     (place / "open").chmod(0o755)
     assert not distrust(str(place / "twice"))
 
@@ -130,14 +130,14 @@ def test_a_filesystem_without_modes(place: Path, monkeypatch: pytest.MonkeyPatch
     (place / "cache").chmod(0o777)
     said = "all files there have one owner and mode, which their mount says"
     remedy = f"; {said}: mount it with uid={os.geteuid()},umask=077"
-    assert distrust(str(place / "cache")) == f"everyone may exchange what is in {place} (mode 0777{remedy})"
-    assert distrust_directory(str(place)) == f"everyone may write to {place} (mode 0777{remedy})"
+    assert distrust(str(place / "cache")) == f"anyone can replace what is in {place} (mode 0777{remedy})"
+    assert distrust_directory(str(place)) == f"anyone can write to {place} (mode 0777{remedy})"
     assert not is_exposed(str(place)), "whoever may write there, the mount has let in"
     monkeypatch.setattr(trust, "_make_probe", lambda _directory: trust._Made(device + 1, os.geteuid(), False))
-    assert distrust(str(place / "cache")) == f"everyone may exchange what is in {place} (mode 0777)"
+    assert distrust(str(place / "cache")) == f"anyone can replace what is in {place} (mode 0777)"
     assert is_exposed(str(place))
     monkeypatch.setattr(trust, "_make_probe", lambda _directory: None)
-    assert distrust(str(place / "cache")) == f"everyone may exchange what is in {place} (mode 0777)"
+    assert distrust(str(place / "cache")) == f"anyone can replace what is in {place} (mode 0777)"
     assert is_exposed(str(place))
 
 

@@ -68,7 +68,7 @@ def test_a_file_that_is_far_too_large_is_not_read(output: Output, suffix: str) -
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert wrong == (f"{output.name}{suffix} does not fit the lock file",)
+    assert wrong == (f"{output.name}{suffix} does not match the lock file",)
     assert facts == (None if suffix == FACTS_SUFFIX else sample.facts)
     assert peak < 64 * 1024 * 1024
 
@@ -127,17 +127,17 @@ def both(output: Output) -> None:
     with_script(without_seal)(output)
 
 
-RENEWED = "report and script written anew, as another release made them"
+RENEWED = "report and script renewed, as another release made them"
 UPGRADES: dict[str, tuple[Callable[[Output], None], str]] = {
     "a script with other words": (with_script(lambda script: resealed(other_words(script))), RENEWED),
     "a script of the first releases": (with_script(lambda script: without_seal(other_words(script))), RENEWED),
     "a report of an earlier release": (of_earlier_release, RENEWED),
     "a report of a later release": (of_later_release, RENEWED),
     "both": (both, RENEWED),
-    "a script that was changed": (with_script(other_words), "images.tar.gz.restore.sh does not fit the lock file"),
+    "a script that was changed": (with_script(other_words), "images.tar.gz.restore.sh does not match the lock file"),
     "a report of an earlier release without its page": (
         without_page,
-        "images.tar.gz.report.json does not fit the lock file",
+        "images.tar.gz.report.json does not match the lock file",
     ),
 }
 
@@ -170,13 +170,13 @@ def test_an_archive_of_an_earlier_writer_keeps_its_script_and_gets_a_report(outp
         Path(f"{output.dest}{suffix}").write_bytes(content)
     of_earlier_release(output)
     with_script(lambda script: without_seal(other_words(script)))(output)
-    assert untidy(output, lock, raw) == ("report and script written anew, as an earlier release made them",)
+    assert untidy(output, lock, raw) == ("report and script renewed, as an earlier release made them",)
 
 
 def test_facts_of_another_archive_are_not_used(output: Output) -> None:
     sample, other = bundle(output.name, ["a", "b"]), bundle(output.name, ["a"])
     assert published_facts(output, other.lock) is None
     wrong = untidy(output, other.lock, other.raw_lock)
-    assert wrong[0] == f"{output.name}.report.json does not fit the lock file"
+    assert wrong[0] == f"{output.name}.report.json does not match the lock file"
     Path(output.report_file).write_bytes(b"another page")
     assert published_facts(output, sample.lock) == sample.facts, "the page does not count for them"

@@ -113,7 +113,7 @@ def test_a_file_of_the_user_may_not(tmp_path: Path) -> None:
     path.write_text("nginx\n")
     with pytest.raises(OptionError, match=r"failed_list: .* is a file that this module did not write"):
         refuse_foreign(str(path), made="/srv")
-    with pytest.raises(OptionError, match=r"failed_list: cannot read .*no regular file"):
+    with pytest.raises(OptionError, match=r"failed_list: cannot read .*not a regular file"):
         refuse_foreign(str(tmp_path), made="/srv")
 
 
@@ -128,7 +128,7 @@ def test_a_place_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_not_there_is_noticed_early(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"failed_list: .*missing is no directory that can be written to"):
+    with pytest.raises(OptionError, match=r"failed_list: .*missing is not a directory that this user can write to"):
         refuse_foreign(str(tmp_path / "missing" / "failed.txt"), made="/srv")
 
 
@@ -151,5 +151,5 @@ def test_a_planted_link_is_not_followed(tmp_path: Path, place: str) -> None:
 def test_a_fifo_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "failed.txt"
     os.mkfifo(path)
-    with pytest.raises(OptionError, match="is no regular file"):
+    with pytest.raises(OptionError, match="is not a regular file"):
         refuse_foreign(str(path), made="/srv")

@@ -82,9 +82,9 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "missing": (lambda path: path.unlink(), "is missing", "is missing"),
     "shorter": (lambda path: path.write_bytes(b"e"), "has 1 bytes instead of 2", "has 1 bytes instead of 2"),
     "longer": (lambda path: path.write_bytes(b"efg"), "has 3 bytes instead of 2", "has 3 bytes instead of 2"),
-    "changed": (lambda path: path.write_bytes(b"eF"), "has another sha256 than was published", ""),
-    "a link": (replaced_by_link, "is no regular file", "is no regular file"),
-    "a pipe": (replaced_by_pipe, "is no regular file", "is no regular file"),
+    "changed": (lambda path: path.write_bytes(b"eF"), "does not have the sha256 that was published", ""),
+    "a link": (replaced_by_link, "is not a regular file", "is not a regular file"),
+    "a pipe": (replaced_by_pipe, "is not a regular file", "is not a regular file"),
 }
 
 
@@ -105,7 +105,7 @@ def test_a_directory_where_a_file_of_the_archive_is_to_be(output: Output, memory
     path = Path(output.directory, name)
     path.unlink(missing_ok=True)
     path.mkdir()
-    with pytest.raises(OptionError, match=f"{name} is a directory, and stands where .* remove it, or name another"):
+    with pytest.raises(OptionError, match=f"{name} is a directory where .* remove it, or name another"):
         inspect(output, memory, verify="digest")
     assert path.is_dir()
 
@@ -115,33 +115,33 @@ def write(name: str, data: bytes) -> Callable[[Output], object]:
 
 
 UNTIDY: dict[str, tuple[Callable[[Output], object], tuple[str, ...]]] = {
-    "a stale part": (write("images.tar.part2", b""), ("images.tar.part2 is no part of the archive",)),
-    "a part with another width": (write("images.tar.part00", b""), ("images.tar.part00 is no part of the archive",)),
-    "an archive in one file": (write("images.tar", b""), ("images.tar is no part of the archive",)),
-    "other checksums": (write("images.tar.sha256", b"x"), ("images.tar.sha256 does not fit the parts",)),
+    "a stale part": (write("images.tar.part2", b""), ("images.tar.part2 is not part of the archive",)),
+    "a part with another width": (write("images.tar.part00", b""), ("images.tar.part00 is not part of the archive",)),
+    "an archive in one file": (write("images.tar", b""), ("images.tar is not part of the archive",)),
+    "other checksums": (write("images.tar.sha256", b"x"), ("images.tar.sha256 does not match the parts",)),
     "another table": (
         write("images.tar.report.csv", b"x"),
-        ("images.tar.report.csv does not fit the lock file",),
+        ("images.tar.report.csv does not match the lock file",),
     ),
     "another page": (
         write("images.tar.report.html", b"x"),
-        ("images.tar.report.html does not fit the lock file",),
+        ("images.tar.report.html does not match the lock file",),
     ),
     "other facts": (
         write("images.tar.report.json", b"{}"),
-        ("images.tar.report.json does not fit the lock file",),
+        ("images.tar.report.json does not match the lock file",),
     ),
     "no facts": (
         lambda output: os.unlink(output.facts_file),
-        ("images.tar.report.json does not fit the lock file",),
+        ("images.tar.report.json does not match the lock file",),
     ),
     "no script": (
         lambda output: os.unlink(output.restore_file),
-        ("images.tar.restore.sh does not fit the lock file",),
+        ("images.tar.restore.sh does not match the lock file",),
     ),
     "no checksums": (
         lambda output: os.unlink(output.checksum_file),
-        ("images.tar.sha256 does not fit the parts",),
+        ("images.tar.sha256 does not match the parts",),
     ),
     "a file of somebody else": (write("images.tar.bak", b""), ()),
 }
@@ -158,7 +158,7 @@ def test_what_stands_beside_it(
 
 NO_LOCK: dict[str, tuple[Callable[[Output], object], str]] = {
     "none, with parts": (lambda output: os.unlink(output.lock_file), "an archive is there, but no "),
-    "no JSON": (write("images.tar.lock.json", b"{"), "images.tar.lock.json is no lock file"),
+    "no JSON": (write("images.tar.lock.json", b"{"), "images.tar.lock.json is not a lock file"),
     "a later version": (write("images.tar.lock.json", b'{"version": 9}'), "is a lock file of version 9"),
 }
 
@@ -185,7 +185,9 @@ def test_a_directory_of_files(tmp_path: Path, memory: VerifiedFiles) -> None:
     os.symlink("share", os.path.join(output.dest, "blobs"))
     assert inspect(output, memory, verify="digest").damage == ""
     Path(output.dest, "share/sha256/x").write_bytes(b"y")
-    assert inspect(output, memory, verify="digest").damage == "share/sha256/x has another sha256 than was published"
+    assert (
+        inspect(output, memory, verify="digest").damage == "share/sha256/x does not have the sha256 that was published"
+    )
     Path(output.dest, "share/sha256/x").unlink()
     assert inspect(output, memory, verify="size").damage == "share/sha256/x is missing"
 
@@ -234,7 +236,7 @@ def test_the_script_of_another_writer_has_words_of_its_own(
     output = archive(tmp_path, {"images.tar.part0": b"abcd", "images.tar.part1": b"ef"}, writer=1, part_size="4B")
     script = Path(output.restore_file)
     script.write_bytes(spoil(script.read_bytes()))
-    told = () if is_fit else (f"{output.name}.restore.sh does not fit the lock file",)
+    told = () if is_fit else (f"{output.name}.restore.sh does not match the lock file",)
     assert inspect(output, memory, verify="digest").untidy == told
 
 
@@ -249,11 +251,11 @@ def test_what_may_not_be_replaced_by_a_directory(tmp_path: Path, memory: Verifie
     output = make_options(tmp_path, compress="dir").output
     os.makedirs(output.directory)
     Path(output.dest).write_text("precious")
-    with pytest.raises(OptionError, match="is no directory, but compress=dir writes one"):
+    with pytest.raises(OptionError, match="is not a directory, but compress=dir writes one"):
         inspect(output, memory, verify="digest")
     os.unlink(output.dest)
     os.symlink(tmp_path, output.dest)
-    with pytest.raises(OptionError, match="is no directory"):
+    with pytest.raises(OptionError, match="is not a directory"):
         inspect(output, memory, verify="digest")
     os.unlink(output.dest)
     os.makedirs(os.path.join(output.dest, "precious"))
@@ -293,4 +295,4 @@ def test_a_fifo_beside_the_archive_is_not_waited_for(output: Output, memory: Ver
     path.unlink()
     os.mkfifo(path)
     published = inspect(output, memory, verify="digest")
-    assert "is no regular file" in published.damage if name == "lock_file" else published.untidy
+    assert "is not a regular file" in published.damage if name == "lock_file" else published.untidy

@@ -389,7 +389,7 @@ def test_an_archive_that_cannot_be_put_in_place_stays_ready(tmp_path: Path) -> N
     output = make_output(tmp_path)
     obstacle = Path(output.directory, "images.tar.part1")
     (obstacle / "x").mkdir(parents=True)
-    with pytest.raises(StorageError, match="the next run goes on from there"):
+    with pytest.raises(StorageError, match="the next run continues from there"):
         publish(output, NEW)
     assert is_decided(output)
     (obstacle / "x").rmdir()
@@ -584,7 +584,7 @@ def test_a_staging_directory_of_somebody_else_is_not_used(tmp_path: Path, kind: 
     else:
         path.mkdir()
         path.chmod(0o777)
-    with pytest.raises(StorageError, match="is no directory of this user alone"):
+    with pytest.raises(StorageError, match="is not a directory that only this user can write to"):
         publish(output, NEW)
     assert not (tmp_path / "elsewhere").exists() or os.listdir(tmp_path / "elsewhere") == []
 

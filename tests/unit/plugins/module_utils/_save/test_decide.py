@@ -113,11 +113,11 @@ DECISIONS: dict[str, tuple[PublishedArchive, Lock, bool, Action, str]] = {
         "the archive is damaged: x",
     ),
     "stale parts": (
-        PublishedArchive(LOCK, untidy=("a.part7 is no part of the archive", "a.sha256 does not fit the parts")),
+        PublishedArchive(LOCK, untidy=("a.part7 is not part of the archive", "a.sha256 does not match the parts")),
         LOCK,
         False,
         Action.RECORD,
-        "a.part7 is no part of the archive; a.sha256 does not fit the parts",
+        "a.part7 is not part of the archive; a.sha256 does not match the parts",
     ),
     "another wish with the same outcome": (
         PublishedArchive(LOCK),

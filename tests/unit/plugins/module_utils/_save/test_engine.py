@@ -461,7 +461,7 @@ def test_a_stale_part_is_removed(bench: Bench) -> None:
     bench.run(part_size="20KB")
     (bench.out / "images.tar.gz.part77").write_text("stale")
     result = bench.run(part_size="20KB")
-    assert (result.changed, result.reason) == (True, "images.tar.gz.part77 is no part of the archive")
+    assert (result.changed, result.reason) == (True, "images.tar.gz.part77 is not part of the archive")
     assert not (bench.out / "images.tar.gz.part77").exists()
     assert bench.run(part_size="20KB").changed is False
 
@@ -894,7 +894,7 @@ def test_check_mode_foresees_that_a_cache_is_refused(bench: Bench) -> None:
     shared.mkdir()
     shared.chmod(0o777)
     for check in (True, False):
-        with pytest.raises(StorageError, match=f"everyone may exchange what is in {shared}"):
+        with pytest.raises(StorageError, match=f"anyone can replace what is in {shared}"):
             bench.run(check=check, cache_dir=str(shared / "cache"))
     assert not list(shared.iterdir())
 

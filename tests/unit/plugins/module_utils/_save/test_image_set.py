@@ -81,7 +81,7 @@ def test_a_lock_file_says_which_platforms(tmp_path: Path) -> None:
 
 BAD: dict[str, tuple[bytes | None, str]] = {
     "missing": (None, "from_lock: cannot read {path} on the target: No such file"),
-    "no lock file": (b"{}", "from_lock: {path} is no lock file"),
+    "no lock file": (b"{}", "from_lock: {path} is not a lock file"),
     "without images": (write_lock(Lock(LOCK.options, ())), "from_lock: {path} names no image"),
     "without platforms": (write_lock(Lock({}, LOCK.images)), "from_lock: "),
     "with platforms that are none": (write_lock(Lock({**LOCK.options, "arch": [1]}, LOCK.images)), "from_lock: "),

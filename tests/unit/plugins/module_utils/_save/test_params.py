@@ -20,9 +20,9 @@ from ansible_collections.airgap.images.tests.unit.fakes import make_params
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "size": ({"part_size": "0"}, "part_size: '0' must be at least 1 byte"),
-    "size with dir": ({"part_size": "1G", "compress": "dir"}, "part_size: has no meaning with compress=dir"),
+    "size with dir": ({"part_size": "1G", "compress": "dir"}, "part_size: has no effect with compress=dir"),
     "level": ({"compress_level": 10}, "compress_level: 10 is not a level of gzip"),
-    "level with none": ({"compress_level": 1, "compress": "none"}, "compress_level: has no meaning"),
+    "level with none": ({"compress_level": 1, "compress": "none"}, "compress_level: has no effect"),
     "no digit": ({"part_digits": 0}, "part_digits: 0 is out of range; accepted are 1 to 9"),
     "many digits": ({"part_digits": 10}, "part_digits: 10 is out of range"),
     "no job": ({"jobs": 0}, "jobs: 0 is out of range; accepted are 1 to 20"),
@@ -37,11 +37,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "os": ({"os": ["lin ux"]}, "os: 'lin ux' is no operating system"),
     "source": ({"source_registry": "https://x"}, "source_registry: 'https://x' begins with a scheme"),
     "dest": ({"dest": "/srv/"}, "dest: '/srv/' must end in a file name"),
-    "dest with a zero": ({"dest": "/srv/a\0b"}, "dest: '/srv/a\\x00b' is no path"),
+    "dest with a zero": ({"dest": "/srv/a\0b"}, "dest: '/srv/a\\x00b' is not a valid path"),
     "dest of two lines": ({"dest": "/srv/a\nb"}, "dest: '/srv/a\\x0ab' must be text in one line"),
     "dest that is no UTF-8": ({"dest": "/srv/\udcff"}, "dest: '/srv/\\xdcff' must be text in one line"),
-    "cache_dir that is no path": ({"cache_dir": "/srv/\ud800"}, "cache_dir: '/srv/\\xd800' is no path"),
-    "list with a zero": ({"list_files": ["/a", "/b\0"]}, "list_files: '/b\\x00' is no path"),
+    "cache_dir that is no path": ({"cache_dir": "/srv/\ud800"}, "cache_dir: '/srv/\\xd800' is not a valid path"),
+    "list with a zero": ({"list_files": ["/a", "/b\0"]}, "list_files: '/b\\x00' is not a valid path"),
 }
 
 

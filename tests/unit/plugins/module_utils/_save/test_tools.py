@@ -224,7 +224,7 @@ def test_a_passing_directory_leaves_those_of_others_alone(place: Path) -> None:
 
 def test_a_passing_directory_needs_a_place(place: Path) -> None:
     place.rmdir()
-    with pytest.raises(StorageError, match="logins and keys must lie where only this user may read them"):
+    with pytest.raises(StorageError, match="logins and keys must be kept where only this user can read them"):
         PassingDirectory(os.environ).path()
 
 
@@ -268,7 +268,7 @@ def test_without_a_place_for_what_is_private_the_run_is_refused(
     monkeypatch.setattr(private_place, "filesystem_of", lambda _path: Filesystem(has_modes=False))
     cache = Cache(stick)
     with tools(tmp_path, username="user", password="s3cret") as made, cache.opened(0):
-        with pytest.raises(StorageError, match=r"no filesystem keeps files so in any of .*/dev/shm.*set TMPDIR"):
+        with pytest.raises(StorageError, match=r"no filesystem does that in any of .*/dev/shm.*set TMPDIR"):
             made.log_in(cache)
         assert os.listdir(cache.workspace.run_directory) == []
 

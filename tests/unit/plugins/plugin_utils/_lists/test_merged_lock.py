@@ -162,8 +162,8 @@ def test_a_gap_is_refused() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"{}", "is no lock file: "),
-        (b"\xed\xa0\x80", "is no lock file: "),
+        (b"{}", "is not a lock file: "),
+        (b"\xed\xa0\x80", "is not a lock file: "),
         (write_lock(TWO).replace(b'"version": 1', b'"version": 2'), "is a lock file of version 2"),
     ],
 )
@@ -173,7 +173,7 @@ def test_what_is_no_lock_file_is_named(content: bytes, said: str) -> None:
 
 
 def test_no_lock_files_at_all() -> None:
-    with pytest.raises(LockFileError, match="there is no lock file to merge"):
+    with pytest.raises(LockFileError, match="there is not a lock file to merge"):
         merge({})
 
 
