@@ -203,7 +203,7 @@ def flow(folder: Path) -> Subject:
         registries.push(
             name, build_image([*shared, *(random_layer(100 * number + 50 + each, 400) for each in range(_LAYERS))])
         )
-    tools.Registries = lambda *_arguments, **_more: registries  # type: ignore[assignment,misc]
+    tools.RegistryClient = lambda *_arguments, **_more: registries  # type: ignore[assignment,misc]
     tools.Skopeo = lambda *_arguments, **_more: FakeSkopeo(registries)  # type: ignore[assignment,misc]
     sites = [_Site(folder / str(number), names, params) for number, params in enumerate(_VARIANTS)]
     return lambda stop, chance: chance.choice(sites).run(stop, chance)

@@ -220,7 +220,7 @@ class Mode(NoAttributes):
 
 
 class FakeRegistries:
-    """Registries in memory, with the methods of ``Registries`` that resolving and fetching use.
+    """Registries in memory, with the methods of ``RegistryClient`` that resolving and fetching use.
 
     :ivar asked: what was asked for, one ``METHOD NAME`` each.
     :ivar failures: raised instead of an answer, by ``METHOD NAME``; each once.

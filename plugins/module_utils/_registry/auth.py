@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Proving who we are to one registry: Basic and Bearer, tokens kept per repository.
+"""Authentication at one registry: Basic and Bearer, with a token for each scope.
 
 Distribution token specification ("Token Authentication") and its OAuth2 variant for identity tokens.
 """
@@ -22,6 +22,7 @@ from .._oci.reference import Repository
 from .challenge import Challenge, parse_challenges
 from .credential_helper import Credential
 from .credentials import Credentials
+from .scope import Scope
 
 _MAX_TOKEN_BYTES = 256 * 1024
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -31,7 +32,7 @@ _NO_POST = (400, 401, 404, 405, 501)  # what services answer that do not know PO
 
 
 class Authenticator:
-    """Gives the Authorization header for the repositories of one registry.
+    """Gives the Authorization header for the scopes of one registry.
 
     After the first 401 the registry's scheme is known, so that every further repository costs one token request and
     no refused one.
@@ -43,24 +44,27 @@ class Authenticator:
         self._credentials = credentials
         self._mutex = threading.Lock()
         self._challenge: Challenge | None = None
-        self._headers: dict[str, str] = {}
+        self._headers: dict[Scope, str] = {}
         self._is_secure = False
 
-    def header(self, path: str) -> dict[str, str]:
-        """The headers to send with a request for a repository; empty while none is known to be needed."""
+    def header(self, scope: Scope) -> dict[str, str]:
+        """Return the headers to send with a request; empty while none is known to be needed.
+
+        :raises TransferError: when the token service gives no token.
+        """
         with self._mutex:
-            known = self._headers.get(path)
+            known = self._headers.get(scope)
             challenge = self._challenge
         if known is None and challenge is not None:
-            known = self._prove(path, challenge)
+            known = self._prove(scope, challenge)
         return {"Authorization": known} if known else {}
 
-    def answer(self, path: str, refused: Response, *, url: str) -> bool:
-        """Take in a 401: learn what the registry asks for and make a new header.
+    def respond(self, scope: Scope, refused: Response, *, url: str) -> bool:
+        """Answer a challenge: learn what the registry asks for, and make a new header.
 
-        :param refused: the answer that was 401.
-        :param url: where it came from; where that has TLS, no credential goes to a token service without it.
-        :returns: whether trying again makes sense.
+        :param refused: the response with status 401.
+        :param url: where it came from; if that has TLS, no credential goes to a token service without it.
+        :returns: True if trying again makes sense.
         :raises TransferError: when the token service gives no token.
         """
         offered = {challenge.scheme: challenge for challenge in parse_challenges(refused.header("www-authenticate"))}
@@ -68,7 +72,7 @@ class Authenticator:
         if challenge is None:
             return False
         self._is_secure = urlsplit(url).scheme == "https"
-        proof = self._prove(path, challenge)
+        proof = self._prove(scope, challenge)
         with self._mutex:
             self._challenge = challenge
         return bool(proof)
@@ -83,17 +87,17 @@ class Authenticator:
                 is_final=True,
             )
 
-    def _prove(self, path: str, challenge: Challenge) -> str:
-        credential = self._credentials.find(Repository(self._registry, path))
+    def _prove(self, scope: Scope, challenge: Challenge) -> str:
+        credential = self._credentials.find(Repository(self._registry, scope.path))
         if challenge.scheme == "basic":
             proof = _basic(credential) if credential is not None and credential.username else ""
         else:
-            proof = f"Bearer {self._token(path, challenge, credential)}"
+            proof = f"Bearer {self._token(scope, challenge, credential)}"
         with self._mutex:
-            self._headers[path] = proof
+            self._headers[scope] = proof
         return proof
 
-    def _token(self, path: str, challenge: Challenge, credential: Credential | None) -> str:
+    def _token(self, scope: Scope, challenge: Challenge, credential: Credential | None) -> str:
         realm = challenge.parameters.get("realm", "")
         if _scheme(realm) not in ("http", "https"):
             raise TransferError(
@@ -101,12 +105,12 @@ class Authenticator:
             )
         if credential is not None and (credential.username or credential.identity_token):
             self._refuse_open_realm(realm)
-        fields = {"service": challenge.parameters.get("service", ""), "scope": f"repository:{path}:pull"}
-        answer = self._ask(realm, {key: value for key, value in fields.items() if value}, credential)
-        if answer.status != 200:
-            raise explain_status(answer, host=shown_host(realm), what=f"a token for {self._registry}/{path}")
+        fields = {"service": challenge.parameters.get("service", ""), "scope": str(scope)}
+        response = self._ask(realm, {key: value for key, value in fields.items() if value}, credential)
+        if response.status != 200:
+            raise explain_status(response, host=shown_host(realm), what=f"a token for {self._registry}/{scope.path}")
         try:
-            document = parse_object(answer.plain)
+            document = parse_object(response.plain)
             token = document.text("token") or document.text("access_token")
         except JsonError as error:
             raise TransferError(f"the token service of {self._registry} gave no readable token", heals=True) from error
@@ -130,11 +134,11 @@ class Authenticator:
         if posted.status not in _NO_POST:
             return posted
         # Some services know the older way alone, in which the refresh token is the password.
-        answer = self._get(realm, fields, credential.as_password())
-        if answer.status == 200:
+        response = self._get(realm, fields, credential.as_password())
+        if response.status == 200:
             self._credentials.give_as_password(credential)
-            return answer
-        return posted if posted.status in _MAY_BE_MEANT else answer
+            return response
+        return posted if posted.status in _MAY_BE_MEANT else response
 
     def _get(self, realm: str, fields: dict[str, str], credential: Credential | None) -> Response:
         headers = {"Authorization": _basic(credential)} if credential is not None and credential.username else {}

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Callable, TypeVar
 
+from .._base.deadline import not_done_in_time
 from .._base.errors import TransferError
 from .._base.stop import Stop
 
@@ -93,9 +94,10 @@ def _given_up(error: TransferError, attempts: int) -> TransferError:
 
 
 def _too_late(error: TransferError, is_over: bool) -> TransferError:
-    """Say that there is no time left; what ended just then may have ended because of it, and says nothing."""
-    told = "it was not done within timeout" if is_over else f"{error} (no time is left to try again within timeout)"
-    return error.ended(f"{told}. Run again, or raise timeout")
+    """Say that there is no time left; what failed at that moment may have failed because of it, and says nothing."""
+    if is_over:
+        return not_done_in_time()
+    return error.ended(f"{error} (no time is left to try again within timeout). Run again, or raise timeout")
 
 
 def in_words(seconds: float) -> str:

@@ -22,7 +22,7 @@ from .._http.proxy import Proxies
 from .._http.proxy_login import ProxyLogins
 from .._http.trust_store import TrustStore, check_trust_files
 from .._oci.reference import Repository
-from .._registry.client import Registries
+from .._registry.client import RegistryClient
 from .._registry.credentials import Credentials, gather_credentials
 from .._registry.retry import RetryPolicy
 from .._skopeo.carriage import Carriage
@@ -44,7 +44,7 @@ class Tools:
     :param failures: makes the failures of images.
     """
 
-    registries: Registries
+    registries: RegistryClient
     carriage: Carriage
     resolver: Resolver
     failures: Failures
@@ -90,7 +90,7 @@ def _log_in(skopeo: Skopeo, credentials: Credentials, private: Callable[[], str]
 def _inspector(
     skopeo: Skopeo,
     policy: RetryPolicy,
-    client: Registries,
+    client: RegistryClient,
     *,
     log: Log,
     stop: Stop,
@@ -139,7 +139,7 @@ def prepared(
     log.secrets.add_proxies(os.environ)
     trust = TrustStore(options.access, os.environ, configuration.others)
     policy = RetryPolicy(options.work.retries, options.work.retry_delay)
-    client = Registries(
+    client = RegistryClient(
         options.access,
         credentials,
         trust,

@@ -15,7 +15,7 @@ from .._oci.image import PlatformImage
 from .._oci.manifest import Manifest
 from .._oci.media_types import DOCKER_MANIFEST, OCI_ARTIFACT
 from .._oci.schema1 import Schema1
-from .._registry.client import Registries
+from .._registry.client import RegistryClient
 from .permission import Permission
 from .registries_conf import RegistriesConf
 
@@ -31,7 +31,7 @@ class Carriage:
     :param registries: know how they have answered.
     """
 
-    def __init__(self, registries: Registries, permission: Permission, configuration: RegistriesConf) -> None:
+    def __init__(self, registries: RegistryClient, permission: Permission, configuration: RegistriesConf) -> None:
         self._registries = registries
         self._permission = permission
         self._configuration = configuration

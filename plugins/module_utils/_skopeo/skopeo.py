@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Callable
 
+from .._base.deadline import not_done_in_time
 from .._base.errors import (
     ConnectionRefused,
     Missing,
@@ -330,8 +331,7 @@ class Skopeo:
             if any(_says_too_much(one) for one in outputs):
                 raise TransferError("skopeo does not stop to talk; is skopeo_path skopeo?", heals=False)
             if now >= deadline:
-                told = f"it was not done within timeout ({self._work.timeout:g} s); run again, or raise it"
-                raise TransferError(told, heals=False)
+                raise not_done_in_time()
             if now - looked < min(_LOOK_SECONDS, self._work.stall_timeout / 4):
                 continue
             looked, found = now, progress()

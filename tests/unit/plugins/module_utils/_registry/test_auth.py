@@ -23,6 +23,7 @@ from ansible_collections.airgap.images.plugins.module_utils._registry.auth impor
 from ansible_collections.airgap.images.plugins.module_utils._registry.credential_helper import Credential
 from ansible_collections.airgap.images.plugins.module_utils._registry.credentials import Credentials
 from ansible_collections.airgap.images.plugins.module_utils._registry.login_file import LoginFile
+from ansible_collections.airgap.images.plugins.module_utils._registry.scope import Scope, pull
 from ansible_collections.airgap.images.tests.unit.server import Reply, Request, Server
 
 REGISTRY = "reg.lan"
@@ -56,10 +57,10 @@ class Bench:
     def refuse(self, path: str = "a/b", *, challenge: str | None = None, scheme: str = "http") -> bool:
         headers = {"www-authenticate": self._challenge if challenge is None else challenge}
         answer = Response(f"{scheme}://{REGISTRY}", 401, headers, b"")
-        return self.authenticator.answer(path, answer, url=f"{scheme}://{REGISTRY}/v2/")
+        return self.authenticator.respond(pull(path), answer, url=f"{scheme}://{REGISTRY}/v2/")
 
     def header(self, path: str = "a/b") -> str:
-        return self.authenticator.header(path).get("Authorization", "")
+        return self.authenticator.header(pull(path)).get("Authorization", "")
 
 
 def test_at_first_nothing_is_sent(service: Server) -> None:
@@ -249,4 +250,15 @@ def test_a_refresh_token_that_is_refused_either_way(service: Server) -> None:
     bench = Bench(service, TOKEN_USER)
     with pytest.raises(TransferError, match=r"refused access to a token for reg\.lan/a/b"):
         bench.refuse()
+    assert len(service.requests) == 2
+
+
+def test_a_token_is_kept_for_each_scope(service: Server) -> None:
+    """What may be read with one must not be written with it."""
+    bench = Bench(service, USER)
+    assert bench.refuse()
+    both = Scope("a/b", ("pull", "push"))
+    for _time in range(2):
+        assert bench.header() == "Bearer token-for-repository:a/b:pull"
+        assert bench.authenticator.header(both) == {"Authorization": "Bearer token-for-repository:a/b:pull,push"}
     assert len(service.requests) == 2

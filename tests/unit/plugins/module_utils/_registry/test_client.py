@@ -33,7 +33,7 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.reference impor
 from ansible_collections.airgap.images.plugins.module_utils._registry import client as client_module
 from ansible_collections.airgap.images.plugins.module_utils._registry.access import Login
 from ansible_collections.airgap.images.plugins.module_utils._registry.blob_file import BlobFile
-from ansible_collections.airgap.images.plugins.module_utils._registry.client import FetchedManifest, Registries
+from ansible_collections.airgap.images.plugins.module_utils._registry.client import FetchedManifest, RegistryClient
 from ansible_collections.airgap.images.plugins.module_utils._registry.credentials import Credentials
 from ansible_collections.airgap.images.plugins.module_utils._registry.retry import RetryPolicy
 from ansible_collections.airgap.images.tests.unit.fakes import describe, make_options
@@ -66,11 +66,11 @@ class Bench:
         self.stop = RecordedStop()
         self.told: list[str] = []
         self.repository = Repository(server.host, "team/app")
-        self._clients: list[Registries] = []
+        self._clients: list[RegistryClient] = []
 
-    def client(self, *logins: Login, **options: Any) -> Registries:
+    def client(self, *logins: Login, **options: Any) -> RegistryClient:
         access = make_options(**{"validate_certs": False, **options}).access
-        client = Registries(
+        client = RegistryClient(
             access,
             Credentials(logins, []),
             TrustStore(access, {}),

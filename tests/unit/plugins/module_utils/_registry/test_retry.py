@@ -204,9 +204,7 @@ def test_after_the_deadline_nothing_is_tried_again() -> None:
 
 
 def test_what_ends_at_the_deadline_is_not_blamed_on_something_else() -> None:
-    with pytest.raises(
-        TransferError, match=r"^it was not done within timeout\. Run again, or raise timeout$"
-    ) as caught:
+    with pytest.raises(TransferError, match=r"^it was not done within timeout; run again, or raise timeout$") as caught:
         retrying(
             Action(heals("nothing came for the whole stall_timeout")),
             policy=RetryPolicy(5, 1.0),

@@ -87,7 +87,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     bench = Bench(tmp_path)
-    monkeypatch.setattr(tools, "Registries", lambda *_arguments, **_more: bench.registries)
+    monkeypatch.setattr(tools, "RegistryClient", lambda *_arguments, **_more: bench.registries)
     monkeypatch.setattr(tools, "Skopeo", lambda *_arguments, **_more: bench.skopeo)
     monkeypatch.setattr(engine, "configuration_now", lambda *_arguments: bench.configuration)
     yield bench

@@ -57,7 +57,7 @@ def test_they_touch_nothing(tmp_path: Path, pem: Path, check: bool) -> None:
 
 def test_all_is_given_back_at_the_end(tmp_path: Path, pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[str] = []
-    monkeypatch.setattr(tools_module.Registries, "close", lambda _self: closed.append("registries"))
+    monkeypatch.setattr(tools_module.RegistryClient, "close", lambda _self: closed.append("registries"))
     with pytest.raises(KeyError), tools(tmp_path, ca_path=str(pem)) as made:
         bundle = str(made.skopeo._trust.of("reg.lan").verify)
         assert os.path.exists(bundle)
