@@ -274,7 +274,7 @@ def test_a_forged_lock_file_is_refused_before_anything_else_comes(ground: Ground
             (said,) = on(result, host.name)
             message = str(said.data["msg"])
             assert said.status == "failed" and f"{host.source}.lock.json " in message, f"{name!r}: {message}"
-            assert "is not expected in" in message or "no usable name" in message, message
+            assert "is not expected in" in message or "is not a valid part name" in message, message
             assert "\n" not in message
             assert host.fetched() == {}, name
         output = f"{result.stdout}{result.stderr}"

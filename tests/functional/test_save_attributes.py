@@ -241,4 +241,4 @@ def test_flags_that_the_filesystem_has_not(source: Source, bench: Workbench) -> 
 @pytest.mark.parametrize("text", ["+?", "i,a", "+ i"])
 def test_what_are_no_flags(source: Source, bench: Workbench, text: str) -> None:
     result = bench.save([source["oci/gzip:1"]], attributes=text)
-    assert result.failed and "are no flags" in result.msg
+    assert result.failed and "are not valid flags" in result.msg

@@ -214,7 +214,7 @@ def test_the_longest_name_that_is_said_to_fit(source: Source, bench: Workbench, 
     for check in (True, False):
         dest = bench.directory / "out" / f"{'n' * 250}{suffix}"
         result = bench.save([source["oci/gzip:1"]], dest=dest, check=check, **params)
-        assert result.failed and "dest: its name is too long by" in result.msg
+        assert result.failed and "dest: the name is too long by" in result.msg
     assert not source.registry.requests() and not list((bench.directory / "out").iterdir())
     room = int(result.msg.rpartition(" ")[2]) - len(suffix)
     saved(bench.save([source["oci/gzip:1"]], dest=dest.with_name("n" * room + suffix), **params))

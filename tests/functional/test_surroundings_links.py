@@ -120,8 +120,8 @@ def test_a_cache_that_others_could_exchange_is_refused(
         cache.mkdir(0o700)
     result = bench.save([source["oci/plain:1"]], cache_dir=cache)
     assert result.failed and not result.changed
-    who = f"{place} belongs to user {OTHER}, who" if mode & stat.S_ISVTX else "everyone"
-    told = f"{who} may exchange what is in " + ("it" if mode & stat.S_ISVTX else str(place))
+    who = f"{place} belongs to user {OTHER}, who" if mode & stat.S_ISVTX else "anyone"
+    told = f"{who} can replace what is in " + ("it" if mode & stat.S_ISVTX else str(place))
     assert f"cache_dir {cache}: {told}" in result.msg
     assert "set another cache_dir" in result.msg
     assert [path.name for path in place.iterdir()] == ["cache"] * exists
