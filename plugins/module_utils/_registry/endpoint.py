@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Callable
 
 from .._base.errors import TransferError
-from .._http.http import Http
+from .._http.client import Http
 from .._http.response import Response, origin_of
 from .._http.status_errors import explain_status
 from .._http.transport import Body
