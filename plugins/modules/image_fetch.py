@@ -95,6 +95,20 @@ options:
       - Seconds before the first retry. Each further delay is twice as long, up to a minute.
     type: float
     default: 2.0
+  bundle:
+    description:
+      - Small files beside O(src) that the host collects in one file. Set by the controller, and refused in a task.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Path of the file, relative to the directory of O(src).
+        type: str
+        required: true
+      size:
+        description: Its size in bytes. Files of another size are left out.
+        type: int
+        required: true
 notes:
   - An option that is set to empty text or null has the same effect as one that is not set.
 seealso:
@@ -268,7 +282,7 @@ def survey(src: str | None, failed_list: str | None) -> dict[str, dict[str, obje
     return {name: look(path, name=name) for name, path in paths.items()}
 
 
-def bundle(folder: str, files: Sequence[Mapping[str, Any]], directory: str) -> list[str]:
+def collect(folder: str, files: Sequence[Mapping[str, Any]], directory: str) -> list[str]:
     """Write small files into one, for the action plugin to transfer.
 
     :param folder: the directory that they are in.
@@ -277,7 +291,7 @@ def bundle(folder: str, files: Sequence[Mapping[str, Any]], directory: str) -> l
     :returns: the names of files that are not in it.
     :raises OSError: when it cannot be written, or would leave too little space to others.
     """
-    members = [Member(str(file["name"]), int(file["size"])) for file in files]
+    members = [Member(file["name"], file["size"]) for file in files]
     if free_bytes(directory) < size_of(members) + _SPARED:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), directory)
     return write_bundle(os.path.join(directory, BUNDLE), folder, members)
@@ -292,15 +306,19 @@ def main() -> None:
             "outdated": {"type": "list", "elements": "path", "default": []},
             "retries": {"type": "int", "default": 3},
             "retry_delay": {"type": "float", "default": 2.0},
-            "_bundle": {"type": "list", "elements": "dict"},
+            "bundle": {
+                "type": "list",
+                "elements": "dict",
+                "options": {"name": {"type": "str", "required": True}, "size": {"type": "int", "required": True}},
+            },
         },
         required_one_of=[("src", "failed_list")],
         supports_check_mode=True,
     )
-    src, failed_list, files = (module.params[name] for name in ("src", "failed_list", "_bundle"))
+    src, failed_list, files = (module.params[name] for name in ("src", "failed_list", "bundle"))
     try:
         if files:
-            module.exit_json(changed=False, left_out=bundle(os.path.dirname(src), files, module.tmpdir))
+            module.exit_json(changed=False, left_out=collect(os.path.dirname(src), files, module.tmpdir))
         module.exit_json(changed=False, found=survey(src, failed_list))
     except UnreadableError as error:
         module.fail_json(msg=str(error), unreadable=error.name)

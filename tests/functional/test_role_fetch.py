@@ -74,7 +74,7 @@ def test_a_fetch_that_was_killed_goes_on_with_what_is_missing(registry: Registry
         assert_well(result)
         archive = site.checked("one")
         shown = [line for line in result.stderr.splitlines() if "fetching file" in line]
-        assert re.match(rf"one: fetching file 1 of 7, {NAME}\.part1, \S+ \w+ of 2\.3 MiB", shown[0]), shown
+        assert re.match(rf"one: fetching file 1 of 8, {NAME}\.part1, \S+ \w+ of 2\.3 MiB", shown[0]), shown
         assert traffic(registry).nothing
         size = sum(path.stat().st_size for path in archive.files)
         assert len(archive.files) == 4

@@ -151,8 +151,8 @@ class Scene:
     ) -> dict[str, Any]:
         """What the modules say that look at files, to somebody who may read what everybody may."""
         assert task_vars == {"inventory_hostname": "build1"}
-        if module_args.get("_bundle"):
-            return self._bundle(module_args["src"], module_args["_bundle"])
+        if module_args.get("bundle"):
+            return self._bundle(module_args["src"], module_args["bundle"])
         if module_name == "airgap.images.image_fetch":
             return self._survey(module_args.get("src"), module_args.get("failed_list"))
         assert (module_name, module_args["follow"]) == ("ansible.legacy.stat", True)
@@ -175,7 +175,7 @@ class Scene:
     def _bundle(self, src: str, files: list[dict[str, Any]]) -> dict[str, Any]:
         self.bundles.append([file["name"] for file in files])
         try:
-            return {"left_out": image_fetch_module.bundle(os.path.dirname(src), files, str(self.remote_tmp))}
+            return {"left_out": image_fetch_module.collect(os.path.dirname(src), files, str(self.remote_tmp))}
         except OSError as error:
             return {"failed": True, "msg": f"{error.filename}: {error.strerror}"}
 

@@ -121,7 +121,7 @@ class Host:
         files = [{"name": item.name, "size": item.size} for item in items]
         is_secret, action._task.no_log = action._task.no_log, True  # keeps a long list out of the host's system log
         try:
-            said = self._ask(_MODULE, {"src": arguments["src"], "dest": arguments["dest"], "_bundle": files})
+            said = self._ask(_MODULE, {"src": arguments["src"], "dest": arguments["dest"], "bundle": files})
         finally:
             action._task.no_log = is_secret
         left_out = said.get("left_out")

@@ -437,3 +437,9 @@ def test_the_sha256_of_each_file_is_checked(scene: Scene) -> None:
     fetch(scene)
     assert scene.connection.fetched == [LOCK, BUNDLE, hashlib.sha256(CONTENTS[30]).hexdigest()]
     assert_whole(scene)
+
+
+def test_a_task_cannot_set_what_is_collected(scene: Scene) -> None:
+    """That option is the controller's."""
+    with pytest.raises(AnsibleError, match="bundle"):
+        fetch(scene, bundle=[{"name": "a", "size": 1}])
