@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The host's half of staging, each time in a process as Ansible starts it."""
+"""The host's half of staging."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import base64
 import json
 import os
 import stat
-import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +20,24 @@ import pytest
 import yaml
 
 from ansible_collections.airgap.images.plugins.modules import image_stage
-
-MODULE = "ansible_collections.airgap.images.plugins.modules.image_stage"
-RUN = f"""
-import os, sys, runpy
-os.umask(0o077)
-try:
-    from ansible.module_utils.testing import patch_module_args
-    with patch_module_args(__import__("json").load(sys.stdin)):
-        runpy.run_module({MODULE!r}, run_name="__main__")
-except ImportError:
-    from ansible.module_utils import basic
-    basic._ANSIBLE_ARGS = ('{{"ANSIBLE_MODULE_ARGS": ' + sys.stdin.read() + "}}").encode()
-    runpy.run_module({MODULE!r}, run_name="__main__")
-"""
+from ansible_collections.airgap.images.tests.unit.fakes import module_arguments
 
 
 def ask(*, check: bool = False, **arguments: Any) -> dict[str, Any]:
     """Run the module under a strict umask."""
     given = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": "/tmp"}  # noqa: S108
-    done = subprocess.run(
-        [sys.executable, "-c", RUN], input=json.dumps(given).encode(), capture_output=True, check=False
-    )
-    assert done.stdout, done.stderr.decode()
-    answer: dict[str, Any] = json.loads(done.stdout)
+    before = os.umask(0o077)
+    try:
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            module_arguments(patch, **given),
+            redirect_stdout(StringIO()) as out,
+            pytest.raises(SystemExit),
+        ):
+            image_stage.main()
+    finally:
+        os.umask(before)
+    answer: dict[str, Any] = json.loads(out.getvalue())
     return answer
 
 
