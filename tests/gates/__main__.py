@@ -99,9 +99,7 @@ def _run(arguments: argparse.Namespace, more_arguments: list[str], parser: argpa
         parser.error("arguments after -- are for one gate, and here are several")
     if arguments.record and more_arguments:
         parser.error("--record is for whole gates, not for a part of one")
-    # Being told to end is like Ctrl-C: what is running is ended, and what was made is removed.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    heed_signals()
     passed = run_gates(
         gates,
         plan,
@@ -111,6 +109,16 @@ def _run(arguments: argparse.Namespace, more_arguments: list[str], parser: argpa
         record=arguments.record,
     )
     return 0 if passed else 1
+
+
+def heed_signals() -> None:
+    """Treat any request to end like Ctrl-C: end what is running, and remove what was made.
+
+    A shell that starts a run in the background has it ignore SIGINT. So would all that it starts, and tests that send
+    that signal would fail; a handler here is the default there.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _list(gates: list[Gate]) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,3 +84,20 @@ def test_coverage_is_measured_where_it_is_asked_for() -> None:
         for asked in (False, True)
     }
     assert ("coverage" in about[False], "coverage" in about[True]) == (False, True)
+
+
+def test_what_a_run_starts_ignores_no_signal() -> None:
+    """Also where the run itself was told to ignore some, by `nohup` or by a shell that puts it in the background."""
+    code = (
+        "from gates.__main__ import heed_signals as heed; import subprocess; heed(); subprocess.run(['sh', '-c', '{}'])"
+    )
+    shown = "grep SigIgn /proc/self/status"
+    done = subprocess.run(
+        ["sh", "-c", "trap '' INT HUP TERM; exec \"$@\"", "sh", sys.executable, "-c", code.format(shown)],
+        cwd=CHECKOUT / "tests",
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    ignored = int(done.stdout.split()[1], 16)
+    assert not [number for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM) if ignored >> (number - 1) & 1]
