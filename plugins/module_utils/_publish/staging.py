@@ -11,41 +11,40 @@ completed by the next one.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from .._archive.lock import Lock
-from .._archive.lock_file import read_lock, write_lock
-from .._archive.names import checksum_lines, part_names, path_of, stale_names
+from .._archive.lock_file import write_lock
+from .._archive.names import checksum_lines, part_names, path_of
 from .._archive.output import DIR, Output
 from .._archive.parts import Part, WrittenFile, explain_write_error
-from .._base.errors import BusyError, LockFileError, StorageError
+from .._base.errors import BusyError, StorageError
 from .._base.stop import Check, go_on
 from .._host.attributes import Attributes, give_alone
-from .._host.disk_errors import explained, reason
+from .._host.disk_errors import explained
 from .._host.files import (
     OF_ARCHIVES,
     make_directories,
     not_for_others,
-    open_regular,
     sync_directory,
 )
 from .._host.hold import Hold
-from .._host.move import replace_directory, sync_filesystem
+from .._host.move import sync_filesystem
 from .._host.trust import is_exposed
 from .companions import make_companions
+from .paths import final_paths, staging_path, tree_paths
 from .published import is_rewritten
+from .ready import is_decided, read_ready, roll_forward
 
 if TYPE_CHECKING:
     from .._report.facts import Facts
 
 _LOCK = "lock"
-_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP})
 
 
 class Staging:
@@ -246,81 +245,6 @@ class Staging:
         os.rename(self._new, os.path.join(self._ready, name))
 
 
-def tree_paths(root: str) -> Iterator[str]:
-    """A directory and everything below it, links aside."""
-    for directory, _names, files in os.walk(root):
-        yield directory
-        yield from (os.path.join(directory, name) for name in sorted(files))
-
-
-def final_paths(output: Output, lock: Lock) -> list[str]:
-    """All that belongs to an archive under its final names; the lock file is the last."""
-    parts = (path_of(output, part) for part in lock.parts)
-    archive = tree_paths(output.dest) if output.compress == DIR else parts
-    return [*archive, output.checksum_file, *output.companions, output.lock_file]
-
-
-def beside_paths(output: Output, parts: Sequence[Part]) -> list[str]:
-    """What is replaced or removed when all that is beside these parts is written anew, and where.
-
-    :param parts: none: of a new archive, whose parts are new too.
-    """
-    stale = [os.path.join(output.directory, name) for name in stale_names(output, parts)]
-    return [output.directory, *stale, output.checksum_file, *output.companions, output.lock_file]
-
-
-def replaced_paths(output: Output) -> list[str]:
-    """What a new archive takes the place of, and where."""
-    tree = tree_paths(output.dest) if output.compress == DIR else ()
-    return [*beside_paths(output, ()), *tree]
-
-
-def staging_path(output: Output) -> str:
-    """Where the staging directory of an archive is."""
-    return os.path.join(output.directory, f".{output.name}.staging")
-
-
-def is_decided(output: Output) -> bool:
-    """Whether a killed run left a new archive that only has to be put in place."""
-    try:
-        return read_ready(output) is not None
-    except OSError:
-        return True  # it may be, and is not to be removed then
-
-
-def is_damaged(output: Output) -> bool:
-    """Whether a killed run left a new archive that is not as it was written, and so cannot be put in place."""
-    path = os.path.join(staging_path(output), "ready", os.path.basename(output.lock_file))
-    return os.path.lexists(path) and not is_decided(output)
-
-
-def roll_forward(output: Output, ready: str, lock: Lock) -> None:
-    """Put what is ready in place: stale files away, new ones in, the lock file last. May be repeated.
-
-    :param lock: the content of the lock file that is ready.
-    :raises StorageError: when a file cannot be renamed; what is left stays ready.
-    """
-    lock_name = os.path.basename(output.lock_file)
-    changed = False
-    try:
-        for name in stale_names(output, lock.parts):
-            os.unlink(os.path.join(output.directory, name))
-            changed = True
-        for name in sorted(set(os.listdir(ready)) - {lock_name}):
-            _put(os.path.join(ready, name), os.path.join(output.directory, name))
-            changed = True
-        sync_directory(output.directory)  # the lock file must not be there before what it describes
-        os.rename(os.path.join(ready, lock_name), output.lock_file)
-        sync_directory(output.directory)
-    except OSError as error:
-        failure = StorageError(
-            f"cannot put the new archive in place at {output.dest}: {reason(error)}. It is complete in {ready}; "
-            "the next run continues from there"
-        )
-        failure.changed = changed
-        raise failure from error
-
-
 def _make_empty(path: str) -> None:
     """An empty directory of our own, whatever stood there.
 
@@ -331,47 +255,3 @@ def _make_empty(path: str) -> None:
     elif os.path.lexists(path):
         os.unlink(path)
     os.mkdir(path, 0o700)
-
-
-def _put(source: str, target: str) -> None:
-    """Give what is ready its final name, in place of what has it."""
-    if os.path.isdir(source):
-        staging = os.path.dirname(os.path.dirname(source))
-        data, old = os.path.join(staging, "data"), os.path.join(staging, "old")
-        for path in (data, old):
-            os.makedirs(path, 0o700, exist_ok=True)
-        replace_directory(source, target, aside=old, spare=os.path.join(data, os.path.basename(source)))
-    else:
-        os.rename(source, target)
-
-
-def read_ready(output: Output) -> Lock | None:
-    """The lock file of a new archive that only has to be put in place.
-
-    :returns: ``None`` where there is none, or where it or a file of the archive is not as it was written: that is not
-        put in place of an archive that may be whole.
-    :raises OSError: when that cannot be told.
-    """
-    ready = os.path.join(staging_path(output), "ready")
-    path = os.path.join(ready, os.path.basename(output.lock_file))
-    try:
-        with open_regular(path) as file:
-            lock = read_lock(file.read(), path=path)
-        sizes = {part.name: part.size for part in lock.parts}
-        with os.scandir(ready) as entries:
-            is_sound = all(_is_as_written(entry, output, sizes) for entry in entries)
-    except LockFileError:
-        return None
-    except OSError as error:
-        if error.errno not in _NO_FILE:
-            raise
-        return None
-    return lock if is_sound else None
-
-
-def _is_as_written(entry: os.DirEntry[str], output: Output, sizes: Mapping[str, int]) -> bool:
-    if entry.name in map(os.path.basename, (output.lock_file, output.checksum_file, *output.companions)):
-        return entry.is_file(follow_symlinks=False)
-    if output.compress == DIR:
-        return entry.name == output.name and entry.is_dir(follow_symlinks=False)
-    return entry.is_file(follow_symlinks=False) and entry.stat().st_size == sizes.get(entry.name)

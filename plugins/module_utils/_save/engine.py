@@ -32,8 +32,9 @@ from .._host.space import capacity_bytes
 from .._host.verified_files import VerifiedFiles
 from .._oci.image import PlatformImage
 from .._publish.failed_list import refuse_foreign
+from .._publish.paths import staging_path
 from .._publish.published import PublishedArchive, inspect, is_rewritten
-from .._publish.staging import is_decided, staging_path
+from .._publish.ready import is_decided
 from .._report.failures import NO_FAILURES, digest_now
 from .._skopeo.policy import configuration_now, policy_name
 from .accepted import Accepted

@@ -28,7 +28,8 @@ from .._host.space import (
 )
 from .._publish.companions import FILES_PER_FOLDER, bytes_beside
 from .._publish.failed_list import size_of_list
-from .._publish.staging import is_decided, replaced_paths, staging_path
+from .._publish.paths import replaced_paths, staging_path
+from .._publish.ready import is_decided
 from .plan import Plan, make_plan
 from .resolved_list import ResolvedList
 from .result import Forecast

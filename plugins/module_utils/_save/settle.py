@@ -21,15 +21,10 @@ from .._host.attributes import is_shared, refuse_protected
 from .._host.space import free_bytes, require
 from .._oci.image import FailedImage
 from .._publish.companions import published_facts
+from .._publish.paths import beside_paths, final_paths, staging_path
 from .._publish.published import PublishedArchive
-from .._publish.staging import (
-    Staging,
-    beside_paths,
-    final_paths,
-    is_damaged,
-    is_decided,
-    staging_path,
-)
+from .._publish.ready import is_damaged, is_decided
+from .._publish.staging import Staging
 from .decide import Action, Decision
 from .result import Outcome
 from .run import Run

@@ -27,16 +27,12 @@ from ansible_collections.airgap.images.plugins.module_utils._base.stop import St
 from ansible_collections.airgap.images.plugins.module_utils._host import hold
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
+from ansible_collections.airgap.images.plugins.module_utils._publish import ready as ready_module
 from ansible_collections.airgap.images.plugins.module_utils._publish import staging as staging_module
+from ansible_collections.airgap.images.plugins.module_utils._publish.paths import staging_path, tree_paths
 from ansible_collections.airgap.images.plugins.module_utils._publish.published import inspect
-from ansible_collections.airgap.images.plugins.module_utils._publish.staging import (
-    Staging,
-    is_damaged,
-    is_decided,
-    roll_forward,
-    staging_path,
-    tree_paths,
-)
+from ansible_collections.airgap.images.plugins.module_utils._publish.ready import is_damaged, is_decided, roll_forward
+from ansible_collections.airgap.images.plugins.module_utils._publish.staging import Staging
 from ansible_collections.airgap.images.tests.unit.fakes import Nothing, join, make_options, mark, names_below
 
 OLD, NEW = b"the old archive", b"the new one"
@@ -346,7 +342,7 @@ def test_a_decided_archive_that_cannot_be_read_now_is_kept(tmp_path: Path, monke
         raise OSError(errno.EIO, "Input/output error", path)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(staging_module, "open_regular", refuse)
+        patch.setattr(ready_module, "open_regular", refuse)
         with pytest.raises(StorageError, match="Input/output error"), Staging(output, NoAttributes()).opened(0):
             pass
     assert content(output) == OLD
@@ -619,7 +615,7 @@ def test_a_stop_while_another_run_is_waited_for_leaves_what_that_has(tmp_path: P
 def test_an_error_among_the_renames_says_whether_anything_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renamed: int
 ) -> None:
-    real, output, left = staging_module._put, make_output(tmp_path), [renamed]
+    real, output, left = ready_module._put, make_output(tmp_path), [renamed]
 
     def put(source: str, target: str) -> None:
         if not left[0]:
@@ -627,7 +623,7 @@ def test_an_error_among_the_renames_says_whether_anything_changed(
         left[0] -= 1
         real(source, target)
 
-    monkeypatch.setattr(staging_module, "_put", put)
+    monkeypatch.setattr(ready_module, "_put", put)
     with pytest.raises(StorageError, match="cannot put the new archive in place") as caught:
         publish(output, NEW)
     assert caught.value.changed is bool(renamed)

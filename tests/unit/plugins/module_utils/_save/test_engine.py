@@ -39,6 +39,7 @@ from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
+from ansible_collections.airgap.images.plugins.module_utils._publish import ready as ready_module
 from ansible_collections.airgap.images.plugins.module_utils._publish import staging as staging_module
 from ansible_collections.airgap.images.plugins.module_utils._save import finish, preflight, produce, tools
 from ansible_collections.airgap.images.plugins.module_utils._save.engine import save
@@ -506,14 +507,14 @@ def test_a_stop_leaves_the_archive_as_it_was(bench: Bench) -> None:
 
 def test_a_stop_among_the_last_renames_is_too_late(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The archive is in place then, and the run says so."""
-    put = staging_module._put
+    put = ready_module._put
 
     def stop(source: str, target: str) -> None:
         bench.stop.request("SIGTERM came")
         put(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(staging_module, "_put", stop)
+        patch.setattr(ready_module, "_put", stop)
         result = bench.run()
     assert (result.changed, result.is_published, result.is_failure) == (True, True, False)
     bench.stop = Stop()

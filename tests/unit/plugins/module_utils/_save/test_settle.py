@@ -21,8 +21,9 @@ from ansible_collections.airgap.images.plugins.module_utils._cache.cache import 
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import Attributes, NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
+from ansible_collections.airgap.images.plugins.module_utils._publish.paths import staging_path
 from ansible_collections.airgap.images.plugins.module_utils._publish.published import inspect
-from ansible_collections.airgap.images.plugins.module_utils._publish.staging import Staging, staging_path
+from ansible_collections.airgap.images.plugins.module_utils._publish.staging import Staging
 from ansible_collections.airgap.images.plugins.module_utils._save.decide import Action, Decision
 from ansible_collections.airgap.images.plugins.module_utils._save.result import Outcome
 from ansible_collections.airgap.images.plugins.module_utils._save.run import Run

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The paths that belong to an archive under its final names, and those that a new one replaces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from .._archive.lock import Lock
+from .._archive.names import path_of, stale_names
+from .._archive.output import DIR, Output
+from .._archive.parts import Part
+
+
+def tree_paths(root: str) -> Iterator[str]:
+    """A directory and everything below it, links aside."""
+    for directory, _names, files in os.walk(root):
+        yield directory
+        yield from (os.path.join(directory, name) for name in sorted(files))
+
+
+def final_paths(output: Output, lock: Lock) -> list[str]:
+    """All that belongs to an archive under its final names; the lock file is the last."""
+    parts = (path_of(output, part) for part in lock.parts)
+    archive = tree_paths(output.dest) if output.compress == DIR else parts
+    return [*archive, output.checksum_file, *output.companions, output.lock_file]
+
+
+def beside_paths(output: Output, parts: Sequence[Part]) -> list[str]:
+    """What is replaced or removed when all that is beside these parts is written anew, and where.
+
+    :param parts: none: of a new archive, whose parts are new too.
+    """
+    stale = [os.path.join(output.directory, name) for name in stale_names(output, parts)]
+    return [output.directory, *stale, output.checksum_file, *output.companions, output.lock_file]
+
+
+def replaced_paths(output: Output) -> list[str]:
+    """What a new archive takes the place of, and where."""
+    tree = tree_paths(output.dest) if output.compress == DIR else ()
+    return [*beside_paths(output, ()), *tree]
+
+
+def staging_path(output: Output) -> str:
+    """Where the staging directory of an archive is."""
+    return os.path.join(output.directory, f".{output.name}.staging")

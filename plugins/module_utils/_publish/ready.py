@@ -1,0 +1,111 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A new archive that is ready: from the moment its lock file is there, it only has to be put in place.
+
+A run that was killed in between leaves it, and the next one puts it in place.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+
+from .._archive.lock import Lock
+from .._archive.lock_file import read_lock
+from .._archive.names import stale_names
+from .._archive.output import DIR, Output
+from .._base.errors import LockFileError, StorageError
+from .._host.disk_errors import reason
+from .._host.files import open_regular, sync_directory
+from .._host.move import replace_directory
+from .paths import staging_path
+
+_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP})
+
+
+def is_decided(output: Output) -> bool:
+    """Whether a killed run left a new archive that only has to be put in place."""
+    try:
+        return read_ready(output) is not None
+    except OSError:
+        return True  # it may be, and is not to be removed then
+
+
+def is_damaged(output: Output) -> bool:
+    """Whether a killed run left a new archive that is not as it was written, and so cannot be put in place."""
+    path = os.path.join(staging_path(output), "ready", os.path.basename(output.lock_file))
+    return os.path.lexists(path) and not is_decided(output)
+
+
+def roll_forward(output: Output, ready: str, lock: Lock) -> None:
+    """Put what is ready in place: stale files away, new ones in, the lock file last. May be repeated.
+
+    :param lock: the content of the lock file that is ready.
+    :raises StorageError: when a file cannot be renamed; what is left stays ready.
+    """
+    lock_name = os.path.basename(output.lock_file)
+    changed = False
+    try:
+        for name in stale_names(output, lock.parts):
+            os.unlink(os.path.join(output.directory, name))
+            changed = True
+        for name in sorted(set(os.listdir(ready)) - {lock_name}):
+            _put(os.path.join(ready, name), os.path.join(output.directory, name))
+            changed = True
+        sync_directory(output.directory)  # the lock file must not be there before what it describes
+        os.rename(os.path.join(ready, lock_name), output.lock_file)
+        sync_directory(output.directory)
+    except OSError as error:
+        failure = StorageError(
+            f"cannot put the new archive in place at {output.dest}: {reason(error)}. It is complete in {ready}; "
+            "the next run continues from there"
+        )
+        failure.changed = changed
+        raise failure from error
+
+
+def _put(source: str, target: str) -> None:
+    """Give what is ready its final name, in place of what has it."""
+    if os.path.isdir(source):
+        staging = os.path.dirname(os.path.dirname(source))
+        data, old = os.path.join(staging, "data"), os.path.join(staging, "old")
+        for path in (data, old):
+            os.makedirs(path, 0o700, exist_ok=True)
+        replace_directory(source, target, aside=old, spare=os.path.join(data, os.path.basename(source)))
+    else:
+        os.rename(source, target)
+
+
+def read_ready(output: Output) -> Lock | None:
+    """The lock file of a new archive that only has to be put in place.
+
+    :returns: ``None`` where there is none, or where it or a file of the archive is not as it was written: that is not
+        put in place of an archive that may be whole.
+    :raises OSError: when that cannot be told.
+    """
+    ready = os.path.join(staging_path(output), "ready")
+    path = os.path.join(ready, os.path.basename(output.lock_file))
+    try:
+        with open_regular(path) as file:
+            lock = read_lock(file.read(), path=path)
+        sizes = {part.name: part.size for part in lock.parts}
+        with os.scandir(ready) as entries:
+            is_sound = all(_is_as_written(entry, output, sizes) for entry in entries)
+    except LockFileError:
+        return None
+    except OSError as error:
+        if error.errno not in _NO_FILE:
+            raise
+        return None
+    return lock if is_sound else None
+
+
+def _is_as_written(entry: os.DirEntry[str], output: Output, sizes: Mapping[str, int]) -> bool:
+    if entry.name in map(os.path.basename, (output.lock_file, output.checksum_file, *output.companions)):
+        return entry.is_file(follow_symlinks=False)
+    if output.compress == DIR:
+        return entry.name == output.name and entry.is_dir(follow_symlinks=False)
+    return entry.is_file(follow_symlinks=False) and entry.stat().st_size == sizes.get(entry.name)
