@@ -578,7 +578,7 @@ invalid_lines:
   sample:
     - origin: /srv/airgap/rancher-images.txt:40
       line: 'docker pull rancher/rancher'
-      reason: it contains blanks; expected one reference a line, and comments on lines of their own
+      reason: it contains whitespace; expected one reference per line, and comments on lines of their own
 stats:
   description: Statistics of the run.
   returned: when the list could be processed

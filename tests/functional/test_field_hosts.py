@@ -341,6 +341,6 @@ def test_a_path_that_the_locale_cannot_spell(
     before = snapshot(bench.directory)
     result = sane(bench.save([source["oci/plain:1"]], env=other_locale, **{option: path}))
     assert result.failed
-    assert result.msg.startswith(f"{option}: '{path}' has letters"), result.msg
+    assert result.msg.startswith(f"{option}: '{path}' contains non-ASCII characters"), result.msg
     assert "Set LC_ALL=C.UTF-8 in the task's environment" in result.msg
     assert {*snapshot(bench.directory)} - {*before} <= {str(bench.directory / "out")}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks of single values, shared by all who read options. Pure."""
+"""Checks of single values of options. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .errors import OptionError
 
 
 def check_range(option: str, value: float, low: float, high: float) -> None:
-    """Refuse a number outside of its range.
+    """Refuse a number that is out of range.
 
     :raises OptionError: names the accepted range.
     """
@@ -21,7 +21,7 @@ def check_range(option: str, value: float, low: float, high: float) -> None:
 
 
 def is_path(text: str) -> bool:
-    """Whether the system would take a text as a path: bytes without zero, however they came to be text."""
+    """Return True if the system accepts a text as a path: it can be encoded, and has no zero byte."""
     try:
         return b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:
@@ -29,7 +29,7 @@ def is_path(text: str) -> bool:
 
 
 def is_text(path: str) -> bool:
-    """Whether a path's bytes are UTF-8, and so can be written into a document."""
+    """Return True if a path can be written into a document, because its bytes are UTF-8."""
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The time that one image may take: it runs while something is done for the image, and not while it waits its turn."""
+"""Measures the time that one image takes, without the time in which it waits for its turn."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Runs while any of its image's transfers does; two at once take no more of it than one.
+    """Runs while any transfer of its image does; two at once take no more time than one.
 
-    :param seconds: what all of them may take together.
+    :param seconds: how long the image may take in all.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -26,7 +26,7 @@ class Clock:
 
     @contextmanager
     def running(self) -> Iterator[float]:
-        """Let it run in the block; gives the ``time.monotonic()`` at which it has run down."""
+        """Run during the block, and give the ``time.monotonic()`` at which the time is over."""
         with self._mutex:
             if not self._running:
                 self._since = time.monotonic()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an option means that is given without a value: what it means where it is left out. Pure."""
+"""Treats an option that is given without a value as one that is left out. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 
 def without_empty(given: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Parameters without those that are empty text or null, so that defaults and environment variables apply.
+    """Return parameters without empty strings and nulls, so that defaults and environment variables apply.
 
-    Ansible itself has an error for either, or hands a null on in place of the default.
+    Ansible itself reports an error for either, or passes a null on instead of the default.
 
-    :param given: parameters as a task has them, before their types are looked at.
-    :param spec: the argument specification; what it does not name is not looked at.
+    :param given: parameters as a task has them, before their types are checked.
+    :param spec: the argument specification; other parameters are returned as they are.
     """
     options = {name: option for key, option in spec.items() for name in (key, *option.get("aliases", ()))}
     return {
@@ -27,12 +27,12 @@ def without_empty(given: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]
 
 
 def is_empty(value: object) -> bool:
-    """Whether a value is none. Zero, false and a list without items are values."""
+    """Return True for null and an empty string. Zero, false and an empty list are values."""
     return value is None or (isinstance(value, str) and not value)
 
 
 def _inner(value: Any, option: Mapping[str, Any]) -> Any:
-    """The same for suboptions, in a dictionary or a list of some."""
+    """Do the same for suboptions, in a dictionary or a list of dictionaries."""
     suboptions: Mapping[str, Mapping[str, Any]] | None = option.get("options")
     if not suboptions:
         return value

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can go wrong, in words for the person who reads the task's output.
+"""The errors of this collection, in words for the person who reads the task's output.
 
 Every error that the user can cause is an :class:`ImageSaveError`; its text names the thing (image, file, line), what
 was expected and what to do. The engine raises, the module's ``main()`` catches.
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 Error = TypeVar("Error", bound="ImageSaveError")
 
-# What a terminal obeys, what ends a line, what turns the order of letters round, and what nobody sees.
+# Control characters of terminals, line ends, marks that reverse the order of letters, and invisible characters.
 _UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
 )
@@ -23,24 +23,24 @@ _LONGEST = 600
 
 
 def printable(text: str, longest: int = _LONGEST) -> str:
-    """Make text from outside safe to show: no control or hidden characters, no line breaks, bounded length.
+    """Return text from outside that is safe to show: no control or hidden characters, no line breaks, bounded length.
 
-    :param text: anything a registry, a file or a program said.
-    :param longest: characters kept at most.
+    :param text: anything from a registry, a file or a program.
+    :param longest: how many characters are kept at most.
     """
     escaped = _UNPRINTABLE.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
     return escaped if len(escaped) <= longest else escaped[: longest - 1] + "…"
 
 
 def quoted(text: str, longest: int = _LONGEST) -> str:
-    """Text from outside between quotes, safe to show."""
+    """Return text from outside in quotes, safe to show."""
     return f"'{printable(text, longest)}'"
 
 
 class ImageSaveError(Exception):
-    """Root of all errors of this collection; the text is meant for the user.
+    """Root of all errors of this collection; its text is for the user.
 
-    :ivar changed: whether the run had changed something on disk that the user asked for before it failed.
+    :ivar changed: whether the run had changed something on disk, as the user asked, before it failed.
     """
 
     changed = False
@@ -53,15 +53,15 @@ class ImageSaveError(Exception):
 
 
 class OptionError(ImageSaveError):
-    """An option, or a file that an option names, is not usable."""
+    """An option, or a file that an option names, is not valid."""
 
 
 class InvalidReferenceError(ImageSaveError):
-    """A text is no image reference."""
+    """A text is not a valid image reference."""
 
 
 class ManifestError(ImageSaveError):
-    """A manifest, index or configuration is not what the specification allows."""
+    """A manifest, index or configuration does not follow its specification."""
 
 
 class NestedIndex(ManifestError):
@@ -73,7 +73,7 @@ class NotCarried(ManifestError):
 
 
 class LockFileError(ImageSaveError):
-    """A ``*.lock.json`` cannot be read or contradicts itself."""
+    """A ``*.lock.json`` cannot be read, or contradicts itself."""
 
 
 class BusyError(ImageSaveError):
@@ -81,7 +81,7 @@ class BusyError(ImageSaveError):
 
 
 class SpaceError(ImageSaveError):
-    """A filesystem has not enough room."""
+    """A filesystem has not enough free space."""
 
 
 class StorageError(ImageSaveError):
@@ -105,8 +105,8 @@ class TransferError(ImageSaveError):
 
     :param message: what happened and what to do, without the image's name.
     :param heals: whether trying again can help.
-    :param retry_after: seconds that the registry asked to wait, if it did.
-    :param is_final: whether every try was used up, or the time: then no other way is worth trying either.
+    :param retry_after: seconds to wait, if the registry asked for that.
+    :param is_final: whether all tries or all of the time was used up, so that no other way is worth trying.
     """
 
     def __init__(self, message: str, *, heals: bool, retry_after: float | None = None, is_final: bool = False) -> None:
@@ -116,37 +116,38 @@ class TransferError(ImageSaveError):
         self.is_final = is_final
 
     def ended(self, message: str) -> TransferError:
-        """The same failure, of which no further try is worth making.
+        """Return the same failure, with another text, as one after which nothing is tried again.
 
-        :param message: what to say of it instead.
+        :param message: the text.
         """
         return type(self)(message, heals=False, is_final=True)
 
 
 class ConnectionRefused(TransferError):
-    """Nobody listens where a registry, or the proxy before it, should be."""
+    """A registry, or the proxy in front of it, refused the connection."""
 
 
 class ProxyLoginRefused(TransferError):
-    """A proxy wants another login than the one it got."""
+    """A proxy refused the login."""
 
 
 class Missing(TransferError):
-    """A registry says that it does not have what it was asked for."""
+    """A registry does not have what was asked for."""
 
 
 class Refused(TransferError):
-    """A registry, or the storage behind it, does not give to this account what it was asked for."""
+    """A registry, or the storage behind it, does not give this account what was asked for."""
 
 
 class WrongBytes(TransferError):
-    """What came under a digest is something else."""
+    """The content that came for a digest has another digest."""
 
 
 class DamagedBlobError(ImageSaveError):
-    """A blob in the cache is not what its name says.
+    """A blob in the cache is damaged.
 
-    :param digest: the blob's name, ``sha256:<hex>``.
+    :param digest: of the blob, ``sha256:<hex>``.
+    :param found: what is wrong with it.
     """
 
     def __init__(self, digest: str, found: str) -> None:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""JSON from outside, read with types and without surprises. Pure.
+"""Reads JSON from outside with types, and without surprises. Pure.
 
-A key that stands twice in one object is refused: two readers may take different ones for true.
+An object with the same key twice is refused: two readers may use different ones.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class JsonError(ValueError):
-    """The text is not the JSON that was expected; says where and what."""
+    """A text is not the JSON that was expected; names the place and the problem."""
 
 
 class JsonObject:
-    """One object of a document, with typed getters whose errors name the place.
+    """One object of a document. Its getters have types, and raise :class:`JsonError`, which names the place.
 
     :param where: the object's place, such as ``layers[3]``; empty for the document itself.
     """
@@ -43,11 +43,11 @@ class JsonObject:
         return list(self._values)
 
     def values(self) -> dict[str, Json]:
-        """All members as they are."""
+        """Return all members as they are."""
         return dict(self._values)
 
     def text(self, key: str) -> str:
-        """The string under the key; empty when it is absent."""
+        """Return the string of a key; an empty one if the key is missing."""
         value = self._values.get(key)
         if value is None:
             return ""
@@ -56,14 +56,14 @@ class JsonObject:
         return value
 
     def integer(self, key: str) -> int:
-        """The integer under the key, which must be there."""
+        """Return the integer of a key, which is required."""
         value = self._values.get(key)
         if isinstance(value, bool) or not isinstance(value, int):
             raise JsonError(f"{self._place(key)} must be an integer")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """The list of strings under the key; empty when it is absent."""
+        """Return the list of strings of a key; an empty one if the key is missing."""
         found: list[str] = []
         for item in self._list(key):
             if not isinstance(item, str):
@@ -72,7 +72,7 @@ class JsonObject:
         return tuple(found)
 
     def object(self, key: str) -> JsonObject:
-        """The object under the key; an empty one when it is absent."""
+        """Return the object of a key; an empty one if the key is missing."""
         value = self._values.get(key)
         if value is None:
             value = {}
@@ -81,7 +81,7 @@ class JsonObject:
         return JsonObject(value, self._place(key))
 
     def objects(self, key: str) -> tuple[JsonObject, ...]:
-        """The list of objects under the key; empty when it is absent."""
+        """Return the list of objects of a key; an empty one if the key is missing."""
         found: list[JsonObject] = []
         for number, item in enumerate(self._list(key)):
             if not isinstance(item, dict):
@@ -90,7 +90,7 @@ class JsonObject:
         return tuple(found)
 
     def text_map(self, key: str) -> dict[str, str]:
-        """The object of strings under the key; empty when it is absent."""
+        """Return the object of strings of a key; an empty one if the key is missing."""
         inner = self.object(key)
         return {name: inner.text(name) for name in inner.names()}
 
@@ -109,8 +109,8 @@ class JsonObject:
 def parse_object(raw: bytes, *, most: int = 0) -> JsonObject:
     """Read a document that must be one JSON object in UTF-8 (RFC 8259).
 
-    :param most: brackets, braces and commas accepted, also in texts: each may stand for a value, which takes many times
-        the memory of its spelling. 0: any number.
+    :param most: how many brackets, braces and commas are accepted, those in strings included: each may mean a value,
+        which takes much more memory than its text. 0: any number.
     :raises JsonError: when it is anything else.
     """
     if most and raw.count(b",") + raw.count(b"[") + raw.count(b"{") > most:
@@ -125,36 +125,36 @@ def parse_object(raw: bytes, *, most: int = 0) -> JsonObject:
             parse_int=_bounded,
         )
         if _SURROGATE.search(text):
-            # Half a surrogate pair is accepted by the reader, but cannot be written again.
+            # The reader accepts half a surrogate pair, which cannot be written again.
             compact(value)
     except JsonError:
         raise
     except (ValueError, RecursionError) as error:
-        raise JsonError(f"it is no JSON document ({type(error).__name__})") from error
+        raise JsonError(f"it is not a JSON document ({type(error).__name__})") from error
     if not isinstance(value, dict):
-        raise JsonError("it is no JSON object")
+        raise JsonError("it is not a JSON object")
     return JsonObject(value)
 
 
 def canonical(value: Json) -> bytes:
-    """Write a document so that equal content gives equal bytes: keys in the order given, two blanks, one final LF."""
+    """Return a document as bytes, the same for equal content: keys as given, indented by two spaces, one final LF."""
     return json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8") + b"\n"
 
 
 def compact(value: Json) -> bytes:
-    """As :func:`canonical`, without white space: what registries and layouts hold."""
+    """Return a document as bytes without whitespace, as registries and layouts have them."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     values = dict(pairs)
     if len(values) != len(pairs):
-        raise JsonError("a key stands twice in one object")
+        raise JsonError("a key occurs twice in one object")
     return values
 
 
 def _bounded(text: str) -> int:
-    if len(text) > _LONGEST_INTEGER:  # reading it takes the square of its length
+    if len(text) > _LONGEST_INTEGER:  # reading takes time by the square of its length
         raise JsonError(f"an integer has {len(text)} digits")
     return int(text)
 
@@ -167,4 +167,4 @@ def _finite(text: str) -> float:
 
 
 def _no_constant(text: str) -> Json:
-    raise JsonError(f"{text} is no JSON value")
+    raise JsonError(f"{text} is not a JSON value")

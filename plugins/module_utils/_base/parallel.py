@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many small requests at once, results in order, and none of them waited for without end."""
+"""Makes many small requests at once, with results in order, and without waiting for any of them forever."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def parallel_map(
 ) -> list[Result]:
     """Apply a function to every item on several threads.
 
-    The threads are daemons: neither a stop nor the timeout waits for a request that hangs, and a server that sends a
-    byte a minute hangs without any socket noticing.
+    The threads are daemons: neither a stop nor the timeout waits for a request that hangs. A server that sends a byte
+    a minute hangs without any socket noticing.
 
-    :param workers: threads at most that are not given up.
+    :param workers: how many threads run at most, without those that were given up.
     :param timeout: seconds for each item, from its start.
-    :param late: gives the result for an item that took longer; may raise.
-    :param check: is asked while results are waited for; raises when the run is to end.
+    :param late: returns the result of an item that took longer; may raise.
+    :param check: called while results are waited for; raises when the run is to end.
     :returns: results in the order of the items.
     :raises Exception: the first one, by item order, that the function or ``late`` raised.
-    :raises Interrupted: when the run was stopped; no item is begun any more.
+    :raises Interrupted: when the run was stopped; no further item is started.
     """
     return _Map(function, items, timeout, late, check).run(workers)
 
@@ -97,7 +97,10 @@ class _Map(Generic[Item, Result]):
                 return
 
     def _finish(self, number: int, result: tuple[Result] | None, error: Exception | None) -> bool:
-        """:returns: whether this thread is to go on; not when it was given up and another took its place."""
+        """Record a result.
+
+        :returns: whether this thread is to go on; False if it was given up, and another one has taken its place.
+        """
         with self._changed:
             if self._deadlines.pop(number, None) is None:
                 return False

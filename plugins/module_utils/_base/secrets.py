@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What must not be shown, and texts without it: a registry or a program may repeat what it was told. Pure."""
+"""Hides secrets in texts: a registry or a program may repeat what it was sent. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from urllib.parse import quote, quote_plus, unquote
 
 HIDDEN = "********"
 
-# Shorter ones stand in half of all words. The pair that is sent is hidden however short they are.
+# Shorter ones occur in many words. A pair of username and password is hidden however short they are.
 _SHORTEST = 4
 _PROXY = re.compile(r"(?i)(https?|all|ftp)_proxy")
-# What nobody told us but looks like it: tokens that skopeo got by itself, addresses that are good for a while.
+# Texts that look like secrets: tokens that skopeo got by itself, addresses that are valid for a while.
 _TOKENS = (
     re.compile(r"(?i)(?P<kept>\b(?:basic|bearer)(?:\s|%20|\+)+)[A-Za-z0-9._~+/=%-]{16,}"),
     re.compile(r"(?P<kept>\b)eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"),
@@ -28,7 +28,7 @@ _TOKENS = (
 
 
 class Secrets:
-    """The secrets of one run, in every form in which they are sent; filled and asked by all threads."""
+    """The secrets of one run, in every form in which they are sent; used by all threads."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
@@ -37,7 +37,7 @@ class Secrets:
     def add(self, secret: str, *, username: str | None = None) -> None:
         """Hide a secret from now on.
 
-        :param username: whom it belongs to, where both are sent together (Basic, RFC 7617).
+        :param username: its user, if both are sent together (Basic, RFC 7617).
         """
         forms = {form for form in _forms_of(secret) if len(form) >= _SHORTEST}
         if username is not None and secret:
@@ -45,14 +45,14 @@ class Secrets:
         self._add(forms)
 
     def add_token(self, token: str) -> None:
-        """Hide a token, of which there may be one for each repository; it is sent as it is and in no other way."""
+        """Hide a token, which is sent in no other form. There may be one for each repository."""
         self._add({token} if len(token) >= _SHORTEST else set())
 
     def _add(self, forms: set[str]) -> None:
         with self._mutex:
             if forms.issubset(self._forms):
                 return
-            # The longest first: a form may be part of another.
+            # The longest first, as a form may be part of another.
             self._forms = tuple(sorted({*self._forms, *forms}, key=lambda form: (-len(form), form)))
 
     def add_proxies(self, environ: Mapping[str, str]) -> None:
@@ -62,12 +62,12 @@ class Secrets:
             if _PROXY.fullmatch(name) and at:
                 username, _colon, password = userinfo.partition(":")
                 self.add(unquote(password), username=unquote(username))
-                # Where it should have been encoded and is not, errors show the piece that was taken for the host.
+                # If it is not encoded although it should be, errors show the piece that was taken for the host.
                 for piece in (password, *re.split("[/?#@]", password)):
                     self.add(piece)
 
     def hide(self, text: str) -> str:
-        """A text from outside without any of the secrets, nor what looks like a token."""
+        """Return a text from outside without secrets, and without what looks like a token."""
         for form in self._forms:
             text = text.replace(form, HIDDEN)
         for token in _TOKENS:
@@ -75,7 +75,7 @@ class Secrets:
         return self._without_cut(text)
 
     def _without_cut(self, text: str) -> str:
-        """A text was cut to a length, perhaps within a secret: its beginning is hidden as well."""
+        """Hide the beginning of a secret in a text that was cut to a length."""
         pieces = text.split("…")
         for number, piece in enumerate(pieces[:-1]):
             longest = max((_overlap(piece, form) for form in self._forms), default=0)
@@ -85,7 +85,7 @@ class Secrets:
 
 
 def _overlap(text: str, secret: str) -> int:
-    """How many characters at a text's end are the beginning of a secret; 0 for so few that they can be anything."""
+    """Return how many characters at a text's end are the beginning of a secret; 0 if too few to tell."""
     tail = text[-len(secret) :]
     start = tail.find(secret[:_SHORTEST])
     while start >= 0:
@@ -109,7 +109,7 @@ def _plus(secret: str) -> str:
 
 
 def _encoded(text: str) -> set[str]:
-    """Base64 with both alphabets, with padding and without, and as part of an address."""
+    """Return a text in base64: with both alphabets, with padding and without, and encoded for an address."""
     raw = text.encode("utf-8", "replace")
     whole = {base64.b64encode(raw).decode("ascii"), base64.urlsafe_b64encode(raw).decode("ascii")}
     return {*whole, *(quote(form, safe="") for form in whole), *(form.rstrip("=") for form in whole)} - {""}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sizes in bytes and counts, as people write them. Pure."""
+"""Reads and writes sizes in bytes, and counts. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def parse_size(text: str, *, option: str) -> int:
 
     :param text: what the user wrote; fractions are allowed before a unit and rounded down to a whole byte.
     :param option: the option's name, for the error.
-    :raises OptionError: when the text is no size, or is not at least one byte.
+    :raises OptionError: when the text is not a size, or is less than one byte.
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
@@ -46,7 +46,7 @@ def parse_size(text: str, *, option: str) -> int:
 
 
 def format_size(size: int) -> str:
-    """Write a number of bytes for a person: ``1.4 GiB``; below 1024 exactly: ``17 bytes``."""
+    """Return a number of bytes to be shown: ``1.4 GiB``; below 1024, the exact number: ``17 bytes``."""
     if abs(size) < 1024:
         return f"{size} bytes"
     value = float(size)
@@ -58,12 +58,12 @@ def format_size(size: int) -> str:
 
 
 def format_count(number: int, noun: str) -> str:
-    """Write how many there are: ``1 file``, ``2 files``."""
+    """Return a count with its noun: ``1 file``, ``2 files``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def exact_size(size: int) -> str:
-    """Write a number of bytes so that :func:`parse_size` gives it back exactly: ``2G``, ``1500``."""
+    """Return a number of bytes as :func:`parse_size` reads it, exactly: ``2G``, ``1500``."""
     for unit in ("T", "G", "M", "K"):
         factor = 1024 ** _EXPONENT[unit]
         if size and size % factor == 0:
@@ -72,12 +72,12 @@ def exact_size(size: int) -> str:
 
 
 def format_bytes(size: int) -> str:
-    """Write a number of bytes where the last one counts: ``4294967295 bytes (4.0 GiB)``."""
+    """Return an exact number of bytes to be shown: ``4294967295 bytes (4.0 GiB)``."""
     return f"{size} bytes" if size < 1024 else f"{size} bytes ({format_size(size)})"
 
 
 def handy_size(most: int) -> str:
-    """The largest round size that :func:`parse_size` reads and a limit allows: ``4GB``, ``976K``, ``12``."""
+    """Return the largest round size within a limit, as :func:`parse_size` reads it: ``4GB``, ``976K``, ``12``."""
     for factor, unit in ((1000**3, "GB"), (1024**2, "M"), (1024, "K")):
         if most >= factor:
             return f"{most // factor}{unit}"

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A stage of a stream on a thread of its own: what it does overlaps with what comes before it.
+"""Runs a stage of a stream on its own thread, so that it overlaps with the stage before it.
 
-sha256, zlib, zstd and file I/O release the interpreter's lock, so the stages really run side by side.
+sha256, zlib, zstd and file I/O release the interpreter's lock, so that stages run in parallel.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _WAITING = 6
 
 
 class Stage(Generic[Item]):
-    """Hands items to a function on another thread, in order; a bounded number waits.
+    """Passes items to a function on another thread, in order; a bounded number waits.
 
-    :param work: takes one item. After it has raised, further items are dropped, and the error comes back to the
-        caller of :meth:`put`, or at the end.
-    :param check: is asked where an item has to wait; raises when the run is to end.
+    :param work: takes one item. After it has raised, further items are dropped, and the error is raised again by
+        :meth:`put`, or at the end.
+    :param check: called while an item has to wait; raises when the run is to end.
     :param waiting: how many items may wait.
     """
 
@@ -44,20 +44,21 @@ class Stage(Generic[Item]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let the stage end; its error is raised only where the caller has none of its own.
+        """End the stage, and raise its error unless the caller has failed.
 
-        When the caller failed, the item that is worked on is the last one.
+        If the caller has failed, the item that is being worked on is the last one.
         """
         if kind is not None:
             self.drop()
-        self._queue.put(None)  # there will be room: the thread takes items until it finds this one
+        self._queue.put(None)  # there will be space: the thread takes items until it finds this one
         self._thread.join()
         if kind is None:
             self._raise()
 
     def put(self, item: Item) -> None:
-        """Wait for room, and hand over.
+        """Pass on an item, and wait for space in the queue.
 
+        :raises Exception: what an earlier item has raised.
         :raises Interrupted: when the run was stopped.
         """
         while True:
@@ -70,11 +71,11 @@ class Stage(Generic[Item]):
             return
 
     def drop(self) -> None:
-        """Do no item any more that was put."""
+        """Drop all items that wait."""
         self._is_dropping = True
 
     def wait(self) -> None:
-        """Wait until everything that was put is done or dropped; raises nothing."""
+        """Wait until all items are done or dropped; raises nothing."""
         self._queue.join()
 
     def _run(self) -> None:
@@ -85,7 +86,7 @@ class Stage(Generic[Item]):
             try:
                 if self._error is None and not self._is_dropping:
                     self._work(boxed[0])
-            except BaseException as error:  # given to the caller, whatever it is
+            except BaseException as error:  # raised in the caller, whatever it is
                 self._error = error
             finally:
                 self._queue.task_done()

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a run is asked to end: a mark is set, and whoever works or waits looks at it.
+"""Ends a run on request: a flag is set, which all that works or waits checks.
 
-Nothing is raised where the signal comes. An exception out of a signal handler may come while a queue or a lock is half
-taken, which nobody gives back then, and the run would hang for ever.
+Nothing is raised in a signal handler. An exception there could come while a queue or a lock is half taken, which would
+never be released, and the run would hang forever.
 """
 
 from __future__ import annotations
@@ -16,21 +16,20 @@ from typing import Callable
 from .errors import Interrupted
 
 LOOK_SECONDS = 0.05
-"""How long a wait may go on without a look at the stop."""
+"""How many seconds a wait may go on without checking for a stop."""
 
 Check = Callable[[], None]
-"""Raises :class:`Interrupted` when the run is to end; called by what takes long, every now and then."""
+"""Raises :class:`Interrupted` when the run is to end; called now and then by everything that takes long."""
 
 
 def go_on() -> None:
-    """The :data:`Check` of what nobody can stop."""
+    """Do nothing: the :data:`Check` for work that cannot be stopped."""
 
 
 class Stop:
-    """Set once; all threads look at it.
+    """A flag that is set once, and that all threads check.
 
-    There is no lock in it, also none that a library would take: a signal handler runs in the midst of whatever the main
-    thread does, and would wait for itself.
+    It takes no lock, not even within a library: a signal handler interrupts the main thread, and would wait for itself.
     """
 
     def __init__(self) -> None:
@@ -39,23 +38,23 @@ class Stop:
 
     @property
     def reason(self) -> str:
-        """Why the run was asked to end; empty when it was not."""
+        """Why the run was asked to end; empty if it was not."""
         return self._reason
 
     def request(self, reason: str) -> None:
-        """Ask the run to end; may be called anywhere, in a signal handler too. The first reason counts."""
+        """Ask the run to end; can be called anywhere, even in a signal handler. The first reason counts."""
         self._reason = self._reason or reason
         self._is_set = True
 
     def end(self) -> None:
-        """Have all threads end, because their caller failed."""
+        """End all threads, because their caller has failed."""
         self._is_set = True
 
     def is_set(self) -> bool:
         return self._is_set
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, but not beyond a stop.
+        """Sleep until a time is over, or the run is stopped.
 
         :returns: whether the run was stopped.
         """
@@ -65,6 +64,9 @@ class Stop:
         return self._is_set
 
     def check(self) -> None:
-        """:raises Interrupted: when the run was stopped."""
+        """Return if the run may go on.
+
+        :raises Interrupted: when it was stopped.
+        """
         if self._is_set:
             raise Interrupted(self._reason or "the run was stopped")

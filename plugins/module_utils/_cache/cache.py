@@ -71,12 +71,12 @@ class Cache:
         :param blobs: digests of the blobs to keep.
         :raises StorageError: when the cache cannot be read.
         """
-        with explaining(f"cannot look through cache_dir {self.root}"):
+        with explaining(f"cannot read cache_dir {self.root}"):
             return self._superfluous(folders, blobs)
 
     def prunable(self, *, folders: set[str], blobs: set[str]) -> int:
         """Return the bytes of all blobs but those that are needed; see :meth:`superfluous`."""
-        with explaining(f"cannot look through cache_dir {self.root}"):
+        with explaining(f"cannot read cache_dir {self.root}"):
             found = self._superfluous(folders, blobs)
             return sum(os.lstat(path).st_size for path in found if self._is_blob(path))
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``keep_cache: false``: no blob stays longer than the archive needs it."""
+"""Evicts blobs from the cache as soon as the archive has them, for ``keep_cache: false``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NOT_PULLED = (
     "it was not fetched: another image failed, and with keep_cache=false nothing would be kept for the next run. "
     "Correct that, or set allow_partial"
 )
-"""Why an image fails in which nothing is wrong."""
+"""The reason of images that fail because another one did."""
 
 
 class Eviction:
-    """Drops the blobs of images that the archive has, unless a later image has them too.
+    """Removes the blobs of images that the archive has, unless a later image needs them.
 
-    :param images: all that go into the archive, in its order.
+    :param images: all images of the archive, in its order.
     """
 
     def __init__(self, cache: Cache, images: Iterable[ResolvedImage]) -> None:
@@ -34,18 +34,18 @@ class Eviction:
             self._uses.update(_digests(image))
 
     def archived(self, image: ResolvedImage) -> None:
-        """Take note that the archive has an image."""
+        """Remove what only an image needed that the archive has now."""
         self._drop(image, self._ended(image))
 
     def failed(self, image: ResolvedImage, fetched: Container[str]) -> None:
-        """Take note that the archive will not get an image; what the cache held of it before the run stays.
+        """Remove what only an image needed that failed; what the cache had of it before the run stays.
 
-        :param fetched: digests of what the run has fetched so far.
+        :param fetched: digests of what the run has pulled so far.
         """
         self._drop(image, {digest for digest in self._ended(image) if digest in fetched})
 
     def _ended(self, image: ResolvedImage) -> set[str]:
-        """What nobody waits for any more. Manifests and indexes stay: they are small, and asked for first."""
+        """Return the digests that no later image needs. Manifests and indexes stay: small, and needed first."""
         digests = _digests(image)
         self._uses.subtract(digests)
         manifests = {platform.digest for platform in image.children}
@@ -59,12 +59,12 @@ class Eviction:
                 self._cache.folders.remove(platform)
 
     def superfluous(self, image: ResolvedImage) -> list[PlatformImage]:
-        """What no image needs that has not ended, of one that will not get into the archive."""
+        """Return the platform images that no other image needs, of one that failed."""
         return [platform for platform in image.children if self._uses[platform.digest] <= 1]
 
 
 def evict_pulled(cache: Cache, images: Iterable[ResolvedImage], fetched: Container[str]) -> None:
-    """Drop what a run has fetched that did not end with an archive, but for manifests.
+    """Remove what a run has pulled and did not archive, except for manifests.
 
     :param fetched: digests of what came from a registry.
     """
@@ -84,10 +84,10 @@ def not_pulled(images: Iterable[ResolvedImage]) -> list[FailedImage]:
 
 @dataclass(frozen=True)
 class Peak:
-    """The most that is taken at any moment, beyond what is taken before; bytes.
+    """The largest number of bytes in use at any moment, beyond those in use before the run.
 
-    :param cache: by the cache alone.
-    :param together: by the cache and by what the archive has at that moment.
+    :param cache: of the cache alone.
+    :param together: of the cache, and of the archive at that moment.
     """
 
     cache: int
@@ -102,12 +102,12 @@ def peak(
     freed: Mapping[str, int],
     archived: Mapping[str, int],
 ) -> Peak:
-    """What cache and archive take at most when each blob goes as soon as it can. Pure.
+    """Return the most that cache and archive take when each blob is evicted as soon as possible. Pure.
 
-    :param missing: bytes of each blob to be fetched, by digest.
-    :param ahead: images at most that are fetched before the archive has come to them.
-    :param freed: bytes that become free with each blob that the cache has already and that goes.
-    :param archived: bytes that the archive takes for each blob.
+    :param missing: bytes of each blob to be pulled, by digest.
+    :param ahead: how many images at most are pulled before the archive has come to them.
+    :param freed: bytes that become free when a blob is evicted that the cache has already, by digest.
+    :param archived: bytes that the archive needs for each blob, by digest.
     """
     first: dict[str, int] = {}
     last: dict[str, int] = {}
@@ -131,7 +131,7 @@ def peak(
 
 
 def digests_of(images: Iterable[ResolvedImage]) -> set[str]:
-    """The digests of all that images consist of."""
+    """Return the digests of everything that images consist of."""
     return {digest for image in images for digest in _digests(image)}
 
 

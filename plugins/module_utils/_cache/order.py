@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which blob is fetched next. Pure.
+"""Chooses the blob to pull next. Pure.
 
-In the archive's order, so that it can be written meanwhile; but a blob that would by itself outlast all others together
-is begun at once, or the last worker would end alone.
+Blobs come in the archive's order, so that it can be written meanwhile. A blob that would take longer than all others
+together is started at once, so that it does not keep the last worker busy alone.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from collections import OrderedDict
 
 
 class BlobQueue:
-    """Blobs that wait to be fetched.
+    """The blobs that wait to be pulled.
 
-    :param workers: how many are fetched at once; 0: none ever comes before its turn.
+    :param workers: how many are pulled at once; 0: no blob comes before its turn.
     """
 
     def __init__(self, workers: int) -> None:
@@ -30,7 +30,7 @@ class BlobQueue:
         return len(self._sizes)
 
     def add(self, digest: str, size: int) -> None:
-        """Put a blob at the end, unless it waits already.
+        """Add a blob at the end, unless it waits already.
 
         :param size: bytes.
         """
@@ -40,11 +40,11 @@ class BlobQueue:
             heapq.heappush(self._largest, (-size, digest))
 
     def discard(self, digest: str) -> None:
-        """Take out a blob that nobody needs any more."""
+        """Remove a blob that is not needed any more."""
         self._bytes -= self._sizes.pop(digest, 0)
 
     def take(self) -> str:
-        """The blob to fetch now.
+        """Remove the blob to pull next, and return its digest.
 
         :raises IndexError: when none waits.
         """

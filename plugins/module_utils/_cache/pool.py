@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Several transfers at once, and no blob fetched by two of them.
+"""Runs several transfers at once, so that no blob is pulled twice.
 
-A worker copies the first image that has all its blobs; where there is none, it fetches a blob that images wait for.
-Blobs that only skopeo can fetch are leased to the copy that will, and no other copy with such a blob runs meanwhile.
+A worker copies the first image that has all its blobs; if there is none, it pulls a blob that images wait for. Blobs
+that only skopeo can pull are leased to the copy that will, and no other copy with such a blob runs meanwhile.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _LAST_WORDS = 3.0  # longer than it takes to end a program that does not listen
 
 @dataclass(frozen=True)
 class Lack:
-    """What an image lacks in the cache.
+    """The blobs of an image that are missing in the cache.
 
-    :param to_pull: blobs to be fetched one by one, before it is copied.
-    :param to_copy: digests of those that its copy will fetch.
+    :param to_pull: blobs to be pulled one by one, before the image is copied.
+    :param to_copy: digests of the blobs that its copy will pull.
     """
 
     to_pull: tuple[Descriptor, ...]
@@ -42,28 +42,28 @@ class Lack:
 
 
 class Transfer(Protocol):
-    """What the pool has done; errors are :class:`ImageSaveError`."""
+    """Does the work of the pool. Its methods raise :class:`ImageSaveError`."""
 
     def lack(self, image: PlatformImage) -> Lack:
-        """What the image lacks now."""
+        """Return what the image lacks now."""
 
     def pull_blob(self, image: PlatformImage, blob: Descriptor) -> bool:
-        """Fetch one blob of an image into the cache.
+        """Pull one blob of an image into the cache.
 
-        :returns: whether it is there; if not, it is the copy that has to fetch it.
+        :returns: whether the blob is there; if not, the copy has to pull it.
         """
 
     def copy(self, image: PlatformImage) -> StoredImage:
-        """Copy an image, with the blobs that are not there."""
+        """Copy an image, with the blobs that are missing."""
 
 
 @dataclass(eq=False)
 class _Task:
-    """An image on its way.
+    """An image that is being pulled.
 
     :ivar number: its place in the order.
-    :ivar awaits: the blobs to come before it can be copied, by digest.
-    :ivar leases: digests of what its copy fetches.
+    :ivar awaits: the blobs to be pulled before it can be copied, by digest.
+    :ivar leases: digests of the blobs that its copy pulls.
     """
 
     number: int
@@ -73,17 +73,17 @@ class _Task:
 
 
 def _nobody_is_told(image: PlatformImage, failure: Exception | None) -> None:
-    """What a pool does with the end of an image when its owner only waits for it."""
+    """Do nothing at the end of an image."""
 
 
 class CopyPool:
-    """Brings platform images into the cache on some threads; whoever needs one waits for it.
+    """Pulls platform images into the cache on several threads; callers wait for the image they need.
 
     :param stored: images that need no copy, by key.
-    :param jobs: transfers at once.
-    :param ahead: images at most that are on their way or unclaimed; ``None``: all.
-    :param stop: set when the run is to end; ``transfer`` watches it too.
-    :param ended: is told of each image that was copied, or that failed and why.
+    :param jobs: how many transfers run at once.
+    :param ahead: how many images at most are being pulled, or wait to be asked for; ``None``: all.
+    :param stop: set when the run is to end; ``transfer`` observes it too.
+    :param ended: called for each image that was copied, or failed, with the error.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class CopyPool:
         self._tasks: dict[str, _Task] = {}
         self._ready: list[tuple[int, _Task]] = []
         self._waiting: dict[str, list[_Task]] = {}
-        self._queue = BlobQueue(jobs if ahead is None else 0)  # who is to take little room goes by the order
+        self._queue = BlobQueue(jobs if ahead is None else 0)  # to take little space, blobs come in order
         self._busy: set[str] = set()
         self._stored = dict(stored)
         self._failed: dict[str, Exception] = {}
@@ -122,7 +122,7 @@ class CopyPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for what is left; when the caller fails, have it ended instead."""
+        """Wait for what is left; if the caller has failed, end it instead."""
         with self._changed:
             self._closed = True
             if kind is not None:
@@ -130,7 +130,7 @@ class CopyPool:
             self._changed.notify_all()
         until = math.inf
         for thread in self._threads:
-            # Who waits for a silent registry cannot be woken, and does nothing any more once it is.
+            # A thread that waits for a silent registry cannot be woken, and does nothing more once it is.
             while thread.is_alive() and time.monotonic() < until:
                 if self._stop.is_set() and until == math.inf:
                     until = time.monotonic() + _LAST_WORDS
@@ -139,7 +139,7 @@ class CopyPool:
                 thread.join(LOOK_SECONDS)
 
     def add(self, images: Iterable[PlatformImage]) -> None:
-        """Have images copied, in this order as far as blobs allow; also again, if they were copied before."""
+        """Have images copied, in this order where blobs allow; again, if they were copied before."""
         with self._changed:
             for image in images:
                 self._stored.pop(image.key, None)
@@ -148,13 +148,13 @@ class CopyPool:
             self._admit()
 
     def result(self, image: PlatformImage) -> StoredImage:
-        """Wait until an image that was added is copied; those behind it may then go on.
+        """Wait until an image that was added is copied; the images behind it may then go on.
 
-        :raises ImageSaveError: why it could not be.
+        :raises ImageSaveError: why it could not be copied.
         :raises Interrupted: when the run was stopped.
         """
         with self._changed:
-            # Of an image that failed, the other platforms are never asked for: they must not fill the window for ever.
+            # The other platforms of an image that failed are never asked for: they must not fill the window for ever.
             while any(image.key == waiting.key for waiting in self._backlog):
                 self._unclaimed.clear()
                 self._admit()
@@ -169,8 +169,9 @@ class CopyPool:
             return self._stored[image.key]
 
     def give_up(self, why: ImageSaveError, images: Iterable[PlatformImage] | None = None) -> None:
-        """Have images fail that are not being copied just now; a blob that is on its way comes, and no other.
+        """Fail images that are not being copied at this moment. Only blobs that are being pulled are completed.
 
+        :param why: the error of these images.
         :param images: ``None``: all that were added.
         """
         with self._changed:
@@ -191,7 +192,7 @@ class CopyPool:
                     self._backlog.append(image)
             self._admit()
 
-    # -- all that follows, with the mutex held, unless it says otherwise ----------------
+    # -- from here on, called with the mutex held unless stated otherwise ----------------
 
     def _admit(self) -> None:
         while self._backlog and (self._ahead is None or len(self._unclaimed) < self._ahead):
@@ -210,7 +211,7 @@ class CopyPool:
         self._changed.notify_all()
 
     def _work(self) -> None:
-        """A worker's life; without the mutex."""
+        """Run a worker; called without the mutex."""
         while True:
             with self._changed:
                 task, blob = self._next()
@@ -222,7 +223,10 @@ class CopyPool:
                 self._pull(task, blob)
 
     def _next(self) -> tuple[_Task | None, Descriptor | None]:
-        """Wait for something to do: an image to copy, or one of its blobs to fetch; nothing when all is done."""
+        """Wait for something to do.
+
+        :returns: an image to copy, or with it one of its blobs to pull; ``None`` twice when everything is done.
+        """
         while True:
             if self._stop.is_set():
                 self._fail_all()
@@ -234,10 +238,10 @@ class CopyPool:
                 return found
             if self._closed and not self._tasks and not self._backlog:
                 return None, None
-            self._changed.wait()  # who stops the run leaves the pool, which wakes all
+            self._changed.wait()  # when the run is stopped, its caller leaves the pool, which wakes all
 
     def _take_ready(self) -> _Task | None:
-        """The first image that no running transfer stands in the way of; takes the leases for it."""
+        """Return the first image that no running transfer blocks, and take its leases."""
         for place, (_number, task) in enumerate(self._ready):
             if self._busy.isdisjoint(task.leases):
                 del self._ready[place]
@@ -255,7 +259,7 @@ class CopyPool:
         return None
 
     def _copy(self, task: _Task) -> None:
-        """Without the mutex."""
+        """Called without the mutex."""
         stored: StoredImage | None = None
         failure: Exception | None = None
         try:
@@ -272,7 +276,7 @@ class CopyPool:
                     self._requeue(digest)
 
     def _pull(self, task: _Task, blob: Descriptor) -> None:
-        """Without the mutex."""
+        """Called without the mutex."""
         is_there = False
         failure: Exception | None = None
         try:

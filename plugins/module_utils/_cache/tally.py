@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which images of the list are there, while their platform images come one by one. Pure."""
+"""Counts the images of the list that are complete, while their platform images come one by one. Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .._oci.image import ResolvedImage
 
 
 class Tally:
-    """Told of each platform image as it ends, says which references that completes or spoils.
+    """Finds the references that each platform image completes, or fails.
 
-    :param stored: keys of the platform images that are there already.
-    :ivar done: references that lack nothing.
+    :param stored: keys of the platform images that the cache has already.
+    :ivar done: how many references are complete.
     """
 
     def __init__(self, resolved: Sequence[ResolvedImage], stored: Collection[str]) -> None:
@@ -31,7 +31,7 @@ class Tally:
                 self._waiting.setdefault(key, []).append(place)
 
     def arrived(self, key: str) -> list[ResolvedImage]:
-        """The references, in list order, that lack nothing any more."""
+        """Return the references that a platform image completes, in list order."""
         complete = []
         for place in self._waiting.pop(key, ()):
             if place in self._lacks:
@@ -42,6 +42,6 @@ class Tally:
         return complete
 
     def failed(self, key: str) -> list[ResolvedImage]:
-        """The references, in list order, that cannot be saved because of this; each is named once."""
+        """Return the references that fail with a platform image, in list order; each is returned once."""
         places = [place for place in self._waiting.pop(key, ()) if self._lacks.pop(place, 0)]
         return [self._resolved[place] for place in places]

@@ -25,9 +25,9 @@ _REFERENCE_DIGEST = "vnd.docker.reference.digest"
 class Descriptor:
     """A typed pointer to content (image-spec, descriptor.md).
 
-    :param size: bytes; of a manifest in an index those that the index states, which may be wrong.
-    :param platform: ``None`` where the entry names none.
-    :param urls: where a foreign layer can be had, as its image says.
+    :param size: bytes; for a manifest in an index, as the index states them, which may be wrong.
+    :param platform: ``None`` if the entry names none.
+    :param urls: addresses of a foreign layer, as its image gives them.
     """
 
     media_type: str
@@ -40,26 +40,26 @@ class Descriptor:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether it is a layer that registries need not hold (image-spec, layer.md, "Non-Distributable Layers").
+        """True for a layer that registries need not store (image-spec, layer.md, "Non-Distributable Layers").
 
-        skopeo leaves out every layer that names urls, whatever its media type says.
+        skopeo leaves out every layer that names urls, whatever its media type.
         """
         return bool(self.urls)
 
     @property
     def attests(self) -> str:
-        """The digest of the sibling that this entry is an attestation of; empty where it is none."""
+        """The digest of the sibling that this entry attests; empty if it is not an attestation."""
         is_attestation = self.annotations.get(_REFERENCE_TYPE) == _ATTESTATION
         return self.annotations.get(_REFERENCE_DIGEST, "") if is_attestation else ""
 
 
 def digest_of(raw: bytes) -> str:
-    """``sha256:<hex>`` of the bytes."""
+    """Return ``sha256:<hex>`` of the bytes."""
     return "sha256:" + hashlib.sha256(raw).hexdigest()
 
 
 def descriptor_json(descriptor: Descriptor) -> dict[str, Json]:
-    """Write a descriptor as JSON, leaving out what is empty."""
+    """Return a descriptor as JSON, without members that are empty."""
     document: dict[str, Json] = {
         "mediaType": descriptor.media_type,
         "digest": descriptor.digest,
@@ -81,14 +81,14 @@ def parse_descriptor(document: JsonObject) -> Descriptor:
     :raises ManifestError: when digest or size cannot be right.
     """
     descriptor = parse_entry(document)
-    document.integer("size")  # has to be there
+    document.integer("size")  # required
     if not 0 <= descriptor.size <= MAX_BLOB_BYTES:
         raise ManifestError(f"size {printable(str(descriptor.size), 40)} of {descriptor.digest} cannot be right")
     return descriptor
 
 
 def parse_entry(document: JsonObject) -> Descriptor:
-    """Read a descriptor in an index, whose size is a hint: the manifest comes with its own.
+    """Read a descriptor in an index. Its size is only a hint, as the manifest has its own.
 
     :raises JsonError: when a member has the wrong type.
     :raises ManifestError: when the digest cannot be right.
@@ -108,6 +108,6 @@ def parse_entry(document: JsonObject) -> Descriptor:
 
 
 def _entry_platform(document: JsonObject) -> Platform | None:
-    """The platform of an entry; one that leaves a word empty names none."""
+    """Return the platform of an entry; ``None`` if a word is empty."""
     platform = parse_platform(document)
     return platform if platform.os and platform.architecture else None

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an index names beside its images: attestations, signatures, artefacts. Pure.
+"""Extras of an index: attestations, signatures and artefacts. Pure.
 
-Mirrors and caches of registries often lack them, and an image runs without. What a registry gives for another reason
-than an outage is left out, and the result says so; after an outage the next run would get it.
+Mirrors and caches of registries often lack them, and an image runs without them. An extra that a registry does not give
+is left out, and the result says so; unless the registry is out of order, as then the next run would get it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _MOST_NAMED = 5
 
 
 def is_extra(entry: Descriptor, siblings: Sequence[Descriptor]) -> bool:
-    """Whether an entry is no image, as far as its index tells.
+    """Return True if the index shows that an entry is not an image.
 
-    :param siblings: all entries. Where others name platforms, an entry that names none is an artefact.
+    :param siblings: all entries. If others name platforms, an entry that names none is an artefact.
     """
     if entry.attests or (entry.platform is not None and entry.platform.is_unknown):
         return True
@@ -43,14 +43,14 @@ def is_extra(entry: Descriptor, siblings: Sequence[Descriptor]) -> bool:
 
 
 def may_be_left_out(error: ImageSaveError) -> bool:
-    """Whether a failure says that an extra is not to be had, so that trying again would not help."""
+    """Return True if an error shows that an extra cannot be had, and trying again would not help."""
     if isinstance(error, NestedIndex):
-        return False  # it may well hold images
+        return False  # it may contain images
     return isinstance(error, (Missing, Refused, WrongBytes, ManifestError))
 
 
 def notes_on(lacking: Mapping[str, ImageSaveError], entries: Sequence[Descriptor]) -> Iterator[str]:
-    """Say what was left out, in the same words in every run.
+    """Yield a note on each extra that was left out, the same in every run.
 
     :param lacking: why, by the digests of extras.
     :param entries: all of the index.
@@ -62,7 +62,7 @@ def notes_on(lacking: Mapping[str, ImageSaveError], entries: Sequence[Descriptor
         of = f" of {about}" if about is not None else ""
         yield f"without {_kind(entry)} {entry.digest}{of}: {_why(lacking[entry.digest])}"
     if len(left_out) > _MOST_NAMED:
-        yield f"without {len(left_out) - _MOST_NAMED} more attestations, signatures or artefacts, for such reasons"
+        yield f"without {len(left_out) - _MOST_NAMED} more attestations, signatures or artefacts, for similar reasons"
 
 
 def _kind(entry: Descriptor) -> str:

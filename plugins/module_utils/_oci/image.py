@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run works on: platform images, and the references that consist of them. Pure data."""
+"""Platform images, and the references that consist of them. Pure data."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .schema1 import Schema1
 
 
 def hex_of(digest: str) -> str:
-    """The part of a digest behind the algorithm: the name of a blob's file and of an image's folder."""
+    """Return the hex part of a digest: the name of a blob's file and of an image's folder."""
     return digest.partition(":")[2]
 
 
 def key_of(repository: Repository, digest: str) -> str:
-    """The name of a manifest in one repository; another one may have it too, under a policy and a login of its own."""
+    """Return the name of a manifest in one repository; others may have it too, under another policy or login."""
     return f"{repository}@{digest}"
 
 
@@ -33,9 +33,9 @@ def key_of(repository: Repository, digest: str) -> str:
 class PlatformImage:
     """One manifest to be copied: an image for one platform, an attestation or an artefact.
 
-    :param descriptor: the entry that names it, with the platform filled in where that is known.
+    :param descriptor: the entry that names it, with its platform if that is known.
     :param blobs: configuration and layers that have to be in the cache; sizes in bytes.
-    :param tag: names just this manifest; empty where an index stands between, or nothing but the digest is known.
+    :param tag: names exactly this manifest; empty if the tag names an index, or only the digest is known.
     """
 
     descriptor: Descriptor
@@ -50,27 +50,27 @@ class PlatformImage:
 
     @property
     def key(self) -> str:
-        """Its name with that of its repository."""
+        """The name of the image in its repository."""
         return key_of(self.repository, self.digest)
 
     @property
     def folder(self) -> str:
-        """Name of its folder in cache and archive."""
+        """The name of its folder in cache and archive."""
         return hex_of(self.descriptor.digest)
 
     def all_blobs(self) -> Iterator[Descriptor]:
-        """The manifest and what it names, as far as it is wanted."""
+        """Yield the manifest, and the wanted blobs that it names."""
         yield self.descriptor
         yield from self.blobs
 
     @property
     def is_converted(self) -> bool:
-        """Whether skopeo has to convert it, which gives it a new digest."""
+        """True if skopeo has to convert it, which gives it a new digest."""
         return isinstance(self.content, Schema1)
 
     @property
     def layer_digests(self) -> frozenset[str]:
-        """Digests of all layers that its manifest names, wanted or not."""
+        """The digests of all layers that its manifest names, wanted or not."""
         if isinstance(self.content, Schema1):
             return frozenset(self.content.layer_digests)
         config = self.content.config
@@ -78,15 +78,15 @@ class PlatformImage:
 
     @property
     def foreign_layers(self) -> tuple[Descriptor, ...]:
-        """Those of its blobs that skopeo leaves out."""
+        """The blobs that skopeo leaves out."""
         return tuple(blob for blob in self.blobs if blob.is_foreign)
 
 
 @dataclass(frozen=True)
 class StoredImage:
-    """A platform image as the cache holds it.
+    """A platform image in the cache.
 
-    :param descriptor: of the manifest as stored; differs from the registry's where skopeo had to convert.
+    :param descriptor: of the manifest as stored; another than the registry's if skopeo had to convert it.
     :param blobs: configuration and layers as stored.
     """
 
@@ -96,17 +96,17 @@ class StoredImage:
 
     @property
     def size(self) -> int:
-        """Bytes of manifest, configuration and layers."""
+        """The bytes of manifest, configuration and layers."""
         return self.descriptor.size + sum(blob.size for blob in self.blobs)
 
     def all_blobs(self) -> Iterator[Descriptor]:
-        """The manifest and what it names."""
+        """Yield the manifest and the blobs that it names."""
         yield self.descriptor
         yield from self.blobs
 
 
 def as_named_by(image: PlatformImage, stored: StoredImage) -> StoredImage:
-    """The same manifest with the platform and annotations that one reference's own index gives it."""
+    """Return a stored manifest with the platform and annotations that one reference's own index gives it."""
     own = image.descriptor
     descriptor = replace(
         stored.descriptor, platform=own.platform, annotations=own.annotations, artifact_type=own.artifact_type
@@ -116,13 +116,13 @@ def as_named_by(image: PlatformImage, stored: StoredImage) -> StoredImage:
 
 @dataclass(frozen=True)
 class ResolvedImage:
-    """A reference and what it stands for today.
+    """A reference and the image that it names today.
 
     :param digest: of the manifest or index that the tag names.
-    :param index: the index's bytes; ``None`` where the tag names a manifest.
+    :param index: the index's bytes; ``None`` if the tag names a manifest.
     :param children: platform images to save, in the index's order; a manifest is listed once for each of its platforms.
-    :param is_whole: whether that is all the index names.
-    :param notes: what cannot be kept or was left out, in words.
+    :param is_whole: whether these are all entries of the index.
+    :param notes: sentences on what cannot be kept, or was left out.
     """
 
     listed: ListedImage
@@ -135,7 +135,7 @@ class ResolvedImage:
 
     @property
     def whole_index(self) -> bytes | None:
-        """The index's bytes where all of it is to be saved, and OCI readers know its media type."""
+        """The index's bytes if all of it is to be saved, and its media type is OCI's; else ``None``."""
         return self.index if self.media_type == OCI_INDEX and self.is_whole else None
 
 

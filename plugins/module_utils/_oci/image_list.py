@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lists of image references: from options and files, duplicates, and lines that are none. Pure but for the reading."""
+"""Lists of image references, from options and files, with duplicates and invalid lines. Pure, except for reading."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from .reference import Reference, parse_reference
 
 PLAIN, SOURCES = "plain", "sources"
 LIST_FORMATS = (PLAIN, SOURCES)
-"""How a list file may be written: a reference a line, or with a second column that says where it comes from, as
+"""Formats of list files: one reference per line, or with a second column that names its origin, as in
 ``rancher-images-sources.txt`` of Rancher's releases."""
 
 _BOM = "\ufeff"
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _COMMENT = ("#", "//")
-# Who pastes an address may paste a password with it; a digest also stands after an @.
+# A pasted address may contain a password; a digest comes after an @ too.
 _USERINFO = re.compile(r"(?i)(//)(?:[^\s/@:]{0,500}:\S{0,500}|[^\s/@]{1,500})(?=@(?!sha\d+:))")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a line stands: a file and its line number, or the ``images`` option and the item's number, from 1."""
+    """The place of a line: a file and its line number, or the ``images`` option and the item's number, from 1."""
 
     file: str | None
     line: int
@@ -40,7 +40,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class ListedImage:
-    """A reference of the list, with its number (from 1, without duplicates) and where it stands first."""
+    """A reference of the list, with its number (from 1, without duplicates) and its first place."""
 
     number: int
     reference: Reference
@@ -49,7 +49,7 @@ class ListedImage:
 
 @dataclass(frozen=True)
 class InvalidLine:
-    """A line that is no reference: where it stands, what it says but for a password, and why it is none."""
+    """A line that is not a valid reference: its place, its text without passwords, and the reason."""
 
     origin: Origin
     text: str
@@ -58,7 +58,7 @@ class InvalidLine:
 
 @dataclass(frozen=True)
 class ImageList:
-    """All that was asked for.
+    """The references of a list, and the lines that are not valid references.
 
     ``len(images) + duplicates + len(invalid)`` is the number of lines that are neither blank nor comments.
     """
@@ -71,7 +71,7 @@ class ImageList:
 def read_image_list(items: Iterable[str], files: Iterable[str], list_format: str = PLAIN) -> ImageList:
     """Merge the references of the option and of the files, in this order.
 
-    :param items: values of the ``images`` option; one that holds several lines counts as those lines.
+    :param items: values of the ``images`` option; a value of several lines counts as these lines.
     :param files: paths of text files.
     :param list_format: of the files, one of :data:`LIST_FORMATS`.
     :raises OptionError: when a file cannot be read.
@@ -80,7 +80,7 @@ def read_image_list(items: Iterable[str], files: Iterable[str], list_format: str
 
 
 def parse_lines(lines: Iterable[tuple[Origin, str]]) -> ImageList:
-    """Turn lines into references; the first of several equal ones counts, in list order."""
+    """Parse lines into references, in list order; of several equal ones, the first counts."""
     numbers: dict[Reference, ListedImage] = {}
     invalid: list[InvalidLine] = []
     duplicates = 0
@@ -102,8 +102,8 @@ def parse_lines(lines: Iterable[tuple[Origin, str]]) -> ImageList:
 
 
 def decode_list(raw: bytes) -> str:
-    """Decode a list file: UTF-8 with or without BOM, or UTF-16 with BOM. Bytes that are neither stay visible as
-    ``\\xNN``, so that their line is reported and no other is lost."""
+    """Decode a list file: UTF-8 with or without BOM, or UTF-16 with BOM. Other bytes are shown as ``\\xNN``,
+    so that their line is reported and no other is lost."""
     for bom, encoding in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF16_LE, "utf-16"),
@@ -115,22 +115,22 @@ def decode_list(raw: bytes) -> str:
 
 
 def split_lines(text: str) -> list[str]:
-    """Split at LF, CRLF and CR only, so that line numbers are those that editors show."""
+    """Split at LF, CRLF and CR only, so that line numbers match those of editors."""
     return _LINE_END.split(text)
 
 
 def bare_line(line: str) -> str:
-    """A line without blanks around it, and without byte order marks before it: files that were joined have such."""
+    """Return a line without whitespace around it, and without the byte order marks that joined files have."""
     return line.strip().lstrip(_BOM).strip()
 
 
 def lines_of_file(text: str, list_format: str) -> list[str]:
-    """What each line of a list file says, in its format."""
+    """Return the reference in each line of a list file, according to its format."""
     return [_READ[list_format](line) for line in split_lines(text)]
 
 
 def _first_of_two(line: str) -> str:
-    """The first column. A line with more than two is no line of such a file, and stays as it is."""
+    """Return the first column. A line of more than two columns is returned as it is."""
     columns = bare_line(line).split()
     return columns[0] if len(columns) == 2 and not columns[0].startswith(_COMMENT) else line
 
@@ -154,4 +154,4 @@ def _read(path: str) -> bytes:
     except OSError as error:
         raise OptionError(f"list_files: cannot read {path} on the target: {error.strerror}") from error
     except ValueError as error:
-        raise OptionError(f"list_files: {quoted(path)} is no path of a file on the target: {error}") from error
+        raise OptionError(f"list_files: {quoted(path)} is not a file path on the target: {error}") from error

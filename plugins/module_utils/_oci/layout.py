@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The documents of an archive: OCI image layouts and hangar's list. Pure, and the same bytes for the same content.
+"""The documents of an archive: OCI image layouts and hangar's list. Pure; the same content gives the same bytes.
 
 image-spec, image-layout.md; hangar v1.6, ``saved-images-list.json`` version v1.1.0.
 """
@@ -25,7 +25,7 @@ OCI_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 SAVED_IMAGES = "saved-images-list.json"
 BLOBS = "blobs"
 WHOLE_TARGET, FOLDER_TARGET = "share", "../share"
-"""What the links ``blobs`` point to, in the root and in the folder of a platform image: they make each a layout."""
+"""Targets of the links ``blobs``, in the root and in the folder of a platform image; they make each a layout."""
 
 _SAVED_IMAGES_VERSION = "v1.1.0"
 _REF_NAME = "org.opencontainers.image.ref.name"
@@ -33,10 +33,10 @@ _REF_NAME = "org.opencontainers.image.ref.name"
 
 @dataclass(frozen=True)
 class SavedImage:
-    """A reference with everything that the archive holds of it.
+    """A reference with everything that the archive contains of it.
 
     :param entry: its descriptor in the archive's index.
-    :param documents: indexes to be stored beside the platform images, by digest.
+    :param documents: indexes to be stored besides the platform images, by digest.
     """
 
     resolved: ResolvedImage
@@ -50,10 +50,10 @@ class SavedImage:
 
 
 def assemble(resolved: ResolvedImage, stored: Sequence[StoredImage]) -> SavedImage:
-    """Choose what a reference's name points to in the archive.
+    """Choose what a reference names in the archive.
 
-    The source's own manifest or index, where it is one of OCI and all of it is stored; else an index over what is, with
-    the source's index beside it. OCI readers do not look for Docker's media types.
+    This is the source's own manifest or index if it is OCI's and all of it is stored; else a new index of what is
+    stored, with the source's index besides. OCI readers do not know Docker's media types.
     """
     if resolved.index is None and stored[0].descriptor.media_type == OCI_MANIFEST:
         return SavedImage(resolved, tuple(stored), stored[0].descriptor, {})
@@ -68,7 +68,7 @@ def assemble(resolved: ResolvedImage, stored: Sequence[StoredImage]) -> SavedIma
 
 
 def links_of(folders: Iterable[str]) -> dict[str, str]:
-    """The links of an archive or a cache: their targets by their names below the root.
+    """Return the links of an archive or a cache: their targets by their names below the root.
 
     :param folders: names of the platform images' folders.
     """
@@ -76,13 +76,13 @@ def links_of(folders: Iterable[str]) -> dict[str, str]:
 
 
 def folder_index(descriptor: Descriptor) -> bytes:
-    """The ``index.json`` of one platform image's folder."""
+    """Return the ``index.json`` of a platform image's folder."""
     plain = replace(descriptor, annotations={}, artifact_type="")
     return compact({"schemaVersion": 2, "manifests": [descriptor_json(plain)]})
 
 
 def archive_index(images: Iterable[SavedImage]) -> bytes:
-    """The ``index.json`` of the whole: every reference by name."""
+    """Return the ``index.json`` of the archive, with every reference by name."""
     entries: list[Json] = []
     for image in images:
         annotations = {**image.entry.annotations, _REF_NAME: str(image.reference)}
@@ -91,7 +91,7 @@ def archive_index(images: Iterable[SavedImage]) -> bytes:
 
 
 def saved_images_list(images: Iterable[SavedImage]) -> bytes:
-    """What ``hangar load`` reads; it knows images with a platform only, so artefacts are left out."""
+    """Return the list that ``hangar load`` reads. hangar needs a platform, so artefacts are left out."""
     entries: list[Json] = []
     for image in images:
         listed = [stored for stored in image.stored if _has_platform(stored)]
@@ -101,7 +101,7 @@ def saved_images_list(images: Iterable[SavedImage]) -> bytes:
 
 
 def load_tag(reference: Reference) -> str:
-    """The tag that hangar gives an image: the reference's, or one made of the digest where it has none."""
+    """Return the tag that hangar gives an image: the reference's, or one made of its digest."""
     return reference.tag or f"digest-{hex_of(reference.digest or '')}"
 
 

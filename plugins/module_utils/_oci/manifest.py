@@ -34,7 +34,7 @@ from .schema1 import Schema1, parse_schema1
 class Manifest:
     """One platform image or artefact: a configuration and layers.
 
-    :param config: ``None`` in an OCI artifact manifest, whose blobs are the layers.
+    :param config: ``None`` for an OCI artifact manifest, whose blobs are the layers.
     """
 
     media_type: str
@@ -43,17 +43,17 @@ class Manifest:
 
     @property
     def is_image(self) -> bool:
-        """Whether the configuration is that of a container image, and so tells a platform."""
+        """True if the configuration is that of a container image, and so has a platform."""
         return self.is_of_old_docker or (self.config is not None and self.config.media_type in IMAGE_CONFIG_TYPES)
 
     @property
     def is_of_old_docker(self) -> bool:
-        """Whether it is Docker's, of the time before configurations had a type of their own: most likely an image."""
+        """True for Docker's manifests from before configurations had a media type: most likely an image."""
         is_old = self.config is not None and self.config.media_type in OLD_CONFIG_TYPES
         return is_old and self.media_type == DOCKER_MANIFEST
 
     def blobs(self) -> Iterator[Descriptor]:
-        """Configuration and layers, each digest once."""
+        """Yield configuration and layers, each digest once."""
         seen: set[str] = set()
         for descriptor in (self.config, *self.layers):
             if descriptor is not None and descriptor.digest not in seen:
@@ -76,8 +76,8 @@ def parse_manifest(raw: bytes, media_type: str = "") -> AnyManifest:
     """Read a manifest or an index.
 
     :param raw: the document as the registry sent it.
-    :param media_type: the Content-Type it came with; what the document says of itself must not contradict it.
-    :raises ManifestError: when it is none, or claims to be two things at once.
+    :param media_type: its Content-Type; the media type in the document must not contradict it.
+    :raises ManifestError: when it is not a valid manifest, or claims to be two things at once.
     """
     if len(raw) > MAX_MANIFEST_BYTES:
         raise ManifestError(f"the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
@@ -92,7 +92,7 @@ def parse_manifest(raw: bytes, media_type: str = "") -> AnyManifest:
 
 
 def generate_index(children: Iterable[Descriptor]) -> bytes:
-    """Write an OCI index over some manifests (image-spec, image-index.md); equal children give equal bytes."""
+    """Return an OCI index of manifests (image-spec, image-index.md); equal children give equal bytes."""
     entries: list[Json] = [descriptor_json(child) for child in children]
     return compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
 
@@ -100,13 +100,13 @@ def generate_index(children: Iterable[Descriptor]) -> bytes:
 def _parse_schema2(document: JsonObject, media_type: str) -> Manifest | Index:
     says_index, says_manifest = "manifests" in document, "config" in document or "layers" in document
     if says_index and says_manifest:
-        raise ManifestError("it is manifest and index at once (CVE-2021-41190); refused")
-    # What the document is follows from its bytes alone, so that it is the same from a registry and from the cache.
+        raise ManifestError("it is both a manifest and an index (CVE-2021-41190); refused")
+    # The bytes alone decide what the document is, so that it is the same from a registry and from the cache.
     stated = document.text("mediaType")
     if stated and media_type in INDEX_TYPES | MANIFEST_TYPES and stated != media_type:
         raise ManifestError(
-            f"it came as {media_type} but says {quoted(stated, 120)} of itself; refused, as the registry or a proxy "
-            "before it mixes up answers"
+            f"it came as {media_type} but says that it is {quoted(stated, 120)}; refused, as the registry or a proxy "
+            "in front of it mixes up answers"
         )
     if not stated:
         stated = OCI_INDEX if says_index else _guess_manifest_type(document)
@@ -149,7 +149,7 @@ def _parse_image_manifest(document: JsonObject, media_type: str) -> Manifest:
 
 
 def _parse_artifact_manifest(document: JsonObject) -> Manifest:
-    """What it is about (``subject``) is no part of it."""
+    """Read an artifact manifest; the manifest that it refers to (``subject``) does not belong to it."""
     if "config" in document or "layers" in document:
         raise ManifestError(f"it says it is an artifact ({OCI_ARTIFACT}) but holds an image; refused")
     blobs = document.objects("blobs")

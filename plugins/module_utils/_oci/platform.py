@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Platforms: parse what the user wants, compare it with what an image offers. Pure.
+"""Platforms: parses those that the user wants, and compares them with those of an image. Pure.
 
 Names: image-spec, image-index.md ("platform") and Go's GOOS/GOARCH.
 """
@@ -26,13 +26,13 @@ _OTHER_NAMES = {
 }
 _OTHER_SYSTEMS = {"macos": "darwin"}
 _NUMBERED = frozenset({"arm", "arm64", "amd64"})
-# The variant that an architecture has when none is written, as containerd and Docker read it.
+# The variant of an architecture without one, as containerd and Docker read it.
 _IMPLIED_VARIANT = {"arm64": "v8", "arm": "v7", "amd64": "v1"}
 
 
 @dataclass(frozen=True)
 class Platform:
-    """What a platform image runs on; absent values are empty."""
+    """The platform that an image runs on; absent values are empty."""
 
     os: str
     architecture: str
@@ -47,12 +47,12 @@ class Platform:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether the entry says ``unknown/unknown``, as build attestations do."""
+        """True for ``unknown/unknown``, the platform of build attestations."""
         return self.os == "unknown" and self.architecture == "unknown"
 
     @property
     def canonical(self) -> Platform:
-        """The same platform in Go's words, as containerd's ``platforms`` reads those that people write."""
+        """The same platform in Go's words, as containerd's ``platforms`` normalises it."""
         system = self.os.lower()
         architecture, variant = _canonical(self.architecture, self.variant)
         return replace(self, os=_OTHER_SYSTEMS.get(system, system), architecture=architecture, variant=variant)
@@ -60,7 +60,7 @@ class Platform:
 
 @dataclass(frozen=True)
 class Architecture:
-    """An architecture that is wanted; without a variant every variant is."""
+    """An architecture that is wanted; without a variant, every variant is."""
 
     name: str
     variant: str = ""
@@ -69,7 +69,7 @@ class Architecture:
         return f"{self.name}/{self.variant}" if self.variant else self.name
 
     def matches(self, platform: Platform) -> bool:
-        """Whether a platform is of this architecture; a variant left out on the other side means the usual one."""
+        """Return True if a platform has this architecture; if it has no variant, the usual one is assumed."""
         offered = platform.canonical
         if offered.architecture != self.name:
             return False
@@ -80,7 +80,7 @@ class Architecture:
 
 @dataclass(frozen=True)
 class PlatformFilter:
-    """The platforms that are wanted: any of the architectures on any of the operating systems."""
+    """The wanted platforms: each of the architectures on each of the operating systems."""
 
     architectures: tuple[Architecture, ...]
     operating_systems: tuple[str, ...]
@@ -91,7 +91,7 @@ class PlatformFilter:
         )
 
     def absent(self, platforms: Iterable[Platform]) -> tuple[Architecture, ...]:
-        """The architectures that none of the given platforms has."""
+        """Return the architectures that none of the given platforms has."""
         offered = tuple(platforms)
         return tuple(arch for arch in self.architectures if not any(arch.matches(platform) for platform in offered))
 
@@ -101,7 +101,7 @@ class PlatformFilter:
 
 
 def _canonical(architecture: str, variant: str) -> tuple[str, str]:
-    """Go's words for an architecture and a variant, which may be a number alone."""
+    """Return Go's words for an architecture and a variant, which may be only a number."""
     name, implied = _OTHER_NAMES.get(architecture.lower(), (architecture.lower(), ""))
     variant = variant.lower()
     if variant[:1].isdigit() and name in _NUMBERED:
@@ -110,14 +110,14 @@ def _canonical(architecture: str, variant: str) -> tuple[str, str]:
 
 
 def parse_architecture(text: str) -> Architecture:
-    """Read ``amd64`` or ``arm/v7``; the kernel's names (``x86_64``, ``aarch64``) are taken for Go's.
+    """Read ``amd64`` or ``arm/v7``; the kernel's names (``x86_64``, ``aarch64``) are translated to Go's.
 
-    :raises OptionError: when it is no architecture.
+    :raises OptionError: when it is not a valid architecture.
     """
     name, slash, variant = text.strip().lower().partition("/")
     if not _WORD.fullmatch(name) or (slash and not _WORD.fullmatch(variant)):
         raise OptionError(
-            f"arch: {quoted(text, 100)} is no architecture; expected one such as amd64, arm64, s390x or arm/v7"
+            f"arch: {quoted(text, 100)} is not a valid architecture; expected one such as amd64, arm64, s390x or arm/v7"
         )
     known, variant = _canonical(name, variant)
     return Architecture(name=known, variant=variant)
@@ -126,14 +126,14 @@ def parse_architecture(text: str) -> Architecture:
 def parse_filter(architectures: Iterable[str], operating_systems: Iterable[str]) -> PlatformFilter:
     """Read the options ``arch`` and ``os``; order and repetition do not matter.
 
-    :raises OptionError: when one of them is empty or not readable.
+    :raises OptionError: when one of them is empty or has an invalid value.
     """
     arches = sorted({parse_architecture(text) for text in architectures}, key=str)
     systems = sorted({_OTHER_SYSTEMS.get(text, text) for text in (each.strip().lower() for each in operating_systems)})
     for system in systems:
         if not _WORD.fullmatch(system):
             raise OptionError(
-                f"os: {quoted(system, 100)} is no operating system; expected one such as linux or windows"
+                f"os: {quoted(system, 100)} is not a valid operating system; expected one such as linux or windows"
             )
     if not arches or not systems:
         raise OptionError("arch and os must each name at least one value")

@@ -33,7 +33,7 @@ def parse_platform(document: JsonObject) -> Platform:
 def parse_config_platform(raw: bytes) -> Platform:
     """Read the platform from an image's configuration (image-spec, config.md).
 
-    :raises ManifestError: when the document is none.
+    :raises ManifestError: when the document is not a configuration.
     """
     try:
         return parse_platform(parse_object(raw, most=MAX_VALUES))
@@ -42,7 +42,7 @@ def parse_config_platform(raw: bytes) -> Platform:
 
 
 def platform_json(platform: Platform) -> dict[str, Json]:
-    """Write a platform object (image-spec, image-index.md), leaving out what is empty."""
+    """Return a platform object (image-spec, image-index.md), without members that are empty."""
     document: dict[str, Json] = {"architecture": platform.architecture, "os": platform.os}
     if platform.os_version:
         document["os.version"] = platform.os_version
@@ -54,7 +54,10 @@ def platform_json(platform: Platform) -> dict[str, Json]:
 
 
 def platform_word(text: str) -> str:
-    """A word that is shown, compared and written again; nothing that could forge a line or move a cursor."""
+    """Check a word that is shown, compared and written again: it must not forge a line or move a cursor.
+
+    :raises JsonError: when it is not a valid word.
+    """
     if not _PLATFORM_WORD.fullmatch(text):
-        raise JsonError(f"{quoted(text, 100)} is no word for a platform")
+        raise JsonError(f"{quoted(text, 100)} is not a valid word for a platform")
     return text

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Image references: parse, normalise, choose the registry to pull from. Pure.
+"""Image references: parses and normalises them, and chooses the registry to pull from. Pure.
 
 Grammar: https://pkg.go.dev/github.com/distribution/reference and the OCI distribution-spec, "Pulling manifests".
 """
@@ -38,7 +38,7 @@ class Reference:
 
     :param registry: host, with port if one was given; Docker Hub is always ``docker.io``.
     :param repository: path below the registry; one-word names of Docker Hub begin with ``library/``.
-    :param tag: the tag, ``None`` only where a digest stands alone.
+    :param tag: ``None`` only if there is a digest.
     :param digest: ``sha256:<hex>`` or ``None``.
     """
 
@@ -60,7 +60,7 @@ class Reference:
 
 @dataclass(frozen=True, order=True)
 class Repository:
-    """A place to pull from: registry host and path."""
+    """A repository to pull from: registry host and path."""
 
     registry: str
     path: str
@@ -71,19 +71,19 @@ class Repository:
 
 @dataclass(frozen=True)
 class SourceRegistry:
-    """The registry that takes the place of every reference's own: a host, and a path put before each repository."""
+    """The registry that replaces the registry of every reference: a host, and a path prefixed to each repository."""
 
     registry: str
     prefix: str = ""
 
 
 def is_digest(text: str) -> bool:
-    """Whether the text is ``sha256:`` and 64 lower-case hex digits (image-spec, descriptor.md, "Digests")."""
+    """Return True for ``sha256:`` and 64 lower-case hex digits (image-spec, descriptor.md, "Digests")."""
     return _DIGEST.fullmatch(text) is not None
 
 
 def canonical_registry(host: str) -> str:
-    """Give Docker Hub's several host names their one name, and drop a scheme and path that a login file may carry."""
+    """Return a host without scheme and path, as login files may have them; for Docker Hub's hosts, ``docker.io``."""
     bare = _SCHEME.sub("", host).split("/", 1)[0]
     return DOCKER_HUB if bare.lower() in _DOCKER_HUB_NAMES else bare
 
@@ -91,7 +91,7 @@ def canonical_registry(host: str) -> str:
 def parse_reference(text: str) -> Reference:
     """Read ``[REGISTRY/]PATH[:TAG][@DIGEST]``.
 
-    :param text: one reference, without blanks around it.
+    :param text: one reference, without whitespace around it.
     :raises InvalidReferenceError: says which part is wrong and what was expected.
     """
     _refuse_common_mistakes(text)
@@ -109,7 +109,7 @@ def parse_reference(text: str) -> Reference:
 def parse_source_registry(text: str) -> SourceRegistry:
     """Read the registry to pull from: ``HOST[:PORT]`` or ``HOST[:PORT]/PATH``.
 
-    :raises InvalidReferenceError: when the host or the path is not one.
+    :raises InvalidReferenceError: when the host or the path is not valid.
     """
     if _SCHEME.match(text):
         raise InvalidReferenceError(f"{quoted(text)} begins with a scheme; write the host alone")
@@ -121,7 +121,7 @@ def parse_source_registry(text: str) -> SourceRegistry:
 
 
 def pulled_from(reference: Reference, source: SourceRegistry | None) -> Repository:
-    """Tell where a reference is fetched: at its own registry, or at the one that replaces all of them."""
+    """Return where a reference is pulled from: its own registry, or the one that replaces all registries."""
     if source is None:
         return Repository(registry=reference.registry, path=reference.repository)
     path = f"{source.prefix}/{reference.repository}" if source.prefix else reference.repository
@@ -138,16 +138,16 @@ def _refuse_common_mistakes(text: str) -> None:
     if any(character.isspace() for character in text):
         _refuse_second_column(text)
         raise InvalidReferenceError(
-            "it contains blanks; expected one reference a line, and comments on lines of their own"
+            "it contains whitespace; expected one reference per line, and comments on lines of their own"
         )
     if _IMAGE_ID.fullmatch(text):
         raise InvalidReferenceError("it is an image ID, which no registry knows; write a repository and tag")
 
 
 def _refuse_what_is_around(text: str) -> None:
-    """What stands around references where they are copied from: lists of YAML, JSON or a shell."""
+    """Refuse what surrounds references in the texts they are copied from: lists of YAML, JSON or a shell."""
     if any(text.rstrip(",;").strip(mark) != text.rstrip(",;") for mark in "\"'`"):
-        raise InvalidReferenceError("it has a quotation mark before or behind it; remove that")
+        raise InvalidReferenceError("it has a quotation mark before or after it; remove that")
     for before in ("- ", "[", ","):
         if text.startswith(before) and not _IPV6.match(text):
             raise InvalidReferenceError(f"it begins with {quoted(before)}; remove that")
@@ -179,7 +179,8 @@ def _split_digest(text: str) -> tuple[str, str | None]:
     if _ANY_DIGEST.fullmatch(digest) and not digest.startswith("sha256:"):
         algorithm = digest.split(":", 1)[0]
         raise InvalidReferenceError(f"digest algorithm {quoted(algorithm)} is not supported; expected sha256")
-    raise InvalidReferenceError(f"{quoted(digest)} is no digest; expected sha256: and 64 lower-case hex digits")
+    expected = "expected sha256: and 64 lower-case hex digits"
+    raise InvalidReferenceError(f"{quoted(digest)} is not a valid digest; {expected}")
 
 
 def _split_tag(text: str) -> tuple[str, str | None]:
@@ -188,7 +189,7 @@ def _split_tag(text: str) -> tuple[str, str | None]:
         return text, None
     if not _TAG.fullmatch(tag):
         expected = "expected up to 128 letters, digits, '_', '.' and '-', not beginning with '.' or '-'"
-        raise InvalidReferenceError(f"{quoted(tag)} is no tag; {expected}")
+        raise InvalidReferenceError(f"{quoted(tag)} is not a valid tag; {expected}")
     return head, tag
 
 
@@ -207,20 +208,21 @@ def _split_registry(text: str) -> tuple[str, str]:
 def _check_host(host: str) -> None:
     match = _HOST.fullmatch(host)
     if match is None:
-        raise InvalidReferenceError(f"{quoted(host)} is no registry; expected HOST or HOST:PORT")
+        raise InvalidReferenceError(f"{quoted(host)} is not a valid registry; expected HOST or HOST:PORT")
     if host.startswith("["):
         _check_ipv6(host[1:].partition("]")[0])
     port = match.group(1)
     if port is not None and not 0 < int(port) < 65536:
-        raise InvalidReferenceError(f"{quoted(host)} has no usable port; expected 1 to 65535")
+        raise InvalidReferenceError(f"{quoted(host)} has an invalid port; expected 1 to 65535")
 
 
 def _check_ipv6(address: str) -> None:
-    """What is no address would stop every program that is given a URL with it."""
+    """Refuse invalid addresses, with which no program can use a URL."""
     try:
         ipaddress.IPv6Address(address)
     except ValueError:
-        raise InvalidReferenceError(f"{quoted(address)} is no IPv6 address; expected one such as 2001:db8::1") from None
+        expected = "expected one such as 2001:db8::1"
+        raise InvalidReferenceError(f"{quoted(address)} is not a valid IPv6 address; {expected}") from None
 
 
 def _check_path(path: str, registry: str) -> None:
@@ -229,6 +231,6 @@ def _check_path(path: str, registry: str) -> None:
     for component in path.split("/"):
         if not _COMPONENT.fullmatch(component):
             expected = "expected lower-case letters and digits, joined by '.', '_', '__' or '-'"
-            raise InvalidReferenceError(f"{quoted(component)} is no part of a repository name; {expected}")
+            raise InvalidReferenceError(f"{quoted(component)} is not a valid repository path component; {expected}")
     if len(registry) + 1 + len(path) > _LONGEST_NAME:
         raise InvalidReferenceError(f"the name is longer than {_LONGEST_NAME} characters")

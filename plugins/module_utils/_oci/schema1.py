@@ -21,7 +21,7 @@ from .reference import is_digest
 
 @dataclass(frozen=True)
 class Schema1:
-    """Docker's first manifest: no configuration blob, layers without sizes."""
+    """A manifest without a configuration blob, whose layers have no sizes."""
 
     media_type: str
     platform: Platform
@@ -34,7 +34,7 @@ def parse_schema1(document: JsonObject) -> Schema1:
     for digest in digests:
         if not is_digest(digest):
             raise ManifestError(f"digest {quoted(digest, 100)} is not sha256: and 64 lower-case hex digits")
-    # The document carries no operating system; nothing but linux was ever pushed in this format.
+    # The document names no operating system; only linux was ever pushed in this format.
     platform = Platform(os="linux", architecture=platform_word(document.text("architecture")) or "amd64")
     signed = "signatures" in document
     media_type = DOCKER_SCHEMA1_SIGNED if signed else DOCKER_SCHEMA1
@@ -42,18 +42,18 @@ def parse_schema1(document: JsonObject) -> Schema1:
 
 
 def manifest_digest(raw: bytes) -> str:
-    """The digest that is a manifest's name: that of its bytes, and for signed schema 1 that of what was signed.
+    """Return the digest of a manifest: of its bytes, or for signed schema 1 of the part that is signed.
 
-    Without a look at what was signed, "schema 1" would be a pretext to send anything under any name.
+    The signed part is checked, or "schema 1" would be a pretext to send anything under any digest.
     """
     signed = _signed_part(raw) if b'"signatures"' in raw else None
     return digest_of(raw if signed is None else signed)
 
 
 def _signed_part(raw: bytes) -> bytes | None:
-    """What the first signature of a schema 1 manifest signs (JWS, as Docker's "Schema 1" describes it), if it is that.
+    """Return what the first signature of a schema 1 manifest signs (JWS, as Docker's "Schema 1" describes it).
 
-    :returns: the manifest without its signatures; ``None`` where the document holds anything else beside it.
+    :returns: the manifest without its signatures; ``None`` if the document contains anything else.
     """
     try:
         document = parse_object(raw, most=MAX_VALUES).values()

@@ -54,7 +54,9 @@ def ensure_all(pin: Pin, found: set[str]) -> None:
     """
     absent = sorted(pin.platforms - found)
     if absent:
-        raise ManifestError(f"the lock file names {absent[0]} as one of its platform images, but it is none")
+        raise ManifestError(
+            f"the lock file names {absent[0]} as one of its platform images, but the image does not have it"
+        )
 
 
 def identity(entry: Descriptor) -> tuple[str, Platform | None]:

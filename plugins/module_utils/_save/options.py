@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run of image_save is asked to do, typed. Pure: no file and no network is touched here."""
+"""The options of a run of image_save, typed. Pure: uses no file and no network."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .._skopeo.work import Work
 
 @dataclass(frozen=True)
 class Selection:
-    """Which images, and which of their platforms.
+    """The images to save, and their platforms.
 
     :param images: references of the ``images`` option.
     :param list_files: paths of lists.
-    :param list_format: how these are written (:data:`_oci.image_list.LIST_FORMATS`).
-    :param from_lock: path of a lock file whose digests are to be saved, instead of a list.
+    :param list_format: their format (:data:`_oci.image_list.LIST_FORMATS`).
+    :param from_lock: path of a lock file whose digests are saved instead of a list.
     """
 
     images: tuple[str, ...]
@@ -36,9 +36,9 @@ class Selection:
 
 @dataclass(frozen=True)
 class Options:
-    """All that a run is asked to do.
+    """All options of a run.
 
-    :param check: answer from the plan and touch nothing.
+    :param check: check mode: foresee the result, and change nothing.
     """
 
     selection: Selection
@@ -49,7 +49,7 @@ class Options:
 
 
 def lock_options(options: Options, policy: str) -> dict[str, Json]:
-    """The options that decide over an archive's content and bytes, as a lock file records them.
+    """Return the options that decide over an archive's content and bytes, as a lock file records them.
 
     :param policy: name of the signature policy in force.
     """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the module's parameters to typed options: suffixes, sizes, platforms and ranges. Pure."""
+"""Turns the module's parameters into typed options: suffixes, sizes, platforms and ranges. Pure."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ class Params(TypedDict):
 
 
 def read_options(params: Params, *, check: bool) -> Options:
-    """Check the parameters and give them types.
+    """Check the parameters, and return them with types.
 
-    :raises OptionError: names the option, what it holds and what is accepted.
+    :raises OptionError: names the option, its value and what is accepted.
     """
     _refuse_strange_paths(params)
     output = _output(params)
@@ -121,7 +121,7 @@ def read_options(params: Params, *, check: bool) -> Options:
 
 
 def _refuse_strange_paths(params: Params) -> None:
-    """Paths that no filesystem takes, and names that would break the lines of a checksum file."""
+    """Refuse paths that no filesystem accepts, and names that would break the lines of a checksum file."""
     paths: dict[str, list[str | None]] = {
         "list_files": [*params["list_files"]],
         "from_lock": [params["from_lock"]],
@@ -139,34 +139,35 @@ def _refuse_strange_paths(params: Params) -> None:
         for value in values:
             refuse_strange_path(option, value)
     if any(character in params["dest"] for character in "\r\n") or not is_text(params["dest"]):
-        raise OptionError(f"dest: {quoted(params['dest'])} must be text in one line, as checksum files have it")
+        raise OptionError(f"dest: {quoted(params['dest'])} must be text in one line, as checksum files require")
 
 
 def refuse_strange_path(option: str, value: str | None) -> None:
-    """Refuse a path that no filesystem takes, or that would be another one than Ansible's other modules make of it.
+    """Refuse a path that no filesystem accepts, or that names another file than in Ansible's other modules.
 
-    These write names of files in UTF-8; Python writes them as the locale has it.
+    These encode file names in UTF-8; Python encodes them by the locale.
 
-    :raises OptionError: says which option it is, and what to do.
+    :param option: the option's name, for the error.
+    :raises OptionError: names the option, and says what to do.
     """
     if value is None:
         return
     encoding = sys.getfilesystemencoding()
     if encoding not in ("utf-8", "utf8") and not value.isascii():
         raise OptionError(
-            f"{option}: {quoted(value)} has letters for which names of files have no UTF-8 here, as the locale of this "
-            f"host's Python has {encoding}. Set LC_ALL=C.UTF-8 in the task's environment, or give a path in ASCII"
+            f"{option}: {quoted(value)} contains non-ASCII characters, but Python on this host encodes file names as "
+            f"{encoding}, because of its locale. Set LC_ALL=C.UTF-8 in the task's environment, or use a path in ASCII"
         )
     if not is_path(value):
         raise OptionError(f"{option}: {quoted(value)} is not a valid path: it contains what no file name can contain")
 
 
 def _refuse_contradictions(params: Params) -> None:
-    """Options that exclude each other; empty lists and false values are none, as playbooks pass them."""
+    """Refuse options that exclude each other. Empty lists and false count as left out, as playbooks pass them."""
     if params["from_lock"] and (params["images"] or params["list_files"]):
-        raise OptionError("from_lock: takes the place of images and list_files; give one or the other")
+        raise OptionError("from_lock: replaces images and list_files; give one or the other")
     if params["signature_policy"] and params["insecure_policy"]:
-        raise OptionError("signature_policy: has no meaning with insecure_policy=true; give one or the other")
+        raise OptionError("signature_policy: has no effect with insecure_policy=true; give one or the other")
 
 
 def _output(params: Params) -> Output:

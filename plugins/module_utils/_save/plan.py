@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is wanted, minus what the cache holds. Pure."""
+"""Plans a run: what is wanted, minus what the cache has. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TAR_BLOCK = 512
 _TAR_END = 20 * _TAR_BLOCK
 _MEMBERS_PER_FOLDER = 4
 _ROOT_FILES = 8
-_INDEX_ENTRY = 1024  # a reference or platform image in the documents of the whole
+_INDEX_ENTRY = 1024  # a reference or platform image in the documents of the archive
 _STORED_OVERHEAD = 10_000  # of so many bytes, one for the headers of stored blocks
 
 
@@ -26,10 +26,10 @@ class Plan:
     """The work that a run has to do.
 
     :param platform_images: each once for every repository that it is wanted from, in list order.
-    :param stored: those that the cache holds whole and that were let through, by key.
-    :param missing: bytes of each blob to be fetched, by digest; with what resolving fetched already.
-    :param fetched: bytes of what resolving fetched, by digest.
-    :param reused: bytes of each blob that is there already, by digest.
+    :param stored: those that the cache has whole and that were accepted, by key.
+    :param missing: bytes of each blob to be pulled, by digest; including what was fetched while resolving.
+    :param fetched: bytes of what was fetched while resolving, by digest.
+    :param reused: bytes of each blob that the cache has, by digest.
     :param archive_bytes: an upper estimate: all blobs as they are, and the tar around them.
     """
 
@@ -42,7 +42,7 @@ class Plan:
 
     @property
     def incomplete(self) -> tuple[PlatformImage, ...]:
-        """What skopeo has to be asked for, in list order."""
+        """The images that have to be copied, in list order."""
         return tuple(image for image in self.platform_images if image.key not in self.stored)
 
     @property
@@ -60,10 +60,10 @@ def make_plan(
 ) -> Plan:
     """Compare the wanted images with the cache.
 
-    :param stored: gives a platform image as the cache holds it, or ``None`` where it is not whole.
-    :param is_accepted: whether it was let through from its repository.
-    :param has_blob: whether the cache holds a blob in the right size.
-    :param fetched: bytes of the manifests and configurations that resolving had to fetch, by digest.
+    :param stored: returns a platform image as the cache has it, or ``None`` if it is not whole.
+    :param is_accepted: returns whether it was accepted from its repository.
+    :param has_blob: returns whether the cache has a blob in the right size.
+    :param fetched: bytes of the manifests and configurations that were fetched while resolving, by digest.
     """
     resolved = list(images)
     unique: dict[str, PlatformImage] = {}
@@ -80,7 +80,7 @@ def make_plan(
     for one in resolved:
         if one.index is not None and one.digest not in missing:
             reused[one.digest] = len(one.index)
-    # An index may go in twice: as the source has it, and over the children that are saved.
+    # An index may be archived twice: as the source has it, and for the children that are saved.
     indexes = {one.digest: 2 * len(one.index) for one in resolved if one.index is not None}
     sizes = {**missing, **reused, **indexes}
     folders = len({image.digest for image in unique.values()})

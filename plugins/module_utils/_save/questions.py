@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What resolving asks of registries, and who asks: our own client, or skopeo where the host's configuration has a say.
+"""Asks registries while resolving: with our own client, or with skopeo if the host's configuration mentions a registry.
 
-It is decided here alone, by registry, so that manifests come the same way as layers.
+This is decided only here, by registry, so that manifests come the same way as layers.
 """
 
 from __future__ import annotations
@@ -19,38 +19,35 @@ from .._skopeo.registries_conf import RegistriesConf
 
 
 class Client(Protocol):
-    """Answers what resolving asks.
-
-    All methods raise :class:`TransferError`, after all tries.
-    """
+    """Asks a registry. All methods raise :class:`TransferError`, after all tries."""
 
     outages: Outages
 
     def head_manifest(self, repository: Repository, tag: str) -> str:
-        """A tag's digest; an empty string where only the manifest itself tells."""
+        """Return a tag's digest; an empty string if the registry gives it only with the manifest."""
 
     def get_manifest(self, repository: Repository, name: str) -> FetchedManifest:
-        """A manifest by tag or digest."""
+        """Return a manifest by tag or digest."""
 
     def get_blob(self, repository: Repository, descriptor: Descriptor, *, limit: int, of: str = "") -> bytes:
-        """A configuration.
+        """Return a configuration, or another small blob.
 
-        :param limit: bytes accepted at most.
+        :param limit: how many bytes are accepted at most.
         :param of: digest of the manifest that names it.
         """
 
     def blob_size(self, repository: Repository, digest: str) -> int:
-        """How many bytes a blob has; 0 where nobody says."""
+        """Return the bytes of a blob; 0 if the registry does not say."""
 
     def gives_blobs(self, repository: Repository) -> bool:
-        """Whether any small blob can be asked for, and not configurations alone."""
+        """Return True if any small blob can be asked for, and not only configurations."""
 
 
 class Questions:
-    """Asks each registry the way that leads to it.
+    """Asks each registry with the client that reaches it.
 
-    :param ours: reaches registries at their own address.
-    :param skopeo: goes the ways of the configuration.
+    :param ours: asks registries at their own address.
+    :param skopeo: follows the host's configuration.
     """
 
     def __init__(self, ours: Client, skopeo: Client, configuration: RegistriesConf) -> None:

@@ -106,8 +106,8 @@ def _unless_giant(one: ResolvedImage, capacity: int, place: str) -> Resolution:
     largest = max((sum(blob.size for blob in image.all_blobs()) for image in one.children), default=0)
     if largest <= capacity:
         return one
-    needed = f"it needs {format_size(largest)}; the filesystem of {place} has {format_size(capacity)} in all"
-    error = SpaceError(f"{needed}. Choose another one, if the registry does not lie")
+    needed = f"it needs {format_size(largest)}; the filesystem of {place} has {format_size(capacity)} in total"
+    error = SpaceError(f"{needed}. If the registry gives the right sizes, choose another filesystem")
     return FailedImage(one.listed, error, one.digest)
 
 

@@ -188,7 +188,7 @@ class Result:
         """Return why images and lines failed; an empty string if none did."""
         reasons = [f"{one.listed.reference}: {one.reason}" for one in self.failed]
         for line in self.listed.invalid:
-            reasons.append(f"{line.origin}: {quoted(line.text)} is no reference: {line.reason}")
+            reasons.append(f"{line.origin}: {quoted(line.text)} is not a valid reference: {line.reason}")
         told = "; ".join(reasons[:_NAMED_FAILURES])
         if len(reasons) > _NAMED_FAILURES:
             told += f"; and {len(reasons) - _NAMED_FAILURES} more, see failed_images and invalid_lines"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run's result as the module returns it. Pure."""
+"""Turns a run's result into the values that the module returns. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .result import Result, Stats
 
 
 def as_returned(result: Result, output: Output, *, check: bool) -> dict[str, Json]:
-    """The values that RETURN documents."""
+    """Return the values that RETURN documents."""
     returned: dict[str, Json] = {
         "changed": result.changed,
         "reason": result.reason,
@@ -43,7 +43,7 @@ def as_returned(result: Result, output: Output, *, check: bool) -> dict[str, Jso
 
 
 def diff_of(result: Result, output: Output) -> dict[str, Json]:
-    """What Ansible shows in diff mode: the content of the archive before and after."""
+    """Return what Ansible shows in diff mode: the content of the archive before and after."""
     after = result.lock if result.is_published else result.before
     return {
         "before_header": output.dest,
@@ -54,7 +54,7 @@ def diff_of(result: Result, output: Output) -> dict[str, Json]:
 
 
 def _parts(result: Result, output: Output) -> list[Json]:
-    """What stands on disk now: after a failure the parts of the archive before."""
+    """Return the parts that are on disk now: after a failure, those of the archive before."""
     lock = result.lock if result.is_published else result.before
     if lock is None:
         return []

@@ -118,10 +118,10 @@ class _Todo:
 
 
 def _check_attributes(run: Run, lock: Lock) -> _Todo:
-    """What is to be given to which files.
+    """Find the files whose attributes differ.
 
-    :raises StorageError: when a file does not let itself be given anything.
-    :raises SpaceError: when there is no room for copies of the files that have other names.
+    :raises StorageError: when the attributes of a file cannot be changed.
+    :raises SpaceError: when there is not enough space for copies of the files that have other names.
     """
     output, attributes = run.options.output, run.attributes
     paths = final_paths(output, lock)
@@ -134,9 +134,9 @@ def _check_attributes(run: Run, lock: Lock) -> _Todo:
 
 
 def _give_attributes(run: Run, lock: Lock, todo: _Todo) -> None:
-    """Give them, and remember that the content is what it was.
+    """Give files their attributes, and remember that their content is unchanged.
 
-    :raises ImageSaveError: says whether any was given before.
+    :raises ImageSaveError: when that fails; its ``changed`` says whether any file was changed before.
     """
     known = {path: run.memory.known(path) for path in {*todo.differing, *todo.bare}}
     given = 0
@@ -152,7 +152,7 @@ def _give_attributes(run: Run, lock: Lock, todo: _Todo) -> None:
 
 
 def _given(run: Run, lock: Lock, todo: _Todo) -> Iterator[str]:
-    """Each file, once it has its attributes. One that has other names is copied first, so they keep what they have."""
+    """Yield each file once it has its attributes. A file with other names is copied first, for these to keep theirs."""
     shared = [path for path in todo.differing if is_shared(path)]
     for path in sorted({*todo.differing}.difference(shared)):
         run.attributes.give(path)

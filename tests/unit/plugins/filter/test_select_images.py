@@ -51,7 +51,7 @@ def test_what_it_returns() -> None:
             {
                 "origin": "list.txt:4",
                 "line": "A B",
-                "reason": "it contains blanks; expected one reference a line, and comments on lines of their own",
+                "reason": "it contains whitespace; expected one reference per line, and comments on lines of their own",
             }
         ],
         "excluded": ["docker.io/library/c:latest"],

@@ -343,7 +343,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an option that is none": ({"archs": ["amd64"]}, "Unsupported parameters"),
     "a number of jobs": ({"jobs": 99}, "jobs: 99 is out of range; accepted are 1 to 20"),
-    "a lock file and a list": ({"from_lock": "/x"}, "from_lock: takes the place of images and list_files"),
+    "a lock file and a list": ({"from_lock": "/x"}, "from_lock: replaces images and list_files"),
 }
 
 

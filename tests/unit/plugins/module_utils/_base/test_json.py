@@ -30,20 +30,20 @@ DOCUMENTS = st.recursive(
 OBJECTS = st.dictionaries(st.text(max_size=5), DOCUMENTS, max_size=4)
 
 REFUSED: dict[str, tuple[bytes, str]] = {
-    "nothing": (b"", "no JSON document"),
-    "half an object": (b'{"a": 1', "no JSON document"),
-    "more than one": (b"{} {}", "no JSON document"),
-    "not UTF-8": (b'{"a": "\xff"}', "no JSON document"),
-    "a byte order mark": (b"\xef\xbb\xbf{}", "no JSON document"),
-    "a list": (b"[]", "no JSON object"),
-    "a string": (b'"a"', "no JSON object"),
-    "null": (b"null", "no JSON object"),
+    "nothing": (b"", "not a JSON document"),
+    "half an object": (b'{"a": 1', "not a JSON document"),
+    "more than one": (b"{} {}", "not a JSON document"),
+    "not UTF-8": (b'{"a": "\xff"}', "not a JSON document"),
+    "a byte order mark": (b"\xef\xbb\xbf{}", "not a JSON document"),
+    "a list": (b"[]", "not a JSON object"),
+    "a string": (b'"a"', "not a JSON object"),
+    "null": (b"null", "not a JSON object"),
     "a key twice": (b'{"a": 1, "a": 1}', "twice"),
     "a key twice, deep inside": (b'{"b": [{"a": 1, "a": 2}]}', "twice"),
     "not a number": (b'{"a": NaN}', "NaN"),
     "infinity": (b'{"a": -Infinity}', "Infinity"),
     "an integer without end": (b'{"a": ' + b"9" * 101 + b"}", "101 digits"),
-    "too deep": (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "no JSON document"),
+    "too deep": (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "not a JSON document"),
 }
 
 Getter = Callable[[JsonObject], object]

@@ -104,7 +104,7 @@ def test_lines_that_are_no_reference_are_reported(tmp_path: Path) -> None:
     ]
     assert (
         images.invalid[0].reason
-        == "it contains blanks; expected one reference a line, and comments on lines of their own"
+        == "it contains whitespace; expected one reference per line, and comments on lines of their own"
     )
 
 
@@ -142,15 +142,15 @@ def test_a_byte_order_mark_at_the_beginning_of_a_line_means_nothing(tmp_path: Pa
 COPIED: dict[str, str] = {
     "nginx:1.25,": "it ends with ','; remove that",
     "nginx,": "it ends with ','; remove that",
-    '"nginx:1.25",': "it has a quotation mark before or behind it; remove that",
-    "'nginx:1.25'": "it has a quotation mark before or behind it; remove that",
-    'nginx:1.25"': "it has a quotation mark before or behind it; remove that",
+    '"nginx:1.25",': "it has a quotation mark before or after it; remove that",
+    "'nginx:1.25'": "it has a quotation mark before or after it; remove that",
+    'nginx:1.25"': "it has a quotation mark before or after it; remove that",
     "- nginx:1.25": "it begins with '- '; remove that",
     "[nginx:1.25]": "it begins with '['; remove that",
     "docker://nginx:1.25": "it begins with 'docker://'; write the reference without it",
     "nginx:1.25 nginx": "it has a second column, 'nginx'; remove that, or read files such as "
     "rancher-images-sources.txt with list_format=sources (image_save_list_format of the role)",
-    "docker pull nginx": "it contains blanks; expected one reference a line, and comments on lines of their own",
+    "docker pull nginx": "it contains whitespace; expected one reference per line, and comments on lines of their own",
 }
 
 
@@ -169,7 +169,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
 
 
 def test_a_path_that_no_file_can_have_is_named() -> None:
-    with pytest.raises(OptionError, match=r"^list_files: 'a\\x00b' is no path of a file on the target: "):
+    with pytest.raises(OptionError, match=r"^list_files: 'a\\x00b' is not a file path on the target: "):
         read_image_list([], ["a\0b"])
 
 

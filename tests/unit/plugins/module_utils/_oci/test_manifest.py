@@ -93,9 +93,13 @@ REFUSED: dict[str, tuple[object, str, str]] = {
     "a platform with control characters": (
         {**INDEX, "manifests": [{**ENTRY, "platform": {"os": "li\nnux", "architecture": "amd64"}}]},
         "",
-        "is no word for a platform",
+        "is not a valid word for a platform",
     ),
-    "schema 1 with control characters": ({**SCHEMA1, "architecture": "amd64\x1b[31m"}, "", "is no word for a platform"),
+    "schema 1 with control characters": (
+        {**SCHEMA1, "architecture": "amd64\x1b[31m"},
+        "",
+        "is not a valid word for a platform",
+    ),
     "too many layers": ({**IMAGE, "layers": [ENTRY] * (MAX_LAYERS + 1)}, "", "names 2001 layers"),
     "schema 1 with too many": (
         {**SCHEMA1, "fsLayers": [{"blobSum": DIGEST}] * (MAX_LAYERS + 1)},

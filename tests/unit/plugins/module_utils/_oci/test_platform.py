@@ -71,7 +71,7 @@ def test_architectures_are_read(text: str, expected: Architecture) -> None:
 
 @pytest.mark.parametrize("text", REFUSED, ids=repr)
 def test_errors_show_what_is_expected(text: str) -> None:
-    with pytest.raises(OptionError, match=r"^arch: .* is no architecture; expected one such as amd64"):
+    with pytest.raises(OptionError, match=r"^arch: .* is not a valid architecture; expected one such as amd64"):
         parse_architecture(text)
 
 

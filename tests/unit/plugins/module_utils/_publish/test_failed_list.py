@@ -38,12 +38,12 @@ def lines(text: str) -> ImageList:
 
 def test_reasons_are_comments() -> None:
     failed = [failed_image(listed("a"), "404\n\x1b[31m"), failed_image(listed("reg.lan/b:1"), "no connection")]
-    invalid = [InvalidLine(Origin("/srv/list", 3), "docker pull x", "it contains blanks")]
+    invalid = [InvalidLine(Origin("/srv/list", 3), "docker pull x", "it contains whitespace")]
     assert render(failed, invalid).decode() == (
         "# airgap.images: what could not be saved, with the reasons\n"
         "# 404\\x0a\\x1b[31m\ndocker.io/library/a:latest\n"
         "# no connection\nreg.lan/b:1\n"
-        "# /srv/list:3: it contains blanks\ndocker pull x\n"
+        "# /srv/list:3: it contains whitespace\ndocker pull x\n"
     )
 
 

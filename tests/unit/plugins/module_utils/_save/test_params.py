@@ -32,15 +32,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "timeout": ({"timeout": 0}, "timeout: 0 is out of range"),
     "stall": ({"stall_timeout": 0}, "stall_timeout: 0 is out of range"),
     "lock": ({"lock_timeout": -1}, "lock_timeout: -1 is out of range"),
-    "arch": ({"arch": ["?"]}, "arch: '?' is no architecture"),
+    "arch": ({"arch": ["?"]}, "arch: '?' is not a valid architecture"),
     "no arch": ({"arch": []}, "arch and os must each name at least one value"),
-    "os": ({"os": ["lin ux"]}, "os: 'lin ux' is no operating system"),
+    "os": ({"os": ["lin ux"]}, "os: 'lin ux' is not a valid operating system"),
     "source": ({"source_registry": "https://x"}, "source_registry: 'https://x' begins with a scheme"),
     "dest": ({"dest": "/srv/"}, "dest: '/srv/' must end in a file name"),
     "dest with a zero": ({"dest": "/srv/a\0b"}, "dest: '/srv/a\\x00b' is not a valid path"),
     "dest of two lines": ({"dest": "/srv/a\nb"}, "dest: '/srv/a\\x0ab' must be text in one line"),
     "dest that is no UTF-8": ({"dest": "/srv/\udcff"}, "dest: '/srv/\\xdcff' must be text in one line"),
-    "cache_dir that is no path": ({"cache_dir": "/srv/\ud800"}, "cache_dir: '/srv/\\xd800' is not a valid path"),
+    "cache_dir that is not a path": ({"cache_dir": "/srv/\ud800"}, "cache_dir: '/srv/\\xd800' is not a valid path"),
     "list with a zero": ({"list_files": ["/a", "/b\0"]}, "list_files: '/b\\x00' is not a valid path"),
 }
 
@@ -93,14 +93,14 @@ def test_values_are_taken_over() -> None:
 
 
 CONTRADICTIONS: dict[str, tuple[dict[str, Any], str]] = {
-    "a list and a lock file": ({"from_lock": "/x"}, "from_lock: takes the place of images and list_files"),
+    "a list and a lock file": ({"from_lock": "/x"}, "from_lock: replaces images and list_files"),
     "list files and a lock file": (
         {"from_lock": "/x", "images": [], "list_files": ["/y"]},
-        "from_lock: takes the place of images and list_files",
+        "from_lock: replaces images and list_files",
     ),
     "two policies": (
         {"signature_policy": "/p", "insecure_policy": True},
-        "signature_policy: has no meaning with insecure_policy=true",
+        "signature_policy: has no effect with insecure_policy=true",
     ),
     "a cache with a colon": ({"cache_dir": "/srv/a:b"}, "cache_dir: /srv/a:b must not contain ':'"),
     "the cache in the archive": ({"compress": "dir", "cache_dir": "/srv/a/cache"}, "cache_dir: with compress=dir"),
@@ -154,7 +154,7 @@ def test_letters_of_which_the_locale_makes_another_name(monkeypatch: pytest.Monk
     refuse_strange_path("dest", "/srv/plain")
     refuse_strange_path("dest", None)
     with pytest.raises(
-        OptionError, match=f"dest: '/srv/Bücher' has letters .* Python has {encoding}. Set LC_ALL=C.UTF"
+        OptionError, match=f"dest: '/srv/Bücher' contains non-ASCII characters, .* as {encoding}, .* Set LC_ALL=C.UTF"
     ):
         refuse_strange_path("dest", "/srv/Bücher")
     monkeypatch.undo()

@@ -665,7 +665,10 @@ def test_a_pin_that_the_index_does_not_hold(asker: Asker) -> None:
     for digest, name in ((index.digest, "index"), (LINUX.digest, "manifest")):
         resolution = asker.one(pins={1: Pin(digest, frozenset([LINUX.digest, D1]))})
         assert isinstance(resolution, FailedImage), name
-        assert resolution.reason == f"the lock file names {D1} as one of its platform images, but it is none"
+        assert (
+            resolution.reason
+            == f"the lock file names {D1} as one of its platform images, but the image does not have it"
+        )
 
 
 def test_an_index_with_very_many_entries_without_platform(asker: Asker) -> None:
@@ -865,7 +868,7 @@ def test_of_many_extras_that_are_not_there_some_are_named(asker: Asker) -> None:
     for raw in raws:
         del asker.registries.manifests[digest_of(raw)]
     notes = asker.one(arch=["amd64"]).notes
-    assert len(notes) == 6 and notes[-1] == "without 2 more attestations, signatures or artefacts, for such reasons"
+    assert len(notes) == 6 and notes[-1] == "without 2 more attestations, signatures or artefacts, for similar reasons"
 
 
 # -- formats of other years

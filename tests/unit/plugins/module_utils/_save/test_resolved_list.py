@@ -50,8 +50,8 @@ def test_an_image_larger_than_the_disk_fails_alone() -> None:
     assert isinstance(giant, FailedImage)
     assert (giant.listed.number, giant.digest) == (2, answers[1].digest)
     assert giant.reason == (
-        f"it needs {format_size(size)}; the filesystem of /c has {format_size(size - 1)} in all. "
-        "Choose another one, if the registry does not lie"
+        f"it needs {format_size(size)}; the filesystem of /c has {format_size(size - 1)} in total. "
+        "If the registry gives the right sizes, choose another filesystem"
     )
 
 

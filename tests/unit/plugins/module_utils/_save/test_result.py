@@ -103,7 +103,7 @@ SENTENCES: dict[str, tuple[Result, bool, str]] = {
     "a line is no reference": (
         result(listed=images(2, "docker pull x"), is_published=False),
         True,
-        "1 of 3 images would fail, so /a would be left as it is: /l:1: 'docker pull x' is no reference: why. "
+        "1 of 3 images would fail, so /a would be left as it is: /l:1: 'docker pull x' is not a valid reference: why. "
         "allow_partial=true would save an archive without the images that fail",
     ),
     "none would be left": (
@@ -119,7 +119,7 @@ SENTENCES: dict[str, tuple[Result, bool, str]] = {
     "a line was no reference": (
         result(listed=images(2, "docker pull x"), is_published=False),
         False,
-        f"1 of 3 images failed, so /a was left as it was: /l:1: 'docker pull x' is no reference: why. {KEPT}",
+        f"1 of 3 images failed, so /a was left as it was: /l:1: 'docker pull x' is not a valid reference: why. {KEPT}",
     ),
     "six failed": (
         result(failed=failed(1, 2, 3, 4, 5, 6), listed=images(9, "A"), is_published=False),

@@ -154,7 +154,7 @@ def test_lines_that_are_no_reference_are_explained() -> None:
     assert select(INVALID).invalid[0] == {
         "origin": "list:2",
         "line": "docker pull b",
-        "reason": "it contains blanks; expected one reference a line, and comments on lines of their own",
+        "reason": "it contains whitespace; expected one reference per line, and comments on lines of their own",
     }
     assert select(INVALID).invalid[1]["line"] == "C/D\\x1b[31m", "safe to show"
 
