@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One archive written from images as they become ready: which writer, which stages."""
+"""Write one archive from images as they become ready, with the right writer and stages."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _encode_with(encoder: Encoder) -> Callable[[tuple[bytes, bool]], None]:
 
 
 class _Queue:
-    """What the encoder writes goes to the stage that writes files."""
+    """Passes the encoder's output to the stage that writes files."""
 
     def __init__(self, stage: Stage[bytes]) -> None:
         self._stage = stage
@@ -103,7 +103,7 @@ class _Queue:
 
 
 class _Encoding(Encoder):
-    """What the tar writer writes goes to the stage that compresses."""
+    """Passes the tar writer's output to the stage that compresses."""
 
     def __init__(self, stage: Stage[tuple[bytes, bool]]) -> None:
         self._stage = stage

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compressors behind one small interface: what is compressed already is stored, the rest is compressed.
+"""Compressors behind one small interface: compressed data is stored, the rest is compressed.
 
 gzip: RFC 1952 around RFC 1951; stored parts are "non-compressed blocks" (RFC 1951, 3.2.4), all in one member.
 zstd: RFC 8878; stored parts are frames of raw blocks, without the library's checksum: sha256 is over all of it anyway.
@@ -63,12 +63,12 @@ class Encoder(Protocol):
 
 
 def is_compressed(start: bytes) -> bool:
-    """Whether a blob that begins with these bytes is compressed already."""
+    """Return True if a blob that begins with these bytes is already compressed."""
     return start.startswith(_MAGICS)
 
 
 def make_encoder(compress: str, level: int | None, sink: Sink) -> Encoder:
-    """The encoder of a format.
+    """Make the encoder of a format.
 
     :param level: the user's ``compress_level``, which then applies to everything; ``None``: as fast as is useful.
     """
@@ -80,7 +80,7 @@ def make_encoder(compress: str, level: int | None, sink: Sink) -> Encoder:
 
 
 def library_of(compress: str) -> str:
-    """Name and version of the library whose output is part of the archive; another may give other bytes."""
+    """Return name and version of the library whose output is in the archive; another may give other bytes."""
     if compress == GZIP:
         return f"zlib {zlib.ZLIB_RUNTIME_VERSION}"
     if compress == ZSTD and ZSTANDARD_ERROR is None:
@@ -146,7 +146,7 @@ class GzipEncoder:
 class ZstdEncoder:
     """zstd frames one after the other: those of the library, and our own with what is stored (RFC 8878, 3.1.1).
 
-    The library would look at every byte to find that it does not compress.
+    The library would read every byte to find that it does not compress.
     """
 
     def __init__(self, sink: Sink, level: int | None) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The record of an archive: what it holds, and how a run tells whether anything changed.
+"""The record of an archive: what it holds, and how a run sees whether anything changed.
 
 :mod:`lock_file` reads and writes it; :mod:`record` makes it from what was saved.
 """
@@ -48,7 +48,7 @@ class LockedPlatform:
 class LockedImage:
     """One reference of an archive.
 
-    :param digest: what its tag named in the registry.
+    :param digest: the one that its tag named in the registry.
     """
 
     reference: Reference
@@ -71,7 +71,7 @@ class LockedSkip:
 class Lock:
     """The record of an archive.
 
-    :param options: those that decide over its content and its bytes.
+    :param options: those that determine its content and its bytes.
     :param failed: references that a partial archive lacks.
     :param blobs: bytes of everything in ``share``, by digest.
     :param compressor: the library that made its bytes.
@@ -88,11 +88,11 @@ class Lock:
     writer: int = WRITER
 
     def is_of_same_writer(self, other: Lock) -> bool:
-        """Whether equal input gives equal bytes for both."""
+        """Return True if equal input gives equal bytes for both."""
         return self.writer == other.writer
 
     def holds_same(self, other: Lock) -> bool:
-        """Whether both name the same content in the same form, so that one archive serves for both."""
+        """Return True if both list the same content in the same form, so that one archive serves both."""
         key = image_key if self.is_of_same_writer(other) else _manifests_of
         return [key(image) for image in self.images] == [key(image) for image in other.images] and form_of(
             self.options
@@ -100,18 +100,18 @@ class Lock:
 
 
 def image_key(image: LockedImage) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-    """What decides over an image's share of the archive's bytes."""
+    """Return what determines an image's share of the archive's bytes."""
     platforms = tuple((one.source_digest, str(one.platform or "")) for one in image.platforms)
     return str(image.reference), image.digest, platforms
 
 
 def _manifests_of(image: LockedImage) -> tuple[str, str, frozenset[str]]:
-    """The same as far as writers agree about it: the first named a manifest once, whatever platforms it is for."""
+    """Return what all writers agree about: the first listed a manifest once, whatever platforms it is for."""
     return str(image.reference), image.digest, frozenset(one.source_digest for one in image.platforms)
 
 
 def form_of(options: Mapping[str, Json]) -> dict[str, Json]:
-    """Those of the options that decide over the archive's bytes, given its images, or over what may be in it."""
+    """Return the options that determine the archive's bytes, given its images, or what may be in it."""
     names = (
         "compress",
         "compress_level",
@@ -124,6 +124,6 @@ def form_of(options: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def links_in(lock: Lock) -> dict[str, str]:
-    """The links of an archive that is a directory: their targets by their names below it."""
+    """Return the links of an archive that is a directory: their targets by their names below it."""
     with_link = lock.parts if lock.writer >= _WRITER_WITH_FOLDER_LINKS else ()
     return links_of(found.group(1) for part in with_link if (found := _FOLDER.fullmatch(part.name)))

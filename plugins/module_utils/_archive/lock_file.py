@@ -26,7 +26,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def write_lock(lock: Lock) -> bytes:
-    """The lock file's bytes."""
+    """Write a lock file."""
     return canonical(
         {
             **numbers_json(lock.writer),
@@ -45,7 +45,7 @@ def write_lock(lock: Lock) -> bytes:
 
 
 def numbers_json(writer: int) -> dict[str, Json]:
-    """The first members of a lock file; that of the first writer has no number for it."""
+    """Return the first members of a lock file; the first writer is not recorded."""
     return {"version": VERSION, **({} if writer == FIRST_WRITER else {"writer": writer})}
 
 
@@ -74,7 +74,7 @@ def read_lock(raw: bytes, *, path: str, most: int = 0) -> Lock:
 
     :param path: its path, for the error.
     :param most: as :func:`_base.json.parse_object` has it.
-    :raises LockFileError: when it is none, or is of another version.
+    :raises LockFileError: when it is not a lock file, or has another version.
     """
     try:
         document = parse_object(raw, most=most)
@@ -113,7 +113,7 @@ def _writer(document: JsonObject) -> int:
 
 
 def _parse_options(document: JsonObject) -> dict[str, Json]:
-    """Options are plain values and lists of those: what is deep could be read, but not written again."""
+    """Read options: plain values and lists of those. Deeper ones could be read, but not written again."""
     options = document.values()
     for name, value in options.items():
         inner = value if isinstance(value, list) else [value]
@@ -152,7 +152,7 @@ def _parse_part(document: JsonObject) -> Part:
 
 
 def _stays_inside(name: str) -> bool:
-    """Whether a name is that of one file in the archive's directory or below it, and of one line in a list."""
+    """Return True if a name stays in or below the archive's directory, and fits on one line of a list."""
     return not _CONTROL.search(name) and all(
         part not in ("", ".", "..") and len(part.encode()) <= _LONGEST_NAME for part in name.split("/")
     )

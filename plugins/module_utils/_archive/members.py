@@ -31,7 +31,7 @@ from .tar import Writer
 
 
 class Blobs(Protocol):
-    """Where an archive's blobs are read from."""
+    """The source of an archive's blobs."""
 
     def path(self, digest: str) -> str:
         """Path of the blob's file, whether it is there or not."""
@@ -77,7 +77,7 @@ def whole_documents(images: Iterable[SavedImage]) -> dict[str, bytes]:
 
 
 class _Members:
-    """Knows what was written already."""
+    """Members that were written already."""
 
     def __init__(self, source: Blobs, writer: Writer) -> None:
         self._source = source

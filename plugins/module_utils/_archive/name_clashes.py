@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names that would be one file, though they were not meant to be: the same, or another spelling on a USB stick."""
+"""Names that would unintentionally be one file: the same name, or another spelling on a USB stick."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .output import BESIDE, DIR, Output
 
 
 def refuse_other_spelling(output: Output) -> None:
-    """Where ``A`` and ``a`` are one name, an archive that was saved as the one is none of the other.
+    """Refuse another spelling of an existing archive, where ``A`` and ``a`` are one name.
 
     :raises OptionError: says how it is spelled there.
     """
@@ -28,9 +28,9 @@ def refuse_other_spelling(output: Output) -> None:
 
 
 def archive_spelled_otherwise(directory: str, archive: str) -> str:
-    """What stands in a directory for a file of an archive, under a name that differs by case only.
+    """Find a file of an archive in a directory, under a name that differs by case only.
 
-    :returns: its name there; empty where nothing does.
+    :returns: its name there; empty if there is none.
     """
     try:
         names = os.listdir(directory)
@@ -46,7 +46,7 @@ def archive_spelled_otherwise(directory: str, archive: str) -> str:
 
 
 def is_name_of(archive: str, name: str) -> bool:
-    """Whether a file of this name belongs to an archive."""
+    """Return True if a file of this name belongs to an archive."""
     return is_part_name(archive, name) or name in {f"{archive}{suffix}" for suffix in BESIDE.values()}
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long names and paths become, asked before the first byte."""
+"""The lengths of names and paths, checked before the first byte."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _refuse_path(option: str, path: str, deepest: str) -> None:
 
 
 def _names(output: Output) -> list[str]:
-    """What there will be beside each other."""
+    """List the names that will be in the directory."""
     names = [f".{output.name}.staging", *(f"{output.name}{suffix}" for suffix in BESIDE.values())]
     if output.part_size is not None:
         names.append(f"{output.name}.part{'0' * max(_PART_DIGITS, output.part_digits or 0)}")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The names of the files of an archive, and what there is under them."""
+"""The names of the files of an archive, and which of them exist."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .parts import Part
 
 
 def path_of(output: Output, part: Part) -> str:
-    """Where a part stands."""
+    """Return the path of a part."""
     return os.path.join(output.dest if output.compress == DIR else output.directory, part.name)
 
 
 def checksum_lines(output: Output, parts: Sequence[Part]) -> bytes:
-    """What ``sha256sum -c`` reads, run in the directory of ``dest``."""
+    """Write the checksums that ``sha256sum -c`` reads in the directory of ``dest``."""
     prefix = f"{output.name}/" if output.compress == DIR else ""
     return "".join(f"{part.sha256}  {prefix}{part.name}\n" for part in parts).encode()
 
 
 def stale_names(output: Output, parts: Sequence[Part]) -> list[str]:
-    """Files that ``cat NAME.part*`` or a reader of ``NAME`` would take for the archive, and that are none of it."""
+    """List files that readers of ``NAME`` or ``NAME.part*`` would wrongly take for the archive."""
     if output.compress == DIR:
         return []
     ours = {part.name for part in parts}
@@ -40,22 +40,22 @@ def stale_names(output: Output, parts: Sequence[Part]) -> list[str]:
 
 
 def is_part_name(archive: str, name: str) -> bool:
-    """Whether a file of this name would be taken for the archive, or for a part of it."""
+    """Return True if a file of this name would be taken for the archive, or for a part of it."""
     return re.fullmatch(rf"{re.escape(archive)}(\.part[0-9]+)?", name) is not None
 
 
 def lacking_links(root: str, links: Mapping[str, str]) -> list[str]:
-    """Those links of a directory of C(compress=dir) that are not there, or point to somewhere else.
+    """List the links of a C(compress=dir) directory that are missing, or point elsewhere.
 
     :param links: their targets by their names below ``root``.
-    :returns: none where there are no links on the filesystem.
+    :returns: an empty list if the filesystem has no links.
     """
     lacking = [name for name, target in links.items() if not _is_link(os.path.join(root, name), target)]
     return [] if lacking and lacks_links(root) else lacking
 
 
 def lacks_links(root: str) -> bool:
-    """Whether a directory has no links, or will have none, because there are none on its filesystem."""
+    """Return True if a directory has no links, or will have none, because its filesystem has none."""
     return not os.path.islink(os.path.join(root, BLOBS)) and not filesystem_of(root).has_symlinks
 
 
@@ -67,7 +67,7 @@ def _is_link(path: str, target: str) -> bool:
 
 
 def part_names(name: str, count: int, *, split: bool, digits: int | None) -> list[str]:
-    """The final names of an archive's files.
+    """Name the files of an archive.
 
     :param name: the archive's name.
     :param split: whether ``part_size`` was given; then even a single file is a part.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run is asked to do, typed and checked. Pure: no file and no network is touched here."""
+"""The archive that is to be written: its form, its path, and the names of the files beside it. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _LEVELS = {GZIP: (0, 9), ZSTD: (1, 22)}
 
 @dataclass(frozen=True)
 class Output:
-    """What is to be written, and where.
+    """The archive that is to be written.
 
     :param dest: absolute path of the archive, with its suffix; of the directory for ``dir``.
     :param compress_level: ``None``: layers that are compressed already are stored, the rest is compressed lightly.
@@ -125,7 +125,7 @@ def with_suffix(dest: str, compress: str) -> str:
 
 
 def compress_of(name: str) -> str:
-    """What kind of archive a name is that of, by its suffix; without one, that of a directory."""
+    """Return the form of an archive by the suffix of its name; without one, it is a directory."""
     for compress in (GZIP, ZSTD, NONE):
         if name.endswith(_SUFFIXES[compress]) and name not in _SUFFIXES[compress]:
             return compress

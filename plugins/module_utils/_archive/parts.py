@@ -45,7 +45,7 @@ class WrittenFile:
 
 
 def at_once(action: Callable[[], None]) -> None:
-    """Run an action, which is also what a stage of actions does."""
+    """Run an action, as a stage of actions does."""
     action()
 
 
@@ -54,8 +54,8 @@ class PartWriter:
 
     :param directory: exists and is empty.
     :param part_size: bytes of each file but the last; ``None``: one file.
-    :param behind: runs actions in their order, perhaps on another thread: a disk takes its time to sync, and has it
-        while more is written.
+    :param behind: runs actions in their order, perhaps on another thread, so that the disk can flush while more is
+        written.
     :ivar written: the files; on disk to the last byte once ``behind`` has run everything.
     """
 
@@ -97,7 +97,7 @@ class PartWriter:
             self._close()
 
     def abort(self) -> None:
-        """Close what is open and leave it to the owner of the directory; nothing may run behind any more."""
+        """Close open files, and leave them to the owner of the directory; no action may still be running."""
         for file in self._files:
             file.close()
 
@@ -160,7 +160,7 @@ def check_part_count(archive_bytes: int, part_size: int | None) -> None:
 
 
 def check_part_fits(archive_bytes: int, part_size: int | None, largest: int, place: str) -> None:
-    """Refuse files that the filesystem ends before they end: FAT32 takes 4 GiB less one byte.
+    """Refuse files that are too large for the filesystem: FAT32 takes 4 GiB less one byte.
 
     :param archive_bytes: upper estimate of the archive's size.
     :param largest: bytes that a file may have there.
@@ -177,7 +177,7 @@ def check_part_fits(archive_bytes: int, part_size: int | None, largest: int, pla
 
 
 def explain_write_error(error: OSError, place: str) -> StorageError | SpaceError:
-    """Say why something could not be written, and what to do."""
+    """Make the error for a write that failed: why, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         free = ""
         try:

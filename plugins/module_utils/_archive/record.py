@@ -16,7 +16,7 @@ from .parts import Part
 
 
 def lock_image(image: SavedImage) -> LockedImage:
-    """What a lock file says of a reference that was saved."""
+    """Record a reference that was saved."""
     platforms = [
         LockedPlatform(
             digest=stored.descriptor.digest,
@@ -32,7 +32,7 @@ def lock_image(image: SavedImage) -> LockedImage:
 
 
 def predict_image(resolved: ResolvedImage) -> LockedImage:
-    """What a lock file will say of a reference that is not copied yet; conversions are not foreseen."""
+    """Record a reference that is not copied yet; conversions are not predicted."""
     platforms = [
         LockedPlatform(
             digest=image.digest,
@@ -48,14 +48,16 @@ def predict_image(resolved: ResolvedImage) -> LockedImage:
 
 
 def renew_record(before: Lock, wanted: Lock) -> Lock:
-    """The lock file for an archive that stands already: its parts and images, with the record of this run."""
+    """Renew the record of a published archive: its parts and images stay, the rest comes from this run."""
     images = [replace(old, notes=new.notes) for old, new in zip(before.images, wanted.images)]
     return replace(before, options=wanted.options, images=tuple(images), skipped=wanted.skipped, failed=wanted.failed)
 
 
 def lock_skips(skipped: Iterable[SkippedImage]) -> tuple[LockedSkip, ...]:
+    """Record references that were skipped."""
     return tuple(LockedSkip(one.listed.reference, one.digest, one.reason) for one in skipped)
 
 
 def with_parts(lock: Lock, parts: Sequence[Part], compressor: str) -> Lock:
+    """Add the parts, and the library that compressed them, to a record."""
     return replace(lock, parts=tuple(parts), compressor=compressor)

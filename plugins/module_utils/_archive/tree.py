@@ -26,20 +26,20 @@ _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, err
 
 
 class Standing(Protocol):
-    """An archive of the same name that stands already."""
+    """The published archive of the same name."""
 
     def path(self, name: str, sha256: str) -> str:
-        """Where it has a file with this content, known to be so; empty where it has none."""
+        """Return the path of a verified file with this content; empty if there is none."""
 
 
 class TreeWriter:
-    """Writes members below a directory; who publishes it syncs it to disk.
+    """Writes members below a directory; the caller flushes it to disk.
 
     :param root: the directory; is made. The archive's own root is this directory, so its name is cut off.
     :param prefix: the root's name in the members' names.
-    :param link: share blobs with the cache; not where they get a mode or owner of their own.
-    :param standing: shares its files, which so need not be read again.
-    :param check: is asked between the pieces of a file; raises when the run is to end.
+    :param link: share blobs with the cache; False where files get a mode or owner of their own.
+    :param standing: shares its files, so that they need not be read again.
+    :param check: called between the pieces of a file; raises when the run is to end.
     """
 
     def __init__(self, root: str, prefix: str, standing: Standing, *, link: bool, check: Check = go_on) -> None:
@@ -74,7 +74,7 @@ class TreeWriter:
         pass
 
     def _is_shared(self, name: str, sha256: str) -> bool:
-        """Take a file over from the archive that stands, if it has it."""
+        """Link a file from the published archive, if it has it."""
         path = self._standing.path(self._relative(name), sha256)
         if not path:
             return False
@@ -111,7 +111,7 @@ def _link_or_copy(source: str, target: str, check: Check) -> None:
 
 
 def _copy(source: str, target: str, check: Check) -> None:
-    """Copy; filesystems that can (XFS, btrfs) share the bytes all the same (copy_file_range(2))."""
+    """Copy a file; filesystems that can (XFS, btrfs) still share the bytes (copy_file_range(2))."""
     with open(source, "rb") as read, open(target, "xb", opener=not_for_others) as written:
         left = os.fstat(read.fileno()).st_size
         try:

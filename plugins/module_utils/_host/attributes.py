@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Mode, owner and the like of published files: given to files that have no other name, and none that forbid it.
+"""Mode, owner and similar attributes of published files, which are given only to files without other names.
 
 A file of a directory (``compress: dir``) is often one with a blob of the cache and of other archives, and any file may
 have got a second name from a program that makes backups. What is given to one name is given to all of them.
@@ -35,10 +35,10 @@ PROTECTING = frozenset("ia")
 
 
 class Attributes(Protocol):
-    """What files are given beside their content. ``final`` is the path that a file will have, if it is another."""
+    """The attributes that files are given. ``final`` is the path that a file will have, if it is another."""
 
     def differ(self, path: str, final: str = "") -> bool:
-        """Whether :meth:`give` would change something."""
+        """Return True if :meth:`give` would change something."""
 
     def give(self, path: str, final: str = "") -> bool:
         """Give a path all but flags that protect it.
@@ -48,7 +48,7 @@ class Attributes(Protocol):
         """
 
     def lack_protection(self, path: str) -> bool:
-        """Whether :meth:`protect` would change something."""
+        """Return True if :meth:`protect` would change something."""
 
     def protect(self, path: str) -> None:
         """Give a path the flags that protect it, if any were asked for: from then on it cannot be replaced."""
@@ -57,7 +57,7 @@ class Attributes(Protocol):
         """Take away again what :meth:`protect` gave."""
 
     def frees(self, flags: frozenset[str]) -> bool:
-        """Whether :meth:`give` takes away all of these flags that protect a file."""
+        """Return True if :meth:`give` takes away all of these flags that protect a file."""
 
 
 class NoAttributes:
@@ -83,7 +83,7 @@ class NoAttributes:
 
 
 def is_shared(path: str) -> bool:
-    """Whether a file has other names; a directory has none, whatever its count says."""
+    """Return True if a file has other names; a directory has none, whatever its count says."""
     try:
         found = os.lstat(path)
     except OSError:
@@ -94,12 +94,12 @@ def is_shared(path: str) -> bool:
 def give_alone(
     attributes: Attributes, path: str, *, by: str, final: str = "", sha256: str = "", check: Check = go_on
 ) -> bool:
-    """Give a path its attributes; a file with other names becomes one of its own first, at once.
+    """Give a path its attributes; a file with other names is first replaced by a copy, atomically.
 
-    :param by: path of a copy until it is whole, on the same filesystem.
+    :param by: path of the copy until it is whole, on the same filesystem.
     :param final: the path that it will have, if it is another.
-    :param sha256: what the file holds, in hex digits; empty where that does not matter.
-    :param check: raises where the run is to end.
+    :param sha256: of the file's content, in hex digits; empty if that does not matter.
+    :param check: raises when the run is to end.
     :returns: whether something differed.
     :raises OSError: when it cannot be copied.
     :raises StorageError: when they cannot be given.
@@ -122,7 +122,7 @@ def give_alone(
 
 
 def copy_alone(path: str, target: str, check: Check = go_on) -> str:
-    """Copy a file with its mode, times and, where this user may give it, its owner; on disk to the last byte.
+    """Copy a file with its mode, times and, if this user is allowed to, its owner, and flush it to disk.
 
     :returns: the sha256 of what was copied, in hex digits.
     :raises OSError: when it cannot be read or written.
@@ -145,7 +145,7 @@ def copy_alone(path: str, target: str, check: Check = go_on) -> str:
 
 
 def protection_of(path: str) -> frozenset[str]:
-    """The flags of a file or directory that keep it from being replaced; none where its filesystem has none."""
+    """Return the flags of a file or directory that keep it from being replaced; none if its filesystem has none."""
     flags = array.array("l", [0])
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -164,7 +164,7 @@ def protection_of(path: str) -> frozenset[str]:
 def refuse_protected(paths: Iterable[str], attributes: Attributes | None = None) -> None:
     """Make sure that files can be replaced, or given attributes, before anything is done.
 
-    :param attributes: what they are to be given, and nothing else; ``None``: they are to be replaced.
+    :param attributes: those that they are to be given; ``None``: they are to be replaced.
     :raises StorageError: names the first that cannot, and what to do.
     """
     for path in paths:

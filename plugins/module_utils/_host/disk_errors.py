@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What to do about a disk that cannot be written to or read, and about too many open files, in words."""
+"""Remedies, in words, for disks that cannot be read or written, and for too many open files."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 def remedy(error: OSError) -> str:
-    """What can be done about an error of the operating system: a sentence."""
+    """Return the remedy for an error of the operating system, as a sentence."""
     return f"{_REMEDIES.get(error.errno or 0, 'Correct that')}, then run again"
 
 
 def reason(error: OSError) -> str:
-    """What the operating system says, and what can be done about it."""
+    """Return what the operating system says, and the remedy."""
     return f"{error.strerror or error}. {remedy(error)}"
 
 
 def explained(what: str, error: OSError) -> StorageError:
-    """The error for the user.
+    """Make the error for the user.
 
-    :param what: what could not be done, and to which path.
+    :param what: what failed, with its path.
     """
     path = error.filename2 or error.filename
     place = f" ({path})" if isinstance(path, str) and path not in what else ""
@@ -53,14 +53,14 @@ def explained(what: str, error: OSError) -> StorageError:
 
 
 def is_out_of_files(error: BaseException) -> bool:
-    """Whether an error is that too many files are open: that says nothing of the file that was to be."""
+    """Return True if the error is that too many files are open, which says nothing about the file itself."""
     return isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno in _OUT_OF_FILES
 
 
 def lack_of_files(error: BaseException) -> OSError | None:
-    """The lack of open files that an error comes from, if it does.
+    """Return the lack of open files that caused an error, if one did.
 
-    The resolver of names does not tell why it failed, so another file is opened to see.
+    The resolver of host names does not say why it failed, so another file is opened to find out.
     """
     if isinstance(error, OSError) and is_out_of_files(error):
         return error
@@ -73,9 +73,9 @@ def lack_of_files(error: BaseException) -> OSError | None:
 
 
 def refuse_lack_of_files(error: OSError, path: str) -> None:
-    """Raise what is to be told where a file could not be opened because too many are: it is not missing, nor damaged.
+    """Refuse to take a file for missing or damaged if it could not be opened because too many files are open.
 
-    :raises StorageError: only then.
+    :raises StorageError: in that case.
     """
     if is_out_of_files(error):
         raise explained(f"cannot read {path}", error) from error

@@ -29,7 +29,7 @@ _OF_THE_FILESYSTEM = frozenset("eEhINV")  # chattr(1): set or removed by the fil
 
 @dataclass(frozen=True)
 class Flags:
-    """What C(attributes) asks for.
+    """The flags that C(attributes) asks for.
 
     :param sign: ``+``, ``-`` or ``=``.
     """
@@ -38,20 +38,20 @@ class Flags:
     letters: frozenset[str]
 
     def removed(self, existing: frozenset[str]) -> frozenset[str]:
-        """Those that are to go."""
+        """Return the flags to remove."""
         if self.sign == "=":
             return existing - self.letters - _OF_THE_FILESYSTEM
         return existing & self.letters if self.sign == "-" else frozenset()
 
     def added(self, existing: frozenset[str]) -> frozenset[str]:
-        """Those that are to come."""
+        """Return the flags to add."""
         return frozenset() if self.sign == "-" else self.letters - existing
 
 
 def parse_flags(text: str | None) -> Flags | None:
     """Read flags as chattr(1) takes them; none for an empty text.
 
-    :raises OptionError: when they are something else.
+    :raises OptionError: when it is anything else.
     """
     if not text:
         return None
@@ -62,7 +62,7 @@ def parse_flags(text: str | None) -> Flags | None:
 
 
 def attributes_of(module: AnsibleModule) -> Attributes:
-    """The attributes that a task asks for.
+    """Return the attributes that a task asks for.
 
     :raises OptionError: when they cannot be given on this host.
     """
@@ -73,7 +73,7 @@ def attributes_of(module: AnsibleModule) -> Attributes:
 
 
 def octal_mode(mode: object) -> int | None:
-    """The bits of a C(mode) that is a number, as Ansible reads it; ``None`` for symbolic ones and none at all."""
+    """Return the bits of a numeric C(mode), as Ansible reads it; ``None`` for symbolic ones and none at all."""
     if isinstance(mode, int):
         return mode
     return int(mode, 8) if isinstance(mode, str) and re.fullmatch(r"0?o?[0-7]{3,4}", mode) else None
@@ -135,7 +135,7 @@ class TaskAttributes:
         return bool(self._module.set_fs_attributes_if_different(arguments, False, expand=False))
 
     def _flags_of(self, path: str) -> tuple[frozenset[str], frozenset[str]]:
-        """What is to be removed from a path, and what is to be added."""
+        """Return the flags to remove from a path, and those to add."""
         if self._flags is None:
             return frozenset(), frozenset()
         existing = self._existing(path)

@@ -21,10 +21,10 @@ _HARMFUL = 0o7002
 
 
 def open_regular(path: str) -> BinaryIO:
-    """Open a file for reading that must be a regular one: a link is not followed, and a FIFO not waited for.
+    """Open a file for reading that must be a regular one: a link is not followed, and a FIFO is not waited for.
 
-    :raises OSError: when there is none.
-    :raises StorageError: when too many files are open: whoever takes what cannot be read for damage must not see that.
+    :raises OSError: when it does not exist, or is something else.
+    :raises StorageError: when too many files are open. That is not an OSError, which callers take for damage.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -40,13 +40,13 @@ def open_regular(path: str) -> BinaryIO:
 
 
 OF_ARCHIVES = 0o775
-"""The mode of a directory for archives, of which the umask says whether the group may write to it."""
+"""The mode of a directory for archives; the umask decides whether its group can write to it."""
 
 
 def not_for_others(path: str, flags: int) -> int:
-    """An ``opener`` for :func:`open` of a new file that others never write to, whatever stands in place of the umask.
+    """Serve as the ``opener`` of :func:`open` for a new file that others can never write to, even without a umask.
 
-    A default ACL of the directory does (acl(5), "Object creation and default ACLs"): it grants what the mode asks for.
+    A default ACL of the directory replaces the umask (acl(5), "Object creation and default ACLs").
     """
     return os.open(path, flags, 0o664)
 
@@ -59,10 +59,10 @@ def keep_from_others(descriptor: int) -> None:
 
 
 def make_directories(path: str, mode: int = 0o755, *, above: int = 0o755) -> None:
-    """Make a directory and those above it; none of them may be written to by others, whatever umask or default ACL.
+    """Make a directory and its parents. Others can write to none of them, whatever the umask or default ACL.
 
-    :param mode: of the last one, as far as the umask lets it.
-    :param above: of those above it.
+    :param mode: of the last one, before the umask.
+    :param above: of its parents.
     :raises OSError: when it cannot be made.
     """
     parent = os.path.dirname(path)
@@ -73,7 +73,7 @@ def make_directories(path: str, mode: int = 0o755, *, above: int = 0o755) -> Non
 
 
 def write_new(path: str, raw: bytes) -> None:
-    """Write a file of our own, whatever stands there; a link is replaced and never followed.
+    """Write a new file in place of whatever is there; a link is replaced, never followed.
 
     :raises OSError: when it cannot be written, or is a directory.
     """
@@ -85,10 +85,10 @@ def write_new(path: str, raw: bytes) -> None:
 
 
 def temporary_of(path: str) -> str:
-    """The name beside a file that its new content has until it is whole.
+    """Name the file that holds new content for another file until it is whole.
 
-    It is always the same, so that what a killed run left is replaced by the next, and nobody else's. It is short enough
-    wherever the file's own name is.
+    It is always the same name, so that the next run replaces what a killed run has left, and nothing else. It is never
+    too long where the file's own name is not.
     """
     directory, name = os.path.split(path)
     mark = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
@@ -96,9 +96,9 @@ def temporary_of(path: str) -> str:
 
 
 def put_whole(path: str, raw: bytes, *, by: str = "") -> None:
-    """Give a file new content at once; a link is replaced and never followed.
+    """Replace a file's content atomically; a link is replaced, never followed.
 
-    :param by: the name that it has until it is whole; that of :func:`temporary_of` where none is given.
+    :param by: the path of the content until it is whole; empty: that of :func:`temporary_of`.
     :raises OSError: when it cannot be written.
     """
     temporary = by or temporary_of(path)

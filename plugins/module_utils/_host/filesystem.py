@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the filesystem of a directory can do, found out by trying.
+"""The capabilities of the filesystem of a directory, found out by trying.
 
-exFAT and FAT32, which USB sticks have, know neither links nor modes nor owners, write down no time of change, and take
-``A`` and ``a`` for one name; FAT32 ends a file below 4 GiB. Other filesystems lack some of that by their mount options.
+exFAT and FAT32, which USB sticks have, have neither links nor modes nor owners, record no ctime, and treat ``A`` and
+``a`` as one name; files on FAT32 are smaller than 4 GiB. Mount options take some of that from other filesystems.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _LONG_AGO_NS = 1_000_000_000 * 10**9  # in 2001; even, for filesystems that coun
 
 @dataclass(frozen=True)
 class Filesystem:
-    """What a filesystem can do.
+    """The capabilities of a filesystem.
 
     :param has_symlinks: whether it has symbolic links.
-    :param has_modes: whether a file gets the mode that is asked for; else mode and owner come from the mount.
-    :param tells_changes: whether it writes down when a file was changed (``st_ctime``), so that no change is unseen.
+    :param has_modes: whether a file gets the mode that is asked for; otherwise mode and owner come from the mount.
+    :param tells_changes: whether it records when a file was changed (``st_ctime``), so that no change goes unnoticed.
     :param largest_file: bytes that a file may have, also by this process's limit (setrlimit(2), RLIMIT_FSIZE).
     """
 
@@ -51,11 +51,11 @@ _known: dict[int, Filesystem] = {}
 
 
 def filesystem_of(path: str) -> Filesystem:
-    """What the filesystem can do that a path is, or will be, on. Each is tried once.
+    """Find out what the filesystem that a path is, or will be, on can do. Each filesystem is tried once.
 
-    Where a file can be made that has no name, that leaves no trace; else something is made and removed.
+    If it supports files without a name, that leaves no trace; else a file is made and removed.
 
-    :returns: where nothing can be made, what is said is that all can be done: whoever goes on will fail at that.
+    :returns: all capabilities if no file can be made: the caller will then fail at that.
     """
     directory = existing(path)
     try:
@@ -68,7 +68,7 @@ def filesystem_of(path: str) -> Filesystem:
 
 
 def ignores_case(path: str) -> bool:
-    """Whether two names that differ by case are one where the path is, or will be."""
+    """Return True if two names that differ by case are one where the path is, or will be."""
     try:
         with _probe_directory(existing(path)) as place, open(os.path.join(place, "a"), "xb"):
             return os.path.lexists(os.path.join(place, "A"))
@@ -77,9 +77,9 @@ def ignores_case(path: str) -> bool:
 
 
 def link_if_possible(target: str, path: str) -> bool:
-    """Make a symbolic link, but for where there are none.
+    """Make a symbolic link, unless the filesystem has none.
 
-    :returns: whether there is one now.
+    :returns: True if it was made.
     :raises OSError: when it cannot be made for another reason.
     """
     try:
@@ -92,7 +92,7 @@ def link_if_possible(target: str, path: str) -> bool:
 
 
 def set_mode(path: str, mode: int) -> None:
-    """Give a file of ours a mode, but for where files have none of their own.
+    """Give a file of ours a mode, unless the filesystem has none.
 
     :raises OSError: when it cannot be given for another reason.
     """
@@ -104,9 +104,9 @@ def set_mode(path: str, mode: int) -> None:
 
 
 def spelled_otherwise(directory: str, name: str) -> str:
-    """How a file is called in a directory that has it under a name which differs by case only.
+    """Find the name of a file in a directory that spells it differently by case only.
 
-    :returns: that name; empty where there is none, or where the two are different files.
+    :returns: that name; empty if there is none, or the two are different files.
     """
     try:
         if not os.path.lexists(os.path.join(directory, name)):
@@ -120,7 +120,7 @@ def spelled_otherwise(directory: str, name: str) -> str:
 
 
 def existing(path: str) -> str:
-    """The path if it is a directory, or the nearest one above it that is."""
+    """Return the path if it is a directory, or its nearest parent that is."""
     path = os.path.abspath(path)
     while not os.path.isdir(path) and path != "/":
         path = os.path.dirname(path)
@@ -128,7 +128,7 @@ def existing(path: str) -> str:
 
 
 def keeps_modes(descriptor: int) -> bool:
-    """Whether a new file that was made with mode 0600 has it, and gets another one when told to."""
+    """Return True if a new file that was made with mode 0600 has it, and gets another one when told to."""
     if stat.S_IMODE(os.fstat(descriptor).st_mode) != 0o600:
         return False
     try:
@@ -174,7 +174,7 @@ def _makes_symlink(place: str) -> bool:
 
 
 def _tells_changes(descriptor: int) -> bool:
-    """Whether the time of change stays when the time of the content is set to an old one."""
+    """Return True if the time of change stays when the time of the content is set to an old one."""
     os.utime(descriptor, ns=(_LONG_AGO_NS, _LONG_AGO_NS))
     return os.fstat(descriptor).st_ctime_ns > _LONG_AGO_NS
 
@@ -195,7 +195,7 @@ def _largest_file(descriptor: int) -> int:
 
 
 def _is_fat_in_userspace(device: int) -> bool:
-    """Whether it is FAT by FUSE, where the kernel knows of no limit and a name has to tell (proc(5), mountinfo)."""
+    """Return True for FAT by FUSE, where the kernel knows no limit and only a name shows it (proc(5), mountinfo)."""
     number = f"{os.major(device)}:{os.minor(device)}"
     with suppress(OSError), open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
         for line in file:
@@ -207,7 +207,7 @@ def _is_fat_in_userspace(device: int) -> bool:
 
 
 def is_mount_point(path: str) -> bool:
-    """Whether something is mounted at a path, also a part of the same filesystem (``mount --bind``).
+    """Return True if something is mounted at a path, also a part of the same filesystem (``mount --bind``).
 
     What is a mount point can be neither renamed nor replaced. Where there is no /proc, only another filesystem shows,
     and only at a directory: on an overlay, files have other numbers of devices than directories.

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A file that one run holds at a time, and that says who holds it.
+"""A file that one run holds at a time, and that names the run that holds it.
 
-``flock`` belongs to the open file: it ends with the process, however that ends, so a dead run's lock is free. On NFS
-the server keeps it for all its clients (flock(2)), unless they mount with ``nolock`` or ``local_lock``.
+``flock`` belongs to the open file: it ends with the process, however that ends, so a dead run holds nothing. On NFS the
+server keeps it for all its clients (flock(2)), unless they mount with ``nolock`` or ``local_lock``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNKNOWN = "it does not say which"
 
 
 class _State(Enum):
-    """How a try ended."""
+    """The result of one attempt."""
 
     TAKEN = "taken"
     HELD = "held by another run"
@@ -40,13 +40,13 @@ class _State(Enum):
 
 
 class Hold:
-    """Holds a lock file for the length of a ``with`` block.
+    """Holds a file for the length of a ``with`` block.
 
-    :param path: the file; it is made when missing. What stands there and is not a lock file is replaced.
+    :param path: the file; it is made if missing. Anything but a regular file is replaced.
     :param what: what it protects, for the error.
     :param timeout: seconds to wait for another run.
-    :param check: is asked while another run is waited for; raises when this one is to end.
-    :param remedy: what can be done where that was not enough: a sentence without its full stop.
+    :param check: called while waiting for another run; raises when this one is to end.
+    :param remedy: what to do if that was not long enough: a sentence without its full stop.
     """
 
     def __init__(self, path: str, *, what: str, timeout: float, check: Check = go_on, remedy: str = _REMEDY) -> None:
@@ -60,9 +60,9 @@ class Hold:
         self._holder = _UNKNOWN
 
     def __enter__(self) -> Hold:
-        """Take the lock.
+        """Hold the file.
 
-        :raises BusyError: when another run holds it for longer than the timeout; names that run.
+        :raises BusyError: when another run holds it for longer than the timeout; the error names that run.
         :raises StorageError: when the file cannot be made.
         :raises Interrupted: when the run was stopped while it waited.
         """
@@ -153,14 +153,14 @@ class Hold:
         return _State.TAKEN
 
     def _still_there(self, descriptor: int) -> bool:
-        """Whether the file locked is the one that the path names: the run before may have removed it."""
+        """Return True if the locked file is the one that the path names: the run before may have removed it."""
         try:
             return os.path.samestat(os.fstat(descriptor), os.lstat(self._path))
         except FileNotFoundError:
             return False
 
     def _is_of_others(self, found: os.stat_result) -> bool:
-        """Whether somebody else can write to the file, or it has another name besides."""
+        """Return True if somebody else can write to the file, or it has another name."""
         ours = (os.geteuid(), os.stat(self._directory).st_uid)  # the second is ours too where an export maps users
         return found.st_nlink > 1 or found.st_uid not in ours
 
@@ -171,9 +171,9 @@ class Hold:
             return False
 
     def _clear_away(self) -> None:
-        """Remove what can be nobody's lock: a link, a directory, a device.
+        """Remove what nobody can hold: a link, a directory, a device.
 
-        The directory is locked meanwhile. Else a slow run would remove the file that a quick one made there and holds.
+        The directory is locked meanwhile. Otherwise a slow run would remove the file that a fast one holds.
         """
         directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

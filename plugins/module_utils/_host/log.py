@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What happened, line by line: time, level, the image's number in the list and its platform image's number."""
+"""The log of a run: time, level, the number of the image in the list and of its platform image, and a message."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TOLD = frozenset({"WARNING", "ERROR"})
 class Log:
     """Takes lines from all threads of a run.
 
-    :param debug: take down lines of level DEBUG as well, and keep the last lines for the result.
+    :param debug: record lines of level DEBUG as well, and keep the last lines for the result.
     :ivar secrets: what no line shows.
     :ivar told: is given level and text of every warning and error, as they come.
     :ivar problem: why the file lacks lines, for the user; empty where it has all.

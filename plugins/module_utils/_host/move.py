@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A directory takes the place of another, also where the kernel renames none.
+"""Replace a directory by another, even where the kernel cannot rename it.
 
-An overlay, which containers have for their root, refuses that to directories of a lower layer, and a project quota to
-those of another project (rename(2), EXDEV).
+An overlay, as in the root of containers, cannot rename directories of a lower layer, and with project quotas those of
+another project cannot be renamed either (rename(2), EXDEV).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .attributes import copy_alone
 
 
 def replace_directory(source: str, target: str, *, aside: str, spare: str) -> None:
-    """Put a directory in the place of another one, which is removed. May be repeated until it has been done.
+    """Put a directory in the place of another one, which is removed. Can be repeated until it succeeds.
 
-    :param source: where it cannot be renamed, it is copied and stays: half of it would pass for all of it, were this
-        repeated. Its owner removes it.
-    :param aside: a directory that takes what stands in the way; its owner empties it.
-    :param spare: a path for a copy until it is whole. What stands there is removed.
+    :param source: if it cannot be renamed, it is copied and stays: otherwise, a repetition could take half of it for
+        all of it. The caller removes it.
+    :param aside: a directory that takes the directory in the way; the caller empties it.
+    :param spare: a path for a copy until it is whole. Anything there is removed.
     :raises OSError: when it cannot be done.
     """
     if os.path.isdir(target):
@@ -48,9 +48,9 @@ def replace_directory(source: str, target: str, *, aside: str, spare: str) -> No
 
 
 def copy_directory(source: str, target: str) -> None:
-    """Copy a directory with modes, times and, where this user may give them, owners; it is on disk then.
+    """Copy a directory with modes, times and, if this user is allowed to, owners, and flush it to disk.
 
-    Its files get a second name where they can, and else are copied.
+    Files are linked where possible, and copied otherwise.
 
     :raises OSError: when it cannot be done.
     """
@@ -85,11 +85,11 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def sync_filesystem(path: str) -> None:
-    """Bring to disk all that was written on a path's filesystem; for thousands of files that is faster than each alone.
+    """Flush the filesystem of a path to disk, which is faster than thousands of single files.
 
-    syncfs(2), which Python does not offer.
+    This is syncfs(2), which Python does not offer.
 
-    :raises OSError: when the disk did not take something.
+    :raises OSError: when the disk did not accept something.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A directory for what nobody else may read: logins, and the way to client keys.
+"""A directory for files that nobody else can read: logins, and links to client keys.
 
-Where the cache's filesystem has no modes, as that of a USB stick, it is on another one, in memory where there is such.
+If the cache's filesystem has no modes, as on a USB stick, the directory is on another one, in memory if possible.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PASSING = f"{_PREFIX}asks-"
 class PrivatePlace:
     """Finds a place that keeps a directory to this user alone.
 
-    :param owner: path of what the directory belongs to; one run at a time has that.
+    :param owner: path of what the directory belongs to; one run at a time holds that.
     """
 
     def __init__(self, owner: str, environ: Mapping[str, str]) -> None:
@@ -51,7 +51,7 @@ class PrivatePlace:
         raise no_private_place(places)
 
     def clear(self) -> None:
-        """Remove what this run, and one that was killed, have left."""
+        """Remove the directories that this run and killed ones have left."""
         for place in self.places():
             with suppress(OSError):
                 for entry in os.scandir(place):
@@ -73,9 +73,9 @@ class PrivatePlace:
 
 
 class PassingDirectory:
-    """A directory of the same kind for who holds no cache; made when it is needed first.
+    """A directory of the same kind for callers that hold no cache; made when it is first needed.
 
-    A lock is held on it, so that another run clears away only what a killed one has left.
+    It is locked, so that another run only removes directories that killed runs have left.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -85,7 +85,7 @@ class PassingDirectory:
         self._lock = -1
 
     def path(self) -> str:
-        """Its path.
+        """Return its path, and make it if needed.
 
         :raises StorageError: when no place keeps it to this user.
         """
@@ -107,7 +107,7 @@ class PassingDirectory:
         for place in self._places():
             path = _make_private(place, _PASSING)
             lock = None if path is None else _locked(path)
-            # Between its making and its lock, another run may have taken it for a killed one's.
+            # Another run may have taken it for a killed one's before it was locked.
             if path is not None and lock is not None and os.path.isdir(path):
                 self._path, self._lock = path, lock
                 return
@@ -124,7 +124,7 @@ class PassingDirectory:
 
 
 def no_private_place(places: Iterable[str]) -> StorageError:
-    """What to say where no place keeps files to this user."""
+    """Make the error for when no place keeps files private to this user."""
     return StorageError(
         "logins and keys must be kept where only this user can read them, and no filesystem does that in any of "
         f"{', '.join(places)}; set TMPDIR to a directory of this user on a filesystem with modes, or choose another "
@@ -133,7 +133,7 @@ def no_private_place(places: Iterable[str]) -> StorageError:
 
 
 def _locked(path: str) -> int | None:
-    """A directory's descriptor that holds its lock; ``None`` where somebody else has it."""
+    """Open and lock a directory; ``None`` if somebody else has locked it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -147,7 +147,7 @@ def _locked(path: str) -> int | None:
 
 
 def _make_private(place: str, prefix: str) -> str | None:
-    """A new directory, if the filesystem really keeps it to us."""
+    """Make a directory, if the filesystem really keeps it private."""
     try:
         if not filesystem_of(place).has_modes:
             return None

@@ -77,9 +77,9 @@ def start(
 
 
 def has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Wait for a program to end, at most for some time; what it started and left behind is ended too.
+    """Wait for a program to end, at most for some time; processes that it left behind are ended too.
 
-    ``Popen.wait`` looks now and then, which costs a short program as long again; the kernel tells at once
+    ``Popen.wait`` polls, which doubles the time of a short program; the kernel reports the end at once
     (pidfd_open(2), Linux 5.3).
     """
     try:
@@ -100,7 +100,7 @@ def has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def _has_ended_by_itself(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """The same where the kernel is older; what has ended is left to be waited for."""
+    """Do the same on older kernels; a program that has ended is left to be waited for."""
     until = time.monotonic() + seconds
     with suppress(ChildProcessError):
         while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
@@ -112,11 +112,11 @@ def _has_ended_by_itself(process: subprocess.Popen[bytes], seconds: float) -> bo
 
 
 def answer_of(command: list[str], *, given: bytes, seconds: float, check: Check) -> tuple[int, bytes]:
-    """Run a program that reads a little and says a little.
+    """Run a program with a small input and a small output.
 
-    :param given: what it finds on its standard input.
+    :param given: its standard input.
     :param seconds: after which it is ended.
-    :param check: is asked while it runs; raises when the run is to end.
+    :param check: called while it runs; raises when the run is to end.
     :returns: its exit status, and what it wrote to its standard output.
     :raises OSError: when it cannot be started.
     :raises subprocess.TimeoutExpired: when it took too long.
@@ -160,7 +160,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def memory_file(name: str) -> BinaryIO:
-    """A file that takes no room on any filesystem: what a program says of a full disk must not be lost to it."""
+    """Make a file that takes no space on any filesystem, so that messages about a full disk are not lost."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create(name), "w+b")
     return tempfile.TemporaryFile()

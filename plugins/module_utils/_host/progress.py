@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How far a run is: taken down by the steps of the flow, and shown in a small file while they go on."""
+"""The progress of a run: recorded by its steps, and written to a small file while they go on."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ PRIVATE = "AIRGAP_IMAGES_PROGRESS"
 """The variable by which the action plugin names a file of its own, beside C(progress_file)."""
 
 TO_END = ".end"
-"""What the name of that file ends in where another one, beside it, asks the run to end."""
+"""The suffix of a file beside that one by which the run is asked to end."""
 
 AT_MOST = 1024 * 1024
-"""Bytes of a file that a reader need look at."""
+"""Bytes of a file that a reader has to read at most."""
 
 _KEPT_EVENTS = 100
 _WINDOW = 30
@@ -46,24 +46,24 @@ class Speed:
         self._readings: deque[tuple[float, int]] = deque(maxlen=_WINDOW)
 
     def read(self, moment: float, done: int) -> None:
-        """Take down how many bytes were done at a moment (seconds of any clock that does not jump)."""
+        """Record how many bytes were done at a moment (seconds of a monotonic clock)."""
         self._readings.append((moment, done))
 
     @property
     def rate(self) -> int:
-        """Bytes a second; 0 where that is not known, or nothing moved."""
+        """Bytes per second; 0 if that is not known, or nothing moved."""
         if len(self._readings) < 2:
             return 0
         (before, first), (now, last) = self._readings[0], self._readings[-1]
         return max(0, int((last - first) / (now - before))) if now > before else 0
 
     def left(self, todo: int) -> int | None:
-        """Seconds that so many bytes will take; ``None`` where that cannot be told."""
+        """Estimate the seconds that so many bytes will take; ``None`` if that is not known."""
         return -(-todo // self.rate) if self.rate and todo > 0 else None
 
 
 class Progress:
-    """What a run says of itself while it goes on; all threads of it do.
+    """The progress of a run, reported by all its threads.
 
     :ivar stage: the step of the flow.
     :ivar images: references that are to be saved.
@@ -87,16 +87,16 @@ class Progress:
         self.images = self.images_done = self.bytes = self.archive_bytes = self.part_size = 0
 
     def measure(self, downloaded: Callable[[], int]) -> None:
-        """Say how to find out how many bytes have come, those of files that still grow among them."""
+        """Set the function that counts the bytes that have arrived, including those of files that still grow."""
         self._downloaded = downloaded
 
     def measure_archive(self, written: Callable[[], tuple[int, int]]) -> None:
-        """Say how to find out how many bytes of the archive are written, and in how many files."""
+        """Set the function that counts the bytes of the archive that are written, and the files."""
         self._written = written
 
     @contextmanager
     def working_on(self, what: str) -> Iterator[None]:
-        """What this thread copies while it is in the block."""
+        """Report what this thread copies while it is in the block."""
         thread = threading.get_ident()
         with self._mutex:
             self._copying[thread] = what
@@ -107,7 +107,7 @@ class Progress:
                 self._copying.pop(thread, None)
 
     def image_ended(self, reference: str) -> None:
-        """An image of the list is in the cache."""
+        """Report that an image of the list is in the cache."""
         with self._mutex:
             self.images_done += 1
         self.tell("image", f"{reference} is there ({self.images_done} of {self.images})")
@@ -117,7 +117,7 @@ class Progress:
             self._failed += 1
 
     def tell(self, kind: str, text: str) -> None:
-        """Something happened.
+        """Report an event.
 
         :param kind: ``image``, ``warning`` or ``error``.
         :param text: a line that shows no secret.
@@ -127,7 +127,7 @@ class Progress:
             self._events.append({"number": self._numbered, "kind": kind, "text": text[:_LONGEST]})
 
     def as_json(self, *, ended: bool = False) -> dict[str, Json]:
-        """The file's content, as docs/progress.md describes it."""
+        """Return the file's content, as docs/progress.md describes it."""
         now = time.monotonic()
         downloaded, (written, files) = self._downloaded(), self._written()
         self._download.read(now, downloaded)
@@ -158,9 +158,9 @@ class Progress:
 
 
 def refuse_foreign(path: str, taken: Iterable[str]) -> None:
-    """Make sure that nothing but an earlier progress file would be replaced.
+    """Refuse a path where anything but an earlier progress file would be replaced.
 
-    :param taken: other paths that this run writes to.
+    :param taken: other paths that the task names.
     :raises OptionError: when something else is there, or will be.
     """
     if not is_path(path):
@@ -189,11 +189,11 @@ def _is_of_a_run(raw: bytes) -> bool:
 
 @contextmanager
 def shown(progress: Progress, paths: Sequence[str], *, stop: Stop, to_end: str | None = None) -> Iterator[None]:
-    """Keep files true while the block runs: a reader finds the last version or the one before, always whole.
+    """Keep files up to date while the block runs. A reader always finds a whole version: the last or the one before.
 
-    :param paths: may begin with ``~``. One that cannot be written is no reason to end the run, nor to say a word: a
-        reader has nothing to read then.
-    :param to_end: a file by which who does not know the run's process id can end it, as C(SIGTERM) does. It is removed.
+    :param paths: may begin with ``~``. One that cannot be written is ignored: its reader has nothing to read then.
+    :param to_end: a file that asks the run to end, as C(SIGTERM) does, for callers that do not know its process id. It
+        is removed.
     :param stop: is set then.
     """
     if not paths:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Room on the target's filesystems, asked before the first byte."""
+"""Free space on the filesystems of the target, checked before the first byte."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from .._base.errors import SpaceError
 from .._base.size import format_size
 from .filesystem import PROBE, existing
 
-_LARGEST_BLOCK = 64 * 1024  # what tells of more counts in other units
+_LARGEST_BLOCK = 64 * 1024  # filesystems that report more count in other units
 _BLOCK = 512  # stat(2), st_blocks
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
 def free_bytes(path: str) -> int:
-    """Bytes that this user may still write where the path is, or will be."""
+    """Return the bytes that this user can still write where the path is, or will be."""
     found = os.statvfs(existing(path))
     return found.f_bavail * found.f_frsize
 
 
 def block_bytes(path: str) -> int:
-    """Bytes that the smallest file takes where the path is, or will be."""
+    """Return the bytes that the smallest file takes where the path is, or will be."""
     return min(os.statvfs(existing(path)).f_frsize, _LARGEST_BLOCK)
 
 
 def capacity_bytes(path: str) -> int:
-    """Bytes that the filesystem has where the path is, or will be; those that do not tell have any number."""
+    """Return the size of the filesystem where the path is, or will be; unlimited if it does not say."""
     found = os.statvfs(existing(path))
     return found.f_blocks * found.f_frsize or sys.maxsize
 
 
 def bytes_below(paths: Iterable[str]) -> int:
-    """Bytes of the disk that files and directories take; what is not there takes none."""
+    """Add up the bytes on disk of files and directories; those that do not exist count as 0."""
     return sum(_bytes_of(path) for path in paths)
 
 
@@ -57,7 +57,7 @@ def _bytes_of(path: str) -> int:
 
 @dataclass(frozen=True)
 class Mount:
-    """What a path is on.
+    """The mount of a path.
 
     :param number: of the mount: links lead nowhere else, not even to the same filesystem in another place.
     :param filesystem: its device number, which all mounts and subvolumes of it have in common.
@@ -68,9 +68,9 @@ class Mount:
 
 
 def mount_of(path: str) -> Mount:
-    """What a path is, or will be, on; a link is not followed (proc(5), fdinfo and mountinfo).
+    """Find the mount that a path is, or will be, on; a link is not followed (proc(5), fdinfo and mountinfo).
 
-    :raises OSError: when it cannot be looked at.
+    :raises OSError: when it cannot be inspected.
     """
     path = path if os.path.lexists(path) else existing(path)
     descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -98,13 +98,13 @@ def _mounted() -> dict[str, str]:
 
 
 def same_filesystem(first: str, second: str) -> bool:
-    """Whether two paths are, or will be, on one filesystem, and so share its room."""
+    """Return True if two paths are, or will be, on one filesystem, and so share its room."""
     places = [existing(path) for path in (first, second)]
     return mount_of(places[0]).filesystem == mount_of(places[1]).filesystem
 
 
 def mount_points_among(paths: Iterable[str]) -> list[str]:
-    """Those of some paths on which something is mounted just there, so that nothing else can take their place."""
+    """Return those of some paths that are mount points, and so cannot be replaced."""
     lines: list[bytes] = []
     with suppress(OSError), open("/proc/self/mountinfo", "rb") as file:
         lines = file.readlines()
@@ -122,7 +122,7 @@ def _as_byte(match: re.Match[bytes]) -> bytes:
 
 
 def link_leads(source: str, target: str) -> bool:
-    """Whether a file of one directory can get a second name in another, found out by trying.
+    """Return True if a file of one directory can get a second name in another, found out by trying.
 
     :param target: need not be there yet.
     """

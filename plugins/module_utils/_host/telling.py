@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a run says what it does while it goes on: its log, and its progress files."""
+"""The log and the progress files of a run, written while it goes on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def telling(log: Log, stop: Stop, files: ToldFiles) -> Iterator[Progress]:
     """Write log and progress of a run while the block runs.
 
     :param stop: is set when a file asks the run to end.
-    :returns: what the run tells how far it is.
+    :returns: the progress for the run to update.
     :raises OptionError: when the log cannot be written.
     """
     if files.log:

@@ -24,13 +24,13 @@ _MOST_LINKS = 40
 
 
 def distrust(path: str) -> str:
-    """Why others could fill a directory with what they like, or put another in its place.
+    """Explain why others could write to a directory, or put another one in its place.
 
-    The owners of the directories above are trusted, as they gave this user a place in theirs.
+    The owners of the directories above are trusted, because they gave this user a place in theirs.
 
-    :param path: absolute; what of it is not there yet is passed over.
-    :returns: a clause for the user; empty when nobody but this user and root can.
-    :raises OSError: when it cannot be looked at.
+    :param path: absolute; components that do not exist yet are skipped.
+    :returns: a clause for the user; empty if only this user and root can.
+    :raises OSError: when it cannot be inspected.
     """
     path = os.path.abspath(path)
     here = _Here(path)
@@ -53,10 +53,10 @@ def distrust(path: str) -> str:
 
 
 def distrust_directory(path: str, here: _Here | None = None) -> str:
-    """The same of a directory that nobody else can exchange.
+    """Explain why others could write to a directory that nobody else can replace.
 
-    :returns: a clause for the user; empty when only this user, root and its group may write to it.
-    :raises OSError: when it cannot be looked at.
+    :returns: a clause for the user; empty if only this user, root and its group can.
+    :raises OSError: when it cannot be inspected.
     """
     here = here or _Here(path)
     found = os.stat(path)
@@ -71,11 +71,11 @@ def distrust_directory(path: str, here: _Here | None = None) -> str:
 
 
 def is_exposed(path: str) -> bool:
-    """Whether somebody else has put a directory there, or may write to it.
+    """Return True if somebody else has made a directory, or can write to it.
 
-    Where no directory has an owner or mode of its own, none is: who may write there was decided by the mount.
+    On filesystems without owners or modes, always False: the mount decides who can write there.
 
-    :raises OSError: when it cannot be looked at, or is no directory.
+    :raises OSError: when it cannot be inspected, or is not a directory.
     """
     here = _Here(path)
     return bool(distrust_directory(path, here)) and not here.distrust_of_mount(os.stat(path))
@@ -83,7 +83,7 @@ def is_exposed(path: str) -> bool:
 
 @dataclass(frozen=True)
 class _Made:
-    """What a filesystem makes of a file of ours that only we are to read."""
+    """Owner and mode that a file of ours gets on a filesystem, made so that only we can read it."""
 
     device: int
     owner: int
@@ -91,7 +91,7 @@ class _Made:
 
 
 class _Here:
-    """Who we are on the filesystem of a path: exports map users, and some mounts give all files one owner and mode."""
+    """Our identity on a filesystem: exports map users, and some mounts give all files one owner and mode."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -99,7 +99,7 @@ class _Here:
         self._is_known = False
 
     def is_ours(self, found: os.stat_result) -> bool:
-        """Whether a file is this user's or root's."""
+        """Return True if a file is this user's or root's."""
         if found.st_uid in _trusted_users():
             return True
         made = self._probe()
@@ -108,7 +108,7 @@ class _Here:
         return made is not None and is_mapped and made.keeps_modes
 
     def distrust_of_mount(self, found: os.stat_result) -> str:
-        """What to do about an owner or mode that all files of that filesystem have; empty where each has its own."""
+        """Say what to do if all files of that filesystem have one owner and mode; empty if each has its own."""
         made = self._probe()
         if made is None or made.device != found.st_dev or made.keeps_modes:
             return ""
@@ -137,7 +137,7 @@ def _make_probe(directory: str) -> _Made | None:
 
 
 def _lookups(path: str) -> Iterator[tuple[str, str]]:
-    """The directories that the kernel looks into for a path, and the name it looks for; links are followed."""
+    """Yield the directories that the kernel searches for a path, and the names; links are followed."""
     directory, names, links = "/", path.split("/")[::-1], 0
     while names:
         name = names.pop()
@@ -170,14 +170,14 @@ def _lstat(path: str) -> os.stat_result | None:
 
 
 def _keeps(directory: os.stat_result, entry: os.stat_result | None) -> bool:
-    """Whether a directory that anyone can write to leaves an entry to its owner, and both are to be trusted."""
+    """Return True if a directory that anyone can write to leaves an entry to its owner, and both are to be trusted."""
     is_sticky = bool(directory.st_mode & stat.S_ISVTX)
     return is_sticky and {directory.st_uid, *([entry.st_uid] if entry else [])} <= _trusted_users()
 
 
 @cache
 def _trusted_users() -> frozenset[int]:
-    """This user and root; where root has no number here (user_namespaces(7)), whoever stands for all such users."""
+    """Return this user and root; where root has no number here (user_namespaces(7)), the overflow user instead."""
     users = {0, os.geteuid()}
     with suppress(OSError, ValueError):
         with open("/proc/self/uid_map", encoding="ascii") as file:

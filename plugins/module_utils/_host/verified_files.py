@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which files were hashed and have not been touched since, kept from run to run."""
+"""A record, kept from run to run, of files that were hashed and have not been touched since."""
 
 from __future__ import annotations
 
@@ -16,63 +16,59 @@ from .._base.stop import Check, go_on
 from .files import open_regular, put_whole, sha256_of
 from .filesystem import filesystem_of
 
-_MEMORY = "verified.json"
-
-
-_FAILED = "failed: "  # the other names in the memory are absolute paths
-
-
+_NAME = "verified.json"
+_FAILED = "failed: "  # the other names in the record are absolute paths
 _COARSEST_NS = 2_000_000_000
 
 
 class VerifiedFiles:
     """Remembers which files were hashed and have not been touched since, so that they need not be read again.
 
-    A file counts as untouched while inode, size, and times of change of content and inode are the same. Where the
-    filesystem does not write down the latter, as on USB sticks, nothing is remembered, and all is read again.
+    A file counts as untouched while its inode, size, mtime and ctime are the same. Where the filesystem does not record
+    ctime, as on USB sticks, nothing is remembered, and all files are read again.
 
-    It also remembers why images could not be copied, so that check mode can say what a run will most likely meet again.
+    It also remembers why images could not be copied, so that check mode can predict what will most likely fail again.
 
-    :param root: the cache directory, which holds the memory.
-    :param check: is asked while a file is read; raises when the run is to end.
+    :param root: the directory that holds the record, such as the cache directory.
+    :param check: called while a file is read; raises when the run is to end.
     """
 
     def __init__(self, root: str, check: Check = go_on) -> None:
         self._check = check
-        self._path = os.path.join(root, _MEMORY)
+        self._path = os.path.join(root, _NAME)
         self._known = self._read()
         self._before = dict(self._known)
 
     def sha256(self, path: str) -> str:
-        """The file's sha256, read only where it is not known."""
+        """Return the file's sha256, reading the file only if it is not known."""
         mark = _mark(os.lstat(path))  # as it is before it is read: a later change must not pass for the one read
         known = self._recall(path, mark)
         if known:
             return known
         sha256 = sha256_of(path, check=self._check)
-        self._take_down(path, mark, sha256)
+        self._record(path, mark, sha256)
         return sha256
 
     def known(self, path: str) -> str:
-        """The file's sha256 if it was read before and not touched since; else empty."""
+        """Return the file's sha256 if it was read before and not touched since; else an empty string."""
         try:
             return self._recall(path, _mark(os.lstat(path))) if path in self._known else ""
         except OSError:
             return ""
 
     def learn(self, path: str, sha256: str) -> None:
-        """Take down that a file has this sha256 as it stands now."""
-        self._take_down(path, _mark(os.lstat(path)), sha256)
+        """Record that a file has this sha256 as it is now."""
+        self._record(path, _mark(os.lstat(path)), sha256)
 
     def failure(self, key: str) -> str:
-        """Why an image could not be copied the last time; empty where it could, or that was not tried.
+        """Return why an image could not be copied the last time; empty if it could, or was not tried.
 
         :param key: the image's.
         """
         return self._known.get(f"{_FAILED}{key}", "")
 
     def note_copy(self, key: str, reason: str) -> None:
-        """Take down how a copy ended.
+        """Record how a copy ended.
 
         :param key: the image's.
         :param reason: why it failed, without secrets; empty: it did not.
@@ -81,13 +77,13 @@ class VerifiedFiles:
         if reason:
             self._known[f"{_FAILED}{key}"] = reason
 
-    def _take_down(self, path: str, mark: str, sha256: str) -> None:
+    def _record(self, path: str, mark: str, sha256: str) -> None:
         self._known[path] = f"{mark} {sha256}"
         if _may_change_unseen(os.lstat(path)) or not filesystem_of(path).tells_changes:
             del self._known[path]
 
     def save(self) -> None:
-        """Write the memory if it changed. To lose it costs time only."""
+        """Write the record if it changed. Losing it only costs time."""
         if self._known == self._before:
             return
         known: dict[str, Json] = {
@@ -98,7 +94,7 @@ class VerifiedFiles:
         with suppress(OSError):
             if os.path.isdir(self._path) and not os.path.islink(self._path):
                 shutil.rmtree(self._path)  # the name is ours, in a directory of ours
-            # Where a run is killed now, this name has the next one clear it away. Another may save its own meanwhile.
+            # If a run is killed now, the next one removes a file of this name. Another run may save its own meanwhile.
             name = f".run-verified-{os.urandom(8).hex()}"
             put_whole(self._path, compact(known), by=os.path.join(os.path.dirname(self._path), name))
 
@@ -120,9 +116,9 @@ def _mark(found: os.stat_result) -> str:
 
 
 def _may_change_unseen(found: os.stat_result) -> bool:
-    """Whether a file is so new that another change could leave its times as they are.
+    """Return True if a file is so new that another change could leave its times as they are.
 
-    That is so where a filesystem counts in whole seconds, or in two of them, as those of USB sticks do.
+    That can happen where a filesystem records times in steps of one or two seconds, as on USB sticks.
     """
     counts_seconds = found.st_mtime_ns % 1_000_000_000 == 0
     return counts_seconds and time.time_ns() - found.st_mtime_ns < _COARSEST_NS

@@ -31,12 +31,12 @@ _SEALED_WITHIN = 1024
 # About twice what was measured with 150 images of one platform and eight layers.
 _BESIDE, _BESIDE_IMAGE, _BESIDE_BLOB = 64 * 1024, 4096, 512
 FILES_PER_FOLDER = 4
-"""What a platform image has beside its blobs: a directory, and what is in it."""
+"""The files of a platform image besides its blobs: a directory, and what is in it."""
 
 
 @dataclass(frozen=True)
 class Companions:
-    """How the files beside a published archive are.
+    """The state of the files beside a published archive.
 
     :param untidy: what is wrong with them, in words.
     :param failures: digest of what the report says of failures; empty where that is not known.

@@ -22,10 +22,10 @@ _LINE = 512
 
 
 def refuse_foreign(path: str, *, made: str) -> None:
-    """Make sure that the path is free, or holds a list that a run has written: it will be replaced or removed.
+    """Make sure that nothing is there, or a list that a run has written: it will be replaced or removed.
 
-    :param made: a directory that the run makes where it is missing, and with it those above.
-    :raises OptionError: when something else stands there.
+    :param made: a directory that the run makes if it is missing, with its parents.
+    :raises OptionError: when something else is there.
     """
     if mount_points_among([path]):
         raise OptionError(f"failed_list: {path} is a mount point and cannot be replaced; name a file below it")
@@ -48,7 +48,7 @@ def refuse_foreign(path: str, *, made: str) -> None:
 
 
 def _made_by(directory: str, made: str) -> str:
-    """Where a directory has to be made, if that is what a run does; else itself."""
+    """Find the parent in which a directory has to be made, if a run does that; else the directory itself."""
     if os.path.lexists(directory) or os.path.commonpath([directory, made]) != directory:
         return directory
     while not os.path.lexists(directory):
@@ -57,9 +57,9 @@ def _made_by(directory: str, made: str) -> str:
 
 
 def is_failed_list(path: str) -> bool:
-    """Whether a list that a run has written stands there.
+    """Return True if a list that a run has written is there.
 
-    :raises StorageError: when what stands there cannot be read.
+    :raises StorageError: when a file is there that cannot be read.
     """
     try:
         with open_regular(path) as file:
@@ -71,7 +71,7 @@ def is_failed_list(path: str) -> bool:
 
 
 def render(failed: Iterable[FailedImage], invalid: Iterable[InvalidLine]) -> bytes:
-    """One reference or line each, below a comment with its reason; empty when nothing failed."""
+    """Write each reference or line below a comment with its reason; empty if nothing failed."""
     entries = [(one.reason, str(one.listed.reference)) for one in failed]
     entries += [(f"{line.origin}: {line.reason}", line.text) for line in invalid]
     if not entries:
@@ -80,16 +80,16 @@ def render(failed: Iterable[FailedImage], invalid: Iterable[InvalidLine]) -> byt
 
 
 def size_of_list(listed: ImageList) -> int:
-    """Bytes at most that the list takes when all fails, with reasons as long as they commonly are."""
+    """Estimate the bytes of the list if everything fails, with reasons of usual length."""
     return sum(_LINE + len(str(one.reference)) for one in listed.images) + _LINE * len(listed.invalid)
 
 
 def update(path: str, content: bytes, attributes: Attributes, *, made: str, check: bool) -> bool:
-    """Make the file say just this; without content there is to be no file.
+    """Give the file this content; without content, remove it.
 
     :param made: as for :func:`refuse_foreign`.
-    :param attributes: what it is given, but for flags that would protect it: it is to be replaced and removed.
-    :param check: only tell, change nothing.
+    :param attributes: those that it is given, except flags that would keep it from being replaced or removed.
+    :param check: only report, change nothing.
     :returns: whether it was (or would be) different.
     :raises StorageError: when it cannot be written.
     """

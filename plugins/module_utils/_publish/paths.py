@@ -16,21 +16,21 @@ from .._archive.parts import Part
 
 
 def tree_paths(root: str) -> Iterator[str]:
-    """A directory and everything below it, links aside."""
+    """Yield a directory and everything below it, except links."""
     for directory, _names, files in os.walk(root):
         yield directory
         yield from (os.path.join(directory, name) for name in sorted(files))
 
 
 def final_paths(output: Output, lock: Lock) -> list[str]:
-    """All that belongs to an archive under its final names; the lock file is the last."""
+    """List all files of an archive under their final names; the lock file is the last."""
     parts = (path_of(output, part) for part in lock.parts)
     archive = tree_paths(output.dest) if output.compress == DIR else parts
     return [*archive, output.checksum_file, *output.companions, output.lock_file]
 
 
 def beside_paths(output: Output, parts: Sequence[Part]) -> list[str]:
-    """What is replaced or removed when all that is beside these parts is written anew, and where.
+    """List what is replaced or removed, with its directory, when the files beside these parts are written again.
 
     :param parts: none: of a new archive, whose parts are new too.
     """
@@ -39,11 +39,11 @@ def beside_paths(output: Output, parts: Sequence[Part]) -> list[str]:
 
 
 def replaced_paths(output: Output) -> list[str]:
-    """What a new archive takes the place of, and where."""
+    """List what a new archive replaces, with its directory."""
     tree = tree_paths(output.dest) if output.compress == DIR else ()
     return [*beside_paths(output, ()), *tree]
 
 
 def staging_path(output: Output) -> str:
-    """Where the staging directory of an archive is."""
+    """Return the path of an archive's staging directory."""
     return os.path.join(output.directory, f".{output.name}.staging")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The archive that stands beside its lock file: is it still what the lock file says?"""
+"""The published archive, compared with the lock file beside it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from .companions import inspect_companions
 
 @dataclass(frozen=True)
 class PublishedArchive:
-    """What stands under the final names.
+    """The files under the final names.
 
-    :param lock: the record of it; ``None`` where there is none that can be read.
-    :param damage: why the archive itself has to be made again; empty only when there is one and it is whole.
-    :param untidy: what stands beside it and is wrong: stale parts, checksums or a report that do not fit.
+    :param lock: their record; ``None`` if there is none that can be read.
+    :param damage: why the archive itself has to be made again; empty only if there is one and it is whole.
+    :param untidy: what is wrong beside it: stale parts, or checksums or a report that do not match.
     :param raw_lock: the lock file's bytes; another run that writes the archive changes them.
-    :param failures: digest over what the report says of failures; empty where that is not known.
+    :param failures: digest of the failures that the report lists; empty if that is not known.
     """
 
     lock: Lock | None
@@ -44,38 +44,38 @@ class PublishedArchive:
     failures: str = ""
 
     def tells_of(self, failures: str) -> bool:
-        """Whether the report names just these failures, as far as it knows any.
+        """Return True if the report lists exactly these failures, or does not know which it lists.
 
-        :param failures: the digest over those of this run.
+        :param failures: the digest of those of this run.
         """
         return self.failures in ("", failures)
 
 
 class ReusableFiles:
-    """The files of the directory that stands, as far as they were verified and not touched since.
+    """The files of the published directory that were verified and have not been touched since.
 
-    :param memory: knows which these are.
-    :param attributes: what files are to be given; one that lacks them is not taken over, as it still stands.
+    :param verified: knows which these are.
+    :param attributes: those that files are to be given; a file without them is not reused, as it is still in place.
     """
 
-    def __init__(self, output: Output, memory: VerifiedFiles, attributes: Attributes) -> None:
+    def __init__(self, output: Output, verified: VerifiedFiles, attributes: Attributes) -> None:
         self._output = output
-        self._memory = memory
+        self._verified = verified
         self._attributes = attributes
 
     def path(self, name: str, sha256: str) -> str:
-        """Where it has a file with this content, known to be so; empty where it has none."""
+        """Return the path of a verified file with this content; empty if there is none."""
         if self._output.compress != DIR or self._output.force:
             return ""
         path = os.path.join(self._output.dest, name)
-        return path if self._memory.known(path) == sha256 and not self._attributes.differ(path) else ""
+        return path if self._verified.known(path) == sha256 and not self._attributes.differ(path) else ""
 
 
-def inspect(output: Output, memory: VerifiedFiles, *, verify: str) -> PublishedArchive:
-    """Compare what stands under the final names with the lock file beside it.
+def inspect(output: Output, verified: VerifiedFiles, *, verify: str) -> PublishedArchive:
+    """Compare the files under the final names with the lock file beside them.
 
     :param verify: ``digest``: every part has the right sha256; ``size``: it has the right size.
-    :raises OptionError: when something stands in the way that is no archive.
+    :raises OptionError: when something else than an archive is in the way.
     """
     _refuse_other_kind(output)
     raw = b""
@@ -86,7 +86,7 @@ def inspect(output: Output, memory: VerifiedFiles, *, verify: str) -> PublishedA
         return PublishedArchive(None, damage=str(error), raw_lock=raw)
     stale = tuple(f"{name} is not part of the archive" for name in stale_names(output, lock.parts))
     for part in lock.parts:
-        damage = _damage(path_of(output, part), part, memory, verify)
+        damage = _damage(path_of(output, part), part, verified, verify)
         if damage:
             return PublishedArchive(lock, damage=f"{part.name} {damage}", untidy=stale, raw_lock=raw)
     lacking = lacking_links(output.dest, links_in(lock)) if output.compress == DIR else []
@@ -98,9 +98,9 @@ def inspect(output: Output, memory: VerifiedFiles, *, verify: str) -> PublishedA
 
 
 def is_rewritten(output: Output, raw_lock: bytes) -> bool:
-    """Whether another run has written the archive since it was looked at.
+    """Return True if another run has written the archive since it was inspected.
 
-    :param raw_lock: the lock file's bytes at that time; empty where none could be read.
+    :param raw_lock: the lock file's bytes at that time; empty if none could be read.
     """
     try:
         return _read_beside(output) != raw_lock
@@ -149,19 +149,19 @@ def _refuse_other_kind(output: Output) -> None:
 
 
 def _named_like_parts(output: Output) -> list[str]:
-    """What has the name of the archive or of a part of it, C(dest) itself aside."""
+    """List paths with the name of the archive or of a part of it, except for C(dest) itself."""
     names = (name for name in stale_names(output, ()) if name != output.name)
     return [os.path.join(output.directory, name) for name in names]
 
 
-def _damage(path: str, part: Part, memory: VerifiedFiles, verify: str) -> str:
+def _damage(path: str, part: Part, verified: VerifiedFiles, verify: str) -> str:
     try:
         found = os.lstat(path)
         if not stat.S_ISREG(found.st_mode):
             return "is not a regular file"
         if found.st_size != part.size:
             return f"has {found.st_size} bytes instead of {part.size}"
-        if verify == "digest" and memory.sha256(path) != part.sha256:
+        if verify == "digest" and verified.sha256(path) != part.sha256:
             return "does not have the sha256 that was published"
     except FileNotFoundError:
         return "is missing"

@@ -27,21 +27,21 @@ _NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP})
 
 
 def is_decided(output: Output) -> bool:
-    """Whether a killed run left a new archive that only has to be put in place."""
+    """Return True if a killed run has left a new archive that only has to be put in place."""
     try:
         return read_ready(output) is not None
     except OSError:
-        return True  # it may be, and is not to be removed then
+        return True  # it may have, and then it must not be removed
 
 
 def is_damaged(output: Output) -> bool:
-    """Whether a killed run left a new archive that is not as it was written, and so cannot be put in place."""
+    """Return True if a killed run has left a new archive that was damaged since, and cannot be put in place."""
     path = os.path.join(staging_path(output), "ready", os.path.basename(output.lock_file))
     return os.path.lexists(path) and not is_decided(output)
 
 
 def roll_forward(output: Output, ready: str, lock: Lock) -> None:
-    """Put what is ready in place: stale files away, new ones in, the lock file last. May be repeated.
+    """Put a ready archive in place: stale files out, new ones in, the lock file last. Can be repeated.
 
     :param lock: the content of the lock file that is ready.
     :raises StorageError: when a file cannot be renamed; what is left stays ready.
@@ -68,7 +68,7 @@ def roll_forward(output: Output, ready: str, lock: Lock) -> None:
 
 
 def _put(source: str, target: str) -> None:
-    """Give what is ready its final name, in place of what has it."""
+    """Give a ready file or directory its final name, in place of what is there."""
     if os.path.isdir(source):
         staging = os.path.dirname(os.path.dirname(source))
         data, old = os.path.join(staging, "data"), os.path.join(staging, "old")
@@ -80,11 +80,11 @@ def _put(source: str, target: str) -> None:
 
 
 def read_ready(output: Output) -> Lock | None:
-    """The lock file of a new archive that only has to be put in place.
+    """Read the lock file of a new archive that only has to be put in place.
 
-    :returns: ``None`` where there is none, or where it or a file of the archive is not as it was written: that is not
-        put in place of an archive that may be whole.
-    :raises OSError: when that cannot be told.
+    :returns: ``None`` if there is none, or if it or a file of the archive is not as it was written: it must not replace
+        an archive that may be whole.
+    :raises OSError: when that cannot be found out.
     """
     ready = os.path.join(staging_path(output), "ready")
     path = os.path.join(ready, os.path.basename(output.lock_file))

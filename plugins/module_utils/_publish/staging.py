@@ -48,11 +48,11 @@ _LOCK = "lock"
 
 
 class Staging:
-    """The place where one archive is made. Only one run at a time has it.
+    """The directory where one archive is made. Only one run at a time holds it.
 
-    :param attributes: what files are given beside their content.
-    :param check: is asked while another run is waited for; raises when this one is to end. Nothing else here is ended
-        by a stop: once an archive is about to be put in place, it is.
+    :param attributes: those that files are given.
+    :param check: called while waiting for another run; raises when this one is to end. A stop ends nothing else here:
+        once an archive is about to be put in place, it is put there.
     """
 
     def __init__(self, output: Output, attributes: Attributes, check: Check = go_on) -> None:
@@ -71,7 +71,7 @@ class Staging:
         try:
             self._make()
             with Hold(lock, what=f"dest {self._output.dest}", timeout=lock_timeout, check=self._check):
-                self._make()  # where others may write, it may be another by now
+                self._make()  # where others can write, it may be another one by now
                 try:
                     self._start_clean()
                     yield self
@@ -92,9 +92,9 @@ class Staging:
             raise explained(f"cannot write beside dest {self._output.dest}", error) from error
 
     def _clear_up(self) -> None:
-        """Remove all but an archive that only has to be put in place.
+        """Remove everything, except an archive that only has to be put in place.
 
-        The lock file goes last: from then on, the directory may be another run's.
+        The file that is held goes last: from then on, the directory may be another run's.
         """
         if is_decided(self._output):
             return
@@ -108,12 +108,12 @@ class Staging:
 
     @property
     def data(self) -> str:
-        """Where the archive's files are written; empty at first."""
+        """The directory that the archive's files are written to; empty at first."""
         return self._data
 
     @property
     def _new(self) -> str:
-        """What is to become one small file, while it is written; its name is no longer than others need be."""
+        """The path of a small file while it is written; its name is no longer than others have to be."""
         return os.path.join(self._root, "new")
 
     def clear(self) -> None:
@@ -124,7 +124,7 @@ class Staging:
             raise explain_write_error(error, self._root) from error
 
     def written(self) -> tuple[int, int]:
-        """Bytes of the archive that are written so far, and in how many files; for a tar file only."""
+        """Return the bytes of the archive that are written so far, and the number of files; for tar files only."""
         try:
             sizes = [entry.stat().st_size for entry in os.scandir(self._data)]
         except OSError:  # it is cleared just now
@@ -132,7 +132,7 @@ class Staging:
         return sum(sizes), len(sizes)
 
     def try_attributes(self) -> None:
-        """Find out whether files may get the attributes asked for, before hours go into making them."""
+        """Find out if files can get the attributes asked for, before hours go into making them."""
         path = self._new
         try:
             with open(path, "xb", opener=not_for_others):
@@ -147,7 +147,7 @@ class Staging:
             raise explain_write_error(error, self._root) from error
 
     def name_parts(self, written: Sequence[WrittenFile]) -> list[Part]:
-        """Give the files their final names, once their number is known."""
+        """Name the files, once their number is known."""
         output = self._output
         if output.compress == DIR:
             root = os.path.join(self._data, output.name)
@@ -156,10 +156,10 @@ class Staging:
         return [Part(name, file.size, file.sha256) for name, file in zip(names, written)]
 
     def publish(self, lock: Lock, written: Sequence[WrittenFile], facts: Facts | None) -> None:
-        """Put the archive, its checksums, what is for people, and its lock file in place.
+        """Put the archive, its checksums, report, script and lock file in place.
 
         :param facts: what the report says beyond the lock file.
-        :raises StorageError: the old archive then stands as it was, or the next run completes the new one.
+        :raises StorageError: the old archive is then as it was, or the next run completes the new one.
         """
         try:
             self._make_ready(lock, written, facts)
@@ -171,9 +171,9 @@ class Staging:
             self._attributes.protect(path)
 
     def give(self, path: str, sha256: str) -> None:
-        """Give a file that stands its attributes; one that has other names is exchanged for a copy of its own.
+        """Give a published file its attributes; a file with other names is first replaced by a copy.
 
-        :param sha256: what it holds, in hex digits; empty where that does not matter.
+        :param sha256: of its content, in hex digits; empty if that does not matter.
         :raises StorageError: when that cannot be done.
         """
         try:
@@ -182,7 +182,7 @@ class Staging:
             raise explained(f"cannot give {path} its attributes", error) from error
 
     def ensure_unchanged(self, raw_lock: bytes) -> None:
-        """Make sure that the archive is the one that was looked at before this directory was held.
+        """Make sure that the archive is the one that was inspected before this directory was held.
 
         :param raw_lock: the lock file's bytes at that time; empty where there was none.
         :raises BusyError: when another run has written it since.
@@ -199,7 +199,7 @@ class Staging:
             )
 
     def publish_beside(self, lock: Lock, facts: Facts | None) -> None:
-        """Write all that is beside them anew for parts that stand already, and remove stale ones."""
+        """Write the files beside published parts again, and remove stale parts."""
         self.publish(lock, [], facts)
 
     def _start_clean(self) -> None:
@@ -236,7 +236,7 @@ class Staging:
         sync_directory(self._ready)
 
     def _write(self, name: str, raw: bytes) -> None:
-        """A small file that appears in ``ready`` whole or not at all."""
+        """Write a small file that appears in ``ready`` whole or not at all."""
         with open(self._new, "wb", opener=not_for_others) as file:
             file.write(raw)
             file.flush()
@@ -246,7 +246,7 @@ class Staging:
 
 
 def _make_empty(path: str) -> None:
-    """An empty directory of our own, whatever stood there.
+    """Make an empty directory of our own, in place of whatever is there.
 
     :raises OSError: when that could not be removed.
     """

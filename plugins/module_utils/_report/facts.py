@@ -21,7 +21,7 @@ from .failures import Failure, Invalid, failures_digest
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer and who uses it.
+    """A layer and its uses.
 
     :param uses: platform images that have it, counted for each reference.
     :param references: references that have it.
@@ -36,7 +36,7 @@ class Layer:
 
     @property
     def saved(self) -> int:
-        """Bytes that are not there again because it is shared."""
+        """Bytes that sharing it saves."""
         return self.size * (self.uses - 1)
 
 
@@ -44,9 +44,9 @@ class Layer:
 class Holding:
     """A repository's share of the archive.
 
-    :param bytes: of its blobs; one that several repositories have counts for the first in the list.
-    :param new: those of them that the archive before did not hold; 0 where there was none.
-    :param references: how many the archive has of it.
+    :param bytes: of its blobs; a blob that several repositories have counts for the first in the list.
+    :param new: those of them that the archive before did not have; 0 where there was none.
+    :param references: number of its references in the archive.
     """
 
     name: str
@@ -57,15 +57,15 @@ class Holding:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a report says beyond the lock file.
+    """The facts of one archive.
 
-    :param content: fingerprint of the images and blobs that this is about.
+    :param content: fingerprint of the images and blobs that they are about.
     :param before: ``None``: there was no archive before.
     :param named: bytes of all platform images, each as if it were alone.
     :param unique: bytes of the same, each blob once.
     :param layers: how many different ones there are.
     :param largest: the largest layers, by size.
-    :param shared: the layers that spare most, by that.
+    :param shared: the layers that save most bytes by being shared, by that.
     """
 
     content: str

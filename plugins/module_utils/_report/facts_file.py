@@ -28,7 +28,7 @@ _MOST_VALUES = 4_000_000
 
 @dataclass(frozen=True)
 class FactsFile:
-    """What the file says. All digests are sha256 in hex digits.
+    """The content of the file. All digests are sha256 in hex digits.
 
     :param lock: of the lock file that the report belongs to.
     :param page: of ``NAME.report.html``.

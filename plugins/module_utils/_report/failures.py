@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What failed, as a report says it, and a digest that shows whether other things failed than before. Pure."""
+"""The failures that a report lists, and a digest that shows whether other things failed than before. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DIGIT = re.compile(r"[0-9]")
 class Failure:
     """A reference that was asked for and is not in the archive.
 
-    :param digest: what it stands for, where that is known.
+    :param digest: what it names, where that is known; else empty.
     """
 
     reference: str

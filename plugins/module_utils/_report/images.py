@@ -136,9 +136,9 @@ def news(subject: Subject) -> Markup:
     before = subject.before
     if before is None:
         what = (
-            f"What is new is {NOT_KNOWN}: the report that had it was lost or damaged."
+            f"What is new is {NOT_KNOWN}: the comparison was lost or damaged."
             if subject.facts is None
-            else "No archive stood here before: everything is new."
+            else "There was no archive before: everything is new."
         )
         return section("new", "What is new", element("p", what))
     if not (before.added or before.changed or before.removed):
@@ -204,7 +204,7 @@ def _changed(one: Changed, image: LockedImage) -> Markup:
 
 
 def _listing(title: str, rows: list[Markup], columns: tuple[Column, ...]) -> Markup:
-    """A table under a heading of its own; a long one can be folded away."""
+    """Write a table under a heading of its own; a long one can be folded away."""
     if not rows:
         return text("")
     table = grid(columns, rows, caption=f"{title} references")
@@ -216,7 +216,7 @@ def _listing(title: str, rows: list[Markup], columns: tuple[Column, ...]) -> Mar
 
 
 def missing(subject: Subject) -> Markup:
-    """What failed, what was left out, and what has a remark."""
+    """Write what failed, what was left out, and what has a note."""
     failures = {} if subject.facts is None else {one.reference: one for one in subject.facts.failed}
     failed = []
     for name in subject.lock.failed:

@@ -85,7 +85,7 @@ def repositories(subject: Subject) -> Markup:
 
 
 def layers(subject: Subject) -> Markup:
-    """What images share, and what is large."""
+    """Write what images share, and what is large."""
     facts = subject.facts
     if facts is None:
         told = [
@@ -172,12 +172,10 @@ def parts(subject: Subject) -> Markup:
 
 
 def restore(subject: Subject) -> Markup:
-    """What to do on the other side."""
+    """Write what to do on the other side."""
     name = subject.name
     steps = [
-        element(
-            "li", element("p", "Check that everything has arrived as it was written."), commands(check_command(name))
-        ),
+        element("li", element("p", "Check that everything has arrived undamaged."), commands(check_command(name))),
         element("li", *_unpacking(subject)),
         element("li", *_loading(subject)),
     ]
@@ -185,7 +183,9 @@ def restore(subject: Subject) -> Markup:
         "restore",
         "Check, unpack and load",
         element(
-            "p", "In the directory that the files were copied to. TARGET_DIR and REGISTRY are yours.", class_="soft"
+            "p",
+            "In the directory of the files. Put your names in place of TARGET_DIR and REGISTRY.",
+            class_="soft",
         ),
         element("ol", *steps, class_="steps"),
     )
@@ -195,14 +195,14 @@ def _unpacking(subject: Subject) -> list[Markup]:
     name = subject.name
     if subject.is_directory:
         what, by_hand = (
-            "Or by hand: it is a directory, and only has to be copied.",
+            "Or by hand: it is a directory and only has to be copied.",
             f"cp -R {word(name)} {TARGET}/{ROOT}",
         )
     else:
         needs = ", where tar knows zstd" if subject.lock.options.get("compress") == ZSTD else ""
         what, by_hand = f"Or by hand, without the script{needs}.", unpack_command(name, subject.lock)
     return [
-        element("p", "Check again, join what is in parts and unpack it, in one go."),
+        element("p", "Check again, join the parts and unpack, all at once."),
         commands(restore_command(name)),
         element("p", what, class_="soft above"),
         commands(f"mkdir -p {TARGET}", by_hand),
@@ -219,7 +219,7 @@ def _loading(subject: Subject) -> list[Markup]:
     told.append(
         element(
             "p",
-            "Or all at once with hangar 1.6. It gives OCI images other digests, and passes over images with zstd "
+            "Or all at once with hangar 1.6. It gives OCI images other digests, and skips images with zstd "
             "layers, charts and signatures.",
             class_="soft above",
         )
@@ -232,7 +232,7 @@ def _loading(subject: Subject) -> list[Markup]:
 
 
 def options(subject: Subject) -> Markup:
-    """How the archive was made."""
+    """Write how the archive was made."""
     lock = subject.lock
     pairs: list[tuple[str, Piece]] = [
         (_OPTIONS.get(name, name), _option(name, value)) for name, value in lock.options.items()
@@ -243,7 +243,7 @@ def options(subject: Subject) -> Markup:
     return section(
         "options",
         "How it was made",
-        element("p", "Those options that decide over content and bytes, as the lock file has them.", class_="soft"),
+        element("p", "The options that determine content and bytes, from the lock file.", class_="soft"),
         element("div", element("dl", *listed, class_="options"), class_="panel"),
     )
 

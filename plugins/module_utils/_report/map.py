@@ -43,7 +43,7 @@ class Tile:
 
 
 def treemap(facts: Facts) -> Markup:
-    """The picture and what its colours mean; a table has to stand beside it."""
+    """Draw the picture and explain its colours; a table has to be beside it."""
     kinds, legend = _kinds(facts)
     whole = sum(holding.bytes for holding in facts.holdings)
     tiles = _tiles(facts.holdings, kinds, whole)
@@ -97,7 +97,7 @@ def _about(holding: Holding, whole: int) -> str:
 def _kinds(facts: Facts) -> tuple[dict[str, str], list[tuple[str, str]]]:
     """The class of each repository's tile, and what the classes mean."""
     if any(holding.new for holding in facts.holdings):
-        return {}, [("new", "new bytes"), ("", "bytes that the archive before held too")]
+        return {}, [("new", "new bytes"), ("", "bytes that were in the archive before")]
     sizes: Counter[str] = Counter()
     for holding in facts.holdings:
         sizes[_group(holding.name)] += holding.bytes
@@ -130,7 +130,7 @@ def _box(place: Rect, kind: str) -> Markup:
 
 
 def _label(tile: Tile, place: Rect) -> list[Markup]:
-    """Name and size, as far as there is room."""
+    """Write name and size if there is room."""
     letters = int((place.width - 2 * _MARGIN) / _LETTER)
     lines = int((place.height - _MARGIN) / _LINE)
     if letters < _FEWEST or lines < 1:

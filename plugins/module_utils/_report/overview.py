@@ -27,7 +27,7 @@ _ALERT = "M12 3.5L2.5 20.5h19zM12 10v4.5M12 17.6v.1"
 
 
 def overview(subject: Subject) -> Markup:
-    """The three answers."""
+    """Write the three answers at the top."""
     return element("div", _content(subject), _news(subject), _soundness(subject), class_="answers")
 
 
@@ -53,7 +53,7 @@ def _content(subject: Subject) -> Markup:
 
 
 def _platforms(subject: Subject) -> Markup:
-    """The usual ones; which version of Windows is left to the list of images."""
+    """List the platforms without versions of Windows, which the list of images has."""
     found: Counter[str] = Counter()
     for image in subject.lock.images:
         for one in image.platforms:
@@ -80,15 +80,15 @@ def _comparison(subject: Subject) -> list[Markup]:
             element("p", "Not known any more", class_="big"),
             element(
                 "p",
-                "The report in which the comparison with the archive before stood was lost or damaged. Everything else "
-                "here is as the lock file has it.",
+                "The comparison with the archive before was lost or damaged. Everything else here comes from the lock "
+                "file.",
                 class_="soft",
             ),
         ]
     if before is None:
         return [
             element("p", "First archive", class_="big"),
-            element("p", "No archive stood here before, so everything in it is new.", class_="soft"),
+            element("p", "There was no archive before, so everything in it is new.", class_="soft"),
             _rows(
                 ("New references", number(len(lock.images))),
                 ("New blobs", join([number(len(lock.blobs)), " of ", number(len(lock.blobs))])),
@@ -120,7 +120,7 @@ def _comparison(subject: Subject) -> list[Markup]:
 
 
 def _largest_new(subject: Subject) -> list[Markup]:
-    """Those of the new and changed references that weigh most."""
+    """List the largest of the new and changed references."""
     fresh = [image for image in subject.lock.images if subject.changes[str(image.reference)] in ("new", "changed")]
     fresh.sort(key=lambda image: (-image_size(image), str(image.reference)))
     if not fresh:
@@ -133,7 +133,7 @@ def _largest_new(subject: Subject) -> list[Markup]:
 
 
 def _short_name(reference: Reference) -> str:
-    """A reference without what most of them have in common."""
+    """Shorten a reference by what most of them have in common."""
     return str(reference)[len(reference.name) - len(reference.repository.rpartition("/")[2]) :]
 
 
@@ -178,7 +178,7 @@ def _missing_in_words(subject: Subject) -> str:
 
 
 def _bar(part: int, whole: int) -> Markup:
-    """A part of a whole; the figures beside it say the same."""
+    """Draw a part of a whole; the figures beside it say the same."""
     width = 1000 * part // whole if whole else 0
     return element(
         "svg",

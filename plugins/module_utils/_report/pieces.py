@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the sections of a report are made of: numbers in words, sizes, digests, tables. Pure."""
+"""The pieces of the sections of a report: numbers in words, sizes, digests, tables. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOT_KNOWN = "not known any more"
 
 @dataclass(frozen=True)
 class Subject:
-    """What a report is about.
+    """The archive that a report is about.
 
     :param name: of the archive.
     :param facts: about this lock file; ``None``: not known any more.
@@ -53,7 +53,7 @@ class Subject:
 
     @property
     def missing(self) -> int:
-        """What was asked for and is not there, as far as that is known."""
+        """Number of references and lines that were asked for and are not in the archive, if that is known."""
         return len(self.lock.failed) + (len(self.facts.invalid) if self.facts is not None else 0)
 
     @property
@@ -73,7 +73,7 @@ class Subject:
 
     @cached_property
     def changes(self) -> dict[str, str]:
-        """How each saved reference stands to the archive before."""
+        """Say of each saved reference if it is new, changed or the same."""
         return changes([str(image.reference) for image in self.lock.images], self.facts)
 
     def files(self, number: int) -> str:
@@ -97,12 +97,12 @@ class Column:
 
 
 def grouped(number: int) -> str:
-    """A number with its thousands apart: ``4,812``."""
+    """Write a number with thousands separators: ``4,812``."""
     return f"{number:,}"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
-    """A number of things: ``1 image``, ``4,812 blobs``."""
+    """Write a number of things: ``1 image``, ``4,812 blobs``."""
     return f"{grouped(number)} {noun if number == 1 else plural or noun + 's'}"
 
 
@@ -162,7 +162,7 @@ def grid(
     """A table in its panel.
 
     :param rows: made by :func:`row`.
-    :param caption: what it is, for those who do not see it.
+    :param caption: what it is, for people who do not see it.
     """
     heads = [element("th", column.title, scope="col", class_=_column_class(column)) for column in columns]
     return element(

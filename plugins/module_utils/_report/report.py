@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report of an archive: what crosses the gap, for those who decide whether it may. Pure.
+"""The report of an archive: what crosses the gap, for whoever decides whether it may. Pure.
 
 The same lock file and facts give the same bytes.
 """
@@ -59,7 +59,7 @@ def _sha256(raw: bytes) -> str:
 
 
 def _body(subject: Subject) -> Markup:
-    """The page; what is missing comes first where something is."""
+    """Write the page; if something is missing, that comes first."""
     told = [news(subject), images(subject), repositories(subject), layers(subject)]
     told.insert(0 if subject.missing else 2, missing(subject))
     told += [parts(subject), restore(subject), options(subject)]
@@ -99,7 +99,7 @@ def _contents(subject: Subject) -> Markup:
 def _imprint(subject: Subject) -> Markup:
     return element(
         "p",
-        "Written together with the archive by airgap.images. All figures are those of ",
+        "Written together with the archive by airgap.images. All figures come from ",
         element("code", subject.lock_file),
         "; ",
         element("code", f"{subject.name}{TABLE_SUFFIX}"),

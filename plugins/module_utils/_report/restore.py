@@ -51,7 +51,7 @@ unset -v TAR_OPTIONS GZIP
 def restore_script(name: str, lock: Lock) -> bytes:
     """Write the script that checks and unpacks an archive.
 
-    :param name: the archive's name, beside whose files the script will lie.
+    :param name: the archive's name; the script will be beside its files.
     :param lock: with the archive's parts.
     """
     compress = str(lock.options.get("compress"))
@@ -71,14 +71,16 @@ def restore_script(name: str, lock: Lock) -> bytes:
 
 
 def _sealed(script: bytes) -> bytes:
-    """A script with its own sha256, as it is with zeros in its place: the next run sees damage by that, and tells it
-    from the script of another release."""
+    """Put a script's sha256 into it, computed with zeros in its place.
+
+    By that, the next run sees damage, and distinguishes it from the script of another release.
+    """
     blank = script.replace(b"@SEAL@", b"# Seal: " + b"0" * 64, 1)
     return script.replace(b"@SEAL@", b"# Seal: " + hashlib.sha256(blank).hexdigest().encode(), 1)
 
 
 def is_unbroken(script: bytes, name: str, lock: Lock) -> bool:
-    """Whether a script, of whatever release, is as it was written, and checks just the files of an archive."""
+    """Return True if a script of any release is as it was written, and checks exactly the files of an archive."""
     seal = _SEAL.search(script, 0, _SEALED_WITHIN)
     if seal is not None:  # those of the first releases have none
         start, end = seal.span(1)
@@ -88,7 +90,7 @@ def is_unbroken(script: bytes, name: str, lock: Lock) -> bool:
 
 
 def _names_files_of(script: bytes, name: str, lock: Lock) -> bool:
-    """Whether a script is whole at both ends and checks just the files of an archive."""
+    """Return True if a script is whole at both ends and checks exactly the files of an archive."""
     files = "".join(f"    {call}\n" for call in _file_calls(name, lock, str(lock.options.get("compress"))))
     expected = f"\n{files}}}\n".encode("utf-8", "surrogateescape")
     return script.startswith(b"#!/bin/sh\n") and script.endswith(b'main "$@"\n') and expected in script
@@ -115,7 +117,7 @@ def _settings(name: str, lock: Lock, compress: str) -> str:
 
 
 def target_path(reference: Reference) -> str:
-    """Where a reference goes in the registry of the other side; one by digest gets a tag, as with hangar."""
+    """Name a reference in the registry of the other side; one by digest gets a tag, as with hangar."""
     return f"{reference.repository}:{load_tag(reference)}"
 
 
@@ -143,7 +145,7 @@ def _lacking(failed: tuple[str, ...]) -> list[str]:
 
 
 def _programs(compress: str) -> list[str]:
-    """What a script calls beside what a shell has of its own."""
+    """List the programs that a script calls."""
     basics = ["sha256sum", "cat", "mkdir", "mv", "rm", "ln"]
     if compress == DIR:
         return basics
@@ -152,7 +154,7 @@ def _programs(compress: str) -> list[str]:
 
 
 def _loop(references: list[Reference]) -> list[str]:
-    """The commands that copy all images, as the reader may type them."""
+    """Write the commands that copy all images, as the reader may type them."""
     by_digest = any(reference.digest for reference in references)
     lines = ['printf \'  %s\\n\' "sh $(quote "$script") --images | while read -r image; do"']
     path = '"${image#*/}"'

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the rest of a restore script says with and calls, in the language of POSIX shells.
+"""The functions that all parts of a restore script use, for POSIX shells.
 
-Shells that people call it by are more than POSIX's: ``status`` and ``path``, for instance, are not ours in zsh."""
+People call it with other shells too: in zsh, for instance, variables must not be called ``status`` or ``path``."""
 
 from __future__ import annotations
 

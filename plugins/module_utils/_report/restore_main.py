@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a restore script is called.
+"""The part of a restore script that reads its arguments.
 
 Nothing runs before the last line is read, so a script that is cut off does nothing.
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a restore script says at the end: the commands to go on with."""
+"""The part of a restore script that prints the commands to continue with."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a restore script writes to: what is refused, and what a killed run has left there."""
+"""The part of a restore script that refuses wrong targets, and removes what a killed run has left there."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a restore script unpacks, or makes one tar of it, and gives the result its name."""
+"""The part of a restore script that unpacks, or writes one tar, and gives the result its name."""
 
 from __future__ import annotations
 

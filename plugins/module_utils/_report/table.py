@@ -37,10 +37,10 @@ Cell = Union[str, int]
 
 
 def table(lock: Lock, facts: Facts | None) -> bytes:
-    """The rows of a report, in UTF-8 with CRLF.
+    """Write the rows of a report, in UTF-8 with CRLF.
 
-    ``status`` is saved, skipped, failed, invalid or removed; ``change`` is new, changed, same or removed beside the
-    archive before, and empty where that is not known. ``digest`` is what the reference stands for in its registry,
+    ``status`` is saved, skipped, failed, invalid or removed; ``change`` is new, changed, same or removed compared
+    with the archive before, and empty where that is not known. ``digest`` is what the reference names in its registry,
     ``manifest_digest`` and ``size`` are those of the platform image in the archive.
 
     :param facts: about this lock file; ``None``: not known any more.
@@ -53,7 +53,7 @@ def table(lock: Lock, facts: Facts | None) -> bytes:
 
 
 def changes(references: Iterable[str], facts: Facts | None) -> dict[str, str]:
-    """How saved references stand to the archive before; empty where that is not known."""
+    """Compare saved references with the archive before; empty where that is not known."""
     if facts is None:
         return dict.fromkeys(references, "")
     if facts.before is None:
@@ -96,5 +96,5 @@ def _saved(image: LockedImage, change: str) -> Iterator[tuple[Cell, ...]]:
 
 
 def _safe(cell: Cell) -> Cell:
-    """A cell that no spreadsheet takes for a formula, nor a piece of it."""
+    """Make a cell that no spreadsheet takes for a formula, nor a part of it."""
     return cell if isinstance(cell, int) else _FORMULA.sub(r"\1'", printable(cell, _LONGEST))

@@ -48,7 +48,7 @@ def squarify(values: Sequence[int], within: Rect) -> list[Rect]:
 
 
 def _row_length(areas: Sequence[float], side: float) -> int:
-    """How many of the areas to put along a side, before the worst of them gets longer."""
+    """Count the areas to put along a side, before the worst of them gets longer."""
     total, worst = areas[0], _worst(areas[0], areas[0], areas[0], side)
     for count in range(1, len(areas)):
         total += areas[count]
