@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
-Error = TypeVar("Error", bound="ImageSaveError")
+_Error = TypeVar("_Error", bound="ImageSaveError")
 
 # Control characters of terminals, line ends, marks that reverse the order of letters, and invisible characters.
 _UNPRINTABLE = re.compile(
@@ -45,7 +45,7 @@ class ImageSaveError(Exception):
 
     changed = False
 
-    def worded(self: Error, text: str) -> Error:
+    def worded(self: _Error, text: str) -> _Error:
         """Return the same error with another text."""
         other = type(self).__new__(type(self), text)
         other.__dict__.update(self.__dict__)

@@ -154,7 +154,7 @@ class CopyPool:
         :raises Interrupted: when the run was stopped.
         """
         with self._changed:
-            # The other platforms of an image that failed are never asked for: they must not fill the window for ever.
+            # The other platforms of an image that failed are never asked for: they must not fill the window forever.
             while any(image.key == waiting.key for waiting in self._backlog):
                 self._unclaimed.clear()
                 self._admit()

@@ -62,7 +62,7 @@ def notes_on(lacking: Mapping[str, ImageSaveError], entries: Sequence[Descriptor
         of = f" of {about}" if about is not None else ""
         yield f"without {_kind(entry)} {entry.digest}{of}: {_why(lacking[entry.digest])}"
     if len(left_out) > _MOST_NAMED:
-        yield f"without {len(left_out) - _MOST_NAMED} more attestations, signatures or artefacts, for similar reasons"
+        yield f"without {len(left_out) - _MOST_NAMED} more attestations, signatures or artefacts, for such reasons"
 
 
 def _kind(entry: Descriptor) -> str:

@@ -164,7 +164,7 @@ def test_no_thread_is_left() -> None:
 
 
 def test_a_stop_ends_the_wait_for_room() -> None:
-    """What the stage works on is the last; nothing that waits is begun."""
+    """The item being worked on is the last; none that waits is started."""
     go, begun, stop = threading.Event(), threading.Event(), Stop()
     seen: list[int] = []
 

@@ -137,7 +137,7 @@ def test_an_image_can_be_forgotten(cache: Cache, root: Path) -> None:
 
 
 def test_what_is_here_from_another_repository_is_told_apart(cache: Cache) -> None:
-    """What is not whole has to be fetched anyway, and what came from both is from here."""
+    """An incomplete image has to be pulled anyway, and one from both repositories is from this one too."""
     elsewhere = replace(SAMPLE.image, repository=Repository("other.lan", "app"))
     assert not cache.folders.is_from_elsewhere(elsewhere)
     SAMPLE.put(cache)

@@ -99,7 +99,7 @@ class Bench:
             self.changed.notify_all()
 
     def wait_running(self, *steps: str) -> None:
-        """Wait until just these steps run."""
+        """Wait until exactly these steps run."""
         with self.changed:
             assert self.changed.wait_for(lambda: sorted(self.running) == sorted(steps), PATIENCE), self.running
 
@@ -669,7 +669,7 @@ def failures(pool: CopyPool, bench: Bench) -> dict[str, str]:
 
 
 def test_what_is_given_up_is_not_fetched_any_more() -> None:
-    """The blob that is on its way comes; what is just copied is copied to its end."""
+    """A blob that is being pulled still comes, and a copy that has started is completed."""
     bench = Bench({"one": ["a"], "two": ["b", "c"], "three": ["d"]}, held=["copy one", "two gets b"])
     with bench.pool(jobs=2) as pool:
         pool.add(bench.images())

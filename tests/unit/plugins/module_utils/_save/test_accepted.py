@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What was let through is remembered for as long as there is an archive of it."""
+"""Accepted images are remembered for as long as there is an archive of them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def cache(tmp_path: Path) -> Iterator[Cache]:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> str:
-    """The lock file of an archive that stands."""
+    """The lock file of an archive that exists."""
     path = tmp_path / "images.tar.gz.lock.json"
     path.write_text("{}")
     return str(path)

@@ -119,7 +119,7 @@ class Bench:
         return found
 
     def data(self, digest: str) -> bytes:
-        """What the registry has under a digest."""
+        """The content of a digest in the registry."""
         blobs = self.registries.blobs
         return blobs[digest] if digest in blobs else self.registries.manifests[digest][0]
 
@@ -288,7 +288,7 @@ def test_a_partial_archive(bench: Bench) -> None:
 
 
 def told(bench: Bench) -> list[str]:
-    """The lines of the report's table about what failed or is no reference, their reasons aside."""
+    """The lines of the report's table about failures and invalid lines, without their reasons."""
     table = (bench.out / "images.tar.gz.report.csv").read_text(encoding="utf-8")
     return [line.split(",")[0] for line in table.splitlines() if line.split(",")[1] in ("failed", "invalid")]
 
@@ -543,7 +543,7 @@ def test_a_stop_just_before_the_renames_leaves_the_archive_as_it_was(
 
 @pytest.fixture
 def decided(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A run was ended just before it put its archive in place."""
+    """A run that was ended right before it published its archive."""
 
     def fail(*_arguments: str) -> None:
         raise StorageError("killed")
@@ -663,7 +663,7 @@ def test_the_cache_is_pruned_when_that_is_asked_for(bench: Bench) -> None:
 
 
 def test_a_cache_that_cannot_be_pruned_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The archive stands by then: that is what the run was for."""
+    """The archive is published by then, which is what the run was for."""
 
     def refuse(*_names: object, **_kept: object) -> int:
         raise StorageError("cannot prune cache_dir: Permission denied")
@@ -901,7 +901,7 @@ def test_check_mode_foresees_that_a_cache_is_refused(bench: Bench) -> None:
 
 
 def test_check_mode_counts_what_a_run_would_clear_away(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else it would say that there is no room where a run finds enough."""
+    """Otherwise it would report too little space where a run has enough."""
     bench.run("reg.lan/app:1")
     needed = 10**9
     cache, staging = bench.folder / "cache/.run-dead", bench.out / ".images.tar.gz.staging"

@@ -221,7 +221,7 @@ def test_a_digest_is_asked_of_its_own_repository(bench: Bench) -> None:
 
 
 def made_by(bench: Bench, writer: int) -> None:
-    """Make the archive that stands one of another release; its bytes are as they are, and its script has no seal."""
+    """Turn the archive into one of another release; its bytes are as they are, and its script has no seal."""
     lock = replace(bench.lock, writer=writer)
     output = make_options(bench.folder, images=[A]).output
     facts = published_facts(output, bench.lock)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is wanted, minus what is there."""
+"""Plans: the wanted images minus those in the cache."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def plan_of(
     fetched: dict[str, int] | None = None,
     unknown: Iterable[str] = (),
 ) -> Plan:
-    """:param unknown: keys of the images that were not let through yet."""
+    """:param unknown: keys of the images that were not accepted yet."""
     whole = {sample.image.digest: sample.stored for sample in there}
     known = {digest for sample in there for digest in sample.blobs} | {describe(data).digest for data in blobs}
 

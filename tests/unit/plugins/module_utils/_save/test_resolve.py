@@ -487,7 +487,7 @@ def test_what_the_cache_has_from_another_repository_is_asked_for(asker: Asker, k
 
 
 def copy_into(cache: Cache, resolution: ResolvedImage, registries: FakeRegistries) -> None:
-    """What skopeo does."""
+    """As skopeo does."""
     for image in resolution.children:
         for blob in image.blobs:
             if not cache.blobs.has(blob):
@@ -868,7 +868,7 @@ def test_of_many_extras_that_are_not_there_some_are_named(asker: Asker) -> None:
     for raw in raws:
         del asker.registries.manifests[digest_of(raw)]
     notes = asker.one(arch=["amd64"]).notes
-    assert len(notes) == 6 and notes[-1] == "without 2 more attestations, signatures or artefacts, for similar reasons"
+    assert len(notes) == 6 and notes[-1] == "without 2 more attestations, signatures or artefacts, for such reasons"
 
 
 # -- formats of other years

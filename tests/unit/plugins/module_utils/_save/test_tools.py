@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run works with."""
+"""The tools of a run."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_without_skopeo_such_a_registry_cannot_be_asked(tmp_path: Path, home: Pa
 
 
 def test_a_passing_directory_leaves_those_of_others_alone(place: Path) -> None:
-    """What a killed run has left goes, what a run under way has does not."""
+    """The rest of a killed run is removed, that of a run under way is not."""
     ours, theirs = PassingDirectory(os.environ), PassingDirectory(os.environ)
     theirs.path()
     left = place / ".airgap-images-asks-x"
