@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ...plugins.module_utils._base.errors import TransferError
 from ...plugins.module_utils._http import status_errors
 from ...plugins.module_utils._registry import challenge as challenge_module
-from ...plugins.module_utils._skopeo import registries_conf, skopeo
+from ...plugins.module_utils._skopeo import registries_conf, skopeo_errors
 from .properties import assert_shown, is_sample, text_of
 
 try:
@@ -70,14 +70,15 @@ def check_retry_after(data: bytes) -> None:
 def check_skopeo(data: bytes) -> None:
     """skopeo's errors: whatever it says, there is one sentence, and a verdict."""
     text = data.decode("utf-8", "replace")
-    error = skopeo.explain(text, 1, "reg.lan/a/b")
+    error = skopeo_errors.explain(text, 1, "reg.lan/a/b")
     assert isinstance(error, TransferError)
     assert_shown(str(error), 600)
     assert error.retry_after is None
-    assert skopeo.explain(text, -9, "").heals
+    assert skopeo_errors.explain(text, -9, "").heals
     # Words in the name of what was copied say nothing about the cause.
     if "reg.lan/a/b" in text and "denied/timeout" not in text:
-        renamed = skopeo.explain(text.replace("reg.lan/a/b", "reg.lan/denied/timeout"), 1, "reg.lan/denied/timeout")
+        other = "reg.lan/denied/timeout"
+        renamed = skopeo_errors.explain(text.replace("reg.lan/a/b", other), 1, other)
         assert renamed.heals == error.heals
 
 

@@ -55,7 +55,7 @@ _ALL = (
     Target("lock", manifests.check_lock, "`_archive.lock_file.read_lock`", 450_000, longest=3072, is_json=True),
     Target("challenge", headers.check_challenge, "`_registry.challenge.parse_challenges`", 1_000_000, longest=400),
     Target("retry_after", headers.check_retry_after, "`_http.status_errors.parse_retry_after`", 3_000_000, longest=128),
-    Target("skopeo", headers.check_skopeo, "`_skopeo.skopeo.explain`", 500_000, longest=400),
+    Target("skopeo", headers.check_skopeo, "`_skopeo.skopeo_errors.explain`", 500_000, longest=400),
     Target(
         "registries_conf", headers.check_registries_conf, "`_skopeo.registries_conf.names_in`", 700_000, longest=400
     ),

@@ -340,6 +340,7 @@ class FakeSkopeo:
         self.accepted: list[str] = []
         self.fetched: list[str] = []
         self.checks = 0
+        self.commands = self  # has none, but what they need
         self.authfile: str | None = None
         self.shows_certificates = False
         self.failures: dict[str, list[TransferError]] = {}
@@ -350,7 +351,7 @@ class FakeSkopeo:
         self.checks += 1
         return "/usr/bin/skopeo"
 
-    def accept(self, image: PlatformImage, name: str, directory: str, *, deadline: float) -> None:
+    def check_policy(self, image: PlatformImage, name: str, directory: str, *, deadline: float) -> None:
         with self._mutex:
             self.accepted.append(image.key)
             if image.key in self.refused:

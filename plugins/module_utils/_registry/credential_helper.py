@@ -36,22 +36,12 @@ class Credential:
         return Credential(self.username or "<token>", self.identity_token)
 
 
-def ask_helper(helper: str, names: Sequence[str], check: Check = go_on) -> Credential | None:
-    """Ask a helper program for a registry under each of its names, until it knows one.
+class CredentialHelpers:
+    """Asks helper programs, one at a time, and keeps their answers for some minutes.
 
-    :raises TransferError: when the program is not there, or fails.
-    """
-    for name in names:
-        found = _ask(helper, name, check)
-        if found is not None:
-            return found
-    return None
+    A list has hundreds of repositories of one registry.
 
-
-class HelperAnswers:
-    """What helper programs said, kept for some minutes: a list has hundreds of repositories of one registry.
-
-    :param check: is asked while a program runs; raises when the run is to end.
+    :param check: is called while a program runs; raises when the run is to end.
     """
 
     def __init__(self, check: Check = go_on) -> None:
@@ -60,9 +50,9 @@ class HelperAnswers:
         self._kept: dict[tuple[str, str], tuple[float, Credential | TransferError | None]] = {}
 
     def ask(self, helper: str, names: Sequence[str]) -> Credential | None:
-        """As :func:`ask_helper`; one program runs at a time.
+        """Ask a helper program for a registry under each of its names, until it knows one.
 
-        :raises TransferError: when the program is not there, or fails.
+        :raises TransferError: when the program is not found, or fails.
         """
         for name in names:
             found = self._answer(helper, name)

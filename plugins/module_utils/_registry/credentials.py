@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Callable
 
 from .._base.errors import OptionError, TransferError
 from .._base.json import Json, compact
@@ -14,7 +15,7 @@ from .._base.secrets import Secrets
 from .._base.stop import Check, go_on
 from .._oci.reference import Repository
 from .access import Access, Login
-from .credential_helper import Credential, HelperAnswers
+from .credential_helper import Credential, CredentialHelpers
 from .login_file import (
     LoginFile,
     default_login_files,
@@ -28,7 +29,8 @@ class Credentials:
     """Finds the credential of a repository; the user's own options come before every login file.
 
     :param registries: those that the run pulls from, and those that skopeo may ask instead.
-    :param check: is asked while a helper program runs; raises when the run is to end.
+    :param check: is called while a helper program runs; raises when the run is to end.
+    :param note: writes a line to the log.
     :ivar secrets: learns of every credential before it is used.
     """
 
@@ -39,11 +41,14 @@ class Credentials:
         secrets: Secrets | None = None,
         registries: Iterable[str] = (),
         check: Check = go_on,
+        note: Callable[[str], None] | None = None,
     ) -> None:
         self._logins = {registry_key(login.registry): Credential(login.username, login.password) for login in logins}
         self._files = tuple(files)
         self._registries = tuple(sorted(set(registries)))
-        self._helpers = HelperAnswers(check)
+        self._helpers = CredentialHelpers(check)
+        self._note = note
+        self._noted: set[str] = set()
         self._as_passwords: set[str] = set()
         self.secrets = secrets or Secrets()
         for known in (self._logins, *(file.entries for file in self._files)):
@@ -65,10 +70,15 @@ class Credentials:
         if registry in self._logins:
             return self._logins[registry]
         for file in self._files:
-            found = file.find(repository, self._helpers.ask)
+            found = file.find(repository, self._helpers.ask, self._note_once)
             if found is not None:
                 return found
         return None
+
+    def _note_once(self, text: str) -> None:
+        if self._note is not None and text not in self._noted:
+            self._noted.add(text)
+            self._note(text)
 
     def _keep_secret(self, credential: Credential) -> None:
         self.secrets.add(credential.password, username=credential.username)
@@ -121,7 +131,7 @@ class Credentials:
             if registry in self._logins or registry in file.helpers:
                 continue
             try:
-                found = file.ask_helper_for(registry, self._helpers.ask)
+                found = file.ask_helper_for(registry, self._helpers.ask, self._note_once)
                 by_name = found and self._helpers.ask(file.store, [registry])
             except TransferError:  # was told where the registry asked for a login
                 found = by_name = None
@@ -158,6 +168,7 @@ def gather_credentials(
     check: Check = go_on,
     *,
     others: Iterable[str] = (),
+    note: Callable[[str], None] | None = None,
 ) -> Credentials:
     """Bring together the options' credentials and the login files'.
 
@@ -165,6 +176,7 @@ def gather_credentials(
     :param secrets: learns of all that is found.
     :param check: is asked while a helper program runs; raises when the run is to end.
     :param others: registries that skopeo may ask instead of these.
+    :param note: writes a line to the log.
     :raises OptionError: when it is unclear which registry ``username`` belongs to, or ``authfile`` is not readable.
     """
     names = sorted(set(registries))
@@ -177,7 +189,7 @@ def gather_credentials(
     else:
         files = [read_login_file(path, required=False) for path in default_login_files(environ)]
     known = [file for file in files if file is not None]
-    return Credentials(logins, known, secrets, [name for name in {*names, *others} if name], check)
+    return Credentials(logins, known, secrets, [name for name in {*names, *others} if name], check, note)
 
 
 def _only(names: list[str]) -> str:

@@ -20,7 +20,7 @@ from typing import Callable
 from .._base.errors import OptionError, TransferError, printable
 from .._base.json import Json, JsonError, JsonObject, parse_object
 from .._oci.reference import DOCKER_HUB, Repository, canonical_registry
-from .credential_helper import Credential, ask_helper
+from .credential_helper import Credential, CredentialHelpers
 
 _HUB_FOR_DOCKER = "https://index.docker.io/v1/"
 _HTTPS_PORT = ":443"
@@ -28,6 +28,13 @@ _NO_PATHS = ("", "v1", "v2")
 
 Ask = Callable[[str, Sequence[str]], "Credential | None"]
 """Asks a helper program for a registry, which may have several names there."""
+
+Note = Callable[[str], None]
+"""Writes a line to the log."""
+
+
+def _pass_over(_text: str) -> None:
+    """Write nothing."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +58,15 @@ class LoginFile:
     is_plain: bool = True
     path: str = ""
 
-    def find(self, repository: Repository, ask: Ask = ask_helper) -> Credential | None:
-        """The most specific entry that covers the repository; a helper program comes first, as it does for docker.
+    def find(self, repository: Repository, ask: Ask | None = None, note: Note = _pass_over) -> Credential | None:
+        """Return the most specific entry that covers the repository; a helper program comes first, as with docker.
 
+        :param ask: asks helper programs.
+        :param note: is called with what was passed over.
         :raises TransferError: when the entry cannot be read, or the helper that knows the registry fails.
         """
         registry = registry_key(repository.registry)
-        found = self.ask_helper_for(registry, ask)
+        found = self.ask_helper_for(registry, ask or CredentialHelpers().ask, note)
         if found is not None:
             return found
         key = f"{registry}/{repository.path}"
@@ -73,10 +82,11 @@ class LoginFile:
             key = key.rpartition("/")[0]
         return None
 
-    def ask_helper_for(self, registry: str, ask: Ask) -> Credential | None:
-        """What the helper program for a registry knows.
+    def ask_helper_for(self, registry: str, ask: Ask, note: Note = _pass_over) -> Credential | None:
+        """Ask the helper program for a registry.
 
-        :raises TransferError: when it fails; a store that fails for a registry nobody logged in to knows nothing.
+        :param note: is called when a store fails for a registry nobody logged in to, which it then knows nothing of.
+        :raises TransferError: when the program fails otherwise.
         """
         own = self.helpers.get(registry)
         if own:
@@ -85,9 +95,10 @@ class LoginFile:
             return None
         try:
             return ask(self.store, self.names_of(registry))
-        except TransferError:
+        except TransferError as error:
             if registry in self.spellings:
                 raise
+            note(f"{registry} is asked without a login: {error}")
             return None
 
     def left_to_store(self) -> dict[str, str]:

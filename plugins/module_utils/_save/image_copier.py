@@ -51,7 +51,7 @@ class ImageCopier:
         config = image.content.config if isinstance(image.content, Manifest) else None
         if config is not None:  # skopeo writes it anew, and would not tell that it was damaged
             self._cache.blobs.drop_damaged(config)
-        is_ours = self._tools.carriage.is_ours(image)
+        is_ours = self._tools.unsupported.includes(image)
         stored = self._copy_without_skopeo(image, deadline) if is_ours else self._copy_with_skopeo(image, deadline)
         self._accepted.record(image)
         return stored
@@ -61,13 +61,13 @@ class ImageCopier:
 
         :raises TransferError: why it was not accepted.
         """
-        if self._tools.carriage.is_ours(image):
+        if self._tools.unsupported.includes(image):
             self._manifest_now(image)  # no policy applies, so it is accepted if its repository has it
             return
         outages, skopeo = self._tools.registries.outages, self._tools.skopeo
         outages.check(image.repository.registry)
         with self._cache.workspace.scratch() as directory:
-            _by_any_name(image, lambda name: skopeo.accept(image, name, directory, deadline=deadline))
+            _by_any_name(image, lambda name: skopeo.check_policy(image, name, directory, deadline=deadline))
         outages.answered(image.repository.registry)
 
     def _copy_with_skopeo(self, image: PlatformImage, deadline: float) -> StoredImage:

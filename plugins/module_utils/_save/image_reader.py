@@ -19,7 +19,7 @@ from .._oci.platform import Platform
 from .._oci.platform_json import parse_config_platform
 from .._oci.reference import Repository
 from .._oci.schema1 import Schema1
-from .._skopeo.carriage import Carriage
+from .._skopeo.unsupported import UnsupportedImages
 from .documents import Documents
 from .options import Selection
 from .questions import Client
@@ -29,17 +29,22 @@ class ImageReader:
     """Reads platform images. All methods raise what :class:`Documents` and :class:`Client` do.
 
     :param selection: says whether foreign layers are wanted.
-    :param carriage: knows which images cannot be copied; ``None``: all can.
+    :param unsupported: knows which images cannot be copied; ``None``: all can.
     """
 
     def __init__(
-        self, documents: Documents, client: Client, cache: Cache, selection: Selection, carriage: Carriage | None
+        self,
+        documents: Documents,
+        client: Client,
+        cache: Cache,
+        selection: Selection,
+        unsupported: UnsupportedImages | None,
     ) -> None:
         self._documents = documents
         self._client = client
         self._cache = cache
         self._selection = selection
-        self._carriage = carriage
+        self._unsupported = unsupported
 
     def child(self, repository: Repository, entry: Descriptor) -> PlatformImage:
         """Read the manifest that an entry of an index names.
@@ -85,8 +90,8 @@ class ImageReader:
 
         :raises NotCarried: when it cannot.
         """
-        if self._carriage is not None:
-            self._carriage.ensure(image)
+        if self._unsupported is not None:
+            self._unsupported.ensure_can_copy(image)
 
     def have_small_blobs(self, image: PlatformImage) -> None:
         """Fetch the blobs of an attestation or artefact now: if a mirror lacks them, that must not fail the image."""

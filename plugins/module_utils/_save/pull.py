@@ -94,7 +94,7 @@ class Puller:
             except TransferError as error:
                 if blob.is_foreign:  # skopeo leaves them out
                     raise TransferError(f"foreign layer: {error}", heals=False) from error
-                if error.is_final or self._tools.carriage.is_ours(image):
+                if error.is_final or self._tools.unsupported.includes(image):
                     raise
                 self._log.debug(f"{error}; left to skopeo")
                 with self._mutex:
@@ -137,7 +137,7 @@ class Puller:
         """
         with self._working_on(image) as deadline:
             self._log.info(f"asking whether {image.key} may be saved ({image.descriptor.platform or 'artefact'})")
-            if self._tools.carriage.is_ours(image):
+            if self._tools.unsupported.includes(image):
                 self._images.accept(image, deadline)  # the client tries again by itself
             else:
                 self._patiently(lambda: self._images.accept(image, deadline), deadline)
@@ -195,7 +195,7 @@ class Puller:
         content = image.content
         if isinstance(content, Schema1):
             return {}  # skopeo converts it
-        if self._tools.carriage.is_ours(image):
+        if self._tools.unsupported.includes(image):
             return {digest: blob for digest, blob in missing.items() if digest != image.digest}
         # skopeo fetches manifest and configuration at every copy.
         own = {image.digest, content.config.digest if content.config is not None else ""}

@@ -36,7 +36,7 @@ from .._oci.platform import Platform
 from .._oci.reference import Repository
 from .._oci.schema1 import Schema1
 from .._registry.client import FetchedManifest
-from .._skopeo.carriage import Carriage
+from .._skopeo.unsupported import UnsupportedImages
 from .choose import ensure_all
 from .documents import Documents
 from .failures import Failures
@@ -87,7 +87,7 @@ class Resolver:
     :param keep: store what is fetched in the cache; not in check mode.
     :param timeout: seconds for all questions about one image.
     :param is_known: tells whether a manifest or index was accepted from a repository before.
-    :param carriage: knows which images cannot be copied; ``None``: all can.
+    :param unsupported: knows which images cannot be copied; ``None``: all can.
     :param check: called while answers are waited for; raises when the run is to end.
     :ivar fetched: bytes of each manifest and configuration that was not in the cache, by digest.
     """
@@ -103,7 +103,7 @@ class Resolver:
         keep: bool,
         timeout: float,
         is_known: Callable[[Repository, str], bool] = nothing_is_known,
-        carriage: Carriage | None = None,
+        unsupported: UnsupportedImages | None = None,
         check: Check = go_on,
     ) -> None:
         self._client = client
@@ -112,7 +112,7 @@ class Resolver:
         self._selection = selection
         self._failures = failures
         self._was_accepted = is_known
-        self._carriage = carriage
+        self._unsupported = unsupported
         self._timeout = timeout
         self._check = check
         self._late = TransferError(
@@ -124,7 +124,7 @@ class Resolver:
 
     def _read_with(self, documents: Documents) -> None:
         self._documents = documents
-        self._images = ImageReader(documents, self._client, self._cache, self._selection, self._carriage)
+        self._images = ImageReader(documents, self._client, self._cache, self._selection, self._unsupported)
         self._indexes = IndexReader(self._images, self._selection, self._log)
 
     def that_keeps_nothing(self) -> Resolver:

@@ -25,11 +25,11 @@ from .._oci.reference import Repository
 from .._registry.client import RegistryClient
 from .._registry.credentials import Credentials, gather_credentials
 from .._registry.retry import RetryPolicy
-from .._skopeo.carriage import Carriage
 from .._skopeo.inspect import Inspector
-from .._skopeo.permission import Permission
+from .._skopeo.policy_rules import PolicyRules
 from .._skopeo.registries_conf import RegistriesConf
 from .._skopeo.skopeo import Skopeo
+from .._skopeo.unsupported import UnsupportedImages
 from .failures import Failures
 from .image_set import ImageSet
 from .options import Options
@@ -45,7 +45,7 @@ class Tools:
     """
 
     registries: RegistryClient
-    carriage: Carriage
+    unsupported: UnsupportedImages
     resolver: Resolver
     failures: Failures
     skopeo: Skopeo
@@ -68,15 +68,15 @@ def _log_in(skopeo: Skopeo, credentials: Credentials, private: Callable[[], str]
 
     :param private: returns a directory that nobody else can read; called only if one is needed.
     """
-    if skopeo.shows_certificates:
-        skopeo.private = private()
+    if skopeo.commands.shows_certificates:
+        skopeo.commands.private = private()
     temporary = os.environ.get("TMPDIR", "")
     if temporary and not filesystem_of(temporary).has_modes:
         skopeo.temporary = private()
     if not credentials.needs_login_file:
         return
     path = os.path.join(private(), "auth.json")
-    if path == skopeo.authfile:
+    if path == skopeo.commands.authfile:
         return
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -84,7 +84,7 @@ def _log_in(skopeo: Skopeo, credentials: Credentials, private: Callable[[], str]
             file.write(credentials.login_file())
     except OSError as error:
         raise explained(f"cannot write the login file for skopeo, {path}", error) from error
-    skopeo.authfile = path
+    skopeo.commands.authfile = path
 
 
 def _inspector(
@@ -135,6 +135,7 @@ def prepared(
         log.secrets,
         stop.check,
         others=configuration.others(registries),
+        note=log.info,
     )
     log.secrets.add_proxies(os.environ)
     trust = TrustStore(options.access, os.environ, configuration.others)
@@ -149,7 +150,7 @@ def prepared(
         stop=stop,
         on_retry=log.warning,
     )
-    carriage = Carriage(client, Permission(options.work, os.environ), configuration)
+    unsupported = UnsupportedImages(client, PolicyRules(options.work, os.environ), configuration)
     skopeo = Skopeo(options.access, options.work, trust, stop=stop, secrets=log.secrets)
     place = PassingDirectory(os.environ)
 
@@ -165,7 +166,7 @@ def prepared(
         options.selection,
         failures,
         is_known=is_known,
-        carriage=carriage,
+        unsupported=unsupported,
         keep=not options.check,
         timeout=options.work.timeout,
         check=stop.check,
@@ -173,7 +174,7 @@ def prepared(
     try:
         yield Tools(
             registries=client,
-            carriage=carriage,
+            unsupported=unsupported,
             resolver=resolver,
             failures=failures,
             skopeo=skopeo,

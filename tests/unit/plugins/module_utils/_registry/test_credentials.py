@@ -380,6 +380,17 @@ def test_a_store_is_asked_for_every_registry(
     assert credential == (Credential(f"user of {found.split(':', 1)[-1]}", "s3cret") if found else None)
 
 
+def test_a_store_that_fails_for_another_registry_is_passed_over_with_a_word(helper: Path, tmp_path: Path) -> None:
+    write_helper(helper, STORE.format(asked=tmp_path / "asked", known="none"))
+    file = read(tmp_path, login_file({"reg.lan": {}}, credsStore="test"))
+    notes: list[str] = []
+    credentials = Credentials([], [file], note=notes.append)
+    for path in ("a", "b"):
+        assert credentials.find(Repository("broken.lan", path)) is None
+    why = "credential helper docker-credential-test failed for broken.lan"
+    assert notes == [f"broken.lan is asked without a login: {why}"]
+
+
 def test_a_store_that_fails_for_a_registry_one_has_logged_in_to(helper: Path, tmp_path: Path) -> None:
     write_helper(helper, STORE.format(asked=tmp_path / "asked", known="none"))
     file = read(tmp_path, login_file({"broken.lan": {}}, credsStore="test"))

@@ -40,9 +40,9 @@ from ansible_collections.airgap.images.plugins.module_utils._save.failures impor
 from ansible_collections.airgap.images.plugins.module_utils._save.pull import Puller
 from ansible_collections.airgap.images.plugins.module_utils._save.run import Stages
 from ansible_collections.airgap.images.plugins.module_utils._save.tools import Tools
-from ansible_collections.airgap.images.plugins.module_utils._skopeo.carriage import Carriage
-from ansible_collections.airgap.images.plugins.module_utils._skopeo.permission import Permission
+from ansible_collections.airgap.images.plugins.module_utils._skopeo.policy_rules import PolicyRules
 from ansible_collections.airgap.images.plugins.module_utils._skopeo.registries_conf import RegistriesConf
+from ansible_collections.airgap.images.plugins.module_utils._skopeo.unsupported import UnsupportedImages
 from ansible_collections.airgap.images.tests.unit.fakes import (
     AMD64,
     FakeRegistries,
@@ -96,7 +96,7 @@ class Bench:
         registries, configuration = cast(Any, self.registries), RegistriesConf(os.environ)
         tools = Tools(
             registries=registries,
-            carriage=Carriage(registries, Permission(made.work, os.environ), configuration),
+            unsupported=UnsupportedImages(registries, PolicyRules(made.work, os.environ), configuration),
             resolver=cast(Any, None),
             failures=Failures(self.log.secrets, self.registries.outages),
             skopeo=cast(Any, self.skopeo),

@@ -50,7 +50,7 @@ def tools(folder: Path, **options: Any) -> AbstractContextManager[Tools]:
 def test_they_touch_nothing(tmp_path: Path, pem: Path, check: bool) -> None:
     before = names_below(tmp_path)
     with tools(tmp_path, check=check, ca_path=str(pem), username="user", password="s3cret") as made:
-        made.skopeo._trust.of("reg.lan")
+        made.skopeo.commands._trust.of("reg.lan")
         assert names_below(tmp_path) == before
     assert names_below(tmp_path) == before
 
@@ -59,7 +59,7 @@ def test_all_is_given_back_at_the_end(tmp_path: Path, pem: Path, monkeypatch: py
     closed: list[str] = []
     monkeypatch.setattr(tools_module.RegistryClient, "close", lambda _self: closed.append("registries"))
     with pytest.raises(KeyError), tools(tmp_path, ca_path=str(pem)) as made:
-        bundle = str(made.skopeo._trust.of("reg.lan").verify)
+        bundle = str(made.skopeo.commands._trust.of("reg.lan").verify)
         assert os.path.exists(bundle)
         raise KeyError
     assert closed == ["registries"]
@@ -71,7 +71,7 @@ def test_skopeo_gets_a_login_file_that_nobody_else_can_read(tmp_path: Path) -> N
     with tools(tmp_path, username="user", password="s3cret") as made, cache.opened(0):
         made.log_in(cache)
         path = Path(cache.workspace.run_directory, "auth.json")
-        assert made.skopeo.authfile == str(path)
+        assert made.skopeo.commands.authfile == str(path)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         auths = json.loads(path.read_bytes())["auths"]
         assert auths == {"reg.lan": {"auth": base64.b64encode(b"user:s3cret").decode()}}
@@ -95,7 +95,7 @@ def test_without_logins_it_finds_them_itself(tmp_path: Path, authfile: str | Non
         authfile = str(tmp_path / authfile)
     with tools(tmp_path, authfile=authfile) as made, cache.opened(0):
         made.log_in(cache)
-        assert made.skopeo.authfile == authfile
+        assert made.skopeo.commands.authfile == authfile
         assert os.listdir(cache.workspace.run_directory) == []
 
 
@@ -126,8 +126,8 @@ def test_of_a_cache_without_modes_all_that_is_private_is_elsewhere(tmp_path: Pat
     with tools(tmp_path, **options) as made, cache.opened(0):
         made.log_in(cache)
         private = Path(cache.workspace.private_directory)
-        assert made.skopeo.authfile == str(private / "auth.json")
-        assert made.skopeo.private == str(private)
+        assert made.skopeo.commands.authfile == str(private / "auth.json")
+        assert made.skopeo.commands.private == str(private)
         assert stat.S_IMODE(private.stat().st_mode) == 0o700
         assert os.listdir(cache.workspace.run_directory) == []
     assert not private.exists()
@@ -175,7 +175,7 @@ def test_a_question_has_a_login_file_of_its_own(tmp_path: Path, home: Path, plac
         assert names_below(tmp_path / "cache") == []
         with cache.opened(0):
             made.log_in(cache)
-            assert made.skopeo.authfile == os.path.join(cache.workspace.run_directory, "auth.json")
+            assert made.skopeo.commands.authfile == os.path.join(cache.workspace.run_directory, "auth.json")
             assert private.exists()
     assert list(place.iterdir()) == []
 

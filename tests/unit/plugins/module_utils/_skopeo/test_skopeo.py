@@ -27,8 +27,10 @@ from ansible_collections.airgap.images.plugins.module_utils._base.stop import St
 from ansible_collections.airgap.images.plugins.module_utils._http.trust_store import TrustStore
 from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import DOCKER_SCHEMA1
 from ansible_collections.airgap.images.plugins.module_utils._oci.schema1 import Schema1
+from ansible_collections.airgap.images.plugins.module_utils._skopeo import output
 from ansible_collections.airgap.images.plugins.module_utils._skopeo import skopeo as skopeo_module
-from ansible_collections.airgap.images.plugins.module_utils._skopeo.skopeo import Skopeo, explain
+from ansible_collections.airgap.images.plugins.module_utils._skopeo.skopeo import Skopeo
+from ansible_collections.airgap.images.plugins.module_utils._skopeo.skopeo_errors import explain
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64, Sample, make_options, wait_for_pipe
 
 IMAGE = Sample(b"layer", repository="reg.lan:5000/team/app").image
@@ -286,21 +288,21 @@ COMMANDS: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize(("options", "expected"), COMMANDS.values(), ids=COMMANDS)
 def test_commands(options: dict[str, Any], expected: list[str]) -> None:
-    assert make_skopeo(**options)._command(IMAGE, NAME, "/c/folder", "/c/share") == expected
+    assert make_skopeo(**options).commands.copy(IMAGE, NAME, "/c/folder", "/c/share") == expected
 
 
 def test_certificates_are_laid_where_nobody_else_looks() -> None:
     trusts = Trusts()
     options = make_options()
     skopeo = Skopeo(options.access, options.work, trusts, stop=Stop(), secrets=Secrets())
-    skopeo.private = "/run/private"
-    skopeo._command(IMAGE, NAME, "/c/.run/copy", "/c/share")
+    skopeo.commands.private = "/run/private"
+    skopeo.commands.copy(IMAGE, NAME, "/c/.run/copy", "/c/share")
     assert trusts.parents == ["/run/private"]
 
 
 def test_schema_1_is_converted() -> None:
     old = replace(IMAGE, content=Schema1(DOCKER_SCHEMA1, AMD64, ()))
-    assert "--preserve-digests" not in make_skopeo()._command(old, NAME, "/c/folder", "/c/share")
+    assert "--preserve-digests" not in make_skopeo().commands.copy(old, NAME, "/c/folder", "/c/share")
 
 
 def test_no_secret_is_in_the_command() -> None:
@@ -313,7 +315,7 @@ def test_no_secret_is_in_the_command() -> None:
         validate_certs=False,
         client_key="/k",
     )
-    command = " ".join(skopeo._command(IMAGE, NAME, "/c/folder", "/c/share"))
+    command = " ".join(skopeo.commands.copy(IMAGE, NAME, "/c/folder", "/c/share"))
     assert "s3cret" not in command
     assert "user-name" not in command
 
@@ -445,7 +447,7 @@ def test_only_the_end_of_a_long_complaint_is_read(tmp_path: Path) -> None:
     with (tmp_path / "said").open("w+b") as file:
         file.write(b"first line\n" * 100_000 + b"last line\n")
         file.flush()
-        said = skopeo_module._last_words(file)
+        said = output.last_lines(file)
     assert len(said) < 70_000
     assert said.startswith("first line\n") and said.endswith("last line\n")
 
@@ -464,7 +466,7 @@ class Copy:
 
 
 def test_a_program_that_complains_without_end(tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(skopeo_module, "_MOST_SAID", 1024 * 1024)
+    monkeypatch.setattr(output, "MOST_SAID", 1024 * 1024)
     with pytest.raises(TransferError, match="does not stop to talk; is skopeo_path skopeo") as caught:
         Copy(tmp_path, program, "exec yes 0123456789 >&2")()
     assert not caught.value.heals
@@ -540,7 +542,7 @@ def test_how_it_is_asked_for_a_configuration(program: Path) -> None:
 
 def test_copies_are_told_of_the_named_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", "/x.conf")
-    command = make_skopeo()._command(IMAGE, NAME, "/c/folder", "/c/share")
+    command = make_skopeo().commands.copy(IMAGE, NAME, "/c/folder", "/c/share")
     assert command[:4] == ["skopeo", "--registries-conf", "/x.conf", "copy"]
 
 
@@ -557,7 +559,7 @@ def test_a_long_answer_is_refused(program: Path) -> None:
 
 
 def test_an_answer_without_end_is_given_up(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(skopeo_module, "_MOST_SAID", 1024 * 1024)
+    monkeypatch.setattr(output, "MOST_SAID", 1024 * 1024)
     with pytest.raises(TransferError, match="does not stop to talk; is skopeo_path skopeo"):
         Question(program, "exec yes 0123456789")()
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the signature policy accepts anything from a repository, so that nobody has to be asked about an image.
+"""The rules of the signature policy: whether it accepts anything from a repository, so that skopeo need not be asked.
 
 containers-policy.json(5): the most specific scope of the transport ``docker`` counts, then the transport's own default,
 then that of all.
@@ -23,8 +23,8 @@ _TRANSPORT = "docker"
 _ANYTHING = "insecureAcceptAnything"
 
 
-class Permission:
-    """The policy as it is when this is made.
+class PolicyRules:
+    """The policy at the moment this is made.
 
     :param environ: says where skopeo reads it from.
     """
@@ -33,11 +33,11 @@ class Permission:
         self._is_off = work.insecure_policy
         self._policies = [] if self._is_off else [_read(path) for path in _files(work, environ)]
 
-    def is_for_anything(self, repository: Repository, digest: str) -> bool:
-        """Whether any image is accepted from a repository.
+    def accept_anything(self, repository: Repository, digest: str) -> bool:
+        """Return True if any image is accepted from a repository.
 
         :param digest: the policy may say something of a single image.
-        :returns: false where that is not plain to see. Of several files that skopeo might read, each has to say so.
+        :returns: False if that is not plain to see. If skopeo might read one of several files, each has to say so.
         """
         if self._is_off:
             return True

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
-from ansible_collections.airgap.images.plugins.module_utils._skopeo.permission import Permission
+from ansible_collections.airgap.images.plugins.module_utils._skopeo.policy_rules import PolicyRules
 from ansible_collections.airgap.images.tests.unit.fakes import make_options
 
 ANYTHING = [{"type": "insecureAcceptAnything"}]
@@ -26,7 +26,7 @@ def permits(tmp_path: Path, policy: Any) -> bool:
     path = tmp_path / "policy.json"
     path.write_text(policy if isinstance(policy, str) else json.dumps(policy), encoding="utf-8")
     work = make_options(signature_policy=str(path)).work
-    return Permission(work, {}).is_for_anything(Repository("reg.lan:5000", "team/app"), DIGEST)
+    return PolicyRules(work, {}).accept_anything(Repository("reg.lan:5000", "team/app"), DIGEST)
 
 
 def docker(scopes: dict[str, Any], default: Any = REJECT) -> dict[str, Any]:
@@ -65,19 +65,20 @@ def test_the_most_specific_scope_counts(tmp_path: Path, policy: Any, expected: b
 
 def test_without_a_policy_nothing_is_plain(tmp_path: Path) -> None:
     work = make_options(signature_policy=str(tmp_path / "absent.json")).work
-    assert not Permission(work, {}).is_for_anything(Repository("reg.lan", "app"), DIGEST)
-    assert Permission(make_options(insecure_policy=True).work, {}).is_for_anything(Repository("reg.lan", "app"), DIGEST)
+    assert not PolicyRules(work, {}).accept_anything(Repository("reg.lan", "app"), DIGEST)
+    work = make_options(insecure_policy=True).work
+    assert PolicyRules(work, {}).accept_anything(Repository("reg.lan", "app"), DIGEST)
 
 
 def test_every_file_that_skopeo_may_read_has_to_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
-    module = "ansible_collections.airgap.images.plugins.module_utils._skopeo.permission"
+    module = "ansible_collections.airgap.images.plugins.module_utils._skopeo.policy_rules"
     monkeypatch.setattr(f"{module}.configuration_folders", lambda _environ: [str(each) for each in folders])
     for folder in folders:
         folder.mkdir()
     repository = Repository("reg.lan", "app")
-    assert not Permission(make_options().work, {}).is_for_anything(repository, DIGEST)
+    assert not PolicyRules(make_options().work, {}).accept_anything(repository, DIGEST)
     (folders[1] / "policy.json").write_text(json.dumps({"default": ANYTHING}), encoding="utf-8")
-    assert Permission(make_options().work, {}).is_for_anything(repository, DIGEST)
+    assert PolicyRules(make_options().work, {}).accept_anything(repository, DIGEST)
     (folders[0] / "policy.json").write_text(json.dumps({"default": REJECT}), encoding="utf-8")
-    assert not Permission(make_options().work, {}).is_for_anything(repository, DIGEST)
+    assert not PolicyRules(make_options().work, {}).accept_anything(repository, DIGEST)

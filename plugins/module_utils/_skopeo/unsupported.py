@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which platform images skopeo cannot copy, though the client can fetch and check all of them.
+"""Platform images that skopeo cannot copy, although the client can fetch and check all of them.
 
-These are carried byte for byte without skopeo, where nothing is left for it to decide: the signature policy accepts
-anything, and its configuration of registries says nothing of theirs.
+They are copied byte for byte without skopeo, if nothing is left for it to decide: the signature policy accepts
+anything, and registries.conf does not name their registry.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .._oci.manifest import Manifest
 from .._oci.media_types import DOCKER_MANIFEST, OCI_ARTIFACT
 from .._oci.schema1 import Schema1
 from .._registry.client import RegistryClient
-from .permission import Permission
+from .policy_rules import PolicyRules
 from .registries_conf import RegistriesConf
 
 _DOCKER_LAYERS = frozenset(
@@ -25,22 +25,22 @@ _DOCKER_LAYERS = frozenset(
 )
 
 
-class Carriage:
-    """Tells for each platform image who copies it.
+class UnsupportedImages:
+    """Tells the platform images that the client copies from those that skopeo copies.
 
-    :param registries: know how they have answered.
+    :param registries: knows how they have answered.
     """
 
-    def __init__(self, registries: RegistryClient, permission: Permission, configuration: RegistriesConf) -> None:
+    def __init__(self, registries: RegistryClient, rules: PolicyRules, configuration: RegistriesConf) -> None:
         self._registries = registries
-        self._permission = permission
+        self._rules = rules
         self._configuration = configuration
 
-    def is_ours(self, image: PlatformImage) -> bool:
-        """Whether it is copied without skopeo."""
+    def includes(self, image: PlatformImage) -> bool:
+        """Return True if skopeo cannot copy an image, and the client may."""
         return bool(self._hindrance(image)) and self._is_free(image)
 
-    def ensure(self, image: PlatformImage) -> None:
+    def ensure_can_copy(self, image: PlatformImage) -> None:
         """:raises NotCarried: when it can be copied neither with skopeo nor without."""
         hindrance = self._hindrance(image)
         if hindrance and not self._is_free(image):
@@ -52,10 +52,10 @@ class Carriage:
     def _is_free(self, image: PlatformImage) -> bool:
         if isinstance(image.content, Schema1) or self._configuration.concerns(image.repository.registry):
             return False
-        return self._permission.is_for_anything(image.repository, image.digest)
+        return self._rules.accept_anything(image.repository, image.digest)
 
     def _hindrance(self, image: PlatformImage) -> str:
-        """Why skopeo cannot copy it, and what to do; empty where it can."""
+        """Return why skopeo cannot copy an image, and what to do; empty if it can."""
         registry = image.repository.registry
         return (
             (unreadable(image.content) if isinstance(image.content, Manifest) else "")
@@ -72,7 +72,7 @@ _OPEN_DOOR = (
 
 
 def unreadable(manifest: Manifest) -> str:
-    """Why skopeo does not read a manifest, and what to do; empty where it does."""
+    """Return why skopeo cannot read a manifest, and what to do; empty if it can."""
     if manifest.media_type == OCI_ARTIFACT:
         return "skopeo does not know OCI artifact manifests; push it again as an image manifest, as oras 1.1 does"
     if manifest.media_type != DOCKER_MANIFEST:
