@@ -89,8 +89,10 @@ class Target:
         :returns: the directory of the archive as it was before, and what Ansible shows of the change.
         """
         said = self._ask(arguments)
-        shown = {"changed": said.get("changed") is True}
-        return self._directory(said), {**shown, "diff": said["diff"]} if isinstance(said.get("diff"), dict) else shown
+        shown: dict[str, Any] = {"changed": said.get("changed") is True}
+        if isinstance(said.get("diff"), Mapping):
+            shown["diff"] = _diff(arguments, str(said["diff"].get("before", "")))
+        return self._directory(said), shown
 
     def probe(self, program: str, libraries: Sequence[str]) -> dict[str, Any]:
         """Find out what the module image_save needs and the host lacks.
@@ -207,3 +209,11 @@ class Target:
             yield
         finally:
             task.no_log = before
+
+
+def _diff(arguments: Mapping[str, Any], before: str) -> dict[str, str]:
+    """Compare the list that the host had with the new one; lines of either may come from a host."""
+    path = str(arguments.get("list_file", ""))
+    texts = {"before": before, "after": str(arguments.get("text", ""))}
+    shown = {name: "".join(f"{printable(line)}\n" for line in text.splitlines()) for name, text in texts.items()}
+    return {"before_header": path, "after_header": path, **shown}

@@ -159,6 +159,13 @@ def test_nothing_else_of_an_answer_is_handed_on(ground: Ground) -> None:
     assert refused["failed"] and "facts with the names" in refused["msg"]
 
 
+def test_the_list_that_a_host_had_is_shown_without_control_characters(ground: Ground) -> None:
+    diff = {"before": "a/b:1\n\x1b[31m\n", "after": "\x1b[31m", "before_header": "\x1b[31m"}
+    shown = ground.run("stage", lambda _name, _arguments: {**OPEN, "changed": True, "diff": diff})["diff"]
+    assert "\x1b" not in str(shown.values()) and shown["before"].startswith("a/b:1\n")
+    assert shown["after"] == "a/b:1\n" and shown["after_header"] == "/srv/out/lists/images.txt"
+
+
 def test_what_fails_there_is_said_here(ground: Ground) -> None:
     result = ground.run(
         "stage", lambda _name, _arguments: {"failed": True, "msg": "no\x1b[31m", "module_stderr": "why"}
