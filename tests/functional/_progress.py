@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 from ansible_collections.airgap.images.tests.functional._helpers import check
 from ansible_collections.airgap.images.tests.support.archive import Archive
 from ansible_collections.airgap.images.tests.support.module import COLLECTION
-from ansible_collections.airgap.images.tests.support.playbook import RunningPlay
+from ansible_collections.airgap.images.tests.support.playbook import HOST_PYTHON, RunningPlay
 from ansible_collections.airgap.images.tests.support.proxy import Proxy
 from ansible_collections.airgap.images.tests.support.push import PushedImage, PushedPlatform
 
@@ -59,7 +58,7 @@ def until(condition: Callable[[], object], what: str, timeout: float = 120.0, pl
 
 def local(**variables: Any) -> dict[str, Any]:
     """The variables of a host that is this machine."""
-    return {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, **variables}
+    return {"ansible_connection": "local", "ansible_python_interpreter": HOST_PYTHON, **variables}
 
 
 def task(arguments: Mapping[str, Any], *, name: str = "task", module: str = MODULE, **keywords: Any) -> dict[str, Any]:

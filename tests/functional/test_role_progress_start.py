@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from ansible_collections.airgap.images.tests.functional._progress import (
 )
 from ansible_collections.airgap.images.tests.support.faults import Hold, Rule
 from ansible_collections.airgap.images.tests.support.module import alive, wait_for_end
-from ansible_collections.airgap.images.tests.support.playbook import run_playbook, start_playbook
+from ansible_collections.airgap.images.tests.support.playbook import HOST_PYTHON, run_playbook, start_playbook
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
 
@@ -44,7 +43,7 @@ def innocent() -> Iterator[subprocess.Popen[bytes]]:
 def interpreter(workdir: Path) -> Path:
     """A Python that begins late, as on a busy host."""
     path = workdir / "python"
-    path.write_text(f'#!/bin/sh\nsleep 1.5\nexec {sys.executable} "$@"\n', "utf-8")
+    path.write_text(f'#!/bin/sh\nsleep 1.5\nexec {HOST_PYTHON} "$@"\n', "utf-8")
     path.chmod(0o755)
     return path
 

@@ -25,6 +25,9 @@ from typing import Any
 from .forked import can_fork, read_at_start
 from .module import ROOT, TIMEOUT, RunningModule, environment, fork_servers
 
+HOST_PYTHON = "/usr/bin/python3"
+"""The interpreter of hosts that are this machine: that of the system, whose bytecode is sent with the modules."""
+
 _CALLBACKS = Path(__file__).resolve().parent / "callbacks"
 
 
@@ -144,7 +147,7 @@ def start_playbook(
     # Removed at the end of the run, and here if there is none.
     folder = tempfile.TemporaryDirectory(prefix="playbook-")
     scratch = Path(folder.name)
-    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    local = {"ansible_connection": "local", "ansible_python_interpreter": HOST_PYTHON}
     hosts = scratch / "inventory.json"
     hosts.write_text(json.dumps({"all": {"hosts": inventory or {"localhost": local}}}, default=str), "utf-8")
     if not isinstance(playbook, Path):

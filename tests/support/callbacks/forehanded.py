@@ -39,8 +39,8 @@ author:
 
 _FILTERS = ("images_in", "merge_locks", "select_images", "share_images")
 _ACTIONS = (
-    *("assert", "command", "copy", "debug", "include_vars", "normal", "package", "raw", "set_fact"),
-    *("validate_argument_spec", "airgap.images.image_fetch"),
+    *("assert", "command", "copy", "debug", "fail", "include_vars", "normal", "package", "set_fact"),
+    *("validate_argument_spec", "airgap.images.image_fetch", "airgap.images.image_save", "airgap.images.image_stage"),
 )
 _CONNECTIONS = ("local", "ssh")
 
