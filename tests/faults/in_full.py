@@ -37,8 +37,7 @@ def trials(scale: Scale) -> list[Trial]:
 def files() -> list[Path]:
     """Return the files that have a marked test."""
     tests = COLLECTION / "tests"
-    found = sorted(path for folder in ("functional", "unit") for path in (tests / folder).rglob("test_*.py"))
-    return [path for path in found if _MARKED.search(path.read_text("utf-8"))]
+    return [path for path in sorted(tests.rglob("test_*.py")) if _MARKED.search(path.read_text("utf-8"))]
 
 
 def _run(ground: Ground, _chance: random.Random, *, path: Path) -> str:

@@ -77,7 +77,7 @@ class Scale:
     tests: bool = True
 
 
-SHORT = Scale(times=1, kills=8, signals=150, in_process=25, module_signals=4, steps=4, tests=False)
+SHORT = Scale(times=1, kills=8, signals=72, in_process=12, module_signals=3, steps=3, tests=False)
 """What the test command has time for."""
 
 

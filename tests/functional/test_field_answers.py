@@ -71,6 +71,7 @@ def test_a_limit_is_no_refusal(site: Site, registry: FieldRegistry) -> None:
 # -- who has answered
 
 
+@pytest.mark.each_value
 @pytest.mark.field(
     "blame",
     given="a redirect to storage that answers 401, 403 or 404",
@@ -121,6 +122,7 @@ def packed(_asked: Asked, reply: Reply) -> Reply:
     return Reply(reply.status, (*reply.headers, ("Content-Encoding", "gzip")), gzip.compress(reply.body))
 
 
+@pytest.mark.each_value
 @pytest.mark.field(
     "encodings",
     given="an unrequested `Content-Encoding`, on bytes that are unchanged or actually compressed",

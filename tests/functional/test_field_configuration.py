@@ -187,6 +187,7 @@ BLOCKS = {
 }
 
 
+@pytest.mark.each_value
 @pytest.mark.field(
     "configuration",
     given="`blocked = true`",

@@ -156,6 +156,7 @@ def open_to_all(folder: Path) -> None:
     os.setxattr(folder, "system.posix_acl_default", struct.pack("<I", 2) + entries)
 
 
+@pytest.mark.each_value
 @pytest.mark.field(
     "hosts",
     given=("a default ACL on the directory of `dest` that grants everything to everyone and replaces the umask"),

@@ -48,6 +48,7 @@ def archives(seeded_source: Source, tmp_path_factory: pytest.TempPathFactory) ->
         yield {kind: save_kind(bench, images, bench.directory / kind.replace(" ", "-") / "a.b", kind) for kind in FORMS}
 
 
+@pytest.mark.each_value
 @EACH_SHELL
 @pytest.mark.parametrize("kind", FORMS)
 def test_unpacks_and_writes_the_tar(archives: dict[str, Path], workdir: Path, kind: str, shell: str) -> None:
@@ -80,6 +81,7 @@ def test_names_what_is_wrong(archives: dict[str, Path], workdir: Path, shell: st
     assert not (workdir / "target").exists()
 
 
+@pytest.mark.each_value
 @EACH_SHELL
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_stopped_clears_up(

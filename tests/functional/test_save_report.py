@@ -94,6 +94,7 @@ def make_link(path: Path) -> None:
 HARMS: dict[str, Callable[[Path], object]] = {"gone": os.unlink, "damaged": spoil, "a link": make_link}
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_what_is_wrong_is_written_again_and_nothing_else(

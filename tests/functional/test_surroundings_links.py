@@ -109,6 +109,7 @@ def run(bench: Workbench, *args: Any, **params: Any) -> Any:
     return bench.start(*args, **params).wait(60)
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize(("mode", "owner"), [(0o777, 0), (0o777, OTHER), (0o1777, OTHER)])
 @pytest.mark.parametrize("exists", [False, True])
 def test_a_cache_that_others_could_exchange_is_refused(
@@ -264,6 +265,7 @@ def test_a_link_in_place_of_a_lock_file_shows_nothing_of_what_it_leads_to(
     assert SECRET.encode() not in (place / "images.tar.gz.lock.json").read_bytes()
 
 
+@pytest.mark.each_value
 @KINDS
 @pytest.mark.parametrize("name", ["failed.txt", Path(temporary_of("failed.txt")).name])
 def test_what_was_planted_for_a_failed_list(

@@ -85,8 +85,11 @@ def check_report(job: Job) -> None:
 
 
 def check_faults(job: Job) -> None:
-    """The fault bench in its short form: each fault once, a few hundred signals, and some steps of the walk."""
-    bench = ["python", "-m", "ansible_collections.airgap.images.tests.faults", "--short"]
+    """The fault bench in its short form: each fault once, some dozens of signals, and a few steps of the walk.
+
+    In one process, as each makes the runs anew that others are compared with.
+    """
+    bench = ["python", "-m", "ansible_collections.airgap.images.tests.faults", "--short", "--jobs=1"]
     job.run([*bench, *job.more_arguments], PYTHONPATH=str(job.root))
 
 

@@ -5,7 +5,8 @@
 
 ``@pytest.mark.pairwise`` is for tests with several parameters. Of all of these in a file, the test command runs as many
 cases as it takes for each test to have each of its values, and for any two values of different parameters to meet in
-one of the tests. ``@pytest.mark.thorough`` is for a test or a case that the test command leaves out; with
+one of the tests. ``@pytest.mark.each_value`` is for such tests where it is enough that each test has each of its
+values. ``@pytest.mark.thorough`` is for a test or a case that the test command leaves out; with
 ``repeats=True``, for a test that repeats something as often as ``repetitions`` says. A ``conftest.py`` imports the two
 hooks below.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Hashable, Sequence
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ VARIABLE = "AIRGAP_EXTENT"
 
 FULL = "full"
 
-MARKERS = ("pairwise", "thorough")
+MARKERS = ("pairwise", "each_value", "thorough")
 """Of tests that ``tests/faults.sh`` runs in full."""
 
 _LEFT_OUT = pytest.StashKey[int]()
@@ -46,14 +47,26 @@ def pairwise(cases: Sequence[Sequence[Hashable]]) -> list[int]:
     :param cases: The values of each case.
     :return: The places of the chosen cases, in order.
     """
-    pairs = [set(itertools.combinations(case, 2)) for case in cases]
-    missing: set[object] = set().union(*pairs)
+    return _covering([set(itertools.combinations(case, 2)) for case in cases])
+
+
+def each_value(cases: Sequence[Sequence[Hashable]]) -> list[int]:
+    """Choose cases that have each value that any case has; the same ones each time. Pure.
+
+    :param cases: The values of each case, one of each parameter in their order.
+    :return: The places of the chosen cases, in order.
+    """
+    return _covering([set(enumerate(case)) for case in cases])
+
+
+def _covering(cases: Sequence[set[Any]]) -> list[int]:
+    missing: set[Any] = set().union(*cases)
     chosen = []
     while missing:
         # The first of the best ones.
-        best = max(range(len(cases)), key=lambda number: len(missing & pairs[number]))
+        best = max(range(len(cases)), key=lambda number: len(missing & cases[number]))
         chosen.append(best)
-        missing -= pairs[best]
+        missing -= cases[best]
     return sorted(chosen)
 
 
@@ -62,11 +75,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if is_full():
         return
     kept = [item for item in items if not item.get_closest_marker("thorough") or _repeats(item)]
-    files: dict[Path, list[pytest.Item]] = {}
+    pairs: dict[str, list[pytest.Item]] = {}
+    values: dict[str, list[pytest.Item]] = {}
     for item in kept:
         if item.get_closest_marker("pairwise") and hasattr(item, "callspec"):
-            files.setdefault(item.path, []).append(item)
-    dropped = {item.nodeid for cases in files.values() for item in _not_needed(cases)}
+            pairs.setdefault(str(item.path), []).append(item)
+        elif item.get_closest_marker("each_value") and hasattr(item, "callspec"):
+            values.setdefault(_test(item), []).append(item)
+    dropped = {item.nodeid for cases in pairs.values() for item in _left(cases, pairwise(_names(cases)))}
+    dropped |= {item.nodeid for cases in values.values() for item in _left(cases, each_value(_names(cases)))}
     kept = [item for item in kept if item.nodeid not in dropped]
     config.stash[_LEFT_OUT] = config.stash.get(_LEFT_OUT, 0) + len(items) - len(kept)
     items[:] = kept
@@ -83,12 +100,14 @@ def _repeats(item: pytest.Item) -> bool:
     return marker is not None and bool(marker.kwargs.get("repeats"))
 
 
-def _not_needed(cases: Sequence[pytest.Item]) -> list[pytest.Item]:
-    needed = set(pairwise([(case.nodeid.partition("[")[0], *_values(case)) for case in cases]))
-    return [case for number, case in enumerate(cases) if number not in needed]
+def _left(cases: Sequence[pytest.Item], chosen: Sequence[int]) -> list[pytest.Item]:
+    return [case for number, case in enumerate(cases) if number not in chosen]
 
 
-def _values(case: pytest.Item) -> list[str]:
-    """The name of a case by its parameters; the public form, ``callspec.id``, cannot be taken apart."""
-    found: list[str] = case.callspec._idlist  # type: ignore[attr-defined]
-    return found
+def _test(case: pytest.Item) -> str:
+    return case.nodeid.partition("[")[0]
+
+
+def _names(cases: Sequence[pytest.Item]) -> list[tuple[str, ...]]:
+    """The test and the values of each case by their names; the public form, ``callspec.id``, cannot be taken apart."""
+    return [(_test(case), *case.callspec._idlist) for case in cases]  # type: ignore[attr-defined]
