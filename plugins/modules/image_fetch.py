@@ -20,7 +20,8 @@ description:
   - Files that are already on the controller with the right sha256 are not transferred again. Files get their final
     names only when everything has arrived and is verified. A run that was interrupted continues with the next file.
   - Small files are transferred together, if there are many. For that, the host collects up to 63 MiB of them at a time
-    in Ansible's temporary directory (C(remote_tmp)), if that has enough free space.
+    in Ansible's temporary directory, if that has enough free space, and if C(remote_tmp) is an absolute path or begins
+    with V(~/).
   - Files of an older archive of the same name are removed.
   - The host is not trusted. The controller only asks for paths that it builds itself from the task's options. It
     accepts 64 MiB per file at most, or for a part the size in the lock file if that is larger, and needs free space for

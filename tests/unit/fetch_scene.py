@@ -41,7 +41,8 @@ class FakeConnection:
     transport = "local"
 
     def __init__(self) -> None:
-        self._shell = SimpleNamespace(tmpdir=None)
+        self._shell = SimpleNamespace(tmpdir=None, get_option=lambda option: self.remote_tmp)
+        self.remote_tmp = ""
         self.become: object = "sudo"
         self.fetched: list[str] = []
         self.faults: dict[str, list[Fault]] = {}
@@ -95,7 +96,8 @@ class Scene:
         self.host, self.media = folder / "host", folder / "media" / "build1"
         self.host.mkdir()
         self.connection = FakeConnection()
-        self.remote_tmp = folder / "ansible-tmp-1"
+        self.remote_tmp = folder / "ansible-tmp-1796033284.05-123-456"
+        self.connection.remote_tmp = str(folder)
         self.bundles: list[list[str]] = []
         """The names of the small files that the host was asked for at once."""
         self.looked: list[str] = []

@@ -5,8 +5,8 @@
 """Many small files as one file, so that they cost one transfer: written on the host, checked on the controller.
 
 The file is a tar stream (POSIX.1-1988 ustar, with GNU's headers for long names). All of it except the contents is known
-in advance. The controller asks for names and sizes that it has checked, makes the same headers as the host, and then
-compares the bytes. It never parses a header.
+in advance. The controller asks for names and sizes that it has checked, makes the same headers as the host, and refuses
+any other bytes.
 """
 
 from __future__ import annotations

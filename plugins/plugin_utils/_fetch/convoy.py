@@ -41,7 +41,6 @@ class Convoy:
 
         :param path: where it arrives.
         """
-        self._arrived -= {*items}
         ended = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(items, path, ended), daemon=True)
         watcher.start()
@@ -51,6 +50,10 @@ class Convoy:
             ended.set()
             watcher.join()
         self._arrived |= {*items}
+
+    def miss(self, items: Sequence[Item]) -> None:
+        """Do not count items that did not arrive with the others of their bundle."""
+        self._arrived -= {*items}
 
     def _watch(self, items: Sequence[Item], path: str, ended: threading.Event) -> None:
         while True:

@@ -19,12 +19,17 @@ from ansible.utils.display import Display
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.bundle import BUNDLE
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import BESIDE
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError, StorageError, printable
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
+    OptionError,
+    StorageError,
+    printable,
+    quoted,
+)
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import is_digest
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD
-from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import check_remote
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import check_remote, temporary_directory
 
 _HOMES: Mapping[str, Callable[[str], str]] = {
     # sftp and scp start there. Not "out/…": a leading dash would make it an option.
@@ -112,12 +117,15 @@ class Host:
         That directory is removed at the end of the task, with the bundle in it.
 
         :param arguments: of the task; the items are in the directory of its C(src).
-        :returns: the path of the bundle as the host gives it, and the names of items that are not in it.
+        :returns: the path of the bundle and the names of items that are not in it.
         :raises StorageError: when the host wrote none, for lack of space for example.
         :raises AnsibleError: when the connection failed, or Ansible has no temporary directory there.
         """
         action = self._action
-        directory = str(action._connection._shell.tmpdir or action._make_tmp_path())
+        made = str(action._connection._shell.tmpdir or action._make_tmp_path())
+        directory = temporary_directory(str(action.get_shell_option("remote_tmp")), made)
+        if directory is None or (directory.startswith("~/") and self._transport not in _HOMES):
+            raise StorageError(f"its temporary directory cannot be transferred from: {quoted(made)}")
         files = [{"name": item.name, "size": item.size} for item in items]
         is_secret, action._task.no_log = action._task.no_log, True  # keeps a long list out of the host's system log
         try:

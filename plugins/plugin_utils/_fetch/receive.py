@@ -40,7 +40,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._fetch.incoming impo
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place, explain
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.room import ensure_space, explaining_full
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD, MOST_VALUES
-from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import can_be_carried
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import fits_line
 
 
 class Receiver:
@@ -142,6 +142,7 @@ class Receiver:
                     arrived, problem = self._receive_bundle(left, arguments)
                 self._carrier.transferred += arrived
                 left = [item for item in left if item not in arrived]
+                convoy.miss(left)
                 if problem:
                     self._host.say(f"{format_count(len(left), 'small file')} did not arrive together: {problem}")
             if problem:
@@ -161,8 +162,8 @@ class Receiver:
         path = self._place.bundle
         if not bundled:
             return [], ""
-        if not can_be_carried(source, path):
-            return [], f"the path of Ansible's temporary directory cannot be transferred from: {quoted(source)}"
+        if not fits_line(source, path):
+            return [], f"the path is too long for a transfer: {quoted(source)}"
         size = size_of(map(member_of, bundled))
         arrived: list[Item] = []
         try:

@@ -4,8 +4,9 @@
 
 """The names that files of an archive can have, and the paths that a transfer can carry. Pure.
 
-Hosts are not trusted. Of what a host says, only the number of a part and the digits of a sha256 become part of a path,
-and these are matched as a whole. Everything else in a path comes from the play or the format.
+Hosts are not trusted. Of what a host says, only the number of a part, the digits of a sha256 and the numbers in the
+name of a temporary directory become part of a path, and these are matched as a whole. Everything else in a path comes
+from the play, the configuration or the format.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ _NUMBER = re.compile(r"\.part([0-9]{1,9})")
 # sftp reads a path from a command line by rules that differ from those of a shell: a backslash escapes within quotes as
 # well, and a line end starts the next command (sftp(1), and makeargv() in its source).
 _NOT_CARRIED = re.compile(r"[\x00-\x1f\x7f-\x9f'\"\\]")
-# The characters of a path given by a host that every program reads alike.
-_PLAIN = re.compile(r"/[A-Za-z0-9._+@=:,/-]*")
+# Ansible's temporary directory: the time, the process, and a random number, all chosen on the controller.
+_TEMPORARY = re.compile(r"ansible-tmp-[0-9]{1,20}(\.[0-9]{1,20})?-[0-9]{1,20}-[0-9]{1,20}")
 # sftp reads lines of up to 2,048 bytes, and takes the rest of a longer one as another command.
 _LONGEST_LINE = 2047
 _LONGEST_ENDING = len("/share/sha256/") + 64
@@ -114,13 +115,24 @@ def check_carried(option: str, path: str) -> None:
         )
 
 
-def can_be_carried(source: str, path: str) -> bool:
-    """Return True if a transfer can carry a path that was given by the host.
+def temporary_directory(remote_tmp: str, made: str) -> str | None:
+    """Return the path of a directory that Ansible has made on the host, if a transfer can carry it.
+
+    :param remote_tmp: the directory for temporary files, as configured.
+    :param made: the path that the host gives; only its last name is used.
+    """
+    name = os.path.basename(made.rstrip("/"))
+    is_plain = remote_tmp.startswith(("/", "~/")) and "$" not in remote_tmp and not _NOT_CARRIED.search(remote_tmp)
+    return os.path.join(remote_tmp, name) if is_plain and _TEMPORARY.fullmatch(name) else None
+
+
+def fits_line(source: str, path: str) -> bool:
+    """Return True if two paths are short enough for the command of a transfer.
 
     :param source: the path on the host.
     :param path: where it goes on the controller.
     """
-    return _PLAIN.fullmatch(source) is not None and _length_of_line(source, path) <= _LONGEST_LINE
+    return _length_of_line(source, path) <= _LONGEST_LINE
 
 
 def _length_of_line(source: str, path: str) -> int:

@@ -390,15 +390,34 @@ def test_a_host_without_a_temporary_directory(
     assert_whole(scene)
 
 
-@pytest.mark.parametrize("path", ["relative", "/it's", "/a\\b", "/*", "/a b\nget /etc", "/" + "d" * 2000])
-def test_a_temporary_directory_that_is_no_plain_path_is_not_asked_for(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, path: str
+@pytest.mark.parametrize(
+    "made", ["Good bye", "", "/", "/srv/it's", "/srv/secret", "/srv/ansible-tmp-1.5-2-3'", "/srv/ansible-tmp-1.5-2-x"]
+)
+def test_a_host_does_not_choose_the_temporary_directory(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, made: str
 ) -> None:
     """Login shells may print more than they are asked for, and a host may mean harm."""
-    monkeypatch.setattr(scene, "_make_tmp_path", lambda: path)
-    monkeypatch.setattr(scene, "_bundle", lambda src, files: {"left_out": []})
+    monkeypatch.setattr(scene, "_make_tmp_path", lambda: made)
     fetch(scene)
+    assert scene.bundles == []
     assert BUNDLE not in scene.connection.fetched
+    assert_whole(scene)
+
+
+def test_only_the_last_name_of_the_temporary_directory_counts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene._make_tmp_path()
+    monkeypatch.setattr(scene, "_make_tmp_path", lambda: f"/etc/{scene.remote_tmp.name}/")
+    fetch(scene)
+    assert scene.connection.fetched == [LOCK, BUNDLE]
+    assert_whole(scene)
+
+
+@pytest.mark.parametrize("remote_tmp", ["$HOME/.ansible/tmp", "~other/tmp", "tmp", "/srv/it's", "~/.ansible/tmp"])
+def test_a_temporary_directory_that_only_the_host_can_find(scene: Scene, remote_tmp: str) -> None:
+    """The last one could be found over ssh."""
+    scene.connection.remote_tmp = remote_tmp
+    fetch(scene)
+    assert scene.bundles == []
     assert_whole(scene)
 
 

@@ -76,3 +76,27 @@ def test_what_came_before_in_the_same_run_is_counted(tmp_path: Path, ticker: Rec
     convoy = Convoy(ITEMS[1:], ticker, arrived=ITEMS[:1])
     with convoy.shown([ITEMS[1]], str(tmp_path / "a.part1")):
         ticker.wait_for("fetching file 2 of 2, a.part1, 100 bytes of 150 bytes")
+
+
+def test_files_in_a_bundle_are_shown_one_after_another(tmp_path: Path, ticker: Recorder) -> None:
+    """Before each there are 512 bytes of a header, and behind it what makes its length a multiple of 512."""
+    convoy = Convoy(ITEMS, ticker)
+    path = tmp_path / "bundle"
+    path.write_bytes(b"x" * 50)
+    with convoy.shown(ITEMS, str(path)):
+        ticker.wait_for("fetching file 1 of 2, a.part0, 50 bytes of 150 bytes")
+        path.write_bytes(b"x" * 1023)
+        ticker.wait_for("fetching file 1 of 2, a.part0, 100 bytes of 150 bytes")
+        path.write_bytes(b"x" * 1030)
+        ticker.wait_for("fetching file 2 of 2, a.part1, 106 bytes of 150 bytes")
+        path.write_bytes(b"x" * 9000)
+        ticker.wait_for("fetching file 2 of 2, a.part1, 150 bytes of 150 bytes")
+
+
+def test_what_did_not_arrive_with_the_others_is_not_counted(tmp_path: Path, ticker: Recorder) -> None:
+    convoy = Convoy(ITEMS, ticker)
+    with convoy.shown(ITEMS, str(tmp_path / "bundle")):
+        pass
+    convoy.miss(ITEMS[:1])
+    with convoy.shown(ITEMS[:1], str(tmp_path / "a.part0")):
+        ticker.wait_for("fetching file 1 of 2, a.part0, 50 bytes of 150 bytes")
