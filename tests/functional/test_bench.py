@@ -36,11 +36,16 @@ def benchmark(workdir: Path, registry: Registry) -> Bench:
     return Bench(workdir, registry, SHORT)
 
 
-def test_every_group(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+FEW = ("copy", "link")
+EVERY = pytest.param(tuple(command.GROUPS), marks=pytest.mark.thorough)
+
+
+@pytest.mark.parametrize("groups", [FEW, EVERY], ids=["few groups", "every group"])
+def test_groups_are_measured(workdir: Path, monkeypatch: pytest.MonkeyPatch, groups: tuple[str, ...]) -> None:
     # Copies of the checkout have no history, so what is measured is measured beside itself.
     monkeypatch.setattr(hosts, "earlier", lambda bench: ROOT)
-    done = command.measure(SHORT, list(command.GROUPS), workdir)
-    assert {each.group for each in done.figures} == set(command.GROUPS) == set(done.seconds)
+    done = command.measure(SHORT, list(groups), workdir)
+    assert {each.group for each in done.figures} == set(groups) == set(done.seconds)
     names = [each.name for each in done.figures]
     assert len(set(names)) == len(names)
     sent = [each for each in done.figures if each.name.startswith("bytes, ")]
