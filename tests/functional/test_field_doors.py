@@ -92,7 +92,7 @@ def test_an_address_for_a_registry(site: Site, registry: FieldRegistry, policy: 
     name = f"{ADDRESS}/some/image:1"
     env = {"HTTP_PROXY": registry.url, "HTTPS_PROXY": registry.url, "NO_PROXY": ""}
     reason = refused(site.save([name], env=env, signature_policy=policy), name)
-    assert f"takes no address such as {ADDRESS}" in reason
+    assert f"does not accept an address such as {ADDRESS}" in reason
     for layer in HONEST.layers:
         assert not registry.asked(layer.digest)
     result = site.save([name], env=env, insecure_policy=True)

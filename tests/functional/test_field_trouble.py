@@ -173,7 +173,7 @@ def test_a_proxy_that_refuses_the_login_is_asked_once(site: Site, validate_certs
         names = [f"registry.example:5000/some/image:{number}" for number in range(20)]
         result = site.save(names, retries=3, env=env, validate_certs=validate_certs)
         assert len(proxy.asked()) == 1
-        assert all(f"the proxy {proxy.host} wants another login" in reason for reason in reasons(result).values())
+        assert all(f"the proxy {proxy.host} refused the login" in reason for reason in reasons(result).values())
         assert "wrong-pa55" not in str(result.data["failed_images"])
 
 

@@ -31,7 +31,7 @@ _SHOWN_LINES = 60
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one target's run came to, in libFuzzer's own figures.
+    """The result of one target's run, in libFuzzer's own figures.
 
     :ivar executions: inputs that the parser was given.
     :ivar edges: of the bytecode of the engine that were reached.
@@ -52,7 +52,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Campaign:
-    """How to run, and where.
+    """Options of a run.
 
     :ivar seed: equal ones give equal runs, on the same Python and the same corpora.
     :ivar work: the folder of growing corpora and findings.

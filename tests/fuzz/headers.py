@@ -83,7 +83,7 @@ def check_skopeo(data: bytes) -> None:
 
 
 def check_registries_conf(data: bytes) -> None:
-    """Where skopeo is configured to treat a registry in its own way, we say so. A TOML reader is the judge."""
+    """A registry that the configuration concerns is recognised, as a TOML reader sees it."""
     text = text_of(data)
     names = registries_conf.names_in(text)
     if tomllib is None:

@@ -104,7 +104,7 @@ def _assert_platform(platform: Platform) -> None:
 
 
 def check_config(data: bytes) -> None:
-    """The platform that an image's configuration tells."""
+    """The platform in an image's configuration."""
     try:
         platform = platform_json.parse_config_platform(data)
     except ManifestError as error:

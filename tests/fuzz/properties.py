@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What must hold of everything that comes out of a parser, said without the parsers' own words."""
+"""Properties that must hold for all output of a parser, checked without the parsers' own code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def is_sample(data: bytes) -> bool:
 
 
 def moves_a_cursor(text: str) -> bool:
-    """Whether text has what a terminal obeys, what ends a line, or what nobody sees."""
+    """Return True if text has control characters, line breaks or invisible characters."""
     return _HIDDEN.search(text) is not None
 
 
@@ -46,7 +46,7 @@ def assert_digest(text: str) -> None:
 
 
 def assert_inside(name: str) -> None:
-    """The name of a file that stands in a directory or below it, under that name only."""
+    """The name of a file in a directory or below it, under that name only."""
     assert not re.search(r"[\x00-\x1f\x7f]", name), f"control characters in {name!a}"
     for part in name.split("/"):
         assert part not in ("", ".", ".."), f"{name!a} may leave its directory"

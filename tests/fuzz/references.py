@@ -64,7 +64,7 @@ def _check_source_registry(text: str) -> None:
 
 
 def _assert_reference(reference: Reference) -> None:
-    """It reads as itself, is no option of a program, and names one place on one host."""
+    """It parses to itself, is not a program option, and names one place on one host."""
     written = str(reference)
     assert parse_reference(written) == reference, f"{written!a} is read as another"
     assert written.isascii() and written.isprintable() and not re.search(r"\s", written), repr(written)
@@ -82,7 +82,7 @@ def _assert_reference(reference: Reference) -> None:
 
 
 def _assert_host(registry: str) -> None:
-    """What we take for the host, an address with it has for the host."""
+    """A URL made with the host has the same host."""
     assert registry and not registry.startswith("-")
     url = urlsplit(f"https://{registry}/v2/")
     host = registry.lower()

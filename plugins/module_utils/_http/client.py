@@ -118,7 +118,7 @@ class Http:
         try:
             target = urljoin(url, location)
         except ValueError as error:
-            raise TransferError(f"{self.host} redirects to something that is no address", heals=False) from error
+            raise TransferError(f"{self.host} redirects to something that is not a URL", heals=False) from error
         if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
             raise TransferError(
                 f"{self.host} redirects from https to {printable(urlsplit(target).scheme)}, which is refused",

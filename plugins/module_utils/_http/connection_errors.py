@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a failed connection means, in words for the user, and whether trying again can help."""
+"""Errors for failed connections: a message for the user, and whether trying again can help."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def refused_login(proxy: str) -> ProxyLoginRefused:
     :param proxy: its URL.
     """
     return ProxyLoginRefused(
-        f"the proxy {shown_host(proxy)} wants another login (407): correct user and password in its address. It is not "
-        "asked again in this run, because some lock an account after a few failures",
+        f"the proxy {shown_host(proxy)} refused the login (407): correct user and password in its address. It is not "
+        "asked again in this run, because some proxies lock an account after a few failures",
         heals=False,
         is_final=True,
     )
@@ -69,9 +69,7 @@ def explain_failure(error: Exception, host: str) -> TransferError:
             return TransferError(f"the connection to {host} broke off: {detail}", heals=True)
         return TransferError(_explain_tls(detail, host), heals=False)
     if isinstance(cause, (socket.timeout, urllib3.exceptions.TimeoutError)):
-        return TransferError(
-            f"{host} sent nothing for the whole stall_timeout; raise it if it is only slow", heals=True
-        )
+        return TransferError(f"{host} sent nothing within stall_timeout; raise it if the host is only slow", heals=True)
     if isinstance(cause, OSError):
         return _explain_system(cause, host, detail)
     if isinstance(cause, http.client.HTTPException) and isinstance(error, urllib3.exceptions.ProtocolError):

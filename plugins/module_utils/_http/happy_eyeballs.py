@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A connection to a name that has several addresses, of which some may be dead (RFC 8305, "Happy Eyeballs").
+"""Connections to names with several addresses, some of which may be dead (RFC 8305, "Happy Eyeballs").
 
-Where IPv6 is announced but leads nowhere, each connection would else wait until its time is up before IPv4 is tried.
+Where IPv6 is announced but does not work, each connection would otherwise time out before IPv4 is tried.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, cast
 _HEAD_START = 0.25  # seconds for an address before the next one is tried beside it
 
 AddressInfo = tuple[int, int, int, str, Any]
-"""What ``getaddrinfo`` gives."""
+"""An entry of the result of ``getaddrinfo``."""
 
 
 class Dialer:

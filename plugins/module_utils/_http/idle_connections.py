@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Connections that are kept for the next request: a bounded number, however many hosts a list names.
+"""Connections that are kept for the next request: a limited number, however many hosts a list names.
 
-Each is an open file, and a process may have few of these. urllib3 bounds those to one host only.
+Each is an open file, and a process may have few of them. urllib3 limits only those to one host.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class IdleConnections:
         self._idle: dict[int, Closable] = {}
 
     def put(self, connection: Closable) -> None:
-        """A connection is idle from now on. To be called before anybody else can take it."""
+        """Count a connection as idle; to be called before another thread can take it."""
         with self._mutex:
             self._idle[id(connection)] = connection
             while len(self._idle) > self._most:
                 self._idle.pop(next(iter(self._idle))).close()
 
     def take(self, connection: Closable) -> None:
-        """A connection is in use from now on, and will not be closed; it may just have been."""
+        """Count a connection as in use, so that it is not closed here; it may have been closed before."""
         with self._mutex:
             self._idle.pop(id(connection), None)

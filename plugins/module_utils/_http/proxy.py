@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which proxy the environment names for a host, read as Go programs read it. Pure.
+"""The proxy that the environment names for a host, by the rules of Go programs. Pure.
 
-skopeo runs beside us in the same environment, so both have to take the same way. The rules are those of Go's
+skopeo runs in the same environment, so both must use the same proxy. The rules are those of Go's
 ``golang.org/x/net/http/httpproxy``, which differ from those of ``requests``: the upper-case variable comes first,
-``*.name`` stands for ``.name``, a name also covers what is below it, and neither ``ALL_PROXY`` nor the address that a
+``*.name`` means ``.name``, a name also covers its subdomains, and neither ``ALL_PROXY`` nor the address that a
 name resolves to counts.
 """
 
@@ -66,7 +66,7 @@ class Proxies:
 
     @property
     def have_logins(self) -> bool:
-        """Whether any of them is given a name and password."""
+        """True if any of them has a user name and password."""
         return any("@" in address for address in self._by_scheme.values())
 
 
@@ -94,7 +94,7 @@ def _is_this_machine(host: _Host) -> bool:
 
 
 def _rule(entry: str) -> _Rule | None:
-    """What one entry of ``NO_PROXY`` covers; ``None`` for one that Go passes over."""
+    """Return the rule for one entry of ``NO_PROXY``; ``None`` for an entry that Go ignores."""
     entry = entry.strip().lower()
     if not entry:
         return None

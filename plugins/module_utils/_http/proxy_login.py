@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Proxies that want a login: one that refuses it is asked once, because some lock an account after a few failures."""
+"""Logins to proxies: a refused login is not sent again, because some proxies lock an account after a few failures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Result = TypeVar("_Result")
 
 
 class ProxyLogin:
-    """One proxy. Until it has let somebody through, requests go one after the other."""
+    """The login to one proxy. Until it has accepted a request, requests are sent one at a time."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
@@ -52,7 +52,7 @@ class ProxyLogin:
 
 
 class ProxyLogins:
-    """The proxies of a run, by their address; shared by all of its threads and registries."""
+    """The logins of a run, by the proxy's address; shared by all of its threads and registries."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An answer over HTTP, and the addresses and headers that come with it. Pure."""
+"""A response over HTTP, with its headers and addresses. Pure."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Response:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether another host has answered than the one that was asked."""
+        """True if a redirect led to another host, which answered."""
         return bool(self.asked) and self.origin != self.asked
 
     @property
     def plain(self) -> bytes:
-        """The body, taken out of its Content-Encoding if it has one that is true; at most 4 MiB, and 16 times as much.
+        """The body without its Content-Encoding, if that is correct; at most 4 MiB, and 16 times the body.
 
         Encodings are never asked for, so the header may be about what the bytes are, not about how they were sent.
         """
@@ -59,17 +59,17 @@ class Response:
 
 
 def number_of(text: str) -> int | None:
-    """A header's number of bytes; ``None`` where it is none, or no size that anything has."""
+    """Return the number of bytes in a header; ``None`` if it is not a number, or too large to be a size."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def is_gzip(encoding: str) -> bool:
-    """Whether a Content-Encoding says gzip."""
+    """Return True if a Content-Encoding is gzip."""
     return encoding.strip().lower() in ("gzip", "x-gzip")
 
 
 def shown_host(url: str) -> str:
-    """The host of an address that a server gave, safe to show; without a password that stands before it."""
+    """Return the host of a URL from a server, safe to show: without user and password."""
     try:
         return printable(urlsplit(url).netloc.rpartition("@")[2], 200) or "a host without name"
     except ValueError:
@@ -81,7 +81,7 @@ def origin_of(url: str) -> str:
 
     User and password stay, so that an address with them is another origin than one without.
 
-    :raises ValueError: when it is no address.
+    :raises ValueError: when it is not a URL.
     """
     parts = urlsplit(url)
     scheme = parts.scheme.lower()

@@ -31,7 +31,7 @@ class ProxyAddress:
 
 @dataclass(frozen=True)
 class Route:
-    """How connections to one origin are made.
+    """The way that connections to one origin are made.
 
     :param netloc: ``HOST[:PORT]`` as the ``Host`` header has it: without login, and without the scheme's own port.
     :param proxy: ``None`` for a direct connection.

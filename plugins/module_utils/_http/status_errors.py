@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an error status of a registry means, in words for the user, and whether trying again can help."""
+"""Errors for the statuses of a registry: a message for the user, and whether trying again can help."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _NOT_A_DATE = (IndexError, OverflowError, TypeError, ValueError)  # what Pythons
 
 
 def explain_status(response: Response, *, host: str, what: str) -> TransferError:
-    """Say what an error status of a registry means for the thing that was asked for.
+    """Return the error for a response with an error status.
 
-    :param host: the registry; where another host has answered, it is that one that is named.
+    :param host: the registry; if a redirect led to another host, the message names that one.
+    :param what: names the thing that was requested.
     """
     said = _registry_message(response.plain)
     told = f" ({said})" if said else ""
@@ -30,7 +31,7 @@ def explain_status(response: Response, *, host: str, what: str) -> TransferError
     if response.is_elsewhere and status not in _HEALING and status < 500:
         return Refused(
             f"{shown_host(response.url)}, where {host} redirects for {what}, answered {status}{told}. Something on the "
-            "way may block that host (firewall, proxy): let it through, or ask its owner",
+            "way may block that host (firewall, proxy): allow it, or ask its owner",
             heals=False,
             is_final=True,
         )
@@ -64,7 +65,7 @@ def explain_status(response: Response, *, host: str, what: str) -> TransferError
 
 
 def _asked_to_wait(response: Response) -> float | None:
-    """The seconds of Retry-After; a date in it counts from the registry's own clock, as ours may be wrong."""
+    """Return the seconds of Retry-After; a date counts from the registry's own clock, because ours may be wrong."""
     now = time.time()
     with suppress(*_NOT_A_DATE):
         now = _utc(response.header("date"))
@@ -72,7 +73,10 @@ def _asked_to_wait(response: Response) -> float | None:
 
 
 def parse_retry_after(value: str, *, now: float) -> float | None:
-    """Seconds that a Retry-After header asks for: a number, or a date (RFC 9110, 10.2.3); ``None`` if unreadable."""
+    """Return the seconds that a Retry-After header asks for: a number, or a date (RFC 9110, 10.2.3).
+
+    :returns: ``None`` if it is neither.
+    """
     value = value.strip()
     if value.isascii() and value.isdigit():
         return float(value.lstrip("0")[:9] or "0")
@@ -83,13 +87,13 @@ def parse_retry_after(value: str, *, now: float) -> float | None:
 
 
 def _utc(text: str) -> float:
-    """Seconds since the epoch of a date; without a zone it is UTC (RFC 5322, 3.3, "-0000")."""
+    """Return the seconds since the epoch of a date; without a zone it is UTC (RFC 5322, 3.3, "-0000")."""
     date = email.utils.parsedate_to_datetime(text)
     return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def _registry_message(body: bytes) -> str:
-    """The first error of a registry's answer (distribution-spec, "Error Codes")."""
+    """Return the first error in a registry's response (distribution-spec, "Error Codes")."""
     try:
         errors = parse_object(body).objects("errors")
         return printable(": ".join(filter(None, (errors[0].text("code"), errors[0].text("message")))), 200)

@@ -49,7 +49,7 @@ _MOST_POOLS = 16
 _HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 
 Body = Union[bytes, BinaryIO, None]
-"""What a request sends."""
+"""The body of a request."""
 
 
 @dataclass(frozen=True)

@@ -29,15 +29,15 @@ _SYSTEM_BUNDLES = (
 
 
 class CertificateOptions(Protocol):
-    """What the user says of certificates; all paths are those of PEM files."""
+    """The user's options for certificates; all paths are those of PEM files."""
 
     @property
     def validate_certs(self) -> bool:
-        """Whether a server has to show a certificate that is believed."""
+        """True if servers must have a trusted certificate."""
 
     @property
     def ca_path(self) -> str | None:
-        """Authorities that are believed beside the system's."""
+        """Authorities that are trusted in addition to the system's."""
 
     @property
     def client_cert(self) -> str | None:
@@ -49,14 +49,14 @@ class CertificateOptions(Protocol):
 
 
 def nobody_else(_registries: Iterable[str]) -> Iterable[str]:
-    """Of a host without mirrors."""
+    """Return no hosts, for a machine without mirrors."""
     return ()
 
 
 class TrustStore:
-    """Answers per registry. Bundles that it makes are in memory: a run that finds nothing new writes nothing.
+    """Trust for each registry. Bundles are made in memory: a run that finds nothing new writes nothing.
 
-    :param others: tells whom skopeo may ask instead of some registries.
+    :param others: returns the hosts that skopeo may use instead of some registries.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class TrustStore:
         self._bundles: list[BinaryIO] = []
 
     def of(self, registry: str) -> Trust:
-        """What connections to this registry use; sorted out once, for all threads.
+        """Return what connections to a registry use; determined once, for all threads.
 
         :raises OptionError: when a file that the user named cannot be read.
         """
@@ -170,13 +170,13 @@ def check_trust_files(access: CertificateOptions) -> None:
     :raises OptionError: names the option and the file.
     """
     if access.client_key is not None and access.client_cert is None:
-        raise OptionError("client_key: is of no use without client_cert")
+        raise OptionError("client_key: requires client_cert")
     if access.ca_path is not None:
         try:
             # Empty data would mean "none given", and so an empty file would pass.
             ssl.create_default_context(cadata=_read_authority(access.ca_path).decode("ascii", "replace") or "empty")
         except ssl.SSLError as error:
-            raise OptionError(f"ca_path: {access.ca_path} holds no certificate in PEM form") from error
+            raise OptionError(f"ca_path: {access.ca_path} contains no certificate in PEM format") from error
     if access.client_cert is not None:
         try:
             ssl.create_default_context().load_cert_chain(access.client_cert, access.client_key, password=no_password)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How registries are reached, and as whom. Pure."""
+"""Options for access to registries: addresses, logins and certificates. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Login:
 
 @dataclass(frozen=True)
 class Access:
-    """How registries are reached.
+    """Options for access to registries.
 
     :param source: the registry that takes the place of each reference's own.
     :param login: ``username``/``password``, whose registry follows from the list.

@@ -27,7 +27,7 @@ from .scope import Scope
 _MAX_TOKEN_BYTES = 256 * 1024
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _CLIENT_ID = "airgap.images"
-_MAY_BE_MEANT = (400, 401)  # of a refresh token that is no good
+_MAY_BE_MEANT = (400, 401)  # to a refresh token that is not valid
 _NO_POST = (400, 401, 404, 405, 501)  # what services answer that do not know POST: ACR 400, Artifactory 401, GCR 404
 
 
@@ -78,7 +78,7 @@ class Authenticator:
         return bool(proof)
 
     def _refuse_open_realm(self, realm: str) -> None:
-        """What goes there can be read by everybody on the way, and sent to anybody."""
+        """Raise if a token service has no TLS although the registry has: a password could be read on the way."""
         if self._is_secure and _scheme(realm) == "http":
             raise TransferError(
                 f"{self._registry} names a token service without TLS ({printable(realm, 100)}), where no password is "

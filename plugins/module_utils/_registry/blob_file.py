@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One blob on its way into a file: hashed as it comes, never too long, and resumed where it broke off."""
+"""One blob, written to a file as it arrives: hashed, limited to its size, and resumed where it broke off."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASC
 
 
 class EncodingError(TransferError):
-    """A blob was no blob once it was taken out of its encoding; the bytes as they are may be one."""
+    """The decoded bytes are not the blob; the bytes as they were sent may be."""
 
 
 class BlobFile:
@@ -46,7 +46,7 @@ class BlobFile:
         self.size = 0
 
     def request_headers(self) -> dict[str, str]:
-        """What to ask for: all, or the rest (RFC 9110, 14.2)."""
+        """Return the headers that ask for all of the blob, or for the rest of it (RFC 9110, 14.2)."""
         return {"Range": f"bytes={self.size}-"} if self.size and self._unpacker is None else {}
 
     def take(self, answer: Response, chunks: Iterable[bytes], check: Callable[[], None]) -> None:
@@ -87,10 +87,10 @@ class BlobFile:
                 self.size += len(chunk)
 
     def _unpacker_for(self, answer: Response) -> Any:
-        """What takes the bytes out of an encoding that was not asked for, where there is one.
+        """Return the decompressor for an encoding that was not asked for; ``None`` if there is none.
 
-        The same header stands before blobs that are as they should be, because they are gzip themselves. It is believed
-        where the length is another one; the digest decides.
+        Blobs that are gzip themselves may have the same header. It is trusted if the length differs from that of the
+        blob; the digest decides.
         """
         encoded = is_gzip(answer.header("content-encoding"))
         has_size = number_of(answer.header("content-length")) == self._descriptor.size
@@ -105,7 +105,7 @@ class BlobFile:
             yield from [chunk] if self._unpacker is None else self._unpack(chunk)
 
     def _unpack(self, chunk: bytes) -> Iterator[bytes]:
-        """A piece at a time, as little may stand for much."""
+        """Decompress in pieces, because a few bytes may expand to many."""
         try:
             while True:
                 piece = self._unpacker.decompress(chunk, _PIECE)
@@ -117,7 +117,7 @@ class BlobFile:
             raise self._wrong("another encoding than it says") from None
 
     def _continues(self, answer: Response) -> bool:
-        """Whether the answer is the rest that was asked for; a server may send all of it instead."""
+        """Return True if the response is the rest that was asked for; a server may send all of the blob instead."""
         if answer.status != 206:
             return False
         found = _CONTENT_RANGE.fullmatch(answer.header("content-range").strip())
@@ -133,7 +133,7 @@ class BlobFile:
         return EncodingError(told, heals=True) if is_unpacked else TransferError(told, heals=True)
 
     def _start_again(self) -> None:
-        """Nothing of what came is of use; its place on the disk may be, until the next try."""
+        """Discard what was received, and free its space on the disk until the next try."""
         self._hasher, self.size = hashlib.sha256(), 0
         with suppress(FileNotFoundError):
             os.unlink(self._path)

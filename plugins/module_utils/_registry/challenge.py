@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a registry asks for when it answers 401: the WWW-Authenticate header. Pure.
+"""Challenges: the WWW-Authenticate header of a response with status 401. Pure.
 
 RFC 9110, 11.6.1; distribution token specification, "How to authenticate".
 """
@@ -30,7 +30,7 @@ class Challenge:
 def parse_challenges(header: str) -> list[Challenge]:
     """Read a WWW-Authenticate header, which may hold several challenges.
 
-    Text that fits no challenge ends the reading; what stood before it counts.
+    Reading ends at text that is not a challenge; those before it count.
     """
     challenges: list[Challenge] = []
     position = 0

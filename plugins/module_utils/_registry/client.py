@@ -47,7 +47,7 @@ _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
 
 @dataclass
 class RequestCount:
-    """How many requests for manifests were answered or refused."""
+    """The number of requests for manifests, whether they succeeded or not."""
 
     head: int = 0
     get: int = 0
@@ -156,7 +156,7 @@ class RegistryClient:
         return True
 
     def has_open_door(self, registry: str) -> bool:
-        """Whether a registry has asked for a login, but does not at ``/v2/``, which skopeo takes for all of it."""
+        """Return True if a registry asks for a login, but not at ``/v2/``: skopeo then never logs in."""
         return self._endpoint(registry).has_open_door()
 
     def fetch_blob(

@@ -25,7 +25,7 @@ _NO_CREDENTIALS = "credentials not found"
 
 @dataclass(frozen=True)
 class Credential:
-    """What proves who we are: user and password, or an identity token (OAuth2 refresh token)."""
+    """A user name and password, or an identity token (OAuth2 refresh token)."""
 
     username: str
     password: str = field(repr=False)
@@ -81,7 +81,7 @@ def _ask(helper: str, name: str, check: Check) -> Credential | None:
     shown, registry = printable(program), printable(name, 200)
     path = shutil.which(program)
     if path is None:
-        raise TransferError(f"credential helper {shown} for {registry}: no such program", heals=False)
+        raise TransferError(f"credential helper {shown} for {registry}: program not found", heals=False)
     try:
         status, said = answer_of([path, "get"], given=name.encode(), seconds=_TIMEOUT, check=check)
     except (OSError, subprocess.TimeoutExpired) as error:

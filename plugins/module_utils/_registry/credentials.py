@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Credentials: the user's options before login files; which of them belongs to which repository."""
+"""The credentials for each repository: the user's options come before login files."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ class Credentials:
 
     @property
     def has_logins(self) -> bool:
-        """Whether any credential came from the options."""
+        """True if any credential came from the options."""
         return bool(self._logins)
 
     @property
     def needs_login_file(self) -> bool:
-        """Whether skopeo would not find by itself what we do, so that it gets a login file of our own."""
+        """True if skopeo would not find all of these by itself, so that it needs a login file of our own."""
         is_renamed = any(registry_key(registry) != registry for registry in self._registries)
         return (
             self.has_logins or is_renamed or bool(self._as_passwords) or not all(file.is_plain for file in self._files)

@@ -112,7 +112,7 @@ class LoginFile:
 
 
 def registry_key(host: str) -> str:
-    """How a registry is called here: Docker Hub by its one name, and without the port that https has anyway."""
+    """Return the one spelling of a registry: ``docker.io`` for Docker Hub, and no port if it is that of https."""
     return canonical_registry(host).removesuffix(_HTTPS_PORT)
 
 
@@ -132,7 +132,7 @@ def default_login_files(environ: Mapping[str, str]) -> list[str]:
 def read_login_file(path: str, *, required: bool) -> LoginFile | None:
     """Read a login file.
 
-    :param required: the user named it, so it must be there and readable; else ``None`` stands for a missing one.
+    :param required: the user named it, so it must be readable; otherwise ``None`` is returned for a missing file.
     :raises OptionError: without any of the file's content in the text.
     """
     try:
@@ -147,7 +147,7 @@ def read_login_file(path: str, *, required: bool) -> LoginFile | None:
     try:
         return _parse(parse_object(raw), path)
     except JsonError as error:
-        raise OptionError(f"{path} is no login file (containers-auth.json) that can be read") from error
+        raise OptionError(f"{path} is not a readable login file (containers-auth.json)") from error
 
 
 def _parse(document: JsonObject, path: str) -> LoginFile:
@@ -188,7 +188,7 @@ def _parse(document: JsonObject, path: str) -> LoginFile:
 
 
 def _credential(entry: JsonObject) -> Credential | None:
-    """What an entry proves; nothing where it only says that a store knows the registry.
+    """Return the credential of an entry; ``None`` if the entry only says that a store knows the registry.
 
     :raises ValueError: when what is encoded in it cannot be read.
     """

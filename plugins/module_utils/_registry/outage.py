@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Registries that are out of reach: given up as a whole, so that a list of thousands does not try each in vain."""
+"""Registries that cannot be reached: given up as a whole, so that a list of thousands does not try each image."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Trying again: which delay, how often, and how a stop gets through."""
+"""Retries: delays, limits, and prompt reaction to a stop."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class BrokenOffError(TransferError):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often a transfer is tried again, and the first delay in seconds; each further delay is twice as long."""
+    """The number of retries, and the first delay in seconds; each further delay is twice as long."""
 
     retries: int
     delay: float
@@ -94,14 +94,17 @@ def _given_up(error: TransferError, attempts: int) -> TransferError:
 
 
 def _too_late(error: TransferError, is_over: bool) -> TransferError:
-    """Say that there is no time left; what failed at that moment may have failed because of it, and says nothing."""
+    """Return the error for a failure after which no time is left.
+
+    :param is_over: time is up: the failure may be a consequence of that, so its own message is dropped.
+    """
     if is_over:
         return not_done_in_time()
     return error.ended(f"{error} (no time is left to try again within timeout). Run again, or raise timeout")
 
 
 def in_words(seconds: float) -> str:
-    """A time as people say it, rounded up; of what nobody waits for, only that it is long."""
+    """Return a duration in words, rounded up; anything above a year is "more than a year"."""
     for unit, length, most in _UNITS:
         count = math.ceil(seconds / length)
         if count <= most:

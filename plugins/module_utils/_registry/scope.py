@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scope:
-    """What one token permits.
+    """The permissions of one token.
 
     :param path: of the repository, without its registry.
     :param actions: such as ``pull``.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Questions to registries that skopeo goes ways of its own to: mirrors, other locations, blocks.
+"""Manifests and configurations by way of skopeo, for registries that have mirrors, other locations or blocks.
 
 It is asked for a manifest or a configuration, one process each (``skopeo inspect --raw``), and what it gives is checked
 against its digest. It has no HEAD, so that a tag costs a manifest, and says nothing of a blob by itself.
@@ -68,7 +68,7 @@ class Inspector:
         self.outages = outages
 
     def head_manifest(self, repository: Repository, tag: str) -> str:
-        """There is no such question, so that the manifest has to tell."""
+        """Return an empty string: skopeo has no HEAD, so the manifest itself is needed."""
         return ""
 
     def get_manifest(self, repository: Repository, name: str) -> FetchedManifest:
@@ -108,11 +108,11 @@ class Inspector:
             return self._configuration(repository, tag, descriptor, limit)
 
     def blob_size(self, repository: Repository, digest: str) -> int:
-        """Nobody says it: of schema 1, which alone needs it, skopeo only knows once it has the layers."""
+        """Return 0: only schema 1 needs it, and skopeo knows it only once it has the layers."""
         return 0
 
     def gives_blobs(self, repository: Repository) -> bool:
-        """Skopeo shows manifests and configurations only."""
+        """Return False: skopeo gives manifests and configurations only."""
         return False
 
     def _configuration(self, repository: Repository, name: str, descriptor: Descriptor, limit: int) -> bytes:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What decides which images may be saved: the signature policy, and whatever else skopeo reads for that.
+"""The files that decide which images may be saved: the signature policy, and whatever else skopeo reads for that.
 
 containers-policy.json(5), containers-registries.d(5), containers-registries.conf(5). Only its content counts, so that a
 change of it is noticed, and nothing else is. Files that skopeo would read if others were not there count too: one too
@@ -56,7 +56,7 @@ def configuration_now(work: Work, environ: Mapping[str, str]) -> str:
 
 
 def _documents(work: Work, environ: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
-    """Everything with a name that tells what it is."""
+    """Yield the content of each file, with a name."""
     if work.insecure_policy:
         yield INSECURE_POLICY, b""
     else:
@@ -103,9 +103,9 @@ def _files_in(folder: str, suffix: str) -> list[str]:
 
 
 def _paths_in(policy: bytes) -> list[str]:
-    """The keys and certificates that a policy names: what stands under ``keyPath``, ``caPath``, ``keyPaths`` and so on.
+    """The keys and certificates that a policy names: the values of ``keyPath``, ``caPath``, ``keyPaths`` and so on.
 
-    :returns: nothing where it is no policy, which skopeo refuses.
+    :returns: nothing if it is not a policy, which skopeo refuses.
     """
     try:
         return [*_paths_below(parse_object(policy).values())]

@@ -73,7 +73,7 @@ def _accepts(policy: JsonObject | None, repository: Repository, digest: str) -> 
 
 
 def _scopes(repository: Repository, digest: str) -> Iterator[str]:
-    """What may be said of an image, the most specific first."""
+    """Yield the scopes that cover an image, the most specific first."""
     name = str(repository)
     yield f"{name}@{digest}"
     while name:

@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether skopeo goes other ways to a registry than we do: mirrors, locations, blocks, credential helpers.
+"""The registries for which skopeo is configured to use mirrors, other locations, blocks or credential helpers.
 
-containers-registries.conf(5). The answer may be too careful, never too bold: what the configuration mentions is left
-to skopeo.
+containers-registries.conf(5). If in doubt, a registry counts as configured, and is left to skopeo.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _HOST = re.compile(r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]
 
 
 class RegistriesConf:
-    """What skopeo reads, as it is when this is made.
+    """The configuration at the moment this is made.
 
     :param environ: says where it is read from.
     """
@@ -49,7 +48,7 @@ class RegistriesConf:
             self._read(path)
 
     def concerns(self, registry: str) -> bool:
-        """Whether skopeo may treat this registry (``HOST[:PORT]``) in a way of its own."""
+        """Return True if the configuration may concern a registry (``HOST[:PORT]``)."""
         if self._is_unclear:
             return True
         host = _PORT.sub("", registry)
@@ -93,7 +92,7 @@ def names_in(text: str) -> frozenset[str] | None:
 
 
 def configuration_folders(environ: Mapping[str, str]) -> list[str]:
-    """Where skopeo looks for its configuration, each once, and what comes first counts."""
+    """Return the folders that skopeo searches for its configuration, in order of precedence."""
     home = environ.get("HOME") or os.path.expanduser("~")
     own = os.path.join(environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "containers")
     folders = (own, os.path.join(home, ".config", "containers"), "/etc/containers", "/usr/share/containers")
@@ -118,7 +117,7 @@ def registries_files(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def covers(name: str, registry: str) -> bool:
-    """Whether a ``prefix`` or ``location`` is about a registry, or something below it."""
+    """Return True if a ``prefix`` or ``location`` covers a registry, or something below it."""
     host = name.partition("/")[0].lower()
     if host.startswith("*."):
         return registry.lower().endswith(host[1:])

@@ -104,7 +104,7 @@ class Skopeo:
         return self._inspect(self.commands.inspect(repository, name, ["--raw"]), repository, limit, deadline)
 
     def configuration(self, repository: Repository, name: str, *, limit: int, deadline: float) -> bytes:
-        """Ask for the configuration of an image that is no index; see :meth:`manifest`."""
+        """Ask for the configuration of an image that is not an index; see :meth:`manifest`."""
         command = self.commands.inspect(repository, name, ["--config", "--raw"])
         return self._inspect(command, repository, limit, deadline)
 
@@ -128,7 +128,7 @@ class Skopeo:
     ) -> None:
         """Run it to its end.
 
-        :param progress: tells something else as long as it goes on.
+        :param progress: returns a different value whenever there was progress.
         :param output: takes its standard output.
         """
         with memory_file("skopeo") as errors:
@@ -168,7 +168,7 @@ class Skopeo:
             now = time.monotonic()
             self._stop.check()
             if any(says_too_much(one) for one in outputs):
-                raise TransferError("skopeo does not stop to talk; is skopeo_path skopeo?", heals=False)
+                raise TransferError("skopeo writes output without end; is skopeo_path skopeo?", heals=False)
             if now >= deadline:
                 raise not_done_in_time()
             if now - looked < min(_LOOK_SECONDS, self._work.stall_timeout / 4):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What skopeo's error messages mean, whether trying again can help, and what the user can do. Pure."""
+"""Errors from skopeo's messages: whether trying again can help, and what the user can do. Pure."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ _CAUSES = (
 
 
 def explain(text: str, status: int, repository: str) -> TransferError:
-    """Turn skopeo's last words into an error for the user.
+    """Turn skopeo's last output into an error for the user.
 
     :param text: its standard error, without secrets.
     :param status: its exit status; negative for the signal that ended it.

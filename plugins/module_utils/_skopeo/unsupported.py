@@ -64,7 +64,7 @@ class UnsupportedImages:
         )
 
 
-_ADDRESS = "skopeo takes no address such as {registry} for a registry; use a name that stands for it"
+_ADDRESS = "skopeo does not accept an address such as {registry} as a registry; use a name for it"
 _OPEN_DOOR = (
     "{registry} answers /v2/ to anybody and asks for a login below it only, so that skopeo sends none; have its owner "
     "ask for it at /v2/ too"

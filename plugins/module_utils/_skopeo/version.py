@@ -33,7 +33,7 @@ def find_skopeo(skopeo_path: str, stop: Stop) -> str:
     """
     path = shutil.which(skopeo_path)
     if path is None:
-        raise OptionError(f"skopeo_path: {skopeo_path!r} is no program on the target; install skopeo")
+        raise OptionError(f"skopeo_path: {skopeo_path!r} was not found on the target; install skopeo")
     version = _VERSION.search(_ask_version(path, stop))
     if version is None:
         raise OptionError(f"skopeo_path: {path} --version does not answer as skopeo does")

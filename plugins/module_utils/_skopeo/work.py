@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the work is done: how many at once, how long, where, and by which skopeo. Pure."""
+"""Options for the work itself: parallelism, time limits, places, and the skopeo to use. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SYSTEM_POLICY, INSECURE_POLICY = "system", "insecure"
 
 @dataclass(frozen=True)
 class Work:
-    """How the work is done; times in seconds.
+    """Options for the work itself; times in seconds.
 
     :param timeout: for all copies of one platform image, its retries included.
     :param stall_timeout: for a transfer in which no byte moves.

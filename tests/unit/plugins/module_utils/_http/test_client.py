@@ -238,7 +238,7 @@ def test_the_body_of_an_error_is_not_streamed(server: Server, http: Http) -> Non
 def test_a_server_that_sends_nothing(server: Server) -> None:
     http = Http(server.host, OPEN, read_timeout=0.1, connections=1)
     server.route("/", Reply(200, b"x" * 100, cut=10, stalls=True))
-    with pytest.raises(TransferError, match="sent nothing for the whole stall_timeout") as caught:
+    with pytest.raises(TransferError, match="sent nothing within stall_timeout") as caught:
         read(http, server)
     assert caught.value.heals is True
     http.close()
@@ -248,7 +248,7 @@ def test_a_server_that_does_not_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         host = f"127.0.0.1:{listening.getsockname()[1]}"
         http = Http(host, OPEN, read_timeout=0.1, connections=1)
-        with pytest.raises(TransferError, match=f"{host} sent nothing for the whole stall_timeout"):
+        with pytest.raises(TransferError, match=f"{host} sent nothing within stall_timeout"):
             http.read("GET", f"http://{host}/", headers={}, limit=LIMIT)
 
 
@@ -562,9 +562,9 @@ FAILURES: dict[str, tuple[Exception, bool, str]] = {
     "a timeout": (
         urllib3.exceptions.ReadTimeoutError(None, "/", "Read timed out."),  # type: ignore[arg-type]
         True,
-        "reg.lan sent nothing for the whole stall_timeout; raise it if it is only slow",
+        "reg.lan sent nothing within stall_timeout; raise it if the host is only slow",
     ),
-    "a timeout of the socket": (socket.timeout("timed out"), True, "reg.lan sent nothing for the whole stall_timeout"),
+    "a timeout of the socket": (socket.timeout("timed out"), True, "reg.lan sent nothing within stall_timeout"),
     "an expired certificate": (
         urllib3.exceptions.SSLError(ssl.SSLError(1, "certificate verify failed: certificate has expired")),
         False,

@@ -266,11 +266,11 @@ GOOD: dict[str, dict[str, str]] = {
 }
 
 BAD: dict[str, tuple[dict[str, str], str]] = {
-    "a key alone": ({"client_key": "client.key"}, "client_key: is of no use without client_cert"),
+    "a key alone": ({"client_key": "client.key"}, "client_key: requires client_cert"),
     "no authority": ({"ca_path": "missing.pem"}, "cannot read the certificate file "),
-    "a text": ({"ca_path": "text.pem"}, "holds no certificate in PEM form"),
-    "nothing in it": ({"ca_path": "empty.pem"}, "holds no certificate in PEM form"),
-    "a key for an authority": ({"ca_path": "client.key"}, "holds no certificate in PEM form"),
+    "a text": ({"ca_path": "text.pem"}, "contains no certificate in PEM format"),
+    "nothing in it": ({"ca_path": "empty.pem"}, "contains no certificate in PEM format"),
+    "a key for an authority": ({"ca_path": "client.key"}, "contains no certificate in PEM format"),
     "no certificate": ({"client_cert": "missing.pem"}, "cannot be used: No such file"),
     "a certificate without key": ({"client_cert": "client.pem"}, "cannot be used: "),
     "another key": ({"client_cert": "client.pem", "client_key": "other.key"}, "cannot be used: "),

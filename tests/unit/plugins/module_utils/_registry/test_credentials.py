@@ -445,7 +445,7 @@ def test_a_helper_that_does_not_help(helper: Path, script: str, said: str) -> No
 
 
 def test_a_helper_that_is_not_there() -> None:
-    with pytest.raises(TransferError, match=r"credential helper docker-credential-test for reg.lan: no such program"):
+    with pytest.raises(TransferError, match=r"credential helper docker-credential-test for reg.lan: program not found"):
         HELPED.find(Repository("reg.lan", "a"))
 
 

@@ -197,7 +197,7 @@ def test_without_skopeo_such_a_registry_cannot_be_asked(tmp_path: Path, home: Pa
     options = make_options(tmp_path, images=["reg.lan/a:1"], skopeo_path="/no/skopeo")
     wanted = read_image_set(options.selection, None)
     cache = Cache(options.work.cache_dir)
-    told = "skopeo_path: '/no/skopeo' is no program on the target"
+    told = "skopeo_path: '/no/skopeo' was not found on the target"
     with (
         prepared(options, wanted, cache, log=Log(debug=True), stop=Stop()) as made,
         pytest.raises(OptionError, match=told),

@@ -432,7 +432,7 @@ def test_the_program_is_checked(program: Path, script: str, said: str | None) ->
 
 
 def test_a_program_that_is_not_there() -> None:
-    with pytest.raises(OptionError, match="skopeo_path: 'no-such-skopeo' is no program on the target; install skopeo"):
+    with pytest.raises(OptionError, match="skopeo_path: 'no-such-skopeo' was not found on the target; install skopeo"):
         make_skopeo(skopeo_path="no-such-skopeo").check()
 
 
@@ -467,7 +467,7 @@ class Copy:
 
 def test_a_program_that_complains_without_end(tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "MOST_SAID", 1024 * 1024)
-    with pytest.raises(TransferError, match="does not stop to talk; is skopeo_path skopeo") as caught:
+    with pytest.raises(TransferError, match="writes output without end; is skopeo_path skopeo") as caught:
         Copy(tmp_path, program, "exec yes 0123456789 >&2")()
     assert not caught.value.heals
 
@@ -560,7 +560,7 @@ def test_a_long_answer_is_refused(program: Path) -> None:
 
 def test_an_answer_without_end_is_given_up(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "MOST_SAID", 1024 * 1024)
-    with pytest.raises(TransferError, match="does not stop to talk; is skopeo_path skopeo"):
+    with pytest.raises(TransferError, match="writes output without end; is skopeo_path skopeo"):
         Question(program, "exec yes 0123456789")()
 
 
