@@ -151,7 +151,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a writer that is none": (changed(writer=0), "writer is 0, expected 1 or more"),
     "a writer that is no number": (changed(writer="2"), "writer must be an integer"),
     "images that are none": (changed(images=["a"]), "images[0] must be an object"),
-    "a reference that is none": (changed(images=[{"reference": "A", "digest": DIGEST}]), "'A' is no part"),
+    "a reference that is none": (
+        changed(images=[{"reference": "A", "digest": DIGEST}]),
+        "'A' is not a valid repository path component",
+    ),
     "no digest": (changed(images=[{"reference": "a"}]), "is not a sha256 digest"),
     "a platform without size": (
         changed(images=[{"reference": "a", "digest": DIGEST, "platforms": [{"digest": DIGEST}]}]),
