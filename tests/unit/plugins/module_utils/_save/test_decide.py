@@ -183,7 +183,7 @@ NOTHING = ResolvedList((), (), (), replace(LOCK, images=()))
 CONTENTS: dict[str, tuple[ResolvedList, tuple[InvalidLine, ...], bool, Action, str]] = {
     "all is well": (WHOLE, (), False, Action.KEEP, "nothing changed"),
     "an image failed": (replace(WHOLE, failed=(FAILED,)), (), False, Action.PULL, "1 of the images asked for failed"),
-    "a line is no reference": (WHOLE, (BAD_LINE,), False, Action.PULL, "1 of the images asked for failed"),
+    "a line that is not a reference": (WHOLE, (BAD_LINE,), False, Action.PULL, "1 of the images asked for failed"),
     "a part will do": (replace(WHOLE, failed=(FAILED,)), (BAD_LINE,), True, Action.KEEP, "nothing changed"),
     "nothing is left": (NOTHING, (), False, Action.PULL, "there is nothing to save"),
     "nothing is left, and a part would do": (NOTHING, (BAD_LINE,), True, Action.PULL, "there is nothing to save"),

@@ -100,7 +100,7 @@ SENTENCES: dict[str, tuple[Result, bool, str]] = {
         "1 of 3 images would fail, so /a would be left as it is: docker.io/library/i2:latest: 404. "
         "allow_partial=true would save an archive without the images that fail",
     ),
-    "a line is no reference": (
+    "a line that is not a reference": (
         result(listed=images(2, "docker pull x"), is_published=False),
         True,
         "1 of 3 images would fail, so /a would be left as it is: /l:1: 'docker pull x' is not a valid reference: why. "
@@ -116,7 +116,7 @@ SENTENCES: dict[str, tuple[Result, bool, str]] = {
         True,
         "none of the 2 images has a wanted platform, so there is nothing to save; see skipped_images",
     ),
-    "a line was no reference": (
+    "a line that was not a reference": (
         result(listed=images(2, "docker pull x"), is_published=False),
         False,
         f"1 of 3 images failed, so /a was left as it was: /l:1: 'docker pull x' is not a valid reference: why. {KEPT}",
