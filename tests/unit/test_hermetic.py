@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[5]
 BROKEN = "{this is not JSON"
 READERS = (
     "_http/test_proxy.py",
-    "_http/test_tls.py",
+    "_http/test_trust_store.py",
     "_registry/test_credentials.py",
     "_skopeo/test_registries_conf.py",
 )

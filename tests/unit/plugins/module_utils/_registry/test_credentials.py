@@ -37,6 +37,9 @@ from ansible_collections.airgap.images.plugins.module_utils._registry.login_file
 )
 from ansible_collections.airgap.images.tests.unit.fakes import make_options
 
+# No login file of the machine or of the user.
+NOWHERE = dict.fromkeys(("HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "DOCKER_CONFIG"), "/nonexistent")
+
 
 def auth(username: str, password: str = "s3cret") -> dict[str, str]:  # noqa: S107
     return {"auth": base64.b64encode(f"{username}:{password}".encode()).decode()}
@@ -248,7 +251,7 @@ def test_options_come_before_files(tmp_path: Path) -> None:
     access = make_options(
         authfile=str(path), registries=[{"host": "reg.lan", "username": "option", "password": "p"}]
     ).access
-    credentials = gather_credentials(access, ["reg.lan", "other.lan"], {}, Secrets())
+    credentials = gather_credentials(access, ["reg.lan", "other.lan"], NOWHERE, Secrets())
     assert credentials.find(Repository("reg.lan", "a/b")) == Credential("option", "p")
     assert credentials.find(Repository("other.lan", "a")) == Credential("other", "s3cret")
     assert credentials.find(Repository("third.lan", "a")) is None
@@ -257,7 +260,7 @@ def test_options_come_before_files(tmp_path: Path) -> None:
 
 def test_username_belongs_to_the_only_registry() -> None:
     access = make_options(username="user", password="p").access
-    assert gather_credentials(access, ["reg.lan", "reg.lan"], {}, Secrets()).find(
+    assert gather_credentials(access, ["reg.lan", "reg.lan"], NOWHERE, Secrets()).find(
         Repository("reg.lan", "a")
     ) == Credential("user", "p")
 
@@ -265,7 +268,7 @@ def test_username_belongs_to_the_only_registry() -> None:
 def test_username_is_ambiguous_with_several() -> None:
     access = make_options(username="user", password="s3cret").access
     with pytest.raises(OptionError) as caught:
-        gather_credentials(access, ["quay.io", "docker.io"], {}, Secrets())
+        gather_credentials(access, ["quay.io", "docker.io"], NOWHERE, Secrets())
     assert "could belong to any of docker.io, quay.io; name the registry" in str(caught.value)
     assert "s3cret" not in str(caught.value)
 
@@ -476,7 +479,7 @@ def test_every_credential_is_a_secret(helper: Path, tmp_path: Path) -> None:
         authfile=str(path), registries=[{"host": "o.lan", "username": "user", "password": "from-an-option"}]
     ).access
     secrets = Secrets()
-    credentials = gather_credentials(access, [], {}, secrets)
+    credentials = gather_credentials(access, [], NOWHERE, secrets)
     for told in ("from-an-option", "from-a-file", "from-an-identity"):
         assert secrets.hide(f"it said {told}.") == f"it said {HIDDEN}."
     assert secrets.hide("from-a-helper") == "from-a-helper"
