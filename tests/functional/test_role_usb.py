@@ -76,7 +76,7 @@ def test_two_hosts_whose_directories_would_be_one_are_refused(stick: Site, sourc
     before = snapshot(stick.media)
     result = stick.run(stick.inventory("NORTH"), variables)
     assert result.rc != 0
-    assert "north in " in failure(result, "NORTH") and "another spelling of its name" in failure(result, "NORTH")
+    assert "north in " in failure(result, "NORTH") and "does not distinguish that name" in failure(result, "NORTH")
     assert snapshot(stick.media) == before
 
 
