@@ -31,11 +31,8 @@ GROUPS = (
     Group("pages", ("docs",), "the pages of the documentation, followed"),
     Group("calls", ("role_again", "role_c", "role_d", "role_e"), "the role over sshd: called in every way, shared out"),
     Group("role", ("role",), "the role over sshd: steps, lists, failures, secrets, shells, USB sticks"),
-    Group(
-        "hostile",
-        ("credentials", "hostile", "secrets", "surroundings", "two", "unpack"),
-        "registries and neighbours that mean harm, and secrets",
-    ),
+    Group("secrets", ("credentials", "hostile_host", "secrets"), "secrets, and hosts that mean harm"),
+    Group("hostile", ("hostile", "surroundings", "two", "unpack"), "registries and neighbours that mean harm"),
     Group(
         "restore",
         ("archive", "bench", "restore", "support"),
