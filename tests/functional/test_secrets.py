@@ -141,23 +141,21 @@ def test_nobody_sees_it_while_an_image_is_saved(run: Run, way: Way) -> None:
     assert len(ours) == (1 if way in OF_OPTIONS else 0), f"seen in {sorted(ours)}"
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("way", WAYS)
-def test_nobody_sees_it_when_runs_fail_or_only_look(run: Run, way: Way) -> None:
+@pytest.mark.parametrize("case", ["missing", "check", "no reference"])
+def test_nobody_sees_it_when_a_run_fails_or_only_looks(run: Run, way: Way, case: str) -> None:
     """A tag that is missing, a registry that refuses after all, check mode: all with everything said."""
     source = closed(run.bench, tokens=False)
     told = way(run.bench.directory, source.proxy.host)
-    cases = {
-        "missing": ([source.reference, f"{source.reference}x"], {}),
-        "check": ([source.reference], {"check": True}),
-        "no reference": ([source.reference, "no reference"], {}),
-    }
-    for name, (references, keywords) in cases.items():
-        with run.start(references, told, **keywords) as running:
-            result = running.wait()
-            assert result.failed is (name != "check"), result.msg
-            # Newer ansible-cores leave it to the controller to tell the arguments.
-            assert result.data.get("invocation", {"module_args": references})["module_args"]
-            run.assert_secret(result, running, *told.files)
+    more = {"missing": [f"{source.reference}x"], "check": [], "no reference": ["no reference"]}[case]
+    references = [source.reference, *more]
+    with run.start(references, told, check=case == "check") as running:
+        result = running.wait()
+        assert result.failed is (case != "check"), result.msg
+        # Newer ansible-cores leave it to the controller to tell the arguments.
+        assert result.data.get("invocation", {"module_args": references})["module_args"]
+        run.assert_secret(result, running, *told.files)
 
 
 def test_a_password_that_is_wrong_is_as_secret(run: Run) -> None:
