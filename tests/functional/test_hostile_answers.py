@@ -95,7 +95,7 @@ CASES = {
     "to-gopher": Case(to("gopher://127.0.0.1:1/_x"), "not http or https"),
     "to-data": Case(to("data:application/json,{}"), "not http or https"),
     "to-script": Case(to("javascript:alert(1)"), "not http or https"),
-    "to-bracket": Case(to("http://[::1"), "address"),
+    "to-bracket": Case(to("http://[::1"), "not a URL"),
     "to-no-host": Case(to("http:///x"), ""),
     "to-port": Case(to("http://127.0.0.1:99999/x"), ""),
     "to-port-text": Case(to("http://127.0.0.1:\x1b[2J/x"), ""),
