@@ -155,7 +155,7 @@ class Transport:
 
     def _exchange(self, pool: Pool, route: Route, request: Request) -> Incoming:
         try:
-            response = pool.urlopen(
+            response = pool.request(
                 request.method,
                 _target(request.url, route),
                 body=request.body,
