@@ -117,12 +117,20 @@ def recover(bundle: BinaryIO, items: Sequence[Item], *, target: Callable[[Item],
     :raises OSError: when the disk cannot be read or written.
     """
     known = {header_of(member_of(item)): item for item in items}
-    arrived = []
-    while (item := known.get(bundle.read(BLOCK))) is not None:
+    # The header of a long name has several blocks.
+    begun = {header[:length] for header in known for length in range(BLOCK, len(header), BLOCK)}
+    arrived: list[Item] = []
+    while True:
+        header = block = bundle.read(BLOCK)
+        while block and header in begun:
+            block = bundle.read(BLOCK)
+            header += block
+        item = known.get(header)
+        if item is None:
+            return arrived
         if _take(bundle, item, target(item)):
             arrived.append(item)
         bundle.read(len(padding_of(member_of(item))))
-    return arrived
 
 
 def _take(bundle: BinaryIO, item: Item, path: str) -> bool:

@@ -137,7 +137,7 @@ class Receiver:
         """
         for bundle in bundles:
             left, arrived, problem = bundle, bundle, "not tried yet"
-            while problem and arrived:  # an attempt that has brought nothing is not repeated
+            while left and problem and arrived:  # an attempt that has brought nothing is not repeated
                 with convoy.shown(left, self._place.bundle):
                     arrived, problem = self._receive_bundle(left, arguments)
                 self._carrier.transferred += arrived
@@ -145,7 +145,7 @@ class Receiver:
                 convoy.miss(left)
                 if problem:
                     self._host.say(f"{format_count(len(left), 'small file')} did not arrive together: {problem}")
-            if problem:
+            if left and problem:
                 return
 
     def _receive_bundle(self, items: Sequence[Item], arguments: Mapping[str, Any]) -> tuple[list[Item], str]:

@@ -313,10 +313,10 @@ def test_a_host_that_leaves_everything_out(scene: Scene, monkeypatch: pytest.Mon
 
 
 def cut(scene: Scene, size: int) -> Callable[[str], None]:
-    """A connection that is lost after so many bytes of a bundle."""
+    """A connection that is lost after so many bytes of a bundle, or before so many from its end."""
 
     def lose(path: str) -> None:
-        os.truncate(path, size)
+        os.truncate(path, size if size >= 0 else os.path.getsize(path) + size)
         raise AnsibleConnectionFailure("Connection reset by peer")
 
     return lose
@@ -330,6 +330,14 @@ def test_a_transfer_that_breaks_off_keeps_what_is_whole(scene: Scene) -> None:
     assert len(second) < len(first) - 5
     assert second == first[-len(second) :]
     assert scene.connection.resets == 1
+    assert_whole(scene)
+
+
+def test_a_transfer_that_breaks_off_at_its_end_is_not_repeated(scene: Scene) -> None:
+    scene.connection.faults[BUNDLE] = [cut(scene, -1024)]
+    fetch(scene)
+    assert scene.connection.fetched == [LOCK, BUNDLE]
+    assert len(scene.looked) == len(image_fetch_module.BESIDE), "nothing is asked twice"
     assert_whole(scene)
 
 

@@ -6,16 +6,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.bundle import size_of
+from ansible_collections.airgap.images.plugins.module_utils._archive.bundle import size_of, write_bundle
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.bundle import (
     FEW,
     LARGEST,
     SMALL,
     bundles_of,
     member_of,
+    recover,
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item
 
@@ -60,3 +66,25 @@ def test_no_bundle_is_too_large_and_nothing_is_left_out(given: list[int]) -> Non
         assert size_of(map(member_of, bundle)) <= LARGEST
     for bundle, following in zip(found, found[1:]):
         assert size_of(map(member_of, [*bundle, following[0]])) > LARGEST, "as few bundles as possible"
+
+
+@pytest.mark.parametrize("archive", ["images", "n" * 200, "n" * 250])
+def test_what_a_broken_bundle_has_is_recovered(tmp_path: Path, archive: str) -> None:
+    """Names of any length: the header of a long one has several blocks."""
+    contents = {f"{archive}/{number}": bytes([number]) * 600 for number in range(4)}
+    items = [Item("", name, 600, hashlib.sha256(content).hexdigest()) for name, content in contents.items()]
+    (tmp_path / archive).mkdir()
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    assert write_bundle(str(tmp_path / "bundle"), str(tmp_path), [member_of(each) for each in items]) == []
+    raw = (tmp_path / "bundle").read_bytes()
+    last = raw.rindex(contents[items[-1].name])
+    for length, whole in {len(raw): 4, last + 599: 3, last: 3, last - 100: 3, last - 512: 3, 100: 0, 0: 0}.items():
+        (tmp_path / f"first-{length}").mkdir()
+
+        def target(each: Item, length: int = length) -> str:
+            return str(tmp_path / f"first-{length}" / each.name.rpartition("/")[2])
+
+        assert recover(io.BytesIO(raw[:length]), items[::-1], target=target) == items[:whole]
+        arrived = sorted(path.name for path in (tmp_path / f"first-{length}").iterdir())
+        assert arrived == [str(number) for number in range(whole)]
