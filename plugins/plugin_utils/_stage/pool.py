@@ -46,7 +46,7 @@ class Pool:
     def share(
         self, hosts: Sequence[str], running: Sequence[str], *, include: Sequence[str], exclude: Sequence[str]
     ) -> str:
-        """Choose from the lists of all hosts, and share the rest out. This is done once for equal arguments.
+        """Choose from the lists of all hosts, and share the rest out. This is done once, whatever fails meanwhile.
 
         :param hosts: all hosts of the play, which get a share each.
         :param running: those of them that have not failed.
@@ -62,7 +62,8 @@ class Pool:
                 "this role at the same time: with the strategy linear, and without conditions that leave some of them "
                 "out."
             )
-        key = _name(json.dumps([[*hosts], [*running], [*include], [*exclude]]))
+        # Not of those that run: while the first hosts stage their lists, one may fail, and the last ones see fewer.
+        key = _name(json.dumps([[*hosts], [*include], [*exclude]]))
         path = os.path.join(self._folder, f"shares-{key}.json")
         with open(f"{path}.lock", "wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # held by another host of this call, for as long as this takes

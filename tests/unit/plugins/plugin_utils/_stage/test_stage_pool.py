@@ -50,6 +50,15 @@ def test_a_host_that_has_failed_has_a_share_and_no_list(tmp_path: Path) -> None:
     assert chosen.lines == ["a/b:1"] and [*shares] == HOSTS
 
 
+def test_a_host_that_fails_meanwhile_changes_no_share(tmp_path: Path) -> None:
+    """Ansible starts a task on a few hosts at a time; all of them have to get a share of the same list."""
+    pool = Pool(str(tmp_path), "call")
+    put(pool, north="a/b:1", east="c/d:1")
+    path = pool.share(HOSTS, HOSTS, include=[], exclude=[])
+    assert pool.share(HOSTS, HOSTS[:1], include=[], exclude=[]) == path
+    assert read_shares(path)[0].lines == ["a/b:1", "c/d:1"]
+
+
 def test_a_host_that_did_not_read_is_named(tmp_path: Path) -> None:
     """Neither lists of another call, nor of another run, are taken for its."""
     put(Pool(str(tmp_path), "before"), north="a/b:1", east="c/d:1")
