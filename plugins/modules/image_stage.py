@@ -192,16 +192,20 @@ def look(directory: str) -> dict[str, bool]:
     return {"exists": True, "is_closed": not os.access(directory, os.X_OK)}
 
 
-def contents(paths: list[str]) -> list[str]:
-    """Read files.
+def read_lists(paths: list[str], *, option: str) -> list[str]:
+    """Read files of the host.
 
+    :param option: of the role, that they come from.
     :returns: what is in them, in base64.
-    :raises OSError: when one cannot be read.
+    :raises StorageError: names the one that cannot be read.
     """
     found = []
     for path in paths:
-        with open(path, "rb") as file:
-            found.append(base64.b64encode(file.read()).decode("ascii"))
+        try:
+            with open(path, "rb") as file:
+                found.append(base64.b64encode(file.read()).decode("ascii"))
+        except OSError as error:
+            raise StorageError(f"{option}: cannot read {path} on the host: {error.strerror}") from error
     return found
 
 
@@ -213,7 +217,12 @@ def make_directory(path: str, mode: int) -> None:
     if os.path.isdir(path):
         return
     make_directory(os.path.dirname(path), mode)
-    os.mkdir(path)
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        if not os.path.isdir(path):  # else another host on the same disk has made it meanwhile
+            raise
+        return
     os.chmod(path, mode)
 
 
@@ -305,11 +314,11 @@ def run(module: AnsibleModule) -> dict[str, object]:
     if params["downloaded"]:
         try:
             paths = [os.path.join(params["downloaded"], str(number)) for number in range(params["downloads"])]
-            result["lists"] = contents(paths)
+            result["lists"] = read_lists(paths, option="image_save_list_urls")
         finally:
             shutil.rmtree(params["downloaded"], ignore_errors=True)
     else:
-        result["lists"] = read_lists(params["lists"])
+        result["lists"] = read_lists(params["lists"], option="image_save_remote_list_files")
     if params["download"]:
         result["download_dir"] = tempfile.mkdtemp(prefix="image-save-")
     if params["directory"]:
@@ -318,20 +327,6 @@ def run(module: AnsibleModule) -> dict[str, object]:
         if params["write"] and not (params["must_be_open"] and found["is_closed"]):
             result.update(write(module, found))
     return result
-
-
-def read_lists(paths: list[str]) -> list[str]:
-    """Read the lists of the host.
-
-    :returns: what is in them, in base64.
-    :raises StorageError: names the one that cannot be read.
-    """
-    try:
-        return contents(paths)
-    except OSError as error:
-        raise StorageError(
-            f"image_save_remote_list_files: cannot read {error.filename} on the host: {error.strerror}"
-        ) from error
 
 
 def main() -> None:

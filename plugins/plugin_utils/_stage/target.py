@@ -10,6 +10,7 @@ It is not trusted. Of its answers, only users' numbers, flags and the contents o
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,7 +74,9 @@ class Target:
         lists = self._contents(said, "lists", len(paths))
         if not urls:
             return lists, []
-        folder = str(said.get("download_dir"))
+        folder = said.get("download_dir")
+        if not isinstance(folder, str) or not os.path.isabs(folder):
+            raise StorageError(self._unexpected())
         try:
             for number, entry in enumerate(urls):
                 self._download(entry, f"{folder}/{number}")

@@ -206,3 +206,11 @@ def test_a_list_that_cannot_be_downloaded_is_named_without_secrets(ground: Groun
     expected = "image_save_list_urls: cannot download https://lists.lan/a.txt: Request failed: it HTTP Error 401"
     assert (result["failed"], result["msg"]) == (True, expected)
     assert ground.asked[-1][1] == {"downloaded": "/tmp/d", "downloads": 0}, "the directory is not removed"  # noqa: S108
+
+
+@pytest.mark.parametrize("folder", [None, 5, "", "relative"])
+def test_nothing_is_downloaded_to_no_directory(ground: Ground, folder: object) -> None:
+    answer = {**OPEN, "download_dir": folder, "lists": []}
+    result = ground.run("stage", lambda _name, _arguments: answer, list_urls=[URL])
+    assert result["failed"] and result["msg"].startswith("one did not answer what it was asked")
+    assert not [name for name, *_more in ground.asked if name.endswith("get_url")]

@@ -80,6 +80,18 @@ def test_a_directory_alone(tmp_path: Path) -> None:
     assert not seen["changed"] and not seen["exists"] and not (tmp_path / "none").exists()
 
 
+def test_two_hosts_on_one_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the check and the making, the other one has made the directory, or put a file there."""
+    monkeypatch.setattr(os.path, "isdir", lambda path, real=os.path.isdir: next(answers, True) and real(path))
+    (tmp_path / "out").mkdir(mode=0o700)
+    answers = iter([False])
+    image_stage.make_directory(str(tmp_path / "out"), 0o755)
+    assert mode(tmp_path / "out") == 0o700, "its owner says who may enter it"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileExistsError):
+        image_stage.make_directory(str(tmp_path / "file"), 0o755)
+
+
 def test_what_is_closed_stays_as_it_is(tmp_path: Path) -> None:
     """Below a file, nothing can be entered."""
     (tmp_path / "file").write_text("")
@@ -116,6 +128,13 @@ def test_downloads_are_read_and_removed(is_whole: bool) -> None:
     downloads = 2 if is_whole else 0
     found = ask(check=True, downloaded=str(folder), downloads=downloads)["lists"]
     assert [base64.b64decode(text) for text in found] == [b"a/b:0", b"a/b:1"][:downloads]
+    assert not folder.exists()
+
+
+def test_a_download_that_is_gone_is_named() -> None:
+    folder = Path(ask(download=True)["download_dir"])
+    said = ask(downloaded=str(folder), downloads=1)
+    assert said["msg"] == f"image_save_list_urls: cannot read {folder}/0 on the host: No such file or directory"
     assert not folder.exists()
 
 
