@@ -15,6 +15,9 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.output impo
 
 MERGED_LOCK = "images.lock.json"
 
+_TEXTS = ("list_format", "dest", "staging_dir", "failed_list", "from_lock", "compress", "fetch_dest")
+_LISTS_OF_TEXTS = ("images", "list_files", "manifest_files", "remote_list_files", "include", "exclude")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -44,12 +47,16 @@ class Options:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Options:
-        """Take the options out of a dictionary, as Ansible has templated it: before 2.19, numbers are text.
+        """Take the options out of a dictionary, as Ansible has templated it.
+
+        YAML and templates make numbers of texts, and before 2.19 texts of numbers.
 
         :raises KeyError: when one is missing.
         """
         given = {field.name: values[field.name] for field in fields(cls)}
-        return cls(**{**given, "poll": int(given["poll"])})
+        texts = {name: str(given[name]) for name in _TEXTS}
+        lists = {name: [*map(str, given[name])] for name in _LISTS_OF_TEXTS if isinstance(given[name], (list, tuple))}
+        return cls(**{**given, **texts, **lists, "poll": int(given["poll"])})
 
     @property
     def reads_from_host(self) -> bool:

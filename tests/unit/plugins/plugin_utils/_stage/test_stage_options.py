@@ -57,6 +57,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "nothing": ({"images": []}, "^There is nothing to save: set image_save_images"),
     "no destination": ({"dest": ""}, "^image_save_dest: expected the absolute path .* but it is not set"),
     "a directory": ({"dest": "/srv/"}, "^image_save_dest: expected the absolute path .* ending in a name"),
+    "a number": ({"dest": 5}, "^image_save_dest: expected the absolute path .* but it is 5"),
+    "a number for a list": ({"list_files": [5]}, "^image_save_list_files: file '5' not found on the controller"),
     "a relative path": ({"dest": "out/a"}, "^image_save_dest: expected the absolute path"),
     "nowhere to fetch to": (
         {"fetch_dest": ""},
@@ -92,6 +94,7 @@ def test_refused(changed: dict[str, Any], said: str) -> None:
         {"compress": "dir", "dest": "/srv/v1.2"},
         {"distribute": True},
         {"poll": "1"},
+        {"images": [1.0], "remote_list_files": [7], "include": [7], "exclude": [1.5]},
     ],
 )
 def test_accepted(changed: dict[str, Any]) -> None:
