@@ -6,7 +6,7 @@
 
 The extension points are documented ones: ``ConnectionCls`` and the further keyword arguments of ``HTTPConnectionPool``
 in ``urllib3``; ``connect``, ``request`` and ``getresponse`` of ``HTTPConnection`` in ``http.client``, which that of
-``urllib3`` is a subclass of. ``urllib3`` comes with ``requests``; 1.26 and 2 both work.
+``urllib3`` is a subclass of. ``urllib3`` comes with ``requests``; 1.25, 1.26 and 2 all work.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ from .tunnel import PROXY_LOGIN_REQUIRED, TunnelRefused, open_tunnel
 try:
     from urllib3.connection import HTTPConnection
     from urllib3.connectionpool import HTTPConnectionPool
-    from urllib3.util.ssltransport import SSLTransport
-except ImportError:  # client.py reports it
+except ImportError:  # the module reports it; see transport.py
 
     class HTTPConnection:  # type: ignore[no-redef]
         """Stands in for the class of ``urllib3`` where that is missing."""
@@ -38,6 +37,11 @@ except ImportError:  # client.py reports it
     class HTTPConnectionPool:  # type: ignore[no-redef]
         """Stands in for the class of ``urllib3`` where that is missing."""
 
+
+try:
+    from urllib3.util.ssltransport import SSLTransport
+except ImportError:  # older than 1.26, as the one for Python 3.9 on RHEL 8
+    SSLTransport = None  # type: ignore[assignment,misc]
 
 _OPTIONS = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 
@@ -102,6 +106,8 @@ class Connector:
         name = self.route.host.rstrip(".")
         try:
             if isinstance(sock, ssl.SSLSocket):  # TLS within the TLS of the proxy
+                if SSLTransport is None:
+                    raise OSError("TLS within the TLS of a proxy needs urllib3 1.26 or newer")
                 return TimedSocket(SSLTransport(sock, context, server_hostname=name))
             return TimedSocket(context.wrap_socket(sock, server_hostname=name))
         except (OSError, ValueError) as error:

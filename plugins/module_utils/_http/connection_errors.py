@@ -16,7 +16,7 @@ from .._base.errors import ConnectionRefused, ProxyLoginRefused, TransferError, 
 from .._host.disk_errors import lack_of_files, reason
 from .response import shown_host
 
-with suppress(ImportError):  # client.py reports it
+with suppress(ImportError):  # the module reports it; see transport.py
     import urllib3.exceptions
 
 CONNECT_TIMEOUT = 30.0

@@ -59,5 +59,5 @@ def _of_requests() -> str:
 
 
 def no_password() -> str:
-    """Response OpenSSL, which would ask on the terminal for the password of an encrypted key."""
+    """Answer OpenSSL, which would ask on the terminal for the password of an encrypted key."""
     return ""
