@@ -11,13 +11,16 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trustme
 
 from ansible_collections.airgap.images.plugins.module_utils._base.deadline import time_left
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ProxyLoginRefused, TransferError
+from ansible_collections.airgap.images.plugins.module_utils._http import connection
 from ansible_collections.airgap.images.plugins.module_utils._http.client import Http
 from ansible_collections.airgap.images.plugins.module_utils._http.route import basic_login, route_to
 from ansible_collections.airgap.images.plugins.module_utils._http.tls import Trust
@@ -98,6 +101,22 @@ def test_no_tunnel(monkeypatch: pytest.MonkeyPatch, answer: bytes, heals: bool, 
     with proxy(answer) as (host, _heads), pytest.raises(TransferError, match=said) as caught:
         read(monkeypatch, f"http://{host}")
     assert caught.value.heals is heals
+
+
+def test_tls_within_tls_needs_a_newer_urllib3(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    context = ssl.create_default_context()
+    wrap = partial(context.wrap_socket, do_handshake_on_connect=False)
+    monkeypatch.setattr(connection, "SSLTransport", None)
+    monkeypatch.setattr(connection, "open_tunnel", lambda *_arguments: None)
+    connector = connection.Connector(
+        route_to("https://reg.lan", "https://proxy.lan"),
+        SimpleNamespace(connect=lambda *_arguments, **_named: ours),  # type: ignore[arg-type]
+        lambda: context,
+        lambda: SimpleNamespace(wrap_socket=wrap),  # type: ignore[arg-type,return-value]
+    )
+    with theirs, pytest.raises(TransferError, match=r"^no connection to reg\.lan: .* needs urllib3 1\.26 or newer"):
+        connector.connect(1)
 
 
 def test_a_login_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
