@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which images were accepted, from which repository: recorded in a cache beside each platform image.
+"""Records in a cache, beside each platform image, from which repositories it was accepted.
 
 skopeo accepts an image under the signature policy, and a registry gives it to one account or not. Both can differ from
 repository to repository, and from one configuration to the next.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a report says beyond the lock file. Pure.
+"""The facts of a report that the lock file does not record. Pure.
 
 The lock file records what an archive holds. It does not record what the archive before held, which layers images share,
 or why an image failed. That is known while an archive is made, and kept beside it in ``NAME.report.json``.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which images were accepted: from which repository, under which configuration of skopeo.
+"""Records which images were accepted: from which repository, under which configuration of skopeo.
 
 Each image in the cache has a record beside it, written as it comes. Each archive has its own, which stays when blobs
 leave the cache; it is read in every run, and so is one file for all archives.

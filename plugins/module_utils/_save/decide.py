@@ -23,7 +23,7 @@ from .resolved_list import ResolvedList
 
 
 class Action(Enum):
-    """What a run does about the archive."""
+    """The ways in which a run can treat the archive."""
 
     KEEP = "keep"  # all is as it should be
     RECORD = "record"  # the archive is right; the files beside it are not
@@ -33,7 +33,7 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do and, for the user, why."""
+    """An action and, for the user, its reason."""
 
     action: Action
     reason: str
@@ -169,7 +169,7 @@ def describe(lock: Lock | None) -> str:
 
 
 def is_as_before(before: Lock, made: Lock) -> bool:
-    """Return True if a new archive equals the one before; if another release wrote that, as far as releases agree."""
+    """Return True if a new archive equals the one before, leaving out what another release would write differently."""
     if before.is_of_same_writer(made):
         return before == made
     return before.holds_same(made) and _records_same(before, made)

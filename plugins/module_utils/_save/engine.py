@@ -60,7 +60,7 @@ from .tools import Tools, prepared
 
 @dataclass(frozen=True)
 class _Findings:
-    """What a run finds before it decides anything.
+    """The findings of a run, before it decides anything.
 
     :param published: the archive that exists, and its state.
     :param images: the images that are wanted, with their digests of today.

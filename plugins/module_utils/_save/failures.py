@@ -15,7 +15,7 @@ from .._registry.outage import Outages
 
 
 class Failures:
-    """Where failures are made, and the only place where secrets are hidden from them.
+    """Makes failures. This is the only place where secrets are hidden in them.
 
     What an image failed with goes into results, reports, lists and records, and may repeat what a registry or skopeo
     said. Every error passes through here before an image keeps it; from there on it can be shown as it is.

@@ -145,7 +145,7 @@ def _notes(run: Run, *, is_published: bool) -> tuple[str, ...]:
 
 
 class Kept(TypedDict):
-    """What stays in the cache: names of folders, and digests of blobs."""
+    """The content of the cache to keep: names of folders, and digests of blobs."""
 
     folders: set[str]
     blobs: set[str]

@@ -42,7 +42,7 @@ class Stats:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What the plan says before anything is done; sizes in bytes.
+    """The figures of a plan, before anything is done; sizes in bytes.
 
     :param images: references with something to download.
     :param archive_bytes: an upper estimate of the archive's size.
@@ -68,7 +68,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step did about the archive (in check mode: would do).
+    """The outcome of a step for the archive (in check mode: what it would be).
 
     :param changed: whether anything that the user asked for is different on disk.
     :param reason: why, in words.
@@ -119,7 +119,7 @@ class Result:
 
     @property
     def failures(self) -> int:
-        """How many images and lines are not in the archive although they were asked for."""
+        """Number of images and lines that were asked for and are not in the archive."""
         return len(self.failed) + len(self.listed.invalid)
 
     @property

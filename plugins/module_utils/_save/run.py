@@ -50,7 +50,7 @@ class Stages:
 
 @dataclass(frozen=True)
 class Run:
-    """What all steps of a run share.
+    """The state that all steps of a run share.
 
     :param options: with the selection of a lock file, if one takes the place of a list.
     :param images: what is to be saved.
@@ -75,12 +75,12 @@ class Run:
 
     @property
     def progress(self) -> Progress:
-        """How far the run is, for those who watch it."""
+        """Progress of the run, for those who watch it."""
         return self.stages.progress
 
     @property
     def ahead(self) -> int | None:
-        """How many images may be pulled before the archive has come to them; ``None``: all."""
+        """Number of images that may be pulled before the archive has come to them; ``None``: all."""
         return None if self.options.work.keep_cache else 2 + self.options.work.jobs // 4
 
     @property

@@ -25,7 +25,7 @@ _SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 
 
 class Connection(transport.Connection, Protocol):
-    """What is needed of a connection plugin."""
+    """The part of a connection plugin that a carrier uses."""
 
     def fetch_file(self, in_path: str, out_path: str) -> None:
         """Copy a file of the host to a path of the controller."""

@@ -56,7 +56,7 @@ class Host:
 
     @property
     def is_controller(self) -> bool:
-        """Whether the host is this machine."""
+        """True if the host is this machine."""
         return self._transport == "local"
 
     def survey(self, arguments: Mapping[str, Any]) -> dict[str, Item]:

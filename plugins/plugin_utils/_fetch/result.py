@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a fetch returns to the play. Pure, but for :func:`difference`, which looks which files exist."""
+"""The result of a fetch, as the play gets it. Pure, except :func:`difference`, which checks which files exist."""
 
 from __future__ import annotations
 

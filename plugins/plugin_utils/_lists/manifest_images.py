@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The images that Kubernetes manifests name, as ``helm template`` and ``kustomize build`` render them. Pure.
+"""Finds the images in Kubernetes manifests, as ``helm template`` and ``kustomize build`` render them. Pure.
 
-Documents are looked at as trees of text: nothing is constructed, so that no tag, date or number of theirs matters.
+Documents are read as trees of text: nothing is constructed, so tags, dates and numbers in them do not matter.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.reference impor
 # Kubernetes API, PodSpec v1 core.
 _CONTAINERS = frozenset({"containers", "initContainers", "ephemeralContainers"})
 # Groups of custom resources in which every text under a key ``image`` is a container image, by the ends of their names:
-# those of operators. In others it may be that of a virtual machine, or a picture.
+# those of operators. In others it may be the image of a virtual machine, or a picture.
 _KNOWN_GROUPS = (
     "argoproj.io",
     "cattle.io",
@@ -44,7 +44,7 @@ _KNOWN_GROUPS = (
     "tekton.dev",
     "tigera.io",
 )
-# What these hold under a key ``image`` is a schema, or somebody's settings.
+# In these, a key ``image`` belongs to a schema, or to somebody's settings.
 _PASSED_OVER = frozenset({"ConfigMap", "CustomResourceDefinition", "Secret"})
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _LONGEST_SHOWN = 200
@@ -53,7 +53,7 @@ _DEEPEST = 200
 
 @dataclass(frozen=True)
 class Manifests:
-    """A text of several documents, and what to call it."""
+    """A text of several documents, with a name for messages."""
 
     name: str
     text: str
@@ -61,10 +61,10 @@ class Manifests:
 
 @dataclass(frozen=True)
 class Unread:
-    """What stands where an image is named, and is no reference.
+    """A value where an image is expected, which was not used.
 
-    :param document: its number in the file, from 1.
-    :param resource: such as ``Deployment/rancher``; empty where it does not say.
+    :param document: its number in the file, starting with 1.
+    :param resource: such as ``Deployment/rancher``; empty if it does not say.
     :param path: such as ``spec.template.spec.containers[0].image``.
     """
 
@@ -80,7 +80,8 @@ class Unread:
 class Found:
     """All images of some manifests.
 
-    :param images: as they are written, each once, in their order.
+    :param images: the references as they are written, each one once, in order.
+    :param unread: values that look like an image, but were not used.
     """
 
     images: list[str]
@@ -89,7 +90,7 @@ class Found:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a tree is looked at: in which resource, and below which keys."""
+    """A place in a document: the resource, and the keys that lead there."""
 
     file: str
     document: int
@@ -103,9 +104,10 @@ class _Place:
 
 
 def images_in(sources: Iterable[Manifests]) -> Found:
-    """Look through manifests.
+    """Search manifests for images.
 
-    :raises OptionError: when one is no YAML; names the file and the line.
+    :returns: the references, and values that look like one but were not used.
+    :raises OptionError: when one is not valid YAML; names the file and the line.
     """
     images: dict[str, None] = {}
     unread: list[Unread] = []
@@ -120,43 +122,45 @@ def images_in(sources: Iterable[Manifests]) -> Found:
 
 
 def _reference(place: _Place, node: Node) -> str:
-    """The reference that a place has, as it is written.
+    """Return the reference of a place, as it is written.
 
-    :raises InvalidReferenceError: says why it is none, or not known to be one.
+    :raises InvalidReferenceError: says why it is not valid, or not known to be one.
     """
     if not isinstance(node, ScalarNode):
-        raise InvalidReferenceError("it is no text; manifests have to be rendered first")
+        raise InvalidReferenceError("it is not a string; manifests have to be rendered first")
     value = str(node.value)
     if "{{" in value or "$(" in value or "${" in value:
         raise InvalidReferenceError("it is a template; manifests have to be rendered first")
     parse_reference(value)
     if place.group and not place.group.endswith(_KNOWN_GROUPS) and not _is_container(place.path):
-        raise InvalidReferenceError(f"nobody knows whether {printable(place.group)} means a container image by it")
+        raise InvalidReferenceError(
+            f"resources of {printable(place.group)} are not known to name container images there"
+        )
     return value
 
 
 def _is_container(path: str) -> bool:
-    """Whether a path is that of a container's image: those are of one kind in all resources."""
+    """Return True if a path leads to a container's image: containers are the same in all resources."""
     parent = path.rpartition(".")[0].rpartition("[")[0].rpartition(".")[2]
     return parent in _CONTAINERS
 
 
 def _named(source: Manifests) -> Iterator[tuple[_Place, Node]]:
-    """Every place of a file that names an image."""
+    """Yield every place of a file that names an image."""
     try:
         for number, node in enumerate(yaml.compose_all(source.text, Loader=_LOADER), start=1):
             if node is not None:
                 yield from _images(node, _Place(printable(source.name), number, "", "", ""), set(), 0)
     except yaml.YAMLError as error:
-        raise OptionError(f"{quoted(source.name)} is no YAML: {' '.join(str(error).split())}") from error
+        raise OptionError(f"{quoted(source.name)} is not valid YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
-        raise OptionError(f"{quoted(source.name)} is no manifest: it is nested too deeply") from error
+        raise OptionError(f"{quoted(source.name)} is not a manifest: it is nested too deeply") from error
 
 
 def _images(node: Node, place: _Place, seen: set[int], depth: int) -> Iterator[tuple[_Place, Node]]:
-    """What a tree names; each part of it is looked at once, however many aliases lead there.
+    """Yield the images of a tree; each part of it is visited once, however many aliases lead there.
 
-    :param seen: the parts of the document that were looked at.
+    :param seen: the parts of the document that were visited.
     """
     if id(node) in seen:
         return
@@ -183,12 +187,12 @@ def _images(node: Node, place: _Place, seen: set[int], depth: int) -> Iterator[t
 
 
 def _names_image(value: Node, place: _Place) -> bool:
-    """Whether what stands under a key ``image`` is meant to be one: a text, or a container's, whatever it is."""
+    """Return True if the value of a key ``image`` is meant as an image: any string, and anything in a container."""
     return isinstance(value, ScalarNode) or _is_container(place.path)
 
 
 def _resource(node: MappingNode, place: _Place) -> _Place:
-    """The place with the name of the resource that begins here, if one does: items of a list are resources too."""
+    """Return the place with the name of the resource that begins here, if one does, as in items of a list."""
     kinds, versions = _texts(node, "kind"), _texts(node, "apiVersion")
     if not kinds or not versions:
         return place
@@ -200,7 +204,7 @@ def _resource(node: MappingNode, place: _Place) -> _Place:
 
 
 def _values(node: Node, name: str) -> list[Node]:
-    """What a mapping has under a key."""
+    """Return the values that a mapping has for a key."""
     if not isinstance(node, MappingNode):
         return []
     return [value for key, value in node.value if isinstance(key, ScalarNode) and key.value == name]

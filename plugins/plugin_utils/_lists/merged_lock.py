@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lock files of several hosts' archives become the record of the whole set. Pure."""
+"""Merges the lock files of several hosts' archives into a record of the whole set. Pure."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
     """Merge lock files into one that has the same members, so that it can be read as a lock file again.
 
     Images, what was skipped and what failed come from all hosts, sorted by reference, each with its C(host); parts are
-    named as they lie below the directory of the set.
+    named by their paths below the directory of the set.
 
     :param raw_locks: the lock files by their paths below the directory of the set, C(HOST/NAME.lock.json).
     :param lines: the list that all of them together have to cover.
     :raises LockFileError: when one is not a lock file, two name the same image, or the list is not covered.
     """
     if not raw_locks:
-        raise LockFileError("there is not a lock file to merge")
+        raise LockFileError("no lock file to merge was given")
     archives = {path: _archive_of(path) for path in sorted(raw_locks)}
     _refuse_seconds(archives)
     locks = {archives[path]: _read(raw_locks[path], path=path) for path in archives}
@@ -69,15 +69,15 @@ def _archive_of(path: str) -> _Archive:
     host, _slash, name = path.partition("/")
     if not host or "/" in name or not name.endswith(LOCK_SUFFIX):
         raise LockFileError(
-            f"{printable(path)} is no path of a lock file below the directory of the set (HOST/NAME{LOCK_SUFFIX})"
+            f"{printable(path)} is not the path of a lock file below the directory of the set (HOST/NAME{LOCK_SUFFIX})"
         )
     return _Archive(path, host, name[: -len(LOCK_SUFFIX)])
 
 
 def _read(raw: bytes, *, path: str) -> Lock:
-    """Read a lock file, which a host has made.
+    """Read a lock file, which a host has written.
 
-    :raises LockFileError: when it is none, or larger than any that is fetched.
+    :raises LockFileError: when it is not valid, or larger than any that is fetched.
     """
     if len(raw) > LARGEST_RECORD:
         raise LockFileError(
@@ -95,7 +95,7 @@ def _refuse_seconds(archives: Mapping[str, _Archive]) -> None:
 
 
 def covered(lock: Lock) -> list[str]:
-    """The references that a lock file accounts for: saved, skipped or failed."""
+    """Return the references that a lock file accounts for: saved, skipped or failed."""
     return [
         *(str(image.reference) for image in lock.images),
         *(str(skip.reference) for skip in lock.skipped),
@@ -136,7 +136,7 @@ def _with_host(documents: Mapping[str, JsonObject], key: str) -> list[Json]:
 
 
 def _common(options: Iterable[dict[str, Json]]) -> dict[str, Json]:
-    """Those of the options that are the same everywhere."""
+    """Return the options that are the same everywhere."""
     first, *others = options
     return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
 

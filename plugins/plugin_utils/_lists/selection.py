@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lists from several places become the one list of a host. Pure."""
+"""Merges lists from several sources into the list of a host, and filters it. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.image_list impo
 
 @dataclass(frozen=True)
 class Source:
-    """A text with references, and what to call it: a path, a URL, or the name of a variable."""
+    """A text with references. Its name is a path, a URL, or the name of a variable."""
 
     name: str
     text: str
@@ -34,29 +34,37 @@ class Source:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which references of a list are wanted: any of ``include`` matches, if there is one, and none of ``exclude``.
+    """A filter of references: any of ``include`` matches, if there are any, and none of ``exclude``.
 
-    Expressions are searched for in a reference as it is written and in its full form.
+    Expressions can match anywhere in the reference as it is written, or in its full form.
     """
 
     include: tuple[re.Pattern[str], ...] = ()
     exclude: tuple[re.Pattern[str], ...] = ()
 
     def wants(self, *forms: str) -> bool:
+        """Return True if a reference is selected.
+
+        :param forms: the reference as it is written, and in full.
+        """
         return not self.excludes(*forms) and (not self.include or _any_matches(self.include, forms))
 
     def excludes(self, *forms: str) -> bool:
-        """All that counts for lines that are no reference: they stay, to be reported where the list is used."""
+        """Return True if an expression of ``exclude`` matches.
+
+        This alone is applied to lines that are not valid references: the others are kept, and reported where the list
+        is used.
+        """
         return _any_matches(self.exclude, forms)
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What is left of all sources.
+    """The result of a choice from all sources.
 
     :param lines: as they are written, each reference once, in the order of the sources.
-    :param invalid: lines that are no reference: where they stand, what they say, and why they are none.
-    :param excluded: references that were taken out, in full form.
+    :param invalid: lines that are not valid references: their origin, text and reason.
+    :param excluded: references that were not selected, in full form.
     """
 
     lines: list[str] = field(default_factory=list)
@@ -69,10 +77,12 @@ def read_source(values: object, list_format: str = PLAIN) -> Source:
     """Read ``{name, lines}``, or a pair of a name and a file's bytes in base64.
 
     :param list_format: of files, one of :data:`_oci.image_list.LIST_FORMATS`.
-    :raises OptionError: when it is neither, or there is no such format.
+    :raises OptionError: when it is neither, or the format is unknown.
     """
     if list_format not in LIST_FORMATS:
-        raise OptionError(f"list_format: {quoted(str(list_format))} is none; expected {' or '.join(LIST_FORMATS)}")
+        raise OptionError(
+            f"list_format: {quoted(str(list_format))} is not a list format; expected {' or '.join(LIST_FORMATS)}"
+        )
     if isinstance(values, Mapping) and isinstance(values.get("name"), str) and isinstance(values.get("lines"), list):
         return Source(values["name"], "\n".join(str(line) for line in values["lines"]))
     if not isinstance(values, (list, tuple)) or len(values) != 2 or not isinstance(values[1], str):
@@ -86,9 +96,9 @@ def read_source(values: object, list_format: str = PLAIN) -> Source:
 
 
 def compile_choice(include: Iterable[str], exclude: Iterable[str]) -> Choice:
-    """Read the expressions.
+    """Compile the expressions.
 
-    :raises OptionError: names the one that is none.
+    :raises OptionError: names the one that is not valid.
     """
     return Choice(_compile("include", include), _compile("exclude", exclude))
 
@@ -102,7 +112,7 @@ def source_of_file(name: str, raw: bytes, list_format: str) -> Source:
 
 
 def choose(sources: Sequence[Source], choice: Choice) -> Chosen:
-    """Merge the sources and take out what is not wanted."""
+    """Merge the sources, and remove the references that are not wanted."""
     lines = list(_all_lines(sources))
     # Numbered over all sources, because two of them may have one name.
     merged = parse_lines((Origin(file=None, line=number), line.text) for number, line in enumerate(lines))
@@ -144,7 +154,7 @@ def _compile(option: str, expressions: Iterable[str]) -> tuple[re.Pattern[str], 
         try:
             compiled.append(re.compile(expression))
         except re.error as error:
-            raise OptionError(f"{option}: {quoted(expression)} is no regular expression: {error}") from error
+            raise OptionError(f"{option}: {quoted(expression)} is not a valid regular expression: {error}") from error
     return tuple(compiled)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One list, shared out over several hosts. Pure."""
+"""Distributes one list over several hosts. Pure."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.reference impor
 
 
 def share_out(lines: Iterable[str], hosts: Sequence[str]) -> dict[str, list[str]]:
-    """Give every line to one host.
+    """Assign every line to one host.
 
-    The host follows from the line's repository and the names of all hosts alone (rendezvous hashing: the host with the
-    highest hash of both). So images of one repository, which share layers, stay together, another line moves none of
-    the others, and another host takes over an even share from each.
+    The host depends only on the line's repository and the names of all hosts (rendezvous hashing: the host with the
+    highest hash of both). So images of one repository, which share layers, stay together, an additional line does not
+    move any other, and an additional host takes over an even share from each.
 
-    :param lines: references, without duplicates; a line that is none counts as a repository of its own.
-    :returns: the lines by host, in their order; a host may get none.
-    :raises OptionError: when there is no host.
+    :param lines: references, without duplicates; a line that is not valid counts as a repository of its own.
+    :returns: the lines of each host, in order; a host may have none.
+    :raises OptionError: when no host is given.
     """
     if not hosts:
-        raise OptionError("there is no host to share the images out to")
+        raise OptionError("no host was given to share the images out to")
     shares: dict[str, list[str]] = {host: [] for host in hosts}
     for line in lines:
         repository = _repository(line)

@@ -18,7 +18,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection imp
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import require_file
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options
 
-# What stands before the host's name, or behind a question mark, may be a password.
+# Anything before the host's name or after a question mark may be a password.
 _SECRET = re.compile(r"(?<=//)[^/?#]*@|[?#].*$")
 
 Find = Callable[[str], "str | None"]

@@ -71,7 +71,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where things are, made of the variables alone: nothing that a host says is part of them.
+    """Paths made of the variables alone: nothing that a host says is part of them.
 
     :param archive: on the host, with its suffix; ``~`` is left to whoever reads the path.
     :param files: the archive and everything beside it, on the host.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What all hosts of one call of the role have read, and how it is shared out over them.
+"""The lists that all hosts of one call of the role have read, and their shares of the images.
 
 It is kept in files of the controller and not in variables of the hosts, so that it is worked out once: if each host
 collected the lists of all others from their variables, the time of a play would grow with the square of their number.

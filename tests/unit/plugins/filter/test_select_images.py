@@ -63,7 +63,7 @@ def test_what_it_returns() -> None:
     ("sources", "include", "said"),
     [
         ([{}], [], "select_images: a list must be a name"),
-        ([source("a")], ["("], "select_images: include: '(' is no regular expression"),
+        ([source("a")], ["("], "select_images: include: '(' is not a valid regular expression"),
     ],
 )
 def test_errors_name_the_filter(sources: list[dict[str, object]], include: list[str], said: str) -> None:

@@ -33,5 +33,5 @@ def test_nothing_in_a_list_is_taken_for_a_template() -> None:
 
 
 def test_errors_name_the_filter() -> None:
-    with pytest.raises(AnsibleFilterError, match="share_images: there is no host"):
+    with pytest.raises(AnsibleFilterError, match="share_images: no host was given"):
         share_images(["a"], [])

@@ -48,7 +48,7 @@ def test_a_rendered_chart() -> None:
     reasons = [one.reason for one in found.unread]
     assert reasons[0].startswith("it is empty")
     assert reasons[1] == "it is a template; manifests have to be rendered first"
-    assert reasons[3] == "nobody knows whether cluster.example.org means a container image by it"
+    assert reasons[3] == "resources of cluster.example.org are not known to name container images there"
 
 
 def test_several_files_have_each_image_once() -> None:
@@ -73,7 +73,7 @@ def test_what_was_not_rendered_is_no_text(value: str) -> None:
     (unread,) = find(f"kind: Pod\napiVersion: v1\nspec:\n  containers:\n  - image: {value}\n").unread
     assert (unread.path, unread.reason) == (
         "spec.containers[0].image",
-        "it is no text; manifests have to be rendered first",
+        "it is not a string; manifests have to be rendered first",
     )
 
 
@@ -88,9 +88,9 @@ def test_aliases_are_looked_at_once() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: [", "'m.yaml' is no YAML: "),
+        ("a: [", "'m.yaml' is not valid YAML: "),
         ("a: b\n  c: d\n", "line 2"),
-        ("image: {{ .Values.image }}:{{ .Values.tag }}\n", "'m.yaml' is no YAML: "),
+        ("image: {{ .Values.image }}:{{ .Values.tag }}\n", "'m.yaml' is not valid YAML: "),
         ("[" * 100_000, "m.yaml"),
         ("- " * 5_000 + "a", "m.yaml"),
     ],

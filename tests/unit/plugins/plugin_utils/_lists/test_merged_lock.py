@@ -173,7 +173,7 @@ def test_what_is_no_lock_file_is_named(content: bytes, said: str) -> None:
 
 
 def test_no_lock_files_at_all() -> None:
-    with pytest.raises(LockFileError, match="there is not a lock file to merge"):
+    with pytest.raises(LockFileError, match="no lock file to merge was given"):
         merge({})
 
 
@@ -185,7 +185,7 @@ def test_a_path_that_names_no_host_is_refused(path: str) -> None:
     with pytest.raises(LockFileError) as caught:
         merge({path: write_lock(ONE)})
     assert str(caught.value) == (
-        f"{path} is no path of a lock file below the directory of the set (HOST/NAME.lock.json)"
+        f"{path} is not the path of a lock file below the directory of the set (HOST/NAME.lock.json)"
     )
 
 

@@ -60,7 +60,7 @@ def test_files_with_a_second_column() -> None:
     chosen = choose([read_source(each, "sources") for each in (pair, listed)], EVERYTHING)
     assert chosen.lines == ["a:1", "b:1", "c:1", "d:1 four"]
     assert [line["origin"] for line in chosen.invalid] == ["images:1"]
-    with pytest.raises(OptionError, match=r"^list_format: 'other' is none; expected plain or sources$"):
+    with pytest.raises(OptionError, match=r"^list_format: 'other' is not a list format; expected plain or sources$"):
         read_source(pair, "other")
 
 
@@ -122,7 +122,7 @@ def test_what_is_chosen(include: list[str], exclude: list[str], expected: list[s
 
 @pytest.mark.parametrize(
     ("include", "exclude", "said"),
-    [(["a", "("], [], "include: '(' is no regular"), ([], ["*"], "exclude: '*' is no regular")],
+    [(["a", "("], [], "include: '(' is not a valid regular"), ([], ["*"], "exclude: '*' is not a valid regular")],
 )
 def test_an_expression_that_is_none_is_named(include: list[str], exclude: list[str], said: str) -> None:
     with pytest.raises(OptionError) as caught:

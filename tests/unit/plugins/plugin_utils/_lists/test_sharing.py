@@ -93,5 +93,5 @@ def test_a_line_with_half_a_character_is_shared_out() -> None:
 
 
 def test_there_has_to_be_a_host() -> None:
-    with pytest.raises(OptionError, match="there is no host"):
+    with pytest.raises(OptionError, match="no host was given"):
         share_out(["a"], [])
