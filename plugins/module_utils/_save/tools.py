@@ -109,6 +109,41 @@ def _inspector(
     )
 
 
+def _gather_credentials(
+    options: Options, registries: set[str], configuration: RegistriesConf, *, log: Log, stop: Stop
+) -> Credentials:
+    """Gather the logins for some registries, and have the log hide all secrets of the run from now on.
+
+    :raises OptionError: when a credential option cannot work.
+    """
+    credentials = gather_credentials(
+        options.access,
+        registries or {""},
+        os.environ,
+        log.secrets,
+        stop.check,
+        others=configuration.others(registries),
+        note=log.info,
+    )
+    log.secrets.add_proxies(os.environ)
+    return credentials
+
+
+def _client(
+    options: Options, credentials: Credentials, trust: TrustStore, policy: RetryPolicy, *, log: Log, stop: Stop
+) -> RegistryClient:
+    return RegistryClient(
+        options.access,
+        credentials,
+        trust,
+        policy,
+        read_timeout=options.work.stall_timeout,
+        connections=max(CONNECTIONS, options.work.jobs),
+        stop=stop,
+        on_retry=log.warning,
+    )
+
+
 @contextmanager
 def prepared(
     options: Options,
@@ -122,34 +157,16 @@ def prepared(
     """Create the tools, and close them after the block. They write nothing before they are used.
 
     :param options: with the selection of a lock file, if one takes the place of a list.
-    :param is_known: tells whether a manifest or index was accepted from a repository before.
+    :param is_known: returns True if a manifest or index was accepted from a repository before.
     :raises OptionError: when a credential or certificate option cannot work.
     """
     check_trust_files(options.access)
     registries = {image.repository.registry for image in images.images}
     configuration = RegistriesConf(os.environ)
-    credentials = gather_credentials(
-        options.access,
-        registries or {""},
-        os.environ,
-        log.secrets,
-        stop.check,
-        others=configuration.others(registries),
-        note=log.info,
-    )
-    log.secrets.add_proxies(os.environ)
+    credentials = _gather_credentials(options, registries, configuration, log=log, stop=stop)
     trust = TrustStore(options.access, os.environ, configuration.others)
     policy = RetryPolicy(options.work.retries, options.work.retry_delay)
-    client = RegistryClient(
-        options.access,
-        credentials,
-        trust,
-        policy,
-        read_timeout=options.work.stall_timeout,
-        connections=max(CONNECTIONS, options.work.jobs),
-        stop=stop,
-        on_retry=log.warning,
-    )
+    client = _client(options, credentials, trust, policy, log=log, stop=stop)
     unsupported = UnsupportedImages(client, PolicyRules(options.work, os.environ), configuration)
     skopeo = Skopeo(options.access, options.work, trust, stop=stop, secrets=log.secrets)
     place = PassingDirectory(os.environ)
