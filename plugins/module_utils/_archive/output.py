@@ -61,34 +61,42 @@ class Output:
 
     @property
     def directory(self) -> str:
+        """Path of the directory that holds the archive."""
         return os.path.dirname(self.dest)
 
     @property
     def name(self) -> str:
+        """Name of the archive."""
         return os.path.basename(self.dest)
 
     @property
     def lock_file(self) -> str:
+        """Path of the lock file."""
         return f"{self.dest}{LOCK_SUFFIX}"
 
     @property
     def checksum_file(self) -> str:
+        """Path of the checksums."""
         return f"{self.dest}{CHECKSUM_SUFFIX}"
 
     @property
     def report_file(self) -> str:
+        """Path of the page of the report."""
         return f"{self.dest}{REPORT_SUFFIX}"
 
     @property
     def table_file(self) -> str:
+        """Path of the table of the report."""
         return f"{self.dest}{TABLE_SUFFIX}"
 
     @property
     def facts_file(self) -> str:
+        """Path of the facts of the report."""
         return f"{self.dest}{FACTS_SUFFIX}"
 
     @property
     def restore_file(self) -> str:
+        """Path of the restore script."""
         return f"{self.dest}{RESTORE_SUFFIX}"
 
     @property

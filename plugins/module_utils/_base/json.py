@@ -40,6 +40,7 @@ class JsonObject:
         return self._values.get(key) is not None
 
     def names(self) -> list[str]:
+        """Return the keys, in the order of the document."""
         return list(self._values)
 
     def values(self) -> dict[str, Json]:

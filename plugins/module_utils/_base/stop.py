@@ -51,6 +51,7 @@ class Stop:
         self._is_set = True
 
     def is_set(self) -> bool:
+        """True if the run is to end."""
         return self._is_set
 
     def wait(self, seconds: float) -> bool:

@@ -67,19 +67,24 @@ class Log:
             self._place.text = before
 
     def debug(self, message: str) -> None:
+        """Add a line, if debugging was asked for."""
         if self._debug:
             self._add("DEBUG", message)
 
     def info(self, message: str) -> None:
+        """Add a line about what happens."""
         self._add("INFO", message)
 
     def warning(self, message: str) -> None:
+        """Add a line about something that the run copes with."""
         self._add("WARNING", message)
 
     def error(self, message: str) -> None:
+        """Add a line about a failure."""
         self._add("ERROR", message)
 
     def close(self) -> None:
+        """Close the file, if there is one."""
         if self._file is not None:
             with suppress(OSError):  # what the disk did not take before, it does not take now
                 self._file.close()

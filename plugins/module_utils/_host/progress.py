@@ -113,6 +113,7 @@ class Progress:
         self.tell("image", f"{reference} is there ({self.images_done} of {self.images})")
 
     def image_failed(self) -> None:
+        """Count an image that failed."""
         with self._mutex:
             self._failed += 1
 

@@ -59,5 +59,9 @@ class ProxyLogins:
         self._logins: dict[str, ProxyLogin] = {}
 
     def of(self, proxy: str) -> ProxyLogin:
+        """Return the login of a proxy.
+
+        :param proxy: the proxy's URL.
+        """
         with self._mutex:
             return self._logins.setdefault(proxy, ProxyLogin())

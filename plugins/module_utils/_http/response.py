@@ -55,6 +55,7 @@ class Response:
             return self.body
 
     def header(self, name: str) -> str:
+        """Return the value of a header, in any case of letters; empty if there is none."""
         return self.headers.get(name.lower(), "")
 
 

@@ -46,6 +46,7 @@ class PlatformImage:
 
     @property
     def digest(self) -> str:
+        """Digest of its manifest."""
         return self.descriptor.digest
 
     @property

@@ -46,6 +46,7 @@ class SavedImage:
 
     @property
     def reference(self) -> Reference:
+        """The reference as it was asked for."""
         return self.resolved.listed.reference
 
 

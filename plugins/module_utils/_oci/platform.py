@@ -86,6 +86,7 @@ class PlatformFilter:
     operating_systems: tuple[str, ...]
 
     def matches(self, platform: Platform) -> bool:
+        """Return True if a platform is one of those that are wanted."""
         return platform.canonical.os in self.operating_systems and any(
             arch.matches(platform) for arch in self.architectures
         )

@@ -29,6 +29,11 @@ class Schema1:
 
 
 def parse_schema1(document: JsonObject) -> Schema1:
+    """Read a manifest of schema 1 (Docker Registry HTTP API, "Image Manifest V 2, Schema 1").
+
+    :raises JsonError: when a member has another type.
+    :raises ManifestError: when it has too many layers, or a digest is not valid.
+    """
     digests = [layer.text("blobSum") for layer in document.objects("fsLayers")]
     ensure_few_layers(len(digests))
     for digest in digests:

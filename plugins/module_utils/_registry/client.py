@@ -195,6 +195,7 @@ class RegistryClient:
         self._retrying(attempt, what, deadline)
 
     def close(self) -> None:
+        """Close the idle connections of all registries."""
         for endpoint in self._endpoints.values():
             endpoint.http.close()
 

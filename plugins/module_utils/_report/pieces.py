@@ -37,18 +37,22 @@ class Subject:
 
     @property
     def before(self) -> Comparison | None:
+        """The comparison with the archive before; ``None`` if there was none, or it is not known any more."""
         return self.facts.before if self.facts is not None else None
 
     @property
     def is_directory(self) -> bool:
+        """True if the archive is a directory."""
         return self.lock.options.get("compress") == DIR
 
     @property
     def checksum_file(self) -> str:
+        """Name of the checksums."""
         return f"{self.name}{CHECKSUM_SUFFIX}"
 
     @property
     def lock_file(self) -> str:
+        """Name of the lock file."""
         return f"{self.name}{LOCK_SUFFIX}"
 
     @property
@@ -127,6 +131,7 @@ def size(value: int) -> Markup:
 
 
 def digest(value: str) -> Markup:
+    """Return a digest as an element; nothing if it is empty."""
     return element("code", value, class_="d") if value else text("")
 
 

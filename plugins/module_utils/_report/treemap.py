@@ -24,6 +24,7 @@ class Rect:
 
     @property
     def area(self) -> float:
+        """Width times height."""
         return self.width * self.height
 
 

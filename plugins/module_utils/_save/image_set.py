@@ -51,6 +51,7 @@ class RequestedImage:
 
     @property
     def reference(self) -> Reference:
+        """The reference as it was asked for."""
         return self.listed.reference
 
 

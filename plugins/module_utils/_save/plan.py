@@ -47,6 +47,7 @@ class Plan:
 
     @property
     def missing_bytes(self) -> int:
+        """Bytes to be pulled."""
         return sum(self.missing.values())
 
 

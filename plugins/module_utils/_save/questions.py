@@ -57,18 +57,23 @@ class Questions:
         self.outages = ours.outages
 
     def head_manifest(self, repository: Repository, tag: str) -> str:
+        """See :meth:`RegistryClient.head_manifest`."""
         return self._of(repository).head_manifest(repository, tag)
 
     def get_manifest(self, repository: Repository, name: str) -> FetchedManifest:
+        """See :meth:`RegistryClient.get_manifest`."""
         return self._of(repository).get_manifest(repository, name)
 
     def get_blob(self, repository: Repository, descriptor: Descriptor, *, limit: int, of: str = "") -> bytes:
+        """See :meth:`RegistryClient.get_blob`."""
         return self._of(repository).get_blob(repository, descriptor, limit=limit, of=of)
 
     def blob_size(self, repository: Repository, digest: str) -> int:
+        """See :meth:`RegistryClient.blob_size`."""
         return self._of(repository).blob_size(repository, digest)
 
     def gives_blobs(self, repository: Repository) -> bool:
+        """See :meth:`RegistryClient.gives_blobs`."""
         return self._of(repository).gives_blobs(repository)
 
     def _of(self, repository: Repository) -> Client:

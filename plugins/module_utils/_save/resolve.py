@@ -68,10 +68,12 @@ class LookedUp:
 
     @property
     def listed(self) -> ListedImage:
+        """The image as the list has it."""
         return self.image.listed
 
     @property
     def repository(self) -> Repository:
+        """The repository that it is pulled from."""
         return self.image.repository
 
 

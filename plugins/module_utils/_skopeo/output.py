@@ -19,6 +19,7 @@ def says_too_much(output: BinaryIO) -> bool:
 
 
 def size_of(file: BinaryIO) -> int:
+    """Return the bytes of an open file."""
     return os.fstat(file.fileno()).st_size
 
 

@@ -72,9 +72,11 @@ class Place:
         return os.path.join(self.incoming, ".airgap-images-bundle")
 
     def final(self, item: Item) -> str:
+        """Return the path of an item under its final name."""
         return os.path.join(self.directory, item.name)
 
     def temporary(self, item: Item) -> str:
+        """Return the path at which an item arrives, in the hidden directory."""
         return os.path.join(self.incoming, item.name)
 
     def holds(self, path: str, item: Item) -> bool:
