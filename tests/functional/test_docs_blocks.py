@@ -161,8 +161,10 @@ def test_tables_have_every_name_in_its_order() -> None:
 
 def test_every_stage_is_named() -> None:
     """Those that the flow enters."""
-    rooms = (COLLECTION / "plugins" / "module_utils").rglob("*.py")
-    stages = {stage for room in rooms for stage in re.findall(r'stages\.stage\("(\w+)"\)', room.read_text("utf-8"))}
+    modules = (COLLECTION / "plugins" / "module_utils").rglob("*.py")
+    stages = {
+        stage for module in modules for stage in re.findall(r'stages\.stage\("(\w+)"\)', module.read_text("utf-8"))
+    }
     page = (COLLECTION / "docs" / "progress.md").read_text("utf-8")
     assert stages and not [stage for stage in stages if f"`{stage}`" not in page]
 

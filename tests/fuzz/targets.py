@@ -19,7 +19,7 @@ class Target:
     """A parser with its properties.
 
     :ivar check: raises, whatever it is, where a property does not hold of these bytes.
-    :ivar about: the room and the function, for the table.
+    :ivar about: the module and the function, for the table.
     :ivar runs: executions in a full run.
     :ivar longest: bytes of an input at most.
     :ivar is_json: whether documents are changed as such, and not only their bytes.

@@ -7,7 +7,7 @@ from pathlib import Path
 from gates import packages, verdicts
 from gates.runner import GateFailure, Job
 
-# What bandit is not asked about the plugins, and why. pyproject.toml says it for the tests.
+# What bandit is not asked about the plugins, and why. ruff reads the tests; pyproject.toml has its exceptions.
 BANDIT_SKIPS = {
     "B108": "ruff's S108 asks the same, and each exception says why where it stands",
     "B311": "ruff's S311 asks the same, and each exception says why where it stands",
@@ -65,8 +65,8 @@ def _is_shell_script(path: Path) -> bool:
 
 def check_mypy(job: Job) -> None:
     """The engine and the controller's plugins; pyproject.toml says how strictly."""
-    rooms = [f"--package=ansible_collections.airgap.images.plugins.{room}" for room in TYPED]
-    job.run(["mypy", *rooms], environment="tools")
+    packages_of = [f"--package=ansible_collections.airgap.images.plugins.{kind}" for kind in TYPED]
+    job.run(["mypy", *packages_of], environment="tools")
 
 
 def check_bandit(job: Job) -> None:

@@ -123,7 +123,8 @@ class RegistryClient:
         what = f"{repository}{separator}{name}"
 
         def attempt() -> FetchedManifest:
-            response = self._ask_once("GET", repository, f"/v2/{repository.path}/manifests/{name}", what, _ACCEPT)
+            url_path = f"/v2/{repository.path}/manifests/{name}"
+            response = self._ask_once("GET", repository, url_path, what=what, headers=_ACCEPT)
             return _checked_manifest(response, name, what)
 
         return self._retrying(attempt, what)
@@ -138,7 +139,7 @@ class RegistryClient:
 
         def attempt() -> bytes:
             url_path = f"/v2/{repository.path}/blobs/{descriptor.digest}"
-            response = self._ask_once("GET", repository, url_path, what, {}, limit=limit)
+            response = self._ask_once("GET", repository, url_path, what=what, headers={}, limit=limit)
             for body in (response.body, response.plain):
                 if digest_of(body) == descriptor.digest:
                     return body
@@ -204,7 +205,7 @@ class RegistryClient:
 
         def attempt() -> Response:
             url_path = f"/v2/{repository.path}/{name}"
-            response = self._ask_once("HEAD", repository, url_path, what, headers, accepted=_ANY_STATUS)
+            response = self._ask_once("HEAD", repository, url_path, what=what, headers=headers, accepted=_ANY_STATUS)
             if response.status == 429 or (response.status == 503 and response.header("retry-after")):
                 raise explain_status(response, host=repository.registry, what=what)
             return response
@@ -216,6 +217,7 @@ class RegistryClient:
         method: str,
         repository: Repository,
         url_path: str,
+        *,
         what: str,
         headers: Mapping[str, str],
         limit: int = MAX_MANIFEST_BYTES,
