@@ -10,8 +10,8 @@
 #   tests/faults.sh              everything
 #   tests/faults.sh --help       single groups or trials, how often, with which seed
 #
-# Prints a table, and writes it to docs/reliability.md and docs/reliability/faults.json. Exits with 1 where something
-# did not hold.
+# Prints a table; of a run of everything, writes it to docs/reliability.md and docs/reliability/faults.json. Exits with 1
+# where something did not hold.
 set -euo pipefail
 
 # shellcheck source=tests/copied.sh

@@ -29,7 +29,10 @@ _WORK = Path(tempfile.gettempdir())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the trials, prints the table and writes it; returns 1 where something did not hold."""
+    """Run the trials, print the table, and write it if everything was tried.
+
+    :return: 1 if something did not hold.
+    """
     options = _options(arguments)
     trials = _trials(options)
     started = time.monotonic()
@@ -37,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seconds = time.monotonic() - started
     done = Report(options.seed, machine.describe(options.work), seconds, outcomes)
     print(report.as_text(done))
-    if options.output is not None:
+    is_everything = not (options.only or options.trial or options.short)
+    if options.output is not None and is_everything:
         write(done, options.output)
     return 1 if done.violations or not outcomes else 0
 
@@ -71,7 +75,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--trial", action="append", metavar="GROUP:NUMBER", help="a single one, as the output names it")
     parser.add_argument("--seed", type=int, default=SEED, metavar="N", help="decides all that is random; %(default)s")
     parser.add_argument("--jobs", type=int, default=3, metavar="N", help="trials at once; %(default)s")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="where faults.json goes; without it, nowhere")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where faults.json of a run of everything goes")
     parser.add_argument("--work", type=Path, default=_WORK, metavar="DIR", help="temporary files")
     return parser.parse_args(arguments)
 
