@@ -207,7 +207,7 @@ def test_hangar_fault_04_parts_of_an_earlier_archive_are_removed(press: Press, d
         check(dest, beside=mine)
         files = archive_files(dest)
         assert files[0].name == f"images.tar.gz{first}"
-        assert len(list(dest.parent.iterdir())) == len(files) + len(mine) + 5
+        assert len(list(dest.parent.iterdir())) == len(files) + len(mine) + 6
         assert all(path.read_text() == "of the user\n" for path in foreign)
 
 

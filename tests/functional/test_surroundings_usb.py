@@ -121,7 +121,7 @@ def test_a_mode_is_silent_and_no_change(source: Source, bench: Workbench, stick:
     assert not bench.save(images, check=True, **without).changed
 
 
-@pytest.mark.parametrize(("options", "why"), [("umask=000", "everyone may"), ("uid=4242,umask=022", "belongs to user")])
+@pytest.mark.parametrize(("options", "why"), [("umask=000", "anyone can"), ("uid=4242,umask=022", "belongs to user")])
 def test_a_cache_is_refused_where_the_mount_lets_others_write(
     source: Source, bench: Workbench, workdir: Path, options: str, why: str
 ) -> None:
