@@ -66,7 +66,7 @@ def restore_script(name: str, lock: Lock) -> bytes:
         _unpack(lock, compress),
         BASICS + CHECK + TARGET + UNPACK + NEXT + MAIN,
     ]
-    # A name that is no text keeps its bytes.
+    # A name that is not valid text keeps its bytes.
     return _sealed("".join(piece.lstrip("\n") + "\n" for piece in pieces)[:-1].encode("utf-8", "surrogateescape"))
 
 
