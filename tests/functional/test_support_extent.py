@@ -77,12 +77,13 @@ def test_four(number): pass
 def test_five(case): pass
 
 @mark.thorough(repeats=True)
-def test_six(): assert repetitions(2, 9) == {times}
+@pytest.mark.parametrize("case", [1, pytest.param(2, marks=mark.thorough)])
+def test_six(case): assert repetitions(2, 9) == {times}
 """
 HOOKS = "from {package}.extent import pytest_collection_modifyitems, pytest_report_collectionfinish\n"
 
 
-@pytest.mark.parametrize(("extent", "times", "passed", "left"), [("", 2, 15, 18), (FULL, 9, 33, 0)])
+@pytest.mark.parametrize(("extent", "times", "passed", "left"), [("", 2, 15, 19), (FULL, 9, 34, 0)])
 def test_what_is_left_out_is_said(tmp_path: Path, extent: str, times: int, passed: int, left: int) -> None:
     """Each of three tests has each letter and each number, and each letter meets each number in one of them."""
     package = "ansible_collections.airgap.images.tests.support"

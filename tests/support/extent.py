@@ -7,8 +7,8 @@
 cases as it takes for each test to have each of its values, and for any two values of different parameters to meet in
 one of the tests. ``@pytest.mark.each_value`` is for such tests where it is enough that each test has each of its
 values. ``@pytest.mark.thorough`` is for a test or a case that the test command leaves out; with
-``repeats=True``, for a test that repeats something as often as ``repetitions`` says. A ``conftest.py`` imports the two
-hooks below.
+``repeats=True``, for a test that repeats something as often as ``repetitions`` says, or that has fewer hosts or steps
+unless ``is_full``. A ``conftest.py`` imports the two hooks below.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what the test command has no time for."""
     if is_full():
         return
-    kept = [item for item in items if not item.get_closest_marker("thorough") or _repeats(item)]
+    kept = [item for item in items if all(marker.kwargs.get("repeats") for marker in item.iter_markers("thorough"))]
     pairs: dict[str, list[pytest.Item]] = {}
     values: dict[str, list[pytest.Item]] = {}
     for item in kept:
@@ -93,11 +93,6 @@ def pytest_report_collectionfinish(config: pytest.Config) -> str:
     """Say how many cases are left out."""
     count = config.stash.get(_LEFT_OUT, 0)
     return f"{count} more cases are run by tests/faults.sh" if count else ""
-
-
-def _repeats(item: pytest.Item) -> bool:
-    marker = item.get_closest_marker("thorough")
-    return marker is not None and bool(marker.kwargs.get("repeats"))
 
 
 def _left(cases: Sequence[pytest.Item], chosen: Sequence[int]) -> list[pytest.Item]:
