@@ -115,6 +115,7 @@ def assert_saved(scene: Scene, result: Result, *servers: Hostile) -> None:
     assert check(scene.site.dest).references.keys() == names
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("part", ["/manifests/", "/blobs/", "/some/"])
 @pytest.mark.parametrize("scheme", ["basic", "bearer"])
 def test_not_to_the_host_of_a_redirect(scene: Scene, scheme: str, part: str) -> None:
@@ -174,6 +175,7 @@ def test_a_registry_behind_a_redirect_is_asked_as_by_anybody(scene: Scene) -> No
     assert not [each for each in registry.asked() if theirs in str(each)]
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("validate_certs", [True, False])
 @pytest.mark.parametrize("kind", ["password", "refresh token"])
 def test_not_to_a_token_service_without_tls(scene: Scene, kind: str, validate_certs: bool) -> None:
@@ -186,6 +188,7 @@ def test_not_to_a_token_service_without_tls(scene: Scene, kind: str, validate_ce
     assert service.asked() == []
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("kind", ["password", "refresh token"])
 @pytest.mark.parametrize("target", ["http", "https"])
 def test_not_to_where_a_token_service_redirects(scene: Scene, kind: str, target: str) -> None:
@@ -255,7 +258,9 @@ def test_a_redirect_to_the_inside_of_a_network_carries_nothing(scene: Scene, tar
     assert secrets_seen(proxy) == []
 
 
-@pytest.mark.parametrize("target", ["http://169.254.169.254", "file://", "ftp://127.0.0.1"])
+@pytest.mark.parametrize(
+    "target", ["http://169.254.169.254", "file://", pytest.param("ftp://127.0.0.1", marks=pytest.mark.thorough)]
+)
 def test_no_redirect_leads_from_https_to_anything_else(scene: Scene, target: str) -> None:
     registry = scene.server(scheme="basic")
     registry.rules.append(redirect("/manifests/", target))

@@ -29,7 +29,9 @@ from ansible_collections.airgap.images.tests.functional._secrets import (
     Told,
     Way,
     by_helper,
+    by_home,
     by_options,
+    by_registries,
     closed,
 )
 from ansible_collections.airgap.images.tests.support.module import Result, RunningModule, start_module, wait_for_end
@@ -48,6 +50,11 @@ from ansible_collections.airgap.images.tests.support.surveillance import (
     programs_below,
 )
 from ansible_collections.airgap.images.tests.support.workbench import Workbench
+
+MORE = (by_registries, by_home)
+"""Those of which the module makes the same as of others, by the same code."""
+
+EACH_WAY = [pytest.param(way, marks=pytest.mark.thorough) if way in MORE else way for way in WAYS]
 
 SHARED_FOLDERS = [Path(path) for path in ("/tmp", "/var/tmp", "/dev/shm")]  # noqa: S108  # where programs may write
 
@@ -110,7 +117,7 @@ def assert_unseen(processes: ProcessWatch) -> None:
             assert not NEEDLES.seen(text)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", EACH_WAY)
 def test_nobody_sees_it_while_an_image_is_saved(run: Run, way: Way) -> None:
     """Neither processes, files, the system's log nor the result; with tokens, which are secrets too."""
     source = closed(run.bench)
@@ -142,7 +149,7 @@ def test_nobody_sees_it_while_an_image_is_saved(run: Run, way: Way) -> None:
 
 
 @pytest.mark.each_value
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", EACH_WAY)
 @pytest.mark.parametrize("case", ["missing", "check", "no reference"])
 def test_nobody_sees_it_when_a_run_fails_or_only_looks(run: Run, way: Way, case: str) -> None:
     """A tag that is missing, a registry that refuses after all, check mode: all with everything said."""
@@ -241,7 +248,9 @@ def test_the_password_of_a_proxy_that_does_not_work_is_not_shown(run: Run, broke
         assert first not in result.msg
 
 
-@pytest.mark.parametrize("way", OF_OPTIONS)
+@pytest.mark.parametrize(
+    "way", [by_options, *(pytest.param(way, marks=pytest.mark.thorough) for way in OF_OPTIONS if way != by_options)]
+)
 def test_the_file_for_skopeo_is_private_from_its_first_byte(run: Run, way: Way) -> None:
     """Without a umask: its mode and its directory's are right when they are seen, and were never changed."""
     source = closed(run.bench)
@@ -265,7 +274,10 @@ def test_the_file_for_skopeo_is_private_from_its_first_byte(run: Run, way: Way) 
     assert not found.parent.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(each, marks=pytest.mark.thorough) for each in (signal.SIGINT, signal.SIGHUP))],
+)
 def test_it_is_gone_when_a_run_is_told_to_end(run: Run, number: signal.Signals) -> None:
     source = closed(run.bench)
     hold = source.hold()
@@ -308,7 +320,14 @@ def killed(run: Run, source: Closed) -> Path:
     return left
 
 
-@pytest.mark.parametrize("then", ["nothing is new", "another archive", "all fails", "login fails"])
+THEN = [
+    "nothing is new",
+    *(pytest.param(each, marks=pytest.mark.thorough) for each in ("another archive", "login fails")),
+    "all fails",
+]
+
+
+@pytest.mark.parametrize("then", THEN)
 def test_after_a_kill_the_next_run_removes_it(run: Run, then: str) -> None:
     """Whatever that run is about, as long as it uses the cache; check mode writes nothing and so removes nothing."""
     public = run.bench.registry()
