@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ansible_collections.airgap.images.tests.functional._helpers import check
 from ansible_collections.airgap.images.tests.functional._role import (
+    NAME,
     Site,
     assert_well,
     changed,
@@ -28,25 +29,38 @@ def strict_sudo(folder: Path) -> Path:
 
 
 def test_every_way_to_call_it(source: Source, site: Site) -> None:
-    """Four hosts, four ways, without facts; what root saved under a strict umask is fetched too."""
+    """Three hosts, three ways, without facts; what root saved under a strict umask is fetched too, and saved again.
+
+    Localhost may be a host that nobody reaches.
+    """
     image = source["docker/single:1"].reference
     strict = {"ansible_become_exe": str(strict_sudo(site.on_host("included")))}
-    inventory = site.inventory("listed", "included", "imported", "single")
+    inventory = site.inventory("listed", "included", "imported")
     inventory["included"].update(strict)
     inventory["imported"].update(strict)
-    inventory["single"]["image_save_fetch"] = False
+    callers = set(inventory)
+    inventory.update(site.unreachable("localhost"))
     # Other tests name the interpreter.
     inventory["listed"]["ansible_python_interpreter"] = "auto"
     del inventory["included"]["ansible_python_interpreter"]
-    small = {"image_save_images": [image], "image_save_part_size": "20K"}
+    dest = {"image_save_dest": site.variables()["image_save_dest"]}
+    small = {**dest, "image_save_images": [image], "image_save_part_size": "20K"}
     plays = [
         # Everything is there, so installing, which is the default, needs no privileges.
-        play(hosts="listed,single", variables=small),
+        play(hosts="listed", variables=small),
         play(
             hosts="included",
             how="include_role",
             variables={**small, "image_save_async": 3600},
             become=True,
+        ),
+        play(
+            hosts="included",
+            become=True,
+            variables={
+                "image_save_from_lock": f"{{{{ work }}}}/out/{NAME}.lock.json",
+                "image_save_dest": "{{ work }}/again/other.tar.gz",
+            },
         ),
         {
             "name": "Play for imported",
@@ -66,11 +80,12 @@ def test_every_way_to_call_it(source: Source, site: Site) -> None:
             ],
         },
     ]
-    ours = ("image_save_install", "image_save_async")
+    ours = ("image_save_install", "image_save_async", "image_save_dest")
     variables = {name: each for name, each in site.variables().items() if name not in ours}
     result = site.run(inventory, variables, plays=plays)
     assert_well(result)
 
+    others = [path for path in site.fetched("included").parent.iterdir() if path.name.startswith("other.tar.gz")]
     for name in ("listed", "included"):
         archive = site.checked(name)
         assert references(archive) == [image]
@@ -85,9 +100,9 @@ def test_every_way_to_call_it(source: Source, site: Site) -> None:
     assert not site.on_host("imported", "cache").exists()
     assert not [path.name for path in site.on_host("imported", "out").iterdir() if path.is_file()]
     assert {path.name: path.read_bytes() for path in media.iterdir()} == {
-        path.name: path.read_bytes() for path in site.fetched("included").parent.iterdir()
+        path.name: path.read_bytes() for path in site.fetched("included").parent.iterdir() if path not in others
     }, "the same image with the same options is another archive"
 
-    assert not site.fetched("single").parent.exists()
-    assert check(site.on_host("single", "out/images.tar.gz")).files
-    assert len({each.host for each in result.tasks}) == len(inventory)
+    assert list(check(site.on_host("included", "again/other.tar.gz")).references) == [image]
+    assert (site.media / "included" / "other.tar.gz").stat().st_size
+    assert {each.host for each in result.tasks} == callers

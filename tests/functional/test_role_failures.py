@@ -1,7 +1,10 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role where something is wrong. Each host is a case of its own, and none of them holds up the others."""
+"""The role where something is wrong. Each host is a case of its own, and none of them holds up the others.
+
+One of them is root on its host, with a strict umask; what was saved is fetched as ever.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from ansible_collections.airgap.images.tests.functional._role import (
     play,
     references,
 )
+from ansible_collections.airgap.images.tests.functional.test_role_calls import strict_sudo
 from ansible_collections.airgap.images.tests.support.push import push
 from ansible_collections.airgap.images.tests.support.registry import Credentials
 from ansible_collections.airgap.images.tests.support.samples import small
@@ -26,7 +30,10 @@ RIGHT = Credentials("reader", "r1ght-p4ssword")
 
 
 def test_what_fails_is_named_and_what_can_be_saved_is(source: Source, bench: Workbench, site: Site) -> None:
-    """Wrong and right password, a line that is none, an image that is missing, and the same with allow_partial."""
+    """Wrong and right password, a line that is none, an image that is missing, and the same with allow_partial.
+
+    And a cache with somebody's file in it, which stays although the cache is to be removed.
+    """
     closed = bench.registry(basic=RIGHT)
     private = push(closed, "team/private", "1", small(50))
     good = source["oci/gzip:1"].reference
@@ -44,8 +51,18 @@ def test_what_fails_is_named_and_what_can_be_saved_is(source: Source, bench: Wor
         },
         "line": {"image_save_images": [good, "no reference at all!"]},
         "missing": {"image_save_images": [good, missing], **failed},
-        "partial": {"image_save_images": [good, missing], **failed, "image_save_allow_partial": True},
+        "partial": {
+            "image_save_images": [good, missing],
+            **failed,
+            "image_save_allow_partial": True,
+            "ansible_become": True,
+            "ansible_become_exe": str(strict_sudo(site.on_host("partial"))),
+        },
+        "foreign": {"image_save_images": [good], "image_save_keep_cache": False, "ansible_become": True},
     }
+    site.on_host("foreign", "cache").mkdir()
+    precious = site.on_host("foreign", "cache/precious")
+    precious.write_text("not of the cache", encoding="utf-8")
     inventory = {name: {**site.inventory(name)[name], **variables} for name, variables in cases.items()}
     result = site.run(inventory, site.variables(), plays=[play(how="include_role")], options=["-vvvv"])
     assert result.rc == 2, result.stdout
@@ -66,7 +83,11 @@ def test_what_fails_is_named_and_what_can_be_saved_is(source: Source, bench: Wor
     assert told["fetched"]["failed_list"] == str(failed_list)
     assert [*failed_list.parent.iterdir()] == [failed_list], "only the list of what failed is there"
 
-    partial = site.checked("partial")
+    assert "precious" in failure(result, "foreign")
+    assert precious.exists() and site.on_host("foreign", f"out/{NAME}").exists()
+    assert references(site.checked("foreign")) == [good]
+
+    partial = site.checked("partial", beside=["failed.txt"])
     assert references(partial) == [good]
     assert fact(result, "partial")["fetched"]["failed_list"] == str(site.media / "partial" / "failed.txt")
     for name in ("missing", "partial"):
