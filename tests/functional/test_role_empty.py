@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 import yaml
 
 from ansible_collections.airgap.images.tests.functional._role import Site, assert_well, failure, on
+from ansible_collections.airgap.images.tests.support.extent import is_full
 from ansible_collections.airgap.images.tests.support.module import COLLECTION
 from ansible_collections.airgap.images.tests.support.push import push
 from ansible_collections.airgap.images.tests.support.registry import Registry
@@ -26,13 +28,24 @@ def names() -> list[str]:
     return list(specs["argument_specs"]["main"]["options"])
 
 
+def without_values() -> dict[str, dict[str, Any]]:
+    """The variables of each host; in the test command each variable has one of the values, by turns."""
+    kinds = list(VALUES.values())
+    others = [name for name in names() if name not in {f"image_save_{each}" for each in NEEDED}]
+    if is_full():
+        return {host: dict.fromkeys(others, value) for host, value in VALUES.items()}
+    return {"mixed": {name: kinds[number % len(kinds)] for number, name in enumerate(others)}}
+
+
+@pytest.mark.thorough(repeats=True)
 def test_every_variable_may_be_without_a_value(registry: Registry, site: Site) -> None:
     """The module is asked the same, and the same bytes arrive, as where nothing is said."""
     usual = site.variables(images=[push(registry, "some/image", "1", small(1)).reference])
     needed = {f"image_save_{name}": usual[f"image_save_{name}"] for name in NEEDED}
-    inventory = site.inventory("nothing", *VALUES)
-    for host, value in VALUES.items():
-        inventory[host].update({name: value for name in names() if name not in needed})
+    without = without_values()
+    inventory = site.inventory("nothing", *without)
+    for host, variables in without.items():
+        inventory[host].update(variables)
     done = site.run(inventory, needed, env={"ANSIBLE_INJECT_INVOCATION": "true"})
     assert_well(done)
 
@@ -45,7 +58,7 @@ def test_every_variable_may_be_without_a_value(registry: Registry, site: Site) -
     fetched = {
         host: {path.name: path.read_bytes() for path in site.fetched(host).parent.iterdir()} for host in inventory
     }
-    for host in VALUES:
+    for host in without:
         assert asked[host] == asked["nothing"]
         assert fetched[host] == fetched["nothing"]
         assert site.on_host(host, "out/saved-image-cache").is_dir() and site.on_host(host, "out/lists").is_dir()
