@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.airgap.images.tests.faults import in_full
 from ansible_collections.airgap.images.tests.faults.trial import SHORT, Scale
-from ansible_collections.airgap.images.tests.support.extent import FULL, MARKERS, VARIABLE, each_value, pairwise
+from ansible_collections.airgap.images.tests.support.extent import FULL, MARKERS, VARIABLE, each_value, pairwise, spread
 from ansible_collections.airgap.images.tests.support.module import COLLECTION, ROOT
 
 Case = tuple[tuple[int, int], ...]
@@ -43,6 +43,17 @@ def test_each_value_is_kept(sizes: tuple[int, ...]) -> None:
     chosen = [cases[number] for number in each_value(cases)]
     assert len(chosen) == max(sizes)
     assert all({case[place] for case in chosen} == set(range(size)) for place, size in enumerate(sizes))
+
+
+def test_values_are_spread_over_tests() -> None:
+    """Each test and each value is kept, and no value has much more than its share."""
+    letters, numbers = ("a", "b", "c"), ("1", "2", "3", "4")
+    cases = [("one", *case) for case in itertools.product(letters, numbers)]
+    cases += [(test, letter) for test in ("two", "three", "four", "five", "six", "seven") for letter in letters]
+    chosen = [cases[number] for number in spread(cases)]
+    assert {value for case in chosen for value in case} == {value for case in cases for value in case}
+    assert len(chosen) == len(numbers) + 6
+    assert all(2 <= sum(letter in case for case in chosen) <= 5 for letter in letters)
 
 
 def test_a_single_value_is_in_no_pair() -> None:
@@ -79,11 +90,24 @@ def test_five(case): pass
 @mark.thorough(repeats=True)
 @pytest.mark.parametrize("case", [1, pytest.param(2, marks=mark.thorough)])
 def test_six(case): assert repetitions(2, 9) == {times}
+
+@mark.each_value
+@LETTERS
+@NUMBERS
+def test_seven(letter, number): pass
+
+@mark.spread
+@LETTERS
+def test_eight(letter): pass
+
+@mark.spread
+@LETTERS
+def test_nine(letter): pass
 """
 HOOKS = "from {package}.extent import pytest_collection_modifyitems, pytest_report_collectionfinish\n"
 
 
-@pytest.mark.parametrize(("extent", "times", "passed", "left"), [("", 2, 15, 19), (FULL, 9, 34, 0)])
+@pytest.mark.parametrize(("extent", "times", "passed", "left"), [("", 2, 21, 28), (FULL, 9, 49, 0)])
 def test_what_is_left_out_is_said(tmp_path: Path, extent: str, times: int, passed: int, left: int) -> None:
     """Each of three tests has each letter and each number, and each letter meets each number in one of them."""
     package = "ansible_collections.airgap.images.tests.support"
@@ -103,7 +127,10 @@ def test_what_is_left_out_is_said(tmp_path: Path, extent: str, times: int, passe
 
 def is_marked(path: Path) -> bool:
     """Read as Python, where the bench looks for words."""
-    found = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Attribute)]
+    text = path.read_text("utf-8")
+    if not any(name in text for name in MARKERS):
+        return False
+    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)]
     return bool({ast.unparse(node) for node in found} & {f"pytest.mark.{name}" for name in MARKERS})
 
 

@@ -39,7 +39,7 @@ def check_unit(job: Job) -> None:
 
 def check_units_oldest(job: Job) -> None:
     """The engine does not depend on ansible-core: one version is enough for its tests."""
-    run_pytest(job, unit_folders(ON_ANSIBLE), environment="oldest", AIRGAP_EXTENT="brief")
+    run_pytest(job, unit_folders(ON_ANSIBLE), environment="oldest", AIRGAP_EXTENT=_extent(job.plan))
 
 
 def check_units_target(job: Job) -> None:
@@ -52,7 +52,12 @@ def check_units_target(job: Job) -> None:
     library.mkdir()
     (library / "ansible").symlink_to(_where_ansible_is(job))
     path = f"{job.root}:{library}"
-    run_pytest(job, unit_folders(ON_HOSTS), environment="target", PYTHONPATH=path, AIRGAP_EXTENT="brief")
+    run_pytest(job, unit_folders(ON_HOSTS), environment="target", PYTHONPATH=path, AIRGAP_EXTENT=_extent(job.plan))
+
+
+def _extent(plan: Plan) -> str:
+    """Return how much of the unit tests to run beside the gate `unit`: a few cases, unless a leg was asked for."""
+    return "" if plan.asked else "brief"
 
 
 def unit_folders(kinds: Sequence[str]) -> list[Path]:
@@ -130,8 +135,11 @@ def expected_sanity_tests(plan: Plan, leg: Leg, every: Sequence[str]) -> list[st
     """Return the sanity tests that have to run, of all that this ansible-core has."""
     if plan.comes_second(leg):
         return [name for name in every if name in DEPENDS_ON_CORE]
-    return list(every)
+    return [name for name in every if plan.asked or name not in ELSEWHERE]
 
+
+# Sanity tests that other gates make superfluous: `ruff` and `shellcheck`. A leg that was asked for runs them too.
+ELSEWHERE = frozenset({"pep8", "shellcheck"})
 
 # Sanity tests whose answer depends on the ansible-core that runs them; the others run on the newest only.
 DEPENDS_ON_CORE = frozenset({"action-plugin-docs", "ansible-doc", "import", "runtime-metadata", "validate-modules"})
@@ -141,19 +149,28 @@ def sanity_runs(plan: Plan, leg: Leg) -> list[list[str]]:
     """Return the options of each run of ansible-test.
 
     A leg that was asked for checks every file on every Python. Otherwise files of tests are left to `ruff`, as style
-    and mistakes of Python are all that could be found there, and `import` takes the outermost Pythons: what a module
-    imports on both, it imports on those between.
+    and mistakes of Python are all that could be found there, and `compile` and `import` take the outermost Pythons:
+    what a module imports on both, it imports on those between.
     """
     if plan.asked:
         return [[]]
     without_tests = [f"--exclude=tests/{folder}/" for folder in ONLY_TESTS]
-    imports = [
-        ["--test", "import", f"--python={version}", *without_tests] for version in sanity_pythons(plan, leg, "import")
+    on_pythons = [
+        [*_tests("--test", _on_python(plan, leg)), f"--python={version}", *without_tests]
+        for version in sanity_pythons(plan, leg, "import")
     ]
     if plan.comes_second(leg):
-        others = [word for name in sorted(DEPENDS_ON_CORE - {"import"}) for word in ("--test", name)]
-        return [[*others, *without_tests], *imports]
-    return [["--skip-test", "import", *without_tests], *imports]
+        return [[*_tests("--test", sorted(DEPENDS_ON_CORE - {"import"})), *without_tests], *on_pythons]
+    return [[*_tests("--skip-test", [*_on_python(plan, leg), *sorted(ELSEWHERE)]), *without_tests], *on_pythons]
+
+
+def _on_python(plan: Plan, leg: Leg) -> list[str]:
+    """Return the sanity tests that are run once for each Python."""
+    return ["import"] if plan.comes_second(leg) else ["compile", "import"]
+
+
+def _tests(option: str, names: Sequence[str]) -> list[str]:
+    return [word for name in names for word in (option, name)]
 
 
 def sanity_pythons(plan: Plan, leg: Leg, name: str) -> list[str]:
@@ -163,7 +180,7 @@ def sanity_pythons(plan: Plan, leg: Leg, name: str) -> list[str]:
         return known
     if plan.comes_second(leg):
         return [leg.python.version] if name == "import" else []
-    return known if name == "compile" else list(dict.fromkeys([known[0], known[-1]]))
+    return list(dict.fromkeys([known[0], known[-1]]))
 
 
 @contextmanager

@@ -6,26 +6,40 @@
 ``@pytest.mark.pairwise`` is for tests with several parameters. Of all of these in a file, the test command runs as many
 cases as it takes for each test to have each of its values, and for any two values of different parameters to meet in
 one of the tests. ``@pytest.mark.each_value`` is for such tests where it is enough that each test has each of its
-values. ``@pytest.mark.thorough`` is for a test or a case that the test command leaves out; with
+values, and ``@pytest.mark.spread`` where it is enough that each test is run once and each value is met in one of the
+tests of the file. ``@pytest.mark.thorough`` is for a test or a case that the test command leaves out; with
 ``repeats=True``, for a test that repeats something as often as ``repetitions`` says, or that has fewer hosts or steps
-unless ``is_full``. A ``conftest.py`` imports the two hooks below.
+unless ``is_full``. Of the first three, a test's own marker counts before that of its file. A ``conftest.py`` imports
+the two hooks below.
+
+Unit tests run on a second Python and a second ``ansible-core`` too, to see what these change: of a test with many
+cases, three show that.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
 
 import pytest
 
 VARIABLE = "AIRGAP_EXTENT"
-"""Environment variable: ``full`` runs everything."""
+"""Environment variable: ``full`` runs everything, ``brief`` a few cases of each test."""
 
 FULL = "full"
 
-MARKERS = ("pairwise", "each_value", "thorough")
+BRIEF = "brief"
+"""Value for another Python or another ansible-core than those of the test command's gate ``unit``."""
+
+CASES_IN_BRIEF = 3
+
+CHOOSING = ("pairwise", "each_value", "spread")
+"""Markers by which cases are chosen."""
+
+MARKERS = (*CHOOSING, "thorough")
 """Of tests that ``tests/faults.sh`` runs in full."""
 
 _LEFT_OUT = pytest.StashKey[int]()
@@ -59,14 +73,29 @@ def each_value(cases: Sequence[Sequence[Hashable]]) -> list[int]:
     return _covering([set(enumerate(case)) for case in cases])
 
 
+def spread(cases: Sequence[Sequence[Hashable]]) -> list[int]:
+    """Choose cases that have each value that any case has, wherever it stands, each about as often. Pure.
+
+    :param cases: The values of each case, the name of its test among them.
+    :return: The places of the chosen cases, in order.
+    """
+    return _covering([set(case) for case in cases])
+
+
 def _covering(cases: Sequence[set[Any]]) -> list[int]:
     missing: set[Any] = set().union(*cases)
+    used: Counter[Any] = Counter()
     chosen = []
+
+    def worth(number: int) -> tuple[int, int]:
+        return len(missing & cases[number]), -sum(used[each] for each in cases[number])
+
     while missing:
-        # The first of the best ones.
-        best = max(range(len(cases)), key=lambda number: len(missing & cases[number]))
+        # The first of the best ones; of these, one whose values have been used least.
+        best = max(range(len(cases)), key=worth)
         chosen.append(best)
         missing -= cases[best]
+        used.update(cases[best])
     return sorted(chosen)
 
 
@@ -74,16 +103,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what the test command has no time for."""
     if is_full():
         return
-    kept = [item for item in items if all(marker.kwargs.get("repeats") for marker in item.iter_markers("thorough"))]
-    pairs: dict[str, list[pytest.Item]] = {}
-    values: dict[str, list[pytest.Item]] = {}
+    if os.environ.get(VARIABLE) == BRIEF:
+        items[:] = _few_of_each(items)
+        return
+    kept = [item for item in items if not _is_left_out(item)]
+    groups: dict[tuple[str, str], list[pytest.Item]] = {}
     for item in kept:
-        if item.get_closest_marker("pairwise") and hasattr(item, "callspec"):
-            pairs.setdefault(str(item.path), []).append(item)
-        elif item.get_closest_marker("each_value") and hasattr(item, "callspec"):
-            values.setdefault(_test(item), []).append(item)
-    dropped = {item.nodeid for cases in pairs.values() for item in _left(cases, pairwise(_names(cases)))}
-    dropped |= {item.nodeid for cases in values.values() for item in _left(cases, each_value(_names(cases)))}
+        choosing = _choosing(item)
+        if choosing and hasattr(item, "callspec"):
+            among = _test(item) if choosing == "each_value" else str(item.path)
+            groups.setdefault((choosing, among), []).append(item)
+    choose = {"pairwise": pairwise, "each_value": each_value, "spread": spread}
+    dropped: set[str] = set()
+    for (choosing, _among), cases in groups.items():
+        dropped |= {item.nodeid for item in _left(cases, choose[choosing](_names(cases)))}
     kept = [item for item in kept if item.nodeid not in dropped]
     config.stash[_LEFT_OUT] = config.stash.get(_LEFT_OUT, 0) + len(items) - len(kept)
     items[:] = kept
@@ -93,6 +126,29 @@ def pytest_report_collectionfinish(config: pytest.Config) -> str:
     """Say how many cases are left out."""
     count = config.stash.get(_LEFT_OUT, 0)
     return f"{count} more cases are run by tests/faults.sh" if count else ""
+
+
+def _few_of_each(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Return the first, the middle and the last case of each test: with these, it runs all of its code."""
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if not _is_left_out(item):
+            tests.setdefault(_test(item), []).append(item)
+    few = {
+        item.nodeid
+        for cases in tests.values()
+        for item in (cases if len(cases) <= CASES_IN_BRIEF else (cases[0], cases[len(cases) // 2], cases[-1]))
+    }
+    return [item for item in items if item.nodeid in few]
+
+
+def _choosing(item: pytest.Item) -> str:
+    """Return the marker by which cases of a test are chosen, its own before that of its file; '' without one."""
+    return next((marker.name for marker in item.iter_markers() if marker.name in CHOOSING), "")
+
+
+def _is_left_out(item: pytest.Item) -> bool:
+    return not all(marker.kwargs.get("repeats") for marker in item.iter_markers("thorough"))
 
 
 def _left(cases: Sequence[pytest.Item], chosen: Sequence[int]) -> list[pytest.Item]:

@@ -15,6 +15,13 @@ from hypothesis import HealthCheck, Phase, settings
 
 from ansible_collections.airgap.images.plugins.module_utils._registry import credentials
 from ansible_collections.airgap.images.plugins.module_utils._registry.login_file import default_login_files
+from ansible_collections.airgap.images.tests.support.extent import (  # noqa: F401  # hooks of pytest
+    BRIEF,
+    MARKERS,
+    VARIABLE,
+    pytest_collection_modifyitems,
+    pytest_report_collectionfinish,
+)
 
 # The same examples at every run, and no time limit: a loaded machine is no defect.
 settings.register_profile(
@@ -26,11 +33,11 @@ settings.register_profile(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-settings.register_profile("brief", settings.get_profile("repeatable"), max_examples=10)
+settings.register_profile("brief", settings.get_profile("repeatable"), max_examples=5)
 settings.load_profile("repeatable")
 
 
-if os.environ.get("AIRGAP_EXTENT") == "brief":
+if os.environ.get(VARIABLE) == BRIEF:
     settings.load_profile("brief")
 
 
@@ -38,10 +45,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Have ansible-test run the tests as pytest does: that it forks a process for each is half of what it costs.
 
     That no test needs a process of its own is shown by the gate `unit`, which knows none. That gate tries all examples
-    too; for another ansible-core and another Python, which ask for it by a variable, a few will do.
+    and cases too; for another ansible-core and another Python, which ask for it by a variable, a few will do.
     """
     # pyproject.toml says the same, which ansible-test does not read.
-    config.addinivalue_line("markers", "field(kind, given, happens): a manner of real registries and hosts")
+    for marker in ("field(kind, given, happens)", *MARKERS):
+        config.addinivalue_line("markers", marker)
     forked = config.pluginmanager.get_plugin("ansible_forked")
     if forked is not None:
         config.pluginmanager.unregister(forked)

@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.secrets import Secrets
 from ansible_collections.airgap.images.plugins.module_utils._registry import credentials
+from ansible_collections.airgap.images.tests.support.extent import BRIEF, VARIABLE
 from ansible_collections.airgap.images.tests.unit.fakes import make_options
 
 ROOT = Path(__file__).resolve().parents[5]
@@ -62,7 +63,7 @@ def test_nothing_of_the_user_is_read(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, tests)],
         cwd=ROOT / "ansible_collections" / "airgap" / "images",
-        env={**os.environ, **outside, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **outside, "PYTHONPATH": str(ROOT), VARIABLE: BRIEF},
         capture_output=True,
         text=True,
         check=False,
