@@ -90,7 +90,9 @@ def test_a_child_that_comes_with_other_bytes(hostile: Hostile, site: Site) -> No
     assert_refused(hostile, site, "other bytes")
 
 
-@pytest.mark.parametrize("media_type", [DOCKER_SCHEMA1, OCI_MANIFEST, "text/plain"])
+@pytest.mark.parametrize(
+    "media_type", [DOCKER_SCHEMA1, OCI_MANIFEST, pytest.param("text/plain", marks=pytest.mark.thorough)]
+)
 def test_what_is_called_schema_1_has_to_be_it(hostile: Hostile, site: Site, media_type: str) -> None:
     """Of schema 1 the digest is not that of the bytes. Under this pretext we get another image than skopeo does."""
     hostile.image("bad", HONEST)

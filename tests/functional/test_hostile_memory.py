@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +81,15 @@ ANSWERS = {
 }
 
 
+MORE = ("lists", "numbers", "nested", "wide-text", "some-layers", "longer", "error", "refusal", "redirect")
+"""What is read, and cut off, as another of them is."""
+
+
+def each(names: Iterable[str]) -> list[object]:
+    """The names, as parameters."""
+    return [pytest.param(name, marks=pytest.mark.thorough) if name in MORE else name for name in names]
+
+
 @dataclass(frozen=True)
 class Quiet:
     hostile: Hostile
@@ -110,7 +119,7 @@ def assert_small(quiet: Quiet, folder: Path, *words: str) -> None:
     assert peak - quiet.peak < ALLOWED, f"{(peak - quiet.peak) / 2**20:.0f} MiB more than a quiet run"
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", each(DOCUMENTS))
 def test_documents_that_are_small_until_they_are_read(quiet: Quiet, tmp_path: Path, name: str) -> None:
     raw, word = DOCUMENTS[name]
     assert len(raw) <= MOST
@@ -118,7 +127,7 @@ def test_documents_that_are_small_until_they_are_read(quiet: Quiet, tmp_path: Pa
     assert_small(quiet, tmp_path, word)
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("name", each(ANSWERS))
 def test_answers_that_are_too_long(quiet: Quiet, tmp_path: Path, name: str) -> None:
     reply, word = ANSWERS[name]
     quiet.hostile.replies["/v2/bad/manifests/1"] = reply

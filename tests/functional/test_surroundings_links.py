@@ -89,7 +89,9 @@ PLANTED: dict[str, Plant] = {
     "endless device": lambda path, victim: os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 5)),
     "directory": lambda path, victim: path.mkdir(),
 }
-KINDS = pytest.mark.parametrize("kind", PLANTED)
+MORE = ("dangling link", "link to a directory", "endless device")
+EACH_KIND = [pytest.param(kind, marks=pytest.mark.thorough) if kind in MORE else kind for kind in PLANTED]
+KINDS = pytest.mark.parametrize("kind", EACH_KIND)
 
 
 def plant(kind: str, path: Path, victim: Victim) -> None:
@@ -219,7 +221,14 @@ def test_links_in_place_of_the_directories_of_a_cache(
 
 
 @pytest.mark.parametrize(
-    ("kind", "parts"), [*((kind, None) for kind in PLANTED if kind != "directory"), ("link", "30K"), ("FIFO", "30K")]
+    ("kind", "parts"),
+    [
+        ("link", None),
+        *(pytest.param(kind, None, marks=pytest.mark.thorough) for kind in (*MORE, "FIFO")),
+        ("second name", None),
+        pytest.param("link", "30K", marks=pytest.mark.thorough),
+        ("FIFO", "30K"),
+    ],
 )
 def test_what_was_planted_beside_an_archive(
     source: Source, bench: Workbench, common: Path, victim: Victim, kind: str, parts: str | None

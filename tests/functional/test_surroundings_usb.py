@@ -28,7 +28,7 @@ from ansible_collections.airgap.images.tests.support.workbench import Source, Wo
 
 MIB = 1024 * 1024
 SIZE = 64 * MIB
-KINDS = pytest.mark.parametrize("kind", ["gzip", "gzip in parts", "dir"])
+KINDS = pytest.mark.parametrize("kind", [pytest.param("gzip", marks=pytest.mark.thorough), "gzip in parts", "dir"])
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def limited(bench: Workbench, images: list[str], size: int, *, check: bool = Fal
         return running.wait()
 
 
-@pytest.mark.parametrize("given", [{}, {"part_size": "2M"}])
+@pytest.mark.parametrize("given", [{}, pytest.param({"part_size": "2M"}, marks=pytest.mark.thorough)])
 def test_a_part_that_could_be_too_large_is_refused_before_the_first_byte(
     bench: Workbench, registry: Registry, given: Mapping[str, Any]
 ) -> None:
@@ -222,7 +222,7 @@ def test_a_part_that_could_be_too_large_is_refused_before_the_first_byte(
     assert len(result["parts"]) == 2
 
 
-@pytest.mark.parametrize("compress", ["gzip", "dir"])
+@pytest.mark.parametrize("compress", ["gzip", pytest.param("dir", marks=pytest.mark.thorough)])
 def test_an_image_with_a_layer_that_is_too_large_fails_alone_before_the_first_byte(
     bench: Workbench, registry: Registry, compress: str
 ) -> None:

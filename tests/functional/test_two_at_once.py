@@ -33,6 +33,8 @@ from ansible_collections.airgap.images.tests.support.workbench import Source, Wo
 
 HOST = socket.gethostname()
 
+THOROUGH = pytest.mark.thorough
+
 
 def assert_sent_once(source: Source, *images: PushedImage) -> None:
     """However many runs wanted them, every layer of the platforms that are saved by default was sent once."""
@@ -133,7 +135,9 @@ def test_the_same_archive_by_another_path(held: Held, way: Callable[[Workbench, 
     saved(first.wait())
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize(
+    "way", [by_link, pytest.param(by_mount, marks=THOROUGH), pytest.param(by_relative_path, marks=THOROUGH)]
+)
 def test_the_same_cache_by_another_path(held: Held, way: Callable[[Workbench, Path], dict[str, Any]]) -> None:
     first = held.first()
     how = way(held.bench, held.bench.cache)
@@ -146,7 +150,7 @@ def test_the_same_cache_by_another_path(held: Held, way: Callable[[Workbench, Pa
     saved(first.wait())
 
 
-@pytest.mark.parametrize("shared", ["cache", "archive"])
+@pytest.mark.parametrize("shared", [pytest.param("cache", marks=THOROUGH), "archive"])
 def test_the_other_host_is_named(held: Held, shared: str) -> None:
     """Each has a host name of its own; what they share is the directory."""
     first = held.first(under=in_namespaces("uts", first="hostname far-away"))
@@ -160,7 +164,9 @@ def test_the_other_host_is_named(held: Held, shared: str) -> None:
     saved(first.wait())
 
 
-@pytest.mark.parametrize("own", [{}, {"cache_dir": "cache-2"}], ids=["same cache", "own cache"])
+@pytest.mark.parametrize(
+    "own", [{}, pytest.param({"cache_dir": "cache-2"}, marks=THOROUGH)], ids=["same cache", "own cache"]
+)
 def test_who_has_waited_sees_what_was_done_and_downloads_nothing(held: Held, own: dict[str, str]) -> None:
     first = held.first()
     second = held.second(**{name: held.bench.directory / value for name, value in own.items()})
@@ -199,7 +205,7 @@ def test_a_wait_ends_with_the_first_that_dies(held: Held) -> None:
     assert not leftovers(held.bench.cache) and not list(held.bench.dest.parent.glob(".*"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=THOROUGH)])
 def test_who_is_ended_while_it_waits_disturbs_nobody(held: Held, number: signal.Signals) -> None:
     first = held.first()
     second = held.second()
@@ -256,7 +262,12 @@ DEAD: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("make", DEAD.values(), ids=DEAD)
+MORE = ("another host's", "read-only", "somebody else's")
+
+
+@pytest.mark.parametrize(
+    "make", [pytest.param(make, id=name, marks=THOROUGH if name in MORE else ()) for name, make in DEAD.items()]
+)
 def test_the_lock_of_a_dead_process_is_taken_over(
     source: Source, bench: Workbench, make: Callable[[Path], object]
 ) -> None:
