@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.compress import (
@@ -105,7 +105,6 @@ def test_what_is_compressed_already(start: bytes, expected: bool) -> None:
     assert is_compressed(start) is expected
 
 
-@settings(max_examples=40)
 @given(PIECES, st.sampled_from([None, 0, 1, 9]))
 def test_gzip_gives_back_what_went_in(pieces: Pieces, level: int | None) -> None:
     raw = encode("gzip", level, pieces)
@@ -114,7 +113,6 @@ def test_gzip_gives_back_what_went_in(pieces: Pieces, level: int | None) -> None
     assert raw == encode("gzip", level, pieces), "the same bytes again"
 
 
-@settings(max_examples=30)
 @given(PIECES, st.sampled_from([None, 1, 3]))
 def test_zstd_gives_back_what_went_in(pieces: Pieces, level: int | None) -> None:
     raw = encode("zstd", level, pieces)

@@ -258,7 +258,13 @@ def test_a_killed_run_leaves_the_old_archive_or_the_new_one(tmp_path: Path, opti
 
 
 @forks
-@forms
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(each, id=name, marks=() if name == "parts" else pytest.mark.thorough)
+        for name, each in FORMS.items()
+    ],
+)
 def test_a_run_that_completes_may_be_killed_as_well(tmp_path: Path, options: dict[str, Any]) -> None:
     output = make_output(tmp_path, **options)
     publish(output, OLD)

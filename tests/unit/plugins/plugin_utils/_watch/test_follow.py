@@ -269,6 +269,7 @@ finally:
 """
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize(("early", "late"), [("die()", "look()"), ("", "die")])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_stop_of_the_controller_ends_the_run(name: str, early: str, late: str) -> None:
