@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +58,15 @@ class Press:
 
     references: dict[str, str]
     folder: Path
+    made: dict[str, tuple[Path, Result]] = field(default_factory=dict)
 
     def save(self, case: str) -> tuple[Path, Result]:
         """The archive of a case, and what the module returned."""
+        if case not in self.made:
+            self.made[case] = self._save(case)
+        return self.made[case]
+
+    def _save(self, case: str) -> tuple[Path, Result]:
         folder = self.folder / case.replace(" ", "-")
         options = dict(CASES[case])
         chosen = options.pop("images", [name for name in self.references if name != FAILING])

@@ -31,6 +31,9 @@ SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--po
 LOGIN_SHELLS = {"ksh": ["ksh93"], "mksh": ["mksh"], "zsh": ["zsh"]}
 _CALLED = {**SHELLS, **LOGIN_SHELLS, "tcsh": ["tcsh"]}
 KINDS = ("gzip", "gzip in parts", "zstd", "zstd in parts", "none", "none in parts", "dir")
+SAVED = ("oci/index:1", "docker/list:1", "charts/app:1.2.3", "oci/plain:1", "oci/many-layers:1")
+"""The images of the archives that all tests share."""
+
 NEEDED = ("sha256sum", "cat", "mkdir", "mv", "rm", "ln")
 TIMEOUT = 600.0
 

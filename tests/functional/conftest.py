@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.images.tests.functional._restore import KINDS, SAVED, save_kind
 from ansible_collections.airgap.images.tests.functional._role import Site
 from ansible_collections.airgap.images.tests.support.extent import (  # noqa: F401  # hooks of pytest
     pytest_collection_modifyitems,
@@ -26,6 +27,16 @@ def seeded_source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
     """A registry with every sample, started once for all tests of a worker."""
     with Registry(tmp_path_factory.mktemp("source")) as registry:
         yield Source(registry, push_samples(registry))
+
+
+@pytest.fixture(scope="session")
+def restorable(seeded_source: Source, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """An archive of each kind with its restore script, made once for all tests. They must not be written to."""
+    with Workbench(tmp_path_factory.mktemp("restore")) as bench:
+        images = [seeded_source[name] for name in SAVED]
+        yield {
+            kind: save_kind(bench, images, bench.directory / kind.replace(" ", "-") / "images", kind) for kind in KINDS
+        }
 
 
 @pytest.fixture

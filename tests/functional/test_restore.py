@@ -10,7 +10,6 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.parts impor
 from ansible_collections.airgap.images.plugins.module_utils._archive.record import with_parts
 from ansible_collections.airgap.images.tests.functional._restore import (
     KINDS,
+    SAVED,
     SHELLS,
     command_of,
     content,
@@ -40,25 +40,20 @@ from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.skopeo import registry_digests
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
-pytestmark = pytest.mark.pairwise
+pytestmark = pytest.mark.spread
 
-SAVED = ("oci/index:1", "docker/list:1", "charts/app:1.2.3", "oci/plain:1")
 HOSTILE = 'it\'s a "$HOME" `id` \\n é * ; [x] '
 EACH_SHELL = pytest.mark.parametrize("shell", SHELLS)
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
 
 
-@pytest.fixture(scope="module")
-def archives(seeded_source: Source, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+@pytest.fixture
+def archives(restorable: dict[str, Path]) -> dict[str, Path]:
     """An archive of each kind with its script. They must not be written to."""
-    with Workbench(tmp_path_factory.mktemp("restore")) as bench:
-        images: list[str | PushedImage] = [seeded_source[name] for name in SAVED]
-        found: dict[str, Path] = {}
-        for kind in KINDS:
-            found[kind] = save_kind(bench, images, bench.directory / kind.replace(" ", "-") / "images", kind)
-        yield found
+    return restorable
 
 
+@pytest.mark.each_value
 @EACH_SHELL
 @EACH_KIND
 def test_unpacks_all_that_is_in_the_archive(archives: dict[str, Path], workdir: Path, kind: str, shell: str) -> None:
@@ -82,6 +77,7 @@ def test_the_parts_are_more_than_ten(archives: dict[str, Path]) -> None:
     assert all(len(archive_files(archives[f"{kind} in parts"])) > 10 for kind in ("gzip", "zstd", "none"))
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("place", ["target", 'it\'s "$one" `x`\\', "with:colon and blank"])
 @EACH_SHELL
 def test_the_commands_it_names_copy_the_images(
@@ -108,6 +104,7 @@ def test_the_commands_it_names_copy_the_images(
     assert hangar == shlex.split(load)
 
 
+@pytest.mark.each_value
 @EACH_SHELL
 @pytest.mark.parametrize("kind", ["gzip in parts", "dir"])
 @pytest.mark.parametrize("name", [HOSTILE, "-dash", "new.tar.gz"])

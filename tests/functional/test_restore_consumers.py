@@ -42,6 +42,7 @@ SAVED = (
 )
 RUNNABLE = ("oci/index:1", "docker/list:1", "docker/single:1", "oci/zstd:1", "oci/plain:1", "a/b/c/d:1.0")
 TARS = ("script", "by hand", "plain")
+EACH_TAR = ("script", "by hand", pytest.param("plain", marks=pytest.mark.thorough))
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def programs() -> Iterator[Consumers]:
         yield made
 
 
-@pytest.mark.parametrize("kind", TARS)
+@pytest.mark.parametrize("kind", EACH_TAR)
 def test_containerd_imports_each_image_under_its_name(unpacked: Unpacked, programs: Consumers, kind: str) -> None:
     """With its digest, and each blob with ``--all-platforms``; it cannot read the archive itself."""
     namespace = kind.replace(" ", "-")
@@ -120,7 +121,14 @@ def test_containerd_does_not_know_the_archive_itself(unpacked: Unpacked, program
         programs.type(f"podman load -i {whole}")
 
 
-@pytest.mark.parametrize(("program", "kind"), [*(("podman", kind) for kind in TARS), ("buildah", "script")])
+@pytest.mark.parametrize(
+    ("program", "kind"),
+    [
+        ("podman", "script"),
+        *(pytest.param("podman", kind, marks=pytest.mark.thorough) for kind in TARS[1:]),
+        ("buildah", "script"),
+    ],
+)
 def test_podman_and_buildah_pull_out_of_the_tar(unpacked: Unpacked, kind: str, program: str) -> None:
     """Under the image's name and digest, as the script prints it; ``podman load`` wants one image alone."""
     with consumers() as programs:
@@ -163,7 +171,9 @@ def printed(page: Path) -> list[list[str]]:
     return [[html.unescape(line) for line in re.findall(r"<code>(.*?)</code>", block)] for block in blocks]
 
 
-@pytest.mark.parametrize("kind", ["gzip in parts", "zstd", "none", "dir"])
+@pytest.mark.parametrize(
+    "kind", ["gzip in parts", *(pytest.param(kind, marks=pytest.mark.thorough) for kind in ("zstd", "none")), "dir"]
+)
 def test_the_commands_of_the_report(
     source: Source, bench: Workbench, registry: Registry, programs: Consumers, workdir: Path, kind: str
 ) -> None:

@@ -11,7 +11,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,40 +18,35 @@ import pytest
 from ansible_collections.airgap.images.tests.functional._helpers import flip, snapshot
 from ansible_collections.airgap.images.tests.functional._restore import (
     KINDS,
+    SAVED,
     SHELLS,
     SLOW,
     kind_of,
     programs,
     replace,
     run,
-    save_kind,
     script_of,
     started,
     tar_files,
     tar_of,
 )
 from ansible_collections.airgap.images.tests.support.disks import resize, small_disk
-from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
-pytestmark = pytest.mark.pairwise
+pytestmark = pytest.mark.spread
 
 EACH_SHELL = pytest.mark.parametrize("shell", SHELLS)
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
 FORMS = pytest.mark.parametrize("kind", ["gzip in parts", "dir"])
 TARS = {"GNU": ["tar"], "busybox": ["busybox", "tar"], "bsdtar": ["bsdtar"]}
-SAVED = ("oci/index:1", "docker/list:1", "charts/app:1.2.3", "oci/many-layers:1")
 
 
-@pytest.fixture(scope="module")
-def archives(seeded_source: Source, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+@pytest.fixture
+def archives(restorable: dict[str, Path]) -> dict[str, Path]:
     """An archive of each kind with its script. They must not be written to."""
-    with Workbench(tmp_path_factory.mktemp("restore")) as bench:
-        images = [seeded_source[name] for name in SAVED]
-        yield {
-            kind: save_kind(bench, images, bench.directory / kind.replace(" ", "-") / "images", kind) for kind in KINDS
-        }
+    return restorable
 
 
+@pytest.mark.each_value
 @EACH_SHELL
 @EACH_KIND
 def test_holds_the_layout_with_all_blobs(archives: dict[str, Path], workdir: Path, kind: str, shell: str) -> None:
@@ -70,6 +64,7 @@ def test_holds_the_layout_with_all_blobs(archives: dict[str, Path], workdir: Pat
     assert ran.out.startswith(f"{workdir}/new/it's all.tar is whole: {len(SAVED)} images.\n")
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("tar", TARS)
 @FORMS
 def test_each_tar_writes_it(archives: dict[str, Path], workdir: Path, kind: str, tar: str) -> None:

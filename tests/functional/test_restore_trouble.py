@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,9 +31,8 @@ from ansible_collections.airgap.images.tests.functional._restore import (
 )
 from ansible_collections.airgap.images.tests.support.archive import ROOT
 from ansible_collections.airgap.images.tests.support.disks import read_only, resize, small_disk
-from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
-pytestmark = pytest.mark.pairwise
+pytestmark = pytest.mark.spread
 
 EACH_SHELL = pytest.mark.parametrize("shell", SHELLS)
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
@@ -42,24 +40,10 @@ IN_PARTS = pytest.mark.parametrize("kind", [kind for kind in KINDS if kind == "d
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM])
 
 
-@pytest.fixture(scope="module")
-def originals(seeded_source: Source, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+@pytest.fixture
+def originals(restorable: dict[str, Path]) -> dict[str, Path]:
     """An archive of each kind with its script."""
-    with Workbench(tmp_path_factory.mktemp("restore")) as bench:
-        found: dict[str, Path] = {}
-        for kind in KINDS:
-            compress, _, parts = kind.partition(" in ")
-            size = {"part_size": 16 * 1024} if parts else {}
-            result = bench.save(
-                [seeded_source["oci/index:1"], seeded_source["oci/many-layers:1"]],
-                dest=bench.directory / kind.replace(" ", "-") / "images",
-                compress=compress,
-                env={"HOME": str(bench.directory)},
-                **size,
-            )
-            assert not result.failed, result.msg
-            found[kind] = Path(result["dest"])
-        yield found
+    return restorable
 
 
 class Copies(dict[str, Path]):
@@ -93,6 +77,7 @@ def refused(ran_status: int, target: Path) -> bool:
     return ran_status == 1 and not (target.exists() and os.listdir(target))
 
 
+@pytest.mark.each_value
 @EACH_SHELL
 @IN_PARTS
 def test_all_that_is_missing_or_damaged_is_named(
@@ -238,6 +223,7 @@ FAILING = {
 }
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize(
     ("shell", "way"), [*(("dash", way) for way in FAILING), ("busybox", "at the end"), ("bash", "at the end")]
 )
@@ -279,6 +265,7 @@ sys.exit(status)
 """
 
 
+@pytest.mark.each_value
 @EACH_SHELL
 @pytest.mark.parametrize("kind", ["gzip", "zstd", "none"])
 def test_a_file_that_changes_after_it_was_checked(
@@ -316,6 +303,7 @@ def test_a_run_that_is_stopped_clears_up(originals: dict[str, Path], workdir: Pa
     assert unpacked(target) == content(dest)
 
 
+@pytest.mark.each_value
 @EACH_SHELL
 @SIGNALS
 def test_each_signal_that_asks_to_stop(
@@ -369,6 +357,7 @@ def gone() -> int:
     return process.pid
 
 
+@pytest.mark.each_value
 @EACH_SHELL
 @pytest.mark.parametrize("host", ["another.example", "", None], ids=["another machine", "no name", "no file"])
 def test_what_may_belong_to_another_machine_is_left_alone(
@@ -384,6 +373,7 @@ def test_what_may_belong_to_another_machine_is_left_alone(
     assert not ours.exists(), "of this machine, and nobody is at work on it"
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
 @pytest.mark.parametrize("mode", [0o700, 0o777], ids=["not to be written to", "open to all"])
 def test_what_another_user_is_at_work_on_is_left_alone(

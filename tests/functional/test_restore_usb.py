@@ -29,7 +29,7 @@ from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.skopeo import registry_digests
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
-pytestmark = pytest.mark.pairwise
+pytestmark = pytest.mark.spread
 
 SIZE = 64 * 1024 * 1024
 EACH_SHELL = pytest.mark.parametrize("shell", SHELLS)
