@@ -37,7 +37,7 @@ from ansible_collections.airgap.images.tests.support.workbench import Source, Wo
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 # Far more than what a run may hold in memory for it.
-LARGE = 256 * MIB
+LARGE = 128 * MIB
 
 # Runs a command and writes the largest resident size of any of its processes, in KiB.
 MEASURE = """
@@ -81,8 +81,12 @@ def test_a_fetch_that_was_killed_goes_on_with_what_is_missing(registry: Registry
         assert size - 2 * MIB < relay.sent - sent < size - MIB // 2, "not only the missing parts were transferred"
 
 
+@pytest.mark.thorough
 def test_saving_goes_on_while_ssh_is_away(source: Source, bench: Workbench, site: Site) -> None:
-    """The connection breaks while the module waits for a layer, and two attempts to come back fail."""
+    """The connection breaks while the module waits for a layer, and two attempts to come back fail.
+
+    The test command has the same without the role, in ``test_role_progress_ssh.py``.
+    """
     image = source["oci/gzip:1"]
     hold = Hold()
     layers = [layer.digest for layer in image.platforms[0].layers]
@@ -190,7 +194,9 @@ def logins(site: Site) -> int:
     return site.hosts.log().count("subsystem request for sftp")
 
 
-@pytest.mark.parametrize(("method", "pipelining"), [("sftp", True), ("scp", False)])
+@pytest.mark.parametrize(
+    ("method", "pipelining"), [("sftp", True), pytest.param("scp", False, marks=pytest.mark.thorough)]
+)
 def test_small_files_come_together(site: Site, method: str, pipelining: bool) -> None:
     """As root on the host, over either program; nothing of it stays in the temporary directory there."""
     inventory = site.inventory("one", ansible_ssh_transfer_method=method, ansible_pipelining=pipelining)
@@ -230,6 +236,7 @@ def test_what_came_before_a_kill_is_kept_of_small_files(site: Site) -> None:
     assert files_in(site.media / "one") == files_in(out)
 
 
+@pytest.mark.thorough
 def test_a_connection_that_breaks_among_small_files(site: Site) -> None:
     out = site.on_host("one", "out")
     out.mkdir()
@@ -249,7 +256,11 @@ def test_a_connection_that_breaks_among_small_files(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "most"), [("echo Welcome, you have mail", 12), ("trap 'echo Good bye' EXIT", 70)], ids=["before", "after"]
+    ("words", "most"),
+    [
+        pytest.param("echo Welcome, you have mail", 12, id="before"),
+        pytest.param("trap 'echo Good bye' EXIT", 70, id="after", marks=pytest.mark.thorough),
+    ],
 )
 def test_small_files_from_a_user_whose_shell_talks(workdir: Path, words: str, most: int) -> None:
     """bash reads this file though nobody logs in on a terminal (bash(1), "INVOCATION").
