@@ -25,6 +25,7 @@ from ansible_collections.airgap.images.tests.functional._role import (
     references,
     staged,
 )
+from ansible_collections.airgap.images.tests.support.extent import is_full
 from ansible_collections.airgap.images.tests.support.served import Served
 from ansible_collections.airgap.images.tests.support.workbench import Source
 
@@ -97,6 +98,7 @@ def files(source: Source) -> Iterator[Files]:
         yield served
 
 
+@pytest.mark.thorough(repeats=True)
 def test_lists_from_everywhere(source: Source, site: Site, files: Files) -> None:
     """All kinds of lists at once on one host, one through a proxy, and one that is not what was promised."""
     host = source.registry.host
@@ -181,11 +183,12 @@ def test_lists_from_everywhere(source: Source, site: Site, files: Files) -> None
     asked = {each.manifest for each in source.registry.requests()}
     assert not any(each.startswith("oci/zstd") for each in asked), "saved although a list is not the promised one"
 
-    # Nothing new: no list is staged again.
-    source.registry.clear()
-    again = site.run({"mixed": inventory["mixed"]}, site.variables(), plays=project)
-    assert_unchanged(again)
-    assert traffic(source.registry).nothing
+    if is_full():
+        # Nothing new: no list is staged again.
+        source.registry.clear()
+        again = site.run({"mixed": inventory["mixed"]}, site.variables(), plays=project)
+        assert_unchanged(again)
+        assert traffic(source.registry).nothing
 
 
 def playbook(folder: Path) -> Path:

@@ -19,6 +19,7 @@ from ansible_collections.airgap.images.tests.functional._role import (
     play,
     references,
 )
+from ansible_collections.airgap.images.tests.support.extent import is_full
 from ansible_collections.airgap.images.tests.support.ssh_hosts import SshHosts
 from ansible_collections.airgap.images.tests.support.workbench import Source
 
@@ -27,6 +28,7 @@ FEW = ["tcsh"]
 MORE = [pytest.param(name, marks=pytest.mark.thorough) for name in ("zsh", "ksh93", "mksh")]
 
 
+@pytest.mark.thorough(repeats=True)
 @pytest.mark.parametrize("shell", [*FEW, *MORE])
 def test_a_job_is_followed_and_its_archive_fetched(source: Source, workdir: Path, shell: str) -> None:
     """With and without become; names have what these shells take for more than it is. A second run finds nothing."""
@@ -43,6 +45,7 @@ def test_a_job_is_followed_and_its_archive_fetched(source: Source, workdir: Path
             for name in inventory:
                 assert fact(first, name)["changed"]
                 assert references(site.checked(name)) == images
-            assert_unchanged(site.run(inventory, variables, plays=[play()]))
+            if is_full():
+                assert_unchanged(site.run(inventory, variables, plays=[play()]))
         finally:
             site.close()
