@@ -67,6 +67,7 @@ def earlier(path: Path, pid: int) -> None:
     path.write_text(json.dumps(state), "utf-8")
 
 
+@pytest.mark.thorough
 def test_the_file_of_an_earlier_run_is_not_taken_for_this_one(
     source: Source, bench: Workbench, workdir: Path, interpreter: Path, innocent: subprocess.Popen[bytes]
 ) -> None:
