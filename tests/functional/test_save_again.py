@@ -34,6 +34,8 @@ from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import oci_index, small
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
+THOROUGH = pytest.mark.thorough
+
 
 @dataclass(frozen=True)
 class Whole:
@@ -153,11 +155,11 @@ def add_part(dest: Path) -> None:
     "damage",
     [
         damage_middle,
-        truncate,
+        pytest.param(truncate, marks=THOROUGH),
         remove_part,
         remove_checksums,
-        damage_checksums,
-        remove_lock,
+        pytest.param(damage_checksums, marks=THOROUGH),
+        pytest.param(remove_lock, marks=THOROUGH),
         damage_lock,
         add_part,
     ],
@@ -187,7 +189,7 @@ def test_verify_size_looks_at_sizes_only(whole: Whole, damage: Callable[[Path], 
     assert whole.save(verify="size").changed is changed
 
 
-@pytest.mark.parametrize("compress", ["none", "dir"])
+@pytest.mark.parametrize("compress", [pytest.param("none", marks=THOROUGH), "dir"])
 def test_a_damaged_archive_that_shares_files_with_the_cache(source: Source, bench: Workbench, compress: str) -> None:
     """A hard link damages both at once; both are right afterwards."""
     image = source["oci/gzip:1"]
@@ -236,7 +238,12 @@ def test_hangar_fault_10_what_left_the_list_leaves_the_archive(whole: Whole) -> 
 
 @pytest.mark.parametrize(
     ("order", "params"),
-    [(1, {"compress_level": 9}), (1, {"arch": ["amd64"]}), (1, {"part_digits": 3}), (-1, {})],
+    [
+        pytest.param(1, {"compress_level": 9}, marks=THOROUGH),
+        (1, {"arch": ["amd64"]}),
+        pytest.param(1, {"part_digits": 3}, marks=THOROUGH),
+        (-1, {}),
+    ],
     ids=str,
 )
 def test_other_options_make_what_a_first_run_with_them_makes(whole: Whole, order: int, params: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import subprocess
 from collections import Counter
@@ -15,7 +16,15 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.images.tests.functional._helpers import Traffic, check, digests, platforms, traffic
-from ansible_collections.airgap.images.tests.support.archive import ROOT, SHARE, file_sha256, read_archive, unpack
+from ansible_collections.airgap.images.tests.support.archive import (
+    ROOT,
+    SHARE,
+    Archive,
+    file_sha256,
+    read_archive,
+    unpack,
+)
+from ansible_collections.airgap.images.tests.support.extent import is_full
 from ansible_collections.airgap.images.tests.support.images import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.tests.support.module import Result
 from ansible_collections.airgap.images.tests.support.push import PushedImage, PushedPlatform
@@ -27,6 +36,7 @@ from ansible_collections.airgap.images.tests.support.workbench import Source, Wo
 NAMES = [name for name in SAMPLES if name != "oci/nested:1"]
 WANTED = {("linux", "amd64"), ("linux", "arm64"), ("windows", "amd64")}
 ARTEFACTS = {"charts/app:1.2.3", "oci/artifact:1"}
+OF_EACH_KIND = {"oci/index:1", "docker/list:1", "docker/single:1", "oci/zstd:1", "oci/attested:1", *ARTEFACTS}
 NO_PLATFORM = {"oci/no-platforms:1"}
 ABSENT = {"windows/list:1", "windows/foreign-present:1", "windows/foreign-absent:1", "oci/foreign-present:1"}
 
@@ -40,6 +50,11 @@ class Saved:
     result: Result
     gets: Counter[str]
     traffic: Traffic
+
+    @functools.cached_property
+    def archive(self) -> Archive:
+        """What is in it, read once."""
+        return read_archive(self.bench.dest)
 
     @property
     def images(self) -> list[PushedImage]:
@@ -75,7 +90,7 @@ def test_the_archive_is_whole(saved: Saved) -> None:
 def test_gzip_and_tar_read_it(saved: Saved, workdir: Path) -> None:
     subprocess.run(["gzip", "--test", saved.bench.dest], check=True)
     listing = subprocess.run(["tar", "-tzf", saved.bench.dest], check=True, capture_output=True, text=True).stdout
-    archive = read_archive(saved.bench.dest)
+    archive = saved.archive
     assert [line.rstrip("/") for line in listing.splitlines()] == archive.names
     layout = unpack(saved.bench.dest, workdir)
     for digest in archive.blobs:
@@ -85,7 +100,7 @@ def test_gzip_and_tar_read_it(saved: Saved, workdir: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_platform_images_are_those_of_the_registry(saved: Saved, name: str) -> None:
-    archive = read_archive(saved.bench.dest)
+    archive = saved.archive
     image = saved.source[name]
     assert sorted(platforms(archive, image.reference)) == sorted(digests(expected(name, image)))
     (returned,) = [each for each in saved.result["images"] if each["reference"] == image.reference]
@@ -97,7 +112,7 @@ def test_the_platform_images_are_those_of_the_registry(saved: Saved, name: str) 
 
 
 def test_index_json_names_the_source_digest_where_nothing_was_left_out(saved: Saved) -> None:
-    references = read_archive(saved.bench.dest).references
+    references = saved.archive.references
     assert list(references) == [image.reference for image in saved.images]
     for name, image in zip(NAMES, saved.images):
         complete = len(expected(name, image)) == len(image.platforms)
@@ -106,7 +121,7 @@ def test_index_json_names_the_source_digest_where_nothing_was_left_out(saved: Sa
 
 
 def test_what_the_source_said_is_kept(saved: Saved) -> None:
-    archive = read_archive(saved.bench.dest)
+    archive = saved.archive
     for image in saved.images:
         assert archive.blobs[image.digest] == len(image.raw), f"{image.reference}: its own manifest is not there"
         (locked,) = [each for each in archive.lock["images"] if each["reference"] == image.reference]
@@ -114,7 +129,7 @@ def test_what_the_source_said_is_kept(saved: Saved) -> None:
 
 
 def test_hangar_fault_09_docker_images_keep_their_digests(saved: Saved) -> None:
-    archive = read_archive(saved.bench.dest)
+    archive = saved.archive
     for name in ("docker/single:1", "docker/arm64:1"):
         (image,) = saved.source[name].platforms
         assert archive.blobs[image.digest] == image.size
@@ -124,7 +139,7 @@ def test_hangar_fault_09_docker_images_keep_their_digests(saved: Saved) -> None:
 
 
 def test_hangar_fault_12_variants_and_windows_versions_lie_side_by_side(saved: Saved) -> None:
-    archive = read_archive(saved.bench.dest)
+    archive = saved.archive
     listed = {f"{each['Source']}:{each['Tag']}": each for each in archive.saved_images["List"]}
     variants = listed[saved.source["oci/variants:1"].reference]["Images"]
     assert [(each["Arch"], each.get("Variant")) for each in variants] == [("amd64", None), ("amd64", "v3")]
@@ -140,14 +155,14 @@ def test_hangar_fault_12_an_entry_without_platform_is_known_by_its_config(saved:
 
 def test_attestations_come_with_the_images_they_are_about(saved: Saved) -> None:
     image = saved.source["oci/attested:1"]
-    archive = read_archive(saved.bench.dest)
+    archive = saved.archive
     assert archive.references[image.reference] == image.digest
     for each in image.platforms:
         assert archive.blobs[each.digest] == each.size
 
 
 def test_artefacts_are_kept_as_they_are(saved: Saved) -> None:
-    archive = read_archive(saved.bench.dest)
+    archive = saved.archive
     for name in ARTEFACTS:
         (image,) = saved.source[name].platforms
         assert set(image.blobs) <= set(archive.blobs)
@@ -156,7 +171,7 @@ def test_artefacts_are_kept_as_they_are(saved: Saved) -> None:
 
 
 def test_the_result_says_which_foreign_layers_are_not_there(saved: Saved) -> None:
-    archive = read_archive(saved.bench.dest)
+    archive = saved.archive
     for returned, name in zip(saved.result["images"], NAMES):
         about = [note for note in returned["notes"] if "foreign" in note]
         assert bool(about) is (name in ABSENT), f"{name}: {returned['notes']}"
@@ -169,7 +184,7 @@ def test_the_result_says_which_foreign_layers_are_not_there(saved: Saved) -> Non
 
 
 def test_members_come_in_the_order_that_is_documented(saved: Saved) -> None:
-    archive = read_archive(saved.bench.dest)
+    archive = saved.archive
     names = [name.removeprefix(f"{ROOT}/") for name in archive.names]
     assert names[:3] == [ROOT, "share", "share/sha256"]
     assert names[-4:] == ["index.json", "oci-layout", "blobs", "saved-images-list.json"]
@@ -193,7 +208,7 @@ def test_layers_are_in_gzip_as_they_are(saved: Saved) -> None:
 
 def test_every_layer_came_over_the_wire_once(saved: Saved) -> None:
     """Configs may come more than once, skopeo asks for them at each copy; layers never."""
-    archive = read_archive(saved.bench.dest)
+    archive = saved.archive
     for name, image in zip(NAMES, saved.images):
         for each in expected(name, image):
             for layer in each.layers:
@@ -202,7 +217,7 @@ def test_every_layer_came_over_the_wire_once(saved: Saved) -> None:
 
 def test_the_figures_are_those_of_the_access_log(saved: Saved) -> None:
     stats, seen = saved.result["stats"], saved.traffic
-    archive = read_archive(saved.bench.dest)
+    archive = saved.archive
     assert (stats["images"], stats["duplicates"]) == (len(NAMES), 0)
     assert stats["platform_images"] == len(archive.folders)
     assert (stats["blobs_downloaded"], stats["bytes_downloaded"]) == (len(seen.fetched), seen.size)
@@ -213,7 +228,7 @@ def test_the_figures_are_those_of_the_access_log(saved: Saved) -> None:
 
 
 def test_sizes_of_platform_images_are_those_of_their_blobs(saved: Saved) -> None:
-    archive = read_archive(saved.bench.dest)
+    archive = saved.archive
     known = {each.digest: each for image in saved.images for each in image.platforms}
     for returned in saved.result["images"]:
         for each in returned["platforms"]:
@@ -230,10 +245,11 @@ def test_parts_checksum_file_and_lock_file_are_where_the_result_says(saved: Save
     assert Path(saved.result["checksum_file"]).read_text() == f"{part['sha256']}  {dest.name}\n"
 
 
+@pytest.mark.thorough(repeats=True)
 def test_skopeo_pushes_every_image_under_the_same_digests(saved: Saved, registry: Registry, workdir: Path) -> None:
     layout = unpack(saved.bench.dest, workdir / "unpacked")
     for name, image in zip(NAMES, saved.images):
-        if name in ABSENT:
+        if name in ABSENT or not (is_full() or name in OF_EACH_KIND):
             continue
         found = digests_after_push(layout, image.reference, registry, repository=image.repository)
         children = digests(expected(name, image))
@@ -260,7 +276,7 @@ def test_the_same_bytes_from_another_cache_with_other_jobs(saved: Saved, bench: 
 
 
 def test_nothing_of_the_host_is_in_the_archive(saved: Saved) -> None:
-    archive = read_archive(saved.bench.dest)
+    archive = saved.archive
     assert {member.owner for member in archive.members} == {(0, 0, "", "")}
     assert {(member.kind, oct(member.mode)) for member in archive.members if member.kind != "symlink"} == {
         ("dir", "0o755"),

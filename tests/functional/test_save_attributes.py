@@ -19,6 +19,8 @@ from ansible_collections.airgap.images.tests.support.disks import flagged_disk, 
 from ansible_collections.airgap.images.tests.support.module import Result
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
+THOROUGH = pytest.mark.thorough
+
 NAMES = ["oci/gzip:1", "docker/list:1"]
 IS_ROOT = os.geteuid() == 0
 OWNER = {"owner": "65534", "group": "65534"} if IS_ROOT else {"group": str(os.getegid()), "mode": "0604"}
@@ -71,7 +73,10 @@ def shelf(source: Source, bench: Workbench) -> Shelf:
 ASKED: dict[str, dict[str, Any]] = {"mode": {"mode": "0640"}, "owner": OWNER, "flags": {"attributes": "+S"}}
 
 
-@pytest.mark.parametrize("params", ASKED.values(), ids=ASKED)
+@pytest.mark.parametrize(
+    "params",
+    [pytest.param(each, id=name, marks=THOROUGH if name == "owner" else ()) for name, each in ASKED.items()],
+)
 def test_what_is_given_later_stays_in_the_directory(shelf: Shelf, params: dict[str, Any]) -> None:
     """Neither the cache nor the other archive see anything of it, and check mode foresees it."""
     others, before = shelf.others(), as_it_was(shelf.one.parent)
@@ -192,7 +197,7 @@ def flags(path: Path) -> set[str]:
     return set(told.split()[0]) - set("-e")
 
 
-@pytest.mark.parametrize("compress", ["gzip", "dir"])
+@pytest.mark.parametrize("compress", ["gzip", pytest.param("dir", marks=THOROUGH)])
 def test_a_protected_archive(source: Source, bench: Workbench, flagged: Path, compress: str) -> None:
     """It is protected when all is in place; what would replace it is refused before the first byte, not midway."""
     one, two = source["oci/gzip:1"], source["docker/list:1"]
@@ -238,7 +243,7 @@ def test_flags_that_the_filesystem_has_not(source: Source, bench: Workbench) -> 
     assert not layers & set(source.registry.blob_gets())
 
 
-@pytest.mark.parametrize("text", ["+?", "i,a", "+ i"])
+@pytest.mark.parametrize("text", ["+?", *(pytest.param(text, marks=THOROUGH) for text in ("i,a", "+ i"))])
 def test_what_are_no_flags(source: Source, bench: Workbench, text: str) -> None:
     result = bench.save([source["oci/gzip:1"]], attributes=text)
     assert result.failed and "are not valid flags" in result.msg

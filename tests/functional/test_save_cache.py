@@ -24,12 +24,15 @@ from ansible_collections.airgap.images.tests.functional._helpers import (
     traffic,
 )
 from ansible_collections.airgap.images.tests.support.archive import file_sha256
+from ansible_collections.airgap.images.tests.support.extent import repetitions
 from ansible_collections.airgap.images.tests.support.images import AMD64, OCI_CONFIG, build_artifact, build_image
 from ansible_collections.airgap.images.tests.support.layers import random_layer
 from ansible_collections.airgap.images.tests.support.push import PushedImage, push
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import big
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
+
+THOROUGH = pytest.mark.thorough
 
 NAMES = ["oci/gzip:1", "docker/list:1"]
 
@@ -96,15 +99,13 @@ def directory(path: Path) -> None:
     ("place", "damage"),
     [
         ("layer", one_bit_unseen),
-        ("layer", truncated),
-        ("layer", empty),
-        ("layer", longer),
+        *(pytest.param("layer", damage, marks=THOROUGH) for damage in (truncated, empty, longer)),
         ("layer", gone),
         ("layer", directory),
         ("config", one_bit_unseen),
-        ("config", empty),
+        pytest.param("config", empty, marks=THOROUGH),
         ("manifest", one_bit_unseen),
-        ("list", one_bit_unseen),
+        pytest.param("list", one_bit_unseen, marks=THOROUGH),
         ("list", empty),
     ],
 )
@@ -166,7 +167,7 @@ def test_leftovers_and_broken_folders_are_put_right(warm: Warm) -> None:
     assert not layers & set(warm.source.registry.blob_gets()), "sound layers were fetched again"
 
 
-@pytest.mark.parametrize("what", ["removed", "damaged"])
+@pytest.mark.parametrize("what", [pytest.param("removed", marks=THOROUGH), "damaged"])
 def test_the_cache_works_without_its_own_notes(warm: Warm, what: str) -> None:
     """Files in the cache that are no part of its layout are a help, never a condition."""
     layout = {"oci-layout", "index.json", "saved-images-list.json"}
@@ -260,15 +261,17 @@ def test_one_copy_at_a_time(registry: Registry, bench: Workbench) -> None:
     assert_layers_once(registry, [each for image in images for each in image.platforms])
 
 
+@pytest.mark.thorough(repeats=True)
 def test_images_that_share_a_config_do_not_disturb_each_other(registry: Registry, bench: Workbench) -> None:
     """skopeo writes a config anew at each copy; none of the others must take it for damaged meanwhile."""
     config = build_image([random_layer(9_000, 1_000)]).config
     images = []
-    for number in range(40):
+    count = repetitions(15, 40)
+    for number in range(count):
         image = build_artifact([random_layer(9_100 + number, 1_000)], config, OCI_CONFIG, platform=AMD64)
         images.append(push(registry, f"some/image{number}", "1", image))
     result = bench.save(images, jobs=20)
     saved(result)
     assert result["stats"]["blobs_repaired"] == 0
-    assert result["stats"]["blobs_downloaded"] == 81
+    assert result["stats"]["blobs_downloaded"] == 2 * count + 1
     assert_layers_once(registry, [each for image in images for each in image.platforms])

@@ -71,7 +71,14 @@ def archive_and_cache_damaged(bench: Workbench, registry: Registry, images: list
 
 
 @pytest.mark.parametrize(
-    "prepare", [nothing_there, all_saved, one_more, one_less, tag_moved, archive_gone, archive_and_cache_damaged]
+    "prepare",
+    [
+        nothing_there,
+        all_saved,
+        *(pytest.param(each, marks=pytest.mark.thorough) for each in (one_more, one_less, archive_gone)),
+        tag_moved,
+        archive_and_cache_damaged,
+    ],
 )
 def test_check_mode_touches_nothing_and_foresees_the_real_run(
     registry: Registry, bench: Workbench, prepare: Prepare

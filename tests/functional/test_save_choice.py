@@ -31,6 +31,8 @@ from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import oci_index, small
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
+THOROUGH = pytest.mark.thorough
+
 ALL = ["oci/index:1", "docker/list:1", "oci/variants:1", "oci/no-platforms:1", "windows/list:1", "docker/arm64:1"]
 
 
@@ -38,14 +40,15 @@ ALL = ["oci/index:1", "docker/list:1", "oci/variants:1", "oci/no-platforms:1", "
     ("arch", "os", "chosen"),
     [
         (["arm/v7"], ["linux"], {"oci/index:1": [2], "docker/list:1": [2]}),
-        (["arm"], ["linux"], {"oci/index:1": [2], "docker/list:1": [2]}),
-        (["arm/v6"], ["linux"], {}),
+        pytest.param(["arm"], ["linux"], {"oci/index:1": [2], "docker/list:1": [2]}, marks=THOROUGH),
+        pytest.param(["arm/v6"], ["linux"], {}, marks=THOROUGH),
         (["amd64/v3"], ["linux"], {"oci/variants:1": [1]}),
         (["amd64"], ["windows"], {"windows/list:1": [0, 1]}),
-        (
+        pytest.param(
             ["arm64"],
             ["linux", "windows"],
             {"oci/index:1": [1], "docker/list:1": [1], "oci/no-platforms:1": [1], "docker/arm64:1": [0]},
+            marks=THOROUGH,
         ),
         (
             ["amd64", "arm/v7"],
@@ -127,7 +130,8 @@ def test_notes_name_the_architectures_that_an_image_lacks(source: Source, bench:
 
 
 @pytest.mark.parametrize(
-    ("way", "prefix"), [("option", ""), ("option", "/mirror/docker-hub"), ("environment", "/mirror")]
+    ("way", "prefix"),
+    [pytest.param("option", "", marks=THOROUGH), ("option", "/mirror/docker-hub"), ("environment", "/mirror")],
 )
 def test_source_registry(registry: Registry, bench: Workbench, way: str, prefix: str) -> None:
     """It replaces the registry of every reference and keeps the path; the archive names images as the list does."""
@@ -185,7 +189,7 @@ def test_one_platform_of_several_images(registry: Registry, bench: Workbench) ->
     assert not other & set(registry.blob_gets())
 
 
-@pytest.mark.parametrize("docker", [False, True], ids=["OCI", "Docker"])
+@pytest.mark.parametrize("docker", [False, pytest.param(True, marks=THOROUGH)], ids=["OCI", "Docker"])
 def test_one_manifest_for_several_platforms(registry: Registry, bench: Workbench, docker: bool) -> None:
     """As images without programs are: chosen by entry, saved once, and there for each of its platforms."""
     image = small(80, docker=docker)

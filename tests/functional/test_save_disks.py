@@ -19,6 +19,8 @@ from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import big
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
+THOROUGH = pytest.mark.thorough
+
 LAYER = 300_000
 
 
@@ -46,7 +48,7 @@ def through(
 # -- a cache that is not kept
 
 
-@pytest.mark.parametrize("compress", ["gzip", "dir"])
+@pytest.mark.parametrize("compress", ["gzip", pytest.param("dir", marks=THOROUGH)])
 def test_after_a_failure_nothing_is_fetched_that_would_not_be_kept(
     registry: Registry, bench: Workbench, compress: str
 ) -> None:
@@ -208,7 +210,9 @@ def test_room_is_asked_for_a_list_of_failures(source: Source, bench: Workbench) 
 # -- names
 
 
-@pytest.mark.parametrize("params", [{}, {"part_size": "20K"}, {"compress": "dir"}], ids=str)
+@pytest.mark.parametrize(
+    "params", [pytest.param({}, marks=THOROUGH), {"part_size": "20K"}, {"compress": "dir"}], ids=str
+)
 def test_the_longest_name_that_is_said_to_fit(source: Source, bench: Workbench, params: dict[str, Any]) -> None:
     suffix = "" if params.get("compress") == "dir" else ".tar.gz"
     for check in (True, False):
@@ -234,7 +238,7 @@ def test_a_directory_may_be_named_as_one(source: Source, bench: Workbench) -> No
     assert refused.failed and "must end in a file name" in refused.msg
 
 
-@pytest.mark.parametrize("place", ["new", "new/below"])
+@pytest.mark.parametrize("place", [pytest.param("new", marks=THOROUGH), "new/below"])
 def test_a_list_of_failures_in_a_directory_that_dest_makes(source: Source, bench: Workbench, place: str) -> None:
     """Also where no archive is made, and so no directory for it; and not where nobody would make it."""
     bad = f"{source.registry.host}/no/such:1"

@@ -19,6 +19,8 @@ from ansible_collections.airgap.images.tests.support.archive import archive_file
 from ansible_collections.airgap.images.tests.support.module import Result, run_module
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
+THOROUGH = pytest.mark.thorough
+
 NAMES = ["oci/gzip:1", "oci/plain:1", "docker/list:1", "oci/many-layers:1"]
 
 
@@ -56,7 +58,7 @@ def dest(workdir: Path) -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("name", "params", "becomes"),
     [
-        ("images.tgz", {"compress": "gzip"}, "images.tgz"),
+        pytest.param("images.tgz", {"compress": "gzip"}, "images.tgz", marks=THOROUGH),
         ("rancher-v2.7.9", {"compress": "gzip"}, "rancher-v2.7.9.tar.gz"),
         ("v1.tar.zst/images", {"compress": "zstd"}, "v1.tar.zst/images.tar.zst"),
         ("images", {"compress": "none"}, "images.tar"),
@@ -106,7 +108,7 @@ def test_a_directory_is_changed_in_place_of_the_old_one(press: Press, source: So
     assert sorted(path.name for path in dest.parent.iterdir()) == ["images", *(f"images{each}" for each in beside)]
 
 
-@pytest.mark.parametrize(("compress", "level"), [("gzip", 9), ("gzip", 0)])
+@pytest.mark.parametrize(("compress", "level"), [("gzip", 9), pytest.param("gzip", 0, marks=THOROUGH)])
 def test_compress_level_is_for_everything(press: Press, dest: Path, compress: str, level: int) -> None:
     result = press.save(dest.parent / "images", compress=compress, compress_level=level)
     saved(result)
@@ -125,8 +127,8 @@ def test_hangar_fault_17_zstd_is_not_at_its_slowest(press: Press, dest: Path) ->
 @pytest.mark.parametrize(
     "params",
     [
-        {"compress": "gzip", "compress_level": 10},
-        {"compress": "zstd", "compress_level": 0},
+        pytest.param({"compress": "gzip", "compress_level": 10}, marks=THOROUGH),
+        pytest.param({"compress": "zstd", "compress_level": 0}, marks=THOROUGH),
         {"compress": "zstd", "compress_level": 23},
         {"compress": "dir", "part_size": "1M"},
         {"part_size": "1M", "part_digits": 0},
@@ -144,12 +146,10 @@ def test_options_that_do_not_fit_are_refused(press: Press, dest: Path, params: d
 @pytest.mark.parametrize(
     ("text", "size"),
     [
-        ("60000", 60_000),
-        ("60K", 60 * 1024),
-        ("60KiB", 60 * 1024),
-        ("60KB", 60_000),
+        *(pytest.param(text, 60_000, marks=THOROUGH) for text in ("60000", "60KB")),
+        *(pytest.param(text, 60 * 1024, marks=THOROUGH) for text in ("60K", "60KiB")),
         ("0.05M", 52_428),
-        ("0.00006 GiB", 64_424),
+        pytest.param("0.00006 GiB", 64_424, marks=THOROUGH),
         ("1T", 0),
     ],
 )
@@ -166,7 +166,7 @@ def test_part_size(press: Press, dest: Path, text: str, size: int) -> None:
     assert joined == press.whole.read_bytes(), "the parts are not what the whole archive is"
 
 
-@pytest.mark.parametrize("text", ["0", "-5M", "5X", "nan"])
+@pytest.mark.parametrize("text", ["0", "5X", *(pytest.param(text, marks=THOROUGH) for text in ("-5M", "nan"))])
 def test_part_sizes_that_are_refused(press: Press, dest: Path, text: str) -> None:
     """With an error that says what is accepted."""
     result = press.save(dest, part_size=text)
@@ -176,7 +176,7 @@ def test_part_sizes_that_are_refused(press: Press, dest: Path, text: str) -> Non
     assert not list(dest.parent.iterdir())
 
 
-@pytest.mark.parametrize(("digits", "width"), [(None, 2), (1, 1), (4, 4)])
+@pytest.mark.parametrize(("digits", "width"), [(None, 2), (1, 1), pytest.param(4, 4, marks=THOROUGH)])
 def test_hangar_fault_03_cat_joins_more_than_ten_parts_in_order(
     press: Press, dest: Path, workdir: Path, digits: int | None, width: int
 ) -> None:

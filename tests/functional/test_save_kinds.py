@@ -52,7 +52,9 @@ def test_schema_1_is_converted_and_the_result_says_so(registry: Registry, bench:
     assert digests_after_push(layout, reference, registry)[-1] == folder.digest
 
 
-@pytest.mark.parametrize("name", ["windows/foreign-present:1", "oci/foreign-present:1"])
+@pytest.mark.parametrize(
+    "name", ["windows/foreign-present:1", pytest.param("oci/foreign-present:1", marks=pytest.mark.thorough)]
+)
 def test_include_foreign_layers_fetches_them_by_digest(source: Source, bench: Workbench, name: str) -> None:
     image = source[name]
     result = bench.save([image], include_foreign_layers=True)

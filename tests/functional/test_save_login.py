@@ -120,18 +120,21 @@ def by_an_entry_beside_a_broken_one(bench: Workbench, registry: Registry) -> dic
 
 
 WAYS = [
-    by_a_store,
     by_a_store_that_knows_an_address,
-    by_a_store_of_one_registry,
-    by_an_entry_that_is_not_encoded,
     by_an_entry_beside_a_broken_one,
     by_environment,
-    by_registries,
     by_authfile_of_a_namespace,
     by_home,
-    by_registry_auth_file,
     by_registries_before_authfile,
 ]
+MORE_WAYS = [
+    by_a_store,
+    by_a_store_of_one_registry,
+    by_an_entry_that_is_not_encoded,
+    by_registries,
+    by_registry_auth_file,
+]
+"""Which are parts of the others."""
 
 Way = Callable[[Workbench, Registry], dict[str, Any]]
 
@@ -146,7 +149,7 @@ def asking(bench: Workbench, kind: str) -> Registry:
     given="`auth`, `username` and `password`, `credHelpers`, `credsStore`, URLs as keys",
     happens="used, and passed to skopeo too",
 )
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [*WAYS, *(pytest.param(way, marks=pytest.mark.thorough) for way in MORE_WAYS)])
 def test_credentials_for_a_registry_that_asks_for_basic(bench: Workbench, way: Way) -> None:
     registry = asking(bench, "basic")
     image = push(registry, "some/image", "1", small(1))
@@ -189,7 +192,10 @@ def test_a_token_that_is_no_longer_good_is_replaced(bench: Workbench) -> None:
     assert {each.user for each in tokens.requests()} == {USER.username}
 
 
-@pytest.mark.parametrize(("kind", "password"), [("basic", "wrong"), ("bearer", "wrong"), ("bearer", None)])
+@pytest.mark.parametrize(
+    ("kind", "password"),
+    [pytest.param("basic", "wrong", marks=pytest.mark.thorough), ("bearer", "wrong"), ("bearer", None)],
+)
 def test_who_is_not_let_in_is_told_so_at_once(bench: Workbench, kind: str, password: str | None) -> None:
     registry = asking(bench, kind)
     image = push(registry, "some/image", "1", small(1))

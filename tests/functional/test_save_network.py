@@ -24,6 +24,8 @@ from ansible_collections.airgap.images.tests.support.push import PushedImage, pu
 from ansible_collections.airgap.images.tests.support.samples import big
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
+THOROUGH = pytest.mark.thorough
+
 
 def through(proxy: Proxy, image: PushedImage) -> str:
     """The reference by way of the proxy."""
@@ -39,8 +41,11 @@ def layer_path(image: PushedImage) -> str:
     "action",
     [
         Respond(503),
-        Respond(429, {"Retry-After": "0"}, b'{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}'),
-        Truncate(10_000),
+        pytest.param(
+            Respond(429, {"Retry-After": "0"}, b'{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}'),
+            marks=THOROUGH,
+        ),
+        pytest.param(Truncate(10_000), marks=THOROUGH),
         Reset(10_000),
         Corrupt(5_000),
     ],
@@ -59,7 +64,9 @@ def test_what_can_heal_is_tried_again(source: Source, bench: Workbench, action: 
     assert not leftovers(bench.cache)
 
 
-@pytest.mark.parametrize("action", [Respond(429, {"Retry-After": "0"}), Corrupt(100)], ids=repr)
+@pytest.mark.parametrize(
+    "action", [Respond(429, {"Retry-After": "0"}), pytest.param(Corrupt(100), marks=THOROUGH)], ids=repr
+)
 def test_manifests_are_asked_for_again(source: Source, bench: Workbench, action: Action) -> None:
     image = source["oci/gzip:1"]
     rule = Rule(action, path="/manifests/", times=2)
@@ -174,9 +181,7 @@ def test_a_registry_that_is_not_there(bench: Workbench, host: str, words: str) -
     "params",
     [
         {"jobs": 0},
-        {"jobs": 21},
-        {"retries": -1},
-        {"stall_timeout": 0},
+        *(pytest.param(each, marks=THOROUGH) for each in ({"jobs": 21}, {"retries": -1}, {"stall_timeout": 0})),
     ],
     ids=str,
 )

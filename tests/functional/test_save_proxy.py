@@ -42,6 +42,10 @@ ENVIRONMENTS = {
     "lower case": (None, "corp.invalid", 4),
     "both": ("mycorp.invalid", "*", 1),
 }
+EACH_ENVIRONMENT = [
+    pytest.param(*each, id=name, marks=pytest.mark.thorough if name in ("a name", "a dot", "lower case") else ())
+    for name, each in ENVIRONMENTS.items()
+]
 
 
 def skopeo_asks_directly(host: str, env: dict[str, str]) -> str:
@@ -57,7 +61,7 @@ def skopeo_asks_directly(host: str, env: dict[str, str]) -> str:
     given="`NO_PROXY` with names, `.name`, `*.name`, ports, blanks, upper and lower case",
     happens="a host is contacted directly exactly when skopeo does so",
 )
-@pytest.mark.parametrize(("upper", "lower", "covered"), ENVIRONMENTS.values(), ids=ENVIRONMENTS)
+@pytest.mark.parametrize(("upper", "lower", "covered"), EACH_ENVIRONMENT)
 def test_no_proxy_means_what_it_means_for_skopeo(
     bench: Workbench, registry: Registry, upper: str | None, lower: str | None, covered: int
 ) -> None:
@@ -91,7 +95,7 @@ def test_a_host_of_no_proxy_is_saved_directly(bench: Workbench, registry: Regist
     given="a SOCKS proxy",
     happens=("images behind it fail, with a message that names the proxy and the setting to change; others are saved"),
 )
-@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", pytest.param("https_proxy", marks=pytest.mark.thorough)])
 def test_a_socks_proxy_is_named_with_a_remedy(bench: Workbench, registry: Registry, variable: str) -> None:
     image = push(registry, "some/image", "1", small(1))
     env = {"HTTP_PROXY": None, "HTTPS_PROXY": None, "https_proxy": None, variable: "socks5://me:s3cret@127.0.0.1:1"}

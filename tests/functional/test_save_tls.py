@@ -147,7 +147,7 @@ def test_docker_hub_is_asked_under_its_own_name(bench: Workbench, registry: Regi
     assert hosts == {"registry-1.docker.io"}
 
 
-@pytest.mark.parametrize("host", ["docker.io", "index.docker.io"])
+@pytest.mark.parametrize("host", ["docker.io", pytest.param("index.docker.io", marks=pytest.mark.thorough)])
 def test_credentials_for_docker_hub_by_any_of_its_names(bench: Workbench, host: str) -> None:
     registry = bench.registry(basic=USER)
     push(registry, "library/app", "1", small(1))

@@ -19,6 +19,8 @@ from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import AMD64, ARM64, small
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
+THOROUGH = pytest.mark.thorough
+
 NAMES = ("oci/plain:1", "oci/index:1", "docker/list:1", "docker/single:1", "oci/zstd:1", "oci/many-layers:1")
 OURS = "airgap.images/"
 
@@ -35,7 +37,7 @@ def fetched_by_us(proxy: Proxy, digests: set[str]) -> set[str]:
     return {digest for digest in digests if any(each.path.endswith(f"/blobs/{digest}") for each in asked)}
 
 
-@pytest.mark.parametrize("compress", ["gzip", "dir"])
+@pytest.mark.parametrize("compress", ["gzip", pytest.param("dir", marks=THOROUGH)])
 def test_both_ways_give_the_same_bytes(source: Source, bench: Workbench, home: Path, compress: str) -> None:
     """A registry that registries.conf mentions is left to skopeo; the archive does not show it."""
     proxy = bench.proxy(source.registry)
@@ -111,7 +113,9 @@ def shared_images(registry: Registry) -> list[PushedImage]:
     ]
 
 
-@pytest.mark.parametrize("compress", ["gzip", "zstd", "none", "dir"])
+@pytest.mark.parametrize(
+    "compress", ["gzip", *(pytest.param(each, marks=THOROUGH) for each in ("zstd", "none")), "dir"]
+)
 def test_without_the_cache_the_archive_is_the_same(registry: Registry, bench: Workbench, compress: str) -> None:
     """No layer stays in the cache, each was fetched once, and the next run finds that nothing changed."""
     images = shared_images(registry)
@@ -147,7 +151,7 @@ def test_without_the_cache_a_change_downloads_all_and_says_so(registry: Registry
         assert "1 image changed; " in each["reason"] and "not in the cache any more" in each["reason"]
 
 
-@pytest.mark.parametrize("compress", ["gzip", "dir"])
+@pytest.mark.parametrize("compress", ["gzip", pytest.param("dir", marks=THOROUGH)])
 def test_a_run_with_nothing_new_writes_nothing(source: Source, bench: Workbench, compress: str) -> None:
     """Not even a lock: what is only looked at may be on a file system that is read-only by now."""
     images = [source[name] for name in NAMES]
