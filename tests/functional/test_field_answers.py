@@ -39,7 +39,9 @@ INDEX = build_index([small(3, platform=each) for each in (AMD64, ARM64)])
     given="HEAD refused with any status other than 429",
     happens="the request is repeated with GET, whose answer counts",
 )
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 500, 503])
+@pytest.mark.parametrize(
+    "status", [*(pytest.param(status, marks=pytest.mark.thorough) for status in (400, 403, 500)), 401, 404, 405, 503]
+)
 def test_head_is_a_hint(site: Site, registry: FieldRegistry, status: int) -> None:
     name = registry.add("some/image", INDEX)
     registry.manners.append(when("/", always(Reply(status)), method="HEAD"))
@@ -173,7 +175,7 @@ def test_a_token_service_without_tls(site: Site, tmp_path: Path, store: FieldReg
     given="a refresh token, and a service that does not support POST",
     happens="the token is sent as the password, by the client and by skopeo",
 )
-@pytest.mark.parametrize("status", [401, 404, 405])
+@pytest.mark.parametrize("status", [*(pytest.param(status, marks=pytest.mark.thorough) for status in (401, 404)), 405])
 def test_a_refresh_token_where_there_is_no_post(site: Site, registry: FieldRegistry, status: int) -> None:
     name = registry.add("some/image", INDEX)
     basic = "Basic PHRva2VuPjpyZWZyZXNoLTEyMw=="  # <token>:refresh-123

@@ -28,6 +28,10 @@ GONE = {
     "page": Reply(headers=(("Content-Type", "text/html"),), body=b"<html>no</html>"),
     "endless": Reply(body=lambda: (b" " * 65536 for _number in range(100))),
 }
+MORE = ("unauthorized", "page")
+EACH_GONE = [
+    pytest.param(reply, id=name, marks=pytest.mark.thorough if name in MORE else ()) for name, reply in GONE.items()
+]
 
 
 def names(result: Result) -> list[str]:
@@ -44,7 +48,7 @@ def gives(entry: Entry | Image, reply: Reply) -> Manner:
     given="an attestation that a mirror does not have (404), refuses (401, 403), or sends damaged",
     happens="the image is saved without it; a note names the attestation",
 )
-@pytest.mark.parametrize("reply", GONE.values(), ids=GONE)
+@pytest.mark.parametrize("reply", EACH_GONE)
 def test_an_attestation_that_is_not_there(site: Site, registry: FieldRegistry, reply: Reply) -> None:
     name = registry.add("some/image", ATTESTED)
     registry.manners.append(gives(PROOFS[0], reply))
@@ -60,7 +64,9 @@ def test_an_attestation_that_is_not_there(site: Site, registry: FieldRegistry, r
     given="an attestation whose manifest exists, but not the blobs that it names",
     happens=("the image is saved without it; a note names the attestation, and the next run does not repeat it"),
 )
-@pytest.mark.parametrize("reply", [GONE[name] for name in ("missing", "refused", "other")])
+@pytest.mark.parametrize(
+    "reply", [GONE["missing"], pytest.param(GONE["refused"], marks=pytest.mark.thorough), GONE["other"]]
+)
 def test_an_attestation_without_its_layer(site: Site, registry: FieldRegistry, reply: Reply) -> None:
     name = registry.add("some/image", ATTESTED)
     layer = PROOFS[0].item.layers[0].digest

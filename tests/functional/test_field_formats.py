@@ -53,7 +53,9 @@ OLD_TYPES = ["application/octet-stream", "application/json", "text/html", ""]
         "treated as an image: its platform is read from the configuration, `arch` and `os` apply, and hangar finds it"
     ),
 )
-@pytest.mark.parametrize("config_type", OLD_TYPES)
+@pytest.mark.parametrize(
+    "config_type", [OLD_TYPES[0], *(pytest.param(each, marks=pytest.mark.thorough) for each in OLD_TYPES[1:])]
+)
 def test_configurations_of_docker_1_10(site: Site, registry: FieldRegistry, config_type: str) -> None:
     wanted, other = small(3, docker=True), small(4, platform=Platform("linux", "s390x"), docker=True)
     images = [build_artifact(each.layers, each.config, config_type, docker=True) for each in (wanted, other)]

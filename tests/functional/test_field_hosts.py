@@ -21,11 +21,15 @@ import pytest
 from ansible_collections.airgap.images.tests.functional._helpers import check, contents, saved, snapshot, traffic
 from ansible_collections.airgap.images.tests.functional._progress import play, task
 from ansible_collections.airgap.images.tests.support.disks import bound, overlaid, resize, small_disk, used_files
+from ansible_collections.airgap.images.tests.support.extent import repetitions
 from ansible_collections.airgap.images.tests.support.module import ModuleError, Result, run_module, start_module
 from ansible_collections.airgap.images.tests.support.playbook import run_playbook
 from ansible_collections.airgap.images.tests.support.push import push
 from ansible_collections.airgap.images.tests.support.samples import oci_index, small
 from ansible_collections.airgap.images.tests.support.workbench import USER, Source, Workbench
+
+COMPRESS = pytest.mark.parametrize("compress", ["dir", pytest.param("gzip", marks=pytest.mark.thorough)])
+"""A directory is the harder of both: its files are the cache's too."""
 
 
 def modes(*paths: Path) -> set[str]:
@@ -53,7 +57,7 @@ def umask(mask: int) -> Iterator[None]:
     [
         (0o077, "0600", {}),
         (0o027, "0640", {"async": 600, "poll": 1}),
-        (0o000, "0664", {}),
+        pytest.param(0o000, "0664", {}, marks=pytest.mark.thorough),
     ],
 )
 def test_the_umask_of_the_user_counts_in_a_job(
@@ -80,7 +84,7 @@ def in_a_layer(bench: Workbench, folder: Path, compress: str) -> dict[str, Any]:
     given="`dest` and cache in a lower layer of an overlay, as in a container image",
     happens="a new archive replaces the old one; what the kernel refuses to rename is copied",
 )
-@pytest.mark.parametrize("compress", ["dir", "gzip"])
+@COMPRESS
 def test_an_archive_in_a_lower_layer_of_an_overlay(source: Source, bench: Workbench, compress: str) -> None:
     lower, path = bench.directory / "lower", bench.directory / "overlay"
     saved(bench.save([source["oci/plain:1"]], **in_a_layer(bench, lower, compress)))
@@ -190,7 +194,7 @@ def limited(bench: Workbench, images: list[Any], limit: int, **params: Any) -> R
     given="a low limit of open files for the process (`ulimit -n`)",
     happens="a run needs about 40, and 12 more for each of its `jobs`, for any number of registries",
 )
-@pytest.mark.parametrize(("jobs", "limit"), [(1, 52), (8, 136)])
+@pytest.mark.parametrize(("jobs", "limit"), [pytest.param(1, 52, marks=pytest.mark.thorough), (8, 136)])
 def test_a_run_needs_few_open_files(source: Source, bench: Workbench, jobs: int, limit: int) -> None:
     images = [source["oci/gzip:1"], source["docker/list:1"], source["oci/plain:1"]]
     proxies = [bench.proxy(source.registry) for _number in range(12)]
@@ -203,6 +207,7 @@ def test_a_run_needs_few_open_files(source: Source, bench: Workbench, jobs: int,
     given="too few open files",
     happens=("the message says to lower `jobs` or to raise the limit; nothing is treated as missing or damaged"),
 )
+@pytest.mark.thorough(repeats=True)
 def test_too_few_open_files(source: Source, bench: Workbench) -> None:
     """At each limit something else is the first that cannot be opened."""
     images = [source["oci/gzip:1"], source["docker/list:1"]]
@@ -211,7 +216,7 @@ def test_too_few_open_files(source: Source, bench: Workbench) -> None:
     told: set[str] = set()
     limit, result = 4, None
     while result is None or result.failed:
-        limit += 1
+        limit += repetitions(4, 1)
         with suppress(ModuleError):  # not even Python has enough to begin with
             result = limited(bench, images, limit, jobs=2, retries=0)
         if result is not None and result.failed:
@@ -238,7 +243,7 @@ def sane(result: Result) -> Result:
 
 
 @pytest.mark.field("hosts", given="no `/proc`", happens="everything works, also with `ca_path` and for a directory")
-@pytest.mark.parametrize("compress", ["gzip", "dir"])
+@COMPRESS
 def test_without_proc(bench: Workbench, compress: str) -> None:
     registry = bench.registry(tls=True)
     pushed = [push(registry, "some/image", tag, oci_index() if tag == "2" else small(1)) for tag in ("1", "2")]
@@ -260,7 +265,7 @@ def test_without_proc(bench: Workbench, compress: str) -> None:
     given="a filesystem without free inodes",
     happens=("a run with nothing new succeeds; a run that has something to write reports that no files are free"),
 )
-@pytest.mark.parametrize("compress", ["gzip", "dir"])
+@COMPRESS
 def test_no_room_for_another_file(source: Source, bench: Workbench, compress: str) -> None:
     with small_disk(bench.directory / "disk", 32 * 1024 * 1024, files=1000) as disk:
         options = {**in_a_layer(bench, disk, compress), "failed_list": disk / "failed"}
