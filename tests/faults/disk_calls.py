@@ -19,6 +19,7 @@ from .trial import FAILED, HEALED, MISSED, first_hit
 
 _EARLIER = 5
 _TRIES = 4
+_TURNS_OF_A_VARIANT = 3
 _TAKING_ROOM = "mkdir open openat rename renameat2 link linkat symlink symlinkat write pwrite64 fsync syncfs ftruncate"
 _CHANGING_NAMES = "mkdir rmdir open openat rename renameat2 link linkat symlink symlinkat unlink unlinkat"
 _POSSIBLE = {
@@ -38,7 +39,8 @@ def _at_a_call(ground: Ground, chance: random.Random, turn: int, *, name: str) -
 
 def _at_one_call(ground: Ground, chance: random.Random, turn: int, name: str) -> str:
     """One of the calls by which a run changes files fails, once for each thread that comes so far."""
-    with case(ground, variant(turn), images=_EARLIER if chance.random() < 0.7 else 0) as found:
+    # The first turns have one variant, and so share the run that is watched.
+    with case(ground, variant(turn // _TURNS_OF_A_VARIANT), images=_EARLIER if chance.random() < 0.7 else 0) as found:
         possible = [
             each
             for each in changing_calls(ground, found, images=_EARLIER, writes=True)
@@ -69,4 +71,4 @@ def _look_and_complete(found: Case, result: Result, name: str) -> str:
     return FAILED
 
 
-ROWS = [Row(f"{name} at a system call", functools.partial(_at_a_call, name=name), kinds=10) for name in _POSSIBLE]
+ROWS = [Row(f"{name} at a system call", functools.partial(_at_a_call, name=name), kinds=18) for name in _POSSIBLE]

@@ -84,6 +84,7 @@ class Ground:
 
     def quiet(self, **params: Any) -> Quiet:
         """What a run with these parameters makes on an empty site."""
+        params = {name: value for name, value in params.items() if (name, value) != ("keep_cache", True)}  # the default
         key = repr(sorted(params.items()))
         if key not in self._quiet:
             with self.site() as site:

@@ -36,11 +36,10 @@ _KINDS = {
     "requests": "many small requests",
     "waiting": "a lock that another run holds",
 }
-_TURNS = ("flow", "pipeline", "flow", "requests", "flow", "waiting", "flow", "pipeline")
+_TURNS = ("flow", "pipeline", "requests", "waiting", "flow", "pipeline", "flow", "flow")
 _HARD_LIMIT = 1800.0
 _END_WITHIN = 5.0
 _MODULE_NUMBERS = 10_000
-_TINY_LAYERS = 60
 _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _VARIANTS: tuple[dict[str, Any], ...] = (
     {"compress": "gzip", "part_size": "60K"},
@@ -66,7 +65,7 @@ def trials(scale: Scale) -> list[Trial]:
             GROUP,
             f"{count} on the module, one run each",
             _MODULE_NUMBERS + number,
-            functools.partial(_on_module, count=count),
+            functools.partial(_on_module, count=count, layers=scale.tiny_layers),
         )
         for number, count in enumerate(counts)
         if count
@@ -91,10 +90,10 @@ def _in_process(ground: Ground, chance: random.Random, *, kind: str, count: int)
     return COMPLETED
 
 
-def _on_module(ground: Ground, chance: random.Random, *, count: int) -> str:
+def _on_module(ground: Ground, chance: random.Random, *, count: int, layers: int) -> str:
     """Runs that make one archive and another by turns, each ended at a random moment."""
     params = {**chance.choice(_VARIANTS), "stall_timeout": 60}  # nothing stalls here but a busy machine
-    lists = _lists(ground)
+    lists = _lists(ground, layers)
     quiets = [ground.quiet(**params, images=images) for images in lists]
     kept = [ground.quiet(**{**params, "keep_cache": True}, images=images) for images in lists]
     known = frozenset().union(*(each.names for each in (*quiets, *kept)))  # what was fetched stays, as a run says
@@ -157,12 +156,12 @@ def _empty_cache(site: Site) -> None:
         path.unlink()
 
 
-def _lists(ground: Ground) -> list[list[str]]:
+def _lists(ground: Ground, layers: int) -> list[list[str]]:
     """Two lists of images of many tiny layers, which share one."""
     names = [f"tiny/{number}:1" for number in range(3)]
     for number, name in enumerate(names):
         if name not in ground.more:
-            image = many_layers(_TINY_LAYERS, seed=90_000 + 1000 * number)
+            image = many_layers(layers, seed=90_000 + 1000 * number)
             ground.more[name] = push(ground.registry, name.partition(":")[0], "1", image)
     references = [f"{NAMED}/{name}" for name in names]
     return [references[:2], references[1:]]

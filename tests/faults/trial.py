@@ -64,6 +64,7 @@ class Scale:
     :param signals: that strike a process which does what the module does.
     :param in_process: of these in one process.
     :param module_signals: that strike the module.
+    :param tiny_layers: of each image that it saves meanwhile.
     :param steps: of the walk over options.
     :param tests: the tests that the test command has in a short form run in full.
     """
@@ -73,11 +74,12 @@ class Scale:
     signals: int = 10_000
     in_process: int = 100
     module_signals: int = 500
+    tiny_layers: int = 60
     steps: int = 500
     tests: bool = True
 
 
-SHORT = Scale(times=1, kills=8, signals=72, in_process=12, module_signals=3, steps=3, tests=False)
+SHORT = Scale(times=1, kills=7, signals=48, in_process=12, module_signals=3, tiny_layers=16, steps=2, tests=False)
 """What the test command has time for."""
 
 
