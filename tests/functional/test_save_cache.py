@@ -242,11 +242,12 @@ def test_several_archives_share_a_cache(source: Source, bench: Workbench) -> Non
     assert traffic(source.registry).nothing
 
 
+@pytest.mark.thorough(repeats=True)
 def test_hangar_fault_08_shared_layers_are_fetched_once_by_many_workers(registry: Registry, bench: Workbench) -> None:
-    """Sixteen images over the same three layers, in different order, at twenty copies at once."""
+    """Many images over the same three layers, in different order, at twenty copies at once."""
     shared = [random_layer(7_000 + number, 150_000) for number in range(3)]
     images = []
-    for number in range(16):
+    for number in range(repetitions(8, 16)):
         turned = shared[number % 3 :] + shared[: number % 3]
         image = build_image([*turned, random_layer(8_000 + number, 1_000)])
         images.append(push(registry, f"some/image{number}", "1", image))

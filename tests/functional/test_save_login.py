@@ -157,7 +157,7 @@ def test_credentials_for_a_registry_that_asks_for_basic(bench: Workbench, way: W
     assert {each.status for each in registry.requests()} == {200, 401}
 
 
-@pytest.mark.parametrize("way", [by_options, by_authfile])
+@pytest.mark.parametrize("way", [by_options, pytest.param(by_authfile, marks=pytest.mark.thorough)])
 def test_credentials_for_a_registry_that_asks_for_tokens(bench: Workbench, way: Way) -> None:
     tokens = bench.tokens()
     registry = bench.registry(tokens=tokens)

@@ -13,7 +13,7 @@ unless ``is_full``. Of the first three, a test's own marker counts before that o
 the two hooks below.
 
 Unit tests run on a second Python and a second ``ansible-core`` too, to see what these change: of a test with many
-cases, three show that.
+cases, two show that.
 """
 
 from __future__ import annotations
@@ -33,8 +33,6 @@ FULL = "full"
 
 BRIEF = "brief"
 """Value for another Python or another ansible-core than those of the test command's gate ``unit``."""
-
-CASES_IN_BRIEF = 3
 
 CHOOSING = ("pairwise", "each_value", "spread")
 """Markers by which cases are chosen."""
@@ -129,16 +127,12 @@ def pytest_report_collectionfinish(config: pytest.Config) -> str:
 
 
 def _few_of_each(items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Return the first, the middle and the last case of each test: with these, it runs all of its code."""
+    """Return the first and the last case of each test."""
     tests: dict[str, list[pytest.Item]] = {}
     for item in items:
         if not _is_left_out(item):
             tests.setdefault(_test(item), []).append(item)
-    few = {
-        item.nodeid
-        for cases in tests.values()
-        for item in (cases if len(cases) <= CASES_IN_BRIEF else (cases[0], cases[len(cases) // 2], cases[-1]))
-    }
+    few = {item.nodeid for cases in tests.values() for item in (cases[0], cases[-1])}
     return [item for item in items if item.nodeid in few]
 
 
