@@ -166,12 +166,13 @@ class Receiver:
             return [], f"the path is too long for a transfer: {quoted(source)}"
         size = size_of(map(member_of, bundled))
         arrived: list[Item] = []
+        problem = ""
         try:
             clear_way_for_bundle(self._place)
             problem = self._carrier.bring(source, path, most=size, announced=size)
             arrived = take_out(self._place, bundled, is_whole=not problem, whose=self._host.name)
         except OSError as error:
-            problem = str(explain(error, path))
+            problem = problem or str(explain(error, path))  # a transfer that failed may have left no file to read
         except ImageSaveError:
             discard_bundle(self._place)
             raise

@@ -21,6 +21,7 @@ from ansible_collections.airgap.images.plugins.action.image_fetch import ActionM
 from ansible_collections.airgap.images.plugins.module_utils._archive.bundle import BUNDLE
 from ansible_collections.airgap.images.plugins.modules import image_fetch as image_fetch_module
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch import bundle
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch.host import Host
 from ansible_collections.airgap.images.tests.unit.fetch_scene import Scene, blob_of, snapshot
 
 COUNT = 40
@@ -346,6 +347,20 @@ def test_a_transfer_that_brings_nothing_is_not_repeated(scene: Scene) -> None:
     fetch(scene)
     assert scene.connection.fetched[:2] == [LOCK, BUNDLE]
     assert len(scene.connection.fetched) == 2 + len(NAMES) + 1
+    assert_whole(scene)
+
+
+def test_a_transfer_that_leaves_no_file_gives_its_own_reason(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(Host, "say", lambda _host, text: said.append(text))
+
+    def refuse(path: str) -> None:
+        os.unlink(path)
+        raise AnsibleConnectionFailure("Connection reset by peer")
+
+    scene.connection.faults[BUNDLE] = [refuse]
+    fetch(scene)
+    assert [text for text in said if "did not arrive together" in text and "Connection reset by peer" in text]
     assert_whole(scene)
 
 
