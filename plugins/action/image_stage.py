@@ -17,7 +17,12 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.path import unfrackpath
 
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError, OptionError, printable
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
+    ImageSaveError,
+    OptionError,
+    printable,
+    quoted,
+)
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import Play, check_options, refuse_facts
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options, paths_of
@@ -43,7 +48,10 @@ class ActionModule(ActionBase):
         }
         try:
             result.update(changed=False)
-            result.update(steps[str(self._task.args["step"])](variables))
+            step = str(self._task.args.get("step"))
+            if step not in steps:
+                raise OptionError(f"step: {quoted(step, 100)} is not a step; expected one of {', '.join(steps)}")
+            result.update(steps[step](variables))
         except ImageSaveError as error:
             result.update(failed=True, msg=str(error))
         finally:

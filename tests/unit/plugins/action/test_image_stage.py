@@ -96,6 +96,12 @@ def test_validation_asks_nothing_of_the_host(ground: Ground, check: bool) -> Non
     assert ground.asked == []
 
 
+def test_a_step_that_there_is_not(ground: Ground) -> None:
+    said = ground.run("save")
+    assert said["failed"] and said["msg"] == "step: 'save' is not a step; expected one of validate, probe, read, stage"
+    assert not ground.asked
+
+
 def test_types_are_checked(ground: Ground) -> None:
     types = {"image_save_jobs": {"type": "int"}, "image_save_arch": {"type": "list", "elements": "str"}}
     result = ground.run("validate", types=types, values={"image_save_jobs": "four", "image_save_arch": ["amd64"]})
