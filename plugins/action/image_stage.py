@@ -17,6 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.path import unfrackpath
 
+from ansible_collections.airgap.images.plugins.module_utils._base.empty import without_empty
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
     ImageSaveError,
     OptionError,
@@ -108,7 +109,7 @@ class ActionModule(ActionBase):
         :raises OptionError: names those that are of another type.
         """
         types = self._task.args["types"]
-        given = self._templar.template({name: variables[name] for name in types})
+        given = without_empty(self._templar.template({name: variables[name] for name in types}), types)
         errors = ArgumentSpecValidator(types).validate(given).error_messages
         if errors:
             raise OptionError("\n".join(printable(str(error), 1000) for error in errors))

@@ -203,7 +203,10 @@ options:
     type: str
   registries:
     description:
-      - Credentials for each registry. They take precedence over those in login files.
+      - Options that differ from one registry to another, with one entry for each registry - its login, its
+        certificates, or a mirror to fetch its images from.
+      - What an entry does not set is as for all registries, except for O(username) and O(password), which belong to a
+        single registry.
     type: list
     elements: dict
     default: []
@@ -215,14 +218,44 @@ options:
         required: true
       username:
         description:
-          - User name.
+          - User name. It takes precedence over those in login files.
         type: str
-        required: true
       password:
         description:
-          - Password or access token.
+          - Password or access token for O(registries[].username).
         type: str
-        required: true
+      validate_certs:
+        description:
+          - Whether to verify the certificates of this registry, of its token service and of its storage. With V(false),
+            plain HTTP is used if the registry does not support HTTPS.
+          - If not set, O(validate_certs) applies.
+        type: bool
+      ca_path:
+        description:
+          - Path of a PEM file on the target with certificates of additional authorities to trust for this registry.
+          - If not set, O(ca_path) applies.
+        type: path
+      client_cert:
+        description:
+          - Path of a PEM file on the target with the client certificate for this registry, and its key unless
+            O(registries[].client_key) is set.
+          - If not set, O(client_cert) and O(client_key) apply.
+        type: path
+      client_key:
+        description:
+          - Path of a PEM file on the target with the key of O(registries[].client_cert).
+        type: path
+      mirror:
+        description:
+          - Registry to fetch the images of this registry from. Either a host, with a port if needed, or a host and a
+            path that is prefixed to each repository, such as V(mirror.lan:5000/dockerhub). The registry itself is then
+            not asked for anything, not even if the mirror lacks an image.
+          - The archive, the lock file and the report use the names in the list, and the signature policy is that for
+            the name in the list. Login and certificates are those of the mirror, which can have an entry with its host
+            in O(registries). This is why no other option can be set in the same entry.
+          - It takes precedence over C(registries.conf), which is not used for these images. O(source_registry) takes
+            precedence over it.
+        type: str
   authfile:
     description:
       - Path of a login file on the target, as written by C(skopeo login) and C(docker login).
@@ -361,7 +394,7 @@ extends_documentation_fragment:
   - ansible.builtin.files
 notes:
   - An option that is set to empty text or null has the same effect as one that is not set, so environment variables
-    also apply. The same is true for the options of O(registries), each of which is required.
+    also apply. The same is true for the options of O(registries).
   - Proxies are taken from the environment of the task (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY), also in lower case),
     which is interpreted as by skopeo and other Go programs. SOCKS proxies are not supported.
   - The module fetches each layer itself, once. skopeo then completes each image, and therefore makes the final decision
@@ -371,7 +404,8 @@ notes:
     E(CONTAINERS_REGISTRIES_CONF) names are left to skopeo completely, for manifests as well as layers. Mirrors,
     C(location), C(insecure) and C(blocked) therefore have the same effect as for skopeo, and a blocked registry is
     never contacted. A run with nothing new requests a manifest for each image of such a registry, instead of a HEAD.
-    Short-name aliases are not used, so a bare name means C(docker.io/library).
+    Short-name aliases are not used, so a bare name means C(docker.io/library). Images that come from a mirror in
+    O(registries) are not affected by C(registries.conf).
   - Credentials are passed to skopeo in a file that only the user of the task can read, and that is removed when the
     module ends. They never appear on a command line.
   - The bytes of an archive depend on the version of zlib (V(gzip)) or zstd (V(zstd)) for the content that is
@@ -407,6 +441,21 @@ EXAMPLES = r"""
         password: "{{ vault_dockerhub_token }}"
     dest: /srv/airgap/rancher.tar.zst
     compress: zstd
+
+- name: Fetch what is on Docker Hub from a mirror with a login, and use plain HTTP for a build server alone
+  airgap.images.image_save:
+    list_files:
+      - /srv/airgap/site-images.txt
+    registries:
+      - host: docker.io
+        mirror: mirror.lan:5000/dockerhub
+      - host: mirror.lan:5000
+        username: "{{ vault_mirror_user }}"
+        password: "{{ vault_mirror_token }}"
+        ca_path: /etc/pki/company-ca.pem
+      - host: builds.lan
+        validate_certs: false
+    dest: /srv/airgap/site.tar.gz
 
 - name: Save everything from a mirror inside the company, and go on without what it lacks
   airgap.images.image_save:
@@ -758,8 +807,13 @@ def argument_spec() -> dict[str, dict[str, object]]:
             "default": [],
             "options": {
                 "host": {"type": "str", "required": True},
-                "username": {"type": "str", "required": True},
-                "password": {"type": "str", "required": True, "no_log": True},
+                "username": {"type": "str"},
+                "password": {"type": "str", "no_log": True},
+                "validate_certs": {"type": "bool"},
+                "ca_path": {"type": "path"},
+                "client_cert": {"type": "path"},
+                "client_key": {"type": "path", "no_log": False},
+                "mirror": {"type": "str"},
             },
         },
         "authfile": {"type": "path"},

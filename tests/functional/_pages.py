@@ -51,6 +51,7 @@ _CLUSTER = "needs a node to install a cluster on, and the product's own files"
 _HANGAR = "needs hangar, which no package index has"
 _OTHER_GATE = "is a gate of its own, or a long run beside the tests"
 _RANCHER = "tests/functional/test_docs_rancher.py runs this with settings for loopback"
+_REGISTRIES = "names registries that are not to be had here; test_save_registries.py has such entries"
 _SAME_SAVE = "the same save as in docs/getting-started.md, of images that are not to be had here"
 _SYSTEM = "changes the system"
 
@@ -80,6 +81,9 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
     },
     "docs/guides/media.md": {
         "$ mount -o uid=0,umask=077 /dev/sdb1 /media/usb": "needs a USB stick; test_surroundings_usb.py mounts one so",
+    },
+    "docs/guides/registries.md": {
+        "# group_vars/connected/vars.yml": _REGISTRIES,
     },
     RANCHER: {
         "$ ansible-vault encrypt group_vars/all/vault.yml": _RANCHER,
@@ -122,6 +126,7 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
         "$ helm template rancher rancher-2.9.2.tgz --namespace cattle-system "
         "--set hostname=rancher.site.example.com > rancher.yaml": _CLUSTER,
         "image_save_manifest_files: [rancher.yaml]": "test_role_lists.py saves from manifests",
+        "image_save_registries:": _REGISTRIES,
         "image_save_environment:": "names a file of the host's own; the tests of registries.conf use it",
         "- name: Show what there is to carry": "shows what test_role_*.py look at",
     },

@@ -69,7 +69,8 @@ def test_what_has_a_value_has_to_be_of_its_type(site: Site) -> None:
     wrong = {
         "number": ("jobs", "four", "image_save_jobs"),
         "choice": ("compress", "zip", "value of image_save_compress must be one of: gzip, zstd, none, dir"),
-        "login": ("registries", [{"host": "reg.lan", "username": "u"}], "password found in image_save_registries"),
+        "login": ("registries", [{"host": "reg.lan", "username": "u"}], "required together: username, password found"),
+        "key": ("registries", [{"host": "reg.lan", "client_key": "/k"}], "required by 'client_key': client_cert found"),
         "nowhere": ("dest", "", "image_save_dest: expected the absolute path"),
         "nothing": ("images", None, "There is nothing to save: set image_save_images"),
     }

@@ -78,8 +78,11 @@ class Host:
         path.write_bytes(self.gpg("--export", name))
         return path
 
-    def sign(self, image: PushedImage, key: str) -> None:
-        """Sign the platform images of an image, where ``registries.d`` looks for signatures."""
+    def sign(self, image: PushedImage, key: str, *, name: str = "") -> None:
+        """Sign the platform images of an image, where ``registries.d`` looks for signatures.
+
+        :param name: what is signed; by default, the image's own reference.
+        """
         lookaside = self.home / "lookaside"
         where = {self.registry.host: {"lookaside": f"file://{lookaside}", "sigstore": f"file://{lookaside}"}}
         (self.configuration / "registries.d" / "here.yaml").write_text(json.dumps({"docker": where}), encoding="utf-8")
@@ -89,8 +92,8 @@ class Host:
             manifest.write_bytes(get_manifest(self.registry, repository, platform.digest)[0])
             folder = lookaside / f"{repository}@{platform.digest.replace(':', '=')}"
             folder.mkdir(parents=True, exist_ok=True)
-            name = f"{self.registry.host}/{repository}:1"
-            command = ["skopeo", "standalone-sign", manifest, name, key, "--output", folder / "signature-1"]
+            signed = name or f"{self.registry.host}/{repository}:1"
+            command = ["skopeo", "standalone-sign", manifest, signed, key, "--output", folder / "signature-1"]
             subprocess.run(command, env={**os.environ, "GNUPGHOME": str(self.keys)}, capture_output=True, check=True)
 
 
@@ -222,6 +225,22 @@ def test_a_signed_image_is_saved_and_its_signature_checked(host: Host) -> None:
     refused = host.save(signed, unsigned)
     assert [one["reference"] for one in refused["failed_images"]] == [unsigned.reference]
     assert "signature was required" in refused["failed_images"][0]["reason"]
+
+
+@pytest.mark.parametrize("signed", ["docker.io/team/app:1", ""], ids=["the name in the list", "that of the mirror"])
+def test_signatures_of_a_mirror_are_for_the_name_in_the_list(host: Host, signed: str) -> None:
+    """``registries.d`` says where the mirror has them."""
+    key = host.key("one@example.com")
+    image = push(host.registry, "hub/team/app", "1", small(1))
+    host.sign(image, "one@example.com", name=signed)
+    by_key = {"docker.io": [{"type": "signedBy", "keyType": "GPGKeys", "keyPath": str(key)}]}
+    host.policy({**NOTHING, "transports": {"docker": by_key}})
+    entry = {"host": "docker.io", "mirror": f"{host.registry.host}/hub"}
+    result = host.save("docker.io/team/app:1", registries=[entry])
+    if signed:
+        saved(result)
+    else:
+        assert REJECTED in result["failed_images"][0]["reason"]
 
 
 def test_another_key_under_the_same_path_is_noticed(host: Host) -> None:

@@ -342,7 +342,7 @@ class FakeSkopeo:
         self.checks = 0
         self.commands = self  # has none, but what they need
         self.authfile: str | None = None
-        self.shows_certificates = False
+        self.needs_directory = False
         self.failures: dict[str, list[TransferError]] = {}
         self.refused: dict[str, TransferError] = {}
         self.before: Callable[[PlatformImage], None] = lambda _image: None

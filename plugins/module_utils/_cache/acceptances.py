@@ -56,7 +56,7 @@ class Acceptances:
         return "".join(f"{line}\n" for line in sorted({*self._lines(image), self._line(image)})).encode()
 
     def _line(self, image: PlatformImage) -> str:
-        return f"{self.configuration} {image.repository}"
+        return f"{self.configuration} {image.repository.key}"
 
     def _lines(self, image: PlatformImage) -> set[str]:
         text = read_small(os.path.join(self._workspace.root, image.folder, RECORD)).decode("utf-8", "replace")

@@ -56,7 +56,7 @@ class ImageFolders:
     def is_from_elsewhere(self, image: PlatformImage) -> bool:
         """Return True if the cache has the image whole, but from other repositories than the one it is wanted from."""
         repositories = self._acceptances.repositories(image)
-        if not repositories or str(image.repository) in repositories:
+        if not repositories or image.repository.key in repositories:
             return False
         return all(self._blobs.has(blob) for blob in image.all_blobs())
 

@@ -48,6 +48,13 @@ class CertificateOptions(Protocol):
         """Its key; ``None``: in the same file."""
 
 
+class AccessOptions(Protocol):
+    """The user's options for all registries."""
+
+    def certificates_of(self, registry: str) -> CertificateOptions:
+        """Return the options of one registry (``HOST[:PORT]``)."""
+
+
 def nobody_else(_registries: Iterable[str]) -> Iterable[str]:
     """Return no hosts, for a machine without mirrors."""
     return ()
@@ -61,7 +68,7 @@ class TrustStore:
 
     def __init__(
         self,
-        access: CertificateOptions,
+        access: AccessOptions,
         environ: Mapping[str, str],
         others: Callable[[Iterable[str]], Iterable[str]] = nobody_else,
     ) -> None:
@@ -99,13 +106,13 @@ class TrustStore:
             bundle.close()
 
     def _sort_out(self, registry: str) -> Trust:
-        found = self._certs_d(registry)
+        options, found = self._access.certificates_of(registry), self._certs_d(registry)
         authorities = [path for path in found if path.endswith(".crt")]
-        if self._access.ca_path is not None:
-            authorities.append(self._access.ca_path)
+        if options.ca_path is not None:
+            authorities.append(options.ca_path)
         return Trust(
-            verify=self._bundle(authorities) if self._access.validate_certs else False,
-            client_cert=self._client_cert(found),
+            verify=self._bundle(authorities) if options.validate_certs else False,
+            client_cert=_client_cert(options, found),
         )
 
     def _certs_d(self, registry: str) -> list[str]:
@@ -115,15 +122,6 @@ class TrustStore:
             if os.path.isdir(directory):
                 return [os.path.join(directory, name) for name in sorted(os.listdir(directory))]
         return []
-
-    def _client_cert(self, found: Iterable[str]) -> tuple[str, str] | None:
-        if self._access.client_cert is not None:
-            return self._access.client_cert, self._access.client_key or self._access.client_cert
-        for path in found:
-            key = f"{path[:-5]}.key"
-            if path.endswith(".cert") and os.path.exists(key):
-                return path, key
-        return None
 
     def _bundle(self, authorities: Iterable[str]) -> bool | str | bytes:
         """System authorities and ours in one file, because ``requests`` takes one or the other."""
@@ -144,44 +142,65 @@ class TrustStore:
     def _make_cert_dir(self, registry: str, parent: str) -> str | None:
         """A directory of links, so that no key is copied. ``--src-cert-dir`` replaces certs.d, so both go in.
 
-        It does so for mirrors too, which have certs.d of their own.
+        It does so for mirrors too, which have certs.d, and perhaps authorities among the options, of their own.
         """
-        access = self._access
-        if access.ca_path is None and access.client_cert is None:
+        options = self._access.certificates_of(registry)
+        hosts = [registry, *sorted({*self._others([registry])} - {registry})]
+        named = dict.fromkeys(path for path in map(self._authority, hosts) if path is not None)
+        if not named and options.client_cert is None:
             return None
         directory = os.path.join(parent, f"{_file_name(registry)}.certs")
         os.mkdir(directory, 0o700)
-        hosts = [registry, *sorted({*self._others([registry])} - {registry})]
         for number, path in ((number, path) for number, host in enumerate(hosts) for path in self._certs_d(host)):
-            if access.client_cert is None or not path.endswith((".cert", ".key")):
+            if options.client_cert is None or not path.endswith((".cert", ".key")):
                 os.symlink(path, os.path.join(directory, f"system-{number}-{os.path.basename(path)}"))
-        if access.ca_path is not None:
-            os.symlink(os.path.abspath(access.ca_path), os.path.join(directory, "option.crt"))
-        if access.client_cert is not None:
-            key = access.client_key or access.client_cert
-            os.symlink(os.path.abspath(access.client_cert), os.path.join(directory, "option.cert"))
+        for number, path in enumerate(named):
+            name = f"option-{number}.crt" if number else "option.crt"
+            os.symlink(os.path.abspath(path), os.path.join(directory, name))
+        if options.client_cert is not None:
+            key = options.client_key or options.client_cert
+            os.symlink(os.path.abspath(options.client_cert), os.path.join(directory, "option.cert"))
             os.symlink(os.path.abspath(key), os.path.join(directory, "option.key"))
         return directory
 
+    def _authority(self, host: str) -> str | None:
+        return self._access.certificates_of(host).ca_path
 
-def check_trust_files(access: CertificateOptions) -> None:
+
+def _client_cert(options: CertificateOptions, found: Iterable[str]) -> tuple[str, str] | None:
+    """Return the client certificate of the options and its key, or a pair of certs.d.
+
+    :param found: the files of the registry's certs.d.
+    """
+    if options.client_cert is not None:
+        return options.client_cert, options.client_key or options.client_cert
+    for path in found:
+        key = f"{path[:-5]}.key"
+        if path.endswith(".cert") and os.path.exists(key):
+            return path, key
+    return None
+
+
+def check_trust_files(options: CertificateOptions) -> None:
     """Refuse certificate options that cannot work, before anything else is done.
 
     :raises OptionError: names the option and the file.
     """
-    if access.client_key is not None and access.client_cert is None:
+    if options.client_key is not None and options.client_cert is None:
         raise OptionError("client_key: requires client_cert")
-    if access.ca_path is not None:
+    if options.ca_path is not None:
         try:
             # Empty data would mean "none given", and so an empty file would pass.
-            ssl.create_default_context(cadata=_read_authority(access.ca_path).decode("ascii", "replace") or "empty")
+            ssl.create_default_context(cadata=_read_authority(options.ca_path).decode("ascii", "replace") or "empty")
         except ssl.SSLError as error:
-            raise OptionError(f"ca_path: {access.ca_path} contains no certificate in PEM format") from error
-    if access.client_cert is not None:
+            raise OptionError(f"ca_path: {options.ca_path} contains no certificate in PEM format") from error
+    if options.client_cert is not None:
         try:
-            ssl.create_default_context().load_cert_chain(access.client_cert, access.client_key, password=no_password)
+            ssl.create_default_context().load_cert_chain(options.client_cert, options.client_key, password=no_password)
         except OSError as error:
-            files = access.client_cert if access.client_key is None else f"{access.client_cert}, {access.client_key}"
+            files = (
+                options.client_cert if options.client_key is None else f"{options.client_cert}, {options.client_key}"
+            )
             raise OptionError(
                 f"client_cert: {files} cannot be used: {error.strerror or error}; "
                 "expected a PEM certificate and its unencrypted key"

@@ -26,7 +26,7 @@ def hex_of(digest: str) -> str:
 
 def key_of(repository: Repository, digest: str) -> str:
     """Return the name of a manifest in one repository; others may have it too, under another policy or login."""
-    return f"{repository}@{digest}"
+    return f"{repository.key}@{digest}"
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from .._base.errors import InvalidReferenceError, quoted
 
 DOCKER_HUB = "docker.io"
 _DOCKER_HUB_NAMES = frozenset({"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "docker.io"})
 _LONGEST_NAME = 255
+_HTTPS_PORT = ":443"
 
 _HOST = re.compile(
     r"^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
@@ -60,21 +63,44 @@ class Reference:
 
 @dataclass(frozen=True, order=True)
 class Repository:
-    """A repository to pull from: registry host and path."""
+    """A repository to pull from: registry host and path.
+
+    :param stands_for: for a mirror that an option names, the repository of the list, whose signature policy applies;
+        else empty.
+    """
 
     registry: str
     path: str
+    stands_for: str = ""
 
     def __str__(self) -> str:
         return f"{self.registry}/{self.path}"
 
+    @property
+    def key(self) -> str:
+        """The name for records of what was accepted: where it is, and for a mirror, under which name that was."""
+        return f"{self} as {self.stands_for}" if self.stands_for else str(self)
+
+    @property
+    def as_named(self) -> Repository:
+        """The repository under the name that the signature policy knows: for a mirror, that of the list."""
+        registry, _slash, path = (self.stands_for or str(self)).partition("/")
+        return Repository(registry, path)
+
 
 @dataclass(frozen=True)
 class SourceRegistry:
-    """The registry that replaces the registry of every reference: a host, and a path prefixed to each repository."""
+    """A registry that replaces the one that a reference names: a host, and a path prefixed to each repository."""
 
     registry: str
     prefix: str = ""
+
+    def path_of(self, reference: Reference) -> str:
+        """Return the path that the repository of a reference has there."""
+        return f"{self.prefix}/{reference.repository}" if self.prefix else reference.repository
+
+
+NO_MIRRORS: Mapping[str, SourceRegistry] = MappingProxyType({})
 
 
 def is_digest(text: str) -> bool:
@@ -86,6 +112,11 @@ def canonical_registry(host: str) -> str:
     """Return a host without scheme and path, as login files may have them; for Docker Hub's hosts, ``docker.io``."""
     bare = _SCHEME.sub("", host).split("/", 1)[0]
     return DOCKER_HUB if bare.lower() in _DOCKER_HUB_NAMES else bare
+
+
+def registry_key(host: str) -> str:
+    """Return the one spelling of a registry: ``docker.io`` for Docker Hub, and no port if it is that of https."""
+    return canonical_registry(host).removesuffix(_HTTPS_PORT)
 
 
 def parse_reference(text: str) -> Reference:
@@ -120,12 +151,20 @@ def parse_source_registry(text: str) -> SourceRegistry:
     return SourceRegistry(registry=canonical_registry(host), prefix=prefix)
 
 
-def pulled_from(reference: Reference, source: SourceRegistry | None) -> Repository:
-    """Return where a reference is pulled from: its own registry, or the one that replaces all registries."""
-    if source is None:
-        return Repository(registry=reference.registry, path=reference.repository)
-    path = f"{source.prefix}/{reference.repository}" if source.prefix else reference.repository
-    return Repository(registry=source.registry, path=path)
+def pulled_from(
+    reference: Reference, source: SourceRegistry | None, mirrors: Mapping[str, SourceRegistry] = NO_MIRRORS
+) -> Repository:
+    """Return where a reference is pulled from.
+
+    :param source: the registry that replaces all registries; ``None``: there is none.
+    :param mirrors: those that replace one registry each, by its :func:`registry_key`.
+    """
+    if source is not None:
+        return Repository(source.registry, source.path_of(reference))
+    mirror = mirrors.get(registry_key(reference.registry))
+    if mirror is not None:
+        return Repository(mirror.registry, mirror.path_of(reference), stands_for=reference.name)
+    return Repository(reference.registry, reference.repository)
 
 
 def _refuse_common_mistakes(text: str) -> None:

@@ -88,7 +88,7 @@ class RegistryClient:
         stop: Stop,
         on_retry: Callable[[str], None],
     ) -> None:
-        self._schemes = ("https",) if access.validate_certs else ("https", "http")
+        self._access = access
         self._credentials = credentials
         self._trust = trust
         self._policy = policy
@@ -246,6 +246,7 @@ class RegistryClient:
             endpoint = self._endpoints.get(registry)
             if endpoint is None:
                 host = _DOCKER_HUB_HOST if registry == DOCKER_HUB else registry
+                is_verified = self._access.certificates_of(registry).validate_certs
                 http = Http(
                     host,
                     self._trust.of(registry),
@@ -260,7 +261,7 @@ class RegistryClient:
                     http,
                     authenticator,
                     lambda host: Authenticator(host, http, nobody),
-                    self._schemes,
+                    ("https",) if is_verified else ("https", "http"),
                     lambda: self.outages.answered(registry),
                 )
                 self._endpoints[registry] = endpoint

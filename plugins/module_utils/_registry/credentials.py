@@ -13,7 +13,7 @@ from .._base.errors import OptionError, TransferError
 from .._base.json import Json, compact
 from .._base.secrets import Secrets
 from .._base.stop import Check, go_on
-from .._oci.reference import Repository
+from .._oci.reference import Repository, registry_key
 from .access import Access, Login
 from .credential_helper import Credential, CredentialHelpers
 from .login_file import (
@@ -21,7 +21,6 @@ from .login_file import (
     default_login_files,
     entry_json,
     read_login_file,
-    registry_key,
 )
 
 

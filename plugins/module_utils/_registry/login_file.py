@@ -19,7 +19,7 @@ from typing import Callable
 
 from .._base.errors import OptionError, TransferError, printable
 from .._base.json import Json, JsonError, JsonObject, parse_object
-from .._oci.reference import DOCKER_HUB, Repository, canonical_registry
+from .._oci.reference import DOCKER_HUB, Repository, registry_key
 from .credential_helper import Credential, CredentialHelpers
 
 _HUB_FOR_DOCKER = "https://index.docker.io/v1/"
@@ -109,11 +109,6 @@ class LoginFile:
         """The names under which a helper program may know a registry, its own first."""
         docker = (_HUB_FOR_DOCKER,) if registry == DOCKER_HUB else ()
         return tuple(dict.fromkeys((registry, *self.spellings.get(registry, ()), *docker)))
-
-
-def registry_key(host: str) -> str:
-    """Return the one spelling of a registry: ``docker.io`` for Docker Hub, and no port if it is that of https."""
-    return canonical_registry(host).removesuffix(_HTTPS_PORT)
 
 
 def default_login_files(environ: Mapping[str, str]) -> list[str]:

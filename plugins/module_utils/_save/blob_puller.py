@@ -78,7 +78,7 @@ class BlobPuller:
         :returns: whether one had it.
         """
         for repository in self._sources.get(blob.digest, ()):
-            if repository == image.repository or self._tools.configuration.concerns(repository.registry):
+            if repository == image.repository or self._tools.configuration.applies_to(repository):
                 continue
             try:
                 self.pull_from(repository, blob, deadline)
@@ -93,7 +93,7 @@ class BlobPuller:
 
         :raises TransferError: why it does not give it, after all tries.
         """
-        if self._tools.configuration.concerns(repository.registry):
+        if self._tools.configuration.applies_to(repository):
             raise TransferError(
                 f"registries.conf of this host leaves {repository.registry} to skopeo, which copies none; leave "
                 "include_foreign_layers out, or save the image from a registry that is not mentioned there",

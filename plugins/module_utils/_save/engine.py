@@ -92,7 +92,7 @@ def save(
     stages = Stages(log, progress or Progress())
     _refuse_clashes(options, cache)
     with stages.stage("list"):
-        images = read_image_set(options.selection, options.access.source)
+        images = read_image_set(options.selection, options.access.source, options.access.mirrors)
         options = replace(options, selection=images.selection)
         stages.progress.images = len(images.images)
     accepted = Accepted(cache, options.output.lock_file, images.repositories)

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Callable
 
 from .._archive.lock import Lock, LockedImage
 from .._archive.lock_file import read_lock
@@ -21,7 +22,7 @@ from .._oci.image_list import (
     read_image_list,
 )
 from .._oci.platform import parse_filter
-from .._oci.reference import Reference, Repository, SourceRegistry, pulled_from
+from .._oci.reference import NO_MIRRORS, Reference, Repository, SourceRegistry, pulled_from
 from .options import Selection
 
 
@@ -41,7 +42,8 @@ class Pin:
 class RequestedImage:
     """An image to be saved.
 
-    :param repository: where it is pulled from: the reference's own repository, or its place in ``source_registry``.
+    :param repository: where it is pulled from: the reference's own repository, or its place in ``source_registry`` or a
+        mirror.
     :param pin: its content, if a lock file names the image; else ``None``.
     """
 
@@ -79,18 +81,22 @@ class ImageSet:
         return {image.reference: image.repository for image in self.images}
 
 
-def read_image_set(selection: Selection, source: SourceRegistry | None) -> ImageSet:
+def read_image_set(
+    selection: Selection, source: SourceRegistry | None, mirrors: Mapping[str, SourceRegistry] = NO_MIRRORS
+) -> ImageSet:
     """Read the list, or the lock file that takes its place.
 
     :param source: the registry that replaces those of all references.
+    :param mirrors: those that replace single registries.
     :raises OptionError: when a file cannot be read, or no image is named.
     """
     if selection.from_lock is not None:
-        return _from_lock(selection, selection.from_lock, source)
+        return _from_lock(selection, selection.from_lock, lambda image: pulled_from(image, source, mirrors))
     listed = read_image_list(selection.images, selection.list_files, selection.list_format)
     if not listed.images and not listed.invalid:
         raise OptionError("images and list_files name no image; at least one is needed")
-    return ImageSet(listed, _requested(listed.images, source), selection)
+    images = (RequestedImage(image, pulled_from(image.reference, source, mirrors)) for image in listed.images)
+    return ImageSet(listed, tuple(images), selection)
 
 
 def chosen_by(selection: Selection, lock: Lock) -> Selection:
@@ -111,15 +117,11 @@ def pin_of(image: LockedImage) -> Pin:
     return Pin(image.digest, frozenset(platform.source_digest for platform in image.platforms))
 
 
-def _requested(listed: Sequence[ListedImage], source: SourceRegistry | None) -> tuple[RequestedImage, ...]:
-    return tuple(RequestedImage(image, pulled_from(image.reference, source)) for image in listed)
-
-
 def _texts(value: Json) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
-def _from_lock(selection: Selection, path: str, source: SourceRegistry | None) -> ImageSet:
+def _from_lock(selection: Selection, path: str, place_of: Callable[[Reference], Repository]) -> ImageSet:
     try:
         with open(path, "rb") as file:
             lock = read_lock(file.read(), path=path)
@@ -136,7 +138,5 @@ def _from_lock(selection: Selection, path: str, source: SourceRegistry | None) -
     listed = tuple(
         ListedImage(number, image.reference, Origin(path, number)) for number, image in enumerate(lock.images, start=1)
     )
-    images = (
-        replace(requested, pin=pin_of(image)) for requested, image in zip(_requested(listed, source), lock.images)
-    )
+    images = (RequestedImage(one, place_of(one.reference), pin_of(image)) for one, image in zip(listed, lock.images))
     return ImageSet(ImageList(listed, (), 0), tuple(images), chosen)

@@ -15,10 +15,11 @@ from .._base.checks import check_range, is_path, is_text
 from .._base.errors import InvalidReferenceError, OptionError, quoted
 from .._base.size import parse_size
 from .._oci.platform import parse_filter
-from .._oci.reference import SourceRegistry, canonical_registry, parse_source_registry
-from .._registry.access import Access, Login
+from .._oci.reference import SourceRegistry, parse_source_registry
+from .._registry.access import Access, Certificates
 from .._skopeo.work import Work
 from .options import Options, Selection
+from .registries import RegistryParams, read_registries
 
 _AttributeName = Literal["mode", "owner", "group", "seuser", "serole", "setype", "selevel", "attributes"]
 _ATTRIBUTES: tuple[_AttributeName, ...] = (
@@ -32,14 +33,6 @@ _ATTRIBUTES: tuple[_AttributeName, ...] = (
     "attributes",
 )
 _CACHE_NAME = "saved-image-cache"
-
-
-class RegistryParams(TypedDict):
-    """One item of ``registries``."""
-
-    host: str
-    username: str
-    password: str
 
 
 class Params(TypedDict):
@@ -131,6 +124,11 @@ def _refuse_strange_paths(params: Params) -> None:
         "ca_path": [params["ca_path"]],
         "client_cert": [params["client_cert"]],
         "client_key": [params["client_key"]],
+        "registries": [
+            path
+            for item in params["registries"]
+            for path in (item.get("ca_path"), item.get("client_cert"), item.get("client_key"))
+        ],
         "cache_dir": [params["cache_dir"]],
         "skopeo_path": [params["skopeo_path"]],
         "signature_policy": [params["signature_policy"]],
@@ -193,17 +191,20 @@ def _output(params: Params) -> Output:
 
 def _access(params: Params) -> Access:
     username, password = params["username"], params["password"]
+    usual = Certificates(params["validate_certs"], params["ca_path"], params["client_cert"], params["client_key"])
+    registries = read_registries(params["registries"], usual)
+    source = _source(params["source_registry"])
     return Access(
-        source=_source(params["source_registry"]),
+        source=source,
         login=(username, password) if username and password else None,
-        logins=tuple(
-            Login(canonical_registry(item["host"]), item["username"], item["password"]) for item in params["registries"]
-        ),
+        logins=registries.logins,
         authfile=params["authfile"],
-        validate_certs=params["validate_certs"],
-        ca_path=params["ca_path"],
-        client_cert=params["client_cert"],
-        client_key=params["client_key"],
+        validate_certs=usual.validate_certs,
+        ca_path=usual.ca_path,
+        client_cert=usual.client_cert,
+        client_key=usual.client_key,
+        certificates=registries.certificates,
+        mirrors=registries.mirrors if source is None else {},
     )
 
 

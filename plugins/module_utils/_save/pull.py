@@ -199,6 +199,6 @@ class Puller:
             return {digest: blob for digest, blob in missing.items() if digest != image.digest}
         # skopeo fetches manifest and configuration at every copy.
         own = {image.digest, content.config.digest if content.config is not None else ""}
-        if self._tools.configuration.concerns(image.repository.registry):
+        if self._tools.configuration.applies_to(image.repository):
             return {layer.digest: layer for layer in image.foreign_layers if layer.digest in missing}
         return {digest: blob for digest, blob in missing.items() if digest not in own}

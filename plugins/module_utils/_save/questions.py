@@ -77,4 +77,4 @@ class Questions:
         return self._of(repository).gives_blobs(repository)
 
     def _of(self, repository: Repository) -> Client:
-        return self._skopeo if self._configuration.concerns(repository.registry) else self._ours
+        return self._skopeo if self._configuration.applies_to(repository) else self._ours

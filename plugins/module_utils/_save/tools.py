@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Callable
 
+from .._base.errors import OptionError
 from .._base.stop import Stop
 from .._cache.cache import Cache
 from .._host.disk_errors import explained
@@ -22,6 +23,7 @@ from .._http.proxy import Proxies
 from .._http.proxy_login import ProxyLogins
 from .._http.trust_store import TrustStore, check_trust_files
 from .._oci.reference import Repository
+from .._registry.access import Access
 from .._registry.client import RegistryClient
 from .._registry.credentials import Credentials, gather_credentials
 from .._registry.retry import RetryPolicy
@@ -68,7 +70,7 @@ def _log_in(skopeo: Skopeo, credentials: Credentials, private: Callable[[], str]
 
     :param private: returns a directory that nobody else can read; called only if one is needed.
     """
-    if skopeo.commands.shows_certificates:
+    if skopeo.commands.needs_directory:
         skopeo.commands.private = private()
     temporary = os.environ.get("TMPDIR", "")
     if temporary and not filesystem_of(temporary).has_modes:
@@ -85,6 +87,32 @@ def _log_in(skopeo: Skopeo, credentials: Credentials, private: Callable[[], str]
     except OSError as error:
         raise explained(f"cannot write the login file for skopeo, {path}", error) from error
     skopeo.commands.authfile = path
+
+
+def _check_certificates(access: Access) -> None:
+    """Refuse options for certificates that cannot work, those of all registries first.
+
+    :raises OptionError: names the option and the file.
+    """
+    check_trust_files(access.usual_certificates)
+    for registry, certificates in access.certificates.items():
+        try:
+            check_trust_files(certificates)
+        except OptionError as error:
+            raise OptionError(f"registries, {registry}: {error}") from error
+
+
+def _refuse_outranked(repositories: Iterable[Repository], configuration: RegistriesConf) -> None:
+    """Refuse mirrors that skopeo would not go to.
+
+    :raises OptionError: names the first of them.
+    """
+    for one in sorted(repositories):
+        if one.stands_for and configuration.outranks_mirror_of(one.stands_for):
+            raise OptionError(
+                f"registries, {one.as_named.registry}: skopeo would not take {one.stands_for} from the mirror, as a "
+                "drop-in file of registries.conf names it in full; remove it from that file, or leave mirror out"
+            )
 
 
 def _inspector(
@@ -110,19 +138,19 @@ def _inspector(
 
 
 def _gather_credentials(
-    options: Options, registries: set[str], configuration: RegistriesConf, *, log: Log, stop: Stop
+    options: Options, repositories: set[Repository], configuration: RegistriesConf, *, log: Log, stop: Stop
 ) -> Credentials:
-    """Gather the logins for some registries, and have the log hide all secrets of the run from now on.
+    """Gather the logins for these repositories, and have the log hide all secrets of the run from now on.
 
     :raises OptionError: when a credential option cannot work.
     """
     credentials = gather_credentials(
         options.access,
-        registries or {""},
+        {one.registry for one in repositories} or {""},
         os.environ,
         log.secrets,
         stop.check,
-        others=configuration.others(registries),
+        others=configuration.others({one.registry for one in repositories if not one.stands_for}),
         note=log.info,
     )
     log.secrets.add_proxies(os.environ)
@@ -160,10 +188,11 @@ def prepared(
     :param is_known: returns True if a manifest or index was accepted from a repository before.
     :raises OptionError: when a credential or certificate option cannot work.
     """
-    check_trust_files(options.access)
-    registries = {image.repository.registry for image in images.images}
+    _check_certificates(options.access)
+    repositories = {image.repository for image in images.images}
     configuration = RegistriesConf(os.environ)
-    credentials = _gather_credentials(options, registries, configuration, log=log, stop=stop)
+    _refuse_outranked(repositories, configuration)
+    credentials = _gather_credentials(options, repositories, configuration, log=log, stop=stop)
     trust = TrustStore(options.access, os.environ, configuration.others)
     policy = RetryPolicy(options.work.retries, options.work.retry_delay)
     client = _client(options, credentials, trust, policy, log=log, stop=stop)

@@ -13,6 +13,7 @@ from .._http.trust_store import TrustStore
 from .._oci.image import PlatformImage
 from .._oci.reference import Repository
 from .._registry.access import Access
+from .mirror_files import MirrorFiles
 from .registries_conf import given_file
 from .work import Work
 
@@ -23,8 +24,8 @@ class Commands:
     """Builds the command lines of one run.
 
     :ivar authfile: the login file to give to skopeo; ``None`` where its own search is to find credentials.
-    :ivar private: a directory that nobody else can read, for links to certificates and keys; empty where
-        :attr:`shows_certificates` is false.
+    :ivar private: a directory that nobody else can read, for links to certificates and keys, and for the ways to
+        mirrors; empty where :attr:`needs_directory` is false.
     """
 
     def __init__(self, access: Access, work: Work, trust: TrustStore) -> None:
@@ -33,13 +34,13 @@ class Commands:
         self._trust = trust
         self.authfile = access.authfile
         self.private = ""
-        given = given_file(os.environ)
-        self._configuration = [] if given is None else ["--registries-conf", given]
+        self._mirrors = MirrorFiles()
+        self._given = given_file(os.environ)
 
     @property
-    def shows_certificates(self) -> bool:
-        """Return True if options name certificates, so that skopeo needs a directory of our own for them."""
-        return self._access.ca_path is not None or self._access.client_cert is not None
+    def needs_directory(self) -> bool:
+        """Return True if options name certificates or mirrors, so that skopeo needs a directory of our own for them."""
+        return self._access.names_files or bool(self._access.mirrors)
 
     def inspect(self, repository: Repository, name: str, options: Sequence[str]) -> list[str]:
         """Return ``skopeo inspect`` for a manifest.
@@ -47,14 +48,14 @@ class Commands:
         :param name: ``@DIGEST`` or ``:TAG``.
         """
         cert_dir = self._trust.cert_dir(repository.registry, self.private)
-        command = [self._work.skopeo_path, *self._configuration, "inspect", *options]
+        command = [self._work.skopeo_path, *self._configuration(repository), "inspect", *options]
         if self.authfile is not None:
             command += ["--authfile", self.authfile]
         if cert_dir is not None:
             command += ["--cert-dir", cert_dir]
-        if not self._access.validate_certs:
+        if not self._access.certificates_of(repository.registry).validate_certs:
             command.append("--tls-verify=false")
-        return [*command, f"docker://{repository}{name}"]
+        return [*command, f"docker://{repository.as_named}{name}"]
 
     def copy(self, image: PlatformImage, name: str, folder: str, share: str) -> list[str]:
         """Return ``skopeo copy`` of a platform image into an OCI layout.
@@ -72,8 +73,9 @@ class Commands:
         return self._copy(image, name, folder, share, [_KEEP_MANIFEST])
 
     def _copy(self, image: PlatformImage, name: str, folder: str, share: str, more: Sequence[str]) -> list[str]:
-        cert_dir = self._trust.cert_dir(image.repository.registry, self.private)
-        command = [self._work.skopeo_path, *self._configuration]
+        repository = image.repository
+        cert_dir = self._trust.cert_dir(repository.registry, self.private)
+        command = [self._work.skopeo_path, *self._configuration(repository)]
         if self._work.insecure_policy:
             command.append("--insecure-policy")
         elif self._work.signature_policy is not None:
@@ -85,6 +87,11 @@ class Commands:
             command += ["--src-authfile", self.authfile]
         if cert_dir is not None:
             command += ["--src-cert-dir", cert_dir]
-        if not self._access.validate_certs:
+        if not self._access.certificates_of(repository.registry).validate_certs:
             command.append("--src-tls-verify=false")
-        return [*command, f"docker://{image.repository}{name}", f"oci:{folder}"]
+        return [*command, f"docker://{repository.as_named}{name}", f"oci:{folder}"]
+
+    def _configuration(self, repository: Repository) -> list[str]:
+        """Return the option for the configuration of registries: ours for a mirror, else one that a variable names."""
+        path = self._mirrors.path(repository, self.private) if repository.stands_for else self._given
+        return [] if path is None else ["--registries-conf", path]

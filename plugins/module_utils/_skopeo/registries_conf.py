@@ -13,6 +13,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from .._oci.reference import Repository
+
 # What begins at a line's first character, as keys and tables have to. skopeo takes them in any case, and for a key with
 # an escape in it we do not say which one it is.
 _TABLES = re.compile(
@@ -29,6 +31,7 @@ _STRINGS = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")
 _PLAIN_HELPER = re.compile(
     r"^[ \t]*credential-helpers[ \t]*=[ \t]*\[\s*(\"containers-auth\.json\"[\s,]*)?\][ \t]*$", re.MULTILINE
 )
+_DROP_INS = "registries.conf.d"
 _PORT = re.compile(r":[0-9]+$")
 _HOST = re.compile(r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:)|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 
@@ -41,6 +44,7 @@ class RegistriesConf:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._names: set[str] = set()
+        self._names_in_drop_ins: set[str] = set()
         given = given_file(environ)
         # Of one that is named and is not there, skopeo says so.
         self._is_unclear = given is not None and not os.path.exists(given)
@@ -53,6 +57,19 @@ class RegistriesConf:
             return True
         host = _PORT.sub("", registry)
         return any(covers(name, registry) or covers(name, host) for name in self._names)
+
+    def applies_to(self, repository: Repository) -> bool:
+        """Return True if the configuration may concern a repository. An option that names a mirror wins over it."""
+        return not repository.stands_for and self.concerns(repository.registry)
+
+    def outranks_mirror_of(self, name: str) -> bool:
+        """Return True if skopeo would not go to the mirror of a repository, whatever file it is given.
+
+        A drop-in file that names the repository in full is read after that file, and takes its place.
+
+        :param name: of the repository, in the list.
+        """
+        return name in self._names_in_drop_ins
 
     def others(self, registries: Iterable[str]) -> frozenset[str]:
         """The hosts that skopeo may ask instead of these registries; some more may be among them."""
@@ -73,6 +90,8 @@ class RegistriesConf:
             self._is_unclear = True
         else:
             self._names.update(names)
+            if os.path.basename(os.path.dirname(path)) == _DROP_INS:
+                self._names_in_drop_ins.update(names)
 
 
 def names_in(text: str) -> frozenset[str] | None:
@@ -111,7 +130,7 @@ def registries_files(environ: Mapping[str, str]) -> Iterator[str]:
         yield given
     for folder in configuration_folders(environ):
         yield os.path.join(folder, "registries.conf")
-        drop_ins = os.path.join(folder, "registries.conf.d")
+        drop_ins = os.path.join(folder, _DROP_INS)
         if os.path.isdir(drop_ins):
             yield from (os.path.join(drop_ins, name) for name in sorted(os.listdir(drop_ins)) if name.endswith(".conf"))
 

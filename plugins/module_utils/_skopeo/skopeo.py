@@ -150,7 +150,8 @@ class Skopeo:
                 said = printable(last_lines(errors).strip(), 200)
                 raise TransferError(f"skopeo_path: {self._work.skopeo_path} cannot be run: {said}", heals=False)
             if process.returncode != 0:
-                raise explain(self._secrets.hide(last_lines(errors)), process.returncode, str(repository))
+                said = self._secrets.hide(last_lines(errors))
+                raise explain(said, process.returncode, str(repository), repository.stands_for)
 
     def _watch(
         self,

@@ -97,12 +97,12 @@ _CAUSES = (
 )
 
 
-def explain(text: str, status: int, repository: str) -> TransferError:
+def explain(text: str, status: int, *names: str) -> TransferError:
     """Turn skopeo's last output into an error for the user.
 
     :param text: its standard error, without secrets.
     :param status: its exit status; negative for the signal that ended it.
-    :param repository: what was copied; words in its name say nothing about the cause.
+    :param names: of the repository that was copied; words in them say nothing about the cause.
     """
     fatal = _FATAL.findall(text)
     lines = [line for line in text.splitlines() if line.strip()]
@@ -112,7 +112,10 @@ def explain(text: str, status: int, repository: str) -> TransferError:
     short = printable(_DIGEST.sub(r"\1…", said).replace("\\n", ", ")) if has_mirrors else printable(said, 400)
     if status < 0:
         return TransferError(f"skopeo was ended by signal {-status}", heals=True)
-    told = _NAMED.sub("", said.replace(repository, "") if repository else said)
+    told = said
+    for name in filter(None, names):
+        told = told.replace(name, "")
+    told = _NAMED.sub("", told)
     cause = _cause(told)
     if cause is None:
         return TransferError(f"skopeo: {short}", heals=False)

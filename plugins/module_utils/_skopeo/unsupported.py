@@ -46,20 +46,22 @@ class UnsupportedImages:
         if hindrance and not self._is_free(image):
             raise NotCarried(
                 f"{hindrance}. Without skopeo it is copied only where the signature policy accepts anything for "
-                f"{image.repository}, and registries.conf does not name its registry (and no Docker schema 1 image is)"
+                f"{image.repository.as_named}, and registries.conf does not name its registry (and no Docker schema 1 "
+                "image is)"
             )
 
     def _is_free(self, image: PlatformImage) -> bool:
-        if isinstance(image.content, Schema1) or self._configuration.concerns(image.repository.registry):
+        if isinstance(image.content, Schema1) or self._configuration.applies_to(image.repository):
             return False
-        return self._rules.accept_anything(image.repository, image.digest)
+        return self._rules.accept_anything(image.repository.as_named, image.digest)
 
     def _hindrance(self, image: PlatformImage) -> str:
         """Return why skopeo cannot copy an image, and what to do; empty if it can."""
         registry = image.repository.registry
+        addresses = [name for name in (registry, image.repository.as_named.registry) if name.startswith("[")]
         return (
             (unreadable(image.content) if isinstance(image.content, Manifest) else "")
-            or (_ADDRESS.format(registry=registry) if registry.startswith("[") else "")
+            or (_ADDRESS.format(registry=addresses[0]) if addresses else "")
             or (_OPEN_DOOR.format(registry=registry) if self._registries.has_open_door(registry) else "")
         )
 

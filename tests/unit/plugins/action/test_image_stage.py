@@ -109,6 +109,16 @@ def test_types_are_checked(ground: Ground) -> None:
     assert not ground.run("validate", types=types, values={"image_save_jobs": "4", "image_save_arch": []}).get("failed")
 
 
+def test_options_within_variables_may_be_empty(ground: Ground) -> None:
+    options = {"host": {"type": "str", "required": True}, "validate_certs": {"type": "bool"}}
+    types = {"image_save_registries": {"type": "list", "elements": "dict", "options": options}}
+    for value, said in (("", None), (None, None), (False, None), ("perhaps", "validate_certs")):
+        entries = [{"host": "reg.lan", "validate_certs": value}]
+        result = ground.run("validate", types=types, values={"image_save_registries": entries})
+        assert bool(result.get("failed")) is (said is not None), value
+        assert said is None or said in result["msg"]
+
+
 @pytest.mark.parametrize("step", ["validate", "read", "stage"])
 def test_facts_do_not_take_the_place_of_variables(ground: Ground, step: str) -> None:
     result = ground.run(step, facts={"image_save_fetch_dest": "/etc"})

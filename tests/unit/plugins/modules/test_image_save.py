@@ -339,7 +339,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "another format": ({"compress": "zip"}, "value of compress must be one of"),
     "a registry without password": (
         {"registries": [{"host": "h", "username": "u"}]},
-        "missing required arguments: password",
+        "registries, h: username is given without password",
     ),
     "an option that is none": ({"archs": ["amd64"]}, "Unsupported parameters"),
     "a number of jobs": ({"jobs": 99}, "jobs: 99 is out of range; accepted are 1 to 20"),

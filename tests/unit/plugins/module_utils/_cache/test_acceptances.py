@@ -36,6 +36,18 @@ def test_what_was_let_through_is_noted_by_configuration_and_repository(root: Pat
     assert before.acceptances.has(SAMPLE.image), "what was noted stays so"
 
 
+def test_a_mirror_is_noted_with_the_name_that_was_accepted(root: Path) -> None:
+    """The policy for another name, or for the mirror's own, may be another one."""
+    cache = Cache(str(root), FIRST)
+    names = ("", "docker.io/team/app", "quay.io/team/app")
+    images = [replace(SAMPLE.image, repository=Repository("mirror.lan", "hub/app", name)) for name in names]
+    with cache.opened(0):
+        SAMPLE.put(cache)
+        cache.acceptances.record(images[1])
+        assert [cache.acceptances.has(image) for image in images] == [False, True, False]
+        assert [cache.folders.is_from_elsewhere(image) for image in images] == [True, False, True]
+
+
 def test_what_an_earlier_release_noted_counts_for_nothing(root: Path) -> None:
     """It noted a name of the policy, which stayed the same when its content changed."""
     cache = Cache(str(root), FIRST)

@@ -180,6 +180,19 @@ def test_certs_d_of_mirrors_goes_in_too(private: Path, home: Path, pem: Path) ->
     }
 
 
+@pytest.mark.parametrize("usual", [None, "client.pem"])
+def test_the_authority_of_a_mirror_goes_in_too(private: Path, home: Path, pem: Path, usual: str | None) -> None:
+    """Though the registry that the list names has none."""
+    entry = {"host": "mirror.lan", "ca_path": str(pem / "ca.pem")}
+    access = make_options(ca_path=usual, registries=[entry]).access
+    trusts = TrustStore(access, {"HOME": str(home)}, lambda _registries: {"mirror.lan", "other.lan"})
+    found = links(trusts.cert_dir(REGISTRY, str(private)))
+    if usual is None:
+        assert found == {"option.crt": str(pem / "ca.pem")}
+    else:
+        assert found == {"option.crt": os.path.abspath(usual), "option-1.crt": str(pem / "ca.pem")}
+
+
 def test_certs_d_alone_is_found_by_skopeo_itself(store: Store, private: Path, home: Path, system: Path) -> None:
     certs_d(home, REGISTRY, "ca.crt")
     trusts = store()
@@ -253,6 +266,26 @@ def test_a_file_of_certs_d_that_cannot_be_read(store: Store, home: Path) -> None
     (certs_d(home, REGISTRY) / "ca.crt").symlink_to("missing")
     with pytest.raises(OptionError, match=r"cannot read the certificate file .*ca\.crt: No such file"):
         store().of(REGISTRY)
+
+
+def test_each_registry_has_its_own(home: Path, system: Path, private: Path, pem: Path) -> None:
+    options = make_options(
+        registries=[
+            {"host": "plain.lan", "validate_certs": False},
+            {"host": "ca.lan", "ca_path": str(pem / "ca.pem")},
+            {"host": "closed.lan", "client_cert": str(pem / "client.pem"), "client_key": str(pem / "client.key")},
+        ]
+    )
+    trusts = TrustStore(options.access, {"HOME": str(home), "SSL_CERT_FILE": str(system)})
+    pair = str(pem / "client.pem"), str(pem / "client.key")
+    assert trusts.of(REGISTRY) == Trust(str(system), None)
+    assert trusts.of("plain.lan") == Trust(False, None)
+    assert trusts.of("closed.lan") == Trust(str(system), pair)
+    assert Path(str(trusts.of("ca.lan").verify)).read_text().endswith((pem / "ca.pem").read_text())
+    assert trusts.cert_dir(REGISTRY, str(private)) is trusts.cert_dir("plain.lan", str(private)) is None
+    assert links(trusts.cert_dir("ca.lan", str(private))) == {"option.crt": str(pem / "ca.pem")}
+    assert links(trusts.cert_dir("closed.lan", str(private))) == {"option.cert": pair[0], "option.key": pair[1]}
+    trusts.close()
 
 
 # -- files that the options name

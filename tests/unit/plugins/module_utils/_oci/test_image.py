@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.airgap.images.plugins.module_utils._oci.image import StoredImage, as_named_by, hex_of
+from ansible_collections.airgap.images.plugins.module_utils._oci.image import (
+    StoredImage,
+    as_named_by,
+    hex_of,
+    key_of,
+)
 from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import DOCKER_SCHEMA1
+from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._oci.schema1 import Schema1
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64, ARM64, Sample, describe
 
@@ -18,6 +24,15 @@ def test_a_folder_is_named_by_the_digest() -> None:
     image = Sample(b"layer").image
     assert image.folder == hex_of(image.digest)
     assert image.digest == f"sha256:{image.folder}"
+
+
+def test_one_repository_under_two_policies_has_two_keys() -> None:
+    """Of an image that was accepted under the name of the mirror, nobody has said that it is under another."""
+    itself = Repository("mirror.lan", "hub/app")
+    others = [Repository("mirror.lan", "hub/app", f"{registry}/app") for registry in ("docker.io", "quay.io")]
+    keys = {key_of(one, "sha256:0") for one in (itself, *others)}
+    assert len(keys) == 3
+    assert key_of(itself, "sha256:0") == "mirror.lan/hub/app@sha256:0"
 
 
 def test_only_schema_1_is_converted() -> None:

@@ -215,6 +215,39 @@ def test_where_a_reference_is_pulled_from(text: str, source: SourceRegistry | No
     assert pulled_from(parse_reference(text), source) == expected
 
 
+MIRRORS = {"docker.io": SourceRegistry("mirror.lan:5000", "hub"), "quay.io": SourceRegistry("quay.lan")}
+FROM_MIRRORS: dict[str, tuple[str, Repository]] = {
+    "a prefix": ("nginx", Repository("mirror.lan:5000", "hub/library/nginx", "docker.io/library/nginx")),
+    "another name": (
+        "index.docker.io/team/app@" + DIGEST,
+        Repository("mirror.lan:5000", "hub/team/app", "docker.io/team/app"),
+    ),
+    "no prefix": ("quay.io/a/b:1", Repository("quay.lan", "a/b", "quay.io/a/b")),
+    "the port of https": ("quay.io:443/a/b:1", Repository("quay.lan", "a/b", "quay.io:443/a/b")),
+    "another port": ("quay.io:5000/a/b:1", Repository("quay.io:5000", "a/b")),
+    "another registry": ("ghcr.io/a/b:1", Repository("ghcr.io", "a/b")),
+    "the mirror itself": ("mirror.lan:5000/hub/a:1", Repository("mirror.lan:5000", "hub/a")),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), FROM_MIRRORS.values(), ids=FROM_MIRRORS)
+def test_mirrors_take_the_place_of_one_registry_each(text: str, expected: Repository) -> None:
+    assert pulled_from(parse_reference(text), None, MIRRORS) == expected
+
+
+def test_the_registry_for_all_comes_before_mirrors() -> None:
+    expected = Repository("all.lan", "library/nginx")
+    assert pulled_from(parse_reference("nginx"), SourceRegistry("all.lan"), MIRRORS) == expected
+
+
+def test_policies_know_a_mirror_by_the_name_of_the_list() -> None:
+    mirror = Repository("mirror.lan:5000", "hub/team/app", "docker.io/team/app")
+    assert str(mirror) == "mirror.lan:5000/hub/team/app"
+    assert mirror.as_named == Repository("docker.io", "team/app")
+    plain = Repository("reg.lan:5000", "a/b")
+    assert plain.as_named == plain
+
+
 def test_a_repository_is_shown_with_its_registry() -> None:
     assert str(Repository("reg.lan:5000", "a/b")) == "reg.lan:5000/a/b"
 

@@ -149,6 +149,16 @@ def test_a_limit_is_no_refusal_of_head(bench: Bench, status: int, headers: tuple
     assert asked(bench.server) == [f"HEAD {MANIFEST}"] * 2
 
 
+def test_plain_http_for_one_registry_alone(bench: Bench) -> None:
+    bench.server.route(MANIFEST, manifest())
+    others = {"host": "other.lan", "validate_certs": False}
+    with pytest.raises(TransferError, match="Plain http is used only with validate_certs=false"):
+        bench.client(validate_certs=True, registries=[others]).head_manifest(bench.repository, "1")
+    assert asked(bench.server) == []
+    own = {"host": bench.server.host, "validate_certs": False}
+    assert bench.client(validate_certs=True, registries=[own]).head_manifest(bench.repository, "1") == DIGEST
+
+
 # -- manifests
 
 

@@ -15,7 +15,11 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock import
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX, OCI_MANIFEST
-from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._oci.reference import (
+    Repository,
+    SourceRegistry,
+    parse_reference,
+)
 from ansible_collections.airgap.images.plugins.module_utils._save.image_set import Pin, read_image_set
 from ansible_collections.airgap.images.tests.unit.fakes import AMD64, make_options
 
@@ -49,6 +53,24 @@ def test_a_list(tmp_path: Path) -> None:
     assert [line.text for line in wanted.list.invalid] == ["A"]
     assert [image.pin for image in wanted.images] == [None, None]
     assert wanted.selection == selection
+
+
+@pytest.mark.parametrize("way", ["list", "lock file"])
+def test_mirrors_and_the_registry_for_all(tmp_path: Path, way: str) -> None:
+    if way == "list":
+        selection = make_options(images=["reg.lan/a:1", "b"]).selection
+    else:
+        (tmp_path / "x").write_bytes(write_lock(LOCK))
+        selection = make_options(images=[], from_lock=str(tmp_path / "x")).selection
+    mirrors = {"docker.io": SourceRegistry("mirror.lan", "hub")}
+    wanted = read_image_set(selection, None, mirrors)
+    assert [image.repository for image in wanted.images] == [
+        Repository("reg.lan", "a"),
+        Repository("mirror.lan", "hub/library/b", "docker.io/library/b"),
+    ]
+    assert [image.pin is None for image in wanted.images] == [way == "list"] * 2
+    elsewhere = read_image_set(selection, SourceRegistry("all.lan"), mirrors)
+    assert {image.repository.registry for image in elsewhere.images} == {"all.lan"}
 
 
 @pytest.mark.parametrize("images", [[], ["", "# comment", "  "]])

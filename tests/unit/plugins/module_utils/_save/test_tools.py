@@ -77,6 +77,43 @@ def test_skopeo_gets_a_login_file_that_nobody_else_can_read(tmp_path: Path) -> N
         assert auths == {"reg.lan": {"auth": base64.b64encode(b"user:s3cret").decode()}}
 
 
+def test_the_login_of_a_mirror_is_that_of_its_host(tmp_path: Path) -> None:
+    cache = Cache(str(tmp_path / "cache"))
+    registries = [
+        {"host": "reg.lan", "mirror": "mirror.lan:5000/hub"},
+        {"host": "mirror.lan:5000", "username": "user", "password": "s3cret"},
+    ]
+    made_options = make_options(tmp_path, images=["reg.lan/a:1"], registries=registries)
+    images = read_image_set(made_options.selection, None, made_options.access.mirrors)
+    with prepared(made_options, images, cache, log=Log(debug=True), stop=Stop()) as made, cache.opened(0):
+        made.log_in(cache)
+        auths = json.loads(Path(cache.workspace.run_directory, "auth.json").read_bytes())["auths"]
+        assert list(auths) == ["mirror.lan:5000"]
+        assert made.skopeo.commands.private == cache.workspace.private_directory
+        (image,) = images.images
+        found = made.credentials.find(image.repository)
+        assert found is not None and found.username == "user"
+
+
+def test_a_mirror_that_skopeo_would_not_go_to_is_refused(tmp_path: Path, home: Path) -> None:
+    folder = home / ".config" / "containers" / "registries.conf.d"
+    folder.mkdir(parents=True)
+    (folder / "a.conf").write_text('[[registry]]\nprefix = "reg.lan/a"\nlocation = "other.lan/a"\n')
+    made = make_options(tmp_path, images=["reg.lan/a:1"], registries=[{"host": "reg.lan", "mirror": "mirror.lan"}])
+    images = read_image_set(made.selection, None, made.access.mirrors)
+    said = "^registries, reg.lan: skopeo would not take reg.lan/a from the mirror"
+    cache = Cache(made.work.cache_dir)
+    with pytest.raises(OptionError, match=said), prepared(made, images, cache, log=Log(debug=True), stop=Stop()):
+        pass
+
+
+def test_a_file_of_one_registry_that_cannot_be_used_is_named_with_it(tmp_path: Path) -> None:
+    registries = [{"host": "other.lan:5000", "ca_path": str(tmp_path / "missing.pem")}]
+    said = "^registries, other.lan:5000: cannot read the certificate file .*missing.pem"
+    with pytest.raises(OptionError, match=said), tools(tmp_path, registries=registries):
+        pass
+
+
 def test_a_login_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """The error of a write names no file, so this has to."""
     cache = Cache(str(tmp_path / "cache"))

@@ -243,8 +243,8 @@ def test_a_proxy_that_refuses_the_login_is_asked_once_on_the_way_to_a_registry(b
 class Concerned:
     """A configuration that is about one registry."""
 
-    def concerns(self, registry: str) -> bool:
-        return registry == "reg.lan"
+    def applies_to(self, repository: Repository) -> bool:
+        return repository.registry == "reg.lan"
 
 
 def test_each_registry_is_asked_the_way_that_leads_to_it(bench: Bench) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._skopeo import registries_conf
 from ansible_collections.airgap.images.plugins.module_utils._skopeo.registries_conf import (
     RegistriesConf,
@@ -196,6 +197,26 @@ def test_where_it_is_read_from(tmp_path: Path, variables: dict[str, str], name: 
 def test_a_named_file_that_is_missing_is_for_skopeo_to_complain_about(tmp_path: Path, variable: str) -> None:
     assert RegistriesConf({"HOME": str(tmp_path), variable: str(tmp_path / "x.conf")}).concerns("quay.io") is True
     assert RegistriesConf({"HOME": str(tmp_path), variable: ""}).concerns("quay.io") is False
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", False), (TEXT, True)])
+def test_a_mirror_of_the_options_wins_over_it(tmp_path: Path, text: str, expected: bool) -> None:
+    write(tmp_path / ".config/containers/registries.conf", text)
+    configuration = RegistriesConf({"HOME": str(tmp_path)})
+    assert configuration.applies_to(Repository(REGISTRY, "hub/app")) is expected
+    assert configuration.applies_to(Repository(REGISTRY, "hub/app", "docker.io/team/app")) is False
+    assert configuration.applies_to(Repository("mirror.lan", "hub/app", f"{REGISTRY}/app")) is False
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("registries.conf", False), ("registries.conf.d/a.conf", True)], ids=["file", "drop-in"]
+)
+def test_a_drop_in_that_names_a_repository_in_full(tmp_path: Path, name: str, expected: bool) -> None:
+    write(tmp_path / ".config/containers" / name, f'[[registry]]\nprefix = "{REGISTRY}/team/app"\nblocked = true\n')
+    configuration = RegistriesConf({"HOME": str(tmp_path)})
+    assert configuration.outranks_mirror_of(f"{REGISTRY}/team/app") is expected
+    assert configuration.outranks_mirror_of(f"{REGISTRY}/team/app2") is False
+    assert configuration.outranks_mirror_of(f"{REGISTRY}/team") is False
 
 
 def test_only_drop_ins_with_the_right_ending_count(tmp_path: Path) -> None:

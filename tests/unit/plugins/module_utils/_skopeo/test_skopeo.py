@@ -26,6 +26,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.secrets import
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._http.trust_store import TrustStore
 from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import DOCKER_SCHEMA1
+from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._oci.schema1 import Schema1
 from ansible_collections.airgap.images.plugins.module_utils._skopeo import output
 from ansible_collections.airgap.images.plugins.module_utils._skopeo import skopeo as skopeo_module
@@ -240,6 +241,13 @@ def test_words_in_names_say_nothing_about_the_cause(word: str, text: str, heals:
     assert explain(stderr, 1, name).heals is heals
 
 
+def test_words_in_the_name_of_the_list_say_nothing_either() -> None:
+    said = (
+        "initializing source docker://quay.io/denied/app: reading manifest in mirror.lan/x509/app: connection refused"
+    )
+    assert explain(fatal(said), 1, "mirror.lan/x509/app", "quay.io/denied/app").heals is True
+
+
 @pytest.mark.parametrize("stderr", ["", "unauthorized"])
 def test_a_signal_heals(stderr: str) -> None:
     error = explain(stderr, -9, "reg.lan/a")
@@ -289,6 +297,42 @@ COMMANDS: dict[str, tuple[dict[str, Any], list[str]]] = {
 @pytest.mark.parametrize(("options", "expected"), COMMANDS.values(), ids=COMMANDS)
 def test_commands(options: dict[str, Any], expected: list[str]) -> None:
     assert make_skopeo(**options).commands.copy(IMAGE, NAME, "/c/folder", "/c/share") == expected
+
+
+@pytest.mark.parametrize(
+    ("registry", "verified"), [("reg.lan:5000", False), ("mirror.lan", False), ("quay.io", True)], ids=str
+)
+def test_each_registry_is_verified_as_its_entry_says(registry: str, verified: bool) -> None:
+    registries = [{"host": host, "validate_certs": False} for host in ("reg.lan:5000", "mirror.lan")]
+    commands = make_skopeo(registries=registries).commands
+    image = replace(IMAGE, repository=Repository(registry, "team/app"))
+    assert ("--src-tls-verify=false" not in commands.copy(image, NAME, "/c/folder", "/c/share")) is verified
+    assert ("--tls-verify=false" not in commands.inspect(image.repository, NAME, [])) is verified
+
+
+@pytest.mark.parametrize("given", [None, "/etc/site.conf"])
+def test_a_mirror_is_copied_from_under_the_name_of_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    """With a configuration that knows nothing else, and the certificates of the mirror."""
+    if given is not None:
+        monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", given)
+    commands = make_skopeo(registries=[{"host": "docker.io", "mirror": "mirror.lan/hub"}]).commands
+    assert commands.needs_directory
+    commands.private = str(tmp_path)
+    image = replace(IMAGE, repository=Repository("mirror.lan", "hub/team/app", "docker.io/team/app"))
+    command = commands.copy(image, NAME, "/c/folder", "/c/share")
+    path = tmp_path / "mirror-1.conf"
+    assert command[:3] == ["skopeo", "--registries-conf", str(path)]
+    assert command[-2] == f"docker://docker.io/team/app{NAME}"
+    written = path.read_text()
+    assert written == '[[registry]]\nprefix = "docker.io/team/app"\nlocation = "mirror.lan/hub/team/app"\n'
+    assert commands.check_policy(image, NAME, "/c/folder", "/c/share")[2] == str(path)
+    other = replace(image, repository=Repository("mirror.lan", "hub/library/nginx", "docker.io/library/nginx"))
+    assert commands.copy(other, NAME, "/c/folder", "/c/share")[2] == str(tmp_path / "mirror-2.conf")
+    assert commands.copy(IMAGE, NAME, "/c/folder", "/c/share")[1:3] == (
+        ["copy", "--quiet"] if given is None else ["--registries-conf", given]
+    )
 
 
 def test_certificates_are_laid_where_nobody_else_looks() -> None:
