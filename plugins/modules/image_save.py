@@ -13,6 +13,12 @@ version_added: 0.1.0
 description:
   - Fetches container images from their registries and writes them into one verified archive, optionally in parts of a
     given size, with checksums and a lock file next to it.
+  - >-
+    Six options are enough for most tasks. O(images) and O(list_files) name the images, O(arch) and O(os) choose their
+    platforms, O(dest) is the archive, and O(part_size) splits it. For example,
+    C({list_files: [/srv/airgap/images.txt], arch: [amd64], os: [linux], dest: /srv/airgap/images, part_size: 4GB}).
+  - Of the others, O(registries) has logins, certificates and mirrors, O(failed_list) and O(allow_partial) are for
+    images that fail, and O(cache_dir) and O(keep_cache) for disks that are small.
   - The archive is an OCI image layout. skopeo copies images from it and keeps all digests. oras and regctl can copy
     images from it by digest. C(hangar load) 1.6 can load it, except for images with zstd layers and artefacts. The same
     images with the same options produce the same bytes.
@@ -62,6 +68,7 @@ attributes:
     details:
       - Linux is required for stopping skopeo together with a killed module.
 options:
+  # -- most common
   images:
     description:
       - Image references, such as V(rancher/rancher:v2.7.9), V(quay.io/jetstack/cert-manager-controller:v1.12.3),
@@ -81,6 +88,41 @@ options:
     type: list
     elements: path
     default: []
+  arch:
+    description:
+      - Architectures to save, such as V(amd64), V(arm64) or V(s390x). V(arm/v7) selects only this variant.
+    type: list
+    elements: str
+    default: [amd64, arm64]
+  os:
+    description:
+      - Operating systems to save.
+    type: list
+    elements: str
+    default: [linux, windows]
+  dest:
+    description:
+      - Path of the archive on the target. If the suffix is missing, it is added according to the format, V(.tar.gz),
+        V(.tar.zst) or V(.tar). With O(compress=dir) this is the path of a directory.
+      - With O(part_size) the archive is C(DEST.part0), C(DEST.part1) and so on.
+      - The other files are next to it and have the same name with a suffix. C(DEST.sha256) has the checksums,
+        C(DEST.lock.json) records the contents, C(DEST.report.html) and C(DEST.report.csv) describe them for people,
+        C(DEST.report.json) has the facts of the report that the lock file does not have, and the script
+        C(DEST.restore.sh) unpacks the archive on the other side.
+      - Only users that you trust should be able to write to its directory. Links under any of these names are replaced,
+        and never followed.
+    type: path
+    required: true
+  part_size:
+    description:
+      - Split the archive into parts of this size. This is a number of bytes, or a number with a unit as in C(split).
+        V(K), V(M), V(G), V(T) and V(KiB), V(MiB), … are powers of 1024, V(KB), V(MB), … are powers of 1000. Fractions
+        such as V(4.7GB) are accepted.
+      - By default, the archive is a single file.
+      - The task fails before the first byte if a part could be larger than the maximum file size on the filesystem of
+        O(dest), which is 4 GiB minus one byte on FAT32.
+    type: str
+  # -- what to save
   list_format:
     description:
       - Format of the files in O(list_files). V(plain) is one reference per line.
@@ -95,25 +137,6 @@ options:
         whatever the tags are now.
       - The lock file then determines which images and platforms are saved. O(arch) and O(os) have no effect.
     type: path
-  arch:
-    description:
-      - Architectures to save, such as V(amd64), V(arm64) or V(s390x). V(arm/v7) selects only this variant.
-    type: list
-    elements: str
-    default: [amd64, arm64]
-  os:
-    description:
-      - Operating systems to save.
-    type: list
-    elements: str
-    default: [linux, windows]
-  source_registry:
-    description:
-      - Registry to fetch all images from, instead of the one that each reference names. Either a host, with a port if
-        needed, or a host and a path that is prefixed to each repository, such as V(mirror.lan:5000/dockerhub).
-      - The archive uses the names in the list.
-      - If not set, the environment variable E(SOURCE_REGISTRY) is used.
-    type: str
   fail_on_missing_platform:
     description:
       - Count images that have none of the requested platforms as failed. By default they are skipped, and returned in
@@ -126,81 +149,7 @@ options:
         registry by digest. If the registry does not have them, the image fails.
     type: bool
     default: false
-  dest:
-    description:
-      - Path of the archive on the target. If the suffix is missing, it is added according to the format, V(.tar.gz),
-        V(.tar.zst) or V(.tar). With O(compress=dir) this is the path of a directory.
-      - With O(part_size) the archive is C(DEST.part0), C(DEST.part1) and so on.
-      - The other files are next to it and have the same name with a suffix. C(DEST.sha256) has the checksums,
-        C(DEST.lock.json) records the contents, C(DEST.report.html) and C(DEST.report.csv) describe them for people,
-        C(DEST.report.json) has the facts of the report that the lock file does not have, and the script
-        C(DEST.restore.sh) unpacks the archive on the other side.
-      - Only users that you trust should be able to write to its directory. Links under any of these names are replaced,
-        and never followed.
-    type: path
-    required: true
-  compress:
-    description:
-      - Format of the archive. V(gzip), V(zstd) and V(none) write a tar file.
-      - V(dir) writes a directory with the same files. If the cache is on the same filesystem, blobs are hard links into
-        it, as long as O(mode), O(owner), O(group), O(attributes) and the options for SELinux are not set. A file with
-        other names is copied before any of these are applied, so that the cache and other archives stay unchanged.
-    type: str
-    choices: [gzip, zstd, none, dir]
-    default: gzip
-  compress_level:
-    description:
-      - Compression level for everything in the archive, 0 to 9 for gzip, 1 to 22 for zstd.
-      - By default, content that is already compressed, like nearly all layers, is stored as it is, and only the rest is
-        compressed. With zstd, the library skips incompressible content. This is many times faster and costs about half
-        a percent in size.
-    type: int
-  part_size:
-    description:
-      - Split the archive into parts of this size. This is a number of bytes, or a number with a unit as in C(split).
-        V(K), V(M), V(G), V(T) and V(KiB), V(MiB), … are powers of 1024, V(KB), V(MB), … are powers of 1000. Fractions
-        such as V(4.7GB) are accepted.
-      - By default, the archive is a single file.
-      - The task fails before the first byte if a part could be larger than the maximum file size on the filesystem of
-        O(dest), which is 4 GiB minus one byte on FAT32.
-    type: str
-  part_digits:
-    description:
-      - Minimum number of digits in the name of a part, padded with zeros.
-      - By default, all numbers have as many digits as the last one, V(.part0) to V(.part9), or V(.part00) to
-        V(.part41), so that C(cat DEST.part*) joins them in the right order. C(hangar load) only reads parts without
-        leading zeros, so set V(1) for it if there are more than ten.
-    type: int
-  failed_list:
-    description:
-      - Path of a file on the target that lists what failed, one reference per line, with the reason as a comment. The
-        file can be used in O(list_files) without changes.
-      - If nothing failed, the file is not created, and the file of an earlier run is removed. A file that is not such a
-        list, or a link, is never touched, and the task fails.
-    type: path
-  allow_partial:
-    description:
-      - Save an archive without the images that failed, and do not fail because of them.
-      - By default, the task fails after all images were tried. What was fetched stays in the cache, except with
-        O(keep_cache=false).
-    type: bool
-    default: false
-  force:
-    description:
-      - Write the archive again even when nothing changed.
-    type: bool
-    default: false
-  username:
-    description:
-      - User name for O(source_registry), or for the only registry that the images come from. If they come from several
-        registries, use O(registries).
-      - If not set, the environment variable E(SOURCE_USERNAME) is used.
-    type: str
-  password:
-    description:
-      - Password or access token for O(username).
-      - If not set, the environment variable E(SOURCE_PASSWORD) is used.
-    type: str
+  # -- registries and signatures
   registries:
     description:
       - Options that differ from one registry to another, with one entry for each registry - its login, its
@@ -256,11 +205,29 @@ options:
           - It takes precedence over C(registries.conf), which is not used for these images. O(source_registry) takes
             precedence over it.
         type: str
+  username:
+    description:
+      - User name for O(source_registry), or for the only registry that the images come from. If they come from several
+        registries, use O(registries).
+      - If not set, the environment variable E(SOURCE_USERNAME) is used.
+    type: str
+  password:
+    description:
+      - Password or access token for O(username).
+      - If not set, the environment variable E(SOURCE_PASSWORD) is used.
+    type: str
   authfile:
     description:
       - Path of a login file on the target, as written by C(skopeo login) and C(docker login).
       - By default, the files that skopeo searches are used.
     type: path
+  source_registry:
+    description:
+      - Registry to fetch all images from, instead of the one that each reference names. Either a host, with a port if
+        needed, or a host and a path that is prefixed to each repository, such as V(mirror.lan:5000/dockerhub).
+      - The archive uses the names in the list.
+      - If not set, the environment variable E(SOURCE_REGISTRY) is used.
+    type: str
   validate_certs:
     description:
       - Whether to verify the certificates of registries. With V(false), plain HTTP is used if a registry does not
@@ -281,6 +248,72 @@ options:
     description:
       - Path of a PEM file on the target with the key of O(client_cert).
     type: path
+  signature_policy:
+    description:
+      - Path of a signature policy on the target (containers-policy.json) to use instead of the system's.
+      - The current policy always applies. If its content, the content of a key that it names, C(registries.d) or
+        C(registries.conf) has changed since the previous run, skopeo checks every image of the existing archive again.
+        No layers are fetched for this. Images that are refused now fail.
+    type: path
+  insecure_policy:
+    description:
+      - Accept any image, regardless of the signature policy.
+    type: bool
+    default: false
+  # -- files of the archive
+  compress:
+    description:
+      - Format of the archive. V(gzip), V(zstd) and V(none) write a tar file.
+      - V(dir) writes a directory with the same files. If the cache is on the same filesystem, blobs are hard links into
+        it, as long as O(mode), O(owner), O(group), O(attributes) and the options for SELinux are not set. A file with
+        other names is copied before any of these are applied, so that the cache and other archives stay unchanged.
+    type: str
+    choices: [gzip, zstd, none, dir]
+    default: gzip
+  compress_level:
+    description:
+      - Compression level for everything in the archive, 0 to 9 for gzip, 1 to 22 for zstd.
+      - By default, content that is already compressed, like nearly all layers, is stored as it is, and only the rest is
+        compressed. With zstd, the library skips incompressible content. This is many times faster and costs about half
+        a percent in size.
+    type: int
+  part_digits:
+    description:
+      - Minimum number of digits in the name of a part, padded with zeros.
+      - By default, all numbers have as many digits as the last one, V(.part0) to V(.part9), or V(.part00) to
+        V(.part41), so that C(cat DEST.part*) joins them in the right order. C(hangar load) only reads parts without
+        leading zeros, so set V(1) for it if there are more than ten.
+    type: int
+  verify:
+    description:
+      - How the published archive is checked if nothing else has changed. V(digest) compares the sha256 of each part.
+        Parts that were not touched since they were last read are not read again. V(size) only compares sizes, and does
+        not detect changed bytes.
+      - Blobs are always checked by digest when they go into an archive.
+    type: str
+    choices: [digest, size]
+    default: digest
+  force:
+    description:
+      - Write the archive again even when nothing changed.
+    type: bool
+    default: false
+  # -- images that fail
+  failed_list:
+    description:
+      - Path of a file on the target that lists what failed, one reference per line, with the reason as a comment. The
+        file can be used in O(list_files) without changes.
+      - If nothing failed, the file is not created, and the file of an earlier run is removed. A file that is not such a
+        list, or a link, is never touched, and the task fails.
+    type: path
+  allow_partial:
+    description:
+      - Save an archive without the images that failed, and do not fail because of them.
+      - By default, the task fails after all images were tried. What was fetched stays in the cache, except with
+        O(keep_cache=false).
+    type: bool
+    default: false
+  # -- disk space
   cache_dir:
     description:
       - Directory on the target for fetched blobs. Runs for several archives can share it, one at a time. On NFS this
@@ -292,6 +325,30 @@ options:
         with C(uid=) and C(umask=077).
       - If its filesystem does not support modes, login files and links to client keys are elsewhere during the run.
     type: path
+  keep_cache:
+    description:
+      - Whether blobs stay in O(cache_dir) after they were added to the archive.
+      - With V(false), each blob is removed as soon as it is in the archive and no later image needs it, so that the run
+        needs space for the archive and a few images instead of twice the size of all images. The lock file still tells
+        the next run that nothing has changed. If something has changed, that run downloads all images again, and says
+        so.
+      - After a failure, nothing that the run has fetched is kept. Once an image has failed, nothing more is therefore
+        fetched, and the remaining images fail with that reason, unless O(allow_partial=true).
+      - A run that is stopped leaves behind what it had fetched but not yet archived, which is a few images.
+    type: bool
+    default: true
+  prune_cache:
+    description:
+      - Remove everything from the cache that this archive does not need. Do not set this if several archives share the
+        cache.
+    type: bool
+    default: false
+  lock_timeout:
+    description:
+      - Seconds to wait for another run that uses the same O(cache_dir) or O(dest).
+    type: int
+    default: 0
+  # -- networks
   jobs:
     description:
       - Number of simultaneous transfers, 1 to 20. Each one fetches a blob from the registry, or has skopeo complete an
@@ -322,55 +379,13 @@ options:
       - Seconds without any data after which a transfer is stopped and retried.
     type: int
     default: 120
-  lock_timeout:
-    description:
-      - Seconds to wait for another run that uses the same O(cache_dir) or O(dest).
-    type: int
-    default: 0
-  verify:
-    description:
-      - How the published archive is checked if nothing else has changed. V(digest) compares the sha256 of each part.
-        Parts that were not touched since they were last read are not read again. V(size) only compares sizes, and does
-        not detect changed bytes.
-      - Blobs are always checked by digest when they go into an archive.
-    type: str
-    choices: [digest, size]
-    default: digest
-  keep_cache:
-    description:
-      - Whether blobs stay in O(cache_dir) after they were added to the archive.
-      - With V(false), each blob is removed as soon as it is in the archive and no later image needs it, so that the run
-        needs space for the archive and a few images instead of twice the size of all images. The lock file still tells
-        the next run that nothing has changed. If something has changed, that run downloads all images again, and says
-        so.
-      - After a failure, nothing that the run has fetched is kept. Once an image has failed, nothing more is therefore
-        fetched, and the remaining images fail with that reason, unless O(allow_partial=true).
-      - A run that is stopped leaves behind what it had fetched but not yet archived, which is a few images.
-    type: bool
-    default: true
-  prune_cache:
-    description:
-      - Remove everything from the cache that this archive does not need. Do not set this if several archives share the
-        cache.
-    type: bool
-    default: false
+  # -- programs and jobs on the host
   skopeo_path:
     description:
       - Name or path of the skopeo program on the target.
     type: path
     default: skopeo
-  signature_policy:
-    description:
-      - Path of a signature policy on the target (containers-policy.json) to use instead of the system's.
-      - The current policy always applies. If its content, the content of a key that it names, C(registries.d) or
-        C(registries.conf) has changed since the previous run, skopeo checks every image of the existing archive again.
-        No layers are fetched for this. Images that are refused now fail.
-    type: path
-  insecure_policy:
-    description:
-      - Accept any image, regardless of the signature policy.
-    type: bool
-    default: false
+  # -- log and progress
   log_file:
     description:
       - Path of a file on the target to which a log is appended. Every line has the time, the level, and the numbers of
@@ -782,25 +797,19 @@ from ansible_collections.airgap.images.plugins.module_utils._save.told_files imp
 def argument_spec() -> dict[str, dict[str, object]]:
     """The options, as DOCUMENTATION describes them."""
     return {
+        # -- most common
         "images": {"type": "list", "elements": "str", "default": []},
         "list_files": {"type": "list", "elements": "path", "default": []},
-        "list_format": {"type": "str", "choices": list(LIST_FORMATS), "default": PLAIN},
-        "from_lock": {"type": "path"},
         "arch": {"type": "list", "elements": "str", "default": ["amd64", "arm64"]},
         "os": {"type": "list", "elements": "str", "default": ["linux", "windows"]},
-        "source_registry": {"type": "str", "fallback": (text_of_environment, ["SOURCE_REGISTRY"])},
+        "dest": {"type": "path", "required": True},
+        "part_size": {"type": "str"},
+        # -- what to save
+        "list_format": {"type": "str", "choices": list(LIST_FORMATS), "default": PLAIN},
+        "from_lock": {"type": "path"},
         "fail_on_missing_platform": {"type": "bool", "default": False},
         "include_foreign_layers": {"type": "bool", "default": False},
-        "dest": {"type": "path", "required": True},
-        "compress": {"type": "str", "choices": ["gzip", "zstd", "none", "dir"], "default": "gzip"},
-        "compress_level": {"type": "int"},
-        "part_size": {"type": "str"},
-        "part_digits": {"type": "int"},
-        "failed_list": {"type": "path"},
-        "allow_partial": {"type": "bool", "default": False},
-        "force": {"type": "bool", "default": False},
-        "username": {"type": "str", "fallback": (text_of_environment, ["SOURCE_USERNAME"])},
-        "password": {"type": "str", "no_log": True, "fallback": (text_of_environment, ["SOURCE_PASSWORD"])},
+        # -- registries and signatures
         "registries": {
             "type": "list",
             "elements": "dict",
@@ -816,24 +825,39 @@ def argument_spec() -> dict[str, dict[str, object]]:
                 "mirror": {"type": "str"},
             },
         },
+        "username": {"type": "str", "fallback": (text_of_environment, ["SOURCE_USERNAME"])},
+        "password": {"type": "str", "no_log": True, "fallback": (text_of_environment, ["SOURCE_PASSWORD"])},
         "authfile": {"type": "path"},
+        "source_registry": {"type": "str", "fallback": (text_of_environment, ["SOURCE_REGISTRY"])},
         "validate_certs": {"type": "bool", "default": True, "aliases": ["tls_verify"]},
         "ca_path": {"type": "path"},
         "client_cert": {"type": "path"},
         "client_key": {"type": "path", "no_log": False},
+        "signature_policy": {"type": "path"},
+        "insecure_policy": {"type": "bool", "default": False},
+        # -- files of the archive
+        "compress": {"type": "str", "choices": ["gzip", "zstd", "none", "dir"], "default": "gzip"},
+        "compress_level": {"type": "int"},
+        "part_digits": {"type": "int"},
+        "verify": {"type": "str", "choices": ["digest", "size"], "default": "digest"},
+        "force": {"type": "bool", "default": False},
+        # -- images that fail
+        "failed_list": {"type": "path"},
+        "allow_partial": {"type": "bool", "default": False},
+        # -- disk space
         "cache_dir": {"type": "path"},
+        "keep_cache": {"type": "bool", "default": True},
+        "prune_cache": {"type": "bool", "default": False},
+        "lock_timeout": {"type": "int", "default": 0},
+        # -- networks
         "jobs": {"type": "int", "default": 4},
         "retries": {"type": "int", "default": 3},
         "retry_delay": {"type": "float", "default": 2.0},
         "timeout": {"type": "int", "default": 3600},
         "stall_timeout": {"type": "int", "default": 120},
-        "lock_timeout": {"type": "int", "default": 0},
-        "verify": {"type": "str", "choices": ["digest", "size"], "default": "digest"},
-        "keep_cache": {"type": "bool", "default": True},
-        "prune_cache": {"type": "bool", "default": False},
+        # -- programs and jobs on the host
         "skopeo_path": {"type": "path", "default": "skopeo"},
-        "signature_policy": {"type": "path"},
-        "insecure_policy": {"type": "bool", "default": False},
+        # -- log and progress
         "log_file": {"type": "path"},
         "progress_file": {"type": "path"},
         "debug": {"type": "bool", "default": False},

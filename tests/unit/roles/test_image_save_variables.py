@@ -118,6 +118,18 @@ def test_everything_is_described() -> None:
     assert [name for name, option in specified().items() if not option["description"]] == []
 
 
+def test_the_variables_that_most_plays_need_come_first() -> None:
+    """With an example in the description, and in the first of the tables."""
+    seven = ["images", "list_files", "arch", "os", "dest", "fetch_dest", "part_size"]
+    assert list(specified())[: len(seven)] == [PREFIX + name for name in seven]
+    guide = load("meta/argument_specs.yml")["argument_specs"]["main"]["description"][1]
+    assert set(re.findall(r"O\(image_save_(\w+)\)", guide)) == set(seven)
+    example = yaml.safe_load(re.findall(r"C\((.+)\)", guide)[0])
+    assert {PREFIX + "dest", PREFIX + "fetch_dest"} < example.keys() < {*specified()}
+    first = (ROLE / "README.md").read_text("utf-8").partition("\n### ")[2].partition("\n### ")[0]
+    assert re.findall(r"^\| `image_save_(\w+)`", first, re.MULTILINE) == seven
+
+
 def test_defaults_are_the_modules() -> None:
     defaults = load("defaults/main.yml")
     derived = {PREFIX + name: defaults.pop(PREFIX + name) for name in DERIVED}

@@ -74,6 +74,16 @@ def test_options_are_documented_in_the_same_order() -> None:
     assert list(DOCUMENTED["options"]) == list(image_save.argument_spec())
 
 
+def test_the_options_that_most_tasks_need_come_first() -> None:
+    """With an example in the description, as ansible-doc shows options in the order of the alphabet."""
+    six = ["images", "list_files", "arch", "os", "dest", "part_size"]
+    assert list(DOCUMENTED["options"])[: len(six)] == six
+    guide = DOCUMENTED["description"][1]
+    assert re.findall(r"O\((\w+)\)", guide) == six
+    example = yaml.safe_load(re.findall(r"C\((.+)\)", guide)[0])
+    assert example.keys() < {*six} and "dest" in example
+
+
 def test_fallbacks_are_documented() -> None:
     for name, option in image_save.argument_spec().items():
         if "fallback" in option:
