@@ -6,7 +6,7 @@
 # Sets up what is missing and fuzzes the parsers of what comes from outside, guided by coverage.
 #
 #   tests/fuzz.sh               more than 10 million executions on two processes, about 20 minutes
-#   tests/fuzz.sh --short       the same inputs every time, about 20 seconds; the gate `fuzz` does this
+#   tests/fuzz.sh --short       the same inputs every time, a few seconds; the gate `fuzz` does this
 #   tests/fuzz.sh --keep-seeds  a full run, whose smallest corpus replaces tests/fuzz/seeds/*/found-*
 #   tests/fuzz.sh --help        single targets, other numbers, and how to try one input again
 #

@@ -8,6 +8,7 @@ from __future__ import annotations
 import email._parseaddr
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import atheris
@@ -20,15 +21,18 @@ with atheris.instrument_imports(include=[_ROOMS], enable_loader_override=False):
 from .mutation import mutate_json  # noqa: E402  # is not to guide itself
 
 
-def main() -> None:
-    """Does not come back: libFuzzer ends the process, with 0 or with the status of what it found."""
-    target = TARGETS[sys.argv[1]]
-    arguments = [os.environ.get("FUZZ_PROGRAM", sys.argv[0]), *sys.argv[2:]]
+def fuzz(name: str, options: Sequence[str]) -> None:
+    """Does not come back: libFuzzer ends the process, with 0 or with the status of what it found.
+
+    :param name: of the target.
+    :param options: libFuzzer's, and the folders of corpora.
+    """
+    target = TARGETS[name]
     # The reader of dates is the library's.
     library: Any = email._parseaddr
     library._parsedate_tz = atheris.instrument_func(library._parsedate_tz)
     mutator = {"custom_mutator": _mutate} if target.is_json else {}
-    atheris.Setup(arguments, target.check, **mutator)
+    atheris.Setup([os.environ.get("FUZZ_PROGRAM", sys.argv[0]), *options], target.check, **mutator)
     atheris.Fuzz()
 
 
@@ -37,4 +41,4 @@ def _mutate(data: bytes, largest: int, seed: int) -> bytes:
 
 
 if __name__ == "__main__":
-    main()
+    fuzz(sys.argv[1], sys.argv[2:])
