@@ -26,6 +26,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import Play, check_options, refuse_facts
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.failure import FailedHost, Told, failed_host
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options, paths_of
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import Pool
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.staging import Stager
@@ -46,6 +47,7 @@ class ActionModule(ActionBase):
             "probe": self._probe,
             "read": self._read,
             "stage": self._stage,
+            "fail": self._fail,
         }
         try:
             result.update(changed=False)
@@ -88,6 +90,24 @@ class ActionModule(ActionBase):
         """Choose the images of the host, and write its list."""
         return self._stager(variables).stage()
 
+    def _fail(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Fail, with one message for all hosts of this call on which the save has failed."""
+        play, call = _play_of(variables), str(self._task.args["call"])
+        options = self._options(variables)
+        own = _failed_host(play.host, variables, options.failed_list)
+
+        def others() -> list[FailedHost]:
+            found = ((name, variables["hostvars"][name]) for name in play.running if name != play.host)
+            return [
+                _failed_host(name, values, options.failed_list)
+                for name, values in found
+                if (values.get("__image_save_call") or {}).get("call") == call
+                and (values.get("image_save_result") or {}).get("failed")
+            ]
+
+        told = Told(Pool(_folder(), call).beside("told.json"))
+        return {"failed": True, "msg": told.tell(own, others, check=bool(self._task.check_mode))}
+
     def _stager(self, variables: dict[str, Any]) -> Stager:
         play = _play_of(variables)
         refuse_facts(variables.get("ansible_facts") or {}, play.host)
@@ -97,7 +117,7 @@ class ActionModule(ActionBase):
             Ticker.of(self._task, variables),
             play,
             self._find,
-            Pool(str(constants.DEFAULT_LOCAL_TMP), str(self._task.args["call"])),  # type: ignore[attr-defined]
+            Pool(_folder(), str(self._task.args["call"])),
         )
 
     def _options(self, variables: Mapping[str, Any]) -> Options:
@@ -124,6 +144,17 @@ class ActionModule(ActionBase):
                 continue
             return str(unfrackpath(found, follow=False))
         return None
+
+
+def _folder() -> str:
+    """Return a directory of the controller that is private to this run of Ansible, and removed with it."""
+    return str(constants.DEFAULT_LOCAL_TMP)  # type: ignore[attr-defined]
+
+
+def _failed_host(name: str, values: Mapping[str, Any], failed_list: str) -> FailedHost:
+    """Read what the role has left in the variables of a host on which the save has failed."""
+    dest = str((values.get("__image_save_call") or {}).get("archive", ""))
+    return failed_host(name, values.get("image_save_result") or {}, dest=dest, failed_list=failed_list)
 
 
 def _play_of(variables: Mapping[str, Any]) -> Play:

@@ -46,6 +46,10 @@ _value:
       description: The references as they are written, each one once, in order.
       type: list
       elements: str
+    origins:
+      description: The file and line of each, such as C(rancher.yaml:212).
+      type: list
+      elements: str
     unread:
       description:
         - Values in places where an image is expected that were not used. Each one has C(file), C(document) (its number

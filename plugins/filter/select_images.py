@@ -62,6 +62,10 @@ _value:
       description: The selected lines, as they are written.
       type: list
       elements: str
+    origins:
+      description: Where each of these lines is, such as C(list.txt:12).
+      type: list
+      elements: str
     invalid:
       description: Those of them that are not valid references, each with C(origin), C(line) and C(reason).
       type: list

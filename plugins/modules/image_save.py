@@ -131,6 +131,15 @@ options:
     type: str
     choices: [plain, sources]
     default: plain
+  origins:
+    description:
+      - Where the lines of O(images) and O(list_files) come from, as messages and results name it, if these were made of
+        other lists. One entry for each line that is neither blank nor a comment, such as V(rancher-images.txt:12) or
+        V(image_save_images, item 3). Ignored if the number of lines is different.
+      - The role sets it, so that a failed image is found in the list that the user has written.
+    type: list
+    elements: str
+    default: []
   from_lock:
     description:
       - Path of a lock file on the target (RV(lock_file) of an earlier run). Saves exactly the digests in that file,
@@ -502,7 +511,8 @@ reason:
   type: str
   sample: 1 image added, 2 images changed
 msg:
-  description: What happened, in one sentence.
+  description: What happened. After failures, each cause once, with the first of its images, and the path of the failed
+    list.
   returned: always
   type: str
   sample: 'saved 3 images to /srv/airgap/rancher.tar.gz (4 files, 6.3 GiB): 1 image added'
@@ -600,7 +610,7 @@ failed_images:
       description: The normalised reference.
       type: str
     origin:
-      description: Its position in the list.
+      description: Its position in the list. File and line number, or the number of the item of an option.
       type: str
     reason:
       description: What happened, and what to do.
@@ -609,6 +619,54 @@ failed_images:
     - reference: docker.io/rancher/no-such-image:v1
       origin: /srv/airgap/rancher-images.txt:12
       reason: docker.io/rancher/no-such-image:v1 does not exist on docker.io
+causes:
+  description: Why images and lines failed. Those that failed in the same way are one cause, the most frequent first.
+  returned: when the list could be processed
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: V(refused) for a login or an account, V(missing), V(connection), V(proxy), V(platform), V(manifest),
+        V(content), V(disk), V(not_fetched) after another failure with O(keep_cache=false), V(line) for lines that are
+        not valid references, or V(transfer) for all others.
+      type: str
+    sentence:
+      description: What happened, to how many images, and what to do.
+      type: str
+    pattern:
+      description: The same with C({images}) in place of the number, which is equal for equal causes.
+      type: str
+    count:
+      description: Number of images or lines.
+      type: int
+    references:
+      description: All of them, in the order of the list.
+      type: list
+      elements: str
+    origins:
+      description: The position of each in the list.
+      type: list
+      elements: str
+  sample:
+    - kind: refused
+      sentence: "registry.lan:5000 refused user 'robot' for 2 images: unauthorized. The password may be wrong or have
+        expired; some registries answer so for repositories that do not exist"
+      pattern: "registry.lan:5000 refused user 'robot' for {images}: unauthorized. The password may be wrong or have
+        expired; some registries answer so for repositories that do not exist"
+      count: 2
+      references: ['registry.lan:5000/team/app:1', 'registry.lan:5000/team/web:2']
+      origins: ['/srv/airgap/team.txt:1', '/srv/airgap/team.txt:2']
+hint:
+  description: What can be done about a failure besides removing its causes. Also part of RV(msg). Empty if there is
+    nothing.
+  returned: when the list could be processed
+  type: str
+  sample: What was fetched stays in the cache; allow_partial=true saves an archive without the images that fail
+succeeded:
+  description: False if the task fails because of images, also where C(failed_when) changes what Ansible makes of it.
+  returned: when the list could be processed
+  type: bool
+  sample: true
 skipped_images:
   description: The images that have none of the requested platforms.
   returned: when the list could be processed
@@ -806,6 +864,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "part_size": {"type": "str"},
         # -- what to save
         "list_format": {"type": "str", "choices": list(LIST_FORMATS), "default": PLAIN},
+        "origins": {"type": "list", "elements": "str", "default": []},
         "from_lock": {"type": "path"},
         "fail_on_missing_platform": {"type": "bool", "default": False},
         "include_foreign_layers": {"type": "bool", "default": False},

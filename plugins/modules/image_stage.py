@@ -13,8 +13,8 @@ module: image_stage
 short_description: Prepare a host for saving images, for the role image_save
 version_added: 0.1.0
 description:
-  - Does the steps of the role P(airgap.images.image_save#role) that come before saving. It is private to the role and
-    may change at any time; call the role.
+  - Does the steps of the role P(airgap.images.image_save#role) that come before saving, and reports failures. It is
+    private to the role and may change at any time; call the role.
   - On the controller it checks the variables of the role, reads lists and manifests, chooses the images, and shares
     them out over the hosts.
   - On the host it looks for what is lacking, reads lists, makes directories and writes the list of the images.
@@ -51,8 +51,9 @@ options:
       - V(probe) finds out what the host lacks.
       - V(read) reads the lists of a host that shares its images with others.
       - V(stage) chooses the images of the host, and writes its list.
+      - V(fail) fails, with one message for all hosts of this call on which the save has failed.
     type: str
-    choices: [validate, probe, read, stage]
+    choices: [validate, probe, read, stage, fail]
   variables:
     description:
       - Name of the variable with the options of the role. It is given by name because Ansible can show arguments, and
@@ -65,7 +66,8 @@ options:
     default: {}
   call:
     description:
-      - What only the hosts of this call of the role have in common, for O(step=read) and O(step=stage).
+      - What only the hosts of this call of the role have in common, for O(step=read), O(step=stage) and
+        O(step=fail).
     type: str
   program:
     description:
@@ -146,6 +148,11 @@ count:
   description: How many images the host saves.
   returned: with O(step=stage)
   type: int
+origins:
+  description: Where each line of the host's list is in the lists of the user.
+  returned: with O(step=stage)
+  type: list
+  elements: str
 is_other_user:
   description: True if root or another user saves than the one who logs in.
   returned: with O(step=stage)
@@ -332,7 +339,7 @@ def run(module: AnsibleModule) -> dict[str, object]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "step": {"type": "str", "choices": ["validate", "probe", "read", "stage"]},
+            "step": {"type": "str", "choices": ["validate", "probe", "read", "stage", "fail"]},
             "variables": {"type": "str"},
             "types": {"type": "dict", "default": {}},
             "call": {"type": "str"},

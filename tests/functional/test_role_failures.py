@@ -67,16 +67,20 @@ def test_what_fails_is_named_and_what_can_be_saved_is(source: Source, bench: Wor
     result = site.run(inventory, site.variables(), plays=[play(how="include_role")], options=["-vvvv"])
     assert result.rc == 2, result.stdout
 
-    assert closed.host in failure(result, "password")
+    # One of them tells of all: each cause with the host that has it.
+    told = "\n".join(failure(result, host) for host in ("password", "line", "missing"))
+    assert f"password: image_save_images, item 1: {closed.host} refused user '{RIGHT.username}' for " in told
+    assert closed.host in fact(result, "password")["msg"]
     assert fact(result, "password")["failed_images"]
     assert references(site.checked("trusted")) == [private.reference]
     assert_secret(result, WRONG, RIGHT.password)
     for name in ("password", "trusted", "home"):
         assert not holds(site.on_host(name), WRONG) and not holds(site.on_host(name), RIGHT.password)
 
-    assert "no reference at all!" in failure(result, "line")
+    assert "line: image_save_images, item 2: 'no reference at all!' is not a valid reference" in told
+    assert f"missing: image_save_images, item 2: {missing} does not exist on" in told
+    assert "no reference at all!" in fact(result, "line")["msg"]
 
-    assert missing in failure(result, "missing")
     told = fact(result, "missing")
     assert [each["reference"] for each in told["failed_images"]] == [missing]
     failed_list = site.media / "missing" / "failed.txt"

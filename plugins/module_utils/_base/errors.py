@@ -41,9 +41,12 @@ class ImageSaveError(Exception):
     """Root of all errors of this collection; its text is for the user.
 
     :ivar changed: whether the run had changed something on disk, as the user asked, before it failed.
+    :ivar about: the piece of the text that names what it is about, without which images that failed for one cause have
+        one text; empty if the text names nothing, or that is not known.
     """
 
     changed = False
+    about = ""
 
     def worded(self: _Error, text: str) -> _Error:
         """Return the same error with another text."""
@@ -120,7 +123,9 @@ class TransferError(ImageSaveError):
 
         :param message: the text.
         """
-        return type(self)(message, heals=False, is_final=True)
+        other = type(self)(message, heals=False, is_final=True)
+        other.about = self.about
+        return other
 
 
 class ConnectionRefused(TransferError):

@@ -48,7 +48,7 @@ def parse_size(text: str, *, option: str) -> int:
 def format_size(size: int) -> str:
     """Return a number of bytes to be shown: ``1.4 GiB``; below 1024, the exact number: ``17 bytes``."""
     if abs(size) < 1024:
-        return f"{size} bytes"
+        return format_count(size, "byte")
     value = float(size)
     for unit in ("KiB", "MiB", "GiB"):
         value /= 1024
@@ -73,12 +73,15 @@ def exact_size(size: int) -> str:
 
 def format_bytes(size: int) -> str:
     """Return an exact number of bytes to be shown: ``4294967295 bytes (4.0 GiB)``."""
-    return f"{size} bytes" if size < 1024 else f"{size} bytes ({format_size(size)})"
+    return format_size(size) if size < 1024 else f"{size} bytes ({format_size(size)})"
 
 
 def handy_size(most: int) -> str:
-    """Return the largest round size within a limit, as :func:`parse_size` reads it: ``4GB``, ``976K``, ``12``."""
-    for factor, unit in ((1000**3, "GB"), (1024**2, "M"), (1024, "K")):
+    """Return the largest round size within a limit, as :func:`parse_size` reads it: ``4095M``, ``976K``, ``12``.
+
+    It is in powers of 1024, as all sizes that are shown.
+    """
+    for factor, unit in ((1024**2, "M"), (1024, "K")):
         if most >= factor:
             return f"{most // factor}{unit}"
     return str(most)

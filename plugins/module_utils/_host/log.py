@@ -18,6 +18,9 @@ from .._base.errors import OptionError, printable
 from .._base.secrets import Secrets
 from .disk_errors import reason
 
+REPEATED = "repeated"
+"""The kind of a failure whose cause was told before."""
+
 _KEPT_LINES = 2000
 _TOLD = frozenset({"WARNING", "ERROR"})
 
@@ -27,7 +30,8 @@ class Log:
 
     :param debug: record lines of level DEBUG as well, and keep the last lines for the result.
     :ivar secrets: what no line shows.
-    :ivar told: is given level and text of every warning and error, as they come.
+    :ivar told: is given kind and text of every warning and error, as they come; the kind is the level in lower case,
+        or :data:`REPEATED`.
     :ivar problem: why the file lacks lines, for the user; empty where it has all.
     """
 
@@ -83,19 +87,26 @@ class Log:
         """Add a line about a failure."""
         self._add("ERROR", message)
 
+    def failure(self, message: str, *, is_known: bool) -> None:
+        """Record that an image failed.
+
+        :param is_known: another one failed of the same cause before, so that those who watch the run know it already.
+        """
+        self._add("ERROR", message, kind=REPEATED if is_known else "")
+
     def close(self) -> None:
         """Close the file, if there is one."""
         if self._file is not None:
             with suppress(OSError):  # what the disk did not take before, it does not take now
                 self._file.close()
 
-    def _add(self, level: str, message: str) -> None:
+    def _add(self, level: str, message: str, *, kind: str = "") -> None:
         told = self.told if level in _TOLD else None
         if not self._debug and self._file is None and told is None:
             return  # nobody keeps it
         text = printable(self.secrets.hide(message), 2000)
         if told is not None:
-            told(level.lower(), text)
+            told(kind or level.lower(), text)
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = f"{now} {level} [{getattr(self._place, 'text', '-')}] {text}"
         with self._mutex:

@@ -17,7 +17,7 @@ from .._base.secrets import Secrets
 from .log import Log
 from .signals import ignore_signals
 
-_SENTENCES = frozenset({"msg", "reason", "notes"})
+_SENTENCES = frozenset({"msg", "reason", "notes", "sentence", "pattern"})
 """The return values that are made of sentences, wherever they are in a result."""
 
 

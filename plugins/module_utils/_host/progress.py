@@ -120,7 +120,7 @@ class Progress:
     def tell(self, kind: str, text: str) -> None:
         """Report an event.
 
-        :param kind: ``image``, ``warning`` or ``error``.
+        :param kind: ``image``, ``warning``, ``error``, or ``repeated`` for an error whose cause was told before.
         :param text: a line that shows no secret.
         """
         with self._mutex:

@@ -26,6 +26,7 @@ class Response:
     :param headers: by name in lower case.
     :param url: the same as an address.
     :param asked: the origin that was asked, before all redirects.
+    :param account: whose login was sent with the request, in words (``user 'robot'``); empty: nobody's.
     """
 
     origin: str
@@ -34,6 +35,7 @@ class Response:
     body: bytes
     url: str = ""
     asked: str = ""
+    account: str = ""
 
     @property
     def is_elsewhere(self) -> bool:

@@ -25,6 +25,12 @@ def explain_status(response: Response, *, host: str, what: str) -> TransferError
     :param host: the registry; if a redirect led to another host, the message names that one.
     :param what: names the thing that was requested.
     """
+    error = _explain(response, host=host, what=what)
+    error.about = what
+    return error
+
+
+def _explain(response: Response, *, host: str, what: str) -> TransferError:
     said = _registry_message(response.plain)
     told = f" ({said})" if said else ""
     status = response.status
@@ -37,12 +43,21 @@ def explain_status(response: Response, *, host: str, what: str) -> TransferError
         )
     if response.is_elsewhere:
         host = f"{shown_host(response.url)}, where {host} redirects,"
+    account = response.account
+    if status == 401 and account:
+        return Refused(
+            f"{host} refused {account} for {what}: unauthorized{told}. The password may be wrong or have expired; some "
+            "registries answer so for repositories that do not exist",
+            heals=False,
+        )
     if status == 401:
         return Refused(
             f"{host} refused access to {what}: unauthorized{told}. Give username and password, registries or authfile; "
             "some registries answer so for repositories that do not exist",
             heals=False,
         )
+    if status == 403 and account:
+        return Refused(f"{host} denied {account} access to {what}{told}: the account may not pull it", heals=False)
     if status == 403:
         return Refused(f"{host} denied access to {what}{told}: the account may not pull it", heals=False)
     if status == 404:
@@ -50,6 +65,12 @@ def explain_status(response: Response, *, host: str, what: str) -> TransferError
             f"{what} does not exist on {host}{told}, or its upstream did not answer, where that is a cache of another "
             "registry",
             heals=False,
+        )
+    if status == 429 and account:
+        return TransferError(
+            f"{host} limits the rate of requests (429 too many requests) of {account}{told}",
+            heals=True,
+            retry_after=_asked_to_wait(response),
         )
     if status == 429:
         return TransferError(

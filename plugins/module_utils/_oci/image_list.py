@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .._base.errors import InvalidReferenceError, OptionError, printable, quoted
@@ -23,19 +23,33 @@ LIST_FORMATS = (PLAIN, SOURCES)
 _BOM = "\ufeff"
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _COMMENT = ("#", "//")
+_ORIGIN = re.compile(r"(.+):([0-9]{1,9})|([a-z_]+), item ([0-9]{1,9})", re.DOTALL)
 # A pasted address may contain a password; a digest comes after an @ too.
 _USERINFO = re.compile(r"(?i)(//)(?:[^\s/@:]{0,500}:\S{0,500}|[^\s/@]{1,500})(?=@(?!sha\d+:))")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The place of a line: a file and its line number, or the ``images`` option and the item's number, from 1."""
+    """The place of a line: a file and its line number, or an option and the item's number, from 1."""
 
     file: str | None
     line: int
+    option: str = "images"
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.file is not None else f"images, item {self.line}"
+        return f"{self.file}:{self.line}" if self.file is not None else f"{self.option}, item {self.line}"
+
+
+def read_origin(text: str) -> Origin:
+    """Read an origin as its text, ``FILE:LINE`` or ``OPTION, item NUMBER``.
+
+    :raises OptionError: when it is neither.
+    """
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        raise OptionError(f"origins: {quoted(text)} is not FILE:LINE or OPTION, item NUMBER")
+    file, line, option, item = match.groups()
+    return Origin(None, int(item), option) if file is None else Origin(file, int(line))
 
 
 @dataclass(frozen=True)
@@ -68,15 +82,26 @@ class ImageList:
     duplicates: int
 
 
-def read_image_list(items: Iterable[str], files: Iterable[str], list_format: str = PLAIN) -> ImageList:
+def read_image_list(
+    items: Iterable[str], files: Iterable[str], list_format: str = PLAIN, origins: Sequence[Origin] = ()
+) -> ImageList:
     """Merge the references of the option and of the files, in this order.
 
     :param items: values of the ``images`` option; a value of several lines counts as these lines.
     :param files: paths of text files.
     :param list_format: of the files, one of :data:`LIST_FORMATS`.
+    :param origins: the places of all lines that are neither blank nor comments, in the lists that these were made of;
+        they count only if there is one for each line.
     :raises OptionError: when a file cannot be read.
     """
-    return parse_lines(_all_lines(items, files, list_format))
+    lines = list(_all_lines(items, files, list_format))
+    return parse_lines(_with_origins(lines, origins) if origins else lines)
+
+
+def _with_origins(lines: Sequence[tuple[Origin, str]], origins: Sequence[Origin]) -> list[tuple[Origin, str]]:
+    """Give lines other origins. If a list was changed by hand since, its own lines are all that is known."""
+    entries = [line for _origin, line in lines if is_entry(line)]
+    return [*zip(origins, entries)] if len(entries) == len(origins) else [*lines]
 
 
 def parse_lines(lines: Iterable[tuple[Origin, str]]) -> ImageList:
@@ -85,9 +110,9 @@ def parse_lines(lines: Iterable[tuple[Origin, str]]) -> ImageList:
     invalid: list[InvalidLine] = []
     duplicates = 0
     for origin, line in lines:
-        text = bare_line(line)
-        if not text or text.startswith(_COMMENT):
+        if not is_entry(line):
             continue
+        text = bare_line(line)
         try:
             reference = parse_reference(text)
         except InvalidReferenceError as error:
@@ -122,6 +147,12 @@ def split_lines(text: str) -> list[str]:
 def bare_line(line: str) -> str:
     """Return a line without whitespace around it, and without the byte order marks that joined files have."""
     return line.strip().lstrip(_BOM).strip()
+
+
+def is_entry(line: str) -> bool:
+    """Return True if a line is neither blank nor a comment."""
+    text = bare_line(line)
+    return bool(text) and not text.startswith(_COMMENT)
 
 
 def lines_of_file(text: str, list_format: str) -> list[str]:

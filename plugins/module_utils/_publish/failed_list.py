@@ -71,8 +71,8 @@ def is_failed_list(path: str) -> bool:
 
 
 def render(failed: Iterable[FailedImage], invalid: Iterable[InvalidLine]) -> bytes:
-    """Write each reference or line below a comment with its reason; empty if nothing failed."""
-    entries = [(one.reason, str(one.listed.reference)) for one in failed]
+    """Write each reference or line below a comment with its place and reason; empty if nothing failed."""
+    entries = [(f"{one.listed.origin}: {one.reason}", str(one.listed.reference)) for one in failed]
     entries += [(f"{line.origin}: {line.reason}", line.text) for line in invalid]
     if not entries:
         return b""

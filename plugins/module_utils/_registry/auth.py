@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import threading
+from dataclasses import replace
 from urllib.parse import urlencode, urlsplit
 
 from .._base.errors import TransferError, printable
@@ -45,6 +46,7 @@ class Authenticator:
         self._mutex = threading.Lock()
         self._challenge: Challenge | None = None
         self._headers: dict[Scope, str] = {}
+        self._accounts: dict[Scope, str] = {}
         self._is_secure = False
 
     def header(self, scope: Scope) -> dict[str, str]:
@@ -58,6 +60,11 @@ class Authenticator:
         if known is None and challenge is not None:
             known = self._prove(scope, challenge)
         return {"Authorization": known} if known else {}
+
+    def account(self, scope: Scope) -> str:
+        """Return whose login is sent with requests for a scope, in words; empty: nobody's."""
+        with self._mutex:
+            return self._accounts.get(scope, "")
 
     def respond(self, scope: Scope, refused: Response, *, url: str) -> bool:
         """Answer a challenge: learn what the registry asks for, and make a new header.
@@ -95,6 +102,7 @@ class Authenticator:
             proof = f"Bearer {self._token(scope, challenge, credential)}"
         with self._mutex:
             self._headers[scope] = proof
+            self._accounts[scope] = credential.account if credential is not None else ""
         return proof
 
     def _token(self, scope: Scope, challenge: Challenge, credential: Credential | None) -> str:
@@ -108,7 +116,7 @@ class Authenticator:
         fields = {"service": challenge.parameters.get("service", ""), "scope": str(scope)}
         response = self._ask(realm, {key: value for key, value in fields.items() if value}, credential)
         if response.status != 200:
-            raise explain_status(response, host=shown_host(realm), what=f"a token for {self._registry}/{scope.path}")
+            raise self._refusal(response, scope, realm, credential)
         try:
             document = parse_object(response.plain)
             token = document.text("token") or document.text("access_token")
@@ -118,6 +126,13 @@ class Authenticator:
             raise TransferError(f"the token service of {self._registry} gave no readable token", heals=True)
         self._credentials.secrets.add_token(token)
         return token
+
+    def _refusal(self, response: Response, scope: Scope, realm: str, credential: Credential | None) -> TransferError:
+        """Return the error for an answer without a token. A login is refused by the registry that it was given for."""
+        what = f"{self._registry}/{scope.path}"
+        if credential is None or not credential.account or response.status not in (401, 403):
+            return explain_status(response, host=shown_host(realm), what=f"a token for {what}")
+        return explain_status(replace(response, account=credential.account), host=self._registry, what=what)
 
     def _ask(self, realm: str, fields: dict[str, str], credential: Credential | None) -> Response:
         if credential is None or not credential.identity_token:

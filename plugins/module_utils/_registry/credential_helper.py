@@ -13,13 +13,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .._base.errors import TransferError, printable
+from .._base.errors import TransferError, printable, quoted
 from .._base.json import JsonError, parse_object
 from .._base.stop import Check, go_on
 from .._host.process import answer_of
 
 _TIMEOUT = 60.0
 _FRESH_SECONDS = 600.0  # well below what the shortest-lived tokens of clouds last
+NAMELESS = "<token>"
+"""The user name that helpers give with an identity token."""
+
 _NO_CREDENTIALS = "credentials not found"
 
 
@@ -31,9 +34,16 @@ class Credential:
     password: str = field(repr=False)
     identity_token: str = field(default="", repr=False)
 
+    @property
+    def account(self) -> str:
+        """Whose login it is, in words; empty if it has neither user nor token."""
+        if self.username and self.username != NAMELESS:
+            return f"user {quoted(self.username, 100)}"
+        return "the token of the login file" if self.identity_token or self.username else ""
+
     def as_password(self) -> Credential:
         """The identity token as a password, under the name that helpers give it."""
-        return Credential(self.username or "<token>", self.identity_token)
+        return Credential(self.username or NAMELESS, self.identity_token)
 
 
 class CredentialHelpers:
@@ -97,6 +107,6 @@ def _ask(helper: str, name: str, check: Check) -> Credential | None:
         raise TransferError(f"credential helper {shown} gave no JSON", heals=False) from error
     if not username and not secret:
         return None
-    if username == "<token>":
+    if username == NAMELESS:
         return Credential("", "", identity_token=secret)
     return Credential(username, secret)

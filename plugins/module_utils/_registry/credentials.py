@@ -64,6 +64,14 @@ class Credentials:
             self._keep_secret(found)  # a helper's was not known before
         return found
 
+    def account(self, repository: Repository) -> str:
+        """Return whose login a repository is asked with, in words; empty: nobody's, or it cannot be found out."""
+        try:
+            found = self.find(repository)
+        except TransferError:
+            return ""
+        return found.account if found is not None else ""
+
     def _search(self, repository: Repository) -> Credential | None:
         registry = registry_key(repository.registry)
         if registry in self._logins:

@@ -81,7 +81,7 @@ class Endpoint:
                 asked.method, attempt.url, headers=attempt.headers(), limit=limit, body=asked.body
             )
             self._answered()
-            response = replace(response, asked=attempt.origin)
+            response = self._known(attempt, response)
             if not self._prove(attempt, response):
                 return response
 
@@ -106,9 +106,15 @@ class Endpoint:
                 if response.status in accepted:
                     yield response, pieces
                     return
-                response = replace(response, asked=attempt.origin)
+                response = self._known(attempt, response)
                 if not self._prove(attempt, response):
                     raise explain_status(response, host=self.http.host, what=what)
+
+    def _known(self, attempt: _Attempt, response: Response) -> Response:
+        """Return a response that says what was asked, and with whose login."""
+        has_login = bool(attempt.proof) and response.origin == attempt.origin
+        account = self._authenticator.account(attempt.asked.scope) if has_login else ""
+        return replace(response, asked=attempt.origin, account=account)
 
     def _prove(self, attempt: _Attempt, response: Response) -> bool:
         """Answer a challenge, so that the attempt can be made again.

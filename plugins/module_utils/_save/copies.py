@@ -126,12 +126,11 @@ class Copies:
             self.pool.give_up(NotPulled(NOT_PULLED))
 
     def _tell(self, image: ResolvedImage, failure: Exception) -> None:
-        run, number = self.job.run, image.listed.number
+        number = image.listed.number
         if number not in self._told:
             self._told.add(number)
-            run.progress.image_failed()
-            with run.log.about(number):
-                run.log.error(f"{image.listed.reference} failed: {failure}")
+            error = failure if isinstance(failure, ImageSaveError) else ImageSaveError(str(failure))
+            self.job.run.tell_failed(FailedImage(image.listed, error, image.digest))
 
     def _wait(self, image: ResolvedImage) -> list[StoredImage] | None:
         number = image.listed.number

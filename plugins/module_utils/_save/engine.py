@@ -262,11 +262,9 @@ def _accept_again(
 def _log_answers(run: Run, images: ResolvedList) -> None:
     """Log a line for every line of the list that is not saved."""
     for line in run.images.invalid:
-        run.log.error(f"{line.origin}: {line.text}: {line.reason}")
+        run.tell_invalid(line)
     for failed in images.failed:
-        with run.log.about(failed.listed.number):
-            run.log.error(f"{failed.listed.reference} failed: {failed.reason}")
-            run.progress.image_failed()
+        run.tell_failed(failed)
     for skipped in images.skipped:
         with run.log.about(skipped.listed.number):
             run.log.warning(f"{skipped.listed.reference} skipped: {skipped.reason}")
@@ -282,9 +280,7 @@ def _pull_nothing(run: Run, tools: Tools, images: ResolvedList, decision: Decisi
     """Fail all images that are left: no archive can be written, and what is pulled for it would not be kept."""
     failed = tuple(not_pulled(images.resolved))
     for one in failed:
-        run.progress.image_failed()
-        with run.log.about(one.listed.number):
-            run.log.error(f"{one.listed.reference} failed: {one.reason}")
+        run.tell_failed(one)
     return replace(_untouched(images, decision), failed=failed, downloaded=tools.resolver.fetched)
 
 

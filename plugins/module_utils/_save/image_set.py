@@ -92,7 +92,7 @@ def read_image_set(
     """
     if selection.from_lock is not None:
         return _from_lock(selection, selection.from_lock, lambda image: pulled_from(image, source, mirrors))
-    listed = read_image_list(selection.images, selection.list_files, selection.list_format)
+    listed = read_image_list(selection.images, selection.list_files, selection.list_format, selection.origins)
     if not listed.images and not listed.invalid:
         raise OptionError("images and list_files name no image; at least one is needed")
     images = (RequestedImage(image, pulled_from(image.reference, source, mirrors)) for image in listed.images)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from .._archive.output import Output
 from .._base.json import Json
+from .._oci.image_list import Origin
 from .._oci.platform import PlatformFilter
 from .._registry.access import Access
 from .._skopeo.work import Work
@@ -22,6 +23,8 @@ class Selection:
     :param images: references of the ``images`` option.
     :param list_files: paths of lists.
     :param list_format: their format (:data:`_oci.image_list.LIST_FORMATS`).
+    :param origins: the places of the lines in the lists that those of the options were made of; empty: they are their
+        own.
     :param from_lock: path of a lock file whose digests are saved instead of a list.
     """
 
@@ -32,6 +35,7 @@ class Selection:
     platforms: PlatformFilter
     fail_on_missing_platform: bool
     include_foreign_layers: bool
+    origins: tuple[Origin, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from .._archive.output import DIR, Output, check_level, complete_dest
 from .._base.checks import check_range, is_path, is_text
 from .._base.errors import InvalidReferenceError, OptionError, quoted
 from .._base.size import parse_size
+from .._oci.image_list import read_origin
 from .._oci.platform import parse_filter
 from .._oci.reference import SourceRegistry, parse_source_registry
 from .._registry.access import Access, Certificates
@@ -41,6 +42,7 @@ class Params(TypedDict):
     images: list[str]
     list_files: list[str]
     list_format: str
+    origins: list[str]
     from_lock: str | None
     arch: list[str]
     os: list[str]
@@ -105,6 +107,7 @@ def read_options(params: Params, *, check: bool) -> Options:
             platforms=parse_filter(params["arch"], params["os"]),
             fail_on_missing_platform=params["fail_on_missing_platform"],
             include_foreign_layers=params["include_foreign_layers"],
+            origins=tuple(map(read_origin, params["origins"])),
         ),
         output=output,
         access=_access(params),

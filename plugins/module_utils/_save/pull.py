@@ -19,6 +19,7 @@ from typing import Callable, TypeVar
 from .._archive.output import DIR
 from .._base.clock import Clock
 from .._base.errors import ManifestError, TransferError
+from .._base.size import format_count
 from .._cache.pool import Lack
 from .._host.disk_errors import explained
 from .._oci.descriptor import Descriptor
@@ -126,7 +127,7 @@ class Puller:
             finally:
                 with self._mutex:
                     del self._with_skopeo[image.key]
-            self._log.info(f"copied with {len(missing)} blobs in {time.monotonic() - started:.1f} s")
+            self._log.info(f"copied with {format_count(len(missing), 'blob')} in {time.monotonic() - started:.1f} s")
         self._blobs.count(blob for blob in stored.all_blobs() if image.is_converted or blob.digest in missing)
         return stored
 

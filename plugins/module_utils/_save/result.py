@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .._archive.lock import Lock, LockedSkip
-from .._base.errors import quoted
 from .._base.size import format_count, format_size
 from .._oci.image import FailedImage
 from .._oci.image_list import ImageList
-
-_NAMED_FAILURES = 5
+from .causes import Cause, Share, causes_of, failure_told, why_told
 
 
 @dataclass(frozen=True)
@@ -127,18 +126,45 @@ class Result:
         """True if the task has to fail."""
         return is_failure(self.failures, allow_partial=self.allow_partial, is_published=self.is_published)
 
-    def sentence(self, dest: str, *, check: bool) -> str:
-        """Return the sentence for the user; several if something failed or is unusual."""
+    @cached_property
+    def causes(self) -> tuple[Cause, ...]:
+        """Why images and lines failed, each cause once."""
+        return causes_of(self.failed, self.listed.invalid)
+
+    @property
+    def share(self) -> Share:
+        """How many of the images and lines that were asked for are not in the archive."""
+        return Share(self.failures, len(self.listed.images) + len(self.listed.invalid))
+
+    def hint(self, *, check: bool) -> str:
+        """Return what can be done beside removing the causes; empty if the task does not fail because of images."""
+        if not self.is_failure or not self.failures or self.allow_partial:
+            return ""
+        if check:
+            return "allow_partial=true would save an archive without the images that fail"
+        partial = "allow_partial=true saves an archive without the images that fail"
+        return f"What was fetched stays in the cache; {partial}" if self.keep_cache else partial
+
+    def sentence(self, dest: str, *, check: bool, failed_list: str = "") -> str:
+        """Return the sentence for the user; several if something failed or is unusual.
+
+        :param failed_list: path of the list of what failed; empty if there is none.
+        """
+        if self.is_failure and not self.failures:
+            return self._failure_of_nothing()
+        why = why_told(self.causes, "" if check else failed_list)
         if self.is_failure:
-            return self._failure_in_check_mode(dest) if check else self._failure(dest)
-        return ". ".join([self._success(dest, check=check), *self.notes])
+            return failure_told(self.share, dest, why=why, hint=self.hint(check=check), check=check)
+        sentences = [self._success(dest, check=check)]
+        if self.failures:
+            sentences.append(f"{self.share} {'would fail' if check else 'failed'}: {why.rstrip('.')}")
+        if self.skipped:
+            verb = "would be" if check else ("was" if len(self.skipped) == 1 else "were")
+            sentences.append(f"{format_count(len(self.skipped), 'image')} {verb} skipped; see skipped_images")
+        return ". ".join([*sentences, *self.notes])
 
     def _success(self, dest: str, *, check: bool) -> str:
         images = format_count(len(self.lock.images) if self.lock else 0, "image")
-        if self.failures:
-            images += f", {self.failures} failed"
-        if self.skipped:
-            images += f", {len(self.skipped)} skipped"
         if not self.changed:
             return f"{dest} already holds {images}: {self.reason}"
         if self.forecast is not None and check:
@@ -147,52 +173,11 @@ class Result:
         verb = "would save" if check else "saved"
         return f"{verb} {images} to {dest} ({files}, {format_size(self.stats.bytes_archive)}): {self.reason}"
 
-    def _failure(self, dest: str) -> str:
-        total, told = self._total, self._reasons()
-        if not told:
-            return self._nothing()
-        if self.allow_partial:
-            return f"none of the {total} images could be saved, so {dest} was left as it was: {told}"
-        if not self.keep_cache:
-            return (
-                f"{self.failures} of {total} images failed, so {dest} was left as it was: {told}. allow_partial=true "
-                "saves an archive without the images that fail"
-            )
-        return (
-            f"{self.failures} of {total} images failed, so {dest} was left as it was: {told}. What was fetched stays "
-            "in the cache; allow_partial=true saves an archive without the images that fail"
-        )
-
-    def _failure_in_check_mode(self, dest: str) -> str:
-        """Return the same for what is foreseen. Nothing was pulled."""
-        total, told = self._total, self._reasons()
-        if not told:
-            return self._nothing()
-        if self.allow_partial:
-            return f"none of the {total} images could be saved, so {dest} would be left as it is: {told}"
-        return (
-            f"{self.failures} of {total} images would fail, so {dest} would be left as it is: {told}. "
-            "allow_partial=true would save an archive without the images that fail"
-        )
-
-    def _nothing(self) -> str:
-        return (
-            f"none of the {self._total} images has a wanted platform, so there is nothing to save; see skipped_images"
-        )
-
-    @property
-    def _total(self) -> int:
-        return len(self.listed.images) + len(self.listed.invalid)
-
-    def _reasons(self) -> str:
-        """Return why images and lines failed; an empty string if none did."""
-        reasons = [f"{one.listed.reference}: {one.reason}" for one in self.failed]
-        for line in self.listed.invalid:
-            reasons.append(f"{line.origin}: {quoted(line.text)} is not a valid reference: {line.reason}")
-        told = "; ".join(reasons[:_NAMED_FAILURES])
-        if len(reasons) > _NAMED_FAILURES:
-            told += f"; and {len(reasons) - _NAMED_FAILURES} more, see failed_images and invalid_lines"
-        return told
+    def _failure_of_nothing(self) -> str:
+        total = self.share.total
+        if total == 1:
+            return "the image has none of the wanted platforms, so there is nothing to save; see skipped_images"
+        return f"none of the {total} images has a wanted platform, so there is nothing to save; see skipped_images"
 
 
 def is_failure(failures: int, *, allow_partial: bool, is_published: bool) -> bool:

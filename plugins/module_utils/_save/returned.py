@@ -12,6 +12,7 @@ from .._archive.lock import Lock, LockedImage
 from .._archive.names import path_of
 from .._archive.output import BESIDE, Output
 from .._base.json import Json
+from .causes import Cause
 from .decide import describe
 from .result import Result, Stats
 
@@ -21,7 +22,8 @@ def as_returned(result: Result, output: Output, *, check: bool) -> dict[str, Jso
     returned: dict[str, Json] = {
         "changed": result.changed,
         "reason": result.reason,
-        "msg": result.sentence(output.dest, check=check),
+        "msg": result.sentence(output.dest, check=check, failed_list=output.failed_list or ""),
+        "succeeded": not result.is_failure,
         "notes": list(result.notes),
         "dest": output.dest,
         "parts": _parts(result, output),
@@ -30,6 +32,8 @@ def as_returned(result: Result, output: Output, *, check: bool) -> dict[str, Jso
             {"reference": str(one.listed.reference), "origin": str(one.listed.origin), "reason": one.reason}
             for one in result.failed
         ],
+        "causes": [_cause(cause) for cause in result.causes],
+        "hint": result.hint(check=check),
         "skipped_images": [{"reference": str(one.reference), "reason": one.reason} for one in result.skipped],
         "invalid_lines": [
             {"origin": str(line.origin), "line": line.text, "reason": line.reason} for line in result.listed.invalid
@@ -50,6 +54,17 @@ def diff_of(result: Result, output: Output) -> dict[str, Json]:
         "after_header": output.dest,
         "before": describe(result.before),
         "after": describe(after),
+    }
+
+
+def _cause(cause: Cause) -> Json:
+    return {
+        "kind": cause.kind,
+        "sentence": cause.sentence,
+        "pattern": cause.pattern,
+        "count": len(cause.places),
+        "references": [place.name for place in cause.places],
+        "origins": [place.origin for place in cause.places],
     }
 
 

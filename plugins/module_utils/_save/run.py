@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -18,7 +18,10 @@ from .._host.attributes import Attributes
 from .._host.log import Log
 from .._host.progress import Progress
 from .._host.verified_files import VerifiedFiles
+from .._oci.image import FailedImage
+from .._oci.image_list import InvalidLine
 from .accepted import Accepted
+from .causes import Cause, causes_of
 from .image_set import ImageSet
 from .options import Options, lock_options
 
@@ -60,6 +63,7 @@ class Run:
     :param stop: set when the run is to end.
     :param attributes: mode, owner and the like, which files are given.
     :param stages: times the stages.
+    :param seen: the causes of failures that were told, by kind and pattern.
     """
 
     options: Options
@@ -72,6 +76,23 @@ class Run:
     stop: Stop
     attributes: Attributes
     stages: Stages
+    seen: set[tuple[str, str]] = field(default_factory=set)
+
+    def tell_failed(self, one: FailedImage) -> None:
+        """Log that an image failed, and count it. Those who watch the run are told of each cause once."""
+        with self.log.about(one.listed.number):
+            text = f"{one.listed.origin}: {one.listed.reference} failed: {one.reason}"
+            self._tell(causes_of([one], ()), text)
+        self.progress.image_failed()
+
+    def tell_invalid(self, line: InvalidLine) -> None:
+        """Log that a line is not a valid reference; see :meth:`tell_failed`."""
+        self._tell(causes_of([], [line]), f"{line.origin}: {line.text}: {line.reason}")
+
+    def _tell(self, causes: Sequence[Cause], text: str) -> None:
+        keys = {(cause.kind, cause.pattern) for cause in causes}
+        self.log.failure(text, is_known=keys <= self.seen)
+        self.seen.update(keys)
 
     @property
     def progress(self) -> Progress:

@@ -197,7 +197,12 @@ def prepared(
     policy = RetryPolicy(options.work.retries, options.work.retry_delay)
     client = _client(options, credentials, trust, policy, log=log, stop=stop)
     unsupported = UnsupportedImages(client, PolicyRules(options.work, os.environ), configuration)
-    skopeo = Skopeo(options.access, options.work, trust, stop=stop, secrets=log.secrets)
+
+    def account(repository: Repository) -> str:
+        """Return whose login skopeo sends; of a registry that its configuration mentions, that is not known here."""
+        return "" if configuration.applies_to(repository) else credentials.account(repository)
+
+    skopeo = Skopeo(options.access, options.work, trust, stop=stop, secrets=log.secrets, account=account)
     place = PassingDirectory(os.environ)
 
     def get_ready() -> None:

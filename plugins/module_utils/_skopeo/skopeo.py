@@ -45,14 +45,25 @@ class Skopeo:
         choice will do.
     :param stop: set when the run is to end; copies under way are then ended too.
     :param secrets: what no error shows, although skopeo repeats what registries say.
+    :param account: returns whose login is sent to a repository, in words; empty where nobody's is, or it is not known.
     """
 
-    def __init__(self, access: Access, work: Work, trust: TrustStore, *, stop: Stop, secrets: Secrets) -> None:
+    def __init__(
+        self,
+        access: Access,
+        work: Work,
+        trust: TrustStore,
+        *,
+        stop: Stop,
+        secrets: Secrets,
+        account: Callable[[Repository], str] = lambda repository: "",
+    ) -> None:
         self.commands = Commands(access, work, trust)
         self.temporary = ""
         self._work = work
         self._stop = stop
         self._secrets = secrets
+        self._account = account
 
     def check(self) -> str:
         """Make sure that skopeo is there and new enough.
@@ -150,8 +161,8 @@ class Skopeo:
                 said = printable(last_lines(errors).strip(), 200)
                 raise TransferError(f"skopeo_path: {self._work.skopeo_path} cannot be run: {said}", heals=False)
             if process.returncode != 0:
-                said = self._secrets.hide(last_lines(errors))
-                raise explain(said, process.returncode, str(repository), repository.stands_for)
+                said, account = self._secrets.hide(last_lines(errors)), self._account(repository)
+                raise explain(said, process.returncode, str(repository), repository.stands_for, account=account)
 
     def _watch(
         self,

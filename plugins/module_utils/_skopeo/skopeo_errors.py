@@ -97,12 +97,13 @@ _CAUSES = (
 )
 
 
-def explain(text: str, status: int, *names: str) -> TransferError:
+def explain(text: str, status: int, *names: str, account: str = "") -> TransferError:
     """Turn skopeo's last output into an error for the user.
 
     :param text: its standard error, without secrets.
     :param status: its exit status; negative for the signal that ended it.
     :param names: of the repository that was copied; words in them say nothing about the cause.
+    :param account: whose login was sent, in words; empty: nobody's, or that is not known.
     """
     fatal = _FATAL.findall(text)
     lines = [line for line in text.splitlines() if line.strip()]
@@ -122,6 +123,10 @@ def explain(text: str, status: int, *names: str) -> TransferError:
     # The registry itself, asked last, may well be out of reach for good; a mirror is not.
     of_mirrors = _MIRRORS.search(told)
     may_pass = of_mirrors is not None and any(one.heals for one in _causes(of_mirrors.group(1)))
+    if account and cause.raised is Refused and not has_mirrors:
+        return Refused(
+            f"skopeo: {short}; {account} was refused: the password may be wrong or have expired", heals=False
+        )
     text = f"skopeo: {short}" + (f"; {cause.remedy}" if cause.remedy else "")
     return cause.raised(text, heals=cause.heals or may_pass)
 

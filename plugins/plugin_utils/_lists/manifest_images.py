@@ -10,7 +10,7 @@ Documents are read as trees of text: nothing is constructed, so tags, dates and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -82,10 +82,12 @@ class Found:
 
     :param images: the references as they are written, each one once, in order.
     :param unread: values that look like an image, but were not used.
+    :param origins: file and line of each image.
     """
 
     images: list[str]
     unread: list[Unread]
+    origins: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -109,16 +111,16 @@ def images_in(sources: Iterable[Manifests]) -> Found:
     :returns: the references, and values that look like one but were not used.
     :raises OptionError: when one is not valid YAML; names the file and the line.
     """
-    images: dict[str, None] = {}
+    images: dict[str, str] = {}
     unread: list[Unread] = []
     for source in sources:
         for place, node in _named(source):
             try:
-                images[_reference(place, node)] = None
+                images.setdefault(_reference(place, node), f"{place.file}:{node.start_mark.line + 1}")
             except InvalidReferenceError as error:
                 value = printable(node.value, _LONGEST_SHOWN) if isinstance(node, ScalarNode) else ""
                 unread.append(Unread(place.file, place.document, place.resource, place.path, value, str(error)))
-    return Found(list(images), unread)
+    return Found([*images], unread, [*images.values()])
 
 
 def _reference(place: _Place, node: Node) -> str:

@@ -26,10 +26,21 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.image_list impo
 
 @dataclass(frozen=True)
 class Source:
-    """A text with references. Its name is a path, a URL, or the name of a variable."""
+    """A text with references. Its name is a path, a URL, or the name of a variable.
+
+    :param places: where each of its lines is, if that is not ``NAME:NUMBER``.
+    """
 
     name: str
     text: str
+    places: tuple[str, ...] = ()
+
+    def place(self, number: int) -> str:
+        """Return where a line is.
+
+        :param number: of the line, from 1.
+        """
+        return self.places[number - 1] if self.places else str(Origin(file=self.name, line=number))
 
 
 @dataclass(frozen=True)
@@ -63,11 +74,13 @@ class Chosen:
     """The result of a choice from all sources.
 
     :param lines: as they are written, each reference once, in the order of the sources.
+    :param origins: where each of these lines is.
     :param invalid: lines that are not valid references: their origin, text and reason.
     :param excluded: references that were not selected, in full form.
     """
 
     lines: list[str] = field(default_factory=list)
+    origins: list[str] = field(default_factory=list)
     invalid: list[dict[str, str]] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
     duplicates: int = 0
@@ -93,6 +106,21 @@ def read_source(values: object, list_format: str = PLAIN) -> Source:
     except ValueError as error:
         raise OptionError(f"{quoted(name)}: its content is not base64: {error}") from error
     return source_of_file(name, raw, list_format)
+
+
+def source_of_items(option: str, items: Sequence[str]) -> Source:
+    """Make a source of the items of an option; an item of several lines counts as these lines."""
+    lines = [(number, line) for number, item in enumerate(items, start=1) for line in split_lines(item)]
+    places = tuple(str(Origin(None, number, option)) for number, _line in lines)
+    return Source(option, "\n".join(line for _number, line in lines), places)
+
+
+def origins_of(share: Sequence[str], chosen: Chosen) -> list[str]:
+    """Return where the lines of a share are, which is a part of what was chosen, in its order."""
+    found: dict[str, list[str]] = {}
+    for line, origin in reversed([*zip(chosen.lines, chosen.origins)]):
+        found.setdefault(line, []).append(origin)
+    return [found[line].pop() for line in share]
 
 
 def compile_choice(include: Iterable[str], exclude: Iterable[str]) -> Choice:
@@ -127,9 +155,9 @@ def choose(sources: Sequence[Source], choice: Choice) -> Chosen:
     wanted += [line.origin.line for line in invalid]
     return Chosen(
         lines=[lines[number].text for number in sorted(wanted)],
+        origins=[lines[number].origin for number in sorted(wanted)],
         invalid=[
-            {"origin": str(lines[line.origin.line].origin), "line": line.text, "reason": line.reason}
-            for line in invalid
+            {"origin": lines[line.origin.line].origin, "line": line.text, "reason": line.reason} for line in invalid
         ],
         excluded=excluded,
         duplicates=merged.duplicates,
@@ -138,14 +166,14 @@ def choose(sources: Sequence[Source], choice: Choice) -> Chosen:
 
 @dataclass(frozen=True)
 class _Line:
-    origin: Origin
+    origin: str
     text: str
 
 
 def _all_lines(sources: Iterable[Source]) -> Iterator[_Line]:
     for source in sources:
         for number, line in enumerate(split_lines(source.text), start=1):
-            yield _Line(Origin(file=source.name, line=number), bare_line(line))
+            yield _Line(source.place(number), bare_line(line))
 
 
 def _compile(option: str, expressions: Iterable[str]) -> tuple[re.Pattern[str], ...]:

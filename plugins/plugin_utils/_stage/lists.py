@@ -14,7 +14,11 @@ from typing import Any
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import decode_list
 from ansible_collections.airgap.images.plugins.plugin_utils._lists.manifest_images import Found, Manifests, images_in
-from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection import Source, source_of_file
+from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection import (
+    Source,
+    source_of_file,
+    source_of_items,
+)
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import require_file
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options
 
@@ -55,7 +59,7 @@ def sources_of_controller(options: Options, find: Find) -> tuple[list[Source], l
     :returns: the references, the lists, and the images that the manifests name.
     :raises OptionError: when a file is not found, cannot be read, or is not a manifest.
     """
-    images = [Source("image_save_images", "\n".join(str(line) for line in options.images))]
+    images = [source_of_items("image_save_images", [str(line) for line in options.images])]
     lists = [
         source_of_file(path, raw, options.list_format)
         for path, raw in _contents("image_save_list_files", options.list_files, find)

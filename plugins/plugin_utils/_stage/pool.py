@@ -38,10 +38,16 @@ class Pool:
     def __init__(self, folder: str, call: str) -> None:
         self._folder = os.path.join(folder, f"image-save-{_name(call)}")
 
+    def beside(self, name: str) -> str:
+        """Return the path of another file of this call."""
+        return os.path.join(self._folder, name)
+
     def put(self, host: str, sources: Sequence[Source]) -> None:
         """Keep what a host has read."""
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        put_whole(self._of(host), json.dumps([[source.name, source.text] for source in sources]).encode())
+        put_whole(
+            self._of(host), json.dumps([[source.name, source.text, source.places] for source in sources]).encode()
+        )
 
     def share(
         self, hosts: Sequence[str], running: Sequence[str], *, include: Sequence[str], exclude: Sequence[str]
@@ -79,7 +85,7 @@ class Pool:
 
     def _read(self, host: str) -> list[Source]:
         with open(self._of(host), "rb") as file:
-            return [Source(name, text) for name, text in json.load(file)]
+            return [Source(name, text, tuple(places)) for name, text, places in json.load(file)]
 
 
 def read_shares(path: str) -> tuple[Chosen, dict[str, list[str]]]:

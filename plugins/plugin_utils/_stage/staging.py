@@ -17,6 +17,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection imp
     Source,
     choose,
     compile_choice,
+    origins_of,
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import Play
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.lists import sources_of_controller, sources_of_host
@@ -57,7 +58,7 @@ class Stager:
         """
         paths = paths_of(self.options, self.play.host)
         login = self._refuse_what_cannot_be_fetched(paths.directory)
-        share, shared = self._share()
+        share, origins, shared = self._share()
         text = "".join(f"{line}\n" for line in share)
         arguments = {"list_file": paths.list_file, "text": text} if not self.options.from_lock else {}
         must_be_open = self.options.fetch and login is None
@@ -70,6 +71,7 @@ class Stager:
             **shown,
             "count": len(share),
             "share": share if self.target.is_check else [],
+            "origins": origins,
             "shares_file": shared,
             "is_other_user": _are_others(login or seen, seen),
         }
@@ -102,15 +104,16 @@ class Stager:
                 "image_save_dest."
             )
 
-    def _share(self) -> tuple[list[str], str]:
+    def _share(self) -> tuple[list[str], list[str], str]:
         """Choose the lines of this host.
 
-        :returns: them, and the path of the file with the shares of all hosts, if there are several.
+        :returns: them, where each of them is in the lists of the user, and the path of the file with the shares of all
+            hosts, if there are several.
         :raises OptionError: when the choice of all hosts is empty.
         """
         options = self.options
         if options.from_lock:
-            return [], ""
+            return [], [], ""
         shared = ""
         if options.distribute:
             shared = self.pool.share(self.play.all, self.play.running, include=options.include, exclude=options.exclude)
@@ -125,7 +128,7 @@ class Stager:
                 f"none of {len(chosen.excluded)}."
             )
         self._show_invalid(chosen, share)
-        return share, shared
+        return share, origins_of(share, chosen), shared
 
     def _sources(self) -> list[Source]:
         """Read the lists, in the order of the role's variables."""
@@ -133,7 +136,7 @@ class Stager:
         for unread in manifests.unread:
             where = f"{unread.file}, document {unread.document}, {unread.path}"
             self.ticker.warn(f"{where}: {unread.value}: {unread.reason}")
-        named = [Source("image_save_manifest_files", "\n".join(manifests.images))]
+        named = [Source("image_save_manifest_files", "\n".join(manifests.images), tuple(manifests.origins))]
         if not self.options.reads_from_host:
             return [*images, *lists, *named]
         contents = self.target.read(self.options.remote_list_files, self.options.list_urls)

@@ -16,7 +16,9 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import printable
 from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonError, JsonObject
+from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import LOOK_SECONDS
+from ansible_collections.airgap.images.plugins.module_utils._host.log import REPEATED
 from ansible_collections.airgap.images.plugins.plugin_utils._display.lines import save_line
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import LIMIT
@@ -216,11 +218,10 @@ class _Seen:
             number = event.integer("number")
             if number > self._event:
                 if number > self._event + 1:  # the file only keeps the last ones
-                    self._ticker.warn(
-                        f"{number - self._event - 1} more messages were skipped; set log_file to see all of them"
-                    )
+                    skipped = format_count(number - self._event - 1, "message")
+                    self._ticker.warn(f"{skipped} skipped here; set log_file to see all of them")
                 self._event = number
-                tell = self._ticker.detail if event.text("kind") == "image" else self._ticker.warn
+                tell = self._ticker.detail if event.text("kind") in ("image", REPEATED) else self._ticker.warn
                 tell(printable(event.text("text"), 2000))
 
 

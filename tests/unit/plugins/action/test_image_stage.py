@@ -98,7 +98,10 @@ def test_validation_asks_nothing_of_the_host(ground: Ground, check: bool) -> Non
 
 def test_a_step_that_there_is_not(ground: Ground) -> None:
     said = ground.run("save")
-    assert said["failed"] and said["msg"] == "step: 'save' is not a step; expected one of validate, probe, read, stage"
+    assert (
+        said["failed"]
+        and said["msg"] == "step: 'save' is not a step; expected one of validate, probe, read, stage, fail"
+    )
     assert not ground.asked
 
 
@@ -169,7 +172,9 @@ def test_an_answer_to_another_question(ground: Ground, step: str, answer: dict[s
 def test_nothing_else_of_an_answer_is_handed_on(ground: Ground) -> None:
     more = {"ansible_facts": {"a": 1}, "warnings": ["\x1b[31m"], "share": ["x"], "msg": "x", "call": "other"}
     result = ground.run("stage", lambda _name, _arguments: {**OPEN, "changed": "yes", **more})
-    assert {*result} == {"changed", "count", "share", "shares_file", "is_other_user"} and result["changed"] is False
+    assert {*result} == {"changed", "count", "share", "origins", "shares_file", "is_other_user"} and result[
+        "changed"
+    ] is False
     hostile = {"ansible_facts": {"__image_save_call": {}}}
     refused = ground.run("stage", lambda _name, _arguments: {**OPEN, **hostile})
     assert refused["failed"] and "facts with the names" in refused["msg"]
@@ -189,6 +194,28 @@ def test_what_fails_there_is_said_here(ground: Ground) -> None:
     assert (
         result["failed"] and result["msg"].startswith("no") and "why" in result["msg"] and "\x1b" not in result["msg"]
     )
+
+
+def test_a_failure_is_told_for_all_hosts_of_the_call(ground: Ground) -> None:
+    """Not for those of other calls, and those that have not failed."""
+
+    def values(name: str, call: str = "c", *, failed: bool = True) -> dict[str, Any]:
+        result = {"failed": failed, "msg": f"{name} has no space", "causes": [], "hint": ""}
+        return {"__image_save_call": {"call": call, "archive": "/srv/a"}, "image_save_result": result}
+
+    hosts = {
+        "one": values("one"),
+        "two": values("two"),
+        "other": values("other", "d"),
+        "well": values("w", failed=False),
+    }
+    more = {"hostvars": {**hosts, "early": {}}, "ansible_play_hosts": [*hosts, "early"], **hosts["one"]}
+    result = ground.run("fail", values=more)
+    assert result["failed"] and result["msg"] == "one: one has no space; two: two has no space"
+    assert ground.run("fail", values={**more, "inventory_hostname": "two", **hosts["two"]})["msg"] == (
+        "failed as well; the message of one says why"
+    )
+    assert ground.asked == []
 
 
 URL = "https://me:s3cret@lists.lan/a.txt?token=s3cret"

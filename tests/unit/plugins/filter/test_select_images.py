@@ -47,6 +47,7 @@ def test_it_is_offered() -> None:
 def test_what_it_returns() -> None:
     assert select_images([source("a", "b:1", "b:1", "A B"), {"name": "images", "lines": ["c"]}], exclude=["^c"]) == {
         "lines": ["a", "b:1", "A B"],
+        "origins": ["list.txt:1", "list.txt:2", "list.txt:4"],
         "invalid": [
             {
                 "origin": "list.txt:4",

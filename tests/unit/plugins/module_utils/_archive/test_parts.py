@@ -262,6 +262,6 @@ def test_a_file_that_the_filesystem_would_end_is_refused(archive: int, part: int
     if not told:
         check_part_fits(archive, part, FAT, "/stick")
         return
-    limit = "a file in /stick may have 4294967295 bytes (4.0 GiB) at most; set part_size to 4GB, or choose"
+    limit = "a file in /stick may have 4294967295 bytes (4.0 GiB) at most; set part_size to 4095M, or choose"
     with pytest.raises(OptionError, match=re.escape(f"part_size: {told}, and {limit}")):
         check_part_fits(archive, part, FAT, "/stick")

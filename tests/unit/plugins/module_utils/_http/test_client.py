@@ -616,6 +616,22 @@ def test_statuses_are_explained(status: int, body: bytes, heals: bool, said: str
     assert error.retry_after is None
 
 
+REFUSED: dict[int, str] = {
+    401: "reg.lan refused user 'robot' for reg.lan/a:1: unauthorized. The password may be wrong or have expired; some",
+    403: "reg.lan denied user 'robot' access to reg.lan/a:1: the account may not pull it",
+    429: "reg.lan limits the rate of requests (429 too many requests) of user 'robot'",
+    404: "reg.lan/a:1 does not exist on reg.lan",
+}
+
+
+@pytest.mark.parametrize(("status", "said"), REFUSED.items())
+def test_a_login_that_was_given_is_not_asked_for(status: int, said: str) -> None:
+    response = Response("https://reg.lan", status, {}, b"", account="user 'robot'")
+    error = explain_status(response, host="reg.lan", what="reg.lan/a:1")
+    assert str(error).startswith(said) and error.about == "reg.lan/a:1"
+    assert "Give" not in str(error) and "credentials" not in str(error)
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_server_may_ask_to_wait(status: int) -> None:
     answer = Response("https://reg.lan", status, {"retry-after": "33"}, b"")

@@ -20,6 +20,7 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.image_list impo
     decode_list,
     parse_lines,
     read_image_list,
+    read_origin,
     split_lines,
 )
 
@@ -84,6 +85,29 @@ def test_the_option_comes_before_the_files(tmp_path: Path) -> None:
         f"{tmp_path}/two:1",
     ]
     assert images.duplicates == 2
+
+
+def test_lines_may_come_from_other_lists(tmp_path: Path) -> None:
+    """Blank lines and comments do not count; lines that were put in or taken out by hand have their own places only."""
+    path = tmp_path / "staged.txt"
+    path.write_text("# staged\na:1\n\nA B\n")
+    origins = [read_origin(text) for text in ("images.txt:212", "image_save_images, item 3")]
+    images = read_image_list([], [str(path)], origins=origins)
+    assert [str(listed.origin) for listed in images.images] == ["images.txt:212"]
+    assert [str(line.origin) for line in images.invalid] == ["image_save_images, item 3"]
+    assert [str(one.origin) for one in read_image_list([], [str(path)], origins=origins[:1]).images] == [f"{path}:2"]
+    assert [str(one.origin) for one in read_image_list(["a:1", "b:1"], [], origins=origins).images] == [
+        "images.txt:212",
+        "image_save_images, item 3",
+    ]
+
+
+def test_an_origin_is_read_as_it_is_written() -> None:
+    for origin in (Origin("/a b:c, item 7", 12), Origin("https://h:1/x", 1), Origin(None, 3, "image_save_images")):
+        assert read_origin(str(origin)) == origin
+    for text in ("", "x", "x:", "x:y", "item 3", "A, item 3"):
+        with pytest.raises(OptionError, match=r"^origins: "):
+            read_origin(text)
 
 
 def test_equal_images_in_different_spelling_count_once() -> None:

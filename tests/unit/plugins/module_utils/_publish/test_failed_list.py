@@ -41,8 +41,8 @@ def test_reasons_are_comments() -> None:
     invalid = [InvalidLine(Origin("/srv/list", 3), "docker pull x", "it contains whitespace")]
     assert render(failed, invalid).decode() == (
         "# airgap.images: what could not be saved, with the reasons\n"
-        "# 404\\x0a\\x1b[31m\ndocker.io/library/a:latest\n"
-        "# no connection\nreg.lan/b:1\n"
+        "# images, item 1: 404\\x0a\\x1b[31m\ndocker.io/library/a:latest\n"
+        "# images, item 1: no connection\nreg.lan/b:1\n"
         "# /srv/list:3: it contains whitespace\ndocker pull x\n"
     )
 

@@ -179,7 +179,7 @@ def test_a_token_that_cannot_be_read(service: Server, body: bytes) -> None:
 @pytest.mark.parametrize(("status", "heals"), [(401, False), (403, False), (429, True), (503, True)])
 def test_a_service_that_refuses(service: Server, status: int, heals: bool) -> None:
     service.route("/token", Reply(status))
-    with pytest.raises(TransferError, match=r"a token for reg\.lan/a/b|rate of requests") as caught:
+    with pytest.raises(TransferError, match=r"user 'usér'.* reg\.lan/a/b: |a token for|rate of req") as caught:
         Bench(service, USER).refuse()
     assert caught.value.heals is heals
     assert "s3" not in str(caught.value)
@@ -248,7 +248,7 @@ def test_a_service_that_does_not_know_post(service: Server, status: int) -> None
 def test_a_refresh_token_that_is_refused_either_way(service: Server) -> None:
     service.route("/token", Reply(401))
     bench = Bench(service, TOKEN_USER)
-    with pytest.raises(TransferError, match=r"refused access to a token for reg\.lan/a/b"):
+    with pytest.raises(TransferError, match=r"reg\.lan refused the token of the login file for reg\.lan/a/b: "):
         bench.refuse()
     assert len(service.requests) == 2
 

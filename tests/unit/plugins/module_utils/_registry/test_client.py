@@ -634,7 +634,7 @@ def test_basic(bench: Bench) -> None:
 
 def test_wrong_credentials_are_told_at_once(bench: Bench) -> None:
     bench.server.route("*", protected('Basic realm="x"', lambda _repository: "never", manifest()))
-    with pytest.raises(TransferError, match=r"refused access to .*unauthorized. Give username and password") as caught:
+    with pytest.raises(TransferError, match=r"refused user 'user' for .*unauthorized. The password may") as caught:
         bench.client(Login(bench.server.host, "user", "s3cret")).get_manifest(bench.repository, "1")
     assert "s3cret" not in str(caught.value)
     assert len(asked(bench.server)) == 2

@@ -373,7 +373,7 @@ def test_every_line_is_accounted_for(bench: Bench) -> None:
     assert saved + len(result.skipped) + result.failures + result.stats.duplicates == 5
     logged = "\n".join(bench.log.lines)
     assert "WARNING [image 2] reg.lan/windows:1 skipped" in logged
-    assert "ERROR [image 3] reg.lan/missing:1 failed" in logged
+    assert "ERROR [image 3] images, item 4: reg.lan/missing:1 failed" in logged
     assert "images, item 5: A: " in logged
 
 

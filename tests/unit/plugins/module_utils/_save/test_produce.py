@@ -97,7 +97,7 @@ def test_failures_are_told_in_list_order(bench: Bench) -> None:
     result = bench.run()
     assert [one.listed.number for one in result.failed] == [1, 2]
     assert result.changed is False
-    assert [line for line in bench.log.lines if "ERROR [image 1] reg.lan/one:1 failed: no " in line]
+    assert [line for line in bench.log.lines if "ERROR [image 1] images, item 1: reg.lan/one:1 failed: no " in line]
 
 
 def test_both_kinds_of_failures_are_told_in_list_order(bench: Bench) -> None:

@@ -71,12 +71,18 @@ SENTENCES: dict[str, tuple[Result, bool, str]] = {
     "some skipped": (
         result(skipped=(SKIP, SKIP)),
         False,
-        "saved 3 images, 2 skipped to /a (1 file, 2.0 KiB): 1 image added",
+        "saved 3 images to /a (1 file, 2.0 KiB): 1 image added. 2 images were skipped; see skipped_images",
+    ),
+    "one would be skipped": (
+        result(skipped=(SKIP,), changed=False, reason="nothing changed"),
+        True,
+        "/a already holds 3 images: nothing changed. 1 image would be skipped; see skipped_images",
     ),
     "some failed, and that is allowed": (
         result(failed=failed(1), listed=images(3, "A"), lock=lock(2), allow_partial=True),
         False,
-        "saved 2 images, 2 failed to /a (1 file, 2.0 KiB): 1 image added",
+        "saved 2 images to /a (1 file, 2.0 KiB): 1 image added. 2 of 4 images failed: "
+        "(1) images, item 1: docker.io/library/i1:latest: 404; (2) /l:1: 'A' is not a valid reference: why",
     ),
     "planned": (
         result(forecast=FORECAST),
@@ -92,12 +98,12 @@ SENTENCES: dict[str, tuple[Result, bool, str]] = {
     "one failed": (
         result(failed=failed(2), is_published=False),
         False,
-        f"1 of 3 images failed, so /a was left as it was: docker.io/library/i2:latest: 404. {KEPT}",
+        f"1 of 3 images failed, so /a was left as it was: images, item 2: docker.io/library/i2:latest: 404. {KEPT}",
     ),
     "one would fail": (
         result(failed=failed(2), is_published=False),
         True,
-        "1 of 3 images would fail, so /a would be left as it is: docker.io/library/i2:latest: 404. "
+        "1 of 3 images would fail, so /a would be left as it is: images, item 2: docker.io/library/i2:latest: 404. "
         "allow_partial=true would save an archive without the images that fail",
     ),
     "a line that is not a reference": (
@@ -109,7 +115,7 @@ SENTENCES: dict[str, tuple[Result, bool, str]] = {
     "none would be left": (
         result(failed=failed(1), listed=images(1), is_published=False, allow_partial=True),
         True,
-        "none of the 1 images could be saved, so /a would be left as it is: docker.io/library/i1:latest: 404",
+        "1 of 1 image would fail, so /a would be left as it is: images, item 1: docker.io/library/i1:latest: 404",
     ),
     "all would be skipped": (
         result(listed=images(2), skipped=(SKIP, SKIP), is_published=False),
@@ -125,13 +131,20 @@ SENTENCES: dict[str, tuple[Result, bool, str]] = {
         result(failed=failed(1, 2, 3, 4, 5, 6), listed=images(9, "A"), is_published=False),
         False,
         "7 of 10 images failed, so /a was left as it was: "
-        + "; ".join(f"docker.io/library/i{number}:latest: 404" for number in range(1, 6))
-        + f"; and 2 more, see failed_images and invalid_lines. {KEPT}",
+        "(1) 6 images: 404. The first of them: docker.io/library/i1:latest [images, item 1], "
+        "docker.io/library/i2:latest [images, item 2], docker.io/library/i3:latest [images, item 3]; "
+        "(2) /l:1: 'A' is not a valid reference: why. All of them, with reasons: failed_images and invalid_lines. "
+        f"{KEPT}",
     ),
     "none is left": (
         result(failed=failed(1), listed=images(1), is_published=False, allow_partial=True),
         False,
-        "none of the 1 images could be saved, so /a was left as it was: docker.io/library/i1:latest: 404",
+        "1 of 1 image failed, so /a was left as it was: images, item 1: docker.io/library/i1:latest: 404",
+    ),
+    "the only one skipped": (
+        result(listed=images(1), skipped=(SKIP,), is_published=False),
+        False,
+        "the image has none of the wanted platforms, so there is nothing to save; see skipped_images",
     ),
     "all skipped": (
         result(listed=images(2), skipped=(SKIP, SKIP), is_published=False),
@@ -144,6 +157,15 @@ SENTENCES: dict[str, tuple[Result, bool, str]] = {
 @pytest.mark.parametrize(("outcome", "check", "sentence"), SENTENCES.values(), ids=SENTENCES)
 def test_sentences(outcome: Result, check: bool, sentence: str) -> None:
     assert outcome.sentence("/a", check=check) == sentence
+
+
+def test_the_failed_list_is_named() -> None:
+    """In check mode none is written."""
+    partial = result(failed=failed(1), allow_partial=True)
+    one = result(failed=failed(1), is_published=False)
+    for outcome in (partial, one):
+        assert ". All of them, with reasons: /f.txt" in outcome.sentence("/a", check=False, failed_list="/f.txt")
+        assert "/f.txt" not in outcome.sentence("/a", check=True, failed_list="/f.txt")
 
 
 FAILURES: dict[str, tuple[Result, int, bool]] = {

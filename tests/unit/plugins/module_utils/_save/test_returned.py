@@ -92,6 +92,26 @@ def test_every_value() -> None:
             entry("reg.lan/failed:latest", "failed", D3, "404"),
         ],
         "failed_images": [{"reference": "reg.lan/failed:latest", "origin": "images, item 3", "reason": "404"}],
+        "succeeded": True,
+        "hint": "",
+        "causes": [
+            {
+                "kind": "transfer",
+                "sentence": "images, item 3: reg.lan/failed:latest: 404",
+                "pattern": "{images}: 404",
+                "count": 1,
+                "references": ["reg.lan/failed:latest"],
+                "origins": ["images, item 3"],
+            },
+            {
+                "kind": "line",
+                "sentence": "/l:4: 'A' is not a valid reference: upper case",
+                "pattern": "{images} are not valid references: upper case",
+                "count": 1,
+                "references": ["'A'"],
+                "origins": ["/l:4"],
+            },
+        ],
         "skipped_images": [{"reference": "reg.lan/skipped:latest", "reason": "windows only"}],
         "invalid_lines": [{"origin": "/l:4", "line": "A", "reason": "upper case"}],
         "stats": {
@@ -135,6 +155,7 @@ def test_after_a_failure_the_archive_before_is_returned() -> None:
     returned: Any = as_returned(result(is_published=False, allow_partial=False), OUTPUT, check=False)
     assert returned["parts"] == [{"path": "/srv/out/images.tar.gz", "size": 3, "sha256": SHA}]
     assert [image["status"] for image in returned["images"]] == ["skipped", "fetched", "failed"]
+    assert returned["succeeded"] is False and "allow_partial=true saves" in returned["hint"]
 
 
 def test_without_any_archive_there_are_no_parts() -> None:

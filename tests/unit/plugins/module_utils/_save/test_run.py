@@ -12,8 +12,9 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
+from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import InvalidLine, Origin
 from ansible_collections.airgap.images.plugins.module_utils._save.run import Run
-from ansible_collections.airgap.images.tests.unit.fakes import make_options, make_run
+from ansible_collections.airgap.images.tests.unit.fakes import failed_image, listed, make_options, make_run
 
 
 @pytest.fixture
@@ -45,6 +46,20 @@ def test_a_stage_that_fails_is_timed_too(run: Run) -> None:
     with pytest.raises(ValueError, match="x"), run.stages.stage("one"):
         raise ValueError("x")
     assert "one" in run.stages.seconds
+
+
+def test_those_who_watch_are_told_of_each_cause_once(run: Run) -> None:
+    told: list[tuple[str, str]] = []
+    run.log.told = lambda kind, text: told.append((kind, text))
+    for number, reason in enumerate(("404", "404", "500"), start=1):
+        run.tell_failed(failed_image(listed(f"a-{number}", number), reason))
+    for number in (1, 2):
+        run.tell_invalid(InvalidLine(Origin("x.txt", number), "A B", "it contains whitespace"))
+    assert [kind for kind, _text in told] == ["error", "repeated", "error", "error", "repeated"]
+    assert told[0][1] == "images, item 1: docker.io/library/a-1:latest failed: 404"
+    assert told[3][1] == "x.txt:1: A B: it contains whitespace"
+    assert all(" ERROR [" in line for line in run.log.lines) and len(run.log.lines) == 5
+    assert run.progress.as_json()["images"] == {"done": 0, "failed": 3, "of": 0}
 
 
 def test_each_run_counts_for_itself(run: Run, tmp_path: Path) -> None:

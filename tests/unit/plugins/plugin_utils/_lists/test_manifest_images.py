@@ -55,6 +55,7 @@ def test_several_files_have_each_image_once() -> None:
     pod = "kind: Pod\napiVersion: v1\nspec: {containers: [{image: a:1}, {image: %s}]}\n"
     found = images_in([Manifests("one", pod % "b:1"), Manifests("two", pod % "A:1")])
     assert found.images == ["a:1", "b:1"]
+    assert found.origins == ["one:3", "one:3"]
     assert [(one.file, one.path) for one in found.unread] == [("two", "spec.containers[1].image")]
 
 

@@ -22,7 +22,9 @@ from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection imp
     Source,
     choose,
     compile_choice,
+    origins_of,
     read_source,
+    source_of_items,
 )
 
 EVERYTHING = Choice()
@@ -69,6 +71,17 @@ def test_references_of_a_variable() -> None:
     assert read_source({"name": "images", "lines": []}) == Source("images", "")
     chosen = choose([read_source({"name": "images", "lines": ["a", "# x\nb\n", "A B"]})], EVERYTHING)
     assert (chosen.lines, chosen.invalid[0]["origin"]) == (["a", "b", "A B"], "images:5")
+
+
+def test_lines_know_their_places() -> None:
+    """Those of a variable by item, those of files by line; a share has those of its own lines."""
+    items = source_of_items("image_save_images", ["a:1", "# x\nb:1\n", "A B", "A B"])
+    chosen = choose([items, Source("list.txt", "\nb:1\nc:1")], EVERYTHING)
+    assert chosen.lines == ["a:1", "b:1", "A B", "A B", "c:1"]
+    assert chosen.origins == [*(f"image_save_images, item {number}" for number in (1, 2, 3, 4)), "list.txt:3"]
+    assert [line["origin"] for line in chosen.invalid] == chosen.origins[2:4]
+    assert origins_of(["A B", "A B", "c:1"], chosen) == chosen.origins[2:]
+    assert origins_of([], chosen) == []
 
 
 NO_SOURCES: dict[str, tuple[object, str]] = {

@@ -102,7 +102,14 @@ def test_one_question_is_enough(ground: Ground) -> None:
     result = ground.stager(target, images=["a/b:1", "a/b:1", "c/d:2"]).stage()
     assert target.asked == ["write"]
     assert target.written["text"] == "a/b:1\nc/d:2\n" and target.written["list_file"] == "/srv/out/lists/images.txt"
-    assert result == {"changed": True, "count": 2, "share": [], "shares_file": "", "is_other_user": False}
+    assert result == {
+        "changed": True,
+        "count": 2,
+        "share": [],
+        "origins": ["image_save_images, item 1", "image_save_images, item 3"],
+        "shares_file": "",
+        "is_other_user": False,
+    }
 
 
 def test_the_share_is_returned_in_check_mode(ground: Ground) -> None:
@@ -116,7 +123,7 @@ def test_lists_in_the_order_of_the_variables(ground: Ground) -> None:
     (ground.folder / "m.yml").write_text(pod)
     target = FakeTarget(files={"x.txt": b"a/remote:1", "https://h/x": b"a/url:1"})
     urls = ["https://h/x?token=s3cret", {"url": "https://me:s3cret@h/x"}]
-    ground.stager(
+    result = ground.stager(
         target,
         images=["a/image:1"],
         list_files=["x.txt"],
@@ -126,6 +133,7 @@ def test_lists_in_the_order_of_the_variables(ground: Ground) -> None:
     ).stage()
     assert target.written["text"].split() == ["a/image:1", "a/list:1", "a/remote:1", "a/url:1", "a/pod:1"]
     assert target.asked == ["read", "write"]
+    assert result["origins"] == ["image_save_images, item 1", "x.txt:1", "x.txt:1", "https://h/x:1", "m.yml:3"]
     (line,) = ground.ticker.lines
     assert line.startswith("m.yml, document 1, spec.containers[1].image: x y: ")
 
@@ -195,6 +203,11 @@ def test_a_home(ground: Ground, changed: dict[str, str]) -> None:
         assert target.written
 
 
+def _lines(target: FakeTarget) -> list[str]:
+    lines: list[str] = target.written["text"].splitlines()
+    return lines
+
+
 def test_two_hosts_share_their_lists(ground: Ground) -> None:
     hosts = ["one", "two"]
     plays = {host: Play(host, hosts, hosts, hosts) for host in hosts}
@@ -206,6 +219,10 @@ def test_two_hosts_share_their_lists(ground: Ground) -> None:
         stagers["one"].stage()
     stagers["two"].read()
     results = {host: stagers[host].stage() for host in hosts}
+    for host in hosts:
+        assert len(results[host]["origins"]) == results[host]["count"]
+    origins = {line: origin for host in hosts for line, origin in zip(_lines(targets[host]), results[host]["origins"])}
+    assert origins["a/app-1:1"] == "image_save_images, item 2" and origins["a/more:1"] == "image_save_images, item 3"
     lines = [line for target in targets.values() for line in target.written["text"].splitlines()]
     assert sorted(lines) == sorted({*lists["one"], *lists["two"]})
     assert sum(result["count"] for result in results.values()) == len(lines)

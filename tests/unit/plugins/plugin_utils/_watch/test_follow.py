@@ -88,7 +88,7 @@ def test_result_of_the_module_is_returned_and_nothing_stays() -> None:
     job, ticker = FakeJob([look(), look(2.0, ended=True)]), FakeTicker()
     assert follow(job, ticker, Signals()) == DONE
     assert job.calls == ["forget"]
-    assert ticker.lines == ["1 of 2 images, 1 bytes of 2 bytes"]
+    assert ticker.lines == ["1 of 2 images, 1 byte of 2 bytes"]
 
 
 def test_events_are_shown_once_and_at_once() -> None:
@@ -109,11 +109,12 @@ def test_events_that_were_missed_are_counted() -> None:
     looks = [look(1.0, events=[(1, "warning", "a")]), look(2.0, ended=True, events=[(8, "warning", "b")])]
     follow(FakeJob(looks), ticker, Signals())
     shown = [line for line in ticker.lines if "images" not in line]
-    assert shown == ["a", "6 more messages were skipped; set log_file to see all of them", "b"]
+    assert shown == ["a", "6 messages skipped here; set log_file to see all of them", "b"]
 
 
-def test_images_that_end_are_shown_with_v(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = [look(1.0, ended=True, events=[(1, "image", "a is there")])]
+@pytest.mark.parametrize("kind", ["image", "repeated"])
+def test_images_that_end_and_causes_that_are_known_are_shown_with_v(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = [look(1.0, ended=True, events=[(1, kind, "a is there")])]
     ticker = FakeTicker()
     monkeypatch.setattr(ticker._display, "verbosity", 0)
     follow(FakeJob(looks), ticker, Signals())
