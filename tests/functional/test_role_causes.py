@@ -20,11 +20,15 @@ ROBOT = Credentials("robot", "r1ght-p4ssword")
 WRONG = "wr0ng-p4ssword"
 COUNT = 20
 PLAY = [{"name": "Save", "hosts": "all", "gather_facts": False, "roles": [{"role": ROLE}]}]
-_BANNER = re.compile(r"(PLAY|TASK|\[ERROR\]|Origin: |\s*$|\d+ |\s+\^|\.\.\. )|\S+ +: ok=")
+# Newer releases of Ansible quote the role and repeat the message in an error of their own.
+_BANNER = re.compile(
+    r"(PLAY|TASK|\[ERROR\]|Origin: |\s*$|\d+( |$)|\s+\^|\.\.\. |\S+ +: ok=)|"
+    r"((ok|changed|skipping): \[|included: |\[WARNING\]: Module)"
+)
 
 
 def shown(result: PlaybookResult) -> list[str]:
-    """What is on the screen, in lines of 120 columns, without Ansible's own banners and its quotations of the role."""
+    """What is on the screen, in lines of 120 columns, without Ansible's own banners and states."""
     lines = [line for line in f"{result.stdout}\n{result.stderr}".splitlines() if not _BANNER.match(line)]
     return [line[start : start + 120] for line in lines for start in range(0, len(line), 120)]
 

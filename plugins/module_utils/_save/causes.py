@@ -181,8 +181,11 @@ def _one_of(group: Sequence[Cause]) -> Cause:
 def _cause_of_image(one: FailedImage) -> Cause:
     reference, text = one.listed.reference, one.reason
     place = Place(str(reference), str(one.listed.origin))
+    about = one.error.about
+    before, found, after = text.partition(about) if about else ("", "", "")
+    if found and about == reference.name:  # of a token, which is for a repository
+        text = f"{before}{place.name}{after}"
     alone = text if place.name in text else f"{place.name}: {text}"
-    before, found, after = text.partition(one.error.about) if one.error.about else ("", "", "")
     pattern = f"{before}{HOLE}{after}" if found else f"{HOLE}: {text}"
     return Cause(
         _kind_of(one.error),

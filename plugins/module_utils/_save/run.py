@@ -86,11 +86,14 @@ class Run:
         self.progress.image_failed()
 
     def tell_invalid(self, line: InvalidLine) -> None:
-        """Log that a line is not a valid reference; see :meth:`tell_failed`."""
-        self._tell(causes_of([], [line]), f"{line.origin}: {line.text}: {line.reason}")
+        """Log that a line is not a valid reference; see :meth:`tell_failed`. Whoever merged lists has told it."""
+        causes = causes_of([], [line])
+        if self.options.selection.origins:
+            self.seen.update(_keys(causes))
+        self._tell(causes, f"{line.origin}: {line.text}: {line.reason}")
 
     def _tell(self, causes: Sequence[Cause], text: str) -> None:
-        keys = {(cause.kind, cause.pattern) for cause in causes}
+        keys = _keys(causes)
         self.log.failure(text, is_known=keys <= self.seen)
         self.seen.update(keys)
 
@@ -108,3 +111,7 @@ class Run:
     def lock_options(self) -> dict[str, Json]:
         """The options as a lock file records them."""
         return lock_options(self.options, self.policy)
+
+
+def _keys(causes: Sequence[Cause]) -> set[tuple[str, str]]:
+    return {(cause.kind, cause.pattern) for cause in causes}

@@ -79,6 +79,14 @@ def test_one_image_is_named_once_and_with_its_line() -> None:
     assert why_told([other], "") == told([other])
 
 
+def test_a_repository_that_a_token_was_refused_for_is_not_named_beside_the_image() -> None:
+    name = f"{REGISTRY}/team/app-7"
+    response = Response(f"https://{REGISTRY}", 401, {}, b"", account="user 'robot'")
+    (cause,) = causes_of([failed(7, explain_status(response, host=REGISTRY, what=name))], ())
+    assert cause.told().startswith(f"lists/team.txt:7: {REGISTRY} refused user 'robot' for {name}:1: unauthorized")
+    assert cause.told().count("app-7") == 1
+
+
 def test_verbs_agree_with_how_many_there_are() -> None:
     (one,) = causes_of([refusal(1, status=404)], ())
     (two,) = causes_of([refusal(1, status=404), refusal(2, status=404)], ())

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,16 @@ def test_those_who_watch_are_told_of_each_cause_once(run: Run) -> None:
     assert told[3][1] == "x.txt:1: A B: it contains whitespace"
     assert all(" ERROR [" in line for line in run.log.lines) and len(run.log.lines) == 5
     assert run.progress.as_json()["images"] == {"done": 0, "failed": 3, "of": 0}
+
+
+def test_lines_that_were_told_when_lists_were_merged_are_not_told_again(run: Run) -> None:
+    told: list[str] = []
+    run.log.told = lambda kind, text: told.append(kind)
+    merged = replace(run.options.selection, origins=(Origin("x.txt", 1),))
+    replace(run, options=replace(run.options, selection=merged)).tell_invalid(
+        InvalidLine(Origin("x.txt", 1), "A", "why")
+    )
+    assert told == ["repeated"]
 
 
 def test_each_run_counts_for_itself(run: Run, tmp_path: Path) -> None:
