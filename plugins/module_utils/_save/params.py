@@ -18,9 +18,9 @@ from .._oci.image_list import read_origin
 from .._oci.platform import parse_filter
 from .._oci.reference import SourceRegistry, parse_source_registry
 from .._registry.access import Access, Certificates
+from .._registry.registries import RegistryParams, read_registries
 from .._skopeo.work import Work
 from .options import Options, Selection
-from .registries import RegistryParams, read_registries
 
 _AttributeName = Literal["mode", "owner", "group", "seuser", "serole", "setype", "selevel", "attributes"]
 _ATTRIBUTES: tuple[_AttributeName, ...] = (

@@ -36,10 +36,10 @@ from .._oci.platform import Platform
 from .._oci.reference import Repository
 from .._oci.schema1 import Schema1
 from .._registry.client import FetchedManifest
+from .._registry.failures import Failures
 from .._skopeo.unsupported import UnsupportedImages
 from .choose import ensure_all
 from .documents import Documents
-from .failures import Failures
 from .image_notes import notes_of
 from .image_reader import ImageReader
 from .image_set import RequestedImage

@@ -14,7 +14,7 @@ from .._archive.lock import Lock, LockedSkip
 from .._base.size import format_count, format_size
 from .._oci.image import FailedImage
 from .._oci.image_list import ImageList
-from .causes import Cause, Share, causes_of, failure_told, why_told
+from .._report.causes import Cause, Share, causes_of, failure_told, why_told
 
 
 @dataclass(frozen=True)

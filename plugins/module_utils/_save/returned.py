@@ -12,7 +12,7 @@ from .._archive.lock import Lock, LockedImage
 from .._archive.names import path_of
 from .._archive.output import BESIDE, Output
 from .._base.json import Json
-from .causes import Cause
+from .._report.causes import Cause
 from .decide import describe
 from .result import Result, Stats
 

@@ -20,8 +20,8 @@ from .._host.progress import Progress
 from .._host.verified_files import VerifiedFiles
 from .._oci.image import FailedImage
 from .._oci.image_list import InvalidLine
+from .._report.causes import Cause, causes_of
 from .accepted import Accepted
-from .causes import Cause, causes_of
 from .image_set import ImageSet
 from .options import Options, lock_options
 

@@ -26,13 +26,13 @@ from .._oci.reference import Repository
 from .._registry.access import Access
 from .._registry.client import RegistryClient
 from .._registry.credentials import Credentials, gather_credentials
+from .._registry.failures import Failures
 from .._registry.retry import RetryPolicy
 from .._skopeo.inspect import Inspector
 from .._skopeo.policy_rules import PolicyRules
 from .._skopeo.registries_conf import RegistriesConf
 from .._skopeo.skopeo import Skopeo
 from .._skopeo.unsupported import UnsupportedImages
-from .failures import Failures
 from .image_set import ImageSet
 from .options import Options
 from .questions import Questions

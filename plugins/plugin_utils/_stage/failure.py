@@ -20,7 +20,7 @@ from typing import Any
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import printable
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count
 from ansible_collections.airgap.images.plugins.module_utils._host.files import put_whole
-from ansible_collections.airgap.images.plugins.module_utils._save.causes import (
+from ansible_collections.airgap.images.plugins.module_utils._report.causes import (
     Cause,
     Place,
     Share,

@@ -35,8 +35,8 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.media_types imp
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._oci.schema1 import Schema1
 from ansible_collections.airgap.images.plugins.module_utils._registry.credentials import Credentials
+from ansible_collections.airgap.images.plugins.module_utils._registry.failures import Failures
 from ansible_collections.airgap.images.plugins.module_utils._registry.retry import RetryPolicy
-from ansible_collections.airgap.images.plugins.module_utils._save.failures import Failures
 from ansible_collections.airgap.images.plugins.module_utils._save.pull import Puller
 from ansible_collections.airgap.images.plugins.module_utils._save.run import Stages
 from ansible_collections.airgap.images.plugins.module_utils._save.tools import Tools

@@ -47,9 +47,9 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.reference impor
     pulled_from,
 )
 from ansible_collections.airgap.images.plugins.module_utils._oci.schema1 import Schema1
+from ansible_collections.airgap.images.plugins.module_utils._registry.failures import Failures
 from ansible_collections.airgap.images.plugins.module_utils._save import index_reader
 from ansible_collections.airgap.images.plugins.module_utils._save.choose import choose
-from ansible_collections.airgap.images.plugins.module_utils._save.failures import Failures
 from ansible_collections.airgap.images.plugins.module_utils._save.image_set import Pin, RequestedImage
 from ansible_collections.airgap.images.plugins.module_utils._save.resolve import Resolver
 from ansible_collections.airgap.images.tests.support import images as built

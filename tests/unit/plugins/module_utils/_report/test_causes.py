@@ -27,7 +27,7 @@ from ansible_collections.airgap.images.plugins.module_utils._http.status_errors 
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import FailedImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import InvalidLine, ListedImage, Origin
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
-from ansible_collections.airgap.images.plugins.module_utils._save.causes import (
+from ansible_collections.airgap.images.plugins.module_utils._report.causes import (
     causes_of,
     merged,
     told,

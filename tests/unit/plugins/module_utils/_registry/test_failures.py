@@ -18,8 +18,8 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.secrets import HIDDEN, Secrets
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import InvalidLine, Origin
+from ansible_collections.airgap.images.plugins.module_utils._registry.failures import Failures
 from ansible_collections.airgap.images.plugins.module_utils._registry.outage import Outages
-from ansible_collections.airgap.images.plugins.module_utils._save.failures import Failures
 
 PASSWORD = "correct-horse-battery"
 

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from .._base.errors import InvalidReferenceError, OptionError
 from .._oci.reference import SourceRegistry, canonical_registry, parse_source_registry, registry_key
-from .._registry.access import Certificates, Login
+from .access import Certificates, Login
 
 _CERTIFICATES = ("validate_certs", "ca_path", "client_cert", "client_key")
 _OF_THE_HOST = ("username", "password", *_CERTIFICATES)

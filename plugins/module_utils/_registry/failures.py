@@ -11,7 +11,7 @@ from dataclasses import replace
 from .._base.errors import ImageSaveError, TransferError
 from .._base.secrets import Secrets
 from .._oci.image_list import InvalidLine
-from .._registry.outage import Outages
+from .outage import Outages
 
 
 class Failures:
