@@ -14,6 +14,7 @@ from ansible_collections.airgap.images.tests.support.bundle import of_rancher
 from ansible_collections.airgap.images.tests.support.chromium import browser
 
 SIZE = {"width": 1280, "height": 800}
+SMALL = {"width": 400, "height": 800}
 
 
 def main() -> None:
@@ -28,6 +29,11 @@ def main() -> None:
                 shown = context.new_page()
                 shown.goto(path.as_uri())
                 shown.screenshot(path=folder / f"report-{scheme}.png")
+        with chromium.new_context(viewport=SMALL, color_scheme="light", reduced_motion="reduce") as context:
+            shown = context.new_page()
+            shown.goto(path.as_uri())
+            shown.evaluate("document.getElementById('images').scrollIntoView()")
+            shown.screenshot(path=folder / "report-small.png")
 
 
 if __name__ == "__main__":

@@ -119,12 +119,66 @@ def test_without_a_script_everything_can_be_read(open_report: Opener) -> None:
     assert page.locator("#bytes details tbody tr").first.is_visible()
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1024, 2560])
+@pytest.mark.parametrize("width", [320, 400, 768, 1024, 2560])
 def test_no_width_makes_the_page_scroll_sideways(open_report: Opener, width: int) -> None:
     page = open_report(RAW, viewport={"width": width, "height": 800}).page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for card in page.locator(".card").all():
         assert card.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
+PHONE = {"width": 400, "height": 800}
+FAILED = of_rancher(40, failures=True)
+FAILED_RAW = render(FAILED.name, FAILED.lock, FAILED.raw_lock, FAILED.facts).page
+
+# Cells that are partly out of sight, or whose content is.
+CUT = """found => found.filter(one => {
+  const box = one.getBoundingClientRect();
+  return box.left < 0 || box.right > innerWidth || one.scrollWidth > one.clientWidth + 1;
+}).map(one => one.outerHTML.slice(0, 200))"""
+
+
+@pytest.mark.parametrize("raw", [RAW, FIRST_RAW, FAILED_RAW], ids=["partial", "first", "failed"])
+@pytest.mark.parametrize("runs", [True, False], ids=["script", "no script"])
+def test_on_a_small_screen_no_cell_is_cut_off(open_report: Opener, raw: bytes, runs: bool) -> None:
+    page = open_report(raw, viewport=PHONE, java_script_enabled=runs).page
+    page.locator("details").evaluate_all("found => found.forEach(one => { one.open = true; })")
+    cells = page.locator("table.sorts tbody :is(th, td):visible")
+    assert cells.count() > 50
+    assert cells.evaluate_all(CUT) == []
+    assert page.locator("table.sorts").evaluate_all(CUT) == []
+
+
+def test_folded_rows_say_what_their_cells_are(open_report: Opener) -> None:
+    page = open_report(RAW, viewport=PHONE).page
+    titles = page.locator("#all-images thead th").all_text_contents()
+    row = page.locator("#all-images tbody tr").first
+    labels = row.locator("td").evaluate_all("found => found.map(one => getComputedStyle(one, '::before').content)")
+    assert labels == [f'"{title}" ":\\a0"' for title in titles[1:]] or labels == [f'"{one}:\xa0"' for one in titles[1:]]
+    boxes = [box for box in (cell.bounding_box() for cell in row.locator("th, td").all()) if box]
+    assert [box["y"] for box in boxes] == sorted(box["y"] for box in boxes)
+    assert len({box["x"] for box in boxes}) == 1, "one below the other"
+
+
+def test_folded_rows_are_sorted_and_filtered(open_report: Opener) -> None:
+    page = open_report(RAW, viewport=PHONE).page
+    page.locator("#all-images th button", has_text="Size").click()
+    sizes = page.locator("#all-images tbody td.n data").evaluate_all("found => found.map(one => Number(one.value))")
+    assert sizes == sorted(sizes, reverse=True)
+    page.get_by_label("Filter by").fill("no image has this name")
+    assert page.locator("#all-images tbody tr:visible").count() == 0
+
+
+@pytest.mark.parametrize("width", [400, 860])
+def test_what_is_wider_than_its_panel_has_a_shade_at_that_side(open_report: Opener, width: int) -> None:
+    page = open_report(RAW, viewport={"width": width, "height": 800}).page
+    wide = page.locator(".panel:visible").evaluate_all(
+        """found => found.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => {
+          const style = getComputedStyle(one);
+          return [style.backgroundImage.split("linear-gradient").length - 1, style.backgroundAttachment];
+        })"""
+    )
+    assert wide and all(one == [4, "local, local, scroll, scroll, scroll"] for one in wide), wide
 
 
 def test_the_first_key_offers_to_skip_what_comes_first(open_report: Opener) -> None:

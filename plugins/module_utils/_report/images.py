@@ -15,6 +15,7 @@ from .markup import Markup, Piece, element, join, text
 from .pieces import (
     NOT_KNOWN,
     Column,
+    Row,
     Subject,
     badge,
     count,
@@ -86,7 +87,7 @@ def _choice(name: str, title: str, values: Sequence[str]) -> Markup:
     return element("label", title, element("select", *options, name=name))
 
 
-def _image_rows(subject: Subject) -> Iterator[Markup]:
+def _image_rows(subject: Subject) -> Iterator[Row]:
     for image in subject.lock.images:
         change = subject.changes[str(image.reference)]
         yield row(
@@ -177,12 +178,12 @@ def news(subject: Subject) -> Markup:
     )
 
 
-def _plain(image: LockedImage) -> Markup:
+def _plain(image: LockedImage) -> Row:
     platforms = join(platform_names(image), ", ")
     return row(reference(str(image.reference)), platforms, size(image_size(image)), digest(image.digest), numbers=(1,))
 
 
-def _changed(one: Changed, image: LockedImage) -> Markup:
+def _changed(one: Changed, image: LockedImage) -> Row:
     now = platform_names(image)
     platforms: Piece = join(now, ", ")
     if now != one.platforms:
@@ -203,7 +204,7 @@ def _changed(one: Changed, image: LockedImage) -> Markup:
     return row(reference(one.reference), platforms, size(image_size(image)), join(digests), numbers=(1,))
 
 
-def _listing(title: str, rows: list[Markup], columns: tuple[Column, ...]) -> Markup:
+def _listing(title: str, rows: list[Row], columns: tuple[Column, ...]) -> Markup:
     """Write a table under a heading of its own; a long one can be folded away."""
     if not rows:
         return text("")
@@ -245,7 +246,7 @@ def missing(subject: Subject) -> Markup:
     return section("missing", "Failed, skipped and warned", *told)
 
 
-def _remarks(title: str, noun: str, rows: list[Markup], columns: tuple[str, ...]) -> Markup:
+def _remarks(title: str, noun: str, rows: list[Row], columns: tuple[str, ...]) -> Markup:
     return (
         text("")
         if not rows

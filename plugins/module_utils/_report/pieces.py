@@ -100,6 +100,31 @@ class Column:
     sorts: bool = True
 
 
+@dataclass(frozen=True)
+class Row:
+    """A row of a table.
+
+    :param head: what the row is about.
+    :param cells: one for each further column.
+    :param numbers: those of the cells that are numbers, from 0.
+    """
+
+    head: Piece
+    cells: tuple[Piece, ...]
+    numbers: tuple[int, ...] = ()
+    status: str = ""
+    change: str = ""
+
+    def below(self, columns: Sequence[Column]) -> Markup:
+        """Write the row; each cell knows its column's title, which is beside it where rows fold on a small screen."""
+        made = [
+            element("td", cell, class_="n" if place in self.numbers else None, data_label=column.title)
+            for place, (cell, column) in enumerate(zip(self.cells, columns[1:]))
+        ]
+        data = {"data_status": self.status or None, "data_change": self.change or None}
+        return element("tr", element("th", self.head, scope="row"), *made, **data)
+
+
 def grouped(number: int) -> str:
     """Write a number with thousands separators: ``4,812``."""
     return f"{number:,}"
@@ -158,7 +183,7 @@ def section(name: str, title: str, *children: Piece) -> Markup:
 
 def grid(
     columns: Sequence[Column],
-    rows: Iterable[Markup],
+    rows: Iterable[Row],
     *,
     caption: str,
     name: str = "",
@@ -176,7 +201,7 @@ def grid(
             "table",
             element("caption", element("span", caption, class_="unseen")),
             element("thead", element("tr", *heads)),
-            element("tbody", LINE_END, join(rows, LINE_END), LINE_END),
+            element("tbody", LINE_END, join((row.below(columns) for row in rows), LINE_END), LINE_END),
             id=name or None,
             class_=f"sorts {class_}".strip(),
         ),
@@ -187,15 +212,9 @@ def grid(
     )
 
 
-def row(head: Piece, *cells: Piece, numbers: Sequence[int] = (), status: str = "", change: str = "") -> Markup:
-    """A row of a table.
-
-    :param head: what the row is about.
-    :param numbers: those of the cells that are numbers, from 0.
-    """
-    data = {"data_status": status or None, "data_change": change or None}
-    made = [element("td", cell, class_="n" if place in numbers else None) for place, cell in enumerate(cells)]
-    return element("tr", element("th", head, scope="row"), *made, **data)
+def row(head: Piece, *cells: Piece, numbers: Sequence[int] = (), status: str = "", change: str = "") -> Row:
+    """A row of a table, as :class:`Row` has it."""
+    return Row(head, cells, tuple(numbers), status, change)
 
 
 def folded(summary: str, content: Markup, *, is_open: bool) -> Markup:

@@ -17,7 +17,7 @@ _LIGHT = """
   --bad: #a1232c; --bad-back: #fce8e8; --new: #1a56b0; --new-back: #e4edfb; --calm-back: #eaedf1;
   --tile: #d5dbe4; --tile-new: #b9d2f8; --tile-2: #c5e3d2; --tile-3: #ddd0f0;
   --tile-4: #f5cfd2;
-  --tile-5: #c3e2ea;
+  --tile-5: #c3e2ea; --shade: rgba(24, 32, 44, .28);
 """
 _DARK = """
   --page: #0f1319; --card: #171c24; --sunk: #1f2630; --ink: #e7ebf1; --soft: #a2adbb; --line: #2b333f;
@@ -26,7 +26,7 @@ _DARK = """
   --bad: #ffa0a0; --bad-back: #40191c; --new: #9cc2ff; --new-back: #182b4b; --calm-back: #28303c;
   --tile: #2f3947; --tile-new: #1f4680; --tile-2: #1e5138; --tile-3: #46366a;
   --tile-4: #6b2f35;
-  --tile-5: #1d4f5c;
+  --tile-5: #1d4f5c; --shade: rgba(0, 0, 0, .75);
 """
 
 STYLE = (
@@ -108,7 +108,16 @@ main { padding-bottom: 1rem; }
 main section { margin-top: 2.75rem; }
 main section > p, section > h3 + p { margin-top: .3rem; max-width: 78ch; }
 main section > h3 { margin-top: 1.5rem; }
-.panel { margin-top: .9rem; overflow-x: auto; }
+/* Where a part is out of sight at a side, a shade is there: the covers scroll with the content, the shades do not. */
+.panel {
+  margin-top: .9rem; overflow-x: auto;
+  background:
+    linear-gradient(to right, var(--card) 40%, transparent) left / 3rem 100% no-repeat local,
+    linear-gradient(to left, var(--card) 40%, transparent) right / 3rem 100% no-repeat local,
+    linear-gradient(to right, var(--shade), transparent) left / .9rem 100% no-repeat scroll,
+    linear-gradient(to left, var(--shade), transparent) right / .9rem 100% no-repeat scroll,
+    var(--card);
+}
 details > summary { cursor: pointer; color: var(--link); padding: .25rem 0; }
 details { margin-top: .7rem; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
@@ -222,6 +231,32 @@ footer p { border-top: 1px solid var(--line); padding-top: 1rem; }
   header, main, footer { padding-left: 1rem; padding-right: 1rem; }
   .answers { grid-template-columns: minmax(0, 1fr); }
 }
+/* Rows fold: each cell is a line, with the title of its column. The head keeps the buttons that sort. */
+@media screen and (max-width: 760px) {
+  .sorts, .sorts thead, .sorts tbody, .sorts tr, .sorts th, .sorts td { display: block; }
+  .sorts { min-width: 0; }
+  .sorts thead { display: none; }
+  .js .sorts thead { display: block; }
+  .sorts thead tr {
+    display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; padding: .6rem 1.1rem; border-bottom: 1px solid var(--line);
+  }
+  .sorts thead tr::before { content: "Sort by"; color: var(--soft); font-size: .87rem; }
+  .sorts thead th.fixed { display: none; }
+  .sorts tbody tr { padding: .6rem 1.1rem; border-bottom: 1px solid var(--line); }
+  .sorts tbody tr:last-child { border-bottom: 0; }
+  .sorts tbody tr[hidden], .sorts td:empty { display: none; }
+  .sorts tr > :is(th, td) {
+    width: auto; padding: .1rem 0; border: 0; text-align: left; white-space: normal; overflow-wrap: anywhere;
+  }
+  .images tr > th:nth-child(n) { width: auto; }
+  .sorts td::before { content: attr(data-label) ":\\A0"; color: var(--soft); }
+  .sorts data { white-space: normal; }
+  .platforms { padding-left: 1rem; }
+  .platforms li { grid-template-columns: minmax(0, 1fr) max-content; }
+  .platforms li > :nth-child(3) { grid-column: 1 / -1; }
+  .options { grid-template-columns: minmax(0, 1fr); gap: 0; }
+  .options dd { margin-bottom: .5rem; }
+}
 @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
 @media (forced-colors: active) { .map rect { stroke: CanvasText; } .bar-part { fill: Highlight; } }
 @media print {
@@ -234,7 +269,7 @@ footer p { border-top: 1px solid var(--line); padding-top: 1rem; }
   .skip, nav, .tools, .none, .more { display: none !important; }
   .card, .panel, section > h2, section > h3 { break-inside: avoid; }
   section > h2, section > h3 { break-after: avoid; }
-  .panel { overflow: visible; break-inside: auto; }
+  .panel { overflow: visible; break-inside: auto; background: none; }
   thead th { background: none; }
   tr { break-inside: avoid; }
   thead { display: table-header-group; }

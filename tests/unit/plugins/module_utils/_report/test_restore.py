@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,11 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.names impor
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._report import restore
 from ansible_collections.airgap.images.plugins.module_utils._report.restore import restore_script, target_path
+from ansible_collections.airgap.images.tests.support import markdown
+
+COLLECTION = Path(__file__).resolve().parents[5]
 
 DIGEST = "sha256:" + "ab" * 32
 SHA = "ef" * 32
@@ -129,6 +134,20 @@ def test_programs(compress: str, programs: set[str]) -> None:
 )
 def test_where_images_go(reference: str, path: str) -> None:
     assert target_path(parse_reference(reference)) == path
+
+
+def test_the_loop_that_is_printed_is_that_of_the_pages() -> None:
+    """But for the names, and for how it ends where somebody has pasted it."""
+    start = 'quote() { printf %s "$1"; }; script=SCRIPT after= copy="skopeo copy --all --preserve-digests oci:LAYOUT:"'
+    script = "\n".join([start, *restore._loop([parse_reference(f"a.lan/b@{DIGEST}")])])
+    printed = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    guide = (COLLECTION / "docs" / "guides" / "registry.md").read_text("utf-8")
+    (block,) = (each.text for each in markdown.blocks(guide) if each.text.startswith("# load.sh"))
+    names = {'"$1"': "SCRIPT", '"$2"/saved-image-cache': "LAYOUT", '"$3"': "REGISTRY", "|| exit": "|| break"}
+    for written, name in names.items():
+        block = block.replace(written, name)
+    documented = [line.strip() for line in block.splitlines() if not line.startswith(("#", "set "))]
+    assert [line.strip() for line in printed.stdout.splitlines()] == documented
 
 
 def test_the_number_of_lines_that_tell_progress_is_bounded() -> None:
