@@ -15,7 +15,7 @@ from pathlib import Path
 
 from docsite import links
 from docsite.inventory import write_inventory
-from docsite.stage import drop_contents, stage
+from docsite.stage import install_command, stage, tidy_reference
 from gates.tree import copy_collection
 from gates.versions import CHECKOUT
 
@@ -38,7 +38,7 @@ def main() -> int:
             stage(tree, source)
             write_inventory(source)
             _reference(tree, source / "reference")
-            drop_contents(source)
+            tidy_reference(source)
             _build(source, built)
         except subprocess.CalledProcessError as problem:
             print(f"The site was not built: {problem}", file=sys.stderr)
@@ -68,7 +68,12 @@ def _reference(tree: Path, folder: Path) -> None:
     folder.mkdir(parents=True)
     options = ["--use-current", "--squash-hierarchy", "--no-breadcrumbs", "--fail-on-error"]
     options.append("--no-add-antsibull-docs-version")
-    command = ["antsibull-docs", "collection", *options, "--dest-dir", str(folder), COLLECTION]
+    # Like the README: it is not on Galaxy.
+    settings_file = tree.parents[2] / "antsibull-docs.cfg"
+    command_of_readme = install_command((tree / "README.md").read_text("utf-8"))
+    settings_file.write_text(f'collection_install = {{\n  * = "{command_of_readme}"\n}}\n', "utf-8")
+    command = ["antsibull-docs", "--config-file", str(settings_file), "collection", *options]
+    command += ["--dest-dir", str(folder), COLLECTION]
     # The copy alone: no other collection of this machine, and no settings of the user's.
     config = tree.parents[2] / "ansible.cfg"
     config.write_text("[defaults]\n", "utf-8")

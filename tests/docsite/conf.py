@@ -29,6 +29,8 @@ myst_enable_extensions = ["tasklist"]
 intersphinx_mapping = {"ansible": ("https://docs.ansible.com/projects/ansible/latest/", "ansible.inv")}
 
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_title = f"{project} {version}"
 html_copy_source = False
 html_show_sourcelink = False

@@ -51,14 +51,31 @@ def stage(tree: Path, folder: Path) -> None:
             target.write_text(_page(tree, folder, source), "utf-8")
         else:
             shutil.copyfile(tree / source, target)
-    shutil.copyfile(Path(__file__).with_name("conf.py"), folder / "conf.py")
+    here = Path(__file__)
+    shutil.copyfile(here.with_name("conf.py"), folder / "conf.py")
+    (folder / "static").mkdir()
+    shutil.copyfile(here.with_name("site.css"), folder / "static" / "site.css")
 
 
-def drop_contents(folder: Path) -> None:
-    """Drop the lists of headings from pages that were generated: the theme shows its own, beside each page."""
+def tidy_reference(folder: Path) -> None:
+    """Drop what is not so from pages that were generated.
+
+    That is the lists of headings, since the theme shows its own beside each page, and the remark that the package
+    ``ansible`` may have brought the collection.
+    """
     for page in folder.rglob("*.rst"):
         text = page.read_text("utf-8")
-        page.write_text(re.sub(r"^\.\. contents::.*\n(?:[ \t]+\S.*\n)*", "", text, flags=re.MULTILINE), "utf-8")
+        text = re.sub(r"^\.\. contents::.*\n(?:[ \t]+\S.*\n)*", "", text, flags=re.MULTILINE)
+        text = re.sub(r"^ +You might already have this collection[^\n]*\n(?: +\S.*\n)*\n", "", text, flags=re.MULTILINE)
+        page.write_text(text, "utf-8")
+
+
+def install_command(readme: str) -> str:
+    """The command that installs the collection, as the README has it."""
+    found = re.findall(r"^\$ (ansible-galaxy collection install .+)$", readme, re.MULTILINE)
+    if len(found) != 1:
+        raise ValueError(f"README.md: expected one command that installs the collection, found {found}")
+    return str(found[0])
 
 
 def place(source: str) -> str:

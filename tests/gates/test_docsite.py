@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from docsite import links
-from docsite.stage import drop_contents, place, stage
+from docsite.stage import install_command, place, stage, tidy_reference
+from gates.versions import CHECKOUT
 from support import markdown
 
 
@@ -148,7 +150,15 @@ def test_the_source_has_links_that_sphinx_knows(tmp_path: Path) -> None:
         path.relative_to(source).as_posix(): path.read_text("utf-8") for path in source.rglob("*") if path.is_file()
     }
     assert set(read) == {
-        *("conf.py", "index.md", "guide.md", "reliability.md", "role.md", "files/tests/versions.toml"),
+        *(
+            "conf.py",
+            "static/site.css",
+            "index.md",
+            "guide.md",
+            "reliability.md",
+            "role.md",
+            "files/tests/versions.toml",
+        ),
         *("project/changelog.rst", "project/contributing.md", "project/security.md"),
     }
     assert read["guide.md"] == "# G\n\n[c](project/contributing.md)\n"
@@ -165,5 +175,23 @@ def test_the_source_has_links_that_sphinx_knows(tmp_path: Path) -> None:
 
 def test_lists_of_headings_are_dropped_from_what_was_generated(tmp_path: Path) -> None:
     write(tmp_path, {"a.rst": "A\n=\n\n.. contents::\n   :local:\n   :depth: 1\n\nText\n"})
-    drop_contents(tmp_path)
+    tidy_reference(tmp_path)
     assert (tmp_path / "a.rst").read_text("utf-8") == "A\n=\n\n\nText\n"
+
+
+def test_the_reference_does_not_say_that_the_collection_may_be_there(tmp_path: Path) -> None:
+    note = "    You might already have this collection installed if you are using the ``ansible`` package.\n    No.\n\n"
+    write(tmp_path, {"a.rst": f".. note::\n    This is part.\n\n{note}    To install it, use: x.\n"})
+    tidy_reference(tmp_path)
+    assert (tmp_path / "a.rst").read_text("utf-8") == ".. note::\n    This is part.\n\n    To install it, use: x.\n"
+
+
+def test_all_pages_install_the_collection_as_the_readme_does() -> None:
+    readme, start = ((CHECKOUT / name).read_text("utf-8") for name in ("README.md", "docs/getting-started.md"))
+    command = install_command(readme)
+    assert f"$ {command}\n" in start
+    for page in links.pages(CHECKOUT):
+        found = re.findall(r"ansible-galaxy collection install [^`\n]*", (CHECKOUT / page).read_text("utf-8"))
+        assert {*found} <= {command}, page
+    with pytest.raises(ValueError, match="expected one command"):
+        install_command("nothing")
