@@ -37,7 +37,7 @@ die() {
 }
 
 heading "Setting up (the first time takes some minutes)"
-environment=$("$here/setup.sh" --env newest)
+environment=$("$here/setup.sh" --for demo)
 eval "$environment"
 # Neither the user's settings of Ansible nor those of a shell that runs it.
 for name in "${!ANSIBLE_@}"; do

@@ -5,9 +5,11 @@
 #   tests/setup.sh newest tools     only these: newest, oldest, target, tools, importer, docs,
 #                                   fuzz
 #   tests/setup.sh --env newest     and print shell code that puts the environment `newest` on PATH
+#   tests/setup.sh --for demo       only what the demonstration needs; the same shell code
 #
 # What is not from the distribution goes to ${XDG_CACHE_HOME:-~/.cache}/airgap-images; nothing is
-# written to the checkout. Only `--env` writes to standard output. To use it:
+# written to the checkout; the output of apt-get goes to setup.log there. Only `--env` and `--for`
+# write to standard output. To use it:
 #
 #   environment=$(tests/setup.sh --env newest) && eval "$environment"
 set -euo pipefail
@@ -47,6 +49,17 @@ packages=(
     zsh
     zstd
 )
+# Those of them that the demonstration needs.
+for_demo=(
+    ca-certificates
+    docker-registry
+    openssh-server
+    python3
+    python3-requests
+    python3-venv
+    skopeo
+    sudo
+)
 # Packages in that list which start a service when they are installed, and their units.
 declare -A units=(
     [containerd]="containerd.service"
@@ -61,9 +74,19 @@ die() {
     exit 1
 }
 
+arguments=("$@")
+if [[ ${1:-} == --for ]]; then
+    [[ $# == 2 && $2 == demo ]] || die "usage: tests/setup.sh --for demo"
+    packages=("${for_demo[@]}")
+    arguments=(--env demo)
+fi
+
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 [[ -n ${HOME:-} ]] || die "HOME is not set: say where ~/.cache may be made"
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/airgap-images
+log=$cache/setup.log
+mkdir -p -- "$cache"
 
 as_root() {
     if ((EUID == 0)); then
@@ -83,6 +106,16 @@ installed() {
     [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
+# Keeps what a command says in the log, and shows the end of it when the command fails.
+quietly() {
+    local status=0
+    "$@" >>"$log" 2>&1 </dev/null || status=$?
+    if ((status)); then
+        tail -n 20 -- "$log" >&2
+        die "failed (status $status), see $log: $*"
+    fi
+}
+
 # Prints what a package is called in this distribution.
 name_here() {
     if [[ $1 == chromium ]] && grep -qx 'ID=ubuntu' /etc/os-release 2>/dev/null; then
@@ -100,7 +133,7 @@ install_packages() {
         installed "$package" || missing+=("$(name_here "$package")")
     done
     ((${#missing[@]})) || return 0
-    say "installing ${missing[*]}"
+    say "Debian packages to install: ${missing[*]}"
 
     # The tests start servers of their own. So the new packages' services are neither started now
     # nor at the next boot; what was installed before stays as it is.
@@ -114,13 +147,14 @@ case "$1" in containerd* | docker-registry | podman* | ssh | ssh.* | sshd) exit 
 exit 0
 END
     fi
-    local status=0
-    {
-        as_root apt-get -qq -o DPkg::Lock::Timeout=300 update &&
-            as_root apt-get -qq -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
-                install --no-install-recommends "${missing[@]}"
-    } >&2 </dev/null || status=$?
-    ((status == 0)) || die "apt-get failed (status $status) to install: ${missing[*]}"
+    : >"$log"
+    SECONDS=0
+    say "updating the package lists (log: $log)"
+    quietly as_root apt-get -qq -o DPkg::Lock::Timeout=300 update
+    say "installing ${#missing[@]} Debian packages and what they need"
+    quietly as_root apt-get -qq -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+        install --no-install-recommends "${missing[@]}"
+    say "the Debian packages are there, after $SECONDS s"
 
     if command -v systemctl >/dev/null; then
         local unit
@@ -152,8 +186,6 @@ find_python() {
 (install_packages)
 python=$(find_python)
 # Two runs at the same time must not build the same environment.
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/airgap-images
-mkdir -p -- "$cache"
 exec 9>"$cache/setup.lock"
 flock --timeout 1200 9 || die "another setup has held $cache/setup.lock for 20 minutes"
-PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here "$python" -m gates setup "$@" 9>&-
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here "$python" -m gates setup "${arguments[@]}" 9>&-

@@ -12,7 +12,7 @@ from gates.catalogue import all_gates
 from gates.environments import environments, set_up, variables
 from gates.runner import Gate, run_gates
 from gates.seconds import read_seconds
-from gates.versions import NoLeg, asked_for, matrix, read_plan, read_versions
+from gates.versions import NoLeg, Plan, asked_for, matrix, read_plan, read_versions
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
         "names",
         nargs="*",
         metavar="ENVIRONMENT",
-        help="newest, oldest, target, tools, importer, docs, fuzz; default: all",
+        help="newest, oldest, target, tools, importer, docs, fuzz, demo; default: all but demo",
     )
     commands.add_parser("matrix", help="print all legs and targets that can be asked for, as a workflow reads them")
     run = commands.add_parser("run", help="run gates")
@@ -55,15 +55,13 @@ def main() -> int:
 
 def _set_up(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     plan = read_plan(choice=asked_for())
-    for leg in plan.legs:
-        print(f"setup: {leg.name}: {leg}", file=sys.stderr)
-    for remark in plan.remarks:
-        print(f"setup: {remark}", file=sys.stderr)
     known = environments(plan)
+    if not arguments.names or any(known[name].is_for_gates for name in arguments.names if name in known):
+        _print_plan(plan)
     unknown = [name for name in arguments.names if name not in known]
     if unknown:
         parser.error(f"no such environment here: {', '.join(unknown)} (there are: {', '.join(known)})")
-    wanted = [known[name] for name in arguments.names or known]
+    wanted = [known[name] for name in arguments.names or known if arguments.names or known[name].is_for_gates]
     set_up(wanted, plan)
     if arguments.env:
         values = variables(wanted[0], plan)
@@ -72,6 +70,13 @@ def _set_up(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> i
         # A shim of pyenv would otherwise choose the Python.
         print("unset PYENV_ROOT PYENV_VERSION PYTHONHOME PYTHONPATH")
     return 0
+
+
+def _print_plan(plan: Plan) -> None:
+    for leg in plan.legs:
+        print(f"setup: {leg.name}: {leg}", file=sys.stderr)
+    for remark in plan.remarks:
+        print(f"setup: {remark}", file=sys.stderr)
 
 
 def _print_matrix() -> int:

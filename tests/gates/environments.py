@@ -42,11 +42,16 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment with a home directory of its own."""
+    """A virtual environment with a home directory of its own.
+
+    :ivar is_for_gates: Gates run in it. One that is not is made only when it is asked for, and quickly: with what is
+        there, and without a home.
+    """
 
     name: str
     python: Interpreter
     requirements: str
+    is_for_gates: bool = True
 
     @property
     def folder(self) -> Path:
@@ -77,6 +82,7 @@ def environments(plan: Plan) -> dict[str, Environment]:
         "tools": Environment("tools", python, tools),
         "importer": Environment("importer", python, importer),
         "docs": Environment("docs", python, docs),
+        "demo": Environment("demo", plan.newest.python, _demo_requirements(plan), is_for_gates=False),
     }
     if plan.fuzz is not None:
         made["fuzz"] = Environment("fuzz", plan.fuzz, (REQUIREMENTS / "fuzz.txt").read_text("utf-8"))
@@ -87,6 +93,10 @@ def _leg_requirements(leg: Leg) -> str:
     listed = [REQUIREMENTS / "leg.txt", CHECKOUT / "tests" / "unit" / "requirements.txt"]
     lines = [*(file.read_text("utf-8") for file in listed), f"ansible-core~={leg.core}.0", *leg.libraries]
     return "\n".join(lines) + "\n"
+
+
+def _demo_requirements(plan: Plan) -> str:
+    return (REQUIREMENTS / "demo.txt").read_text("utf-8") + f"ansible-core~={plan.newest.core}.0\n"
 
 
 def _target_requirements() -> str:
@@ -117,15 +127,20 @@ def variables(environment: Environment, plan: Plan) -> dict[str, str]:
 
 def set_up(wanted: Iterable[Environment], plan: Plan) -> None:
     """Make the environments that are not there yet, all at the same time: much of it is waiting for the network."""
-    installer = _installer(plan.tools.python)
+    wanted = [*wanted]
+    for_gates = [environment for environment in wanted if environment.is_for_gates]
     missing = [environment for environment in wanted if not environment.complete]
+    if not for_gates and not missing:
+        return
+    installer = _installer(plan.tools.python, may_install=bool(for_gates))
     with ThreadPoolExecutor() as workers:
         list(workers.map(lambda environment: _build(environment, installer), missing))
-    for environment in wanted:
+    for environment in for_gates:
         _furnish_home(environment, installer)
         _share_jobs(environment)
-    for leg in plan.legs:
-        _stand_in_for_get_pip(leg, installer)
+    if for_gates:
+        for leg in plan.legs:
+            _stand_in_for_get_pip(leg, installer)
 
 
 def _say(text: str) -> None:
@@ -144,9 +159,15 @@ class Installer:
     pip: dict[str, str]
 
 
-def _installer(interpreter: Interpreter) -> Installer:
+def _installer(interpreter: Interpreter, *, may_install: bool) -> Installer:
+    """Return the installer.
+
+    :arg may_install: uv may be installed for this; otherwise it is used only if it is there.
+    """
     folder = cache_folder() / "venvs" / f"bootstrap-{interpreter.version}"
     python, uv = folder / "bin" / "python", folder / "bin" / "uv"
+    if not python.exists() and not may_install:
+        return Installer(interpreter.path, None, {})
     if not python.exists():  # or the interpreter behind it is gone
         _say("installing uv")
         _run([interpreter.path, "-m", "venv", "--clear", folder])
@@ -160,7 +181,8 @@ def _build(environment: Environment, installer: Installer) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     if not _build_with_uv(environment, installer):
-        _say(f"'{environment.name}': pip instead of uv")
+        if environment.is_for_gates:
+            _say(f"'{environment.name}': pip instead of uv")
         _run([environment.python.path, "-m", "venv", "--clear", folder])
         _run(
             [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--requirement", "/dev/stdin"],
