@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps of the role image_save before it saves. The documentation is in plugins/modules/image_stage.py."""
+"""The steps of the role image_save around saving. The documentation is in plugins/modules/image_stage.py."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -29,6 +30,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.failure import FailedHost, Told, failed_host
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options, paths_of
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import Pool
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.record import write_record
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.staging import Stager
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.target import Target
 
@@ -48,6 +50,7 @@ class ActionModule(ActionBase):
             "read": self._read,
             "stage": self._stage,
             "fail": self._fail,
+            "record": self._record,
         }
         try:
             result.update(changed=False)
@@ -75,7 +78,11 @@ class ActionModule(ActionBase):
         # the save goes by these values, whatever the host returns as facts meanwhile.
         decided = {name: getattr(options, name) for name in ("fetch", "distribute", "failed_list")}
         call = {"call": str(self._task._uuid), "is_check": bool(self._task.check_mode)}
-        return {**call, **decided, **asdict(paths_of(options, play.host))}
+        paths = paths_of(options, play.host)
+        if options.distribute and paths.merged_lock and self._task.diff:
+            with suppress(OSError):  # then everything is new to it
+                self._pool(call["call"]).keep_record(paths.merged_lock)
+        return {**call, **decided, **asdict(paths)}
 
     def _probe(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Find out what the host lacks."""
@@ -105,8 +112,20 @@ class ActionModule(ActionBase):
                 and (values.get("image_save_result") or {}).get("failed")
             ]
 
-        told = Told(Pool(_folder(), call).beside("told.json"))
+        told = Told(self._pool(call).beside("told.json"))
         return {"failed": True, "msg": told.tell(own, others, check=bool(self._task.check_mode))}
+
+    def _record(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Write the record of the set on the controller."""
+        path, raw = str(self._task.args["record"]), str(self._task.args["text"]).encode("utf-8", "surrogatepass")
+        before = self._pool(self._task.args["call"]).record()
+        written = write_record(path, raw, before=before, is_check=self._task.check_mode)
+        if not self._task.diff:
+            del written["diff"]
+        return written
+
+    def _pool(self, call: object) -> Pool:
+        return Pool(_folder(), str(call))
 
     def _stager(self, variables: dict[str, Any]) -> Stager:
         play = _play_of(variables)
@@ -117,7 +136,7 @@ class ActionModule(ActionBase):
             Ticker.of(self._task, variables),
             play,
             self._find,
-            Pool(_folder(), str(self._task.args["call"])),
+            self._pool(self._task.args["call"]),
         )
 
     def _options(self, variables: Mapping[str, Any]) -> Options:

@@ -39,7 +39,7 @@ attributes:
     support: full
     description: Returns details on what has changed (or would change in check mode) when in diff mode.
     details:
-      - Shows the files on the controller with their sha256.
+      - Shows the images that differ with their digests, and the files that differ with their size and sha256.
   action:
     support: full
     description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the

@@ -13,8 +13,8 @@ module: image_stage
 short_description: Prepare a host for saving images, for the role image_save
 version_added: 0.1.0
 description:
-  - Does the steps of the role P(airgap.images.image_save#role) that come before saving, and reports failures. It is
-    private to the role and may change at any time; call the role.
+  - Does the steps of the role P(airgap.images.image_save#role) around saving, and reports failures. It is private to
+    the role and may change at any time; call the role.
   - On the controller it checks the variables of the role, reads lists and manifests, chooses the images, and shares
     them out over the hosts.
   - On the host it looks for what is lacking, reads lists, makes directories and writes the list of the images.
@@ -28,7 +28,7 @@ attributes:
     support: full
     description: Returns details on what has changed (or would change in check mode) when in diff mode.
     details:
-      - Shows the list on the host.
+      - Shows the list on the host, and what differs in the record of a set, by image and by file.
   action:
     support: full
     description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
@@ -52,8 +52,9 @@ options:
       - V(read) reads the lists of a host that shares its images with others.
       - V(stage) chooses the images of the host, and writes its list.
       - V(fail) fails, with one message for all hosts of this call on which the save has failed.
+      - V(record) writes the record of a set on the controller. It does not contact the host.
     type: str
-    choices: [validate, probe, read, stage, fail]
+    choices: [validate, probe, read, stage, fail, record]
   variables:
     description:
       - Name of the variable with the options of the role. It is given by name because Ansible can show arguments, and
@@ -67,8 +68,12 @@ options:
   call:
     description:
       - What only the hosts of this call of the role have in common, for O(step=read), O(step=stage) and
-        O(step=fail).
+        O(step=fail) and O(step=record).
     type: str
+  record:
+    description:
+      - Path of the record on the controller, for O(step=record).
+    type: path
   program:
     description:
       - Name or path of skopeo, for O(step=probe).
@@ -99,7 +104,7 @@ options:
     type: path
   text:
     description:
-      - Content of O(list_file).
+      - Content of O(list_file), or of O(record).
     type: str
     default: ''
   lists:
@@ -339,10 +344,11 @@ def run(module: AnsibleModule) -> dict[str, object]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "step": {"type": "str", "choices": ["validate", "probe", "read", "stage", "fail"]},
+            "step": {"type": "str", "choices": ["validate", "probe", "read", "stage", "fail", "record"]},
             "variables": {"type": "str"},
             "types": {"type": "dict", "default": {}},
             "call": {"type": "str"},
+            "record": {"type": "path"},
             "program": {"type": "path"},
             "libraries": {"type": "list", "elements": "str", "default": []},
             "lists": {"type": "list", "elements": "path", "default": []},

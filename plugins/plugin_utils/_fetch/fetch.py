@@ -117,7 +117,7 @@ class Fetch:
                 failed_list=os.path.basename(failed_list) if failed_list else None,
                 untrue=[f"{place.root}{suffix}" for suffix in COMPANIONS] if lock else [],
             )
-            difference = {"diff": result.difference(delivery)} if self.is_diff else {}
+            difference = {"diff": result.difference(delivery, lock)} if self.is_diff else {}
             ensure_fits(delivery)
             coming = {*receiver.transferred, *delivery.coming}  # the lock file came first, also in check mode
             transferred = [item for item in delivery.wanted if item in coming]

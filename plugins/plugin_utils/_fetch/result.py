@@ -2,18 +2,29 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The result of a fetch, as the play gets it. Pure, except :func:`difference`, which checks which files exist."""
+"""The result of a fetch, as the play gets it. Pure, except :func:`difference`, which reads the lock file before."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.output import BESIDE
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_changes import (
+    changed_only,
+    file_line,
+    record_lines,
+)
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.output import BESIDE, LOCK_SUFFIX
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count, format_size
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.delivery import Delivery
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD, MOST_VALUES
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import names_of
 
 
 def paths(place: Place, parts: Sequence[Item], records: Mapping[str, Item], failed: Item | None) -> dict[str, Any]:
@@ -46,16 +57,41 @@ def message(whose: str, delivery: Delivery, items: Sequence[Item], *, is_check: 
     return f"{count} ({size}) {verb} from {whose} to {delivery.place.directory}{links}{removed}"
 
 
-def difference(delivery: Delivery) -> dict[str, str]:
-    """Return the files before and after, as C(--diff) shows them."""
+def difference(delivery: Delivery, lock: Lock | None) -> dict[str, str]:
+    """Return what will be different on the controller, as C(--diff) shows it: by image, and by file.
+
+    :param lock: of the archive that is fetched; ``None`` if only a list of failed images is.
+    """
     place = delivery.place
-    kept = [f"{item.sha256}  {item.name}" for item in {*delivery.items} - {*delivery.wanted}]
-    replaced = [item.name for item in delivery.wanted if os.path.lexists(place.final(item))]
-    stale = [os.path.relpath(path, place.directory) for path in delivery.stale]
-    after = [f"{item.sha256}  {item.name}" for item in delivery.items]
+    before = _lock_before(place) if lock is not None else None
     return {
         "before_header": place.directory,
         "after_header": place.directory,
-        "before": "".join(f"{line}\n" for line in sorted([*kept, *replaced, *stale])),
-        "after": "".join(f"{line}\n" for line in sorted(after)),
+        **changed_only(
+            [*record_lines(before), *_replaced(delivery, before)],
+            [*record_lines(lock), *(file_line(item.name, item.size, item.sha256) for item in delivery.wanted)],
+        ),
     }
+
+
+def _replaced(delivery: Delivery, before: Lock | None) -> Iterator[str]:
+    """Describe the files that will be replaced or removed; the lock file before knows most of them."""
+    place = delivery.place
+    known = {}
+    if before is not None:
+        names = names_of(before, place.archive, where=place.root)
+        known = {name: file_line(name, part.size, part.sha256) for part, name in zip(before.parts, names)}
+    replaced = [item.name for item in delivery.wanted if os.path.lexists(place.final(item))]
+    for name in [*replaced, *(os.path.relpath(path, place.directory) for path in delivery.stale)]:
+        yield known.get(name, f"file {name}")
+
+
+def _lock_before(place: Place) -> Lock | None:
+    """Read the lock file that is on the controller; ``None`` if there is none of this archive that can be read."""
+    path = f"{place.root}{LOCK_SUFFIX}"
+    with suppress(OSError, LockFileError):
+        with open(path, "rb") as file:
+            lock = read_lock(file.read(LARGEST_RECORD), path=path, most=MOST_VALUES)
+        names_of(lock, place.archive, where=path)
+        return lock
+    return None

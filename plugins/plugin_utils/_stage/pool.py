@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
@@ -26,6 +27,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection imp
     compile_choice,
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._lists.sharing import share_out
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.record import read_record
 
 
 class Pool:
@@ -48,6 +50,21 @@ class Pool:
         put_whole(
             self._of(host), json.dumps([[source.name, source.text, source.places] for source in sources]).encode()
         )
+
+    def keep_record(self, path: str) -> None:
+        """Keep the record of the set as it is before this call, as fetching removes it.
+
+        :raises OSError: when it cannot be read.
+        """
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        if not os.path.exists(self._record):
+            put_whole(self._record, read_record(path) or b"", by=f"{self._record}.{os.getpid()}")
+
+    def record(self) -> bytes | None:
+        """Return the record that was kept; ``None`` if there was none."""
+        with suppress(FileNotFoundError), open(self._record, "rb") as file:
+            return file.read() or None
+        return None
 
     def share(
         self, hosts: Sequence[str], running: Sequence[str], *, include: Sequence[str], exclude: Sequence[str]
@@ -79,6 +96,10 @@ class Pool:
                 shares = share_out(chosen.lines, hosts)
                 put_whole(path, json.dumps({"chosen": asdict(chosen), "shares": shares}).encode())
         return path
+
+    @property
+    def _record(self) -> str:
+        return os.path.join(self._folder, "record")
 
     def _of(self, host: str) -> str:
         return os.path.join(self._folder, f"{_name(host)}.json")

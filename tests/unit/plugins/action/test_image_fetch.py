@@ -13,6 +13,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.airgap.images.plugins.action import image_fetch
 from ansible_collections.airgap.images.plugins.action.image_fetch import ActionModule
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock, write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import COMPANIONS
 from ansible_collections.airgap.images.plugins.module_utils._host import verified_files
 from ansible_collections.airgap.images.plugins.module_utils._host.hold import Hold
@@ -1028,22 +1030,36 @@ def test_a_report_of_another_archive_does_not_stay(scene: Scene) -> None:
     assert mine.exists()
 
 
-def test_the_difference_is_shown(scene: Scene) -> None:
+def test_only_what_changes_is_shown(scene: Scene) -> None:
     scene.fetch()
     scene.save({f"{NAME}.part0": b"first", f"{NAME}.part1": b"other"})
     for check in (True, False):
         shown = scene.fetch(check=check, diff=True)["diff"]
         assert shown["before_header"] == shown["after_header"] == str(scene.media)
-        assert shown["after"].count("\n") == 4
-        first, second = (hashlib.sha256(data).hexdigest() for data in (b"first", b"other"))
-        assert f"{first}  {NAME}.part0\n" in shown["before"]
-        assert f"{first}  {NAME}.part0\n" in shown["after"]
-        assert f"{second}  {NAME}.part1\n" in shown["after"]
-        assert f"{NAME}.part1\n" in shown["before"]
-        assert f"{NAME}.part2\n" in shown["before"]
-        assert f"{NAME}.part2" not in shown["after"]
+        lines = {side: [line.split(": ")[0] for line in shown[side].splitlines()] for side in ("before", "after")}
+        assert lines["before"] == [f"file {name}" for name in (f"{NAME}.part1", SUMS, LOCK, f"{NAME}.part2")]
+        assert lines["after"] == [f"file {name}" for name in (f"{NAME}.part1", SUMS, LOCK)]
+        assert f"file {NAME}.part1: 5 bytes, sha256:{hashlib.sha256(b'other').hexdigest()}\n" in shown["after"]
+        assert f"file {NAME}.part1: " in shown["before"], "the lock file before knows its checksum"
     same = scene.fetch(diff=True)["diff"]
-    assert same["before"] == same["after"]
+    assert same["before"] == same["after"] == ""
+
+
+def test_images_that_change_are_shown(scene: Scene) -> None:
+    def write(*references: str) -> None:
+        path = scene.host / LOCK
+        lock = read_lock(path.read_bytes(), path=str(path))
+        path.write_bytes(write_lock(replace(lock, failed=references)))
+
+    write("a:1", "b:1")
+    shown = scene.fetch(diff=True)["diff"]
+    assert shown["before"] == "" and "failed a:1\nfailed b:1\nfile " in shown["after"]
+    write("b:1", "c:1")
+    shown = scene.fetch(diff=True)["diff"]
+    assert shown["before"].startswith("failed a:1\nfile ") and shown["after"].startswith("failed c:1\nfile ")
+    scene.media.joinpath(LOCK).write_text("no lock file")
+    shown = scene.fetch(diff=True)["diff"]
+    assert (shown["before"], "failed b:1\n" in shown["after"]) == (f"file {LOCK}\n", True)
 
 
 def test_the_temporary_directory_of_the_host_is_removed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from ansible import constants
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.airgap.images.plugins.action.image_stage import ActionModule
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._stage.test_stage_options import USUAL
 
 OPEN = {"uid": 1000, "exists": True, "is_closed": False}
@@ -43,18 +45,32 @@ class Ground:
         self.asked: list[tuple[str, dict[str, Any], object, bool, bool]] = []
         monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(folder / "tmp"))
 
-    def run(self, step: str, answer: Answer | None = None, *, check: bool = False, **changed: Any) -> dict[str, Any]:
+    def run(
+        self, step: str, answer: Answer | None = None, *, check: bool = False, diff: bool = False, **changed: Any
+    ) -> dict[str, Any]:
         """Run a step of the role for a host ``one`` with these options."""
         facts = changed.pop("facts", {})
         types = changed.pop("types", {})
         values = changed.pop("values", {})
+        arguments = changed.pop("arguments", {})
         task = SimpleNamespace(
-            args={"step": step, "variables": "options", "types": types, "call": "c", "program": "s", "libraries": []},
+            args={
+                "step": step,
+                "variables": "options",
+                "types": types,
+                "call": "c",
+                "program": "s",
+                "libraries": [],
+                **arguments,
+            },
             check_mode=check,
+            diff=diff,
             async_val=0,
             no_log=False,
             action="image_stage",
             _uuid="0-1",
+            play=None,
+            get_name=lambda: "Stage the list",
             get_search_path=lambda: [str(self.folder / "play")],
         )
         templar = SimpleNamespace(template=lambda value: value)
@@ -98,11 +114,27 @@ def test_validation_asks_nothing_of_the_host(ground: Ground, check: bool) -> Non
 
 def test_a_step_that_there_is_not(ground: Ground) -> None:
     said = ground.run("save")
-    assert (
-        said["failed"]
-        and said["msg"] == "step: 'save' is not a step; expected one of validate, probe, read, stage, fail"
-    )
+    steps = "validate, probe, read, stage, fail, record"
+    assert said["failed"] and said["msg"] == f"step: 'save' is not a step; expected one of {steps}"
     assert not ground.asked
+
+
+def test_the_record_of_a_set_is_compared_with_the_one_before_the_call(ground: Ground) -> None:
+    """Fetching has removed it by then."""
+    record = ground.folder / "images.lock.json"
+    before, after = write_lock(Lock({}, (), failed=("a:1", "b:1"))), write_lock(Lock({}, (), failed=("b:1", "c:1")))
+    record.write_bytes(before)
+    called = ground.run("validate", diff=True, distribute=True, fetch_dest=str(ground.folder))
+    assert called["merged_lock"] == str(record)
+    record.unlink()
+    arguments = {"call": called["call"], "record": str(record), "text": after.decode()}
+    for check in (True, False):
+        done = ground.run("record", check=check, diff=True, arguments=arguments)
+        assert done["changed"] and record.exists() is not check
+        assert (done["diff"]["before"], done["diff"]["after"]) == ("failed a:1\n", "failed c:1\n")
+    assert record.read_bytes() == after
+    assert ground.run("record", arguments=arguments) == {"changed": False}
+    assert ground.asked == []
 
 
 def test_types_are_checked(ground: Ground) -> None:
