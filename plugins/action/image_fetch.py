@@ -45,7 +45,9 @@ class ActionModule(ActionBase):
         host = Host(self, variables)
         ticker = Ticker.of(self._task, variables)
         retries, delay = arguments["retries"], arguments["retry_delay"]
-        carrier = Carrier(self._connection, host.name, host.for_transfer, retries=retries, delay=delay)
+        carrier = Carrier(
+            self._connection, host.name, host.for_transfer, retries=retries, delay=delay, warn=ticker.warning
+        )
         is_check = self._task.check_mode
         fetch = Fetch(host, carrier, ticker, arguments, is_check=is_check, is_diff=self._task.diff)
         try:
@@ -57,6 +59,7 @@ class ActionModule(ActionBase):
         except ImageSaveError as error:
             result.update(failed=True, msg=str(error))
         finally:
+            ticker.end()
             self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
         return result
 

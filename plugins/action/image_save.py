@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
@@ -15,6 +17,9 @@ from ansible_collections.airgap.images.plugins.module_utils._host.umask import T
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.follow import Orphaned, Signals, follow
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import Job, without_effects
+
+_ROLE = "airgap.images.image_save"
+_FETCH = "image_save_fetch"
 
 
 class ActionModule(ActionBase):
@@ -63,8 +68,9 @@ class ActionModule(ActionBase):
             return self._plainly(variables)
         if not returned.get("failed"):
             ticker.say(str(returned.get("msg", "")))
-            if returned.get("changed"):
-                ticker.say_paths(returned)
+            if returned.get("changed") and not is_fetched_next(self._task, variables):
+                where = "" if self._connection.transport == "local" else "the host"
+                ticker.say_paths(returned, where)
         return returned
 
     def _plainly(self, variables: dict[str, Any]) -> dict[str, Any]:
@@ -74,3 +80,15 @@ class ActionModule(ActionBase):
         if not is_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
         return returned
+
+
+def is_fetched_next(task: Task, variables: Mapping[str, Any]) -> bool:
+    """Return True if the task is of the role, which then fetches the archive: the paths on the controller come there.
+
+    :param variables: of the task.
+    """
+    call = variables.get("__image_save_call")
+    if task._role is None or task._role.get_name() != _ROLE or not isinstance(call, Mapping):
+        return False
+    run, skipped = variables.get("ansible_run_tags") or ["all"], variables.get("ansible_skip_tags") or []
+    return call.get("fetch") is True and ("all" in run or _FETCH in run) and _FETCH not in skipped

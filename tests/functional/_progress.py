@@ -98,8 +98,8 @@ def layer_path(platform: PushedPlatform, number: int = -1) -> str:
 
 
 def lines(text: str, host: str = "localhost") -> list[str]:
-    """What was said of a host."""
-    return [line.strip("\r") for line in text.split("\n") if line.startswith(f"{host}: ")]
+    """What was said of a host, what was replaced on a terminal included."""
+    return [line for line in re.split(r"[\r\n]+(?:\x1b\[K)?", text) if line.startswith(f"{host}: ")]
 
 
 def measured(text: str, host: str = "localhost") -> list[re.Match[str]]:

@@ -35,7 +35,7 @@ from ansible_collections.airgap.images.tests.support.playbook import RunningPlay
 from ansible_collections.airgap.images.tests.support.push import push
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import big, small
-from ansible_collections.airgap.images.tests.support.workbench import Workbench
+from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
 MIB = 1024 * 1024
 SLACK = 300_000
@@ -93,7 +93,7 @@ def test_one_large_layer_moves_whoever_fetches_it(
 
     with (
         Reader(file) as reader,
-        start_playbook([play(task(arguments))], prefix=[*TERMINAL, str(shown)]) as running,
+        start_playbook([play(task(arguments))], prefix=[*TERMINAL, "0", str(shown)]) as running,
     ):
         # Both have a third of their large layer.
         until(lambda: reached(2 * MIB - SLACK), "the first doses", play=running)
@@ -136,6 +136,30 @@ def test_one_large_layer_moves_whoever_fetches_it(
     assert not jobs(home)
     # Standard output is as ever.
     assert "of 3 images" not in result.stdout
+
+
+def test_on_a_terminal_one_line_is_replaced(source: Source, bench: Workbench, home: Path, workdir: Path) -> None:
+    """With one host. It is as wide as the terminal at most, the banner of its task is above it, and it is gone then."""
+    image, hold, shown, width = source["oci/gzip:1"], Hold(), workdir / "shown.txt", 60
+    shown.touch()
+    proxy = bench.proxy(source.registry, Rule(hold, path=layer_path(image.platforms[0])))
+    missing = f"{proxy.host}/none/such:1"
+    arguments = bench.params([by_way_of(proxy, image), missing], allow_partial=True, retries=0)
+    tasks = [task(arguments, name="save")]
+    with start_playbook([play(*tasks)], prefix=[*TERMINAL, str(width), str(shown)], env={"TERM": "xterm"}) as running:
+        until(lambda: shown.read_bytes().count(b"0 of 2 images") > 3, "frames", play=running)
+        hold.release()
+        result = running.wait()
+    text = shown.read_bytes().decode().replace("\r\n", "\n")
+    assert result.rc == 0, result.stdout + text
+    frames = [each for each in text.split("\r\x1b[K") if each.startswith("localhost: 0 of 2 images")]
+    assert len(frames) > 3 and all(len(each.split("\n")[0]) < width for each in frames), frames
+    rows = [row.split("\r\x1b[K")[-1] for row in text.strip().split("\n")]
+    assert rows[0].startswith("TASK [save] ***")
+    assert not [row for row in rows if " of 2 images" in row], "what was replaced is seen"
+    (failure,) = [row for row in rows if "ERROR: " in row]
+    assert missing in failure
+    assert [row.partition(": /")[0] for row in rows[-2:]] == ["localhost: the report", "localhost: to unpack it"]
 
 
 class Troubled:

@@ -131,7 +131,15 @@ class Scene:
         given = {"src": str(self.host / NAME), "dest": str(self.media), **changed}
         arguments = {name: None if value is NULL else value for name, value in given.items() if value is not None}
         task = SimpleNamespace(
-            args=arguments, check_mode=check, diff=diff, async_val=0, no_log=False, action="image_fetch"
+            args=arguments,
+            check_mode=check,
+            diff=diff,
+            async_val=0,
+            no_log=False,
+            action="image_fetch",
+            play=None,
+            _uuid="0-1",
+            get_name=lambda: "Fetch the archive",
         )
         action = ActionModule(task, self.connection, SimpleNamespace(), None, None, None)
         action._load_name = "image_fetch"

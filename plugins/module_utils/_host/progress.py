@@ -36,6 +36,10 @@ AT_MOST = 1024 * 1024
 
 _KEPT_EVENTS = 100
 _WINDOW = 30
+_WORTH = 20.0
+"""Seconds of readings from which on the time left is worth something: the first files of a run are small."""
+
+_FURTHEST = 100 * 3600
 _LONGEST = 1000
 
 
@@ -58,8 +62,11 @@ class Speed:
         return max(0, int((last - first) / (now - before))) if now > before else 0
 
     def left(self, todo: int) -> int | None:
-        """Estimate the seconds that so many bytes will take; ``None`` if that is not known."""
-        return -(-todo // self.rate) if self.rate and todo > 0 else None
+        """Estimate the seconds that so many bytes will take; ``None`` if that is not known, or would be a guess."""
+        if not self.rate or todo <= 0 or self._readings[-1][0] - self._readings[0][0] < _WORTH:
+            return None
+        left = -(-todo // self.rate)
+        return left if left < _FURTHEST else None
 
 
 class Progress:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import printable
 from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonObject
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
+from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line, Piece
 
 _STAGES = {
     "list": "reading the list",
@@ -21,31 +22,32 @@ _STAGES = {
 }
 
 
-def save_line(progress: JsonObject) -> str:
+def save_line(progress: JsonObject) -> Line | None:
     """Describe the progress of a save.
 
     :param progress: the progress file; see docs/progress.md.
-    :returns: a line; empty if there is nothing to show yet.
+    :returns: ``None`` if there is nothing to show yet.
     :raises JsonError: when it is not a progress file.
     """
     stage = progress.text("stage")
     images = progress.object("images")
     if stage in _STAGES:
         known = images.integer("of") if stage == "resolve" else 0
-        return f"{_STAGES[stage]} (images: {known})" if known else _STAGES[stage]
+        return Line((Piece(f"{_STAGES[stage]} (images: {known})" if known else _STAGES[stage]),))
     if not stage:
-        return ""
-    download = progress.object("bytes")
-    told = [f"{images.integer('done')} of {images.integer('of')} images"]
-    if images.integer("failed"):
-        told.append(f"{images.integer('failed')} failed")
-    told += moved(download.integer("done"), download.integer("of"), progress.integer("rate"))
-    if "seconds_left" in progress:
-        told.append(f"{format_duration(progress.integer('seconds_left'))} left")
-    return "; ".join([", ".join(told), *_now(progress)])
+        return None
+    download, archive = progress.object("bytes"), progress.object("archive")
+    done, failed, written = images.integer("done"), images.integer("failed"), archive.integer("bytes")
+    pieces = [Piece(f"{done} of {images.integer('of')} images")]
+    if failed:
+        pieces.append(Piece(f"{failed} failed"))
+    left = progress.integer("seconds_left") if "seconds_left" in progress else None
+    pieces += _moved(download.integer("done"), download.integer("of"), rate=progress.integer("rate"), left=left)
+    pieces += _now(progress.texts("copying"), archive)
+    return Line(tuple(pieces), news=(done, failed, download.integer("done"), written))
 
 
-def fetch_line(name: str, number: int, count: int, *, done: int, of: int, rate: int, left: int | None) -> str:
+def fetch_line(name: str, number: int, count: int, *, done: int, of: int, rate: int, left: int | None) -> Line:
     """Describe the progress of a fetch.
 
     :param name: the file that is being transferred.
@@ -56,16 +58,13 @@ def fetch_line(name: str, number: int, count: int, *, done: int, of: int, rate: 
     :param rate: bytes a second; 0 if unknown.
     :param left: seconds; ``None`` if unknown.
     """
-    told = [f"fetching file {number} of {count}, {printable(name, 300)}", *moved(done, of, rate)]
-    if left is not None:
-        told.append(f"{format_duration(left)} left")
-    return ", ".join(told)
+    pieces = [Piece(f"fetching file {number} of {count}"), Piece("", 5, name=printable(name, 300))]
+    return Line((*pieces, *_moved(done, of, rate=rate, left=left)), news=(number, done))
 
 
-def moved(done: int, of: int, rate: int) -> list[str]:
-    """Describe bytes done of all bytes, and the rate if it is known."""
-    told = [f"{format_size(done)} of {format_size(of)}"] if of else []
-    return told + ([f"{format_size(rate)}/s"] if rate and done < of else [])
+def still_piece(seconds: float) -> Piece:
+    """Say for how long nothing has moved."""
+    return Piece(f"nothing has moved for {format_duration(int(seconds))}")
 
 
 def format_duration(seconds: int) -> str:
@@ -76,14 +75,22 @@ def format_duration(seconds: int) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _now(progress: JsonObject) -> list[str]:
-    told = []
-    copying: Sequence[str] = progress.texts("copying")
+def _moved(done: int, of: int, *, rate: int, left: int | None) -> list[Piece]:
+    """Describe bytes done of all bytes, and if known, the rate and the time that is left."""
+    pieces = [Piece(f"{format_size(done)} of {format_size(of)}", 1)] if of else []
+    if rate and done < of:
+        pieces.append(Piece(f"{format_size(rate)}/s", 3))
+    if left is not None:
+        pieces.append(Piece(f"{format_duration(left)} left", 2))
+    return pieces
+
+
+def _now(copying: Sequence[str], archive: JsonObject) -> list[Piece]:
+    pieces = []
     if copying:
         more = f" and {len(copying) - 1} more" if len(copying) > 1 else ""
-        told.append(f"copying {printable(copying[0], 300)}{more}")
-    archive = progress.object("archive")
+        pieces.append(Piece("copying ", 5, name=printable(copying[0], 300), end=more, joint="; "))
     if archive.integer("part"):
         part = f", part {archive.integer('part')}" if archive.integer("parts") > 1 else ""
-        told.append(f"archive {format_size(archive.integer('bytes'))}{part}")
-    return told
+        pieces.append(Piece(f"archive {format_size(archive.integer('bytes'))}{part}", 4, joint="; "))
+    return pieces

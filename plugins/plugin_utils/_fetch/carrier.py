@@ -39,12 +39,20 @@ class Carrier:
     :param source: returns the path to ask a transfer for, from the path that the play gave.
     :param retries: how often a transfer is tried again.
     :param delay: seconds before the first retry; each further one is twice as long.
+    :param warn: shows a warning; as Ansible does if not given.
 
     ``transferred`` grows with what has arrived whole.
     """
 
     def __init__(
-        self, connection: Connection, whose: str, source: Callable[[str], str], *, retries: int, delay: float
+        self,
+        connection: Connection,
+        whose: str,
+        source: Callable[[str], str],
+        *,
+        retries: int,
+        delay: float,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         self._connection = connection
         self._whose = whose
@@ -53,6 +61,7 @@ class Carrier:
         self._delay = delay
         self._methods = transport.transfer_methods(connection)
         self._display = Display()
+        self.warn = warn or self._display.warning
         self.transferred: list[Item] = []
 
     def transfer(self, item: Item, place: Place, path: str) -> None:
@@ -69,7 +78,7 @@ class Carrier:
                 return
             if attempt < self._retries:
                 wait = min(self._delay * 2**attempt, 60.0)
-                self._display.warning(f"{item.source} on {self._whose}: {problem}; trying again in {wait:g} seconds")
+                self.warn(f"{item.source} on {self._whose}: {problem}; trying again in {wait:g} seconds")
                 time.sleep(wait)
         raise StorageError(
             f"cannot fetch {item.source} from {self._whose}: {problem}. Files that have arrived are kept; run again"

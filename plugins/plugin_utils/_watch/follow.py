@@ -26,6 +26,9 @@ from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import LI
 SHORTEST, LONGEST, SHARE = 0.5, 5.0, 0.02
 """Seconds between two checks of the run, at first and at most, and their share of its time so far."""
 
+_MOST_FAILURES = 5
+"""Failures that are shown as they happen; the end of the task shows all of them."""
+
 _STANDS_STILL = 3
 _LAST_WORDS = 30.0
 _UNREACHABLE = 3600.0
@@ -131,6 +134,8 @@ def follow(job: Watched, ticker: Ticker, signals: Signals) -> dict[str, Any]:
     except BaseException:  # also that of a task's own timeout
         _end(job, ticker)
         raise
+    finally:
+        ticker.end()
     with suppress(AnsibleError):
         job.forget()
     return result
@@ -191,6 +196,7 @@ class _Seen:
     def __init__(self, ticker: Ticker) -> None:
         self._ticker = ticker
         self._event = 0
+        self._failures = 0
         self._moment: object = None
         self._still = 0
 
@@ -221,8 +227,21 @@ class _Seen:
                     skipped = format_count(number - self._event - 1, "message")
                     self._ticker.warn(f"{skipped} skipped here; set log_file to see all of them")
                 self._event = number
-                tell = self._ticker.detail if event.text("kind") in ("image", REPEATED) else self._ticker.warn
-                tell(printable(event.text("text"), 2000))
+                self._tell(event.text("kind"), printable(event.text("text"), 2000))
+
+    def _tell(self, kind: str, text: str) -> None:
+        if kind in ("image", REPEATED):
+            self._ticker.detail(text)
+        elif kind != "error":
+            self._ticker.warn(text)
+        elif self._failures < _MOST_FAILURES:
+            self._failures += 1
+            self._ticker.fail(text)
+        else:
+            if self._failures == _MOST_FAILURES:
+                self._failures += 1
+                self._ticker.warn("more failed; the lines count them, and -v shows all of them")
+            self._ticker.detail(text)
 
 
 def _has_ended(progress: JsonObject | None) -> bool:

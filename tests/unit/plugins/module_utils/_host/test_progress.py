@@ -29,6 +29,19 @@ def test_speed_is_of_the_last_half_minute() -> None:
     assert speed.left(0) is None
 
 
+def test_no_time_left_until_it_is_worth_something() -> None:
+    """The first files of a run are small, and what takes days is a guess."""
+    speed = Speed()
+    for second in range(20):
+        speed.read(float(second), second * 10)
+    assert speed.rate == 10
+    assert speed.left(95) is None
+    speed.read(20.0, 200)
+    assert speed.left(95) == 10
+    assert speed.left(10 * 100 * 3600 - 10) == 100 * 3600 - 1
+    assert speed.left(10 * 100 * 3600) is None
+
+
 def test_what_goes_backwards_has_no_speed() -> None:
     speed = Speed()
     speed.read(0.0, 100)
@@ -81,10 +94,10 @@ def test_time_left_is_that_of_the_download_and_then_of_the_archive(monkeypatch: 
     progress.measure(lambda: come[0])
     progress.measure_archive(lambda: (written[0], 1))
     assert progress.as_json()["seconds_left"] is None
-    now[0], come[0] = 10.0, 50
-    assert progress.as_json()["seconds_left"] == 10, "the archive waits, and has no speed to tell anything by"
-    now[0], come[0], written[0] = 20.0, 100, 50
-    assert progress.as_json()["seconds_left"] == 30
+    now[0], come[0] = 20.0, 50
+    assert progress.as_json()["seconds_left"] == 25, "the archive waits, and has no speed to tell anything by"
+    now[0], come[0], written[0] = 40.0, 100, 50
+    assert progress.as_json()["seconds_left"] == 60
 
 
 def test_parts_are_foreseen() -> None:

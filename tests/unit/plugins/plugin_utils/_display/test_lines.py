@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonError, JsonObject
-from ansible_collections.airgap.images.plugins.plugin_utils._display.lines import fetch_line, format_duration, save_line
+from ansible_collections.airgap.images.plugins.plugin_utils._display.lines import (
+    fetch_line,
+    format_duration,
+    save_line,
+    still_piece,
+)
 
 MIB = 1024 * 1024
 
@@ -28,40 +33,77 @@ def progress(**members: Any) -> JsonObject:
     return JsonObject({**usual, **members})
 
 
+def saved(**members: Any) -> str:
+    """The line of a progress file, as long as it is."""
+    return str(save_line(progress(**members)))
+
+
 def test_whole_line() -> None:
-    assert save_line(progress()) == (
+    assert saved() == (
         "12 of 309 images, 3.0 MiB of 41.0 MiB, 1.0 MiB/s, 38 s left; "
         "copying docker.io/rancher/rancher (linux/amd64); archive 2.0 MiB"
     )
 
 
 def test_failures_parts_and_further_copies_are_told() -> None:
-    line = save_line(
-        progress(
-            images={"done": 12, "failed": 2, "of": 309},
-            copying=["a", "b", "c"],
-            archive={"bytes": 7, "of": 9, "part": 3, "parts": 11},
-        )
+    line = saved(
+        images={"done": 12, "failed": 2, "of": 309},
+        copying=["a", "b", "c"],
+        archive={"bytes": 7, "of": 9, "part": 3, "parts": 11},
     )
     assert "12 of 309 images, 2 failed, " in line
     assert line.endswith("; copying a and 2 more; archive 7 bytes, part 3")
 
 
 def test_what_is_not_known_is_not_told() -> None:
-    line = save_line(
-        progress(rate=0, seconds_left=None, copying=[], archive={"bytes": 0, "of": 0, "part": 0, "parts": 1})
-    )
+    line = saved(rate=0, seconds_left=None, copying=[], archive={"bytes": 0, "of": 0, "part": 0, "parts": 1})
     assert line == "12 of 309 images, 3.0 MiB of 41.0 MiB"
-    assert save_line(progress(stage="")) == ""
+    assert save_line(progress(stage="")) is None
 
 
 def test_steps_around_the_copies_are_named() -> None:
-    assert save_line(progress(stage="resolve")) == "asking registries for digests and manifests (images: 309)"
-    assert save_line(progress(stage="publish")) == "putting the archive in place"
+    assert saved(stage="resolve") == "asking registries for digests and manifests (images: 309)"
+    assert saved(stage="publish") == "putting the archive in place"
 
 
 def test_a_host_cannot_steer_the_terminal() -> None:
-    assert "\x1b" not in save_line(progress(copying=["\x1b[2Jgone"]))
+    assert "\x1b" not in saved(copying=["\x1b[2Jgone"])
+
+
+FULL = {"images": {"done": 12, "failed": 2, "of": 309}, "archive": {"bytes": 7, "of": 9, "part": 3, "parts": 11}}
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (
+            130,
+            "12 of 309 images, 2 failed, 3.0 MiB of 41.0 MiB, 1.0 MiB/s, 38 s left; "
+            "copying …her/rancher (linux/amd64); archive 7 bytes, part 3",
+        ),
+        (110, "12 of 309 images, 2 failed, 3.0 MiB of 41.0 MiB, 1.0 MiB/s, 38 s left; archive 7 bytes, part 3"),
+        (80, "12 of 309 images, 2 failed, 3.0 MiB of 41.0 MiB, 1.0 MiB/s, 38 s left"),
+        (60, "12 of 309 images, 2 failed, 3.0 MiB of 41.0 MiB, 38 s left"),
+        (50, "12 of 309 images, 2 failed, 3.0 MiB of 41.0 MiB"),
+        (30, "12 of 309 images, 2 failed"),
+        (10, "12 of 309…"),
+    ],
+)
+def test_what_matters_least_gives_way_first(columns: int, line: str) -> None:
+    made = save_line(progress(**FULL))
+    assert made is not None
+    assert made.within(columns) == line
+
+
+def test_only_what_moves_is_news() -> None:
+    def news(**members: Any) -> object:
+        line = save_line(progress(**members))
+        return line and line.news
+
+    assert news() == news(rate=7, seconds_left=9, copying=[])
+    moved = [news(bytes={"done": 1, "of": 41 * MIB}), news(images={"done": 13, "failed": 0, "of": 309})]
+    assert len({news(), *moved}) == 3
+    assert news(stage="resolve") is None
 
 
 @pytest.mark.parametrize("members", [{"images": 7}, {"rate": "fast"}, {"copying": [1]}, {"stage": 1}])
@@ -72,8 +114,14 @@ def test_what_is_no_progress_is_refused(members: dict[str, Any]) -> None:
 
 def test_fetching_line() -> None:
     line = fetch_line("images.tar.gz.part2", 3, 12, done=5 * MIB, of=20 * MIB, rate=MIB, left=15)
-    assert line == "fetching file 3 of 12, images.tar.gz.part2, 5.0 MiB of 20.0 MiB, 1.0 MiB/s, 15 s left"
-    assert "left" not in fetch_line("a", 1, 1, done=0, of=1, rate=0, left=None)
+    assert str(line) == "fetching file 3 of 12, images.tar.gz.part2, 5.0 MiB of 20.0 MiB, 1.0 MiB/s, 15 s left"
+    assert line.within(80) == "fetching file 3 of 12, ….tar.gz.part2, 5.0 MiB of 20.0 MiB, 1.0 MiB/s, 15 s left"
+    assert line.within(70) == "fetching file 3 of 12, 5.0 MiB of 20.0 MiB, 1.0 MiB/s, 15 s left"
+    assert "left" not in str(fetch_line("a", 1, 1, done=0, of=1, rate=0, left=None))
+
+
+def test_standing_still_is_told() -> None:
+    assert str(still_piece(300.4)) == "nothing has moved for 5 min"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch import convoy as convoy_module
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.convoy import Convoy
@@ -26,9 +27,9 @@ class Recorder(Ticker):
         self.lines: list[str] = []
         self._come = threading.Condition()
 
-    def tick(self, text: Callable[[], str], step: str = "") -> None:
+    def tick(self, make: Callable[[], Line | None], step: str = "") -> None:
         with self._come:
-            self.lines.append(text())
+            self.lines.append(str(make()))
             self._come.notify_all()
 
     def wait_for(self, beginning: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonObject
-from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Pace, Ticker
+from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._watch import follow as follow_module
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.follow import Orphaned, Signals, follow
 
@@ -101,7 +101,7 @@ def test_events_are_shown_once_and_at_once() -> None:
         ticker,
         Signals(),
     )
-    assert [line for line in ticker.lines if "images" not in line] == ["try 2 of 4", "x failed"]
+    assert [line for line in ticker.lines if "images" not in line] == ["try 2 of 4", "ERROR: x failed"]
 
 
 def test_events_that_were_missed_are_counted() -> None:
@@ -288,12 +288,10 @@ def test_a_stop_of_the_controller_ends_the_run(name: str, early: str, late: str)
     assert "not ended" not in done.stdout
 
 
-def test_lines_come_at_their_time_and_at_each_step() -> None:
-    pace = Pace(60.0)
-    assert [pace.is_due(now, step) for now, step in [(0, "a"), (59, "a"), (60, "a"), (61, "b"), (62, "b")]] == [
-        True,
-        False,
-        True,
-        True,
-        False,
-    ]
+def test_many_failures_do_not_fill_the_screen() -> None:
+    events = [(number, "error", f"image {number} failed") for number in range(1, 21)]
+    ticker = FakeTicker()
+    follow(FakeJob([look(1.0, ended=True, events=events)]), ticker, Signals())
+    shown = [line for line in ticker.lines if "of 2 images" not in line]
+    assert shown[:5] == [f"ERROR: image {number} failed" for number in range(1, 6)]
+    assert shown[5:] == ["more failed; the lines count them, and -v shows all of them"]
