@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pushes images to a registry over the distribution API and tells what stands there.
+"""Puts images into a registry's storage, and tells what stands there; manifests also over the distribution API.
 
 https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#push
 """
@@ -17,6 +17,7 @@ import requests
 from .images import MANIFEST_TYPES, Image, Index, Json, Platform
 from .layers import sha256
 from .registry import Registry, RegistryError
+from .storage import Storage
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,10 @@ class PushedImage:
 
 
 def push(registry: Registry, repository: str, tag: str, item: Image | Index) -> PushedImage:
-    """Uploads what the registry lacks of ``item`` and tags it.
-
-    :raises RegistryError: the registry refuses something
-    """
-    _push_content(registry, repository, item)
-    put_manifest(registry, repository, tag, item.raw, item.media_type)
+    """Has the registry hold what it lacks of ``item``, and tags it. No request is made for that."""
+    storage = Storage(registry.storage)
+    _put_content(storage, repository, item)
+    storage.put_tag(repository, tag, storage.put_manifest(repository, item.raw))
     return PushedImage(
         reference=f"{registry.host}/{repository}:{tag}",
         repository=repository,
@@ -93,14 +92,14 @@ def push(registry: Registry, repository: str, tag: str, item: Image | Index) -> 
     )
 
 
-def _push_content(registry: Registry, repository: str, item: Image | Index) -> None:
+def _put_content(storage: Storage, repository: str, item: Image | Index) -> None:
     if isinstance(item, Index):
         for entry in item.entries:
-            _push_content(registry, repository, entry.item)
-            put_manifest(registry, repository, entry.item.digest, entry.item.raw, entry.item.media_type)
+            _put_content(storage, repository, entry.item)
+            storage.put_manifest(repository, entry.item.raw)
         return
     for data in [item.config, *(layer.data for layer in item.layers if layer.present)]:
-        put_blob(registry, repository, data)
+        storage.put_blob(repository, data)
 
 
 def _leaves(item: Image | Index, platform: Platform | None, annotations: Mapping[str, str]) -> list[PushedPlatform]:
@@ -128,28 +127,9 @@ def _leaves(item: Image | Index, platform: Platform | None, annotations: Mapping
 
 
 def tag_again(registry: Registry, pushed: PushedImage, tag: str) -> PushedImage:
-    """Gives the same image another tag in its repository.
-
-    :raises RegistryError: the registry refuses it
-    """
-    put_manifest(registry, pushed.repository, tag, pushed.raw, pushed.media_type)
+    """Gives the same image another tag in its repository."""
+    Storage(registry.storage).put_tag(pushed.repository, tag, pushed.digest)
     return replace(pushed, tag=tag, reference=f"{registry.host}/{pushed.repository}:{tag}")
-
-
-def put_blob(registry: Registry, repository: str, data: bytes) -> str:
-    """Uploads a blob unless the repository has it: ``POST`` then ``PUT /v2/<name>/blobs/uploads/``.
-
-    :raises RegistryError: the registry refuses it
-    """
-    digest = sha256(data)
-    session = registry.session()
-    if session.head(f"{registry.url}/v2/{repository}/blobs/{digest}").status_code == 200:
-        return digest
-    opened = _checked(session.post(f"{registry.url}/v2/{repository}/blobs/uploads/"), 202)
-    location = requests.compat.urljoin(f"{registry.url}/", opened.headers["Location"])
-    headers = {"Content-Type": "application/octet-stream"}
-    _checked(session.put(location, params={"digest": digest}, data=data, headers=headers), 201)
-    return digest
 
 
 def put_manifest(registry: Registry, repository: str, reference: str, raw: bytes, media_type: str) -> None:
