@@ -35,6 +35,7 @@ class LockedPlatform:
     :param source_digest: of its manifest in the registry; another one only where skopeo had to convert it.
     :param size: bytes of manifest, configuration and layers.
     :param platform: ``None`` for artefacts.
+    :param is_attestation: whether its index says that it attests another one.
     """
 
     digest: str
@@ -42,6 +43,7 @@ class LockedPlatform:
     media_type: str
     size: int
     platform: Platform | None
+    is_attestation: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class LockedImage:
     """One reference of an archive.
 
     :param digest: the one that its tag named in the registry.
+    :param entry: digest of the manifest or index that the archive's ``index.json`` names; empty if it is not known,
+        before the archive is made, and in lock files of early releases.
     """
 
     reference: Reference
@@ -56,6 +60,7 @@ class LockedImage:
     media_type: str
     platforms: tuple[LockedPlatform, ...]
     notes: tuple[str, ...]
+    entry: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def _image_json(image: LockedImage) -> Json:
         "reference": str(image.reference),
         "digest": image.digest,
         "media_type": image.media_type,
+        **({"entry": image.entry} if image.entry else {}),
         "platforms": [_platform_json(platform) for platform in image.platforms],
         "notes": list(image.notes),
     }
@@ -66,6 +67,8 @@ def _platform_json(platform: LockedPlatform) -> Json:
     document.update({"media_type": platform.media_type, "size": platform.size})
     if platform.platform is not None:
         document["platform"] = platform_json(platform.platform)
+    if platform.is_attestation:
+        document["attestation"] = True
     return document
 
 
@@ -94,7 +97,7 @@ def _parse(document: JsonObject) -> Lock:
         options=_parse_options(document.object("options")),
         images=tuple(_parse_image(image) for image in document.objects("images")),
         skipped=tuple(
-            LockedSkip(parse_reference(skip.text("reference")), _digest_if_any(skip), skip.text("reason"))
+            LockedSkip(parse_reference(skip.text("reference")), _digest_if_any(skip, "digest"), skip.text("reason"))
             for skip in document.objects("skipped")
         ),
         failed=document.texts("failed"),
@@ -129,6 +132,7 @@ def _parse_image(document: JsonObject) -> LockedImage:
         media_type=document.text("media_type"),
         platforms=tuple(_parse_platform(platform) for platform in document.objects("platforms")),
         notes=document.texts("notes"),
+        entry=_digest_if_any(document, "entry"),
     )
 
 
@@ -140,6 +144,7 @@ def _parse_platform(document: JsonObject) -> LockedPlatform:
         media_type=document.text("media_type"),
         size=_size(document, "size"),
         platform=parse_platform(document.object("platform")) if "platform" in document else None,
+        is_attestation=document.values().get("attestation") is True,
     )
 
 
@@ -171,6 +176,6 @@ def _digest(text: str) -> str:
     return text
 
 
-def _digest_if_any(document: JsonObject) -> str:
-    """The digest of what was left out, where that was known."""
-    return _digest(document.text("digest")) if document.text("digest") else ""
+def _digest_if_any(document: JsonObject, key: str) -> str:
+    """Return a digest that may be missing."""
+    return _digest(document.text(key)) if document.text(key) else ""

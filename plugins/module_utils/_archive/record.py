@@ -24,11 +24,19 @@ def lock_image(image: SavedImage) -> LockedImage:
             media_type=stored.descriptor.media_type,
             size=stored.size,
             platform=stored.descriptor.platform,
+            is_attestation=bool(stored.descriptor.attests),
         )
         for stored in image.stored
     ]
     resolved = image.resolved
-    return LockedImage(image.reference, resolved.digest, resolved.media_type, tuple(platforms), resolved.notes)
+    return LockedImage(
+        reference=image.reference,
+        digest=resolved.digest,
+        media_type=resolved.media_type,
+        platforms=tuple(platforms),
+        notes=resolved.notes,
+        entry=image.entry.digest,
+    )
 
 
 def predict_image(resolved: ResolvedImage) -> LockedImage:

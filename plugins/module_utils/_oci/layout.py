@@ -17,6 +17,7 @@ from .descriptor import Descriptor, descriptor_json, digest_of
 from .image import ResolvedImage, StoredImage, hex_of
 from .manifest import generate_index
 from .media_types import OCI_INDEX, OCI_MANIFEST
+from .platform import Platform
 from .reference import Reference
 
 ROOT = "saved-image-cache"
@@ -84,21 +85,60 @@ def folder_index(descriptor: Descriptor) -> bytes:
 
 def archive_index(images: Iterable[SavedImage]) -> bytes:
     """Return the ``index.json`` of the archive, with every reference by name."""
-    entries: list[Json] = []
-    for image in images:
-        annotations = {**image.entry.annotations, _REF_NAME: str(image.reference)}
-        entries.append(descriptor_json(replace(image.entry, annotations=annotations)))
-    return compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
+    return index_of((image.reference, image.entry) for image in images)
+
+
+def index_of(entries: Iterable[tuple[Reference, Descriptor]]) -> bytes:
+    """Return an ``index.json`` that names manifests and indexes by references."""
+    listed: list[Json] = []
+    for reference, entry in entries:
+        annotations = {**entry.annotations, _REF_NAME: str(reference)}
+        listed.append(descriptor_json(replace(entry, annotations=annotations)))
+    return compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed})
+
+
+@dataclass(frozen=True)
+class ListedPlatform:
+    """A platform image as hangar's list has it.
+
+    :param digest: of its manifest in the archive.
+    :param folder: name of its folder.
+    """
+
+    digest: str
+    folder: str
+    platform: Platform | None
+    is_attestation: bool
+
+    @property
+    def is_for_hangar(self) -> bool:
+        """True if hangar loads it: it needs a platform."""
+        return self.platform is not None and not self.platform.is_unknown and not self.is_attestation
 
 
 def saved_images_list(images: Iterable[SavedImage]) -> bytes:
     """Return the list that ``hangar load`` reads. hangar needs a platform, so artefacts are left out."""
+    return hangar_list((image.reference, [_listed(stored) for stored in image.stored]) for image in images)
+
+
+def hangar_list(images: Iterable[tuple[Reference, Iterable[ListedPlatform]]]) -> bytes:
+    """Return the list that ``hangar load`` reads, of references with their platform images."""
     entries: list[Json] = []
-    for image in images:
-        listed = [stored for stored in image.stored if _has_platform(stored)]
+    for reference, platforms in images:
+        listed = [one for one in platforms if one.is_for_hangar]
         if listed:
-            entries.append(_saved_image(image.reference, listed))
+            entries.append(_saved_image(reference, listed))
     return canonical({"List": entries, "Version": _SAVED_IMAGES_VERSION})
+
+
+def _listed(stored: StoredImage) -> ListedPlatform:
+    descriptor = stored.descriptor
+    return ListedPlatform(
+        digest=descriptor.digest,
+        folder=stored.source.folder,
+        platform=descriptor.platform,
+        is_attestation=bool(descriptor.attests),
+    )
 
 
 def load_tag(reference: Reference) -> str:
@@ -106,21 +146,21 @@ def load_tag(reference: Reference) -> str:
     return reference.tag or f"digest-{hex_of(reference.digest or '')}"
 
 
-def _saved_image(reference: Reference, listed: Sequence[StoredImage]) -> Json:
-    platforms = [stored.descriptor.platform.canonical for stored in listed if stored.descriptor.platform is not None]
+def _saved_image(reference: Reference, listed: Sequence[ListedPlatform]) -> Json:
+    platforms = [one.platform.canonical for one in listed if one.platform is not None]
     return {
         "Source": reference.name,
         "Tag": load_tag(reference),
         "ArchList": _unique(platform.architecture for platform in platforms),
         "OsList": _unique(platform.os for platform in platforms),
-        "Images": [_saved_platform(stored) for stored in listed],
+        "Images": [_saved_platform(one) for one in listed],
     }
 
 
-def _saved_platform(stored: StoredImage) -> Json:
-    values: dict[str, Json] = {"Digest": stored.descriptor.digest}
-    if stored.descriptor.platform is not None:
-        platform = stored.descriptor.platform.canonical  # hangar compares words
+def _saved_platform(one: ListedPlatform) -> Json:
+    values: dict[str, Json] = {"Digest": one.digest}
+    if one.platform is not None:
+        platform = one.platform.canonical  # hangar compares words
         values.update(
             {
                 "Arch": platform.architecture,
@@ -129,13 +169,8 @@ def _saved_platform(stored: StoredImage) -> Json:
                 "Variant": platform.variant,
             }
         )
-    values["Folder"] = stored.source.folder
+    values["Folder"] = one.folder
     return {key: value for key, value in values.items() if value}
-
-
-def _has_platform(stored: StoredImage) -> bool:
-    platform = stored.descriptor.platform
-    return platform is not None and not platform.is_unknown and not stored.descriptor.attests
 
 
 def _unique(values: Iterable[str]) -> list[Json]:
