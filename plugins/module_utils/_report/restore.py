@@ -7,7 +7,8 @@
 It contains the names and checksums of the archive's files, and is the same for the same archive. This module writes
 what differs from archive to archive: the variables ``archive``, ``first``, ``total``, ``step``, ``size``, ``unpacked``,
 ``largest``, ``room``, ``count``, ``example`` and ``example_path``, and the functions ``each_file``, ``list_images``,
-``tell_lacking``, ``need_all``, ``show_loop``, ``unpack`` and ``gather``. The rest is in the modules ``restore_*``.
+``tell_lacking``, ``need_all``, ``show_loop``, ``at``, ``unpack`` and ``gather``. The rest is in the modules
+``restore_*``. The script of a whole set, C(plugin_utils/_set/restore.py), is made of the same pieces.
 """
 
 from __future__ import annotations
@@ -23,11 +24,19 @@ from .._base.size import format_size
 from .._oci.layout import load_tag
 from .._oci.reference import Reference
 from .restore_basics import BASICS
-from .restore_check import CHECK
+from .restore_check import BESIDE_THE_SCRIPT, CHECK
 from .restore_main import MAIN
 from .restore_next import NEXT
 from .restore_target import TARGET
-from .restore_unpack import FROM_DIRECTORY, FROM_TAR, UNPACK
+from .restore_unpack import (
+    EXTRACT,
+    FROM_DIRECTORY,
+    GATHER_BY_UNPACKING,
+    PIPELINE,
+    PUT_TO_TAR,
+    SET_TAR_OPTIONS,
+    UNPACK,
+)
 
 _NAMED_AT_MOST = 100
 _SEAL = re.compile(rb"\n# Seal: ([0-9a-f]{64})\n")
@@ -55,19 +64,40 @@ def restore_script(name: str, lock: Lock) -> bytes:
     :param lock: with the archive's parts.
     """
     compress = str(lock.options.get("compress"))
-    pieces = [
+    first = _path(name, lock.parts[0].name, compress) if lock.parts else ""
+    return assemble(
+        lock,
+        settings(name, first, lock, needs_copy=compress != DIR),
+        programs([compress]),
+        [
+            function("each_file", ["doing=$1", "number=0", *file_calls(name, lock)]),
+            BESIDE_THE_SCRIPT,
+            _unpack(lock, compress),
+        ],
+    )
+
+
+def assemble(lock: Lock, values: dict[str, str], needed: list[str], pieces: list[str]) -> bytes:
+    """Write a script.
+
+    :param lock: of all images that it restores.
+    :param values: the variables that differ from script to script.
+    :param needed: the programs that it calls.
+    :param pieces: with the functions ``each_file``, ``at``, ``unpack`` and ``gather``.
+    """
+    written = [
         _HEAD,
-        _settings(name, lock, compress),
-        _function("each_file", ["doing=$1", "number=0", *_file_calls(name, lock, compress)]),
-        _function("list_images", _prints(str(image.reference) for image in lock.images)),
-        _function("tell_lacking", _lacking(lock.failed)),
-        _function("need_all", [f"need {' '.join(_programs(compress))}"]),
-        _function("show_loop", _loop([image.reference for image in lock.images])),
-        _unpack(lock, compress),
+        "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()),
+        pieces[0],
+        function("list_images", _prints(str(image.reference) for image in lock.images)),
+        function("tell_lacking", _lacking(lock.failed)),
+        function("need_all", [f"need {' '.join(needed)}"]),
+        function("show_loop", _loop([image.reference for image in lock.images])),
+        *pieces[1:],
         BASICS + CHECK + TARGET + UNPACK + NEXT + MAIN,
     ]
     # A name that is not valid text keeps its bytes.
-    return _sealed("".join(piece.lstrip("\n") + "\n" for piece in pieces)[:-1].encode("utf-8", "surrogateescape"))
+    return _sealed("".join(piece.lstrip("\n") + "\n" for piece in written)[:-1].encode("utf-8", "surrogateescape"))
 
 
 def _sealed(script: bytes) -> bytes:
@@ -91,29 +121,35 @@ def is_unbroken(script: bytes, name: str, lock: Lock) -> bool:
 
 def _names_files_of(script: bytes, name: str, lock: Lock) -> bool:
     """Return True if a script is whole at both ends and checks exactly the files of an archive."""
-    files = "".join(f"    {call}\n" for call in _file_calls(name, lock, str(lock.options.get("compress"))))
+    files = "".join(f"    {call}\n" for call in file_calls(name, lock))
     expected = f"\n{files}}}\n".encode("utf-8", "surrogateescape")
     return script.startswith(b"#!/bin/sh\n") and script.endswith(b'main "$@"\n') and expected in script
 
 
-def _settings(name: str, lock: Lock, compress: str) -> str:
+def settings(archive: str, first: str, lock: Lock, *, needs_copy: bool) -> dict[str, str]:
+    """Return the variables that differ from script to script.
+
+    :param archive: what the files are, for messages.
+    :param first: name of a file that is beside the script.
+    :param lock: of all images and files.
+    :param needs_copy: whether a tar of everything needs a copy of it first.
+    """
     total = len(lock.parts)
     content = sum(lock.blobs.values())
     example = lock.images[0].reference if lock.images else None
-    values = {
-        "archive": name,
-        "first": _path(name, lock.parts[0].name, compress) if lock.parts else "",
+    return {
+        "archive": archive,
+        "first": first,
         "total": str(total),
         "step": str(total // _NAMED_AT_MOST + 1),
         "size": format_size(sum(part.size for part in lock.parts)),
         "unpacked": format_size(content),
         "largest": format_size(max(lock.blobs.values(), default=0)),
-        "room": format_size(content if compress == DIR else 2 * content),
+        "room": format_size(2 * content if needs_copy else content),
         "count": f"{len(lock.images)} image{'s' if len(lock.images) != 1 else ''}",
         "example": str(example or ""),
         "example_path": target_path(example) if example else "",
     }
-    return "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items())
 
 
 def target_path(reference: Reference) -> str:
@@ -125,9 +161,15 @@ def _path(name: str, part: str, compress: str) -> str:
     return f"{name}/{part}" if compress == DIR else part
 
 
-def _file_calls(name: str, lock: Lock, compress: str) -> list[str]:
+def file_calls(name: str, lock: Lock, folder: str = "") -> list[str]:
+    """Return the calls of ``one_file`` for the files of an archive.
+
+    :param folder: the directory that they may be in, with ``/`` at its end.
+    """
+    compress = str(lock.options.get("compress"))
     return [
-        f"one_file {part.sha256} {part.size} {shlex.quote(_path(name, part.name, compress))}" for part in lock.parts
+        f"one_file {part.sha256} {part.size} {shlex.quote(folder + _path(name, part.name, compress))}"
+        for part in lock.parts
     ]
 
 
@@ -144,13 +186,16 @@ def _lacking(failed: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _programs(compress: str) -> list[str]:
-    """List the programs that a script calls."""
-    basics = ["sha256sum", "cat", "mkdir", "mv", "rm", "ln"]
-    if compress == DIR:
-        return basics
-    expand = _EXPAND.get(compress)
-    return [*basics, "tar", *([expand.split()[0]] if expand else [])]
+def programs(formats: Iterable[str]) -> list[str]:
+    """List the programs that a script calls.
+
+    :param formats: of its archives.
+    """
+    needed = ["sha256sum", "cat", "mkdir", "mv", "rm", "ln"]
+    for compress in formats:
+        expand = _EXPAND.get(compress)
+        needed += [] if compress == DIR else ["tar", *([expand.split()[0]] if expand else [])]
+    return [*dict.fromkeys(needed)]
 
 
 def _loop(references: list[Reference]) -> list[str]:
@@ -175,17 +220,28 @@ def _loop(references: list[Reference]) -> list[str]:
 
 def _unpack(lock: Lock, compress: str) -> str:
     if compress == DIR:
-        directories = sorted({part.name[: part.name.rindex("/")] for part in lock.parts if "/" in part.name})
-        return _function("make_directories", _mkdirs(directories)) + FROM_DIRECTORY
+        made = ['mkdir "$1" || return 1', *(f'mkdir "$1"/{each} || return 1' for each in directories_of(lock))]
+        return function("make_directories", made) + FROM_DIRECTORY
+    body = SET_TAR_OPTIONS.lstrip("\n") + pipeline(compress, "each_file put")
+    return f"{PUT_TO_TAR.lstrip()}\nunpack() {{\n{body}}}\n{EXTRACT}{GATHER_BY_UNPACKING}"
+
+
+def pipeline(compress: str, each_file: str) -> str:
+    """Return the commands that join the files of an archive, expand and unpack them.
+
+    :param each_file: the command that puts all of them.
+    """
     expand = _EXPAND.get(compress)
     stage = f'\n        {{ {expand} && : >"$work/expanded"; }} |' if expand else ""
     mark = ' && [ -e "$work/expanded" ]' if expand else ""
-    return FROM_TAR.replace("@EXPAND@", stage).replace("@EXPANDED@", mark)
+    joined = PIPELINE.lstrip("\n").replace("@EACH_FILE@", each_file)
+    return joined.replace("@EXPAND@", stage).replace("@EXPANDED@", mark)
 
 
-def _mkdirs(directories: list[str]) -> list[str]:
-    made = sorted({parent for directory in directories for parent in _with_parents(directory)})
-    return ['mkdir "$1" || return 1', *(f'mkdir "$1"/{shlex.quote(each)} || return 1' for each in made)]
+def directories_of(lock: Lock) -> list[str]:
+    """List the directories of an archive that is one, as words of a shell, each after the one that it is in."""
+    directories = {part.name[: part.name.rindex("/")] for part in lock.parts if "/" in part.name}
+    return [shlex.quote(each) for each in sorted({parent for one in directories for parent in _with_parents(one)})]
 
 
 def _with_parents(directory: str) -> list[str]:
@@ -193,6 +249,7 @@ def _with_parents(directory: str) -> list[str]:
     return ["/".join(names[:depth]) for depth in range(1, len(names) + 1)]
 
 
-def _function(name: str, lines: list[str]) -> str:
+def function(name: str, lines: list[str]) -> str:
+    """Return a function of a shell."""
     body = "".join(f"    {line}\n" for line in lines or [":"])
     return f"{name}() {{\n{body}}}\n"

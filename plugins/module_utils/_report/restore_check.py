@@ -33,23 +33,25 @@ progress() {
 }
 
 find_file() {
-    if ! [ -f "$here$1" ]; then
+    at "$1"
+    if ! [ -f "$file" ]; then
         say "missing: $1"
         missing=$((missing + 1))
     fi
 }
 
 check_file() {
-    if ! [ -f "$here$3" ]; then
+    at "$3"
+    if ! [ -f "$file" ]; then
         number=$((number + 1))
         return 0
     fi
     progress checking "$3"
-    if ! found=$(sha256sum <"$here$3"); then
+    if ! found=$(sha256sum <"$file"); then
         say "damaged: $3 cannot be read"
     elif [ "${found%% *}" = "$1" ]; then
         return 0
-    elif command -v wc >/dev/null 2>&1 && found=$(wc -c <"$here$3") && [ "$found" -ne "$2" ]; then
+    elif command -v wc >/dev/null 2>&1 && found=$(wc -c <"$file") && [ "$found" -ne "$2" ]; then
         say "damaged: $3 has $((found)) bytes instead of $2"
     else
         say "damaged: $3 has the right size, but not the sha256 $1"
@@ -76,5 +78,12 @@ check() {
 to $(quote "$here"), then call this script again. Nothing was unpacked"
     fi
     say "all $total files are whole"
+}
+"""
+
+BESIDE_THE_SCRIPT = r"""
+# at NAME: where a file is
+at() {
+    file=$here$1
 }
 """

@@ -49,8 +49,8 @@ aim_at_tar() {
 
 refuse_final() {
     if [ -e "$final" ] || [ -h "$final" ]; then
-        fail "$final already exists and is left as it is. Remove it with rm -r $(quote "$final"), or name another \
-$asked"
+        fail "$final already exists and is left as it is. Name another $asked, or remove it with rm -r \
+$(quote "$final") if nothing in it is needed. The archives of several hosts are restored together by images.restore.sh"
     fi
 }
 

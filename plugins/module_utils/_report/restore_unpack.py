@@ -70,35 +70,41 @@ bring_to_disk() {
 }
 """
 
-FROM_TAR = r"""
+PUT_TO_TAR = r"""
 put_file() {
     kill -0 "$$" 2>/dev/null || exit 1
     progress unpacking "$1"
-    cat <"$here$1" || exit 1
+    at "$1"
+    cat <"$file" || exit 1
 }
+"""
 
-# A pipeline returns the status of its last program only, so the others leave a mark. GNU tar gives a backslash in the
-# argument of -C a meaning.
-unpack() {
+# Many versions of busybox cannot exclude names, but pass regular files to a command.
+SET_TAR_OPTIONS = r"""
     set --
     if [ -z "$links" ]; then
-        # Many versions of busybox cannot exclude names, but pass regular files to a command.
         case $(tar --help 2>&1) in
             *--exclude*) set -- --exclude='saved-image-cache/blobs' --exclude='saved-image-cache/*/blobs' ;;
             *) set -- --to-command='mkdir -p "${TAR_FILENAME%/*}" && exec cat >"$TAR_FILENAME"' ;;
         esac
     fi
-    { each_file put && : >"$work/joined"; } |@EXPAND@
+"""
+
+# A pipeline returns the status of its last program only, so the others leave a mark. GNU tar gives a backslash in the
+# argument of -C a meaning.
+PIPELINE = r"""
+    { @EACH_FILE@ && : >"$work/joined"; } |@EXPAND@
         { cd "$work" && extract "$@"; } 3<&0 &
     child=$!
     wait "$child"
     ended=$?
     child=
     [ "$ended" -eq 0 ] && [ -e "$work/joined" ]@EXPANDED@ && [ -d "$work/saved-image-cache" ]
-}
+"""
 
 # It ends only after those before it have left their marks: ksh does not wait for them, and some tars end before their
 # input does. A program in the background reads nothing from 0.
+EXTRACT = r"""
 extract() {
     program=
     trap '[ -z "$program" ] || kill "$program"; exit 1' TERM
@@ -109,7 +115,9 @@ extract() {
     wait "$program" || return 1
     while read -r rest; do :; done <&3
 }
+"""
 
+GATHER_BY_UNPACKING = r"""
 gather() {
     unpack
 }
@@ -123,7 +131,8 @@ put_file() {
         ln -s "$from/${1#"$archive"/}" "$work/saved-image-cache/${1#"$archive"/}" || ended=1
         return 0
     fi
-    cat <"$here$1" >"$work/saved-image-cache/${1#"$archive"/}" &
+    at "$1"
+    cat <"$file" >"$work/saved-image-cache/${1#"$archive"/}" &
     child=$!
     wait "$child" || ended=1
     child=
