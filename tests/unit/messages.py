@@ -71,7 +71,7 @@ _AROUND = {
     "SkippedImage": (1, "", ""),
 }
 # Functions that return such a text.
-_RETURNING = ("_explain", "_failure", "failure_", "distrust")
+_RETURNING = ("_explain", "_failure", "failure_", "distrust", "notice_of_")
 _FAILING = frozenset({"assert", "ansible.builtin.assert", "fail", "ansible.builtin.fail"})
 
 

@@ -132,6 +132,16 @@ def with_suffix(dest: str, compress: str) -> str:
     return os.path.join(os.path.dirname(dest), base + suffixes[0])
 
 
+def with_word(name: str, word: str, compress: str) -> str:
+    """Add a word to the name of an archive, before its suffix: ``images-north.tar.gz``.
+
+    :param name: with the suffix of the format.
+    :param compress: one of :data:`GZIP`, :data:`ZSTD`, :data:`NONE` and :data:`DIR`.
+    """
+    suffix = next((each for each in _SUFFIXES[compress] if name.endswith(each)), "")
+    return f"{name[: len(name) - len(suffix)]}-{word}{suffix}"
+
+
 def compress_of(name: str) -> str:
     """Return the form of an archive by the suffix of its name; without one, it is a directory."""
     for compress in (GZIP, ZSTD, NONE):

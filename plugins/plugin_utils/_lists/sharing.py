@@ -7,20 +7,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import InvalidReferenceError, OptionError
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 
+NOWHERE: Mapping[str, str] = MappingProxyType({})
 
-def share_out(lines: Iterable[str], hosts: Sequence[str]) -> dict[str, list[str]]:
+
+def share_out(lines: Iterable[str], hosts: Sequence[str], holders: Mapping[str, str] = NOWHERE) -> dict[str, list[str]]:
     """Assign every line to one host.
 
-    The host depends only on the line's repository and the names of all hosts (rendezvous hashing: the host with the
-    highest hash of both). So images of one repository, which share layers, stay together, an additional line does not
-    move any other, and an additional host takes over an even share from each.
+    A repository stays with the host that has it already. Otherwise, the host follows from the repository and the names
+    of all hosts alone (rendezvous hashing: the host with the highest hash of both). So images of one repository, which
+    share layers, stay together, and an additional line does not move any other.
 
     :param lines: references, without duplicates; a line that is not valid counts as a repository of its own.
+    :param holders: the host of each repository that has one.
     :returns: the lines of each host, in order; a host may have none.
     :raises OptionError: when no host is given.
     """
@@ -28,16 +32,20 @@ def share_out(lines: Iterable[str], hosts: Sequence[str]) -> dict[str, list[str]
         raise OptionError("no host was given to share the images out to")
     shares: dict[str, list[str]] = {host: [] for host in hosts}
     for line in lines:
-        repository = _repository(line)
-        shares[max(sorted(shares), key=lambda host: _weight(repository, host))].append(line)
+        repository = repository_of(line) or line
+        holder = holders.get(repository, "")
+        if holder not in shares:
+            holder = max(sorted(shares), key=lambda host: _weight(repository, host))
+        shares[holder].append(line)
     return shares
 
 
-def _repository(line: str) -> str:
+def repository_of(line: str) -> str | None:
+    """Return the repository of a line; ``None`` if the line is not a reference."""
     try:
         return parse_reference(line).name
     except InvalidReferenceError:
-        return line
+        return None
 
 
 def _weight(repository: str, host: str) -> bytes:

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is said about the hosts of a set: when the list is shared out, and at the end. Pure."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError, printable
+from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count, format_size
+from ansible_collections.airgap.images.plugins.plugin_utils._set import names
+from ansible_collections.airgap.images.plugins.plugin_utils._set.members import Members
+from ansible_collections.airgap.images.plugins.plugin_utils._set.shelf import Content
+
+WHO = "the set"
+"""The beginning of each line."""
+
+_NAMED_AT_MOST = 10
+Shares = Mapping[str, Sequence[str]]
+
+
+def at_the_start(members: Members, running: Iterable[str], shares: Shares) -> list[str]:
+    """Say which hosts do not take part, when the list is shared out.
+
+    :param running: the hosts that have not failed.
+    :param shares: the lines of each host.
+    """
+    here = {*running}
+    dead = [host for host in members.present if host not in here]
+    told = [notice_of_dead(dead, shares)] if dead else []
+    return told + ([notice_of_absent(members.absent, shares)] if members.absent else [])
+
+
+def notice_of_dead(dead: Sequence[str], shares: Shares) -> str:
+    """Say at the start which hosts are not there."""
+    return (
+        f"{_hosts(dead)} unreachable or failed, and {_images(dead, shares)} not saved in this run. To have the other "
+        f"hosts take over: {_variable(dead)}"
+    )
+
+
+def notice_of_absent(absent: Sequence[str], shares: Shares) -> str:
+    """Say at the start which hosts of the set are left out of this run."""
+    return f"{_hosts(absent)} not part of this run, and {_images(absent, shares)} not given to other hosts"
+
+
+def notice_of_missing(dead: Sequence[str], shares: Shares) -> str:
+    """Say at the end what is missing because hosts were not there."""
+    lines = [line for host in dead for line in shares.get(host, [])]
+    return (
+        f"{_hosts(dead, were=True)} unreachable or failed, and {_images(dead, shares)} missing from the set"
+        f"{_named(lines)}. Run again when {'this host is' if len(dead) == 1 else 'these hosts are'} back, or have the "
+        f"other hosts take over: {_variable(dead)}"
+    )
+
+
+def notice_of_failed(failed: Sequence[str]) -> str:
+    """Say at the end why there is no set although all hosts were there."""
+    return f"there are no files of the set, because {', '.join(failed)} failed; see the messages of the hosts"
+
+
+def notice_of_gap(lacking: Shares) -> str:
+    """Say what the archives of hosts that are left out do not have.
+
+    :param lacking: lines by host.
+    """
+    lines = [line for each in lacking.values() for line in each]
+    return (
+        f"incomplete without {', '.join(lacking)}, not part of this run: {format_count(len(lines), 'image')} of the "
+        f"list not in the archives of earlier runs{_named(lines)}. Run again without --limit"
+    )
+
+
+def notice_of_orphan(host: str, folder: str) -> str:
+    """Say that the archive of a host is no longer part of the set."""
+    return f"the archive of {host} in {folder} is no longer part of the set; image_save_remove_orphans: true removes it"
+
+
+def of_set(content: Content, media: str) -> str:
+    """Say what the set is, in one line."""
+    return (
+        f"{format_count(content.images, 'image')} of {format_count(len(content.archives), 'host')} in "
+        f"{format_count(content.parts, 'file')} ({format_size(content.size)}) in {media}; report: "
+        f"{media}/{names.REPORT}; to restore: sh {media}/{names.RESTORE} TARGET_DIR"
+    )
+
+
+def difference(path: str, before: bytes, after: bytes) -> dict[str, str]:
+    """Compare two lock files of the set by image, as C(--diff) shows it: only what differs."""
+    old, new = _lines(before), _lines(after)
+    texts = {"before": [line for line in old if line not in new], "after": [line for line in new if line not in old]}
+    shown = {name: "".join(f"{line}\n" for line in lines) for name, lines in texts.items()}
+    return {"before_header": path, "after_header": path, **shown}
+
+
+def _lines(raw: bytes) -> dict[str, None]:
+    """Return a line for each image of a lock file; none if it cannot be read."""
+    try:
+        lock = read_lock(raw, path=names.LOCK)
+    except LockFileError:
+        return {}
+    return dict.fromkeys(printable(f"{image.reference} {image.digest}") for image in lock.images)
+
+
+def _variable(hosts: Sequence[str]) -> str:
+    """Return the argument that gives the shares of hosts to the others, as a shell takes it."""
+    return "-e " + shlex.quote(json.dumps({"image_save_take_over": [*hosts]}, ensure_ascii=False))
+
+
+def _hosts(hosts: Sequence[str], *, were: bool = False) -> str:
+    verb = ("was" if len(hosts) == 1 else "were") if were else _is(hosts)
+    return f"{', '.join(hosts)} {verb}"
+
+
+def _is(hosts: Sequence[str]) -> str:
+    return "is" if len(hosts) == 1 else "are"
+
+
+def _images(hosts: Sequence[str], shares: Shares) -> str:
+    images = format_count(sum(len(shares.get(host, [])) for host in hosts), "image")
+    return f"its share of {images} is" if len(hosts) == 1 else f"their shares of {images} are"
+
+
+def _named(lines: Sequence[str]) -> str:
+    if not lines:
+        return ""
+    shown = ", ".join(printable(line, 300) for line in lines[:_NAMED_AT_MOST])
+    more = len(lines) - _NAMED_AT_MOST
+    return f" ({shown}{f' and {more} more' if more > 0 else ''})"

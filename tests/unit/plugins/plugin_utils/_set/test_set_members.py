@@ -1,0 +1,120 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who is in a set, who has which repository, and the record that later runs follow."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
+from ansible_collections.airgap.images.plugins.plugin_utils._lists.sharing import share_out
+from ansible_collections.airgap.images.plugins.plugin_utils._set.members import holders, members_of, next_record
+from ansible_collections.airgap.images.plugins.plugin_utils._set.names import archive_of
+from ansible_collections.airgap.images.plugins.plugin_utils._set.record import Record, read_record, write_record
+
+HOSTS = ["north", "east", "south"]
+LINES = [f"team/app-{number}:1" for number in range(12)]
+ARCHIVES = {host: f"images-{host}.tar.gz" for host in HOSTS}
+
+
+def after(record: Record, *play: str, inventory: list[str] | None = None, taken_over: tuple[str, ...] = ()) -> Record:
+    """The record after a run with these hosts."""
+    members = members_of(record, play=play, inventory=inventory or HOSTS, taken_over=taken_over)
+    shares = share_out(LINES, members.all, holders(record, members))
+    return next_record(record, members, shares=shares, archives=ARCHIVES)
+
+
+def test_the_record_is_read_as_it_was_written() -> None:
+    record = Record({"b": "i-b.tar", "a": ""}, {"docker.io/x/y": "a"}, {"c": "i-c.tar"})
+    raw = write_record(record)
+    assert read_record(raw, path="x") == record
+    assert raw == write_record(Record({"a": "", "b": "i-b.tar"}, {"docker.io/x/y": "a"}, {"c": "i-c.tar"}))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"[]",
+        b'{"version": 2}',
+        b'{"version": 1, "hosts": {"../a": "x"}}',
+        b'{"version": 1, "hosts": {"..": "x"}}',
+        b'{"version": 1, "hosts": {"a": "../../etc"}}',
+        b'{"version": 1, "left": {"a": "b/c"}}',
+        b'{"version": 1, "hosts": {}, "repositories": {"x": "a"}}',
+        b'{"version": 1, "hosts": ["a"]}',
+    ],
+)
+def test_what_is_not_a_record(raw: bytes) -> None:
+    with pytest.raises(OptionError, match=r"^/m/images.set.json is not the record of a set: .*share out all images"):
+        read_record(raw, path="/m/images.set.json")
+
+
+def test_a_repository_stays_when_hosts_join_or_leave() -> None:
+    first = after(Record(), *HOSTS)
+    assert {*first.archives} == {*HOSTS} and len({*first.repositories.values()}) == 3
+    joined = after(first, *HOSTS, "west", inventory=[*HOSTS, "west"])
+    assert joined.repositories == first.repositories and "west" in joined.archives
+    left = after(first, "north", "east", inventory=["north", "east"])
+    assert left.left == {"south": "images-south.tar.gz"} and {*left.archives} == {"north", "east"}
+    for repository, host in first.repositories.items():
+        assert left.repositories[repository] == host or host == "south"
+
+
+def test_a_limit_moves_nothing() -> None:
+    first = after(Record(), *HOSTS)
+    members = members_of(first, play=["east"], inventory=HOSTS, taken_over=())
+    assert (members.present, members.absent, members.left) == (("east",), ("north", "south"), {})
+    assert after(first, "east") == first
+
+
+def test_without_a_record_the_hosts_at_hand_are_the_set() -> None:
+    members = members_of(Record(), play=["east"], inventory=HOSTS, taken_over=())
+    assert (members.all, members.left) == (["east"], {})
+
+
+def test_a_share_is_taken_over_for_good() -> None:
+    first = after(Record(), *HOSTS)
+    taken = after(first, *HOSTS, taken_over=("south",))
+    assert "south" not in taken.archives and "south" not in taken.repositories.values()
+    assert taken.left == {"south": "images-south.tar.gz"}
+    assert {key: host for key, host in taken.repositories.items() if first.repositories[key] == host} == {
+        key: host for key, host in first.repositories.items() if host != "south"
+    }
+    again = after(taken, "north", "east")
+    assert again.repositories == taken.repositories, "the variable is not needed twice"
+    back = after(taken, *HOSTS)
+    assert back.repositories == taken.repositories and back.left == {} and "south" in back.archives
+
+
+def test_hosts_that_nobody_knows() -> None:
+    first = after(Record(), *HOSTS)
+    with pytest.raises(OptionError, match=r"^image_save_take_over: 'suoth' is not a host .* are east, north, south$"):
+        after(first, *HOSTS, taken_over=("suoth",))
+    with pytest.raises(OptionError, match=r"^image_save_take_over: no host of the play remains"):
+        after(first, "south", taken_over=("south",))
+
+
+def test_repositories_that_are_not_in_the_list_keep_their_host() -> None:
+    """A run that is narrowed by image_save_include must not lose the rest."""
+    first = after(Record(), *HOSTS)
+    members = members_of(first, play=HOSTS, inventory=HOSTS, taken_over=())
+    narrow = next_record(first, members, shares={"north": ["team/app-0:1", "no reference"]}, archives=ARCHIVES)
+    assert {*narrow.repositories} == {*first.repositories}
+    assert narrow.repositories["docker.io/team/app-0"] == "north"
+
+
+@pytest.mark.parametrize(
+    ("dest", "compress", "expected"),
+    [
+        ("/srv/images", "gzip", "/srv/images-north.tar.gz"),
+        ("/srv/images.tgz", "gzip", "/srv/images-north.tgz"),
+        ("~/images.tar.zst", "zstd", "~/images-north.tar.zst"),
+        ("/srv/v1.2", "none", "/srv/v1.2-north.tar"),
+        ("/srv/images/", "dir", "/srv/images-north"),
+    ],
+)
+def test_the_name_of_an_archive(dest: str, compress: str, expected: str) -> None:
+    assert archive_of(dest, compress, "north") == expected
