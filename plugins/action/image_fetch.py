@@ -22,6 +22,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._fetch.transport imp
 ARGUMENTS: dict[str, dict[str, object]] = {
     "src": {"type": "str"},
     "dest": {"type": "path", "required": True},
+    "formerly": {"type": "str"},
     "failed_list": {"type": "str"},
     "outdated": {"type": "list", "elements": "path", "default": []},
     "retries": {"type": "int", "default": 3},

@@ -74,6 +74,11 @@ options:
         another host, waits for up to ten minutes.
     type: path
     required: true
+  formerly:
+    description:
+      - The name that the archive had before. Files that are in O(dest) under this name with the right sha256 are
+        renamed instead of transferred, and the rest of that archive is removed.
+    type: str
   failed_list:
     description:
       - Path of the list of failed images on the host, with the same rules as for O(src). If it does not exist there,
@@ -303,6 +308,7 @@ def main() -> None:
         argument_spec={
             "src": {"type": "path"},
             "dest": {"type": "path", "required": True},
+            "formerly": {"type": "str"},
             "failed_list": {"type": "path"},
             "outdated": {"type": "list", "elements": "path", "default": []},
             "retries": {"type": "int", "default": 3},

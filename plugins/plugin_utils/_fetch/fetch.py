@@ -33,6 +33,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._fetch.incoming impo
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.publish import publish
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.receive import Receiver
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch.renamed import take_over
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.room import ensure_fits, refuse_other_spelling
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import check_carried, check_length
 
@@ -90,6 +91,9 @@ class Fetch:
             if arguments[option]:
                 self.host.check_path(option, arguments[option])
                 check_length(arguments[option], directory)
+        formerly = arguments["formerly"] or ""
+        if os.path.basename(formerly) != formerly or formerly in (".", ".."):
+            raise OptionError(f"formerly: {quoted(formerly)} must be a file name without a directory")
         source = arguments["src"] or arguments["failed_list"]
         place = Place(directory, os.path.basename(source))
         self.host.refuse_same(source, place)
@@ -108,8 +112,11 @@ class Fetch:
             lock = receiver.lock(records[-1], is_check=self.is_check) if records else None
             parts = items_of(lock, records[-1].source[: -len(LOCK_SUFFIX)]) if lock else []
             items = [*parts, *([failed] if failed else []), *records]
+            outdated = [*self.arguments["outdated"]]
             if not self.is_check:
                 receiver.recover(items)
+                if lock and self.arguments["formerly"]:
+                    outdated += take_over(place, parts, self.arguments["formerly"])
             delivery = compare(
                 place,
                 items,
@@ -125,7 +132,7 @@ class Fetch:
                 receiver.receive(delivery, self.arguments)
         if not self.is_check:
             if delivery.is_change:
-                publish(delivery, self.arguments["outdated"])
+                publish(delivery, outdated)
             if place.memory is not None:
                 place.memory.save()
         return {

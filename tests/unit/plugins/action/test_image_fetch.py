@@ -1180,3 +1180,44 @@ def test_what_is_needed_must_have_a_value(scene: Scene, value: object) -> None:
     scene.save({NAME: b"data"})
     (scene.host / "failed.txt").write_text(FAILED)
     assert scene.fetch(src=value, failed_list=str(scene.host / "failed.txt"))["transferred"] == ["failed.txt"]
+
+
+def test_an_archive_that_had_another_name_is_renamed_not_transferred(scene: Scene) -> None:
+    scene.fetch()
+    for name in COMPANIONS:
+        scene.path(f"{NAME}{name}").write_text("old")
+    scene.path("mine.txt").write_text("mine")
+    new = {name.replace("images", "images-build1", 1): data for name, data in PARTS.items()}
+    scene.save(new, name="images-build1.tar.gz")
+    scene.connection.fetched.clear()
+    result = scene.fetch(src=str(scene.host / "images-build1.tar.gz"), formerly=NAME)
+    assert not {*new} & {*scene.connection.fetched} and result["changed"]
+    kept = ["images-build1.tar.gz.lock.json", "images-build1.tar.gz.sha256", "mine.txt"]
+    assert scene.names() == sorted([*new, *kept])
+    assert {name: scene.path(name).read_bytes() for name in new} == new
+    assert not scene.fetch(src=str(scene.host / "images-build1.tar.gz"), formerly=NAME)["changed"]
+
+
+def test_what_another_name_has_of_another_content_is_replaced(scene: Scene) -> None:
+    scene.fetch()
+    new = {name.replace("images", "images-build1", 1): b"other" + data for name, data in PARTS.items()}
+    scene.save(new, name="images-build1.tar.gz")
+    scene.fetch(src=str(scene.host / "images-build1.tar.gz"), formerly=NAME)
+    assert {name: scene.path(name).read_bytes() for name in new} == new
+    assert not [name for name in scene.names() if name.startswith("images.")]
+
+
+def test_a_directory_that_had_another_name(scene: Scene) -> None:
+    scene.save(LAYOUT, name="images", compress="dir")
+    scene.fetch(src=str(scene.host / "images"))
+    scene.save(LAYOUT, name="images-build1", compress="dir")
+    scene.connection.fetched.clear()
+    scene.fetch(src=str(scene.host / "images-build1"), formerly="images")
+    assert len(scene.connection.fetched) == 2, "lock file and checksums"
+    assert not scene.path("images").exists() and scene.path("images-build1/index.json").exists()
+
+
+@pytest.mark.parametrize("formerly", ["../other", "/etc/passwd", "..", "a/b"])
+def test_another_name_is_not_a_path(scene: Scene, formerly: str) -> None:
+    result = scene.fetch(formerly=formerly)
+    assert result["failed"] and result["msg"].startswith("formerly: ")
