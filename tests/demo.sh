@@ -120,22 +120,22 @@ heading "What has arrived here, on the controller"
 cd -- media
 typed "ls -l *" && ls -l -- *
 for host in "${hosts[@]}"; do
-    parts=("$host"/images.tar.gz.part*)
+    parts=("$host/images-$host".tar.gz.part*)
     ((${#parts[@]} >= 2)) || die "$host should have brought several parts"
 done
 
 heading "Verifying it"
 for host in "${hosts[@]}"; do
-    typed "(cd $host && sha256sum -c images.tar.gz.sha256)"
-    (cd -- "$host" && sha256sum -c images.tar.gz.sha256) || die "what came from $host is damaged"
+    typed "(cd $host && sha256sum -c images-$host.tar.gz.sha256)"
+    (cd -- "$host" && sha256sum -c "images-$host.tar.gz.sha256") || die "what came from $host is damaged"
 done
 
 heading "Which host has which image, as media/images.lock.json says"
 python "$here/demo/summary.py" ../images.txt . || die "the set is not what the list asks for"
 
 heading "Looking into one of the archives"
-typed "cat north/images.tar.gz.part* | tar tz"
-cat -- north/images.tar.gz.part* | tar tz >"$log"
+typed "cat north/images-north.tar.gz.part* | tar tz"
+cat -- north/images-north.tar.gz.part* | tar tz >"$log"
 members=$(wc -l <"$log")
 head -n 8 -- "$log"
 printf '   ... %d more ...\n' "$((members - 12))"
@@ -145,13 +145,10 @@ for member in index.json oci-layout saved-images-list.json; do
 done
 
 heading "Restoring it as somebody who has neither Ansible nor this collection"
-typed "sh north/images.tar.gz.restore.sh $folder/site"
-sh north/images.tar.gz.restore.sh "$folder/site" || die "the script failed"
-for host in "${hosts[@]}"; do
-    rm -rf -- "${folder:?}/site"
-    sh "$host/images.tar.gz.restore.sh" "$folder/site" >"$log" 2>&1 || die "$(cat "$log")"
-    image=$(sh "$host/images.tar.gz.restore.sh" --images | sed -n 1p)
-    skopeo inspect --raw "oci:$folder/site/saved-image-cache:$image" >"$log" || die "$image of $host cannot be read"
+typed "sh images.restore.sh $folder/site"
+sh images.restore.sh "$folder/site" || die "the script failed"
+for image in $(sh images.restore.sh --images); do
+    skopeo inspect --raw "oci:$folder/site/saved-image-cache:$image" >"$log" || die "$image cannot be read"
 done
 
 heading "The same playbook again: nothing is downloaded, fetched or changed"
@@ -164,9 +161,9 @@ recap 0 || die "the second run should have changed nothing"
 
 heading "Done: verified parts of three hosts, and changed=0 when run again, in $seconds seconds"
 if [[ $keep == true ]]; then
-    printf '\nWhat is in here, what is new, is it whole? A page for a browser says it, for each host:\n'
-    printf '  %s\n' "$folder"/media/*/images.tar.gz.report.html
+    printf '\nWhat is in here, and which host has it? A page for a browser says it:\n'
+    printf '  %s\n' "$folder"/media/images.report.html
     printf 'To check the parts and unpack them, where there is neither Ansible nor this collection:\n'
-    printf '  sh %s TARGET_DIR\n' "$folder"/media/*/images.tar.gz.restore.sh
+    printf '  sh %s TARGET_DIR\n' "$folder"/media/images.restore.sh
     printf 'To remove all of it:\n  rm -r %s\n' "$folder"
 fi

@@ -15,6 +15,7 @@ from typing import Any
 from ansible import constants
 from ansible.errors import AnsibleFileNotFound
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.path import unfrackpath
 
@@ -26,11 +27,13 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     quoted,
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
+from ansible_collections.airgap.images.plugins.plugin_utils._set.closing import Closing, Ending
+from ansible_collections.airgap.images.plugins.plugin_utils._set.notices import WHO
+from ansible_collections.airgap.images.plugins.plugin_utils._set.shelf import Shelf
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import Play, check_options, refuse_facts
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.failure import FailedHost, Told, failed_host
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options, paths_of
-from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import Pool
-from ansible_collections.airgap.images.plugins.plugin_utils._stage.record import write_record
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import Pool, read_shares
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.staging import Stager
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.target import Target
 
@@ -50,7 +53,7 @@ class ActionModule(ActionBase):
             "read": self._read,
             "stage": self._stage,
             "fail": self._fail,
-            "record": self._record,
+            "close": self._close,
         }
         try:
             result.update(changed=False)
@@ -79,9 +82,9 @@ class ActionModule(ActionBase):
         decided = {name: getattr(options, name) for name in ("fetch", "distribute", "failed_list")}
         call = {"call": str(self._task._uuid), "is_check": bool(self._task.check_mode)}
         paths = paths_of(options, play.host)
-        if options.distribute and paths.merged_lock and self._task.diff:
+        if options.distribute and paths.media and self._task.diff:
             with suppress(OSError):  # then everything is new to it
-                self._pool(call["call"]).keep_record(paths.merged_lock)
+                self._pool(call["call"]).keep_lock(Shelf(paths.media).old_lock())
         return {**call, **decided, **asdict(paths)}
 
     def _probe(self, variables: dict[str, Any]) -> dict[str, Any]:
@@ -115,14 +118,36 @@ class ActionModule(ActionBase):
         told = Told(self._pool(call).beside("told.json"))
         return {"failed": True, "msg": told.tell(own, others, check=bool(self._task.check_mode))}
 
-    def _record(self, variables: dict[str, Any]) -> dict[str, Any]:
-        """Write the record of the set on the controller."""
-        path, raw = str(self._task.args["record"]), str(self._task.args["text"]).encode("utf-8", "surrogatepass")
-        before = self._pool(self._task.args["call"]).record()
-        written = write_record(path, raw, before=before, is_check=self._task.check_mode)
-        if not self._task.diff:
-            del written["diff"]
-        return written
+    def _close(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Make a set of the archives of all hosts, on the controller alone."""
+        play, options, arguments = _play_of(variables), self._options(variables), self._task.args
+        lines: list[str] = []
+        shares: dict[str, list[str]] = {}
+        if arguments.get("shares_file"):
+            chosen, shares = read_shares(str(arguments["shares_file"]))
+            lines = chosen.lines
+        closing = Closing(
+            media=options.media,
+            ticker=Ticker(WHO, is_silent=self._task.no_log is True),
+            removes_orphans=options.remove_orphans,
+            is_check=bool(self._task.check_mode),
+            is_current=not self._task.check_mode or boolean(arguments["is_current"]),
+            is_diff=bool(self._task.diff),
+            before=self._pool(arguments["call"]).kept_lock(),
+        )
+        return closing.run(
+            Ending(
+                play=play.all,
+                inventory=play.inventory,
+                taken_over=options.take_over,
+                archives={str(host): os.path.basename(str(path)) for host, path in arguments["archives"].items()},
+                done=arguments["done"],
+                failed=arguments["failed"],
+                sharing=arguments["sharing"],
+                lines=lines,
+                shares=shares,
+            )
+        )
 
     def _pool(self, call: object) -> Pool:
         return Pool(_folder(), str(call))
@@ -185,4 +210,5 @@ def _play_of(variables: Mapping[str, Any]) -> Play:
         running=names("ansible_play_hosts"),
         batch=names("ansible_play_batch"),
         all=names("ansible_play_hosts_all"),
+        inventory=[str(name) for name in variables.get("groups", {}).get("all", [])],
     )

@@ -3,18 +3,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# The host's half. plugins/action/image_stage.py checks, reads and chooses, on the controller.
+# The host's half. plugins/action/image_stage.py checks, reads, chooses and merges, on the controller.
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
 module: image_stage
-short_description: Prepare a host for saving images, for the role image_save
+short_description: Steps of the role image_save before and after saving
 version_added: 0.1.0
 description:
-  - Does the steps of the role P(airgap.images.image_save#role) around saving, and reports failures. It is private to
-    the role and may change at any time; call the role.
+  - Does the steps of the role P(airgap.images.image_save#role) around saving, reports failures, and makes a set of the
+    archives of several hosts at the end. It is private to the role and may change at any time; call the role.
   - On the controller it checks the variables of the role, reads lists and manifests, chooses the images, and shares
     them out over the hosts.
   - On the host it looks for what is lacking, reads lists, makes directories and writes the list of the images.
@@ -52,9 +52,9 @@ options:
       - V(read) reads the lists of a host that shares its images with others.
       - V(stage) chooses the images of the host, and writes its list.
       - V(fail) fails, with one message for all hosts of this call on which the save has failed.
-      - V(record) writes the record of a set on the controller. It does not contact the host.
+      - V(close) makes a set of the archives of all hosts. It does not contact the host.
     type: str
-    choices: [validate, probe, read, stage, fail, record]
+    choices: [validate, probe, read, stage, fail, close]
   variables:
     description:
       - Name of the variable with the options of the role. It is given by name because Ansible can show arguments, and
@@ -67,13 +67,41 @@ options:
     default: {}
   call:
     description:
-      - What only the hosts of this call of the role have in common, for O(step=read), O(step=stage) and
-        O(step=fail) and O(step=record).
+      - What only the hosts of this call of the role have in common, for O(step=read), O(step=stage),
+        O(step=fail) and O(step=close).
     type: str
-  record:
+  archives:
     description:
-      - Path of the record on the controller, for O(step=record).
-    type: path
+      - Path of the archive of each host, for O(step=close).
+    type: dict
+    default: {}
+  done:
+    description:
+      - The hosts that have saved their shares, for O(step=close).
+    type: list
+    elements: str
+    default: []
+  failed:
+    description:
+      - The hosts that have failed to save their shares, for O(step=close).
+    type: list
+    elements: str
+    default: []
+  sharing:
+    description:
+      - The hosts whose archives were fetched, for O(step=close).
+    type: list
+    elements: str
+    default: []
+  shares_file:
+    description:
+      - Path of a file on the controller with the shares of all hosts, for O(step=close).
+    type: str
+  is_current:
+    description:
+      - Whether the archives on the controller are those of the hosts, for O(step=close) in check mode.
+    type: bool
+    default: true
   program:
     description:
       - Name or path of skopeo, for O(step=probe).
@@ -98,6 +126,14 @@ options:
       - Write nothing if the user cannot enter O(directory).
     type: bool
     default: false
+  archive:
+    description:
+      - Path of the archive on the host.
+    type: path
+  formerly:
+    description:
+      - Path that the archive had before the work was shared. If there is one, and none at O(archive), it is renamed.
+    type: path
   list_file:
     description:
       - Path of the list on the host. Its directory is made if it is missing.
@@ -158,6 +194,19 @@ origins:
   returned: with O(step=stage)
   type: list
   elements: str
+from_lock:
+  description: Path of the lock file on the host that takes the place of a list; may be empty.
+  returned: with O(step=stage)
+  type: str
+missing:
+  description: The images that no archive of the set has, by the host whose share they are.
+  returned: with O(step=close)
+  type: dict
+files:
+  description: Paths of the files of the set on the controller.
+  returned: with O(step=close), if the set is complete
+  type: list
+  elements: str
 is_other_user:
   description: True if root or another user saves than the one who logs in.
   returned: with O(step=stage)
@@ -175,6 +224,7 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError
+from ansible_collections.airgap.images.plugins.module_utils._publish.take_over import can_take_over, take_over
 
 SKOPEO = "skopeo"
 _OLDEST_SKOPEO = (1, 6)
@@ -292,24 +342,39 @@ class List:
 
 
 def write(module: AnsibleModule, found: dict[str, bool]) -> dict[str, object]:
-    """Make the directory of the archive if it is missing, and write the list if there is one.
+    """Make the directory of the archive if it is missing, take over an archive of another name, and write the list.
 
     :raises StorageError: when that is not possible.
     """
     directory, path = module.params["directory"], module.params["list_file"]
-    is_missing, is_changed = not found["exists"], False
+    is_missing, is_renamed, is_changed = not found["exists"], False, False
     staged = List(module, path, module.params["text"]) if path else None
     try:
         if is_missing and not module.check_mode:
             make_directory(directory, 0o755)
+        is_renamed = rename(module)
         if staged:
             is_changed = staged.write()
     except OSError as error:
         raise StorageError(f"cannot write {error.filename or path} on the host: {error.strerror}") from error
-    result: dict[str, object] = {"changed": is_missing or is_changed}
+    result: dict[str, object] = {"changed": is_missing or is_renamed or is_changed}
     if staged and is_changed and module._diff:
         result["diff"] = staged.diff()
     return result
+
+
+def rename(module: AnsibleModule) -> bool:
+    """Take over the archive of another name, if there is one, or in check mode find out if there is.
+
+    :returns: True if anything changed, or would.
+    :raises OSError: when it cannot be renamed.
+    """
+    formerly, archive = module.params["formerly"], module.params["archive"]
+    if not formerly or not archive or not can_take_over(formerly, archive):
+        return False
+    if not module.check_mode:
+        take_over(formerly, archive)
+    return True
 
 
 def run(module: AnsibleModule) -> dict[str, object]:
@@ -344,11 +409,16 @@ def run(module: AnsibleModule) -> dict[str, object]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "step": {"type": "str", "choices": ["validate", "probe", "read", "stage", "fail", "record"]},
+            "step": {"type": "str", "choices": ["validate", "probe", "read", "stage", "fail", "close"]},
             "variables": {"type": "str"},
             "types": {"type": "dict", "default": {}},
             "call": {"type": "str"},
-            "record": {"type": "path"},
+            "archives": {"type": "dict", "default": {}},
+            "done": {"type": "list", "elements": "str", "default": []},
+            "failed": {"type": "list", "elements": "str", "default": []},
+            "sharing": {"type": "list", "elements": "str", "default": []},
+            "shares_file": {"type": "str"},
+            "is_current": {"type": "bool", "default": True},
             "program": {"type": "path"},
             "libraries": {"type": "list", "elements": "str", "default": []},
             "lists": {"type": "list", "elements": "path", "default": []},
@@ -358,6 +428,8 @@ def main() -> None:
             "directory": {"type": "path"},
             "write": {"type": "bool", "default": False},
             "must_be_open": {"type": "bool", "default": False},
+            "archive": {"type": "path"},
+            "formerly": {"type": "path"},
             "list_file": {"type": "path"},
             "text": {"type": "str", "default": ""},
         },

@@ -49,6 +49,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
 
 _CLUSTER = "needs a node to install a cluster on, and the product's own files"
 _HANGAR = "needs hangar, which no package index has"
+_DISTRIBUTED = "test_role_distribute.py and test_role_set.py do this with hosts and archives of their own"
 _OTHER_GATE = "is a gate of its own, or a long run beside the tests"
 _RANCHER = "tests/functional/test_docs_rancher.py runs this with settings for loopback"
 _REGISTRIES = "names registries that are not to be had here; test_save_registries.py has such entries"
@@ -90,11 +91,17 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
         "$ ansible-vault encrypt_string --stdin-name vault_list_token": "asks for the value",
         "$ ansible-playbook -i inventory.yml save.yml --ask-vault-pass": _RANCHER,
         "$ ansible-playbook -i inventory.yml load.yml --ask-vault-pass": _RANCHER,
-        "$ hangar load -s north.example.com/rancher-v2.7.9.tar.gz -d registry.site.example.com:5000": _HANGAR,
+        "$ hangar load -s north.example.com/rancher-v2.7.9-north.example.com.tar.gz "
+        "-d registry.site.example.com:5000": _HANGAR,
         "$ ansible-playbook -i inventory.yml rke2.yml --ask-vault-pass": _RANCHER,
         "# rancher-values.yaml": _CLUSTER,
         "$ helm install rancher rancher-2.7.9.tgz --namespace cattle-system --create-namespace --values "
         "rancher-values.yaml": _CLUSTER,
+    },
+    "docs/guides/set.md": {
+        "image_save_distribute: true": _DISTRIBUTED,
+        "$ sh images.restore.sh --check": _DISTRIBUTED,
+        '$ ansible-playbook -i inventory.ini save.yml -e \'{"image_save_take_over": ["south"]}\'': _DISTRIBUTED,
     },
     "docs/guides/registry.md": {
         "$ skopeo login registry.site.example.com:5000": "asks for a password",

@@ -105,7 +105,8 @@ class Site:
 
     def fetched(self, name: str) -> Path:
         """The archive of a host on the controller, as the path that its parts are named by."""
-        return self.media / name / NAME
+        shared = self.media / name / shared_name(name)
+        return shared if Path(f"{shared}.lock.json").exists() else self.media / name / NAME
 
     def checked(self, name: str, *, beside: Sequence[str] = ()) -> Archive:
         """Asserts that a host's archive is whole on the controller and the same as on the host."""
@@ -114,6 +115,11 @@ class Site:
             assert file_sha256(path) == file_sha256(self.on_host(name, f"out/{path.name}")), f"{path} is another"
         assert not [path.name for path in self.fetched(name).parent.iterdir() if path.name.startswith(".")]
         return archive
+
+
+def shared_name(host: str) -> str:
+    """The name of a host's archive when the work is shared."""
+    return NAME.replace(".", f"-{host}.", 1)
 
 
 def play(*, hosts: str = "all", how: str = "roles", variables: Variables | None = None, **keywords: Any) -> Any:

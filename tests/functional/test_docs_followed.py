@@ -204,5 +204,5 @@ def test_following_the_readme(bench: Workbench, site: Site) -> None:
     record = json.loads((media / "images.lock.json").read_text("utf-8"))
     assert {each["host"] for each in record["images"]} == set(hosts)
     for host in hosts:
-        check(media / host / "rancher-v2.7.9.tar.gz")
+        check(media / host / f"rancher-v2.7.9-{host}.tar.gz")
     assert registry_digests(inside, "rancher/rancher", "v2.7.9")[1:] == [rancher.platform("amd64").digest]

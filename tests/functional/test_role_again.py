@@ -61,8 +61,8 @@ def shown(result: PlaybookResult, host: str, name: str) -> dict[str, Any]:
 
 def saved(site: Site, host: str, name: str) -> set[str]:
     """The references in an archive on the controller; none where there is no archive."""
-    path = site.media / host / f"{name}.tar.gz"
-    return {*check(path).references} if path.exists() else set()
+    paths = [site.media / host / f"{name}{of_host}.tar.gz" for of_host in ("", f"-{host}")]
+    return {each for path in paths if path.exists() for each in check(path).references}
 
 
 def test_one_list_after_the_other(registry: Registry, site: Site) -> None:

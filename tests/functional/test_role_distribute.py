@@ -30,7 +30,7 @@ REPOSITORIES = [f"team/app-{number}" for number in range(9)]
 
 def lock_of(site: Site, host: str) -> dict[str, Any]:
     """The lock of a host's archive on the controller."""
-    lock: dict[str, Any] = json.loads((site.media / host / "images.tar.gz.lock.json").read_bytes())
+    lock: dict[str, Any] = json.loads((site.media / host / f"images-{host}.tar.gz.lock.json").read_bytes())
     return lock
 
 

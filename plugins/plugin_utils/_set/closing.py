@@ -17,6 +17,7 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.reference impor
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._lists.merged_lock import covered
 from ansible_collections.airgap.images.plugins.plugin_utils._set import names, notices
+from ansible_collections.airgap.images.plugins.plugin_utils._set.changes import difference
 from ansible_collections.airgap.images.plugins.plugin_utils._set.members import Members, members_of, next_record
 from ansible_collections.airgap.images.plugins.plugin_utils._set.orphans import find_orphans, remove_orphans
 from ansible_collections.airgap.images.plugins.plugin_utils._set.record import Record
@@ -58,6 +59,8 @@ class Closing:
     :param is_check: whether nothing may be changed (C(--check)).
     :param is_current: whether what was fetched is what the hosts have; in check mode it may not be.
     :param is_diff: whether the difference is returned, too (C(--diff)).
+    :param before: the lock file of the set before this run, for C(--diff), as the fetch may have removed it since;
+        empty: it is not known.
     """
 
     media: str
@@ -66,6 +69,7 @@ class Closing:
     is_check: bool
     is_current: bool
     is_diff: bool
+    before: bytes = b""
 
     def run(self, ending: Ending) -> dict[str, Any]:
         """Close the run.
@@ -128,7 +132,7 @@ class Closing:
         if not locks:
             return {}
         content = content_of(locks, archives, ending.lines)
-        before = shelf.old_lock()
+        before = self.before or shelf.old_lock()
         changed = shelf.differing(content.files) if self.is_check else shelf.put(content.files)
         line = notices.of_set(content, self.media)
         self.ticker.say(line)
@@ -153,7 +157,7 @@ class Closing:
             "restore_file": os.path.join(self.media, names.RESTORE),
             "lock_file": path,
         }
-        return {**said, "diff": notices.difference(path, before, content.files[names.LOCK])} if self.is_diff else said
+        return {**said, "diff": difference(path, before, content.files[names.LOCK])} if self.is_diff else said
 
 
 def _full(line: str) -> str:

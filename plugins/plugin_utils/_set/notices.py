@@ -10,8 +10,7 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError, printable
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import printable
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count, format_size
 from ansible_collections.airgap.images.plugins.plugin_utils._set import names
 from ansible_collections.airgap.images.plugins.plugin_utils._set.members import Members
@@ -88,23 +87,6 @@ def of_set(content: Content, media: str) -> str:
         f"{format_count(content.parts, 'file')} ({format_size(content.size)}) in {media}; report: "
         f"{media}/{names.REPORT}; to restore: sh {media}/{names.RESTORE} TARGET_DIR"
     )
-
-
-def difference(path: str, before: bytes, after: bytes) -> dict[str, str]:
-    """Compare two lock files of the set by image, as C(--diff) shows it: only what differs."""
-    old, new = _lines(before), _lines(after)
-    texts = {"before": [line for line in old if line not in new], "after": [line for line in new if line not in old]}
-    shown = {name: "".join(f"{line}\n" for line in lines) for name, lines in texts.items()}
-    return {"before_header": path, "after_header": path, **shown}
-
-
-def _lines(raw: bytes) -> dict[str, None]:
-    """Return a line for each image of a lock file; none if it cannot be read."""
-    try:
-        lock = read_lock(raw, path=names.LOCK)
-    except LockFileError:
-        return {}
-    return dict.fromkeys(printable(f"{image.reference} {image.digest}") for image in lock.images)
 
 
 def _variable(hosts: Sequence[str]) -> str:

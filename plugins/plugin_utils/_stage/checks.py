@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import DIR, compress_of
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError, printable, quoted
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import check_carried, check_remote
+from ansible_collections.airgap.images.plugins.plugin_utils._set.record import is_file_name
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options
 
-_LISTS = ("images", "list_files", "manifest_files", "remote_list_files", "include", "exclude")
+_LISTS = ("images", "list_files", "manifest_files", "remote_list_files", "include", "exclude", "take_over")
 _SOURCES = ("images", "list_files", "remote_list_files", "list_urls", "manifest_files")
 _OURS = re.compile(r"_*image_save_")
 _URL = re.compile(r"(https?|ftp)://\S+")
@@ -30,12 +31,14 @@ class Play:
     :param running: those that have not failed.
     :param batch: those that run at the same time (C(serial)).
     :param all: those that the play began with.
+    :param inventory: all hosts that there are, whatever the play and C(--limit) leave out.
     """
 
     host: str
     running: list[str]
     batch: list[str]
     all: list[str]
+    inventory: list[str] = field(default_factory=list)
 
 
 def refuse_facts(facts: Iterable[str], host: str) -> None:
@@ -67,11 +70,19 @@ def check_options(options: Options, play: Play, find: Callable[[str], str | None
     for name in ("list_files", "manifest_files"):
         for path in getattr(options, name):
             require_file(f"image_save_{name}", path, find)
-    if not options.from_lock and not any(getattr(options, name) for name in _SOURCES):
+    if options.from_lock and options.from_lock_file:
+        raise OptionError(
+            "image_save_from_lock (a lock file on the host), image_save_from_lock_file (a lock file on the "
+            "controller): give one or the other."
+        )
+    if options.from_lock_file:
+        require_file("image_save_from_lock_file", options.from_lock_file, find)
+    if not options.is_locked and not any(getattr(options, name) for name in _SOURCES):
         raise OptionError(
             "There is nothing to save: set image_save_images (references), image_save_list_files (files on the "
             "controller), image_save_remote_list_files (files on the host), image_save_list_urls, "
-            "image_save_manifest_files (manifests on the controller) or image_save_from_lock (a lock file on the host)."
+            "image_save_manifest_files (manifests on the controller), image_save_from_lock (a lock file on the host) "
+            "or image_save_from_lock_file (a lock file on the controller)."
         )
     if not re.match(r"(/|~/).*[^/]$", options.dest, re.DOTALL):
         raise OptionError(
@@ -133,6 +144,8 @@ def _check_fetch(options: Options, host: str) -> None:
             "archive on the host, set image_save_fetch to false."
         )
     check_remote("image_save_dest", options.dest)
+    if options.distribute:
+        check_remote("image_save_dest, with the name of the host", f"{options.dest}-{host}")
     if options.failed_list:
         check_remote("image_save_failed_list", options.failed_list)
     check_carried("image_save_fetch_dest", options.fetch_dest)
@@ -144,9 +157,14 @@ def _check_fetch(options: Options, host: str) -> None:
 
 
 def _check_distribution(options: Options, play: Play) -> None:
+    if not is_file_name(play.host):
+        raise OptionError(
+            f"image_save_distribute: the name of each host becomes part of file names, but {printable(play.host)} is "
+            "not a valid file name."
+        )
     is_whole = {*play.running} <= {*play.batch} <= {*play.all}
     if options.from_lock or not is_whole:
         raise OptionError(
             "image_save_distribute: the list is shared out over all hosts of the play at the same time. It cannot be "
-            "combined with serial or with image_save_from_lock."
+            "combined with serial or with image_save_from_lock; use image_save_from_lock_file."
         )

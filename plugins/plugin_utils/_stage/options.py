@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.output import BESIDE, with_suffix
-
-MERGED_LOCK = "images.lock.json"
+from ansible_collections.airgap.images.plugins.module_utils._archive.output import with_suffix
+from ansible_collections.airgap.images.plugins.plugin_utils._set import names
 
 _TEXTS = ("list_format", "dest", "staging_dir", "failed_list", "from_lock", "compress", "fetch_dest")
 _LISTS_OF_TEXTS = ("images", "list_files", "manifest_files", "remote_list_files", "include", "exclude")
@@ -38,10 +37,13 @@ class Options:
     staging_dir: str
     failed_list: str
     from_lock: str
+    from_lock_file: str
     compress: str
     fetch: bool
     fetch_dest: str
     distribute: bool
+    take_over: Sequence[str]
+    remove_orphans: bool
     keep_remote_archive: bool
     poll: int
 
@@ -61,7 +63,17 @@ class Options:
     @property
     def reads_from_host(self) -> bool:
         """True if some lists can be read on the managed host only."""
-        return not self.from_lock and bool(self.remote_list_files or self.list_urls)
+        return not self.is_locked and bool(self.remote_list_files or self.list_urls)
+
+    @property
+    def is_locked(self) -> bool:
+        """True if a lock file takes the place of all lists."""
+        return bool(self.from_lock or self.from_lock_file)
+
+    @property
+    def media(self) -> str:
+        """The directory of all hosts' archives on the controller; empty if nothing is fetched."""
+        return os.path.expanduser(self.fetch_dest) if self.fetch else ""
 
     @property
     def names_home(self) -> bool:
@@ -74,19 +86,25 @@ class Paths:
     """Paths made of the variables alone: nothing that a host says is part of them.
 
     :param archive: on the host, with its suffix; ``~`` is left to whoever reads the path.
+    :param formerly: the name that the archive had before the work was shared, on the host; empty if it is not shared.
     :param files: the archive and everything beside it, on the host.
     :param directory: of the archive on the host.
     :param list_file: on the host.
     :param local_dir: directory of the host's archive on the controller; empty if nothing is fetched.
-    :param merged_lock: record of the whole set on the controller; empty if nothing is fetched.
+    :param media: directory of all hosts' archives on the controller; empty if nothing is fetched.
+    :param merged_lock: lock file of the set on the controller; empty if nothing is fetched.
+    :param set_files: the files of the set there that no longer hold once an archive has changed.
     """
 
     archive: str
+    formerly: str
     files: list[str]
     directory: str
     list_file: str
     local_dir: str
+    media: str
     merged_lock: str
+    set_files: list[str]
 
 
 def paths_of(options: Options, host: str) -> Paths:
@@ -95,13 +113,19 @@ def paths_of(options: Options, host: str) -> Paths:
     :param host: its name in the inventory.
     :raises OptionError: when C(dest) has no name at its end.
     """
-    archive = with_suffix(options.dest, options.compress)
-    media = os.path.expanduser(options.fetch_dest)
+    alone = with_suffix(options.dest, options.compress)
+    archive = names.archive_of(options.dest, options.compress, host) if options.distribute else alone
+    media = options.media
+    carried = reversed(names.CARRIED) if media and options.distribute else ()
+    staged = os.path.basename(options.dest) + (".lock.json" if options.from_lock_file else ".txt")
     return Paths(
         archive=archive,
-        files=[archive, *(f"{archive}{suffix}" for suffix in BESIDE.values())],
+        formerly=alone if options.distribute else "",
+        files=names.files_of(archive),
         directory=os.path.dirname(options.dest),
-        list_file=os.path.join(options.staging_dir, f"{os.path.basename(options.dest)}.txt"),
-        local_dir=os.path.normpath(os.path.join(media, host)) if options.fetch else "",
-        merged_lock=os.path.join(media, MERGED_LOCK) if options.fetch else "",
+        list_file=os.path.join(options.staging_dir, staged),
+        local_dir=os.path.normpath(os.path.join(media, host)) if media else "",
+        media=os.path.normpath(media) if media else "",
+        merged_lock=os.path.join(media, names.LOCK) if media else "",
+        set_files=[os.path.join(media, name) for name in carried],
     )

@@ -14,7 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -26,8 +26,9 @@ from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection imp
     choose,
     compile_choice,
 )
-from ansible_collections.airgap.images.plugins.plugin_utils._lists.sharing import share_out
-from ansible_collections.airgap.images.plugins.plugin_utils._stage.record import read_record
+from ansible_collections.airgap.images.plugins.plugin_utils._lists.sharing import NOWHERE, share_out
+
+_LOCK = "set.lock.json"
 
 
 class Pool:
@@ -51,30 +52,38 @@ class Pool:
             self._of(host), json.dumps([[source.name, source.text, source.places] for source in sources]).encode()
         )
 
-    def keep_record(self, path: str) -> None:
-        """Keep the record of the set as it is before this call, as fetching removes it.
+    def keep_lock(self, raw: bytes) -> None:
+        """Keep the lock file of the set as it is before this call, as fetching removes it. Only the first one is kept.
 
-        :raises OSError: when it cannot be read.
+        :raises OSError: when it cannot be written.
         """
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        if not os.path.exists(self._record):
-            put_whole(self._record, read_record(path) or b"", by=f"{self._record}.{os.getpid()}")
+        path = self.beside(_LOCK)
+        if not os.path.exists(path):
+            put_whole(path, raw, by=f"{path}.{os.getpid()}")
 
-    def record(self) -> bytes | None:
-        """Return the record that was kept; ``None`` if there was none."""
-        with suppress(FileNotFoundError), open(self._record, "rb") as file:
-            return file.read() or None
-        return None
+    def kept_lock(self) -> bytes:
+        """Return the lock file that was kept; empty if there was none."""
+        with suppress(FileNotFoundError), open(self.beside(_LOCK), "rb") as file:
+            return file.read()
+        return b""
 
     def share(
-        self, hosts: Sequence[str], running: Sequence[str], *, include: Sequence[str], exclude: Sequence[str]
+        self,
+        hosts: Sequence[str],
+        running: Sequence[str],
+        *,
+        include: Sequence[str],
+        exclude: Sequence[str],
+        holders: Mapping[str, str] = NOWHERE,
     ) -> str:
         """Choose from the lists of all hosts, and share the rest out. This is done once, whatever fails meanwhile.
 
-        :param hosts: all hosts of the play, which get a share each.
+        :param hosts: all hosts of the set, which get a share each.
         :param running: those of them that have not failed.
         :param include: see :func:`_lists.selection.compile_choice`.
         :param exclude: see there.
+        :param holders: see :func:`_lists.sharing.share_out`.
         :returns: path of the file that :func:`read_shares` reads.
         :raises OptionError: when a host has not read its lists, or an expression is invalid.
         """
@@ -86,20 +95,16 @@ class Pool:
                 "out."
             )
         # Not of those that run: while the first hosts stage their lists, one may fail, and the last ones see fewer.
-        key = _name(json.dumps([[*hosts], [*include], [*exclude]]))
+        key = _name(json.dumps([[*hosts], [*include], [*exclude], {**holders}], sort_keys=True))
         path = os.path.join(self._folder, f"shares-{key}.json")
         with open(f"{path}.lock", "wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # held by another host of this call, for as long as this takes
             if not os.path.exists(path):
                 sources = dict.fromkeys(source for host in running for source in self._read(host))
                 chosen = choose([*sources], compile_choice(include, exclude))
-                shares = share_out(chosen.lines, hosts)
+                shares = share_out(chosen.lines, hosts, holders)
                 put_whole(path, json.dumps({"chosen": asdict(chosen), "shares": shares}).encode())
         return path
-
-    @property
-    def _record(self) -> str:
-        return os.path.join(self._folder, "record")
 
     def _of(self, host: str) -> str:
         return os.path.join(self._folder, f"{_name(host)}.json")

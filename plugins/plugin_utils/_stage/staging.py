@@ -18,10 +18,21 @@ from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection imp
     choose,
     compile_choice,
     origins_of,
+    source_of_items,
 )
+from ansible_collections.airgap.images.plugins.plugin_utils._set import notices
+from ansible_collections.airgap.images.plugins.plugin_utils._set.members import Members, holders, members_of
+from ansible_collections.airgap.images.plugins.plugin_utils._set.record import Record
+from ansible_collections.airgap.images.plugins.plugin_utils._set.shelf import Shelf
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import Play
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.lists import sources_of_controller, sources_of_host
-from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options, paths_of
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.lock_file import (
+    pinned,
+    read_lock_file,
+    references_of,
+    staged_lock,
+)
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options, Paths, paths_of
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import Pool, read_shares
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.target import Directory, Target
 
@@ -59,8 +70,7 @@ class Stager:
         paths = paths_of(self.options, self.play.host)
         login = self._refuse_what_cannot_be_fetched(paths.directory)
         share, origins, shared = self._share()
-        text = "".join(f"{line}\n" for line in share)
-        arguments = {"list_file": paths.list_file, "text": text} if not self.options.from_lock else {}
+        arguments = self._arguments(paths, share)
         must_be_open = self.options.fetch and login is None
         seen, shown = self.target.write(
             {**arguments, "directory": paths.directory, "write": True, "must_be_open": must_be_open}
@@ -70,11 +80,36 @@ class Stager:
         return {
             **shown,
             "count": len(share),
-            "share": share if self.target.is_check else [],
+            **self._for_the_module(paths, share, is_staged=not self.target.is_check or not shown["changed"]),
             "origins": origins,
             "shares_file": shared,
             "is_other_user": _are_others(login or seen, seen),
         }
+
+    def _arguments(self, paths: Paths, share: list[str]) -> dict[str, Any]:
+        """Return what is staged on the host: the list or the lock file, and the archive that is taken over."""
+        formerly = {"formerly": paths.formerly, "archive": paths.archive} if paths.formerly else {}
+        if self.options.from_lock:
+            return formerly
+        text = "".join(f"{line}\n" for line in share)
+        if self.options.from_lock_file:
+            text = staged_lock(self._lock_file(), share)
+        return {**formerly, "list_file": paths.list_file, "text": text}
+
+    def _for_the_module(self, paths: Paths, share: list[str], *, is_staged: bool) -> dict[str, Any]:
+        """Return what the module saves: C(share), lines instead of a list that check mode does not write, and
+        C(from_lock), the path of a lock file on the host.
+
+        :param is_staged: whether the list or the lock file is on the host.
+        """
+        if not self.options.from_lock_file:
+            return {"share": share if self.target.is_check else [], "from_lock": self.options.from_lock}
+        if is_staged:
+            return {"share": [], "from_lock": paths.list_file}
+        return {"share": pinned(self._lock_file(), share), "from_lock": ""}
+
+    def _lock_file(self) -> bytes:
+        return read_lock_file(self.options.from_lock_file, self.find)
 
     def _refuse_what_cannot_be_fetched(self, directory: str) -> Directory | None:
         """Refuse a directory from which the user who logs in could not fetch, where that can be known beforehand.
@@ -116,9 +151,20 @@ class Stager:
             return [], [], ""
         shared = ""
         if options.distribute:
-            shared = self.pool.share(self.play.all, self.play.running, include=options.include, exclude=options.exclude)
+            record = Shelf(options.media).record() if options.media else Record()
+            members = members_of(
+                record, play=self.play.all, inventory=self.play.inventory, taken_over=options.take_over
+            )
+            shared = self.pool.share(
+                members.all,
+                self.play.running,
+                include=options.include,
+                exclude=options.exclude,
+                holders=holders(record, members),
+            )
             chosen, shares = read_shares(shared)
-            share = shares[self.play.host]
+            share = shares.get(self.play.host, [])
+            self._show_hosts(members, shares)
         else:
             chosen = choose(self._sources(), compile_choice(options.include, options.exclude))
             share = chosen.lines
@@ -131,7 +177,9 @@ class Stager:
         return share, origins_of(share, chosen), shared
 
     def _sources(self) -> list[Source]:
-        """Read the lists, in the order of the role's variables."""
+        """Read the lists, in the order of the role's variables, or the lock file that takes their place."""
+        if self.options.from_lock_file:
+            return [source_of_items("image_save_from_lock_file", references_of(self._lock_file()))]
         images, lists, manifests = sources_of_controller(self.options, self.find)
         for unread in manifests.unread:
             where = f"{unread.file}, document {unread.document}, {unread.path}"
@@ -142,6 +190,12 @@ class Stager:
         contents = self.target.read(self.options.remote_list_files, self.options.list_urls)
         remote, downloaded = sources_of_host(self.options, *contents)
         return [*images, *lists, *remote, *downloaded, *named]
+
+    def _show_hosts(self, members: Members, shares: dict[str, list[str]]) -> None:
+        """Show which hosts of the set do not take part; one host does so for all."""
+        if self.play.host == self.play.running[0]:
+            for line in notices.at_the_start(members, self.play.running, shares):
+                self.ticker.warn(line)
 
     def _show_invalid(self, chosen: Chosen, share: list[str]) -> None:
         """Show where lines are that are not references; of several hosts, each shows its own."""

@@ -39,7 +39,10 @@ OWN: dict[str, dict[str, Any]] = {
     "poll": {"type": "int", "default": 5},
     "fetch": {"type": "bool", "default": True},
     "fetch_dest": {"type": "path"},
+    "from_lock_file": {"type": "path"},
     "distribute": {"type": "bool", "default": False},
+    "take_over": {"type": "list", "elements": "str", "default": []},
+    "remove_orphans": {"type": "bool", "default": False},
     "keep_remote_archive": {"type": "bool", "default": True},
 }
 # A default that follows from another variable is in defaults/main.yml only.
@@ -177,6 +180,8 @@ def test_every_option_is_passed_on() -> None:
         "images": "{{ __image_save_staged.share | default([]) if __image_save_call.is_check else [] }}",
         "list_files": "{{ __image_save_list_files }}",
         "list_format": "plain",
+        "from_lock": "{{ __image_save_from_lock }}",
+        "dest": "{{ __image_save_call.archive }}",
         "mode": "{{ __image_save_option_mode }}",
     }
     for name, value in passed.items():

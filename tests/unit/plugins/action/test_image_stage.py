@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +18,8 @@ from ansible import constants
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.airgap.images.plugins.action.image_stage import ActionModule
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
+from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._set.test_set_closing import SHARES
+from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._set.test_set_closing import Ground as SetGround
 from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._stage.test_stage_options import USUAL
 
 OPEN = {"uid": 1000, "exists": True, "is_closed": False}
@@ -114,26 +115,38 @@ def test_validation_asks_nothing_of_the_host(ground: Ground, check: bool) -> Non
 
 def test_a_step_that_there_is_not(ground: Ground) -> None:
     said = ground.run("save")
-    steps = "validate, probe, read, stage, fail, record"
+    steps = "validate, probe, read, stage, fail, close"
     assert said["failed"] and said["msg"] == f"step: 'save' is not a step; expected one of {steps}"
     assert not ground.asked
 
 
-def test_the_record_of_a_set_is_compared_with_the_one_before_the_call(ground: Ground) -> None:
+def test_the_lock_file_of_a_set_is_compared_with_the_one_before_the_call(ground: Ground) -> None:
     """Fetching has removed it by then."""
-    record = ground.folder / "images.lock.json"
-    before, after = write_lock(Lock({}, (), failed=("a:1", "b:1"))), write_lock(Lock({}, (), failed=("b:1", "c:1")))
-    record.write_bytes(before)
-    called = ground.run("validate", diff=True, distribute=True, fetch_dest=str(ground.folder))
-    assert called["merged_lock"] == str(record)
-    record.unlink()
-    arguments = {"call": called["call"], "record": str(record), "text": after.decode()}
+    made = SetGround(ground.folder / "media")
+    made.close()
+    path = made.media / "images.lock.json"
+    after, document = path.read_bytes(), json.loads(path.read_bytes())
+    document["images"] = document["images"][1:]
+    path.write_text(json.dumps(document))
+    options: dict[str, Any] = {"distribute": True, "fetch_dest": str(made.media)}
+    called = ground.run("validate", diff=True, **options)
+    path.unlink()
+    hosts = [*SHARES]
+    arguments = {
+        "call": called["call"],
+        "archives": {host: f"/srv/images-{host}.tar.gz" for host in hosts},
+        "done": hosts,
+        "failed": [],
+        "sharing": hosts,
+        "is_current": True,
+    }
+    values = {"ansible_play_hosts_all": hosts}
     for check in (True, False):
-        done = ground.run("record", check=check, diff=True, arguments=arguments)
-        assert done["changed"] and record.exists() is not check
-        assert (done["diff"]["before"], done["diff"]["after"]) == ("failed a:1\n", "failed c:1\n")
-    assert record.read_bytes() == after
-    assert ground.run("record", arguments=arguments) == {"changed": False}
+        done = ground.run("close", check=check, diff=True, arguments=arguments, values=values, **options)
+        assert done["changed"] and path.exists() is not check
+        assert done["diff"]["before"] == "" and len(done["diff"]["after"].splitlines()) == 1
+    assert path.read_bytes() == after
+    assert "diff" not in ground.run("close", arguments=arguments, values=values, **options)
     assert ground.asked == []
 
 
@@ -204,9 +217,15 @@ def test_an_answer_to_another_question(ground: Ground, step: str, answer: dict[s
 def test_nothing_else_of_an_answer_is_handed_on(ground: Ground) -> None:
     more = {"ansible_facts": {"a": 1}, "warnings": ["\x1b[31m"], "share": ["x"], "msg": "x", "call": "other"}
     result = ground.run("stage", lambda _name, _arguments: {**OPEN, "changed": "yes", **more})
-    assert {*result} == {"changed", "count", "share", "origins", "shares_file", "is_other_user"} and result[
-        "changed"
-    ] is False
+    assert {*result} == {
+        "changed",
+        "count",
+        "share",
+        "from_lock",
+        "origins",
+        "shares_file",
+        "is_other_user",
+    } and result["changed"] is False
     hostile = {"ansible_facts": {"__image_save_call": {}}}
     refused = ground.run("stage", lambda _name, _arguments: {**OPEN, **hostile})
     assert refused["failed"] and "facts with the names" in refused["msg"]

@@ -209,7 +209,7 @@ def test_the_difference_has_only_images_that_differ(ground: Ground) -> None:
     (ground.media / "images.lock.json").write_text(json.dumps(lock))
     difference = ground.close(is_diff=True)["diff"]
     assert difference["before"] == "" and difference["after"].count("\n") == 1
-    assert difference["after"].startswith("a.lan/chart:1 sha256:")
+    assert difference["after"].startswith("image a.lan/chart:1: sha256:")
 
 
 def test_without_fetching_only_the_hosts_are_checked() -> None:

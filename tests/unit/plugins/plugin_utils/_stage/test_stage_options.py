@@ -29,10 +29,13 @@ USUAL: dict[str, Any] = {
     "staging_dir": "/srv/out/lists",
     "failed_list": "",
     "from_lock": "",
+    "from_lock_file": "",
     "compress": "gzip",
     "fetch": True,
     "fetch_dest": "/media",
     "distribute": False,
+    "take_over": [],
+    "remove_orphans": False,
     "keep_remote_archive": True,
     "poll": 5,
 }
@@ -72,6 +75,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a directory like a file": ({"dest": "/srv/a.tgz", "compress": "dir"}, "^image_save_dest: .* archive in one file"),
     "nothing left": ({"fetch": False, "keep_remote_archive": False}, "^image_save_keep_remote_archive: false removes"),
     "no pause": ({"poll": 0}, "^image_save_poll: .*, but it is 0"),
+    "two lock files": ({"from_lock": "/a", "from_lock_file": "there.txt"}, r"^image_save_from_lock \(a lock .* one or"),
+    "no lock file": ({"from_lock_file": "gone.json"}, "^image_save_from_lock_file: file 'gone.json' not found"),
+    "a text for hosts": ({"take_over": "south"}, r"^image_save_take_over: expected a list, .*; write \[south\]$"),
     "a lock file for all": ({"from_lock": "/a", "distribute": True}, "^image_save_distribute: .* serial or"),
 }
 
@@ -93,6 +99,7 @@ def test_refused(changed: dict[str, Any], said: str) -> None:
         {"fetch": False, "fetch_dest": "", "dest": "/srv/it's $HOME"},
         {"compress": "dir", "dest": "/srv/v1.2"},
         {"distribute": True},
+        {"images": [], "from_lock_file": "there.txt", "distribute": True},
         {"poll": "1"},
         {"images": [1.0], "remote_list_files": [7], "include": [7], "exclude": [1.5]},
     ],
@@ -106,6 +113,13 @@ def test_a_host_that_is_no_name_of_a_directory(host: str) -> None:
     with pytest.raises(OptionError, match="with a directory"):
         checked(Play(host, [host], [host], [host]))
     checked(Play(host, [host], [host], [host]), fetch=False)
+    with pytest.raises(OptionError, match=r"^image_save_distribute: the name of each host becomes part of file names"):
+        checked(Play(host, [host], [host], [host]), fetch=False, distribute=True)
+
+
+def test_a_host_whose_name_cannot_be_transferred() -> None:
+    with pytest.raises(OptionError, match=r"^image_save_dest, with the name of the host: .* quotation mark"):
+        checked(Play('a"b', ['a"b'], ['a"b'], ['a"b']), distribute=True)
 
 
 @pytest.mark.parametrize(
@@ -142,5 +156,16 @@ def test_paths() -> None:
     assert (paths.local_dir, paths.merged_lock) == ("/media/one", "/media/images.lock.json")
     home = paths_of(options(fetch_dest="~/x/"), "one")
     assert home.local_dir == os.path.expanduser("~/x/one")
+    assert (paths.formerly, paths.set_files) == ("", [])
     nothing = paths_of(options(fetch=False, fetch_dest=""), "one")
     assert (nothing.local_dir, nothing.merged_lock) == ("", "")
+
+
+def test_paths_when_the_work_is_shared() -> None:
+    paths = paths_of(options(distribute=True), "one")
+    assert (paths.archive, paths.formerly) == ("/srv/out/images-one.tar.gz", "/srv/out/images.tar.gz")
+    assert paths.files == [paths.archive, *(f"{paths.archive}{suffix}" for suffix in BESIDE.values())]
+    assert paths.set_files[0] == paths.merged_lock == "/media/images.lock.json", "it goes first"
+    assert "/media/images.report.html" in paths.set_files and "/media/images.set.json" not in paths.set_files
+    assert paths.list_file == "/srv/out/lists/images.txt"
+    assert paths_of(options(from_lock_file="x"), "one").list_file == "/srv/out/lists/images.lock.json"

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError, OptionError
+from ansible_collections.airgap.images.plugins.plugin_utils._set.record import Record, write_record
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import Play
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.lists import shown_url
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import Pool
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.staging import Stager
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.target import Directory
+from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._stage.test_stage_lock_file import RAW
 from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._stage.test_stage_options import USUAL
 
 ROOT, ME, OTHER = 0, 1000, 1001
@@ -106,6 +108,7 @@ def test_one_question_is_enough(ground: Ground) -> None:
         "changed": True,
         "count": 2,
         "share": [],
+        "from_lock": "",
         "origins": ["image_save_images, item 1", "image_save_images, item 3"],
         "shares_file": "",
         "is_other_user": False,
@@ -228,3 +231,54 @@ def test_two_hosts_share_their_lists(ground: Ground) -> None:
     assert sum(result["count"] for result in results.values()) == len(lines)
     assert len({result["shares_file"] for result in results.values()}) == 1
     assert len(ground.ticker.lines) == 1, "by the host that has the line"
+
+
+def test_a_dead_host_and_one_that_is_left_out_are_told_once(ground: Ground) -> None:
+    """By the first host, and the shares are those of the record."""
+    media = ground.folder / "media"
+    media.mkdir()
+    lines = [f"a/app-{number}:1" for number in range(9)]
+    repositories = {f"docker.io/a/app-{number}": ["one", "two", "four"][number % 3] for number in range(9)}
+    record = Record(dict.fromkeys(("one", "two", "four"), ""), repositories)
+    (media / "images.set.json").write_bytes(write_record(record))
+    inventory = ["one", "two", "three", "four"]
+    plays = {
+        host: Play(host, ["one", "three"], ["one", "three"], inventory[:3], inventory) for host in ("one", "three")
+    }
+    stagers = {
+        host: ground.stager(FakeTarget(name=host), plays[host], images=lines, distribute=True, fetch_dest=str(media))
+        for host in plays
+    }
+    for stager in stagers.values():
+        stager.read()
+    assert {host: stager.stage()["count"] for host, stager in stagers.items()} == {"one": 3, "three": 0}
+    dead, absent = ground.ticker.lines
+    assert dead.startswith("two is unreachable or failed, and its share of 3 images is not saved") and "-e '" in dead
+    assert absent == "four is not part of this run, and its share of 3 images is not given to other hosts"
+    shares = {
+        host: ground.stager(
+            FakeTarget(name=host), plays[host], images=lines, distribute=True, fetch_dest=str(media), take_over=["two"]
+        ).stage()["count"]
+        for host in plays
+    }
+    assert sum(shares.values()) > 3, "the share of two has gone to hosts that are there, or to four"
+
+
+def test_an_old_name_is_taken_over_where_the_work_is_shared(ground: Ground) -> None:
+    target = FakeTarget()
+    stager = ground.stager(target, distribute=True, fetch=False)
+    stager.read()
+    stager.stage()
+    assert target.written["formerly"] == "/srv/out/images.tar.gz"
+    assert target.written["archive"] == "/srv/out/images-one.tar.gz"
+
+
+def test_a_lock_file_of_the_controller_is_staged(ground: Ground) -> None:
+    (ground.folder / "a.json").write_bytes(RAW)
+    target = FakeTarget()
+    result = ground.stager(target, images=[], from_lock_file="a.json", exclude=["one"]).stage()
+    assert target.written["list_file"] == result["from_lock"] == "/srv/out/lists/images.lock.json"
+    assert "a.lan/two" in target.written["text"] and "a.lan/one" not in target.written["text"]
+    assert (result["count"], result["share"]) == (1, [])
+    looked = ground.stager(FakeTarget(is_check=True), images=[], from_lock_file="a.json").stage()
+    assert (looked["from_lock"], len(looked["share"])) == ("", 2) and "@sha256:" in looked["share"][0]
