@@ -3,8 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Sets up what is missing and takes the pictures of a report anew: docs/images/report-light.png, report-dark.png and
-# report-small.png.
+# Sets up what is missing and takes the pictures of the reports anew: docs/images/report-*.png and set-*.png.
 set -euo pipefail
 
 # shellcheck source=tests/copied.sh
