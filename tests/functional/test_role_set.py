@@ -112,18 +112,19 @@ def test_an_archive_without_the_hosts_name_is_taken_over(registry: Registry, sit
     """Nothing is downloaded or fetched again, but for the small files that name it; the lock file serves again."""
     pushed = push(registry, "team/app", "1", small(72))
     layers = {layer.digest for platform in pushed.platforms for layer in platform.layers}
-    variables = site.variables(images=["team/app:1"], source_registry=registry.host, keep_cache=False)
+    variables = site.variables(images=["team/app:1"], source_registry=registry.host)
     inventory = site.inventory("north")
     assert_well(site.run(inventory, variables))
     old = site.fetched("north")
-    inode = old.stat().st_ino
+    inodes = old.stat().st_ino, site.on_host("north", "out/images.tar.gz").stat().st_ino
     registry.clear()
     shared = {**variables, "image_save_distribute": True}
     assert site.run(inventory, shared, options=["--check"]).rc == 0
     assert old.exists()
     done = site.run(inventory, shared)
     assert_well(done)
-    assert site.fetched("north").name == "images-north.tar.gz" and site.fetched("north").stat().st_ino == inode
+    new = site.fetched("north"), site.on_host("north", "out/images-north.tar.gz")
+    assert new[0].name == "images-north.tar.gz" and tuple(path.stat().st_ino for path in new) == inodes
     assert not [path.name for path in site.fetched("north").parent.iterdir() if path.name.startswith("images.tar")]
     assert not [*site.on_host("north", "out").glob("images.tar*")]
     assert not layers & {*registry.blob_gets()}

@@ -308,3 +308,16 @@ def test_nothing_is_downloaded_to_no_directory(ground: Ground, folder: object) -
     result = ground.run("stage", lambda _name, _arguments: answer, list_urls=[URL])
     assert result["failed"] and result["msg"].startswith("one did not answer what it was asked")
     assert not [name for name, *_more in ground.asked if name.endswith("get_url")]
+
+
+def test_closing_works_on_the_controller_alone(ground: Ground) -> None:
+    """Paths are made of the variables, names and the record; a host that was not there fails the task."""
+    given = {"archives": {"one": "/srv/out/images-one.tar.gz"}, "failed": [], "sharing": [], "shares_file": ""}
+    shared = {"distribute": True, "fetch_dest": str(ground.folder / "media")}
+    done = {"arguments": {**given, "done": ["one"], "is_current": "True"}}
+    assert not ground.run("close", **shared, **done).get("failed")
+    dead = ground.run("close", **shared, arguments={**given, "done": [], "is_current": True})
+    assert dead["failed"] and dead["msg"].startswith("one was unreachable or failed, and its share of 0 images")
+    typo = ground.run("close", **shared, **done, take_over=["oen"])
+    assert typo["failed"] and typo["msg"].startswith("image_save_take_over: 'oen' is not a host of the set")
+    assert ground.asked == [] and not (ground.folder / "media").exists()

@@ -315,6 +315,9 @@ def test_what_was_saved_is_locked() -> None:
         ("a note",),
     )
     assert predict_image(source) == locked, "what was foreseen comes true"
+    assert locked.entry == assemble(source, [one.stored, two.stored]).entry.digest
+    written = write_lock(replace(FULL, images=(locked,)))
+    assert read_lock(written, path="x").images[0].entry == locked.entry and b'"entry": "sha256:' in written
 
 
 def test_a_converted_image_keeps_the_digest_of_its_source() -> None:
