@@ -168,7 +168,9 @@ class RunningModule:
 
     def kill(self, *, children: bool = False) -> None:
         """Kills the module with SIGKILL, and its children too if asked to, and waits for their end."""
-        doomed = [*self.children(), *self._adopted] if children else []
+        # What has ended has no children any more, and to look through all processes takes long.
+        living = self.children() if children and self.process.poll() is None else []
+        doomed = [*living, *self._adopted] if children else []
         self.process.kill()
         self.process.wait()
         for pid in doomed:
