@@ -20,7 +20,7 @@ from .trial import COMPLETED, Scale, Trial, require
 
 GROUP = "tests"
 
-_MARKED = re.compile(rf"pytest\.mark\.({'|'.join(MARKERS)})\b")
+_MARKED = re.compile(rf"pytest\.mark\.({'|'.join(MARKERS)})\b|^@given\(", re.MULTILINE)
 _HARD_LIMIT = 3600.0
 
 
@@ -35,7 +35,7 @@ def trials(scale: Scale) -> list[Trial]:
 
 
 def files() -> list[Path]:
-    """Return the files that have a marked test."""
+    """Return the files that have a marked test, or one with random examples."""
     tests = COLLECTION / "tests"
     return [path for path in sorted(tests.rglob("test_*.py")) if _MARKED.search(path.read_text("utf-8"))]
 

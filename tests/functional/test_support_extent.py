@@ -128,10 +128,13 @@ def test_what_is_left_out_is_said(tmp_path: Path, extent: str, times: int, passe
 def is_marked(path: Path) -> bool:
     """Read as Python, where the bench looks for words."""
     text = path.read_text("utf-8")
-    if not any(name in text for name in MARKERS):
+    if not any(name in text for name in (*MARKERS, "given")):
         return False
-    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)]
-    return bool({ast.unparse(node) for node in found} & {f"pytest.mark.{name}" for name in MARKERS})
+    nodes = list(ast.walk(ast.parse(text)))
+    found = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+    decorators = [each for node in nodes if isinstance(node, ast.FunctionDef) for each in node.decorator_list]
+    examples = any(isinstance(each, ast.Call) and ast.unparse(each.func) == "given" for each in decorators)
+    return examples or bool(found & {f"pytest.mark.{name}" for name in MARKERS})
 
 
 def test_each_marked_file_is_run_in_full_by_the_bench() -> None:

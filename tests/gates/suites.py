@@ -63,7 +63,7 @@ def check_units_target(job: Job) -> None:
 
 
 def _extent(plan: Plan) -> str:
-    """Return how much of the unit tests to run beside the gate `unit`: a few cases, unless a leg was asked for."""
+    """Return how much of the unit tests to run beside the gate `unit`: one case of each, unless a leg was asked for."""
     return "" if plan.asked else "brief"
 
 
@@ -145,35 +145,41 @@ def expected_sanity_tests(plan: Plan, leg: Leg, every: Sequence[str]) -> list[st
     return [name for name in every if plan.asked or name not in ELSEWHERE]
 
 
-# Sanity tests that other gates make superfluous: `ruff` and `shellcheck`. A leg that was asked for runs them too.
-ELSEWHERE = frozenset({"pep8", "shellcheck"})
+# Sanity tests that other gates make superfluous: `ruff`, `mypy`, `shellcheck` and `changelog`. Of pylint, that leaves
+# Ansible's rules for deprecations and for functions that a module should not call, for half the CPU seconds of all
+# sanity tests. A leg that was asked for runs them too.
+ELSEWHERE = frozenset({"changelog", "pep8", "pylint", "shellcheck"})
 
 # Sanity tests whose answer depends on the ansible-core that runs them; the others run on the newest only.
 DEPENDS_ON_CORE = frozenset({"action-plugin-docs", "ansible-doc", "import", "runtime-metadata", "validate-modules"})
 
+# The files that Ansible itself loads. They import all others, and have all the documentation.
+ENTRIES = ("plugins/action/", "plugins/filter/", "plugins/modules/")
+
 
 def sanity_runs(plan: Plan, leg: Leg) -> list[list[str]]:
-    """Return the options of each run of ansible-test.
+    """Return the options of each run of ansible-test, one for each Python at most, since each start costs.
 
     A leg that was asked for checks every file on every Python. Otherwise files of tests are left to `ruff`, as style
-    and mistakes of Python are all that could be found there, and `compile` and `import` take the outermost Pythons:
-    what a module imports on both, it imports on those between.
+    and mistakes of Python are all that could be found there. `compile` and `import` take the outermost Pythons: what
+    a module imports on both, it imports on those between. Each file by itself is imported on the oldest; elsewhere,
+    those that Ansible loads are, which import the rest, as all unit tests do on the newest.
     """
     if plan.asked:
         return [[]]
-    without_tests = [f"--exclude=tests/{folder}/" for folder in ONLY_TESTS]
-    on_pythons = [
-        [*_tests("--test", _on_python(plan, leg)), f"--python={version}", *without_tests]
-        for version in sanity_pythons(plan, leg, "import")
-    ]
+    pythons = sanity_pythons(plan, leg, "import")
     if plan.comes_second(leg):
-        return [[*_tests("--test", sorted(DEPENDS_ON_CORE - {"import"})), *without_tests], *on_pythons]
-    return [[*_tests("--skip-test", [*_on_python(plan, leg), *sorted(ELSEWHERE)]), *without_tests], *on_pythons]
-
-
-def _on_python(plan: Plan, leg: Leg) -> list[str]:
-    """Return the sanity tests that are run once for each Python."""
-    return ["import"] if plan.comes_second(leg) else ["compile", "import"]
+        return [
+            [*_tests("--test", sorted(DEPENDS_ON_CORE)), f"--python={version}", *ENTRIES, "meta/runtime.yml"]
+            for version in pythons
+        ]
+    without_tests = [f"--exclude=tests/{folder}/" for folder in ONLY_TESTS]
+    on_python = _tests("--test", ["compile", "import"])
+    return [
+        [*_tests("--skip-test", ["compile", "import", *sorted(ELSEWHERE)]), *without_tests],
+        [*on_python, f"--python={pythons[0]}", *without_tests],
+        *([*on_python, f"--python={version}", *ENTRIES] for version in pythons[1:]),
+    ]
 
 
 def _tests(option: str, names: Sequence[str]) -> list[str]:

@@ -51,13 +51,14 @@ def words(plan: Plan) -> list[list[str]]:
 def test_the_oldest_ansible_core_runs_what_depends_on_it() -> None:
     plan = plan_for("3.9", "3.10", "3.11", "3.12", "3.13")
     assert suites.expected_sanity_tests(plan, plan.oldest, EVERY) == ["import", "validate-modules"]
-    assert suites.expected_sanity_tests(plan, plan.newest, EVERY) == [name for name in EVERY if name != "pep8"]
-    left_out = [word for name in ("compile", "import", "pep8", "shellcheck") for word in ("--skip-test", name)]
-    assert words(plan)[1:] == [
-        ["--test", "import", "--python=3.11"],
-        left_out,
+    assert suites.expected_sanity_tests(plan, plan.newest, EVERY) == ["compile", "import", "validate-modules"]
+    depends = [word for name in sorted(suites.DEPENDS_ON_CORE) for word in ("--test", name)]
+    skipped = ["compile", "import", *sorted(suites.ELSEWHERE)]
+    assert words(plan) == [
+        [*depends, "--python=3.11", *suites.ENTRIES, "meta/runtime.yml"],
+        [word for name in skipped for word in ("--skip-test", name)],
         ["--test", "compile", "--test", "import", "--python=3.9"],
-        ["--test", "compile", "--test", "import", "--python=3.13"],
+        ["--test", "compile", "--test", "import", "--python=3.13", *suites.ENTRIES],
     ]
     assert suites.sanity_pythons(plan, plan.newest, "compile") == ["3.9", "3.13"]
 
@@ -68,6 +69,17 @@ def test_a_leg_that_was_asked_for_checks_everything(name: str) -> None:
     assert words(plan) == [[]]
     assert suites.expected_sanity_tests(plan, plan.newest, EVERY) == list(EVERY)
     assert suites.sanity_pythons(plan, plan.newest, name) == ["3.9", "3.11"]
+
+
+def test_the_only_python_imports_every_file() -> None:
+    assert words(plan_for("3.13"))[-1] == ["--test", "compile", "--test", "import", "--python=3.13"]
+
+
+def test_the_files_that_ansible_loads_are_all_that_have_documentation() -> None:
+    """The oldest ansible-core reads that of no others."""
+    private = {"plugins/module_utils/", "plugins/plugin_utils/"}
+    folders = {f"plugins/{path.name}/" for path in (CHECKOUT / "plugins").iterdir() if any(path.rglob("*.py"))}
+    assert folders == {*suites.ENTRIES, *private}
 
 
 def test_files_of_tests_are_left_to_ruff() -> None:

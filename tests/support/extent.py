@@ -9,11 +9,12 @@ one of the tests. ``@pytest.mark.each_value`` is for such tests where it is enou
 values, and ``@pytest.mark.spread`` where it is enough that each test is run once and each value is met in one of the
 tests of the file. ``@pytest.mark.thorough`` is for a test or a case that the test command leaves out; with
 ``repeats=True``, for a test that repeats something as often as ``repetitions`` says, or that has fewer hosts or steps
-unless ``is_full``. Of the first three, a test's own marker counts before that of its file. A ``conftest.py`` imports
-the two hooks below.
+unless ``is_full``. Of the first three, a test's own marker counts before that of its file. Tests with ``@given`` have
+that last marker without being given it: their random examples are fewer in the test command. A ``conftest.py`` imports
+the hooks below.
 
 Unit tests run on a second Python and a second ``ansible-core`` too, to see what these change: of a test with many
-cases, two show that.
+cases, one shows that.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 import pytest
 
 VARIABLE = "AIRGAP_EXTENT"
-"""Environment variable: ``full`` runs everything, ``brief`` a few cases of each test."""
+"""Environment variable: ``full`` runs everything, ``brief`` one case of each test."""
 
 FULL = "full"
 
@@ -97,12 +98,18 @@ def _covering(cases: Sequence[set[Any]]) -> list[int]:
     return sorted(chosen)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test with random examples as one that repeats something."""
+    if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+        item.add_marker(pytest.mark.thorough(repeats=True))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what the test command has no time for."""
     if is_full():
         return
     if os.environ.get(VARIABLE) == BRIEF:
-        items[:] = _few_of_each(items)
+        items[:] = _one_of_each(items)
         return
     kept = [item for item in items if not _is_left_out(item)]
     groups: dict[tuple[str, str], list[pytest.Item]] = {}
@@ -126,14 +133,13 @@ def pytest_report_collectionfinish(config: pytest.Config) -> str:
     return f"{count} more cases are run by tests/faults.sh" if count else ""
 
 
-def _few_of_each(items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Return the first and the last case of each test."""
-    tests: dict[str, list[pytest.Item]] = {}
+def _one_of_each(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Return the first case of each test."""
+    tests: dict[str, pytest.Item] = {}
     for item in items:
         if not _is_left_out(item):
-            tests.setdefault(_test(item), []).append(item)
-    few = {item.nodeid for cases in tests.values() for item in (cases[0], cases[-1])}
-    return [item for item in items if item.nodeid in few]
+            tests.setdefault(_test(item), item)
+    return list(tests.values())
 
 
 def _choosing(item: pytest.Item) -> str:

@@ -20,7 +20,9 @@ from ansible_collections.airgap.images.tests.support.extent import (  # noqa: F4
     MARKERS,
     VARIABLE,
     pytest_collection_modifyitems,
+    pytest_itemcollected,
     pytest_report_collectionfinish,
+    repetitions,
 )
 
 # The same examples at every run, and no time limit: a loaded machine is no defect.
@@ -28,7 +30,7 @@ settings.register_profile(
     "repeatable",
     derandomize=True,
     deadline=None,
-    max_examples=30,
+    max_examples=repetitions(10, 30),
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

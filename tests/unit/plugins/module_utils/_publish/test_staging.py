@@ -234,7 +234,13 @@ def killed_publishing(output: Output, data: bytes, at: int) -> bool:
 
 
 @forks
-@forms
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(each, id=name, marks=pytest.mark.thorough if name == "one file" else ())
+        for name, each in FORMS.items()
+    ],
+)
 def test_a_killed_run_leaves_the_old_archive_or_the_new_one(tmp_path: Path, options: dict[str, Any]) -> None:
     outcomes: list[bytes] = []
     for at in range(100):

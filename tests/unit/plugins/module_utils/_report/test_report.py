@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import re
 from collections import Counter
@@ -353,12 +354,17 @@ def shape(node: Node) -> list[str]:
     return [f"{one.tag} {sorted(one.attributes)}" for one in node.all()]
 
 
+@functools.cache
+def harmless_shape() -> list[str]:
+    lock, facts = hostile("x")
+    return shape(parse(render("x", lock, b"", facts).page))
+
+
 @given(st.text(min_size=1) | st.text(alphabet="<>&\"'/=-! scriptonload\x00\n\u2028\u202e", min_size=1))
 def test_text_from_outside_changes_no_element(text: str) -> None:
     lock, facts = hostile(text)
     report = render(text, lock, b"", facts)
-    expected_lock, expected = hostile("x")
-    assert shape(parse(report.page)) == shape(parse(render("x", expected_lock, b"", expected).page))
+    assert shape(parse(report.page)) == harmless_shape()
     assert report_fits(report.page, report.table, report.facts, b"")
     assert facts_in(report) == facts
 

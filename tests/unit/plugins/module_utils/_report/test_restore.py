@@ -66,8 +66,7 @@ def shellcheck(script: bytes, dialect: str) -> str:
 @pytest.mark.parametrize(
     ("compress", "dialect"),
     [
-        ("gzip", "sh"),
-        *(pytest.param(each, "sh", marks=pytest.mark.thorough) for each in ("zstd", "none")),
+        *(pytest.param(each, "sh", marks=pytest.mark.thorough) for each in ("gzip", "zstd", "none")),
         ("dir", "sh"),
         ("gzip", "busybox"),
         pytest.param("gzip", "bash", marks=pytest.mark.thorough),
