@@ -40,7 +40,7 @@ from .process import module_start
 _MODULES = (copying, shaped, live, archiving, rerun, growth, memory, disk, startup, hosts, fetching, http_stacks)
 
 GROUPS: dict[str, Callable[[Bench], list[Figure]]] = {module.GROUP: module.measure for module in _MODULES}
-"""What can be measured, in the order of the table."""
+"""The groups of measurements, in the order of the table."""
 
 LONG = (hosts.GROUP,)
 """Groups that are measured only when they are named: an earlier commit takes ten minutes and more for them."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was measured, beside its reference and the bound on their ratio. Pure."""
+"""Measured figures, each beside its reference and the bound on their ratio. Pure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Figure:
 
     @property
     def reached(self) -> bool:
-        """Whether everything that is asserted of this row holds."""
+        """True if everything that is asserted of this row holds."""
         return not self.broken and (self.bound is None or self.ratio <= self.bound)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an image costs where there are many: nothing is downloaded, as the cache was filled beforehand."""
+"""The cost of an image where there are many: nothing is downloaded, as the cache was filled beforehand."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a re-run cannot do without: HEAD of each manifest, over eight connections that are kept alive.
+"""The least that a re-run has to do: HEAD of each manifest, over eight connections that are kept alive.
 
 ``python -m … heads HOST:PORT`` reads paths from stdin and writes the seconds that all of them took.
 """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role takes to share a list out over hosts and to stage it, beside the role as it was in an earlier commit.
+"""The cost of sharing a list out over hosts and staging it, beside the role as it was in an earlier commit.
 
 All hosts are this machine (C(connection: local)), so the figures hold what the modules take on the hosts as well.
 """

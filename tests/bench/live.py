@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What showing the progress costs: a task as a job that is watched, beside the same task as a plain module."""
+"""The cost of showing the progress: a task as a job that is watched, beside the same task as a plain module."""
 
 from __future__ import annotations
 

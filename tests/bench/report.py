@@ -150,7 +150,7 @@ def _ratio(figure: Figure) -> str:
 
 
 def bound(figure: Figure) -> str:
-    """What the ratio may reach."""
+    """The highest ratio that is allowed."""
     return "-" if figure.bound is None else f"{figure.bound:.2f}"
 
 

@@ -94,7 +94,7 @@ def _state(roots: Sequence[Path]) -> dict[str, tuple[int, ...]]:
 
 
 def _one_moved(bench: Bench) -> Figure:
-    """What the run takes longer than one with nothing new, for a long list and a short one."""
+    """The time that the run takes longer than one with nothing new, for a long list and a short one."""
     original = bench.tiny[_MOVED]
     extra: dict[int, list[float]] = {size: [] for size in bench.sizes.list_sizes}
     broken: set[str] = set()
@@ -133,7 +133,7 @@ def _prepared(bench: Bench, folder: Path, size: int) -> dict[str, Any]:
 
 
 def _unexpected(bench: Bench, new: Stored) -> set[str]:
-    """What was downloaded beside the blobs of the new image, each of which is to be sent once."""
+    """The bytes downloaded beside the blobs of the new image, each of which is to be sent once."""
     sent = bench.registry.blob_gets()
     strange = {f"{digest} was downloaded" for digest in sent if digest not in new.blobs}
     return strange | {f"{digest} was sent {count} times" for digest, count in sent.items() if count > 1}

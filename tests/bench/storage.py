@@ -18,7 +18,7 @@ from ..support.storage import hex_of
 
 @dataclass(frozen=True)
 class Stored:
-    """What stands behind one tag.
+    """The content behind one tag.
 
     :param digest: of the manifest or index that the tag names.
     :param platforms: the media type of each platform image's manifest, by digest.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Sphinx has to know of Ansible's own documentation, so that references to it become links without network."""
+"""An inventory of Ansible's own documentation for Sphinx, so that references to it become links without network."""
 
 from __future__ import annotations
 

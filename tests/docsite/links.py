@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether every link leads somewhere: those of the pages on a code host, and those of the site that is built.
+"""Checks that every link leads somewhere: those of the pages on a code host, and those of the site that is built.
 
 Nothing is fetched: of links to the outside only the form is looked at.
 """
@@ -116,7 +116,7 @@ def check_form(addresses: Mapping[str, Iterable[str]]) -> list[str]:
 
 @dataclass
 class Page(HTMLParser):
-    """What a page has to link to, what it links to, and what a browser fetches for it."""
+    """The anchors of a page, its links, and the files that a browser fetches for it."""
 
     anchors: set[str] = field(default_factory=set)
     targets: list[str] = field(default_factory=list)

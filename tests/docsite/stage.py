@@ -108,7 +108,7 @@ def _page(tree: Path, folder: Path, source: str) -> str:
 
 
 def _target(tree: Path, folder: Path, source: str, target: str) -> str:
-    """What a link of a page is on the site: another page, a file to download, or what it was."""
+    """The form of a page's link on the site: another page, a file to download, or what it was."""
     path, sharp, anchor = target.partition("#")
     if ":" in path or not path:
         return target

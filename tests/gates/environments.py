@@ -149,7 +149,7 @@ def _say(text: str) -> None:
 
 @dataclass(frozen=True)
 class Installer:
-    """What installs packages: uv where it can be had, for its speed, and otherwise pip.
+    """The program that installs packages: uv where it can be had, for its speed, and otherwise pip.
 
     :ivar pip: The settings of pip on this machine, from its files and from variables.
     """

@@ -69,7 +69,7 @@ def edges_below(plugins: Path, kind: str) -> list[Edge]:
 
 
 def _imported(node: ast.AST, importer: str) -> Iterator[str]:
-    """What a statement imports, by dotted names below ``plugins``; a name in a module counts as a module at first."""
+    """The modules that a statement imports, by dotted names below ``plugins``; names in a module count as modules."""
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
     elif isinstance(node, ast.ImportFrom):

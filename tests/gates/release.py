@@ -1,4 +1,4 @@
-"""Whether what stands in the checkout is ready to be released under a tag."""
+"""Checks that the checkout is ready to be released under a tag."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Processes:
 
 @dataclass
 class Job:
-    """What a gate gets to work with: a copy of the collection, commands, and a log.
+    """Everything that a gate gets to work with: a copy of the collection, commands, and a log.
 
     :ivar snapshot: The collection as it was when the run began; all gates judge the same.
     """

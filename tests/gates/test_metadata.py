@@ -1,4 +1,4 @@
-"""What the collection says of itself in several places is the same in all of them."""
+"""Facts that the collection states in several places are the same in all of them."""
 
 from __future__ import annotations
 

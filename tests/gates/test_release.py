@@ -16,7 +16,7 @@ VERSION = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text("utf-8"))["version"
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """What a release looks at, with all fragments in the changelog."""
+    """The files that a release looks at, with all fragments in the changelog."""
     for name in ("galaxy.yml", "CHANGELOG.rst", "changelogs/changelog.yaml"):
         target = tmp_path / name
         target.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What the set-up installs, and for whom."""
+"""The packages that the set-up installs, and for whom."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ PYTHONS = ("3.9", "3.11", "3.13")
 
 
 def review(*warnings: str) -> str:
-    """What ansible-test prints at its end."""
+    """The warnings that ansible-test prints at its end."""
     lines = [f"WARNING: Reviewing previous {len(warnings)} warning(s):", *(f"WARNING: {text}" for text in warnings)]
     return "\n".join(["Running something", *lines, ""])
 

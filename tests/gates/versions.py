@@ -45,7 +45,7 @@ class Leg:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is tested on this machine, and what is not.
+    """The tests of this machine, and those that it cannot run.
 
     :ivar asked: A leg was asked for; it is the only one.
     :ivar coverage: The unit tests measure their coverage, which takes them twice as long.
@@ -73,7 +73,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is asked for; empty: what tests/versions.toml prefers on this machine."""
+    """The leg that is asked for; empty: the one that tests/versions.toml prefers on this machine."""
 
     core: str = ""
     python: str = ""

@@ -68,7 +68,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Archive:
-    """What is in an archive: its ``files`` on disk in order, its members in order, and what they say.
+    """The content of an archive: its ``files`` on disk in order, its members in order, and what they say.
 
     ``blobs`` has the size in bytes of each blob by its name's digest; ``documents`` the content of every JSON file, by
     member name, blobs among them.

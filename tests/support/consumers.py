@@ -73,7 +73,7 @@ class Consumers:
 
     @property
     def caller(self) -> tuple[str, ...]:
-        """What a command line begins with."""
+        """The words that a command line begins with."""
         become = ["sudo", "-n"] if _UNPRIVILEGED else []
         return (*become, "env", "-i", *(f"{name}={value}" for name, value in self._env.items()))
 

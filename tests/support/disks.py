@@ -66,7 +66,7 @@ def read_only(path: Path) -> Iterator[Path]:
 
 
 def has_quotas() -> bool:
-    """Whether this machine can make a filesystem that has quotas: with the programs of btrfs."""
+    """Return True if this machine can make a filesystem that has quotas: with the programs of btrfs."""
     return shutil.which("mkfs.btrfs") is not None and "\tbtrfs\n" in Path("/proc/filesystems").read_text("ascii")
 
 

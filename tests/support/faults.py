@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the fault proxy does to which request."""
+"""Rules of the fault proxy: what it does to which request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from email.utils import formatdate
 
 
 class Action:
-    """What happens to a request that a rule matches."""
+    """The fault that a request meets if a rule matches it."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class Rule:
         self._times = 0
 
     def take(self, method: str, path: str, agent: str = "") -> bool:
-        """Whether the rule applies to this request; counts it if so."""
+        """Return True if the rule applies to this request, and count it."""
         if self._times is not None and self.hits >= self._times:
             return False
         if not self._method.fullmatch(method) or not self._path.search(path) or not self._agent.search(agent):

@@ -35,7 +35,7 @@ def read_at_start(env: Mapping[str, str]) -> frozenset[tuple[str, str]]:
 
 
 def can_fork(env: Mapping[str, str]) -> bool:
-    """Whether a fork does what a fresh interpreter would. Coverage begins with an interpreter."""
+    """Return True if a fork does what a fresh interpreter would. Coverage begins with an interpreter."""
     return not any(_OF_COVERAGE.fullmatch(name) for name in env)
 
 

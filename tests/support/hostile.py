@@ -40,12 +40,12 @@ class Asked:
 
     @property
     def by_skopeo(self) -> bool:
-        """Whether skopeo asks, not the module's own client."""
+        """True if skopeo asks, not the module's own client."""
         return "skopeo" in self.headers.get("user-agent", "")
 
     @property
     def authorization(self) -> str:
-        """What the client shows of itself."""
+        """The credentials that the client sends."""
         return self.headers.get("authorization", "")
 
 
@@ -70,7 +70,7 @@ class Reply:
         return "\r\n".join([*lines, "Connection: close", "", ""]).encode("utf-8")
 
     def pieces(self, *, body: bool) -> Iterator[bytes]:
-        """What goes over the wire."""
+        """The bytes that go over the wire."""
         if self.raw is not None:
             yield from _pieces(self.raw)
             return

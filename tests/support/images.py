@@ -28,7 +28,7 @@ Json = dict[str, object]
 
 @dataclass(frozen=True)
 class Platform:
-    """What an index says about one of its images."""
+    """The entry of one image in an index."""
 
     os: str = "linux"
     architecture: str = "amd64"
@@ -68,13 +68,13 @@ class Image:
 
     @property
     def docker(self) -> bool:
-        """Whether it is Docker's kind of manifest."""
+        """True if it is Docker's kind of manifest."""
         return self.media_type == DOCKER_MANIFEST
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What an index lists: ``platform`` None leaves the platform out."""
+    """An entry of an index: ``platform`` None leaves the platform out."""
 
     item: Image | Index
     platform: Platform | None = None

@@ -51,7 +51,7 @@ class Layer:
         return sha256(self.data)
 
     def media_type(self, *, docker: bool) -> str:
-        """What a manifest of this kind calls the layer."""
+        """The media type of the layer in a manifest of this kind."""
         if docker:
             base = DOCKER_FOREIGN_LAYER if self.urls else DOCKER_LAYER
             return base + (f".{self.compression}" if self.compression else "")

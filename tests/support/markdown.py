@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is in a page of Markdown: links, the anchors of its headings, and its blocks of code. Pure.
+"""The content of a page of Markdown: links, the anchors of its headings, and its blocks of code. Pure.
 
 Pages are read on a code host and on the site; both give a heading the same anchor.
 """

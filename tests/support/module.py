@@ -53,7 +53,7 @@ class ModuleError(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """What the module returned: ``data`` is the JSON, ``rc`` the exit status."""
+    """The result of the module: ``data`` is the JSON, ``rc`` the exit status."""
 
     data: dict[str, Any]
     rc: int
@@ -64,12 +64,12 @@ class Result:
 
     @property
     def changed(self) -> bool:
-        """Whether it says that something changed."""
+        """True if it says that something changed."""
         return bool(self.data.get("changed"))
 
     @property
     def failed(self) -> bool:
-        """Whether it failed."""
+        """True if it failed."""
         return bool(self.data.get("failed")) or self.rc != 0
 
     @property
@@ -195,7 +195,7 @@ class RunningModule:
         return Result(data, rc, stderr)
 
     def output(self) -> tuple[str, str]:
-        """What the module has written to stdout and stderr so far."""
+        """The text that the module has written to stdout and stderr so far."""
         texts: list[str] = []
         for stream in (self._stdout, self._stderr):
             size = os.fstat(stream.fileno()).st_size
@@ -223,7 +223,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def alive(pid: int) -> bool:
-    """Whether the process exists and is no zombie."""
+    """Return True if the process exists and is not a zombie."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

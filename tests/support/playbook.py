@@ -33,7 +33,7 @@ _CALLBACKS = Path(__file__).resolve().parent / "callbacks"
 
 @functools.cache
 def _home() -> Path:
-    """What all runs of this process have in common: settings, and the modules that Ansible has packed."""
+    """Things that all runs of this process have in common: settings, and the modules that Ansible has packed."""
     folder = Path(tempfile.mkdtemp(prefix="airgap-images-ansible-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     # Ten times the usual pause between two looks at a task: looking is a third of what the main process does.
@@ -44,7 +44,7 @@ def _home() -> Path:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What one task returned on one host; ``status`` is ok, failed, skipped or unreachable."""
+    """The result of one task on one host; ``status`` is ok, failed, skipped or unreachable."""
 
     host: str
     task: str
@@ -54,13 +54,13 @@ class TaskResult:
 
     @property
     def changed(self) -> bool:
-        """Whether it says that something changed."""
+        """True if it says that something changed."""
         return bool(self.data.get("changed"))
 
 
 @dataclass(frozen=True)
 class PlaybookResult:
-    """What ansible-playbook did: its exit status, its output and every task's result in order."""
+    """The outcome of ansible-playbook: its exit status, its output and every task's result in order."""
 
     rc: int
     stdout: str
@@ -112,11 +112,11 @@ class RunningPlay:
             self._process.signal(number)
 
     def output(self) -> tuple[str, str]:
-        """What it has written to stdout and stderr so far."""
+        """The text that it has written to stdout and stderr so far."""
         return self._process.output()
 
     def running(self) -> bool:
-        """Whether it has not ended yet."""
+        """True if it has not ended yet."""
         return self._process.process.poll() is None
 
     def wait(self, timeout: float = TIMEOUT) -> PlaybookResult:

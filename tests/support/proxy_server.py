@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the fault proxy does with a connection: forwards what comes, and does to it what a rule says."""
+"""The fault proxy's work on a connection: it forwards what comes, and does to it what a rule says."""
 
 from __future__ import annotations
 

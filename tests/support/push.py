@@ -52,7 +52,7 @@ class PushedPlatform:
 
 @dataclass(frozen=True)
 class PushedImage:
-    """What stands behind a reference: ``digest``, ``media_type`` and ``raw`` are those of the tag's own manifest."""
+    """The manifest behind a reference: ``digest``, ``media_type`` and ``raw`` are those of the tag's own manifest."""
 
     reference: str
     repository: str

@@ -47,7 +47,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Tls:
-    """Who signs the server's certificate; whether clients have to show one of the same authority."""
+    """The authority that signs the server's certificate; clients may have to show one of the same authority."""
 
     authority: Authority
     require_client_certificate: bool = False

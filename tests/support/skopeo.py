@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests need skopeo itself for: schema 1 images, and loading what was unpacked into a second registry."""
+"""Uses of skopeo itself in tests: schema 1 images, and loading what was unpacked into a second registry."""
 
 from __future__ import annotations
 

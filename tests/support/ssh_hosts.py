@@ -76,7 +76,7 @@ class SshHosts:
 
     @property
     def env(self) -> dict[str, str]:
-        """What ansible-playbook wants to know in its environment."""
+        """Variables for the environment of ansible-playbook."""
         return {
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._sockets),
             "ANSIBLE_PIPELINING": "1",
@@ -109,7 +109,7 @@ class SshHosts:
             _as_root("rm", "-rf", "--", str(self.directory / name))
 
     def log(self) -> str:
-        """What the sshd has logged so far, at the level DEBUG1."""
+        """The lines that the sshd has logged so far, at the level DEBUG1."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def compressions(self) -> dict[int, str]:

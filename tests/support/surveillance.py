@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What others on a host could see of a run while it lasts: processes, files and the system's log."""
+"""Traces of a run that others on a host could see while it lasts: processes, files and the system's log."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def forms(secret: str, *, username: str = "") -> list[str]:
 
 @dataclass(frozen=True)
 class Needles:
-    """What must not be seen: forms of secrets and, with ``tokens``, every JSON web token."""
+    """Texts that must not be seen: forms of secrets and, with ``tokens``, every JSON web token."""
 
     texts: tuple[str, ...]
     tokens: bool = True
@@ -61,7 +61,7 @@ class Needles:
         return [text[max(0, place - 100) : place + 100] for place in places]
 
     def in_file(self, path: Path) -> bool:
-        """Whether they are in a regular file that can be read."""
+        """True if they are in a regular file that can be read."""
         with suppress(OSError):
             if stat.S_ISREG(path.lstat().st_mode):
                 return path.read_bytes().decode("utf-8", "replace") in self
@@ -106,7 +106,7 @@ class _Watch:
             self._error = error
 
     def watch(self) -> None:
-        """What the thread does."""
+        """Watch, in the thread."""
         raise NotImplementedError
 
 

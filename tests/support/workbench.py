@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one test works with: registries and proxies that end with it, and a folder of its own."""
+"""The workbench of one test: registries and proxies that end with it, and a folder of its own."""
 
 from __future__ import annotations
 

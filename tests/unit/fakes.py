@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stands in for registries and skopeo in unit tests, and values made quickly."""
+"""Stand-ins for registries and skopeo in unit tests, and values made quickly."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def resolved(
 
 
 def write_folder(folder: str, *descriptors: Descriptor) -> None:
-    """What skopeo leaves in the folder of a layout."""
+    """The files that skopeo leaves in the folder of a layout."""
     os.makedirs(folder)
     Path(folder, "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
     Path(folder, "index.json").write_text(
@@ -391,7 +391,7 @@ def names_below(root: Path) -> list[str]:
 
 
 def mark(path: Path | str) -> tuple[int, int, int]:
-    """What changes when a file is written or replaced, but not when it is read."""
+    """The attributes that change when a file is written or replaced, but not when it is read."""
     found = os.stat(path)
     return found.st_ino, found.st_size, found.st_mtime_ns
 
@@ -402,7 +402,7 @@ def join(paths: Iterable[str]) -> bytes:
 
 
 def unzstd(raw: bytes) -> bytes:
-    """What is in zstd frames, one after the other to the last byte."""
+    """The content of zstd frames, one after the other to the last byte."""
     reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
     data = reader.read()
     assert reader.read(1) == b""

@@ -159,7 +159,7 @@ class Scene:
     def _execute_module(
         self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
-        """What the modules say that look at files, to somebody who may read what everybody may."""
+        """Answers of the modules that look at files, to somebody who may read what everybody may."""
         assert task_vars == {"inventory_hostname": "build1"}
         if module_args.get("bundle"):
             return self._bundle(module_args["src"], module_args["bundle"])
@@ -215,11 +215,11 @@ class Scene:
         return path
 
     def visible(self) -> list[str]:
-        """What stands on the controller under final names."""
+        """The files on the controller under final names."""
         return [name for name in self.names() if not name.startswith(HIDDEN)]
 
     def names(self) -> list[str]:
-        """What stands on the controller, with what is hidden."""
+        """The files on the controller, hidden ones too."""
         return sorted(str(path.relative_to(self.media)) for path in self.media.rglob("*"))
 
 

@@ -170,7 +170,7 @@ def _texts_of(node: Any, known: dict[str, list[str]], function: str) -> Iterator
 
 
 def _text(node: ast.expr, known: dict[str, list[str]]) -> list[str]:
-    """What an expression may be as text; names of texts and choices between texts are followed."""
+    """The texts that an expression may be; names of texts and choices between texts are followed."""
     if isinstance(node, ast.Constant):
         return [str(node.value)]
     if isinstance(node, ast.JoinedStr):

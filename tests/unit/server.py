@@ -145,7 +145,7 @@ class Server:
                     self.close_connection = True
 
             def log_message(self, format: str, *values: object) -> None:
-                """What comes is in ``requests``."""
+                """Requests are kept in ``requests``."""
 
         for method in ("GET", "HEAD", "POST"):
             setattr(Handler, f"do_{method}", Handler.answer)

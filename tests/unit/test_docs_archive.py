@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What docs/archive.md says of files that are too large for an archive of a test."""
+"""The statements of docs/archive.md about files that are too large for an archive of a test."""
 
 from __future__ import annotations
 

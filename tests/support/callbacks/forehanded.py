@@ -45,7 +45,7 @@ _ACTIONS = (
 _CONNECTIONS = ("local", "ssh")
 
 _PYTHON = "/usr/bin/python3"
-"""What hosts run modules with."""
+"""The interpreter that hosts run modules with."""
 
 # From and to what Ansible keeps: a zip in base64. The header of bytecode is that of PEP 552, not to be checked.
 _COMPILE = """

@@ -33,7 +33,7 @@ OMIT = "__omit_place_holder__"
 
 @dataclass(frozen=True)
 class Host:
-    """What the facts of a host say, with the interpreter that Ansible has found or was given."""
+    """The facts of a host, with the interpreter that Ansible has found or was given."""
 
     family: str
     distribution: str
@@ -73,7 +73,7 @@ def evaluate(template: str, variables: dict[str, Any]) -> Any:
 
 
 def variables_of(host: Host) -> dict[str, Any]:
-    """What the role has to go by before it knows the distribution's packages."""
+    """The variables that the role has before it knows the distribution's packages."""
     return {**COMMON, "role_path": str(ROLE), "__image_save_host": {"ansible_facts": host.facts()}}
 
 
@@ -86,7 +86,7 @@ def file_of(host: Host) -> str:
 
 
 def packages_of(host: Host) -> dict[str, str]:
-    """What it then says; empty where there is no package."""
+    """The packages that the role then names; empty where there is none."""
     found: dict[str, str] = evaluate("{{ __image_save_packages }}", {**variables_of(host), **load(file_of(host))})
     return found
 
@@ -136,7 +136,7 @@ def test_every_file_is_tried() -> None:
 
 
 def test_everything_that_can_be_lacking_has_a_package() -> None:
-    """What the probe prints is looked up by its name."""
+    """The output of the probe is looked up by its name."""
     for compress, libraries in (("gzip", ["requests"]), ("zstd", ["requests", "zstandard"])):
         variables = {**COMMON, "omit": OMIT, "image_save_compress": compress}
         assert evaluate("{{ __image_save_libraries }}", variables) == libraries

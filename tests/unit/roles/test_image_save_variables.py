@@ -51,7 +51,7 @@ COMPARED = ("type", "elements", "choices", "default", "required")
 
 
 def shape(option: dict[str, Any]) -> dict[str, Any]:
-    """What has to be the same of an option, with its suboptions."""
+    """The properties of an option, with its suboptions, that have to be the same."""
     found: dict[str, Any] = {"type": option.get("type", "str")}
     found.update({key: option[key] for key in COMPARED if option.get(key) is not None})
     if "options" in option:
@@ -67,7 +67,7 @@ def expected() -> dict[str, dict[str, Any]]:
 
 
 def takes_empty_text(option: dict[str, Any]) -> bool:
-    """Whether Ansible itself lets the type, and the default, of an option stand beside an empty value."""
+    """Return True if Ansible itself accepts an empty value with the type and the default of an option."""
     lists = (None, "str", "path", "raw")
     default = option.get("default")
     is_text = option["type"] in ("str", "path", "raw") and default is None and "choices" not in option
@@ -211,7 +211,7 @@ def used(node: object) -> Iterator[str]:
 
 
 def defined(node: object) -> Iterator[str]:
-    """What tasks register, set, loop over, or have as variables of their own."""
+    """The names that tasks register, set, loop over, or have as variables of their own."""
     if isinstance(node, list):
         for value in node:
             yield from defined(value)
@@ -284,7 +284,7 @@ def test_uses_and_definitions_are_found() -> None:
 
 
 def registered(node: object) -> Iterator[str]:
-    """What tasks register."""
+    """The names that tasks register."""
     if isinstance(node, list):
         for value in node:
             yield from registered(value)
@@ -296,7 +296,7 @@ def registered(node: object) -> Iterator[str]:
 
 
 def facts(node: object) -> Iterator[str]:
-    """What tasks set."""
+    """The names that tasks set."""
     if isinstance(node, list):
         for value in node:
             yield from facts(value)

@@ -792,7 +792,7 @@ def test_numbers_have_a_range(scene: Scene, option: str, value: float) -> None:
 
 
 def asked(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What the host's module was asked from now on; it takes C(~) for the folder of the host."""
+    """The requests to the host's module from now on; it takes C(~) for the folder of the host."""
     calls: list[dict[str, Any]] = []
     real = scene._execute_module
 

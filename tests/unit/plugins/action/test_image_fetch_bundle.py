@@ -54,7 +54,7 @@ def assert_whole(scene: Scene) -> None:
 
 
 def final_names(scene: Scene) -> list[str]:
-    """What there is on the controller, but for the hidden directory."""
+    """The files on the controller, without the hidden directory."""
     return [path.name for path in scene.media.iterdir() if path.name != ".images.fetching"]
 
 

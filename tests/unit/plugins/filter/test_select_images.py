@@ -36,7 +36,7 @@ def source(*lines: str) -> tuple[str, str]:
 
 
 def evaluate(value: object) -> Any:
-    """What a playbook gets for a variable with this value."""
+    """The value that a playbook gets for a variable with this value."""
     return Templar(DataLoader(), variables={"value": value}).template(trusted("{{ value }}"))
 
 

@@ -79,7 +79,7 @@ def test_lists_keep_their_promises_however_their_lines_end(lines: list[str], end
 
 
 def _has_bytes(lines: list[str]) -> bool:
-    """Whether all half pairs in the lines stand for bytes."""
+    """Return True if all half pairs in the lines stand for bytes."""
     return all(not 0xD800 <= ord(one) <= 0xDFFF or 0xDC80 <= ord(one) <= 0xDCFF for line in lines for one in line)
 
 

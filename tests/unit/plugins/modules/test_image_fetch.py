@@ -30,7 +30,7 @@ def archive(tmp_path: Path) -> Path:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **given: Any) -> dict[str, Any]:
-    """What the module returns."""
+    """The result of the module."""
     with module_arguments(monkeypatch, dest="/nowhere", **given), pytest.raises(SystemExit):
         image_fetch.main()
     returned: dict[str, Any] = json.loads(capsys.readouterr().out)

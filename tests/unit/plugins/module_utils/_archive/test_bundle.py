@@ -37,7 +37,7 @@ def members_in(folder: Path, **contents: bytes) -> list[Member]:
 
 
 def read(path: Path) -> dict[str, bytes]:
-    """What another reader finds in a bundle."""
+    """The members that another reader finds in a bundle."""
     with tarfile.open(path) as tar:
         return {each.name: tar.extractfile(each).read() for each in tar.getmembers()}  # type: ignore[union-attr]
 

@@ -90,7 +90,7 @@ def one_gzip_member(raw: bytes) -> bytes:
 
 
 def frames_of(raw: bytes) -> list[bytes]:
-    """What is in each zstd frame, one after the other to the last byte."""
+    """The content of each zstd frame, one after the other to the last byte."""
     frames: list[bytes] = []
     while raw:
         decompressor = zstandard.ZstdDecompressor().decompressobj()
@@ -135,7 +135,7 @@ MIXED: dict[str, Pieces] = {
 
 
 def read_by_its_own_program(folder: Path, compress: str, pieces: Pieces) -> bytes:
-    """What ``gzip`` or ``zstd`` makes of the encoded pieces, after it has found them sound."""
+    """The output of ``gzip`` or ``zstd`` for the encoded pieces, after it has found them sound."""
     path = folder / {"gzip": "a.gz", "zstd": "a.zst"}[compress]
     path.write_bytes(encode(compress, None, pieces))
     subprocess.run([compress, "-tq", str(path)], check=True)

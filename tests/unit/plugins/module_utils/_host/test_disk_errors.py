@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What to do about a disk that cannot be written to or read."""
+"""Advice about a disk that cannot be written to or read."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_modes(mode: object, expected: int | None) -> None:
 
 
 class Host:
-    """What is used of an AnsibleModule, on a host that has SELinux, and flags for files if that is wanted."""
+    """The used parts of an AnsibleModule, on a host with SELinux, and with flags for files if that is wanted."""
 
     def __init__(self, *, flags: dict[str, set[str]] | None = None, context: str = "", **params: Any) -> None:
         self.params = {**make_params(), **params}

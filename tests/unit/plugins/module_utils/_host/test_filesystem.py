@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a filesystem can do. On a real exFAT it is tried in tests/functional/test_surroundings_usb.py."""
+"""The abilities of a filesystem. On a real exFAT it is tried in tests/functional/test_surroundings_usb.py."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ansible_collections.airgap.images.plugins.module_utils._host.filesystem imp
 
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> dict[int, Filesystem]:
-    """What is known already: nothing."""
+    """No filesystem is known from earlier tests."""
     fresh: dict[int, Filesystem] = {}
     monkeypatch.setattr(filesystem, "_known", fresh)
     return fresh

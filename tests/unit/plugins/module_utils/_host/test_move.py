@@ -51,7 +51,7 @@ class Ground:
         replace_directory(str(self.source), str(self.target), aside=str(self.old), spare=str(self.spare))
 
     def check(self) -> None:
-        """What was ready is in place, with all that belongs to it, and nothing else is left of it."""
+        """Check that the new files are in place, with all that belongs to them, and nothing else is left of them."""
         assert (self.target / "index").read_text() == (self.target / "blobs" / "blob").read_text() == "new"
         assert os.readlink(self.target / "blobs") == "share"
         assert self.target.stat().st_mode & 0o777 == 0o750

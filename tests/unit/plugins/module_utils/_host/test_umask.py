@@ -17,7 +17,7 @@ from ansible_collections.airgap.images.plugins.module_utils._host.umask import T
 
 @pytest.fixture(autouse=True)
 def starter() -> Iterator[None]:
-    """What Ansible's starter of jobs sets."""
+    """The umask that Ansible's starter of jobs sets."""
     before = os.umask(0o022)
     yield
     os.umask(before)

@@ -50,7 +50,7 @@ def closed() -> tuple[str, int]:
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[AddressInfo]]:
-    """What names resolve to."""
+    """The addresses that names resolve to."""
     known: dict[str, list[AddressInfo]] = {}
     monkeypatch.setattr(dial.socket, "getaddrinfo", lambda host, *_more: known[host])
     return known

@@ -25,7 +25,7 @@ def fail() -> str:
 
 
 def at_once(login: ProxyLogin, send: Callable[[], str], count: int = 8) -> list[str]:
-    """What became of requests that were sent at the same time."""
+    """The outcomes of requests that were sent at the same time."""
     found: list[str] = []
 
     def one() -> None:

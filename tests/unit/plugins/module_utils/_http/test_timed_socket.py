@@ -88,7 +88,7 @@ ENDLESS = {
 @pytest.mark.parametrize("piece", ENDLESS.values(), ids=ENDLESS)
 @pytest.mark.parametrize("pause", [0.01, 30.0], ids=["drips", "silent"])
 def test_an_answer_ends_when_time_is_up(piece: bytes, pause: float) -> None:
-    """Whether bytes come now and then, or none any more, which the socket alone would wait 30 s for."""
+    """Bytes come now and then, or not any more; the socket alone would wait 30 s for them."""
     with answering(piece, b"x", pause=pause, ends=False) as host, time_left(0.3):
         with pytest.raises(TransferError, match="not done within timeout") as caught:
             ask(host)

@@ -72,7 +72,7 @@ def publish(output: Output, data: bytes) -> Lock:
 
 
 def content(output: Output) -> bytes:
-    """What stands, after a check that all of it is right."""
+    """Return the bytes of the archive, after a check that all of it is right."""
     published = inspect(output, VerifiedFiles(output.directory), verify="digest")
     assert published.lock is not None, published.damage
     assert (published.damage, published.untidy) == ("", ())
@@ -341,7 +341,7 @@ def test_a_decided_archive_that_was_damaged_is_dropped(
 
 
 def test_a_decided_archive_that_cannot_be_read_now_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is half in place would be lost with it."""
+    """An archive that is half in place would be lost with it."""
     output = make_output(tmp_path)
     publish(output, OLD)
     with pytest.raises(RuntimeError), Staging(output, NoAttributes()).opened(0) as staging:

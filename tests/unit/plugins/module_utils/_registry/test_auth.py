@@ -254,7 +254,7 @@ def test_a_refresh_token_that_is_refused_either_way(service: Server) -> None:
 
 
 def test_a_token_is_kept_for_each_scope(service: Server) -> None:
-    """What may be read with one must not be written with it."""
+    """A token for reading must not be used for writing."""
     bench = Bench(service, USER)
     assert bench.refuse()
     both = Scope("a/b", ("pull", "push"))

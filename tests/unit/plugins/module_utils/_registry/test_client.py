@@ -143,7 +143,7 @@ def test_a_registry_that_refuses_head(bench: Bench, status: int) -> None:
     [(429, ()), (429, (("Retry-After", "7"),)), (503, (("Retry-After", "7"),))],
 )
 def test_a_limit_is_no_refusal_of_head(bench: Bench, status: int, headers: tuple[tuple[str, str], ...]) -> None:
-    """Who asks to wait would count a GET all the more."""
+    """A registry that asks to wait would count a GET all the more."""
     bench.server.route(MANIFEST, Reply(status, headers=headers), manifest())
     assert bench.client().head_manifest(bench.repository, "1") == DIGEST
     assert asked(bench.server) == [f"HEAD {MANIFEST}"] * 2

@@ -96,7 +96,7 @@ def test_verbs_agree_with_how_many_there_are() -> None:
 
 
 def test_tries_and_mirrors_make_no_other_cause() -> None:
-    """What names an image in a text, in whatever spelling, does not count; nor do digests."""
+    """The name of an image in a text, in whatever spelling, does not count; nor do digests."""
     texts = [
         f"skopeo: reading manifest 1 in mirror.lan/hub/team/app-{number}: sha256:{number:064x} of "
         f"{REGISTRY}/team/app-{number}:1: EOF"

@@ -23,7 +23,7 @@ PLAIN = bundle("x.tar", ["a", "reg.lan/team/b"]).facts
 
 
 def tiles(facts: Facts) -> list[tuple[str, list[tuple[str, float]]]]:
-    """What each tile is about, and class and area of its rectangles."""
+    """The subject of each tile, and class and area of its rectangles."""
     found = []
     for about, inner in TILE.findall(treemap(facts)):
         boxes = RECT.findall(inner)

@@ -23,7 +23,7 @@ NASTY = st.text() | st.text(alphabet="<>&\"'/= -!scriptonload\u2028\x00\n", max_
 
 
 class Parsed(HTMLParser):
-    """What a parser makes of it."""
+    """The elements that a parser makes of it."""
 
     def __init__(self, markup: str) -> None:
         super().__init__(convert_charrefs=True)

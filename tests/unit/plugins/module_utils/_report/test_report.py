@@ -48,7 +48,7 @@ class Node:
         return "".join(one if isinstance(one, str) else one.text for one in self.inside)
 
     def all(self, tag: str = "", **wanted: str) -> list[Node]:
-        """What is below, and has a tag and attributes."""
+        """The nodes below that have a tag and attributes."""
         found: list[Node] = []
         for one in self.inside:
             if isinstance(one, Node):
@@ -102,7 +102,7 @@ def written(lock: Lock, facts: Facts | None, name: str = "x.tar.gz") -> Node:
 
 
 def facts_in(report: Report) -> Facts | None:
-    """What its file of facts says."""
+    """The content of its file of facts."""
     found = read_facts_file(report.facts)
     return found.facts if found is not None else None
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the signature policy accepts anything from a repository."""
+"""Signature policies that accept anything from a repository, and others."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether skopeo goes ways of its own to a registry."""
+"""Settings with which skopeo goes ways of its own to a registry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REGISTRY = "reg.lan:5000"
 
 @pytest.fixture(autouse=True)
 def no_system_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the machine itself has does not count."""
+    """Settings of the machine itself do not count."""
     real = registries_conf.registries_files
 
     def below(environ: dict[str, str]) -> list[str]:
@@ -33,7 +33,7 @@ def no_system_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def concerned(tmp_path: Path, text: str, registry: str = REGISTRY) -> bool:
-    """Whether a configuration with this text concerns a registry."""
+    """Return True if a configuration with this text concerns a registry."""
     path = tmp_path / "given.conf"
     path.write_text(text)
     return RegistriesConf({"HOME": str(tmp_path), "CONTAINERS_REGISTRIES_CONF": str(path)}).concerns(registry)

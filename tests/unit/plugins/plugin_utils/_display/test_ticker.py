@@ -18,7 +18,7 @@ ERASE = "\r\x1b[K"
 
 
 class Terminal:
-    """What was written, to the screen and to the log, as Ansible does it; and a clock."""
+    """The lines written to the screen and to the log, as Ansible does it, and a clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.screen, self.log, self.now, self.colors = "", "", 0.0, set[Any]()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What files of an archive can be called, and which paths a transfer can carry."""
+"""Names that files of an archive can have, and paths that a transfer can carry."""
 
 from __future__ import annotations
 

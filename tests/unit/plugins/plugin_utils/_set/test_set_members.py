@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who is in a set, who has which repository, and the record that later runs follow."""
+"""The members of a set, the repositories of each, and the record that later runs follow."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def test_what_cannot_be_removed_is_no_failure() -> None:
 
 
 def test_a_timeout_of_the_task_ends_the_run() -> None:
-    """What Ansible raises then is no Exception."""
+    """The error that Ansible raises then is not an Exception."""
 
     class TaskTimeoutError(BaseException):
         pass

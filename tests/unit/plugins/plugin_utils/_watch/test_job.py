@@ -180,7 +180,7 @@ def test_a_host_that_refuses_is_not_taken_for_one_without_the_run(tmp_path: Path
 
 @pytest.mark.parametrize("has_spoken", [True, False])
 def test_a_run_that_is_to_end_finds_a_file_that_says_so(tmp_path: Path, has_spoken: bool) -> None:
-    """Whether or not it has begun to listen."""
+    """It makes no difference whether it has begun to listen."""
     job = job_of(FakeAction(tmp_path))
     job.start()
     if has_spoken:
@@ -196,7 +196,7 @@ def test_a_run_that_is_to_end_finds_a_file_that_says_so(tmp_path: Path, has_spok
     "number", [None, 7, "", "j1", "j1.2x", "j1.2\n", "../j1.2", "j1.2; :", "j٣.2", "j1234567890123.1", ["j1.2"]]
 )
 def test_a_host_does_not_choose_what_a_job_is_called(tmp_path: Path, number: object) -> None:
-    """What is no job's number is as good as none."""
+    """Anything but a job's number counts as none."""
     action = FakeAction(tmp_path)
     action.answer = {**action.answer, "ansible_job_id": number}
     assert job_of(action).start() == action.answer
