@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +61,16 @@ def snapshot(*roots: Path) -> dict[str, tuple[object, ...]]:
             owner = (stat.st_uid, stat.st_gid)
             found[str(path)] = (stat.st_mode, owner, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, content)
     return found
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    """Has what begins in the block inherit a umask."""
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def contents(root: Path) -> dict[str, str]:

@@ -1,12 +1,11 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to hold for every run against a registry that means harm, whatever it answers."""
+"""Rules for every run against a registry that means harm, whatever it answers."""
 
 from __future__ import annotations
 
 import os
-import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.images.tests.functional._helpers import check, snapshot
-from ansible_collections.airgap.images.tests.support.hostile import Hostile, measured
-from ansible_collections.airgap.images.tests.support.module import Result, run_module, start_module
+from ansible_collections.airgap.images.tests.support.hostile import Asked, Hostile, Reply, Rule
+from ansible_collections.airgap.images.tests.support.module import Result, run_module
 from ansible_collections.airgap.images.tests.support.samples import small
 
 HONEST = small(1)
@@ -83,13 +82,10 @@ class Site:
         return result
 
     def save_measured(self, images: Sequence[str], **params: Any) -> tuple[Result, int]:
-        """As ``save``, in a process of its own; also gives the most memory that it had, in bytes."""
+        """As ``save``; also gives the most memory that the run had, in bytes."""
         told = self.root / "peak"
         told.touch()
-        under = measured(str(told), sys.executable)
-        with self.untouched(), start_module(self.params(images, **params), env=self.env, under=under) as running:
-            result = running.wait(120)
-        self.assert_printable(result)
+        result = self.save(images, env={"AIRGAP_PEAK": str(told)}, **params)
         return result, int(told.read_text(encoding="ascii")) * 1024
 
     @contextmanager
@@ -157,3 +153,13 @@ def only(result: Result, site: Site, hostile: Hostile) -> None:
 def files(root: Path) -> list[str]:
     """Everything below a folder."""
     return sorted(os.path.relpath(path, root) for path in root.rglob("*"))
+
+
+def to_us(part: str, reply: Reply, *, method: str = "") -> Rule:
+    """An answer that skopeo does not get."""
+
+    def rule(asked: Asked) -> Reply | None:
+        fits = part in asked.path and not asked.by_skopeo and method in ("", asked.method)
+        return reply if fits else None
+
+    return rule

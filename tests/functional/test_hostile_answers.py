@@ -5,21 +5,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, files, only, refused
+from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, files, only, refused, to_us
 from ansible_collections.airgap.images.tests.support.hostile import Hostile, Reply
 from ansible_collections.airgap.images.tests.support.images import OCI_MANIFEST
 from ansible_collections.airgap.images.tests.support.module import Result
 from ansible_collections.airgap.images.tests.support.samples import small
 
-OTHER = small(7)
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\u2028\u202egnp.exe"
 HEADERS = (("Content-Type", OCI_MANIFEST),)
 LONG = 1_000_000
@@ -48,7 +47,7 @@ def problem(message: object, status: int = 400) -> Reply:
 
 @dataclass(frozen=True)
 class Case:
-    """What the registry answers for a tag, and a word of the reason."""
+    """The answer for a tag, and a word of the reason."""
 
     reply: Reply
     word: str = ""
@@ -201,13 +200,15 @@ def again() -> Iterator[bytes]:
     """Informational answers without end."""
     while True:
         yield b"HTTP/1.1 100 Continue\r\n\r\n" * 100
+        time.sleep(0.01)
 
 
 def trailers() -> Iterator[bytes]:
-    """A body that is whole, and then headers without end."""
-    yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    """A body that is whole, and then headers without end; so many at once that nobody takes the connection for idle."""
+    yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: x\r\n" * 20_000
     while True:
         yield b"X: x\r\n" * 100
+        time.sleep(0.01)
 
 
 def dripping() -> Iterator[bytes]:
@@ -218,15 +219,28 @@ def dripping() -> Iterator[bytes]:
         yield b"x"
 
 
-@pytest.mark.parametrize("what", ["manifests/1", f"blobs/{OTHER.layers[2].digest}"])
-@pytest.mark.parametrize("answer", [again, trailers, dripping])
-def test_an_answer_that_never_begins_or_ends_is_given_up(tmp_path: Path, what: str, answer: object) -> None:
+ENDLESS = {each.__name__: each for each in (again, trailers, dripping)}
+DOCUMENTS = ("manifest", "blob")
+
+
+@pytest.fixture(scope="module")
+def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+    """Each of these answers for a manifest and for a blob, all in one run."""
     with Hostile() as hostile:
-        honest, bad = hostile.image("honest", HONEST), hostile.image("bad", OTHER)
-        reply = Reply(raw=answer)  # type: ignore[arg-type]
-        hostile.rules.append(lambda asked: reply if f"/v2/bad/{what}" in asked.path and not asked.by_skopeo else None)
-        site = Site(tmp_path / "site")
-        result = site.save([bad, honest], timeout=2)
-        only(result, site, hostile)
-        assert "timeout" in refused(result, bad)
-        assert not [name for name in files(site.cache) if "blob-" in name]
+        honest = hostile.image("honest", HONEST)
+        names = []
+        for number, (way, kind) in enumerate(itertools.product(ENDLESS, DOCUMENTS)):
+            image = small(40 + number)
+            names.append(hostile.image(f"{way}/{kind}", image))
+            part = "manifests/1" if kind == "manifest" else f"blobs/{image.layers[2].digest}"
+            hostile.rules.append(to_us(f"/v2/{way}/{kind}/{part}", Reply(raw=ENDLESS[way])))
+        site = Site(tmp_path_factory.mktemp("waiting"))
+        yield Batch(site.save([*names, honest], timeout=2, jobs=8), site, hostile)
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS)
+@pytest.mark.parametrize("way", ENDLESS)
+def test_an_answer_that_never_begins_or_ends_is_given_up(waiting: Batch, way: str, kind: str) -> None:
+    only(waiting.result, waiting.site, waiting.hostile)
+    assert "timeout" in refused(waiting.result, waiting.hostile.reference(f"{way}/{kind}"))
+    assert not [name for name in files(waiting.site.cache) if "blob-" in name]

@@ -6,20 +6,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.airgap.images.tests.functional._helpers import check, platforms
-from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, files, only, reasons, refused
-from ansible_collections.airgap.images.tests.support.hostile import Asked, Hostile, Reply, Rule, manifest_reply
+from ansible_collections.airgap.images.tests.functional._hostile import (
+    HONEST,
+    Site,
+    files,
+    only,
+    reasons,
+    refused,
+    to_us,
+)
+from ansible_collections.airgap.images.tests.support.hostile import Hostile, Reply, manifest_reply
 from ansible_collections.airgap.images.tests.support.images import DOCKER_SCHEMA1, OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.tests.support.layers import sha256
+from ansible_collections.airgap.images.tests.support.module import Result, run_module
 from ansible_collections.airgap.images.tests.support.samples import oci_index, small
 
 OTHER = small(7)
+FIRST = small(9)
 FALSE = "sha256:" + "ab" * 32
 
 
@@ -49,72 +59,175 @@ def stretched(raw: bytes, size: int) -> bytes:
     return raw + b" " * (size - len(raw))
 
 
-def to_us(part: str, reply: Reply, *, method: str = "") -> Rule:
-    """An answer that skopeo does not get."""
-
-    def rule(asked: Asked) -> Reply | None:
-        fits = part in asked.path and not asked.by_skopeo and method in ("", asked.method)
-        return reply if fits else None
-
-    return rule
+# -- what is refused, all in one run
 
 
-def assert_refused(hostile: Hostile, site: Site, *words: str, images: tuple[str, ...] = ()) -> None:
-    """All images but the honest one are refused, with these words."""
-    names = images or (hostile.reference("bad"),)
-    result = site.save([*names, hostile.reference("honest")])
-    only(result, site, hostile)
-    for name in names:
-        reason = refused(result, name)
-        assert all(word in reason for word in words), reason
+@dataclass(frozen=True)
+class Lie:
+    """Has a repository lie.
+
+    :ivar arrange: Given the server and the repository, gives the reference that is to be refused.
+    :ivar words: Words of the reason.
+    """
+
+    arrange: Callable[[Hostile, str], str]
+    words: tuple[str, ...] = ("other bytes",)
 
 
-def test_a_tag_that_comes_with_other_bytes_than_its_digest_says(hostile: Hostile, site: Site) -> None:
-    hostile.image("bad", OTHER)
-    hostile.rules.append(to_us("/bad/manifests/1", Reply(405), method="HEAD"))
-    hostile.rules.append(to_us("/bad/manifests/1", manifest_reply(OTHER.raw, digest=FALSE)))
-    assert_refused(hostile, site, "other bytes", "registry's own digest")
+def other_than_said(hostile: Hostile, name: str) -> str:
+    """A tag that comes with other bytes than the registry's own digest says."""
+    reference = hostile.image(name, OTHER)
+    hostile.rules.append(to_us(f"/{name}/manifests/1", Reply(405), method="HEAD"))
+    hostile.rules.append(to_us(f"/{name}/manifests/1", manifest_reply(OTHER.raw, digest=FALSE)))
+    return reference
 
 
-def test_a_digest_that_comes_with_other_bytes(hostile: Hostile, site: Site) -> None:
-    hostile.image("bad", OTHER)
-    hostile.child("bad", OTHER.raw, digest=FALSE)
-    assert_refused(hostile, site, "other bytes", images=(f"{hostile.host}/bad@{FALSE}",))
+def other_than_asked(hostile: Hostile, name: str) -> str:
+    """A digest that comes with other bytes."""
+    hostile.image(name, OTHER)
+    hostile.child(name, OTHER.raw, digest=FALSE)
+    return f"{hostile.host}/{name}@{FALSE}"
 
 
-def test_a_child_that_comes_with_other_bytes(hostile: Hostile, site: Site) -> None:
+def other_child(hostile: Hostile, name: str) -> str:
+    """A child of an index that comes with other bytes."""
     index = oci_index()
-    hostile.image("bad", index)
+    reference = hostile.image(name, index)
     first = index.entries[0].item
-    hostile.child("bad", stretched(OTHER.raw, max(len(OTHER.raw), len(first.raw))), digest=first.digest)
-    assert_refused(hostile, site, "other bytes")
+    hostile.child(name, stretched(OTHER.raw, max(len(OTHER.raw), len(first.raw))), digest=first.digest)
+    return reference
 
 
-@pytest.mark.parametrize(
-    "media_type", [DOCKER_SCHEMA1, OCI_MANIFEST, pytest.param("text/plain", marks=pytest.mark.thorough)]
-)
-def test_what_is_called_schema_1_has_to_be_it(hostile: Hostile, site: Site, media_type: str) -> None:
-    """Of schema 1 the digest is not that of the bytes. Under this pretext we get another image than skopeo does."""
-    hostile.image("bad", HONEST)
-    hostile.content("bad", OTHER)
-    lie = stretched(OTHER.raw, len(HONEST.raw)) if len(OTHER.raw) <= len(HONEST.raw) else OTHER.raw
-    reply = manifest_reply(lie, media_type, digest=HONEST.digest)
-    hostile.rules.append(to_us(f"/bad/manifests/{HONEST.digest}", reply))
-    assert_refused(hostile, site, "other bytes")
-    assert not hostile.asked("/bad/blobs/"), "what it names was fetched"
+def called(media_type: str) -> Callable[[Hostile, str], str]:
+    """Another image under a media type. Of schema 1 the digest is not that of the bytes: under this pretext we would
+    get another image than skopeo does."""
+
+    def arrange(hostile: Hostile, name: str) -> str:
+        reference = hostile.image(name, FIRST)
+        hostile.content(name, OTHER)
+        lie = stretched(OTHER.raw, len(FIRST.raw)) if len(OTHER.raw) <= len(FIRST.raw) else OTHER.raw
+        hostile.rules.append(
+            to_us(f"/{name}/manifests/{FIRST.digest}", manifest_reply(lie, media_type, digest=FIRST.digest))
+        )
+        return reference
+
+    return arrange
 
 
-@pytest.mark.parametrize("media_type", [OCI_INDEX, DOCKER_SCHEMA1])
-def test_an_index_that_names_itself(hostile: Hostile, site: Site, media_type: str) -> None:
-    """No index can hold its own digest, but a server can say so."""
-    entry = {"mediaType": OCI_INDEX, "digest": FALSE, "size": 0, "platform": {"os": "linux", "architecture": "amd64"}}
-    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}
-    entry["size"] = len(json.dumps(document)) + 2
-    raw = json.dumps(document).encode()
-    for name in ("1", FALSE):
-        hostile.replies[f"/v2/bad/manifests/{name}"] = manifest_reply(raw, media_type, digest=FALSE)
-    assert_refused(hostile, site, "other bytes")
-    assert len(hostile.asked("/bad/")) < 10
+def names_itself(media_type: str) -> Callable[[Hostile, str], str]:
+    """An index that names itself. None can hold its own digest, but a server can say so."""
+
+    def arrange(hostile: Hostile, name: str) -> str:
+        platform = {"os": "linux", "architecture": "amd64"}
+        entry = {"mediaType": OCI_INDEX, "digest": FALSE, "size": 0, "platform": platform}
+        document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}
+        entry["size"] = len(json.dumps(document)) + 2
+        raw = json.dumps(document).encode()
+        for reference in ("1", FALSE):
+            hostile.replies[f"/v2/{name}/manifests/{reference}"] = manifest_reply(raw, media_type, digest=FALSE)
+        return hostile.reference(name)
+
+    return arrange
+
+
+def endless_layer(hostile: Hostile, name: str) -> str:
+    """A layer that never ends is cut off where its descriptor ends."""
+    image = small(8)
+    reference = hostile.image(name, image)
+    hostile.replies[f"/v2/{name}/blobs/{image.layers[2].digest}"] = Reply(body=_zeros)
+    return reference
+
+
+def _zeros() -> Iterator[bytes]:
+    while True:
+        yield bytes(65536)
+
+
+def absent_crowd(hostile: Hostile, name: str) -> str:
+    """A thousand platforms that are not there."""
+    return hostile.manifest(name, crowd("amd64", digests=True), OCI_INDEX)
+
+
+LIES = {
+    "than-said": Lie(other_than_said, ("other bytes", "registry's own digest")),
+    "than-asked": Lie(other_than_asked),
+    "child": Lie(other_child),
+    "called-schema-1": Lie(called(DOCKER_SCHEMA1)),
+    "called-manifest": Lie(called(OCI_MANIFEST)),
+    "called-text": Lie(called("text/plain")),
+    "itself": Lie(names_itself(OCI_INDEX)),
+    "itself-as-schema-1": Lie(names_itself(DOCKER_SCHEMA1)),
+    "endless-layer": Lie(endless_layer, ("more bytes than its descriptor says",)),
+    "absent-crowd": Lie(absent_crowd, ("does not exist",)),
+}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The run of all lies, with the honest image at the end.
+
+    :ivar blobs: Of the blobs that were not what their digests say, by reference.
+    """
+
+    result: Result
+    site: Site
+    hostile: Hostile
+    references: Mapping[str, str]
+    blobs: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+    with Hostile() as hostile:
+        references = {name: lie.arrange(hostile, f"bad/{name}") for name, lie in LIES.items()}
+        blobs = dict(wrong_blobs(hostile))
+        site = Site(tmp_path_factory.mktemp("batch"))
+        result = site.save([*references.values(), *blobs, hostile.image("honest", HONEST)])
+        yield Batch(result, site, hostile, references, blobs)
+
+
+def wrong_blobs(hostile: Hostile) -> Iterator[tuple[str, str]]:
+    """Images of which a blob is not what its digest says: references and digests."""
+    for number, kind in enumerate(("layer", "config") * 4):
+        image = small(20 + number)
+        reference = hostile.image(f"blob/{number}", image)
+        data = image.config if kind == "config" else image.layers[2].data
+        sent = (data + b"x", data[:-1], b"x" * len(data), b"")[number // 2]
+        yield reference, hostile.blob(f"blob/{number}", sent, digest=sha256(data))
+
+
+def test_all_others_are_saved(batch: Batch) -> None:
+    only(batch.result, batch.site, batch.hostile)
+    assert len(batch.result["failed_images"]) == len(batch.references) + len(batch.blobs)
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_lie_is_refused(batch: Batch, name: str) -> None:
+    reason = refused(batch.result, batch.references[name])
+    assert all(word in reason for word in LIES[name].words), reason
+
+
+@pytest.mark.parametrize("name", [name for name in LIES if name.startswith("called-")])
+def test_nothing_that_a_false_manifest_names_is_fetched(batch: Batch, name: str) -> None:
+    assert not batch.hostile.asked(f"/bad/{name}/blobs/")
+
+
+@pytest.mark.parametrize("name", [name for name in LIES if name.startswith(("itself", "absent"))])
+def test_after_the_first_lie_it_is_not_asked_on(batch: Batch, name: str) -> None:
+    assert len(batch.hostile.asked(f"/bad/{name}/")) < 10
+
+
+def test_blobs_that_are_not_what_their_digests_say(batch: Batch) -> None:
+    for reference, digest in batch.blobs.items():
+        assert digest in refused(batch.result, reference)
+        assert not (batch.site.cache / "share" / "sha256" / digest[7:]).exists()
+
+
+def test_nothing_is_left_of_what_was_cut_off(batch: Batch) -> None:
+    assert not [name for name in files(batch.site.cache) if "blob-" in name]
+
+
+# -- what is saved nevertheless
 
 
 STATED = ["sha256:../../../etc/x", "sha512:" + "ab" * 64, "\x1b[2J", "A" * 60_000, FALSE.upper()]
@@ -131,33 +244,6 @@ def test_a_stated_digest_that_is_none_is_not_believed(hostile: Hostile, site: Si
     assert check(site.dest).references == dict.fromkeys(images, OTHER.digest)
 
 
-def test_blobs_that_are_not_what_their_digests_say(hostile: Hostile, site: Site) -> None:
-    refusals: dict[str, str] = {}
-    for number, kind in enumerate(("layer", "config") * 4):
-        image = small(20 + number)
-        reference = hostile.image(f"bad/{number}", image)
-        data = image.config if kind == "config" else image.layers[2].data
-        sent = (data + b"x", data[:-1], b"x" * len(data), b"")[number // 2]
-        refusals[reference] = hostile.blob(f"bad/{number}", sent, digest=sha256(data))
-    result = site.save([*refusals, hostile.reference("honest")])
-    only(result, site, hostile)
-    for reference, digest in refusals.items():
-        assert digest in refused(result, reference)
-        assert not (site.cache / "share" / "sha256" / digest[7:]).exists()
-
-
-def test_a_layer_that_never_ends_is_cut_where_its_descriptor_ends(hostile: Hostile, site: Site) -> None:
-    hostile.image("bad", OTHER)
-    hostile.replies[f"/v2/bad/blobs/{OTHER.layers[2].digest}"] = Reply(body=_zeros)
-    assert_refused(hostile, site, "more bytes than its descriptor says")
-    assert not [name for name in files(site.cache) if "blob-" in name]
-
-
-def _zeros() -> Iterator[bytes]:
-    while True:
-        yield bytes(65536)
-
-
 def test_addresses_of_foreign_layers_are_not_called(hostile: Hostile, site: Site) -> None:
     """The image names where its layer is; nobody but its registry is asked."""
     document = json.loads(OTHER.raw)
@@ -171,29 +257,23 @@ def test_addresses_of_foreign_layers_are_not_called(hostile: Hostile, site: Site
     check(site.dest)
 
 
-@dataclass(frozen=True)
-class Crowd:
-    raw: bytes
-
-    @staticmethod
-    def of(count: int, architecture: str, *, digests: bool) -> Crowd:
-        """An index of many platforms, each with words as long as they may be."""
-        entries = [
-            {
-                "mediaType": OCI_MANIFEST,
-                "digest": f"sha256:{number:064x}" if digests else HONEST.digest,
-                "size": len(HONEST.raw),
-                "platform": {"os": "linux", "architecture": architecture, "variant": f"{number:0128d}"},
-                "annotations": {"note": "\x1b[2J\n" * 5},
-            }
-            for number in range(count)
-        ]
-        return Crowd(json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode())
+def crowd(architecture: str, *, digests: bool, count: int = 1000) -> bytes:
+    """An index of many platforms, each with words as long as they may be."""
+    entries = [
+        {
+            "mediaType": OCI_MANIFEST,
+            "digest": f"sha256:{number:064x}" if digests else HONEST.digest,
+            "size": len(HONEST.raw),
+            "platform": {"os": "linux", "architecture": architecture, "variant": f"{number:0128d}"},
+            "annotations": {"note": "\x1b[2J\n" * 5},
+        }
+        for number in range(count)
+    ]
+    return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
 
 
 def test_a_thousand_platforms_that_nobody_wants(hostile: Hostile, site: Site) -> None:
-    crowd = Crowd.of(1000, "mips", digests=True).raw
-    bad = hostile.manifest("bad", crowd, OCI_INDEX)
+    bad = hostile.manifest("bad", crowd("mips", digests=True), OCI_INDEX)
     honest = hostile.reference("honest")
     result = site.save([bad, honest])
     only(result, site, hostile)
@@ -206,23 +286,14 @@ def test_a_thousand_platforms_that_nobody_wants(hostile: Hostile, site: Site) ->
     assert len(result.msg) < 5000
 
 
-def test_a_thousand_platforms_that_are_not_there(hostile: Hostile, site: Site) -> None:
-    hostile.manifest("bad", Crowd.of(1000, "amd64", digests=True).raw, OCI_INDEX)
-    assert_refused(hostile, site, "does not exist")
-    assert len(hostile.asked("/bad/manifests/")) < 10, "it was asked on after the first was missing"
-
-
-@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize("check_mode", [pytest.param(True, marks=pytest.mark.thorough), False])
 def test_a_thousand_platforms_that_are_one(hostile: Hostile, site: Site, check_mode: bool) -> None:
     """All entries name the same image, each for a platform of its own: it is asked for once, and stored once."""
-    crowd = Crowd.of(1000, "amd64", digests=False).raw
     hostile.content("bad", HONEST)
-    bad = hostile.manifest("bad", crowd, OCI_INDEX)
+    bad = hostile.manifest("bad", crowd("amd64", digests=False), OCI_INDEX)
     if check_mode:
         params = site.params([bad, hostile.reference("honest")])
         params.update(failed_list=None, log_file=None)
-        from ansible_collections.airgap.images.tests.support.module import run_module
-
         result = run_module(params, env=site.env, check=True)
     else:
         result = site.save([bad, hostile.reference("honest")])

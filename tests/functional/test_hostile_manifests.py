@@ -30,7 +30,7 @@ ESCAPES = "\x1b]0;owned\x07\x1b[2J\r\nok: [host]\x9b31m\u2028\u202egnp.exe"
 
 @dataclass(frozen=True)
 class Case:
-    """What the registry sends for a tag, and a word of the reason for which it is to be refused."""
+    """The bytes that are sent for a tag, and a word of the reason for which they are to be refused."""
 
     raw: bytes
     word: str

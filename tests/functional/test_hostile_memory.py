@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,68 +81,37 @@ ANSWERS = {
 }
 
 
-MORE = ("lists", "numbers", "nested", "wide-text", "some-layers", "longer", "error", "refusal", "redirect")
-"""What is read, and cut off, as another of them is."""
-
-
-def each(names: Iterable[str]) -> list[object]:
-    """The names, as parameters."""
-    return [pytest.param(name, marks=pytest.mark.thorough) if name in MORE else name for name in names]
+Arrange = Callable[[Hostile, str], object]
 
 
 @dataclass(frozen=True)
-class Quiet:
-    hostile: Hostile
-    peak: int
+class Case:
+    """Has the tag ``1`` of a repository fill memory; words of the reason for which it is refused."""
+
+    arrange: Arrange
+    word: str
 
 
-@pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quiet]:
-    """The server, and the memory of a run that has but the honest image."""
-    with Hostile() as hostile:
-        honest = hostile.image("honest", HONEST)
-        site = Site(tmp_path_factory.mktemp("quiet"))
-        result, peak = site.save_measured([honest])
-        only(result, site, hostile)
-        yield Quiet(hostile, peak)
-
-
-def assert_small(quiet: Quiet, folder: Path, *words: str) -> None:
-    """The image is refused, the honest one saved, and neither takes much memory."""
-    hostile = quiet.hostile
-    site = Site(folder / "site")
-    result, peak = site.save_measured([hostile.reference("bad"), hostile.reference("honest")])
-    only(result, site, hostile)
-    assert all(word in refused(result, hostile.reference("bad")) for word in words), refused(
-        result, hostile.reference("bad")
-    )
-    assert peak - quiet.peak < ALLOWED, f"{(peak - quiet.peak) / 2**20:.0f} MiB more than a quiet run"
-
-
-@pytest.mark.parametrize("name", each(DOCUMENTS))
-def test_documents_that_are_small_until_they_are_read(quiet: Quiet, tmp_path: Path, name: str) -> None:
-    raw, word = DOCUMENTS[name]
+def sends(raw: bytes) -> Arrange:
+    """A document that is small until it is read."""
     assert len(raw) <= MOST
-    quiet.hostile.manifest("bad", raw, OCI_INDEX if b'"manifests"' in raw else OCI_MANIFEST)
-    assert_small(quiet, tmp_path, word)
+    return lambda hostile, name: hostile.manifest(name, raw, OCI_INDEX if b'"manifests"' in raw else OCI_MANIFEST)
 
 
-@pytest.mark.parametrize("name", each(ANSWERS))
-def test_answers_that_are_too_long(quiet: Quiet, tmp_path: Path, name: str) -> None:
-    reply, word = ANSWERS[name]
-    quiet.hostile.replies["/v2/bad/manifests/1"] = reply
-    assert_small(quiet, tmp_path, word)
+def answers(reply: Reply) -> Arrange:
+    """An answer that is too long."""
+    return lambda hostile, name: hostile.replies.update({f"/v2/{name}/manifests/1": reply})
 
 
-def test_a_configuration_that_is_small_until_it_is_read(quiet: Quiet, tmp_path: Path) -> None:
+def names_a_large_configuration(hostile: Hostile, name: str) -> None:
+    """A configuration that is small until it is read."""
     document = json.loads(small(3).raw)
-    digest = quiet.hostile.blob("bad", BIG_CONFIG)
+    digest = hostile.blob(name, BIG_CONFIG)
     document["config"] = {"mediaType": OCI_CONFIG, "digest": digest, "size": len(BIG_CONFIG)}
-    quiet.hostile.manifest("bad", json.dumps(document).encode())
-    assert_small(quiet, tmp_path, "configuration")
+    hostile.manifest(name, json.dumps(document).encode())
 
 
-def test_many_platforms_with_many_layers(quiet: Quiet, tmp_path: Path) -> None:
+def names_many_platforms(hostile: Hostile, name: str) -> None:
     """No manifest is large, but all of them together would be."""
     children = [many_layers(1900, seed=number) for number in range(12)]
     entries = [
@@ -155,7 +124,51 @@ def test_many_platforms_with_many_layers(quiet: Quiet, tmp_path: Path) -> None:
         for number, raw in enumerate(children)
     ]
     for raw in children:
-        quiet.hostile.child("bad", raw)
-    index = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
-    quiet.hostile.manifest("bad", index, OCI_INDEX)
-    assert_small(quiet, tmp_path, "more than 20000 layers")
+        hostile.child(name, raw)
+    hostile.manifest(
+        name, json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode(), OCI_INDEX
+    )
+
+
+CASES = {
+    **{name: Case(sends(raw), word) for name, (raw, word) in DOCUMENTS.items()},
+    **{name: Case(answers(reply), word) for name, (reply, word) in ANSWERS.items()},
+    "configuration": Case(names_a_large_configuration, "configuration"),
+    "platforms": Case(names_many_platforms, "more than 20000 layers"),
+}
+
+MORE = ("lists", "numbers", "nested", "wide-text", "some-layers", "longer", "error", "refusal", "redirect")
+"""Those that are read, and cut off, as another one is."""
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """The server, and the memory of a run that has but the honest image."""
+
+    hostile: Hostile
+    peak: int
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quiet]:
+    with Hostile() as hostile:
+        honest = hostile.image("honest", HONEST)
+        for name, case in CASES.items():
+            case.arrange(hostile, f"bad/{name}")
+        site = Site(tmp_path_factory.mktemp("quiet"))
+        result, peak = site.save_measured([honest])
+        only(result, site, hostile)
+        yield Quiet(hostile, peak)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.thorough) if name in MORE else name for name in CASES]
+)
+def test_what_would_fill_memory_is_refused(quiet: Quiet, tmp_path: Path, name: str) -> None:
+    """The honest image is saved, and neither takes much memory."""
+    hostile, site = quiet.hostile, Site(tmp_path / "site")
+    bad = hostile.reference(f"bad/{name}")
+    result, peak = site.save_measured([bad, hostile.reference("honest")])
+    only(result, site, hostile)
+    assert CASES[name].word in refused(result, bad)
+    assert peak - quiet.peak < ALLOWED, f"{(peak - quiet.peak) / 2**20:.0f} MiB more than a quiet run"

@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.images.tests.functional._helpers import check, outcomes
-from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, assert_harmless, files, only
+from ansible_collections.airgap.images.tests.functional._hostile import (
+    HONEST,
+    Site,
+    assert_harmless,
+    files,
+    only,
+    refused,
+)
 from ansible_collections.airgap.images.tests.support.hostile import Hostile
 from ansible_collections.airgap.images.tests.support.images import OCI_INDEX, Entry, Platform, build_index
 from ansible_collections.airgap.images.tests.support.module import Result
@@ -143,7 +150,7 @@ def test_the_failed_list_is_a_list_again(batch: Batch) -> None:
 
 
 def test_annotations_are_kept_and_never_shown(tmp_path: Path) -> None:
-    """What an index says beside its images is saved as it is, and reaches no terminal."""
+    """Annotations of an index are saved as they are, and reach no terminal."""
     notes = {"org.opencontainers.image.ref.name": ESCAPES, ESCAPES: "../../etc/passwd", "--help": "x" * 100_000}
     index = build_index([Entry(HONEST, Platform(), notes)])
     document = json.loads(index.raw)
@@ -161,24 +168,26 @@ def test_annotations_are_kept_and_never_shown(tmp_path: Path) -> None:
     assert "x" * 1000 not in lock.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "os",
-        *(pytest.param(key, marks=pytest.mark.thorough) for key in ("architecture", "variant", "os.version")),
-        "os.features",
-    ],
-)
-def test_words_of_a_platform_are_words(tmp_path: Path, key: str) -> None:
-    platform: dict[str, object] = {"os": "linux", "architecture": "amd64"}
-    platform[key] = [ESCAPES] if key == "os.features" else ESCAPES
-    index = json.loads(build_index([HONEST]).raw)
-    index["manifests"][0]["platform"] = platform
-    site = Site(tmp_path / "site")
+KEYS = ("os", "architecture", "variant", "os.version", "os.features")
+
+
+@pytest.fixture(scope="module")
+def platforms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+    """Indexes with escapes in one word of a platform each, in one run."""
     with Hostile() as hostile:
-        honest = hostile.image("honest", HONEST)
-        hostile.content("bad", HONEST)
-        bad = hostile.manifest("bad", json.dumps(index).encode(), OCI_INDEX)
-        result = site.save([bad, honest])
-        only(result, site, hostile)
-    assert "platform" in result["failed_images"][0]["reason"]
+        for key in KEYS:
+            platform: dict[str, object] = {"os": "linux", "architecture": "amd64"}
+            platform[key] = [ESCAPES] if key == "os.features" else ESCAPES
+            index = json.loads(build_index([HONEST]).raw)
+            index["manifests"][0]["platform"] = platform
+            hostile.content(f"bad/{key}", HONEST)
+            hostile.manifest(f"bad/{key}", json.dumps(index).encode(), OCI_INDEX)
+        site = Site(tmp_path_factory.mktemp("platforms"))
+        names = [hostile.reference(f"bad/{key}") for key in KEYS]
+        yield Batch(site.save([*names, hostile.image("honest", HONEST)]), site, hostile)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_words_of_a_platform_are_words(platforms: Batch, key: str) -> None:
+    only(platforms.result, platforms.site, platforms.hostile)
+    assert "platform" in refused(platforms.result, platforms.hostile.reference(f"bad/{key}"))

@@ -8,12 +8,13 @@ Run as root, because root is who has most to lose by it, and because only root c
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def shared(path: Path, mode: int, owner: int = 0) -> Path:
 
 
 def as_other(*command: str | Path) -> str:
-    """What a command says to the other user."""
+    """Return the output of a command that the other user runs."""
     become = ["setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", "--clear-groups", "--"]
     return subprocess.run([*become, *command], capture_output=True, text=True, check=False).stdout
 
@@ -104,6 +105,17 @@ def plant(kind: str, path: Path, victim: Victim) -> None:
     PLANTED[kind](path, victim)
     if kind != "second name":
         os.chown(path, OTHER, OTHER, follow_symlinks=False)
+
+
+BY_TURNS = "each in turn"
+EACH_ALONE = [BY_TURNS, *(pytest.param(kind, marks=pytest.mark.thorough) for kind in PLANTED)]
+
+
+def plant_all(kind: str, paths: Sequence[Path], victim: Victim) -> None:
+    """Puts something in the place of each of these: of this kind, or of one kind after the other."""
+    kinds = list(PLANTED) if kind == BY_TURNS else [kind]
+    for path, each in zip(paths, itertools.cycle(kinds)):
+        plant(each, path, victim)
 
 
 def run(bench: Workbench, *args: Any, **params: Any) -> Any:
@@ -188,7 +200,7 @@ def test_beside_others_in_a_directory_with_the_sticky_bit(source: Source, bench:
     assert as_other("find", place, "-writable", "-not", "-type", "l").split() == [str(place)]
 
 
-@KINDS
+@pytest.mark.parametrize("kind", EACH_ALONE)
 def test_what_was_planted_in_a_cache(source: Source, bench: Workbench, victim: Victim, kind: str) -> None:
     """It was open once. What is replaced is made anew, and what it led to is left alone."""
     image = source["oci/gzip:1"]
@@ -197,8 +209,8 @@ def test_what_was_planted_in_a_cache(source: Source, bench: Workbench, victim: V
     layers = [cached(bench.cache, layer.digest) for layer in image.platforms[0].layers]
     names = ["oci-layout", "index.json", "saved-images-list.json", "verified.json", "verified.json.new", ".lock"]
     names += [".run-verified", ".run-planted", f"{folder}/index.json", f"{folder}/accepted", f"{folder}/oci-layout"]
-    for path in [*(bench.cache / name for name in names), *layers[:2], cached(bench.cache, image.digest)]:
-        plant(kind, path, victim)
+    paths = [*(bench.cache / name for name in names), *layers[:2], cached(bench.cache, image.digest)]
+    plant_all(kind, paths, victim)
     saved(run(bench, [image, source["oci/plain:1"]], username="me", password=SECRET + "2"))
     victim.assert_untouched()
     for path in [*(bench.cache / name for name in ("oci-layout", "index.json", ".lock")), *layers]:
@@ -223,17 +235,17 @@ def test_links_in_place_of_the_directories_of_a_cache(
 @pytest.mark.parametrize(
     ("kind", "parts"),
     [
-        ("link", None),
-        *(pytest.param(kind, None, marks=pytest.mark.thorough) for kind in (*MORE, "FIFO")),
+        *(pytest.param(kind, None, marks=pytest.mark.thorough) for kind in (*MORE, "link", "FIFO")),
         ("second name", None),
         pytest.param("link", "30K", marks=pytest.mark.thorough),
-        ("FIFO", "30K"),
+        pytest.param("FIFO", "30K", marks=pytest.mark.thorough),
+        (BY_TURNS, "30K"),
     ],
 )
 def test_what_was_planted_beside_an_archive(
     source: Source, bench: Workbench, common: Path, victim: Victim, kind: str, parts: str | None
 ) -> None:
-    """Whether or not an archive stands there: it is replaced, and the victim is left alone."""
+    """The name is replaced, whether or not an archive has it, and the victim is left alone."""
     place = shared(common / "open", 0o777, OTHER)
     dest = place / "images.tar.gz"
     names = [dest.name] if parts is None else [f"{dest.name}.part{number}" for number in range(3)]
@@ -241,8 +253,7 @@ def test_what_was_planted_beside_an_archive(
         names = [name for name in names if name != dest.name]  # that is refused, as any directory is
     names += [f"{dest.name}.sha256", f"{dest.name}.lock.json"]
     for _time in range(2):
-        for name in names:
-            plant(kind, place / name, victim)
+        plant_all(kind, [place / name for name in names], victim)
         saved(run(bench, [source["oci/plain:1"]], dest=dest, part_size=parts))
         victim.assert_untouched()
     assert {(path.stat().st_uid, path.stat().st_mode & 0o022) for path in place.iterdir()} == {(0, 0)}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What unpacking an archive may do on the other side: nothing but write files of its own, whoever unpacks it."""
+"""Unpacking an archive on the other side does nothing but write files of its own, whoever unpacks it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
-from ansible_collections.airgap.images.tests.functional._helpers import cached, check, contents, saved
+from ansible_collections.airgap.images.tests.functional._helpers import cached, check, contents, saved, umask
 from ansible_collections.airgap.images.tests.support.archive import ROOT
 from ansible_collections.airgap.images.tests.support.images import (
     AMD64,
@@ -33,7 +33,6 @@ from ansible_collections.airgap.images.tests.support.images import (
     build_index,
 )
 from ansible_collections.airgap.images.tests.support.layers import PLAIN, Layer
-from ansible_collections.airgap.images.tests.support.module import start_module
 from ansible_collections.airgap.images.tests.support.push import PushedImage, push
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.workbench import Workbench
@@ -109,10 +108,8 @@ def pressed() -> Iterator[Pressed]:
 def save(bench: Workbench, images: list[PushedImage], dest: Path, compress: str) -> None:
     """Runs the module with a umask that keeps nothing from anybody."""
     dest.parent.mkdir()
-    params: dict[str, Any] = bench.params(images, dest=dest, compress=compress)
-    under = ["sh", "-c", 'umask 000; exec "$@"', "sh"]
-    with start_module(params, under=under, env={"HOME": str(bench.directory)}) as running:
-        saved(running.wait())
+    with umask(0):
+        saved(bench.save(images, dest=dest, compress=compress, env={"HOME": str(bench.directory)}))
 
 
 UNPACK: dict[str, list[str]] = {
@@ -183,12 +180,11 @@ FILTERS: list[Filter | None] = ["data", "tar", "fully_trusted"] if hasattr(tarfi
 @pytest.mark.parametrize("filter_name", FILTERS)
 def test_python_unpacks_it(pressed: Pressed, tmp_path: Path, compress: str, filter_name: Filter | None) -> None:
     """The strictest filter refuses nothing. It leaves the modes of directories to the umask, the others do not."""
-    before = os.umask(0o022 if filter_name == "data" else 0)
-    try:
-        with tarfile.open(fileobj=io.BytesIO(pressed.stream(compress))) as archive:
-            archive.extractall(tmp_path, **({"filter": filter_name} if filter_name else {}))  # noqa: S202  # this is what the test is about
-    finally:
-        os.umask(before)
+    with (
+        umask(0o022 if filter_name == "data" else 0),
+        tarfile.open(fileobj=io.BytesIO(pressed.stream(compress))) as archive,
+    ):
+        archive.extractall(tmp_path, **({"filter": filter_name} if filter_name else {}))  # noqa: S202  # this is what the test is about
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == [ROOT]
     assert contents(tmp_path / ROOT) == contents(pressed.dest("dir"))
     assert_harmless(tmp_path / ROOT, 0)
@@ -232,7 +228,7 @@ def test_modes_in_the_cache_do_not_come_into_a_directory(registry: Registry, ben
 def test_over_a_directory_in_which_links_were_planted(
     pressed: Pressed, tmp_path: Path, program: str, what: str
 ) -> None:
-    """What a link leads to is never overwritten. Only busybox follows those in place of directories."""
+    """The target of a link is never overwritten. Only busybox follows those in place of directories."""
     with tarfile.open(fileobj=io.BytesIO(pressed.stream("none"))) as archive:
         names = archive.getnames()
     folder = next(name for name in names if name.count("/") == 1 and len(name.partition("/")[2]) == 64)

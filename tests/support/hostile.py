@@ -206,23 +206,3 @@ class _Handler(socketserver.StreamRequestHandler):
         with suppress(OSError, ssl.SSLError):
             for piece in reply.pieces(body=words[0] != "HEAD"):
                 self.wfile.write(piece)
-
-
-# Given before a command line of ``python -m MODULE``, which then runs in this process instead, as its main program.
-_MEASURED = """
-import atexit, re, runpy, sys
-target, name = sys.argv[1], sys.argv[-1]
-
-def tell():
-    with open("/proc/self/status") as status, open(target, "w") as file:
-        file.write(re.search(r"VmHWM:\\s+(\\d+) kB", status.read())[1])
-
-atexit.register(tell)
-sys.argv = sys.argv[:1]
-runpy.run_module(name, run_name="__main__", alter_sys=True)
-"""
-
-
-def measured(target: str, python: str) -> list[str]:
-    """The ``under`` of ``start_module`` by which a run writes the most memory it had, in KiB, to a file at its end."""
-    return [python, "-c", _MEASURED, target]

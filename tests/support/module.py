@@ -35,7 +35,7 @@ COLLECTION = Path(__file__).resolve().parents[2]
 ROOT = COLLECTION.parents[2]
 """The folder above ``ansible_collections``: what PYTHONPATH and ANSIBLE_COLLECTIONS_PATH want."""
 
-_LATE_IMPORTS = Path(__file__).resolve().with_name("late_imports.py")
+_PREPARATIONS = [str(Path(__file__).resolve().with_name(name)) for name in ("late_imports.py", "peak.py")]
 
 TIMEOUT = 300.0
 """Seconds after which a run is taken to hang."""
@@ -298,7 +298,7 @@ def start_module(
     server = None
     is_usual = not fresh and not under and python == sys.executable
     if is_usual and at_start == read_at_start(environment()) and can_fork(full):
-        server = next(fork_servers(name, at_start, str(_LATE_IMPORTS)))
+        server = next(fork_servers(name, at_start, *_PREPARATIONS))
     return RunningModule([*under, python, "-m", name], arguments, full, cwd, server=server)
 
 
