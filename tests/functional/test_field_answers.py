@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.images.tests.functional._field import registry, site, store  # noqa: F401
+from ansible_collections.airgap.images.tests.functional._field import (  # noqa: F401
+    Batch,
+    registry,
+    served,
+    site,
+    store,
+)
 from ansible_collections.airgap.images.tests.functional._helpers import saved
 from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, refused
 from ansible_collections.airgap.images.tests.support.certificates import Authority
 from ansible_collections.airgap.images.tests.support.field_registry import (
     FieldRegistry,
+    Manner,
     always,
     gives_token,
     labels,
@@ -34,18 +42,30 @@ INDEX = build_index([small(3, platform=each) for each in (AMD64, ARM64)])
 # -- HEAD
 
 
+STATUSES = (400, 401, 403, 404, 405, 500, 503)
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+    """A repository for each status with which HEAD is refused, saved in one run."""
+    with served(tmp_path_factory.mktemp("refusing")) as batch:
+        for status in STATUSES:
+            batch.registry.manners.append(when(f"/refused/{status}/", always(Reply(status)), method="HEAD"))
+        batch.save(*(batch.registry.add(f"refused/{status}", INDEX) for status in STATUSES))
+        yield batch
+
+
 @pytest.mark.field(
     "head",
     given="HEAD refused with any status other than 429",
     happens="the request is repeated with GET, whose answer counts",
 )
-@pytest.mark.parametrize(
-    "status", [*(pytest.param(status, marks=pytest.mark.thorough) for status in (400, 403, 500)), 401, 404, 405, 503]
-)
-def test_head_is_a_hint(site: Site, registry: FieldRegistry, status: int) -> None:
-    name = registry.add("some/image", INDEX)
-    registry.manners.append(when("/", always(Reply(status)), method="HEAD"))
-    assert saved(site.save([name])).references == {name: INDEX.digest}
+@pytest.mark.parametrize("status", STATUSES)
+def test_head_is_a_hint(refusing: Batch, status: int) -> None:
+    name = refusing.registry.reference(f"refused/{status}")
+    assert refusing.archive.references[name] == INDEX.digest
+    methods = {each.method for each in refusing.registry.asked(f"/refused/{status}/manifests/1")}
+    assert methods == {"HEAD", "GET"}
 
 
 def test_what_get_says_is_the_reason(site: Site, registry: FieldRegistry) -> None:
@@ -73,25 +93,37 @@ def test_a_limit_is_no_refusal(site: Site, registry: FieldRegistry) -> None:
 # -- who has answered
 
 
-@pytest.mark.each_value
+BEHIND = {f"{what}/{status}": (what, status) for what in ("manifests", "blobs") for status in (401, 403, 404)}
+
+
+@pytest.fixture(scope="module")
+def redirected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Batch, FieldRegistry]]:
+    """A repository for each status of the storage behind the redirect of its manifest or of its blobs, in one run."""
+    with served(tmp_path_factory.mktemp("redirected")) as batch, FieldRegistry() as store:
+        names = []
+        for number, (name, (what, status)) in enumerate(BEHIND.items()):
+            page = Reply(status, body=b"<html>blocked: file sharing</html>")
+            store.manners.append(when(f"/behind/{name}/", always(page)))
+            batch.registry.manners.append(when(f"/behind/{name}/{what}/", redirects(store.url)))
+            names.append(batch.registry.add(f"behind/{name}", small(20 + number)))
+        batch.save(*names)
+        yield batch, store
+
+
 @pytest.mark.field(
     "blame",
     given="a redirect to storage that answers 401, 403 or 404",
     happens="the message names the storage, not the account; skopeo is not tried",
 )
-@pytest.mark.parametrize("what", ["manifests", "blobs"])
-@pytest.mark.parametrize("status", [401, 403, 404])
-def test_the_host_that_refuses_is_named(
-    site: Site, registry: FieldRegistry, store: FieldRegistry, what: str, status: int
-) -> None:
-    name = registry.add("some/image", INDEX)
-    store.manners.append(always(Reply(status, body=b"<html>blocked: file sharing</html>")))
-    registry.manners.append(when(f"/{what}/", redirects(store.url)))
-    reason = refused(site.save([name]), name)
+@pytest.mark.parametrize("name", BEHIND)
+def test_the_host_that_refuses_is_named(redirected: tuple[Batch, FieldRegistry], name: str) -> None:
+    batch, store = redirected
+    reason = refused(batch.results[0], batch.registry.reference(f"behind/{name}"))
     assert store.host in reason and "Something on the way may block" in reason
     for wrong in ("the account may not", "Give username", "does not exist", "skopeo"):
         assert wrong not in reason
-    assert not [each for each in store.asked() if each.by_skopeo]
+    asked = store.asked(f"/behind/{name}/")
+    assert asked and not [each for each in asked if each.by_skopeo]
 
 
 @pytest.mark.field(
@@ -124,24 +156,42 @@ def packed(_asked: Asked, reply: Reply) -> Reply:
     return Reply(reply.status, (*reply.headers, ("Content-Encoding", "gzip")), gzip.compress(reply.body))
 
 
-@pytest.mark.each_value
+ENCODINGS: dict[str, Manner] = {
+    "called gzip": labels(("Content-Encoding", "gzip")),
+    "called something": labels(("Content-Encoding", "aws-chunked")),
+    "packed": packed,
+}
+ENCODED = {f"{what}/{number}": (what, kind) for what in ("manifests", "blobs") for number, kind in enumerate(ENCODINGS)}
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+    """A repository for each encoding of its manifest or of its blobs, in one run.
+
+    skopeo gets plain answers: here it is the client's turn.
+    """
+    with served(tmp_path_factory.mktemp("encoded")) as batch:
+        names = []
+        for number, (name, (what, kind)) in enumerate(ENCODED.items()):
+            batch.registry.manners.append(not_to_skopeo(when(f"/encoded/{name}/{what}/", ENCODINGS[kind])))
+            names.append(batch.registry.add(f"encoded/{name}", small(30 + number)))
+        batch.save(*names)
+        yield batch
+
+
+def not_to_skopeo(manner: Manner) -> Manner:
+    return lambda asked, reply: reply if asked.by_skopeo else manner(asked, reply)
+
+
 @pytest.mark.field(
     "encodings",
     given="an unrequested `Content-Encoding`, on bytes that are unchanged or actually compressed",
     happens="saved; the digest shows which of the two it is",
 )
-@pytest.mark.parametrize("part", ["/manifests/", "/blobs/"])
-@pytest.mark.parametrize(
-    "manner",
-    [labels(("Content-Encoding", "gzip")), labels(("Content-Encoding", "aws-chunked")), packed],
-    ids=["called gzip", "called something", "packed"],
-)
-def test_bytes_and_digest_decide(site: Site, registry: FieldRegistry, part: str, manner: object) -> None:
-    """skopeo gets plain answers: here it is the client's turn."""
-    name = registry.add("some/image", HONEST)
-    odd = when(part, manner)  # type: ignore[arg-type]
-    registry.manners.append(lambda asked, reply: reply if asked.by_skopeo else odd(asked, reply))
-    assert saved(site.save([name])).references == {name: HONEST.digest}
+@pytest.mark.parametrize("name", ENCODED, ids=[f"{what}-{kind}" for what, kind in ENCODED.values()])
+def test_bytes_and_digest_decide(encoded: Batch, name: str) -> None:
+    image = small(30 + list(ENCODED).index(name))
+    assert encoded.archive.references[encoded.registry.reference(f"encoded/{name}")] == image.digest
 
 
 # -- tokens

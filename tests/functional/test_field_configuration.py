@@ -5,10 +5,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,65 +13,29 @@ import pytest
 from ansible_collections.airgap.images.tests.functional._helpers import (
     configure,
     contents,
-    holds,
-    outcomes,
     saved,
     snapshot,
     without_reports,
 )
-from ansible_collections.airgap.images.tests.support.certificates import Authority
-from ansible_collections.airgap.images.tests.support.field_registry import FieldRegistry, always, when
-from ansible_collections.airgap.images.tests.support.hostile import Reply
-from ansible_collections.airgap.images.tests.support.images import AMD64, ARM64, UNKNOWN, build_image, build_index
+from ansible_collections.airgap.images.tests.functional._mirrors import (  # noqa: F401
+    AWAY,
+    INDEX,
+    hub,
+    mirror,
+    moved,
+    reason,
+    site,
+)
+from ansible_collections.airgap.images.tests.support.images import build_image
 from ansible_collections.airgap.images.tests.support.layers import random_layer
-from ansible_collections.airgap.images.tests.support.module import Result
 from ansible_collections.airgap.images.tests.support.push import push
 from ansible_collections.airgap.images.tests.support.registry import Registry
-from ansible_collections.airgap.images.tests.support.samples import attested, small
 from ansible_collections.airgap.images.tests.support.skopeo import push_schema1
-from ansible_collections.airgap.images.tests.support.workbench import USER, Source, Workbench
+from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
 THOROUGH = pytest.mark.thorough
 
-AWAY = "registry.corp.invalid"
-"""A name that nobody has: what is asked for there is found by the configuration alone."""
-
 NAMES = ("index:1", "plain:1", "zstd:1", "many-layers:1")
-INDEX = build_index([small(3, platform=each) for each in (AMD64, ARM64)])
-OTHER = build_index([small(4, platform=each) for each in (AMD64, ARM64)])
-
-
-def mirror(*locations: str, prefix: str = AWAY, more: str = "", last: str = "") -> str:
-    """A registry with mirrors; ``more`` is said of itself, ``last`` of the last mirror."""
-    mirrors = "".join(f'[[registry.mirror]]\nlocation = "{each}"\ninsecure = true\n' for each in locations)
-    return f'[[registry]]\nprefix = "{prefix}"\nlocation = "{prefix}"\n{more}{mirrors}{last}'
-
-
-def moved(location: str, prefix: str = AWAY) -> str:
-    """A registry that is elsewhere."""
-    return f'[[registry]]\nprefix = "{prefix}"\nlocation = "{location}"\ninsecure = true\n'
-
-
-def reason(result: Result, reference: str) -> str:
-    """Why an image failed; nothing may have come of it."""
-    (failed,) = [each for each in result["failed_images"] if each["reference"] == reference]
-    return str(failed["reason"])
-
-
-@pytest.fixture
-def site(registry: Registry) -> Registry:
-    """A registry of a company, with what it has of others below ``hub/``."""
-    push(registry, "hub/team/app", "1", INDEX)
-    registry.clear()
-    return registry
-
-
-@pytest.fixture
-def closed(bench: Workbench) -> str:
-    """An address where nobody listens."""
-    registry = bench.registry()
-    registry.stop()
-    return registry.host
 
 
 # -- where images come from
@@ -233,227 +193,12 @@ def test_what_was_saved_before_is_not_let_through_once_it_is_blocked(
     given="a mirror of `docker.io`, and short names (`[aliases]`)",
     happens="a bare name means `docker.io/library` and comes from the mirror; aliases have no effect",
 )
-def test_a_bare_name_is_docker_hubs(registry: Registry, bench: Workbench, home: Path) -> None:
-    push(registry, "hub/library/app", "1", INDEX)
-    alias = f'short-name-mode = "permissive"\n[aliases]\n"app" = "{registry.host}/wrong/app"\n'
+def test_a_bare_name_is_docker_hubs(site: Registry, bench: Workbench, home: Path) -> None:
+    push(site, "hub/library/app", "1", INDEX)
+    alias = f'short-name-mode = "permissive"\n[aliases]\n"app" = "{site.host}/wrong/app"\n'
     configure(home, alias, name="registries.conf.d/10-names.conf")
-    configure(home, moved(f"{registry.host}/hub", prefix="docker.io"))
+    configure(home, moved(f"{site.host}/hub", prefix="docker.io"))
     assert saved(bench.save(["app:1"])).references == {"docker.io/library/app:1": INDEX.digest}
-
-
-# -- several mirrors
-
-
-@pytest.mark.field(
-    "configuration", given="several mirrors, the first of which is down", happens="the image comes from the next one"
-)
-def test_the_first_mirror_is_down(site: Registry, bench: Workbench, home: Path, closed: str) -> None:
-    configure(home, mirror(f"{closed}/hub", f"{site.host}/hub"))
-    reference = f"{AWAY}/team/app:1"
-    assert saved(bench.save([reference], retries=0)).references == {reference: INDEX.digest}
-
-
-def test_what_no_mirror_has_fails_and_says_what_each_said(
-    site: Registry, bench: Workbench, home: Path, closed: str
-) -> None:
-    configure(home, mirror(f"{closed}/hub", f"{site.host}/hub"))
-    there, missing = f"{AWAY}/team/app:1", f"{AWAY}/team/app:2"
-    result = bench.save([there, missing], allow_partial=True, retries=1, retry_delay=0.01)
-    assert outcomes(result) == {there: "saved", missing: "failed"}
-    told = reason(result, missing)
-    assert f"{closed}: connect: connection refused" in told
-    assert f"reading manifest 2 in {site.host}/hub/team/app: manifest unknown" in told
-    assert "no such host" in told and "it is not (or no longer) in the registry" in told
-
-
-def test_a_mirror_in_trouble_is_asked_again(bench: Workbench, home: Path) -> None:
-    with FieldRegistry() as registry:
-        registry.add("hub/team/app", INDEX)
-        registry.manners.append(when("/manifests/", always(Reply(503)), times=1))
-        configure(home, mirror(f"{registry.host}/hub"))
-        reference = f"{AWAY}/team/app:1"
-        assert saved(bench.save([reference], retry_delay=0.01)).references == {reference: INDEX.digest}
-
-
-@pytest.mark.parametrize("document", ["manifests", "blobs"])
-def test_a_mirror_that_gives_something_else(bench: Workbench, home: Path, document: str) -> None:
-    """By digest, of a manifest as of a configuration."""
-    image = small(1)
-    with FieldRegistry() as registry:
-        registry.add("hub/team/app", image)
-        registry.manners.append(when(f"/{document}/sha256:", always(Reply(200, body=b'{"schemaVersion": 2}'))))
-        configure(home, mirror(f"{registry.host}/hub"))
-        reference = f"{AWAY}/team/app{'@' + image.digest if document == 'manifests' else ':1'}"
-        result = bench.save([reference], retries=0)
-        told = reason(result, reference)
-    assert "came with other bytes than its digest names" in told or "does not match" in told, told
-    assert not bench.dest.exists()
-
-
-@pytest.mark.field(
-    "configuration",
-    given="mirrors for digests only (`mirror-by-digest-only`, `pull-from-mirror`)",
-    happens="tags are resolved by the registry itself; everything else comes from the mirror",
-)
-@pytest.mark.parametrize(
-    "way", ["mirror-by-digest-only = true\n", pytest.param('pull-from-mirror = "digest-only"\n', marks=THOROUGH)]
-)
-def test_a_mirror_for_digests_only(site: Registry, bench: Workbench, home: Path, way: str) -> None:
-    registry = bench.registry()
-    image = push(registry, "hub/team/app", "1", OTHER)
-    push(site, "hub/team/app", "2", OTHER)  # what is its tag 1 is another image
-    place = {"more": way} if way.startswith("mirror") else {"last": way}
-    text = mirror(site.host, prefix=registry.host, **place)
-    configure(home, text.replace("location", "insecure = true\nlocation", 1))
-    registry.clear()
-    site.clear()
-    assert saved(bench.save([image])).references == {image.reference: OTHER.digest}
-    assert registry.manifest_gets() == {"hub/team/app:1": 1} and not registry.blob_gets()
-    assert not [each for each in site.requests() if each.manifest.endswith(":1")]
-    assert set(site.blob_gets()) == {blob for each in image.platforms for blob in each.blobs} - {
-        each.digest for each in image.platforms
-    }
-
-
-def test_an_attestation_that_a_mirror_lacks(bench: Workbench, home: Path) -> None:
-    """As of a registry that our own client asks: the image is saved, and says so."""
-    index = attested()
-    with FieldRegistry() as registry:
-        registry.add("hub/team/app", index)
-        lacking = [entry.item.digest for entry in index.entries if entry.platform == UNKNOWN]
-        registry.manners += [when(digest, always(Reply(404))) for digest in lacking]
-        configure(home, mirror(f"{registry.host}/hub"))
-        reference = f"{AWAY}/team/app:1"
-        result = bench.save([reference], retries=0)
-        archive = saved(result)
-    (image,) = result["images"]
-    assert lacking and image["status"] == "saved" and "attestation" in " ".join(image["notes"]), image
-    assert list(archive.references) == [reference]
-
-
-# -- who is let in
-
-
-@pytest.fixture
-def locked(bench: Workbench) -> Iterator[Registry]:
-    """A mirror that wants a login."""
-    registry = bench.registry(basic=USER)
-    push(registry, "hub/team/app", "1", INDEX)
-    push(registry, "hub/team/one", "1", small(1))
-    registry.clear()
-    yield registry
-
-
-def by_options(bench: Workbench, host: str) -> dict[str, Any]:
-    return {"registries": [{"host": host, "username": USER.username, "password": USER.password}]}
-
-
-def by_authfile(bench: Workbench, host: str) -> dict[str, Any]:
-    entry = {"auth": base64.b64encode(f"{USER.username}:{USER.password}".encode()).decode()}
-    (bench.directory / "auth.json").write_text(json.dumps({"auths": {host: entry}}))
-    return {"authfile": bench.directory / "auth.json"}
-
-
-def by_names_that_are_not_encoded(bench: Workbench, host: str) -> dict[str, Any]:
-    entry = {"username": USER.username, "password": USER.password}
-    (bench.directory / "auth.json").write_text(json.dumps({"auths": {f"https://{host}/v1/": entry}}))
-    return {"authfile": bench.directory / "auth.json"}
-
-
-def by_a_store(bench: Workbench, host: str) -> dict[str, Any]:
-    """Docker's, which skopeo does not read."""
-    programs = bench.directory / "programs"
-    programs.mkdir()
-    answer = json.dumps({"Username": USER.username, "Secret": USER.password}, ensure_ascii=False)
-    program = programs / "docker-credential-site"
-    unknown = "{ echo 'credentials not found in native keychain'; exit 1; }"
-    program.write_text(f"#!/bin/sh\nread name\n[ \"$name\" = '{host}' ] || {unknown}\ncat <<'END'\n{answer}\nEND\n")
-    program.chmod(0o700)
-    (bench.directory / "config.json").write_text(json.dumps({"auths": {host: {}}, "credsStore": "site"}))
-    return {"authfile": bench.directory / "config.json", "programs": programs}
-
-
-@pytest.mark.field(
-    "configuration", given="a mirror that requires a login", happens="the login for its host is used, from any source"
-)
-@pytest.mark.parametrize(
-    "way",
-    [
-        by_options,
-        pytest.param(by_authfile, marks=THOROUGH),
-        pytest.param(by_names_that_are_not_encoded, marks=THOROUGH),
-        by_a_store,
-    ],
-)
-def test_the_login_of_a_mirror(
-    locked: Registry, bench: Workbench, home: Path, monkeypatch: pytest.MonkeyPatch, way: Any
-) -> None:
-    """In check mode too; and it is nowhere afterwards."""
-    configure(home, mirror(f"{locked.host}/hub"))
-    params = way(bench, locked.host)
-    programs = params.pop("programs", None)
-    if programs is not None:
-        monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    references = [f"{AWAY}/team/app:1", f"{AWAY}/team/one:1"]
-    assert reason(bench.save(references[:1], check=True, retries=0), references[0]).count("skopeo login") == 0
-    places = ("/run", "/dev/shm", "/tmp", "/var/tmp")  # noqa: S108
-    before = {path for place in places for path in Path(place).glob(".airgap-images-*")}
-    foreseen = bench.save(references, check=True, **params)
-    assert foreseen.changed, foreseen.msg
-    result = bench.save(references, **params)
-    assert set(saved(result).references) == set(references)
-    assert {path for place in places for path in Path(place).glob(".airgap-images-*")} <= before
-    assert USER.password not in json.dumps([foreseen.data, result.data], ensure_ascii=False)
-    assert not holds(bench.cache, USER.password) and not list(bench.cache.rglob("auth.json"))
-
-
-def test_who_has_no_login_is_told_so(locked: Registry, bench: Workbench, home: Path) -> None:
-    configure(home, mirror(f"{locked.host}/hub"))
-    reference = f"{AWAY}/team/app:1"
-    told = reason(bench.save([reference], retries=0), reference)
-    assert "give username and password, registries or authfile" in told and locked.host in told
-
-
-@pytest.mark.parametrize(
-    "given", ["ca_path", pytest.param("certs.d", marks=THOROUGH), "certs.d beside another ca_path"]
-)
-def test_the_certificate_of_a_mirror(bench: Workbench, home: Path, given: str) -> None:
-    registry = bench.registry(tls=True)
-    push(registry, "hub/team/app", "1", INDEX)
-    configure(home, mirror(f"{registry.host}/hub").replace("insecure = true\n", ""))
-    reference, params = f"{AWAY}/team/app:1", {"validate_certs": True, "retries": 0}
-    assert "give the registry's authority with ca_path" in reason(bench.save([reference], **params), reference)
-    if given == "ca_path":
-        params["ca_path"] = bench.authority.ca_path
-    else:
-        folder = home / ".config" / "containers" / "certs.d" / registry.host
-        folder.mkdir(parents=True)
-        (folder / "ca.crt").write_bytes(bench.authority.ca_path.read_bytes())
-    if given.endswith("another ca_path"):
-        params["ca_path"] = Authority(bench.directory / "other").ca_path
-    assert saved(bench.save([reference], **params)).references == {reference: INDEX.digest}
-
-
-def test_a_proxy_on_the_way_to_a_mirror_is_sent_a_wrong_password_once(bench: Workbench, home: Path) -> None:
-    """Once for each way that skopeo tries, however many images there are."""
-    configure(home, mirror("mirror.corp.invalid/hub").replace("insecure = true\n", ""))
-    counts = []
-    with FieldRegistry() as proxy:
-        # Go tells the words of the status alone.
-        head = b'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="x"\r\n'
-        proxy.manners.append(always(Reply(raw=lambda: [head, b"Content-Length: 0\r\nConnection: close\r\n\r\n"])))
-        address = f"http://somebody:wrong-pa55@{proxy.host}"
-        env: dict[str, str | None] = {"http_proxy": address, "https_proxy": address}
-        for count in (1, 6):
-            before = len(proxy.asked())
-            names = [f"{AWAY}/team/app:{number}" for number in range(count)]
-            result = bench.save(names, env=env, validate_certs=True)
-            assert len(result["failed_images"]) == count
-            told = reason(result, names[-1])
-            assert "correct user and password in the address of the proxy" in told, told
-            assert "wrong-pa55" not in str(result["failed_images"])
-            counts.append(len(proxy.asked()) - before)
-    assert counts[0] == counts[1] > 0
 
 
 # -- beside it

@@ -1,13 +1,21 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an index names beside its images, on mirrors that do not have it."""
+"""Attestations and artefacts of an index, on mirrors that do not have them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import pytest
 
-from ansible_collections.airgap.images.tests.functional._field import registry, site  # noqa: F401
+from ansible_collections.airgap.images.tests.functional._field import (  # noqa: F401
+    Batch,
+    registry,
+    served,
+    site,
+)
 from ansible_collections.airgap.images.tests.functional._helpers import saved, snapshot
 from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, refused
 from ansible_collections.airgap.images.tests.support.field_registry import FieldRegistry, Manner, always, when
@@ -28,19 +36,50 @@ GONE = {
     "page": Reply(headers=(("Content-Type", "text/html"),), body=b"<html>no</html>"),
     "endless": Reply(body=lambda: (b" " * 65536 for _number in range(100))),
 }
-MORE = ("unauthorized", "page")
-EACH_GONE = [
-    pytest.param(reply, id=name, marks=pytest.mark.thorough if name in MORE else ()) for name, reply in GONE.items()
-]
+NO_LAYER = ("missing", "refused", "other")
+"""Of these, what a registry may answer for the layer of an attestation."""
 
 
-def names(result: Result) -> list[str]:
-    """The platforms of the only image."""
-    return [str(each["platform"]) for each in result["images"][0]["platforms"]]
+def named(result: Result, reference: str) -> dict[str, Any]:
+    """The image of a reference in a result."""
+    [image] = [each for each in result["images"] if each["reference"] == reference]
+    return dict(image)
 
 
-def gives(entry: Entry | Image, reply: Reply) -> Manner:
-    return when(f"/manifests/{entry.item.digest if isinstance(entry, Entry) else entry.digest}", always(reply))
+def names(image: Mapping[str, Any]) -> list[str]:
+    """The platforms of an image."""
+    return [str(each["platform"]) for each in image["platforms"]]
+
+
+def gives(entry: Entry | Image, reply: Reply, *, name: str = "") -> Manner:
+    digest = entry.item.digest if isinstance(entry, Entry) else entry.digest
+    return when(f"{name}/manifests/{digest}", always(reply))
+
+
+@pytest.fixture(scope="module")
+def without(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+    """For each answer a repository that gives it for an attestation, or for its layer: in check mode, for real, and
+    once more."""
+    with served(tmp_path_factory.mktemp("without")) as batch:
+        registry, layer = batch.registry, PROOFS[0].item.layers[0].digest
+        for name, reply in GONE.items():
+            registry.manners.append(gives(PROOFS[0], reply, name=f"gone/{name}"))
+        for name in NO_LAYER:
+            registry.manners.append(when(f"layer/{name}/blobs/{layer}", always(GONE[name])))
+        repositories = [*(f"gone/{name}" for name in GONE), *(f"layer/{name}" for name in NO_LAYER)]
+        references = [registry.add(name, ATTESTED) for name in repositories]
+        batch.results.append(run_module(batch.site.params(references), env=batch.site.env, check=True))
+        for _time in range(2):
+            batch.save(*references)
+        yield batch
+
+
+def assert_without(result: Result, reference: str) -> None:
+    """The image is saved without the attestation, which a note names."""
+    image = named(result, reference)
+    assert names(image)[:2] == ["linux/amd64", "linux/arm64"]
+    [note] = image["notes"]
+    assert note.startswith(f"without the attestation {PROOFS[0].item.digest} of linux/amd64: ")
 
 
 @pytest.mark.field(
@@ -48,15 +87,11 @@ def gives(entry: Entry | Image, reply: Reply) -> Manner:
     given="an attestation that a mirror does not have (404), refuses (401, 403), or sends damaged",
     happens="the image is saved without it; a note names the attestation",
 )
-@pytest.mark.parametrize("reply", EACH_GONE)
-def test_an_attestation_that_is_not_there(site: Site, registry: FieldRegistry, reply: Reply) -> None:
-    name = registry.add("some/image", ATTESTED)
-    registry.manners.append(gives(PROOFS[0], reply))
-    result = site.save([name], arch=["amd64"])
-    saved(result)
-    assert names(result) == ["linux/amd64"]
-    [note] = result["images"][0]["notes"]
-    assert note.startswith(f"without the attestation {PROOFS[0].item.digest} of linux/amd64: ")
+@pytest.mark.parametrize("name", GONE)
+def test_an_attestation_that_is_not_there(without: Batch, name: str) -> None:
+    for result in without.results:
+        assert_without(result, without.registry.reference(f"gone/{name}"))
+    assert PROOFS[0].item.digest not in without.archive.blobs
 
 
 @pytest.mark.field(
@@ -64,23 +99,27 @@ def test_an_attestation_that_is_not_there(site: Site, registry: FieldRegistry, r
     given="an attestation whose manifest exists, but not the blobs that it names",
     happens=("the image is saved without it; a note names the attestation, and the next run does not repeat it"),
 )
-@pytest.mark.parametrize(
-    "reply", [GONE["missing"], pytest.param(GONE["refused"], marks=pytest.mark.thorough), GONE["other"]]
-)
-def test_an_attestation_without_its_layer(site: Site, registry: FieldRegistry, reply: Reply) -> None:
+@pytest.mark.parametrize("name", NO_LAYER)
+def test_an_attestation_without_its_layer(without: Batch, name: str) -> None:
+    reference = without.registry.reference(f"layer/{name}")
+    for result in without.results:
+        assert_without(result, reference)
+    assert PROOFS[0].item.layers[0].digest not in without.archive.blobs
+
+
+def test_nothing_changes_as_long_as_it_is_not_there(without: Batch) -> None:
+    assert [result.changed for result in without.results] == [True, True, False]
+    assert without.snapshots[0] == without.snapshots[1]
+
+
+def test_an_attestation_of_the_only_platform_that_is_wanted(site: Site, registry: FieldRegistry) -> None:
     name = registry.add("some/image", ATTESTED)
-    layer = PROOFS[0].item.layers[0].digest
-    registry.manners.append(when(f"/blobs/{layer}", always(reply)))
-    foreseen = run_module(site.params([name]), env=site.env, check=True)
-    result = site.save([name])
-    archive = saved(result)
-    assert layer not in archive.blobs and PROOFS[0].item.digest not in archive.blobs
+    registry.manners.append(gives(PROOFS[0], GONE["missing"]))
+    result = site.save([name], arch=["amd64"])
+    saved(result)
+    assert names(result["images"][0]) == ["linux/amd64"]
     [note] = result["images"][0]["notes"]
     assert note.startswith(f"without the attestation {PROOFS[0].item.digest} of linux/amd64: ")
-    assert foreseen["images"][0]["notes"] == [note]
-    before = snapshot(site.dest.parent)
-    again = site.save([name])
-    assert not again.changed and snapshot(site.dest.parent) == before
 
 
 @pytest.mark.field(
@@ -131,8 +170,22 @@ def test_an_artefact_that_is_not_there(site: Site, registry: FieldRegistry) -> N
     registry.manners.append(gives(item, Reply(404)))
     result = site.save([name])
     saved(result)
-    assert names(result) == ["linux/amd64", "linux/arm64"]
+    assert names(result["images"][0]) == ["linux/amd64", "linux/arm64"]
     assert result["images"][0]["notes"] == [f"without the artefact {item.digest}: its registry does not have it"]
+
+
+LIMITS = {"limit": (PROOFS[0], 429, "429"), "error": (PROOFS[0], 503, "503"), "platform": (IMAGES[0], 404, "")}
+"""An entry, the status that its registry answers, and a word of the reason."""
+
+
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+    """All of these in one run."""
+    with served(tmp_path_factory.mktemp("failing")) as batch:
+        for name, (entry, status, _told) in LIMITS.items():
+            batch.registry.manners.append(gives(entry, Reply(status), name=f"fails/{name}"))
+        batch.save(*(batch.registry.add(f"fails/{name}", ATTESTED) for name in LIMITS))
+        yield batch
 
 
 @pytest.mark.field(
@@ -140,12 +193,7 @@ def test_an_artefact_that_is_not_there(site: Site, registry: FieldRegistry) -> N
     given=("a rate limit or server error (429, 5xx) for an attestation, or a requested platform that is missing"),
     happens="the image fails, because another run may succeed",
 )
-@pytest.mark.parametrize(
-    ("item", "status", "told"),
-    [(PROOFS[0], 429, "429"), (PROOFS[0], 503, "503"), (IMAGES[0], 404, IMAGES[0].digest)],
-    ids=["limit", "error", "platform"],
-)
-def test_what_is_not_left_out(site: Site, registry: FieldRegistry, item: Entry | Image, status: int, told: str) -> None:
-    name = registry.add("some/image", ATTESTED)
-    registry.manners.append(gives(item, Reply(status)))
-    assert told in refused(site.save([name]), name)
+@pytest.mark.parametrize("name", LIMITS)
+def test_what_is_not_left_out(failing: Batch, name: str) -> None:
+    reason = refused(failing.results[0], failing.registry.reference(f"fails/{name}"))
+    assert (LIMITS[name][2] or IMAGES[0].digest) in reason

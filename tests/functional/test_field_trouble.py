@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
-import socket
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.airgap.images.tests.functional._field import registry, site  # noqa: F401
+from ansible_collections.airgap.images.tests.functional._field import (  # noqa: F401
+    Batch,
+    registry,
+    served,
+    site,
+)
 from ansible_collections.airgap.images.tests.functional._helpers import saved
 from ansible_collections.airgap.images.tests.functional._hostile import HONEST, Site, reasons, refused
+from ansible_collections.airgap.images.tests.functional._mirrors import closed_port
 from ansible_collections.airgap.images.tests.support.field_registry import (
     FieldRegistry,
     always,
@@ -26,11 +31,7 @@ from ansible_collections.airgap.images.tests.support.hostile import Asked, Reply
 from ansible_collections.airgap.images.tests.support.images import AMD64, ARM64, build_index
 from ansible_collections.airgap.images.tests.support.samples import small
 
-
-def closed_port() -> str:
-    """An address where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return f"127.0.0.1:{listening.getsockname()[1]}"
+HINTED = build_index([small(3, platform=each) for each in (AMD64, ARM64)])
 
 
 def given_up(found: dict[str, str], host: str) -> list[str]:
@@ -105,17 +106,42 @@ def test_a_token_that_only_drips_takes_no_longer_than_timeout(site: Site, regist
     assert len(registry.asked("/token")) >= 2
 
 
+BY_TAG = {"digest": small(5), "nothing": small(6)}
+"""Images by what the registry says of them with their tag: the digest, or nothing."""
+
+HINTS = {"one": (103,), "several": (100, 102, 103)}
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+    """Repositories with hints before answers, and with manifests that are served by their tag alone, saved twice."""
+    with served(tmp_path_factory.mktemp("odd")) as batch:
+        registry = batch.registry
+        references = [registry.add(f"hints/{name}", HINTED) for name in HINTS]
+        for name, statuses in HINTS.items():
+            registry.manners.append(when(f"/hints/{name}/", hints(*statuses)))
+        for name, image in BY_TAG.items():
+            references.append(registry.add(f"tag/{name}", image))
+            registry.manners.append(when(f"/tag/{name}/manifests/{image.digest}", always(Reply(404))))
+        plain = manifest_reply(BY_TAG["nothing"].raw, BY_TAG["nothing"].media_type)
+        registry.replies["/v2/tag/nothing/manifests/1"] = Reply(headers=plain.headers[:1], body=plain.body)
+        for _time in range(2):
+            batch.save(*references)
+        yield batch
+
+
+def test_nothing_is_new_the_second_time(odd: Batch) -> None:
+    assert [(result.changed, result.failed) for result in odd.results] == [(True, False), (False, False)]
+
+
 @pytest.mark.field(
     "networks",
     given="informational responses (102, 103) before the final one",
     happens="ignored",
 )
-@pytest.mark.parametrize("statuses", [(103,), (100, 102, 103)], ids=str)
-def test_hints_before_an_answer_are_passed_over(site: Site, registry: FieldRegistry, statuses: tuple[int, ...]) -> None:
-    index = build_index([small(3, platform=each) for each in (AMD64, ARM64)])
-    name = registry.add("some/image", index)
-    registry.manners.append(hints(*statuses))
-    assert saved(site.save([name])).references == {name: index.digest}
+@pytest.mark.parametrize("name", HINTS)
+def test_hints_before_an_answer_are_passed_over(odd: Batch, name: str) -> None:
+    assert odd.archive.references[odd.registry.reference(f"hints/{name}")] == HINTED.digest
 
 
 # -- what changes in the midst of a run
@@ -144,16 +170,10 @@ def test_a_tag_that_moves_between_two_questions(site: Site, registry: FieldRegis
     given="a manifest that is served by its tag but not by its digest",
     happens="requested by its tag, and saved if its digest is correct",
 )
-@pytest.mark.parametrize("tells", [True, False], ids=["with digest", "without"])
-def test_a_manifest_that_is_served_by_its_tag_alone(site: Site, registry: FieldRegistry, tells: bool) -> None:
-    name = registry.add("some/image", HONEST)
-    if not tells:
-        plain = manifest_reply(HONEST.raw, HONEST.media_type)
-        registry.replies["/v2/some/image/manifests/1"] = Reply(headers=plain.headers[:1], body=plain.body)
-    registry.manners.append(when(f"/manifests/{HONEST.digest}", always(Reply(404))))
-    assert saved(site.save([name])).references == {name: HONEST.digest}
-    again: Any = site.save([name])
-    assert not again.changed and not again.failed
+@pytest.mark.parametrize("name", BY_TAG)
+def test_a_manifest_that_is_served_by_its_tag_alone(odd: Batch, name: str) -> None:
+    """Also where the registry does not say the digest."""
+    assert odd.archive.references[odd.registry.reference(f"tag/{name}")] == BY_TAG[name].digest
 
 
 # -- proxies
