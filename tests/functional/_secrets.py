@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of credentials share: a user of their own, the ways to tell the module, and copies that are held."""
+"""Means that the tests of credentials share: a user of their own, ways to tell the module, and copies that are held."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import base64
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from ansible_collections.airgap.images.tests.functional._helpers import below
 from ansible_collections.airgap.images.tests.support.faults import Hold, Rule
@@ -119,11 +122,38 @@ class Closed:
             raise TimeoutError(f"{error}\n{running.output()}") from None
 
 
-def closed(bench: Workbench, *rules: Rule, tokens: bool = True) -> Closed:
-    """A registry that lets in its owner only, by token or Basic."""
-    if tokens:
-        registry = bench.registry(tokens=bench.tokens(users=[OWNER]))
-    else:
-        registry = bench.registry(basic=OWNER)
-    image = push(registry, "some/image", "1", oci_index())
-    return Closed(registry, image, bench.proxy(registry, *rules))
+@dataclass(frozen=True)
+class Guarded:
+    """Registries that let in their owner only, each with an image; tests of a file share them."""
+
+    bench: Workbench
+
+    @cached_property
+    def by_token(self) -> tuple[Registry, PushedImage]:
+        """One that wants a token."""
+        return self._with_image(self.bench.registry(tokens=self.bench.tokens(users=[OWNER])))
+
+    @cached_property
+    def by_password(self) -> tuple[Registry, PushedImage]:
+        """One that wants Basic."""
+        return self._with_image(self.bench.registry(basic=OWNER))
+
+    def closed(self, bench: Workbench, *, tokens: bool = True) -> Closed:
+        """One of both, behind a proxy of the test's own."""
+        registry, image = self.by_token if tokens else self.by_password
+        return Closed(registry, image, bench.proxy(registry))
+
+    def _with_image(self, registry: Registry) -> tuple[Registry, PushedImage]:
+        return registry, push(registry, "some/image", "1", oci_index())
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """Registries for the tests of a file."""
+    with Workbench(tmp_path_factory.mktemp("guarded")) as bench:
+        yield Guarded(bench)
+
+
+def closed(bench: Workbench, *, tokens: bool = True) -> Closed:
+    """A registry of the test's own that lets in its owner only, by token or Basic."""
+    return Guarded(bench).closed(bench, tokens=tokens)

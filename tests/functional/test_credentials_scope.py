@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who gets to see which credential: every request of every server is looked at, those of skopeo as well.
+"""Each credential is seen by its own server alone: every request of every server is looked at, those of skopeo as well.
 
 A password goes to its registry, and to the token service that this registry names; to one without TLS only where the
 registry itself is spoken to without. A token goes to the registry that it is for. Nobody else sees either.
@@ -101,7 +101,7 @@ def redirect(part: str, target: str, *, skopeo: bool | None = None) -> Any:
 
 
 def secrets_seen(server: Hostile) -> list[str]:
-    """What of a server's requests has a secret in it, wherever."""
+    """Return the requests of a server that have a secret in them, wherever."""
     found = []
     for each in server.asked():
         told = "\n".join([each.path, *each.headers.values(), each.body.decode("latin-1")])
@@ -269,7 +269,7 @@ def test_no_redirect_leads_from_https_to_anything_else(scene: Scene, target: str
 
 
 def test_the_login_file_of_skopeo_is_by_registry(scene: Scene) -> None:
-    """What skopeo gets to read names each password's registry, and is gone with the run."""
+    """The file for skopeo names each password's registry, and is gone with the run."""
     registry, other = scene.server(scheme="basic"), scene.server()
     seen: list[tuple[int, dict[str, Any]]] = []
 

@@ -11,28 +11,29 @@ import re
 import signal
 import stat
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.tests.functional._helpers import saved
-from ansible_collections.airgap.images.tests.functional._secrets import (
+from ansible_collections.airgap.images.tests.functional._helpers import saved, umask
+from ansible_collections.airgap.images.tests.functional._secrets import (  # noqa: F401
     NEEDLES,
     OF_OPTIONS,
     OWNER,
     WAYS,
     Closed,
+    Guarded,
     Told,
     Way,
+    by_environment,
     by_helper,
     by_home,
     by_options,
     by_registries,
     closed,
+    guarded,
 )
 from ansible_collections.airgap.images.tests.support.module import Result, RunningModule, start_module, wait_for_end
 from ansible_collections.airgap.images.tests.support.push import push
@@ -54,19 +55,10 @@ from ansible_collections.airgap.images.tests.support.workbench import Workbench
 MORE = (by_registries, by_home)
 """Those of which the module makes the same as of others, by the same code."""
 
-EACH_WAY = [pytest.param(way, marks=pytest.mark.thorough) if way in MORE else way for way in WAYS]
+THOROUGH = pytest.mark.thorough
+EACH_WAY = [pytest.param(way, marks=THOROUGH) if way in MORE else way for way in WAYS]
 
 SHARED_FOLDERS = [Path(path) for path in ("/tmp", "/var/tmp", "/dev/shm")]  # noqa: S108  # where programs may write
-
-
-@contextmanager
-def no_umask() -> Iterator[None]:
-    """Whatever is made is open to all, unless who makes it says otherwise."""
-    before = os.umask(0)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 @dataclass
@@ -76,6 +68,7 @@ class Run:
     bench: Workbench
     home: Path
     scratch: Path
+    guarded: Guarded
 
     @property
     def folders(self) -> list[Path]:
@@ -85,6 +78,10 @@ class Run:
     @property
     def log(self) -> Path:
         return self.bench.directory / "logs" / "run.log"
+
+    def closed(self, *, tokens: bool = True) -> Closed:
+        """A registry that lets in its owner only."""
+        return self.guarded.closed(self.bench, tokens=tokens)
 
     def make_folders(self) -> None:
         """Makes those that are not there."""
@@ -106,8 +103,8 @@ class Run:
 
 
 @pytest.fixture
-def run(bench: Workbench, home: Path, scratch: Path) -> Run:
-    return Run(bench, home, scratch)
+def run(guarded: Guarded, bench: Workbench, home: Path, scratch: Path) -> Run:
+    return Run(bench, home, scratch, guarded)
 
 
 def assert_unseen(processes: ProcessWatch) -> None:
@@ -117,16 +114,18 @@ def assert_unseen(processes: ProcessWatch) -> None:
             assert not NEEDLES.seen(text)
 
 
-@pytest.mark.parametrize("way", EACH_WAY)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=THOROUGH) if way in (*MORE, by_environment) else way for way in WAYS]
+)
 def test_nobody_sees_it_while_an_image_is_saved(run: Run, way: Way) -> None:
     """Neither processes, files, the system's log nor the result; with tokens, which are secrets too."""
-    source = closed(run.bench)
+    source = run.closed()
     told = way(run.bench.directory, source.proxy.host)
     hold = source.hold()
     run.make_folders()
     with (
         SystemLog() as log,
-        no_umask(),
+        umask(0),
         FileWatch(NEEDLES, run.folders, SHARED_FOLDERS) as files,
         run.start([source.reference], told, under=log.prefix) as running,
     ):
@@ -153,7 +152,7 @@ def test_nobody_sees_it_while_an_image_is_saved(run: Run, way: Way) -> None:
 @pytest.mark.parametrize("case", ["missing", "check", "no reference"])
 def test_nobody_sees_it_when_a_run_fails_or_only_looks(run: Run, way: Way, case: str) -> None:
     """A tag that is missing, a registry that refuses after all, check mode: all with everything said."""
-    source = closed(run.bench, tokens=False)
+    source = run.closed(tokens=False)
     told = way(run.bench.directory, source.proxy.host)
     more = {"missing": [f"{source.reference}x"], "check": [], "no reference": ["no reference"]}[case]
     references = [source.reference, *more]
@@ -176,7 +175,7 @@ def test_a_password_that_is_wrong_is_as_secret(run: Run) -> None:
 
 @pytest.mark.parametrize("content", ["{broken %s", '{"auths": {"HOST": {"auth": 7, "x": "%s"}}}', '{"auths": "%s"}'])
 def test_a_login_file_that_is_none_is_not_quoted(run: Run, content: str) -> None:
-    source = closed(run.bench, tokens=False)
+    source = run.closed(tokens=False)
     path = run.bench.directory / "login.json"
     host = source.reference.partition("/")[0]
     path.write_text(content.replace("HOST", host) % OWNER.password, encoding="utf-8")
@@ -249,16 +248,16 @@ def test_the_password_of_a_proxy_that_does_not_work_is_not_shown(run: Run, broke
 
 
 @pytest.mark.parametrize(
-    "way", [by_options, *(pytest.param(way, marks=pytest.mark.thorough) for way in OF_OPTIONS if way != by_options)]
+    "way", [by_options, *(pytest.param(way, marks=THOROUGH) for way in OF_OPTIONS if way != by_options)]
 )
 def test_the_file_for_skopeo_is_private_from_its_first_byte(run: Run, way: Way) -> None:
     """Without a umask: its mode and its directory's are right when they are seen, and were never changed."""
-    source = closed(run.bench)
+    source = run.closed()
     told = way(run.bench.directory, source.proxy.host)
     hold = source.hold()
     run.bench.cache.mkdir(mode=0o700)
     run.bench.dest.parent.mkdir(mode=0o700)
-    with FileWatch(NEEDLES, [run.bench.cache]) as files, no_umask(), run.start([source.reference], told) as running:
+    with FileWatch(NEEDLES, [run.bench.cache]) as files, umask(0), run.start([source.reference], told) as running:
         source.await_skopeo(hold, running)
         (found,) = NEEDLES.below(*run.folders)
         owner, holder = found.stat(), found.parent.stat()
@@ -276,10 +275,10 @@ def test_the_file_for_skopeo_is_private_from_its_first_byte(run: Run, way: Way) 
 
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGTERM, *(pytest.param(each, marks=pytest.mark.thorough) for each in (signal.SIGINT, signal.SIGHUP))],
+    [signal.SIGTERM, *(pytest.param(each, marks=THOROUGH) for each in (signal.SIGINT, signal.SIGHUP))],
 )
 def test_it_is_gone_when_a_run_is_told_to_end(run: Run, number: signal.Signals) -> None:
-    source = closed(run.bench)
+    source = run.closed()
     hold = source.hold()
     with run.start([source.reference], by_options(run.bench.directory, source.proxy.host)) as running:
         source.await_skopeo(hold, running)
@@ -322,8 +321,7 @@ def killed(run: Run, source: Closed) -> Path:
 
 THEN = [
     "nothing is new",
-    *(pytest.param(each, marks=pytest.mark.thorough) for each in ("another archive", "login fails")),
-    "all fails",
+    *(pytest.param(each, marks=THOROUGH) for each in ("another archive", "login fails", "all fails")),
 ]
 
 
@@ -334,7 +332,7 @@ def test_after_a_kill_the_next_run_removes_it(run: Run, then: str) -> None:
     image = push(public, "some/old", "1", small(7))
     run.bench.dest.parent.mkdir()
     saved(run.bench.save([image]))
-    source = closed(run.bench)
+    source = run.closed()
     left = killed(run, source)
     assert not run.bench.save([image], check=True).failed
     assert left.exists()
@@ -352,7 +350,7 @@ def test_after_a_kill_the_next_run_removes_it(run: Run, then: str) -> None:
 
 def test_a_shell_sees_no_secret_of_ours(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Programs that only tell their version, or set a mode, have no use for it either."""
-    source = closed(run.bench, tokens=False)
+    source = run.closed(tokens=False)
     seen = run.bench.directory / "seen"
     fake = run.bench.directory / "bin"
     fake.mkdir()
@@ -375,7 +373,7 @@ def test_a_shell_sees_no_secret_of_ours(run: Run, monkeypatch: pytest.MonkeyPatc
 
 
 def test_forms_are_what_they_are_called() -> None:
-    """What the other tests rest on."""
+    """The other tests rest on this."""
     found = Needles(tuple(forms("pä/ss", username="u")))
     for text in ("pä/ss", "p%C3%A4/ss", "p%C3%A4%2Fss", "p\\u00e4/ss", "cMOkL3Nz", "dTpww6Qvc3M"):
         assert f"<{text}>" in found, text

@@ -14,14 +14,15 @@ from urllib.parse import quote
 import pytest
 
 from ansible_collections.airgap.images.tests.functional._helpers import below
-from ansible_collections.airgap.images.tests.functional._secrets import (
+from ansible_collections.airgap.images.tests.functional._secrets import (  # noqa: F401
     NEEDLES,
     OWNER,
     PAIR,
+    Guarded,
     Told,
     by_authfile,
     by_options,
-    closed,
+    guarded,
 )
 from ansible_collections.airgap.images.tests.support.faults import Respond, Rule
 from ansible_collections.airgap.images.tests.support.module import Result
@@ -74,9 +75,9 @@ def assert_unrepeated(result: Result, logs: Path, needles: Needles = NEEDLES) ->
 
 
 @pytest.mark.parametrize("words", each_of("the header", "in an address", "cut"))
-def test_a_registry_that_repeats_a_secret_to_us(bench: Workbench, words: str) -> None:
+def test_a_registry_that_repeats_a_secret_to_us(guarded: Guarded, bench: Workbench, words: str) -> None:
     """Wherever the credential comes from: Ansible knows nothing of what is in a login file."""
-    source = closed(bench, tokens=False)
+    source = guarded.closed(bench, tokens=False)
     source.proxy.add(Rule(Respond(405), method="HEAD"), Rule(repeating(403, words), path="/manifests/"))
     told = by_authfile(bench.directory, source.proxy.host)
     result, logs = run(bench, source.proxy, below(source.registry, source.image), told)
@@ -85,9 +86,9 @@ def test_a_registry_that_repeats_a_secret_to_us(bench: Workbench, words: str) ->
 
 
 @pytest.mark.parametrize("status", [401, pytest.param(429, marks=pytest.mark.thorough), 500])
-def test_a_registry_that_repeats_a_secret_with_any_status(bench: Workbench, status: int) -> None:
+def test_a_registry_that_repeats_a_secret_with_any_status(guarded: Guarded, bench: Workbench, status: int) -> None:
     """Also where it is tried again, which is logged."""
-    source = closed(bench, tokens=False)
+    source = guarded.closed(bench, tokens=False)
     words = f"{WORDS['the header']}; {WORDS['the password']}"
     source.proxy.add(Rule(Respond(405), method="HEAD"), Rule(repeating(status, words), path="/manifests/"))
     told = by_authfile(bench.directory, source.proxy.host)
@@ -97,9 +98,9 @@ def test_a_registry_that_repeats_a_secret_with_any_status(bench: Workbench, stat
 
 
 @pytest.mark.parametrize("words", each_of("base64 alone", "the password", "a token"))
-def test_a_registry_that_repeats_a_secret_to_skopeo(bench: Workbench, words: str) -> None:
+def test_a_registry_that_repeats_a_secret_to_skopeo(guarded: Guarded, bench: Workbench, words: str) -> None:
     """Only skopeo asks for the configuration of an image whose index names the platform."""
-    source = closed(bench, tokens=False)
+    source = guarded.closed(bench, tokens=False)
     # Of other errors it tells no more than the status.
     rule = Rule(repeating(401, words), path=f"/blobs/{source.image.platforms[0].config_digest}")
     source.proxy.add(rule)
@@ -109,8 +110,8 @@ def test_a_registry_that_repeats_a_secret_to_skopeo(bench: Workbench, words: str
     assert_unrepeated(result, logs)
 
 
-def test_a_token_service_that_repeats_a_secret(bench: Workbench) -> None:
-    source = closed(bench)
+def test_a_token_service_that_repeats_a_secret(guarded: Guarded, bench: Workbench) -> None:
+    source = guarded.closed(bench)
     challenge = {"WWW-Authenticate": f'Bearer realm="{source.proxy.url}/token",service="tests"'}
     source.proxy.add(
         Rule(repeating(401, WORDS["the header"]), path="^/token"),
@@ -122,10 +123,10 @@ def test_a_token_service_that_repeats_a_secret(bench: Workbench) -> None:
     assert_unrepeated(result, logs)
 
 
-def test_a_token_that_is_repeated(bench: Workbench) -> None:
+def test_a_token_that_is_repeated(guarded: Guarded, bench: Workbench) -> None:
     """An opaque one, which nothing but the answer of the token service gives away."""
     token = "0paque.T0ken~of-the-service"
-    source = closed(bench)
+    source = guarded.closed(bench)
     challenge = {"WWW-Authenticate": f'Bearer realm="{source.proxy.url}/token",service="tests"'}
     source.proxy.add(
         Rule(Respond(200, {}, json.dumps({"token": token}).encode()), path="^/token"),
@@ -139,10 +140,10 @@ def test_a_token_that_is_repeated(bench: Workbench) -> None:
     assert_unrepeated(result, logs, Needles((token,)))
 
 
-def test_an_identity_token_is_as_secret(bench: Workbench) -> None:
+def test_an_identity_token_is_as_secret(guarded: Guarded, bench: Workbench) -> None:
     """It is sent in a form (OAuth2), and opaque: nothing but the login file tells what it is."""
     token = "1dentity.T0ken/of+somebody"
-    source = closed(bench)
+    source = guarded.closed(bench)
     challenge = {"WWW-Authenticate": f'Bearer realm="{source.proxy.url}/token",service="tests"'}
     asked = Rule(repeating(401, f"{token} or {quote(token, safe='')}"), method="POST", path="^/token")
     source.proxy.add(asked, Rule(Respond(401, challenge), method="GET|HEAD", path="/v2/"))
@@ -154,11 +155,11 @@ def test_an_identity_token_is_as_secret(bench: Workbench) -> None:
     assert_unrepeated(result, logs, Needles(tuple(forms(token))))
 
 
-def test_an_identity_token_that_is_sent_as_a_password(bench: Workbench) -> None:
+def test_an_identity_token_that_is_sent_as_a_password(guarded: Guarded, bench: Workbench) -> None:
     """To a service that does not know POST, and then in Basic: it repeats that."""
     token = "1dentity.T0ken/of+somebody"
     basic = base64.b64encode(f"<token>:{token}".encode()).decode()
-    source = closed(bench)
+    source = guarded.closed(bench)
     challenge = {"WWW-Authenticate": f'Bearer realm="{source.proxy.url}/token",service="tests"'}
     asked = Rule(repeating(403, f"{token} or {basic} or {quote(basic, safe='')}"), method="GET", path="^/token")
     source.proxy.add(
@@ -174,9 +175,9 @@ def test_an_identity_token_that_is_sent_as_a_password(bench: Workbench) -> None:
 
 
 @pytest.mark.parametrize("asked", ["manifests", "blobs"])
-def test_the_secrets_of_a_redirect(bench: Workbench, asked: str) -> None:
+def test_the_secrets_of_a_redirect(guarded: Guarded, bench: Workbench, asked: str) -> None:
     """Stores of blobs hand out addresses that anybody may use for a while."""
-    source = closed(bench, tokens=False)
+    source = guarded.closed(bench, tokens=False)
     location = "http://user:T0kenOfARedirect@127.0.0.1:1/blob?X-Signature=S1gnatureOfARedirect&expires=300"
     rule = Rule(Respond(307, {"Location": location}), path=f"/{asked}/")
     source.proxy.add(Rule(Respond(405), method="HEAD"), rule)
