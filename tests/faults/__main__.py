@@ -21,7 +21,7 @@ from .trial import SHORT, VIOLATED, Outcome, Report, Scale, Trial
 GROUPS: dict[str, Callable[[Scale], list[Trial]]] = {
     module.GROUP: module.trials for module in (network, kill, signals, together, disk, damage, walk, in_full)
 }
-"""What can be tried, in the order of the table."""
+"""The groups of trials, in the order of the table."""
 
 SEED = 20261122
 
@@ -34,9 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: 1 if something did not hold.
     """
     options = _options(arguments)
-    trials = _trials(options)
+    scale = _scale(options)
+    found = [trial for group in options.only or GROUPS for trial in GROUPS[group](scale)]
+    trials = [trial for trial in found if not options.trial or trial.name in options.trial]
     started = time.monotonic()
-    outcomes = run_all(trials, seed=options.seed, jobs=options.jobs, work=options.work, told=_say)
+    outcomes = run_all(trials, scale.load, seed=options.seed, jobs=options.jobs, work=options.work, told=_say)
     seconds = time.monotonic() - started
     done = Report(options.seed, machine.describe(options.work), seconds, outcomes)
     print(report.as_text(done))
@@ -65,7 +67,7 @@ def _say(outcome: Outcome) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/faults.sh", description="Does harm to runs of the module.")
-    parser.add_argument("--short", action="store_true", help="each fault once, and few kills")
+    parser.add_argument("--short", action="store_true", help="few images, each main kind of fault once")
     parser.add_argument("--times", type=int, metavar="N", help=f"how often each fault is made; {Scale().times}")
     parser.add_argument("--kills", type=int, metavar="N", help=f"runs that are killed or ended; {Scale().kills}")
     parser.add_argument("--signals", type=int, metavar="N", help=f"signals in a process; {Scale().signals}")
@@ -80,12 +82,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _trials(options: argparse.Namespace) -> list[Trial]:
+def _scale(options: argparse.Namespace) -> Scale:
     scale = SHORT if options.short else Scale()
     asked = {name: getattr(options, name) for name in ("times", "kills", "signals", "module_signals", "steps")}
-    scale = replace(scale, **{name: number for name, number in asked.items() if number})
-    found = [trial for group in options.only or GROUPS for trial in GROUPS[group](scale)]
-    return [trial for trial in found if not options.trial or trial.name in options.trial]
+    return replace(scale, **{name: number for name, number in asked.items() if number})
 
 
 if __name__ == "__main__":

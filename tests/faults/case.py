@@ -17,7 +17,7 @@ from typing import Any
 from ..support.disks import small_disk
 from ..support.module import Result
 from . import tracer
-from .ground import Ground
+from .ground import PATIENT, Ground
 from .site import TIMEOUT, Quiet, Site
 from .trial import Trial, require
 
@@ -29,7 +29,7 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {"compress": "gzip", "keep_cache": False},
     {"compress": "dir", "mode": "0640"},
 )
-_OF_SHORT_FORM = 3
+_OF_SHORT_FORM = 2
 _REMEDY = re.compile(
     r"\b([Ff]ree (some|[0-9])|[Mm]ake room|[Cc]orrect|[Cc]hoose|[Uu]se another|[Nn]ame another|[Ss]et another|[Rr]emove"
     r"|move it away|[Rr]un again|look at|[Cc]heck|next run|give|must be)\b"
@@ -138,7 +138,7 @@ class Case:
         return self.dest.with_name(f".{self.dest.name}.staging")
 
     def require_stands(self) -> None:
-        """What stood before still does, byte for byte, and nothing beside it; what was begun is cleared.
+        """Require that all is as it was, byte for byte, with nothing beside it, and that what was begun is cleared.
 
         :raises Violation: it is not so
         """
@@ -165,7 +165,7 @@ class Case:
 
     def complete(self) -> Result:
         """Another run, and nothing is in its way."""
-        result = self.site.run(**self.params)
+        result = self.site.run(**{**PATIENT, **self.params})
         self.site.require_completed(result, self.quiet)
         return result
 
@@ -186,17 +186,13 @@ def case(
         yield furnished(ground, site, params, images=images)
 
 
-def changing_calls(ground: Ground, like: Case, *, images: int, writes: bool = False) -> list[tracer.Call]:
-    """The system calls by which a run such as a case's changes files, seen in one that nothing strikes.
-
-    :param images: so many were saved before, where something stands.
-    :param writes: what goes into files, too.
-    """
-    key = (repr(like.params), bool(like.before), writes)
+def changing_calls(ground: Ground, like: Case) -> list[tracer.Call]:
+    """The system calls by which a run such as a case's changes files, seen in one that nothing strikes."""
+    key = (repr(like.params), bool(like.before))
     if key not in ground.calls:
-        with case(ground, like.params, images=images if like.before else 0) as seen:
+        with case(ground, like.params, images=ground.load.earlier if like.before else 0) as seen:
             log = seen.site.folder.with_suffix(".trace")
-            result = seen.site.start(under=tracer.watching(log, writes=writes), **seen.params).wait(TIMEOUT)
+            result = seen.site.start(under=tracer.watching(log), **seen.params).wait(TIMEOUT)
             seen.site.require_completed(result, seen.quiet)
             ground.calls[key] = tracer.changes(log, seen.site.folder)
     return ground.calls[key]

@@ -23,7 +23,6 @@ from .site import published_below
 from .trial import FAILED, HEALED, REFUSED, REPAIRED, require
 
 _ROOMY = 96 * 1024 * 1024
-_EARLIER, _ALL = 5, 7
 _FORMS = 4
 """How many of the variants differ on the controller; the others have the same files."""
 
@@ -67,11 +66,16 @@ class _Case:
 
 
 @contextmanager
-def _case(ground: Ground, turn: int, *, stands: int = _EARLIER, **disk: Any) -> Iterator[_Case]:
+def _case(ground: Ground, turn: int, *, is_new: bool = True, **disk: Any) -> Iterator[_Case]:
+    """Make a case.
+
+    :param is_new: whether the host's archive has more images than the controller's.
+    """
     params = variant(turn % _FORMS)
     # What is fetched has to have the suffix of its kind.
     name = "images" if params.get("compress") == "dir" else ""
-    old, new = (ground.earlier(count, tuple(sorted(params.items())), name=name) / "out" for count in (stands, _ALL))
+    counts = (ground.load.earlier if is_new else ground.load.all, ground.load.all)
+    old, new = (ground.earlier(count, tuple(sorted(params.items())), name=name) / "out" for count in counts)
     with ground.site() as site, disks.small_disk(site.folder / "media", _ROOMY, **disk) as media:
         (archive,) = [path.name[: -len(".lock.json")] for path in new.glob("*.lock.json")]
         with Fetcher(new / archive, media, home=site.folder / "home") as fetcher:
@@ -83,7 +87,7 @@ def _too_small(ground: Ground, chance: random.Random, turn: int) -> str:
     """It is told before any part is transferred, and the hidden directory goes too."""
     with _case(ground, turn) as found:
         filler = found.media / ".filler"
-        disks.fill(filler, leave=chance.randrange(60_000, 120_000))
+        disks.fill(filler, leave=chance.randrange(found.coming // 4, found.coming // 2))
         result = found.fetcher.run()
         filler.unlink()
         found.require_refused(result, "not enough space")
@@ -141,7 +145,7 @@ def _read_only(ground: Ground, chance: random.Random, turn: int) -> str:
 
 def _damaged(ground: Ground, chance: random.Random, turn: int) -> str:
     """Only what is damaged comes again."""
-    with _case(ground, turn, stands=_ALL) as found:
+    with _case(ground, turn, is_new=False) as found:
         paths = sorted(path for path in found.media.rglob("*") if path.is_file() and not path.is_symlink())
         path = chance.choice(paths)
         kind = spoil.KINDS[turn % len(spoil.KINDS)]
@@ -155,7 +159,7 @@ def _damaged(ground: Ground, chance: random.Random, turn: int) -> str:
 
 
 def _damaged_on_its_way(ground: Ground, chance: random.Random, turn: int) -> str:
-    """What an interrupted fetch has left is no archive's, or is only half there."""
+    """The remains of an interrupted fetch are not of this archive, or only half there."""
     with _case(ground, turn) as found:
         hidden = found.media / f".{found.fetcher.name}.fetching"
         shutil.copytree(found.fetcher.source.parent, hidden, symlinks=True)

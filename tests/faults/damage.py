@@ -24,7 +24,6 @@ from .trial import FAILED, HEALED, REPAIRED, Scale, Trial, require
 GROUP = "damage"
 
 _WITH_CACHE = (0, 1, 2, 3, 5)
-_ALL = 7
 
 
 def trials(scale: Scale) -> list[Trial]:
@@ -60,7 +59,7 @@ def _several(ground: Ground, chance: random.Random, turn: int) -> str:
 def _damaged_blobs(ground: Ground, chance: random.Random, turn: int, digests: list[str]) -> str:
     """The archive is gone, so that it has to be made of these blobs."""
     params = variant(_WITH_CACHE[turn % len(_WITH_CACHE)])
-    with case(ground, params, images=_ALL) as found:
+    with case(ground, params, images=ground.load.all) as found:
         kinds = (*spoil.KINDS, spoil.DIRECTORY)
         for number, digest in enumerate(digests):
             kinds[(turn + number) % len(kinds)].apply(found.site.cache / "share" / "sha256" / digest[7:], chance)
@@ -119,7 +118,7 @@ def _is_sound(path: Path, digest: str) -> bool:
 def _folder(ground: Ground, chance: random.Random, turn: int) -> str:
     """The files of one image's folder, or all of it."""
     params = variant(_WITH_CACHE[turn % len(_WITH_CACHE)])
-    with case(ground, params, images=_ALL) as found:
+    with case(ground, params, images=ground.load.all) as found:
         folder = chance.choice(sorted(path for path in found.site.cache.iterdir() if len(path.name) == 64))
         what = chance.choice(("index.json", "oci-layout", "accepted", "folder"))
         if what == "folder":
@@ -131,9 +130,9 @@ def _folder(ground: Ground, chance: random.Random, turn: int) -> str:
 
 
 def _own_files(ground: Ground, chance: random.Random, turn: int) -> str:
-    """What the cache keeps beside blobs and folders, its lock included."""
+    """Files that the cache keeps beside blobs and folders, its lock included."""
     params = variant(_WITH_CACHE[turn % len(_WITH_CACHE)])
-    with case(ground, params, images=_ALL) as found:
+    with case(ground, params, images=ground.load.all) as found:
         require_settled(found)  # so that there is a memory of what was read
         names = ("index.json", "oci-layout", "saved-images-list.json", "verified.json", ".lock", "blobs")
         for name in chance.sample(names, 2):
@@ -170,7 +169,7 @@ def _forced(ground: Ground, found: Case) -> str:
 def _foreign(ground: Ground, chance: random.Random, turn: int) -> str:
     """Files of others stay and get into no archive; those of a dead run go."""
     params = variant(_WITH_CACHE[turn % len(_WITH_CACHE)])
-    with case(ground, params, images=_ALL) as found:
+    with case(ground, params, images=ground.load.all) as found:
         cache = found.site.cache
         mine = [cache / "notes.txt", cache / "share" / "notes.txt", cache / "share" / "sha256" / ("0" * 64)]
         for path in mine:
@@ -192,7 +191,7 @@ def _foreign(ground: Ground, chance: random.Random, turn: int) -> str:
 def _away(ground: Ground, chance: random.Random, turn: int) -> str:
     """The archive before stays; once the registry is back, only what is damaged is fetched."""
     params = variant(_WITH_CACHE[turn % len(_WITH_CACHE)])
-    with case(ground, params, images=_ALL) as found:
+    with case(ground, params, images=ground.load.all) as found:
         digest = chance.choice(sorted(layers(ground, ground.references)))
         kind = chance.choice(spoil.KINDS)
         kind.apply(found.site.cache / "share" / "sha256" / digest[7:], chance)

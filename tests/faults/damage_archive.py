@@ -18,9 +18,6 @@ from .case import Case, Row, case, require_clear, told, variant
 from .ground import Ground
 from .trial import COMPLETED, FAILED, HEALED, REPAIRED, UNSEEN, require
 
-_ALL = 7
-
-
 _BESIDE = (".sha256", ".restore.sh", ".report.html", ".report.csv", ".report.json")
 
 
@@ -32,7 +29,7 @@ def _files(found: Case) -> list[Path]:
 
 
 def _part(ground: Ground, chance: random.Random, turn: int) -> str:
-    with case(ground, variant(turn), images=_ALL) as found:
+    with case(ground, variant(turn), images=ground.load.all) as found:
         path = chance.choice(_files(found))
         spoil.KINDS[turn % len(spoil.KINDS)].apply(path, chance)
         return _made_anew(ground, found, path.name)
@@ -51,7 +48,7 @@ def _made_anew(ground: Ground, found: Case, reason: str) -> str:
 
 def _swapped(ground: Ground, chance: random.Random, turn: int) -> str:
     """Two parts have each other's names, or one is that of another archive with as many bytes."""
-    with case(ground, variant((0, 1, 3)[turn % 3]), images=_ALL) as found:
+    with case(ground, variant((0, 1, 3)[turn % 3]), images=ground.load.all) as found:
         first, second = sorted(chance.sample(_files(found), 2))
         if chance.random() < 0.5:
             aside = found.site.folder / "aside"
@@ -65,7 +62,7 @@ def _swapped(ground: Ground, chance: random.Random, turn: int) -> str:
 
 def _lock(ground: Ground, chance: random.Random, turn: int) -> str:
     """The record of what is inside: without it nothing is known of the archive."""
-    with case(ground, variant(turn), images=_ALL) as found:
+    with case(ground, variant(turn), images=ground.load.all) as found:
         path = found.beside(".lock.json")
         text = path.read_bytes()
         document = json.loads(text)
@@ -86,7 +83,7 @@ def _lock(ground: Ground, chance: random.Random, turn: int) -> str:
 
 def _checksums(ground: Ground, chance: random.Random, turn: int) -> str:
     """The archive is whole: nothing of it is written anew, and the registry is asked for no blob."""
-    with case(ground, variant(turn), images=_ALL) as found:
+    with case(ground, variant(turn), images=ground.load.all) as found:
         path = found.beside(_BESIDE[turn % len(_BESIDE)])
         spoil.KINDS[turn % len(spoil.KINDS)].apply(path, chance)
         inodes = [each.stat().st_ino for each in _files(found)]
@@ -99,8 +96,8 @@ def _checksums(ground: Ground, chance: random.Random, turn: int) -> str:
 
 
 def _foreign(ground: Ground, chance: random.Random, turn: int) -> str:
-    """What a reader would take for a part of the archive goes; what others have put beside it stays."""
-    with case(ground, variant((0, 2, 3)[turn % 3]), images=_ALL) as found:
+    """A file that a reader would take for a part of the archive goes; those that others put beside it stay."""
+    with case(ground, variant((0, 2, 3)[turn % 3]), images=ground.load.all) as found:
         stale = found.beside(f".part{chance.randrange(20, 99)}")
         stale.write_bytes(b"of another archive")
         mine = [found.beside(".bak"), found.beside(".part0.old"), found.site.out / "notes.txt"]
@@ -118,7 +115,7 @@ def _foreign(ground: Ground, chance: random.Random, turn: int) -> str:
 
 def _away(ground: Ground, chance: random.Random, turn: int) -> str:
     """The damage is found, but nobody can be asked: what is left stays where it is."""
-    with case(ground, variant(turn), images=_ALL) as found:
+    with case(ground, variant(turn), images=ground.load.all) as found:
         chance.choice(spoil.KINDS).apply(chance.choice(_files(found)), chance)
         standing = found.site.published()
         proxy = found.site.proxy(Rule(Respond(503)), Rule(Respond(503), method="HEAD"))
@@ -131,7 +128,7 @@ def _away(ground: Ground, chance: random.Random, turn: int) -> str:
 
 def _by_size(ground: Ground, chance: random.Random, turn: int, *, seen: bool) -> str:
     """C(verify=size) finds what has another size, and says of the rest that it does not look for it."""
-    with case(ground, {**variant(turn)}, images=_ALL) as found:
+    with case(ground, {**variant(turn)}, images=ground.load.all) as found:
         path = chance.choice(_files(found))
         kinds = spoil.SEEN_BY_SIZE if seen else spoil.SEEN_BY_DIGEST
         kinds[turn % len(kinds)].apply(path, chance)
@@ -147,7 +144,7 @@ def _by_size(ground: Ground, chance: random.Random, turn: int, *, seen: bool) ->
 
 def _new_times(ground: Ground, chance: random.Random, turn: int) -> str:
     """The clock was wrong: times alone are no damage, and nothing is written."""
-    with case(ground, variant(turn), images=_ALL) as found:
+    with case(ground, variant(turn), images=ground.load.all) as found:
         found.site.run(**found.params)
         for path in sorted([*found.site.out.rglob("*"), *found.site.cache.rglob("*")]):
             stamp = chance.choice((0, 10**9, 4 * 10**9)) * 10**9
@@ -159,8 +156,8 @@ def _new_times(ground: Ground, chance: random.Random, turn: int) -> str:
 
 
 def _dead_staging(ground: Ground, chance: random.Random, turn: int) -> str:
-    """What a killed run has begun is cleared, whatever it is."""
-    with case(ground, variant(turn), images=(5, _ALL)[turn % 2]) as found:
+    """The remains of a killed run are cleared, whatever they are."""
+    with case(ground, variant(turn), images=(ground.load.earlier, ground.load.all)[turn % 2]) as found:
         found.staging.mkdir(mode=0o700)
         for name in ("data", "ready", "old"):
             (found.staging / name).mkdir()
@@ -182,8 +179,8 @@ def _ready(ground: Ground, chance: random.Random, turn: int, *, lock: bool) -> s
 
     It cannot be put in place then; the archive before stands until there is another.
     """
-    with case(ground, variant(turn), images=5) as found:
-        new = ground.earlier(_ALL, tuple(sorted(found.params.items()))) / "out"
+    with case(ground, variant(turn), images=ground.load.earlier) as found:
+        new = ground.earlier(ground.load.all, tuple(sorted(found.params.items()))) / "out"
         found.staging.mkdir(mode=0o700)
         shutil.copytree(new, found.staging / "ready", symlinks=True)
         for name in ("data", "old"):

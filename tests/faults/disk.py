@@ -21,7 +21,6 @@ GROUP = "disk"
 
 _ROOMY = 64 * 1024 * 1024
 _PAGE = 4096
-_EARLIER = 5
 _BESIDE = (".sha256", ".json", ".html", ".csv", ".sh")
 
 
@@ -49,7 +48,7 @@ def trials(scale: Scale) -> list[Trial]:
 def _too_small(ground: Ground, chance: random.Random, turn: int) -> str:
     """It is told before the first byte of a layer is fetched."""
     where = (("cache",), ("out",), ("",))[turn % 3]
-    sizes = {name: {"size": chance.randrange(80_000, 400_000)} for name in where}
+    sizes = {name: {"size": chance.randrange(ground.layer_bytes // 9, ground.layer_bytes // 2)} for name in where}
     params = variant(0) if "out" in where else variant(turn)  # a directory that is not on the cache's disk is copied
     with case(ground, params, images=0, disks=sizes) as found:
         ground.registry.clear()
@@ -64,12 +63,12 @@ def _too_small(ground: Ground, chance: random.Random, turn: int) -> str:
 
 
 def _fills_up_in_cache(ground: Ground, chance: random.Random, turn: int) -> str:
-    with case(ground, variant(turn), images=_EARLIER, disks={"cache": {"size": _ROOMY}}) as found:
+    with case(ground, variant(turn), images=ground.load.earlier, disks={"cache": {"size": _ROOMY}}) as found:
         return _fill_in_mid_run(found, chance, "cache", leave=_any(chance, 0, _PAGE, 60_000))
 
 
 def _fills_up_in_archive(ground: Ground, chance: random.Random, turn: int) -> str:
-    with case(ground, variant(turn), images=_EARLIER, disks={"out": {"size": _ROOMY}}) as found:
+    with case(ground, variant(turn), images=ground.load.earlier, disks={"out": {"size": _ROOMY}}) as found:
         return _fill_in_mid_run(found, chance, "out", leave=_any(chance, 0, _PAGE, 50_000, 120_000))
 
 
@@ -79,7 +78,7 @@ def _fills_up_at_lock(ground: Ground, chance: random.Random, turn: int) -> str:
     like = ground.earlier(len(ground.references), tuple(sorted(params.items())))
     files = [path for path in (like / "out").rglob("*") if path.is_file() and path.suffix not in _BESIDE]
     pages = sum(-(-path.stat().st_size // _PAGE) for path in files)
-    with case(ground, params, images=_EARLIER, disks={"out": {"size": _ROOMY}}) as found:
+    with case(ground, params, images=ground.load.earlier, disks={"out": {"size": _ROOMY}}) as found:
         begun = found.staging / "data"
         more = chance.randrange(3)
 
@@ -90,7 +89,7 @@ def _fills_up_at_lock(ground: Ground, chance: random.Random, turn: int) -> str:
 
 
 def _fills_up_for_both(ground: Ground, chance: random.Random, turn: int) -> str:
-    with case(ground, variant(turn), images=_EARLIER, disks={"": {"size": _ROOMY}}) as found:
+    with case(ground, variant(turn), images=ground.load.earlier, disks={"": {"size": _ROOMY}}) as found:
         return _fill_in_mid_run(found, chance, "", leave=_any(chance, 0, _PAGE, 60_000))
 
 
@@ -132,7 +131,7 @@ def _no_files_in_archive(ground: Ground, chance: random.Random, turn: int) -> st
 
 def _without_files(ground: Ground, chance: random.Random, name: str, params: dict[str, Any]) -> str:
     """There is room for bytes, but for a few more files only: it ends anywhere, from the lock to the last rename."""
-    with case(ground, params, images=_EARLIER, disks={name: {"size": _ROOMY, "files": 10_000}}) as found:
+    with case(ground, params, images=ground.load.earlier, disks={name: {"size": _ROOMY, "files": 10_000}}) as found:
         disk = found.site.folder / name
         disks.resize(disk, files=disks.used_files(disk) + chance.randrange(12))
         result = found.site.run(**found.params, retries=1)
@@ -149,7 +148,7 @@ def _without_files(ground: Ground, chance: random.Random, name: str, params: dic
 def _full_cache(ground: Ground, chance: random.Random, turn: int) -> str:
     """All is fetched already; what the cache keeps beside blobs cannot be written."""
     params = variant(turn)
-    with case(ground, params, images=len(ground.references), disks={"cache": {"size": _ROOMY}}) as found:
+    with case(ground, params, images=ground.load.all, disks={"cache": {"size": _ROOMY}}) as found:
         found.site.cache.joinpath("verified.json").unlink(missing_ok=True)
         filler = found.site.cache / "filler"
         disks.fill(filler)
@@ -169,7 +168,7 @@ def _full_cache(ground: Ground, chance: random.Random, turn: int) -> str:
 
 def _full_failed_list(ground: Ground, chance: random.Random, turn: int) -> str:
     """An image is missing in the registry, and that cannot be written down: the result says both."""
-    with case(ground, variant(turn), images=_EARLIER, disks={"lists": {"size": 8 * _PAGE}}) as found:
+    with case(ground, variant(turn), images=ground.load.earlier, disks={"lists": {"size": 8 * _PAGE}}) as found:
         listed = found.site.folder / "lists" / "failed.txt"
         filler = listed.with_name("filler")
         disks.fill(filler)
@@ -191,7 +190,7 @@ def _full_failed_list(ground: Ground, chance: random.Random, turn: int) -> str:
 def _full_beside(ground: Ground, chance: random.Random, turn: int) -> str:
     """Neither a log nor temporary files are worth a run; that lines are missing is told."""
     name = ("log", "tmp")[turn % 2]
-    with case(ground, variant(turn), images=_EARLIER, disks={name: {"size": 8 * _PAGE}}) as found:
+    with case(ground, variant(turn), images=ground.load.earlier, disks={name: {"size": 8 * _PAGE}}) as found:
         folder = found.site.folder / name
         disks.fill(folder / "filler")
         log = {"log_file": folder / "run.log"} if name == "log" else {}
@@ -211,8 +210,8 @@ def _over_quota(ground: Ground, chance: random.Random, turn: int) -> str:
     with ground.site() as site:
         image = site.folder.with_suffix(".btrfs")
         with disks.limited_disk(site.folder / name, image, _ROOMY):
-            found = furnished(ground, site, variant(turn), images=_EARLIER)
-            limit = disks.used(site.folder / name) + chance.randrange(16_000, 200_000)
+            found = furnished(ground, site, variant(turn), images=ground.load.earlier)
+            limit = disks.used(site.folder / name) + chance.randrange(16_000, 100_000)
             disks.change_limit(site.folder / name, limit)
             result = site.run(**found.params, retries=1)
             disks.change_limit(site.folder / name, None)

@@ -17,7 +17,6 @@ from .ground import Ground
 from .site import TIMEOUT
 from .trial import FAILED, HEALED, MISSED, first_hit
 
-_EARLIER = 5
 _TRIES = 4
 _TURNS_OF_A_VARIANT = 3
 _TAKING_ROOM = "mkdir open openat rename renameat2 link linkat symlink symlinkat write pwrite64 fsync syncfs ftruncate"
@@ -40,12 +39,9 @@ def _at_a_call(ground: Ground, chance: random.Random, turn: int, *, name: str) -
 def _at_one_call(ground: Ground, chance: random.Random, turn: int, name: str) -> str:
     """One of the calls by which a run changes files fails, once for each thread that comes so far."""
     # The first turns have one variant, and so share the run that is watched.
-    with case(ground, variant(turn // _TURNS_OF_A_VARIANT), images=_EARLIER if chance.random() < 0.7 else 0) as found:
-        possible = [
-            each
-            for each in changing_calls(ground, found, images=_EARLIER, writes=True)
-            if each.name in _POSSIBLE[name].split()
-        ]
+    images = 0 if chance.random() < ground.load.empty else ground.load.earlier
+    with case(ground, variant(turn // _TURNS_OF_A_VARIANT), images=images) as found:
+        possible = [each for each in changing_calls(ground, found) if each.name in _POSSIBLE[name].split()]
         # First the kind: there are many more writes than anything else.
         kind = chance.choice(sorted({each.name for each in possible}))
         call = chance.choice([each for each in possible if each.name == kind])
@@ -58,7 +54,7 @@ def _at_one_call(ground: Ground, chance: random.Random, turn: int, name: str) ->
 
 
 def _look_and_complete(found: Case, result: Result, name: str) -> str:
-    """What cannot even be removed stays, for the next run to remove."""
+    """A file that cannot even be removed stays, for the next run to remove."""
     found.site.require_nothing_running()
     if not result.failed:
         found.site.require_published(found.quiet.published)

@@ -18,14 +18,12 @@ from .ground import Ground
 from .trial import FAILED, HEALED, REFUSED, require
 
 _ROOMY = {"size": 64 * 1024 * 1024}
-_EARLIER = 5
-_ALL = 7
 _WITHOUT_PRIVILEGES = ["setpriv", "--inh-caps=-all", "--bounding-set=-all", "--"]
 
 
 def _read_only(ground: Ground, chance: random.Random, turn: int) -> str:
     name = ("out", "cache")[turn % 2]
-    with case(ground, variant(turn), images=_EARLIER, disks={name: _ROOMY}) as found:
+    with case(ground, variant(turn), images=ground.load.earlier, disks={name: _ROOMY}) as found:
         with disks.read_only(found.site.folder / name):
             result = found.site.run(**found.params, retries=1)
         require_clear(result, found.site.folder / name, "Read-only file system")
@@ -35,8 +33,8 @@ def _read_only(ground: Ground, chance: random.Random, turn: int) -> str:
 
 
 def _read_only_and_nothing_new(ground: Ground, chance: random.Random, turn: int) -> str:
-    """What has nothing to write does not have to be able to."""
-    with case(ground, variant(turn), images=_ALL, disks={"": _ROOMY}) as found:
+    """A run with nothing to write does not have to be able to."""
+    with case(ground, variant(turn), images=ground.load.all, disks={"": _ROOMY}) as found:
         with disks.read_only(found.site.folder):
             result = found.site.run(**found.params)
         require(not result.failed and not result.changed, f"it is not as it was: {told(result)}")
@@ -46,7 +44,7 @@ def _read_only_and_nothing_new(ground: Ground, chance: random.Random, turn: int)
 
 def _no_permission(ground: Ground, chance: random.Random, turn: int) -> str:
     """A user without privileges may not write there, or not even look."""
-    with case(ground, variant(turn), images=_EARLIER) as found:
+    with case(ground, variant(turn), images=ground.load.earlier) as found:
         place = (found.site.out, found.site.cache, found.site.cache / "share" / "sha256")[turn % 3]
         mode = place.stat().st_mode
         place.chmod((0o500, 0o000)[chance.randrange(2)])
@@ -63,7 +61,7 @@ def _no_permission(ground: Ground, chance: random.Random, turn: int) -> str:
 
 def _in_the_way(ground: Ground, chance: random.Random, turn: int) -> str:
     """A directory where a file is to be written, or a file where a directory is to be: nobody's files are removed."""
-    with case(ground, variant(2 * (turn % 2)), images=_EARLIER) as found:
+    with case(ground, variant(2 * (turn % 2)), images=ground.load.earlier) as found:
         kind, obstacle, more = _OBSTACLES[turn % len(_OBSTACLES)](found)
         with _set_aside(obstacle):
             if kind == "file":
@@ -129,7 +127,9 @@ def _missing_parent(ground: Ground, chance: random.Random, turn: int) -> str:
 
 def _cross_device(ground: Ground, chance: random.Random, turn: int) -> str:
     names = (("out",), ("cache",), ("out", "cache", "tmp"))[turn % 3]
-    with case(ground, variant(turn), images=_EARLIER * (turn % 2), disks=dict.fromkeys(names, _ROOMY)) as found:
+    with case(
+        ground, variant(turn), images=ground.load.earlier * (turn % 2), disks=dict.fromkeys(names, _ROOMY)
+    ) as found:
         found.complete()
     return HEALED
 

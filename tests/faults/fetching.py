@@ -21,12 +21,12 @@ from ...plugins.modules import image_fetch
 _PIECE = 16 * 1024
 
 AtByte = tuple[int, Callable[[], None]]
-"""What is done once so many bytes have come."""
+"""An action, and the number of bytes after which it is done."""
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What became of a fetch.
+    """The result of a fetch.
 
     :param transferred: names of the files that were asked for, in order.
     :param arrived: those of them that came as a whole.
@@ -38,12 +38,12 @@ class Fetched:
 
     @property
     def failed(self) -> bool:
-        """Whether it failed."""
+        """True if it failed."""
         return bool(self.data.get("failed"))
 
     @property
     def msg(self) -> str:
-        """What it says."""
+        """Its message."""
         return str(self.data.get("msg", ""))
 
 
@@ -129,6 +129,9 @@ class Fetcher:
             async_val=0,
             no_log=False,
             action="airgap.images.image_fetch",
+            play=None,
+            _uuid="0-1",
+            get_name=lambda: "Fetch the archive",
         )
         action: Any = ActionModule(task, connection, SimpleNamespace(), None, None, None)  # type: ignore[arg-type]
         action._load_name = "image_fetch"
@@ -138,7 +141,7 @@ class Fetcher:
 
 
 def _look(module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-    """What the modules say that look at files."""
+    """Answer for the modules that look at files."""
     if module_name == "airgap.images.image_fetch":
         return {"changed": False, "found": image_fetch.survey(module_args.get("src"), module_args.get("failed_list"))}
     path = Path(module_args["path"])

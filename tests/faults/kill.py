@@ -19,7 +19,7 @@ from typing import Any
 
 from ..support.module import ModuleError, Result, RunningModule, alive, descendants
 from . import tracer
-from .case import Case, case, changing_calls
+from .case import VARIANTS, Case, case, changing_calls
 from .ground import Ground
 from .site import TIMEOUT
 from .trial import COMPLETED, HEALED, MISSED, Scale, Trial, first_hit, require
@@ -27,16 +27,12 @@ from .trial import COMPLETED, HEALED, MISSED, Scale, Trial, first_hit, require
 GROUP = "kill"
 
 _VARIANTS: tuple[dict[str, Any], ...] = (
+    *VARIANTS,
     {"compress": "gzip", "part_size": "60K"},
     {"compress": "gzip"},
     {"compress": "zstd", "part_size": "50K"},
-    {"compress": "none", "part_size": "100K"},
-    {"compress": "dir"},
-    {"compress": "dir", "mode": "0640"},
-    {"compress": "gzip", "keep_cache": False},
     {"compress": "none", "prune_cache": True, "jobs": 1},
 )
-_EARLIER_IMAGES = 5
 _END_WITHIN = 5.0
 _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -62,8 +58,8 @@ def trials(scale: Scale) -> list[Trial]:
 @contextmanager
 def _case(ground: Ground, chance: random.Random) -> Iterator[Case]:
     """In most cases there is an archive already."""
-    images = _EARLIER_IMAGES if chance.random() < 0.7 else 0
-    with case(ground, chance.choice(_VARIANTS), images=images) as made:
+    images = 0 if chance.random() < ground.load.empty else ground.load.earlier
+    with case(ground, chance.choice(_VARIANTS[: ground.load.variants]), images=images) as made:
         yield made
 
 
@@ -93,7 +89,7 @@ def _at_a_moment_of_two(ground: Ground, chance: random.Random) -> str:
 
 def _at_a_call(ground: Ground, chance: random.Random, *, number: signal.Signals) -> str:
     with _case(ground, chance) as made:
-        call = chance.choice(changing_calls(ground, made, images=_EARLIER_IMAGES))
+        call = chance.choice([each for each in changing_calls(ground, made) if not each.is_writing])
         log = made.site.folder.with_suffix(".trace")
         running = made.site.start(under=tracer.striking(call, f"signal={number.name[3:]}", log), **made.params)
         running.process.wait(TIMEOUT)
@@ -123,6 +119,7 @@ def _strike_child(running: RunningModule, number: signal.Signals) -> bool:
         for pid in descendants(running.pid):
             if tracer.send(pid, number, program=b"copy"):
                 return True
+        time.sleep(0.002)
     return False
 
 

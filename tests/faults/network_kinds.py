@@ -49,6 +49,7 @@ class Kind:
     :param most: how many requests in a row it lasts when it heals; 0: all, and it does no harm.
     :param params: the module's parameters when it lasts.
     :param resumes: whether no byte of a layer is to be sent twice.
+    :param is_main: whether the short form has it; what it leaves out is much like another row.
     """
 
     fault: str
@@ -59,6 +60,7 @@ class Kind:
     most: int = _RETRIES
     params: Mapping[str, Any] = field(default_factory=dict)
     resumes: bool = False
+    is_main: bool = True
 
 
 def _status(part: Part, chance: random.Random) -> Action:
@@ -82,11 +84,11 @@ def _other_type(part: Part, chance: random.Random) -> Action:
 _SLOW = {"retries": 1}
 
 KINDS = (
-    Kind("429 without Retry-After", lambda *_: Busy(), ("429", "credentials", _AGAIN), _CLIENTS),
+    Kind("429 without Retry-After", lambda *_: Busy(), ("429", "limits the rate of requests", _AGAIN), _CLIENTS),
     Kind(
         "429 with Retry-After in seconds",
         lambda _part, chance: Busy(chance.randint(0, 1)),
-        ("429", "credentials", _AGAIN),
+        ("429", "limits the rate of requests", _AGAIN),
         _CLIENTS,
         most=1,
         params=_SLOW,
@@ -94,10 +96,11 @@ KINDS = (
     Kind(
         "429 with Retry-After as a date",
         lambda _part, chance: Busy(chance.randint(0, 1), as_date=True),
-        ("429", "credentials", _AGAIN),
+        ("429", "limits the rate of requests", _AGAIN),
         _CLIENTS,
         most=1,
         params=_SLOW,
+        is_main=False,
     ),
     Kind(
         "429 with a Retry-After of hours",
@@ -120,6 +123,7 @@ KINDS = (
         lambda part, chance: Reset(_early(part, chance)),
         ("reset|EOF|broke off|ended after", _AGAIN),
         _BODIES,
+        is_main=False,
     ),
     Kind(
         "body that ends early",
@@ -147,6 +151,7 @@ KINDS = (
         forms=(HEALS,),
         most=0,
         resumes=True,
+        is_main=False,
     ),
     Kind(
         "one wrong byte",
@@ -154,7 +159,7 @@ KINDS = (
         (_WRONG, _AGAIN),
         _BODIES,
     ),
-    Kind("another body of the same size", lambda *_: Corrupt(None), (_WRONG, _AGAIN), _BODIES),
+    Kind("another body of the same size", lambda *_: Corrupt(None), (_WRONG, _AGAIN), _BODIES, is_main=False),
     Kind(
         "a page with status 200 instead of the body",
         lambda *_: Respond(200, {"Content-Type": "text/html"}, _PAGE),
@@ -186,11 +191,14 @@ KINDS = (
         forms=(HEALS,),
         most=0,
         resumes=True,
+        is_main=False,
     ),
-    Kind("expired token", None, ("unauthorized", "username and password"), (TAG, MANIFEST, LAYER), most=1),
+    Kind(
+        "expired token", None, ("unauthorized", "password may be wrong or have expired"), (TAG, MANIFEST, LAYER), most=1
+    ),
     Kind("blobs on another host", None, ("50[0234]", _AGAIN), (CONFIG, LAYER), most=0),
     Kind("redirect to a closed port", None, ("refused", _AGAIN), _BODIES),
-    Kind("redirect to an unknown host name", None, ("resolv|no such host", _AGAIN), _BODIES),
+    Kind("redirect to an unknown host name", None, ("resolv|no such host", _AGAIN), _BODIES, is_main=False),
     Kind(
         "manifest with an unknown media type",
         lambda _part, chance: Relabel(chance.choice(_ODD_TYPES)),
@@ -218,6 +226,7 @@ KINDS = (
         parts=(CONFIG, LAYER),
         forms=(HEALS,),
         most=0,
+        is_main=False,
     ),
     Kind(
         "certificate of an unknown authority",
@@ -226,17 +235,34 @@ KINDS = (
         _BODIES,
         (LASTS, EVERYWHERE),
     ),
-    Kind("expired certificate", None, ("certificate", "expired", "to be renewed"), _BODIES, (LASTS, EVERYWHERE)),
-    Kind("certificate for another name", None, ("certificate", "[Uu]se the name"), _BODIES, (LASTS, EVERYWHERE)),
+    Kind(
+        "expired certificate",
+        None,
+        ("certificate", "expired", "to be renewed"),
+        _BODIES,
+        (LASTS, EVERYWHERE),
+        is_main=False,
+    ),
+    Kind(
+        "certificate for another name",
+        None,
+        ("certificate", "[Uu]se the name"),
+        _BODIES,
+        (LASTS, EVERYWHERE),
+        is_main=False,
+    ),
     Kind(
         "http instead of https",
         None,
         ("does not speak TLS|not look like a TLS handshake", "validate_certs"),
         _BODIES,
         (LASTS, EVERYWHERE),
+        is_main=False,
     ),
     Kind("registry on a closed port", None, ("refused", "check its name and port"), forms=(EVERYWHERE,)),
-    Kind("registry with an unknown host name", None, ("resolv", "check it, and DNS"), forms=(EVERYWHERE,)),
+    Kind(
+        "registry with an unknown host name", None, ("resolv", "check it, and DNS"), forms=(EVERYWHERE,), is_main=False
+    ),
     Kind("many of these faults in one run", None, forms=(STORM,)),
 )
 """In the order of the table."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of an image is asked for, by whom, and how the proxy knows these requests."""
+"""The parts of an image that are asked for, by whom, and how the proxy knows these requests."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..support.registry import Registry
 _CLIENT, _SKOPEO = r"^airgap\.images/", r"^skopeo/"
 
 TAG, MANIFEST, LAYER = "digest of a tag", "manifest", "layer"
-"""What the module's own client asks for."""
+"""Parts that the module's own client asks for."""
 
 COPIED, CONFIG = "manifest for skopeo", "configuration"
-"""What skopeo asks for."""
+"""Parts that skopeo asks for."""
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,18 @@ from pathlib import Path
 
 from .ground import Ground, private_temporary_files
 from .trial import VIOLATED, Outcome, Trial, Violation
+from .workload import Workload
 
 _LONGEST = 3700.0
 """Seconds that any trial may take."""
 
 
 def run_all(
-    trials: Sequence[Trial], *, seed: int, jobs: int, work: Path, told: Callable[[Outcome], None]
+    trials: Sequence[Trial], load: Workload, *, seed: int, jobs: int, work: Path, told: Callable[[Outcome], None]
 ) -> list[Outcome]:
     """Runs every trial once.
 
+    :param load: the images that they save.
     :param jobs: processes at once.
     :param work: a folder for what they write; it is removed again.
     :param told: is called with each outcome as it comes.
@@ -36,7 +38,7 @@ def run_all(
     todo: SimpleQueue[int | None] = context.SimpleQueue()
     done: Queue[Outcome] = context.Queue()
     workers = [
-        context.Process(target=_work, args=(folder / f"worker-{number}", trials, seed, todo, done))
+        context.Process(target=_work, args=(folder / f"worker-{number}", load, trials, seed, todo, done))
         for number in range(min(jobs, len(trials)))
     ]
     try:
@@ -59,13 +61,18 @@ def run_all(
 
 
 def _work(
-    folder: Path, trials: Sequence[Trial], seed: int, todo: SimpleQueue[int | None], done: Queue[Outcome]
+    folder: Path,
+    load: Workload,
+    trials: Sequence[Trial],
+    seed: int,
+    todo: SimpleQueue[int | None],
+    done: Queue[Outcome],
 ) -> None:
     private_temporary_files(folder / "tmp")
     for number in (signal.SIGINT, signal.SIGHUP):  # what a shell or nohup has ignored, the module ignores too
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda _number, _frame: None)
-    with Ground.made(folder) as ground:
+    with Ground.made(folder, load) as ground:
         while (index := todo.get()) is not None:
             done.put(run_one(trials[index], ground, seed))
 

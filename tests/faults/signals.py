@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from typing import Any
 
-from ..support.module import ROOT, ModuleError, alive
+from ..support.forked import ForkServer, read_at_start
+from ..support.module import ModuleError, RunningModule, alive, environment
 from ..support.push import push
 from ..support.samples import many_layers
 from .ground import NAMED, Ground
@@ -73,21 +71,22 @@ def trials(scale: Scale) -> list[Trial]:
 
 
 def _in_process(ground: Ground, chance: random.Random, *, kind: str, count: int) -> str:
-    folder = ground.new_folder()
-    program = f"{__package__}.struck"
-    words = [kind, str(count), str(chance.random()), str(folder)]
-    done = subprocess.run(
-        [sys.executable, "-m", program, *words],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=_HARD_LIMIT,
-        check=False,
-    )
-    require(done.returncode == 0, f"{' '.join(words)}: {done.stdout[-500:]}{done.stderr[-3000:]}")
-    struck = json.loads(done.stdout)["struck"]
+    words = [kind, str(count), str(chance.random()), str(ground.new_folder())]
+    env = environment()
+    server = _server(read_at_start(env))
+    with RunningModule([], b"", env, None, server=server, words=words) as running:
+        status = running.process.wait(_HARD_LIMIT)
+        stdout, stderr = running.output()
+    require(status == 0, f"{' '.join(words)}: {stdout[-500:]}{stderr[-3000:]}")
+    struck = json.loads(stdout)["struck"]
     require(struck >= count / 10, f"only {struck} of {count} came in time")
     return COMPLETED
+
+
+@functools.cache
+def _server(env: frozenset[tuple[str, str]]) -> ForkServer:
+    """Forks for each process that is struck, as its imports would take longer than it."""
+    return ForkServer(f"{__package__}.struck", dict(env))
 
 
 def _on_module(ground: Ground, chance: random.Random, *, count: int, layers: int) -> str:

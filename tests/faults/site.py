@@ -24,7 +24,7 @@ from ..support.report_check import report_fits
 from .trial import Violation, require
 
 _OURS = (".lock", "accepted.json", "verified.json")
-"""What a cache may have or not have."""
+"""Files that a cache may have or not have."""
 
 TIMEOUT = 120.0
 """Seconds after which a run is taken to hang."""
@@ -35,7 +35,7 @@ _REPORT, _TABLE, _FACTS = ".report.html", ".report.csv", ".report.json"
 
 @dataclass(frozen=True)
 class Quiet:
-    """What a run makes of the images when nothing is wrong.
+    """The result of a run when nothing is wrong.
 
     :param published: sha256 of each file of the archive, and of what stands beside it, by name.
     :param names: everything below the site's folder afterwards.

@@ -139,4 +139,4 @@ KINDS = (*SEEN_BY_DIGEST, *SEEN_BY_SIZE)
 DIRECTORY = Kind("a directory", directory)
 
 TEXTS = (b"{", b"null", b"[]", b"{}", b'"text"', b"\0" * 100, b"\xff\xfe", b'{"version": 1}', b'{"manifests": [{}]}')
-"""What is no document of ours."""
+"""Texts that are not documents of ours."""

@@ -40,14 +40,15 @@ class Call:
     number: int
     about: str = ""
 
+    @property
+    def is_writing(self) -> bool:
+        """True if it changes the content of a file, and not only which files there are."""
+        return self.name in _WRITING.split(",")
 
-def watching(log: Path, *, writes: bool = False) -> list[str]:
-    """The beginning of a command line that writes down what the rest of it does to files.
 
-    :param writes: what goes into them, too.
-    """
-    more = [f"--trace={_CHANGING},{_OPENING},{_WRITING}", "--string-limit=8"] if writes else []
-    return [*_FILTERED, f"--output={log}", *(more or [f"--trace={_CHANGING},{_OPENING}"]), "--"]
+def watching(log: Path) -> list[str]:
+    """The beginning of a command line that writes down what the rest of it does to files, and to what is in them."""
+    return [*_FILTERED, f"--output={log}", f"--trace={_CHANGING},{_OPENING},{_WRITING}", "--string-limit=8", "--"]
 
 
 def striking(call: Call, how: str, log: Path) -> list[str]:
@@ -57,12 +58,12 @@ def striking(call: Call, how: str, log: Path) -> list[str]:
 
 
 def struck(log: Path) -> bool:
-    """Whether the strike was dealt."""
+    """Return True if the strike was dealt."""
     return bool(re.search(r"INJECTED|^\d+ +(---|\+\+\+ killed)", log.read_text("utf-8", "replace"), re.MULTILINE))
 
 
 def struck_below(log: Path, folder: Path) -> bool:
-    """Whether an error was given to calls about files below a folder, and to no others."""
+    """Return True if an error was given to calls about files below a folder, and to no others."""
     lines = [line for line in log.read_text("utf-8", "replace").splitlines() if line.endswith("(INJECTED)")]
     return bool(lines) and all(f"{folder}/" in _without_data(line) for line in lines)
 

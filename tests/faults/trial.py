@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .workload import FEW, FULL, Workload
+
 if TYPE_CHECKING:
     from .ground import Ground
 
@@ -29,7 +31,7 @@ REPAIRED = "repaired"
 """The damage was found, told, and mended; the archive is the same, byte for byte."""
 
 UNSEEN = "not looked for"
-"""What the documentation says is not found with these options was not found."""
+"""Damage that these options do not look for, as documented, was not found."""
 
 MISSED = "too late"
 """The run had ended before the fault could be made; it does not count."""
@@ -67,6 +69,7 @@ class Scale:
     :param tiny_layers: of each image that it saves meanwhile.
     :param steps: of the walk over options.
     :param tests: the tests that the test command has in a short form run in full.
+    :param load: the images that are saved.
     """
 
     times: int = 5
@@ -77,10 +80,13 @@ class Scale:
     tiny_layers: int = 60
     steps: int = 500
     tests: bool = True
+    load: Workload = FULL
 
 
-SHORT = Scale(times=1, kills=7, signals=48, in_process=12, module_signals=3, tiny_layers=16, steps=2, tests=False)
-"""What the test command has time for."""
+SHORT = Scale(
+    times=1, kills=7, signals=32, in_process=8, module_signals=2, tiny_layers=8, steps=2, tests=False, load=FEW
+)
+"""The short form, which the test command has time for."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a trial.
+    """The result of a trial.
 
     :param told: for a violation, what did not hold.
     """

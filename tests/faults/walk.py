@@ -92,7 +92,7 @@ def _check(site: Site, params: dict[str, Any], before: walk_look.Snapshot) -> Re
 
 
 def _is_foreseen(walker: Walker, done: Result) -> bool:
-    """Whether check mode could know: that a registry lacks a layer is seen when it is fetched."""
+    """Return True if check mode could know: that a registry lacks a layer is seen when it is fetched."""
     failed = {each["reference"] for each in done.data.get("failed_images", [])}
     return not failed & walker.shelf.unforeseen(walker.state)
 

@@ -50,7 +50,7 @@ _BUILT: dict[str, tuple[Callable[[], Image | Index], ...]] = {
 
 @dataclass
 class State:
-    """What a step is made with; the moves change it.
+    """The parameters of a step; the moves change them.
 
     :ivar lines: the list.
     :ivar tags: which version of each repository its tag names.
@@ -101,7 +101,7 @@ class Shelf:
         return f"{NAMED}/walk/{name}@{self._pushed[name][version].digest}"
 
     def image_of(self, reference: str, state: State) -> PushedImage | None:
-        """What a reference names now; ``None`` where that is nothing."""
+        """The image that a reference names now; ``None`` if there is none."""
         path = reference.removeprefix(f"{NAMED}/walk/")
         name, at, digest = path.partition("@")
         name = name.partition(":")[0]
@@ -118,7 +118,7 @@ class Shelf:
         return {f"{NAMED}/walk/windows:1", self.by_digest("windows", 0)}
 
     def status(self, reference: str, state: State) -> str:
-        """What has to become of a reference: saved, skipped or failed."""
+        """The expected status of a reference: saved, skipped or failed."""
         image = self.image_of(reference, state)
         if image is None:
             return FAILED

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has to hold at every step of the walk, looked up on disk."""
+"""Requirements that hold at every step of the walk, looked up on disk."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .walk_moves import Walker
 
 Snapshot = Mapping[str, tuple[object, ...]]
-"""What each path is, by its name: kind, mode and content first, then what changes when it is written to."""
+"""The state of each path, by its name: kind, mode and content first, then what changes when it is written to."""
 
 _OF_A_RUN = (".run-", ".staging")
 _CONTENT_FIELDS = 3
@@ -48,7 +48,7 @@ EVERYTHING = Scope(lambda _name: True, None)
 """Every path, and also that nobody wrote the same again."""
 
 CONTENT = Scope(lambda name: not name.startswith(("home", "tmp")), _CONTENT_FIELDS)
-"""What the files are, but not when they were written."""
+"""The content of files, but not when they were written."""
 
 PUBLISHED = Scope(lambda name: name.startswith("out"), _CONTENT_FIELDS)
 """The same of archives and what stands beside them."""
@@ -139,7 +139,7 @@ def _require_content(walker: Walker, image: Mapping[str, Any]) -> None:
 
 
 def require_true(walker: Walker, done: Result) -> None:
-    """What stands is whole, holds just what the run says, and has the mode that was asked for.
+    """Require that the archive is whole, holds just what the run says, and has the mode that was asked for.
 
     :raises Violation: it is not so
     :raises AssertionError: it is not so
@@ -199,7 +199,7 @@ def _require_mode(dest: Path, mode: str | None) -> None:
 
 
 def _require_cache(walker: Walker, done: Result, archive: Archive) -> None:
-    """What is not to be kept is not there."""
+    """Require that the cache holds nothing that is not to be kept."""
     options = walker.state.options
     share = walker.site.cache / "share" / "sha256"
     here = {f"sha256:{path.name}" for path in share.iterdir()} if share.is_dir() else set()

@@ -97,7 +97,7 @@ def check_report(job: Job) -> None:
 
 
 def check_faults(job: Job) -> None:
-    """The fault bench in its short form: each fault once, some dozens of signals, and a few steps of the walk.
+    """The fault bench in its short form: each main kind of fault once, dozens of signals, a few steps of the walk.
 
     In one process, as each makes the runs anew that others are compared with.
     """
