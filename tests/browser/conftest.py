@@ -15,13 +15,17 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from ansible_collections.airgap.images.tests.support.chromium import browser
+from ansible_collections.airgap.images.tests.support.extent import (  # noqa: F401  # hooks of pytest
+    pytest_collection_modifyitems,
+    pytest_report_collectionfinish,
+)
 
 DESKTOP = {"width": 1280, "height": 800}
 
 
 @dataclass
 class Seen:
-    """What a page did beside showing itself.
+    """Everything that a page did beside showing itself.
 
     :ivar said: messages of its console, errors and dialogs.
     :ivar asked: addresses of its requests.

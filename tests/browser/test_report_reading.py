@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from playwright.sync_api import Page
 
@@ -12,10 +14,14 @@ from ansible_collections.airgap.images.plugins.module_utils._report.report impor
 from ansible_collections.airgap.images.tests.browser.conftest import Opener
 from ansible_collections.airgap.images.tests.support.bundle import bundle, of_rancher
 
-SAMPLE = of_rancher(260)
+# The fewest that have one that failed and one that was skipped.
+SAMPLE = of_rancher(190)
 RAW = render(SAMPLE.name, SAMPLE.lock, SAMPLE.raw_lock, SAMPLE.facts).page
 FIRST = bundle("first.tar.gz", ["nginx", "quay.io/team/app:1", "ghcr.io/team/app:1", "gcr.io/a/b:1", "reg.lan/c:1"])
 FIRST_RAW = render(FIRST.name, FIRST.lock, FIRST.raw_lock, FIRST.facts).page
+# A few pages of paper; a browser takes long to write a document of many.
+SHORT = of_rancher(30)
+SHORT_RAW = render(SHORT.name, SHORT.lock, SHORT.raw_lock, SHORT.facts).page
 
 # Every text that is shown with the contrast between it and what is behind it (WCAG 2.2, "relative luminance").
 CONTRASTS = """() => {
@@ -55,6 +61,7 @@ def contrasts(page: Page) -> list[tuple[float, str]]:
     return [(ratio, text) for ratio, text in page.evaluate(CONTRASTS)]
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("raw", [RAW, FIRST_RAW], ids=["partial", "first"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_stands_out(open_report: Opener, raw: bytes, scheme: str) -> None:
@@ -65,18 +72,25 @@ def test_every_text_stands_out(open_report: Opener, raw: bytes, scheme: str) -> 
 
 def test_the_colours_are_those_that_are_preferred(open_report: Opener) -> None:
     back = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number).reduce((a, b) => a + b)"
-    assert open_report(RAW, color_scheme="dark").page.evaluate(back) < 150
-    assert open_report(RAW, color_scheme="light").page.evaluate(back) > 600
+    page = open_report(RAW, color_scheme="dark").page
+    assert page.evaluate(back) < 150
+    page.emulate_media(color_scheme="light")
+    assert page.evaluate(back) > 600
 
 
 def test_controls_have_edges_that_can_be_seen(open_report: Opener) -> None:
-    for scheme in ("light", "dark"):
-        page = open_report(RAW, color_scheme=scheme).page
+    page = open_report(RAW).page
+    backs = []
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
         edge, back = page.locator(".tools input").evaluate(
             "one => [getComputedStyle(one).borderTopColor, getComputedStyle(document.body).backgroundColor]"
         )
         light = [sum(int(part) for part in colour[4:-1].split(",")) / 765 for colour in (edge, back)]
-        assert abs(light[0] - light[1]) > 0.3
+        assert abs(light[0] - light[1]) > 0.3, scheme
+        backs.append(light[1])
+    assert backs[0] > backs[1], "the scheme has not changed"
 
 
 def test_paper_has_everything_and_no_controls(open_report: Opener) -> None:
@@ -93,7 +107,7 @@ def test_paper_has_everything_and_no_controls(open_report: Opener) -> None:
 
 @pytest.mark.parametrize("runs", [True, False], ids=["script", "no script"])
 def test_what_is_folded_is_printed(open_report: Opener, runs: bool) -> None:
-    page = open_report(RAW, java_script_enabled=runs).page
+    page = open_report(SHORT_RAW, java_script_enabled=runs).page
     row = page.locator("#bytes details tbody tr").last
     assert row.is_hidden()
     page.emulate_media(media="print")
@@ -103,7 +117,7 @@ def test_what_is_folded_is_printed(open_report: Opener, runs: bool) -> None:
 
 
 def test_after_printing_what_was_folded_is_folded_again(open_report: Opener) -> None:
-    page = open_report(RAW).page
+    page = open_report(SHORT_RAW).page
     page.pdf()
     assert page.locator("details[open]").count() == 0
 
@@ -119,12 +133,14 @@ def test_without_a_script_everything_can_be_read(open_report: Opener) -> None:
     assert page.locator("#bytes details tbody tr").first.is_visible()
 
 
-@pytest.mark.parametrize("width", [320, 400, 768, 1024, 2560])
-def test_no_width_makes_the_page_scroll_sideways(open_report: Opener, width: int) -> None:
-    page = open_report(RAW, viewport={"width": width, "height": 800}).page
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    for card in page.locator(".card").all():
-        assert card.evaluate("one => one.scrollWidth <= one.clientWidth")
+def test_no_width_makes_the_page_scroll_sideways(open_report: Opener) -> None:
+    page = open_report(RAW, viewport={"width": 320, "height": 800}).page
+    for width in (320, 400, 768, 1024, 2560):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("window.innerWidth") == width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for card in page.locator(".card").all():
+            assert card.evaluate("one => one.scrollWidth <= one.clientWidth"), width
 
 
 PHONE = {"width": 400, "height": 800}
@@ -138,6 +154,7 @@ CUT = """found => found.filter(one => {
 }).map(one => one.outerHTML.slice(0, 200))"""
 
 
+@pytest.mark.each_value
 @pytest.mark.parametrize("raw", [RAW, FIRST_RAW, FAILED_RAW], ids=["partial", "first", "failed"])
 @pytest.mark.parametrize("runs", [True, False], ids=["script", "no script"])
 def test_on_a_small_screen_no_cell_is_cut_off(open_report: Opener, raw: bytes, runs: bool) -> None:
@@ -169,16 +186,17 @@ def test_folded_rows_are_sorted_and_filtered(open_report: Opener) -> None:
     assert page.locator("#all-images tbody tr:visible").count() == 0
 
 
-@pytest.mark.parametrize("width", [400, 860])
-def test_what_is_wider_than_its_panel_has_a_shade_at_that_side(open_report: Opener, width: int) -> None:
-    page = open_report(RAW, viewport={"width": width, "height": 800}).page
-    wide = page.locator(".panel:visible").evaluate_all(
-        """found => found.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => {
-          const style = getComputedStyle(one);
-          return [style.backgroundImage.split("linear-gradient").length - 1, style.backgroundAttachment];
-        })"""
-    )
-    assert wide and all(one == [4, "local, local, scroll, scroll, scroll"] for one in wide), wide
+def test_what_is_wider_than_its_panel_has_a_shade_at_that_side(open_report: Opener) -> None:
+    page = open_report(RAW, viewport=PHONE).page
+    for width in (400, 860):
+        page.set_viewport_size({"width": width, "height": 800})
+        wide = page.locator(".panel:visible").evaluate_all(
+            """found => found.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => {
+              const style = getComputedStyle(one);
+              return [style.backgroundImage.split("linear-gradient").length - 1, style.backgroundAttachment];
+            })"""
+        )
+        assert wide and all(one == [4, "local, local, scroll, scroll, scroll"] for one in wide), (width, wide)
 
 
 def test_the_first_key_offers_to_skip_what_comes_first(open_report: Opener) -> None:
