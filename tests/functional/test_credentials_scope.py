@@ -30,6 +30,8 @@ USER, PASSWORD = "reader", "pa55-of-the-reader"
 BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 TOKEN = "t0ken-of-the-reader"
 REFRESH = "refresh-of-the-reader"
+THOROUGH = pytest.mark.thorough
+
 SECRETS = (PASSWORD, BASIC[6:], TOKEN, REFRESH)
 
 
@@ -116,7 +118,9 @@ def assert_saved(scene: Scene, result: Result, *servers: Hostile) -> None:
 
 
 @pytest.mark.each_value
-@pytest.mark.parametrize("part", ["/manifests/", "/blobs/", "/some/"])
+@pytest.mark.parametrize(
+    "part", [*(pytest.param(part, marks=THOROUGH) for part in ("/manifests/", "/blobs/")), "/some/"]
+)
 @pytest.mark.parametrize("scheme", ["basic", "bearer"])
 def test_not_to_the_host_of_a_redirect(scene: Scene, scheme: str, part: str) -> None:
     """Another port of the same machine is another host, also for skopeo."""
@@ -130,7 +134,7 @@ def test_not_to_the_host_of_a_redirect(scene: Scene, scheme: str, part: str) -> 
     assert secrets_seen(store) == []
 
 
-@pytest.mark.parametrize("scheme", ["basic", "bearer"])
+@pytest.mark.parametrize("scheme", ["basic", pytest.param("bearer", marks=THOROUGH)])
 def test_not_back_again_after_a_redirect_elsewhere(scene: Scene, scheme: str) -> None:
     """Where the way leads back to the registry, it is the other host that has chosen what is asked for."""
     service = scene.token_service()
@@ -245,7 +249,7 @@ def test_without_tls_only_where_that_is_allowed(scene: Scene) -> None:
     assert secrets_seen(registry) == []
 
 
-@pytest.mark.parametrize("target", ["http://169.254.169.254", "http://metadata.invalid"])
+@pytest.mark.parametrize("target", ["http://169.254.169.254", pytest.param("http://metadata.invalid", marks=THOROUGH)])
 def test_a_redirect_to_the_inside_of_a_network_carries_nothing(scene: Scene, target: str) -> None:
     """Nothing leaves this machine: what is not on loopback goes to a proxy, which takes it down."""
     registry = scene.server(tls=False, scheme="basic")
@@ -259,7 +263,8 @@ def test_a_redirect_to_the_inside_of_a_network_carries_nothing(scene: Scene, tar
 
 
 @pytest.mark.parametrize(
-    "target", ["http://169.254.169.254", "file://", pytest.param("ftp://127.0.0.1", marks=pytest.mark.thorough)]
+    "target",
+    ["http://169.254.169.254", *(pytest.param(each, marks=THOROUGH) for each in ("file://", "ftp://127.0.0.1"))],
 )
 def test_no_redirect_leads_from_https_to_anything_else(scene: Scene, target: str) -> None:
     registry = scene.server(scheme="basic")

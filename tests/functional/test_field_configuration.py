@@ -26,6 +26,7 @@ from ansible_collections.airgap.images.tests.functional._mirrors import (  # noq
     reason,
     site,
 )
+from ansible_collections.airgap.images.tests.support.extent import is_full
 from ansible_collections.airgap.images.tests.support.images import build_image
 from ansible_collections.airgap.images.tests.support.layers import random_layer
 from ansible_collections.airgap.images.tests.support.push import push
@@ -35,12 +36,13 @@ from ansible_collections.airgap.images.tests.support.workbench import Source, Wo
 
 THOROUGH = pytest.mark.thorough
 
-NAMES = ("index:1", "plain:1", "zstd:1", "many-layers:1")
+NAMES = ("index:1", "zstd:1", "plain:1", "many-layers:1")
 
 
 # -- where images come from
 
 
+@pytest.mark.thorough(repeats=True)
 @pytest.mark.field(
     "configuration",
     given="an unreachable registry with a mirror in `registries.conf`",
@@ -48,7 +50,8 @@ NAMES = ("index:1", "plain:1", "zstd:1", "many-layers:1")
 )
 def test_what_only_a_mirror_has(source: Source, bench: Workbench, home: Path) -> None:
     """The same archive as from the mirror itself, to the byte; and nothing is done for it a second time."""
-    references = [f"{AWAY}/{name}" for name in NAMES]
+    names = NAMES if is_full() else NAMES[:2]
+    references = [f"{AWAY}/{name}" for name in names]
     hub = f"{source.registry.host}/oci"
     direct, by_mirror = bench.directory / "direct" / "images", bench.directory / "mirror" / "images"
     way: dict[str, Any] = {"compress": "dir", "source_registry": hub}
@@ -60,7 +63,7 @@ def test_what_only_a_mirror_has(source: Source, bench: Workbench, home: Path) ->
     assert foreseen.changed and not bench.cache.exists() and not list(by_mirror.parent.iterdir())
     done = bench.save(references, **way)
     saved(done)
-    assert foreseen["plan"]["images"] == len(NAMES)
+    assert foreseen["plan"]["images"] == len(names)
     assert (foreseen["plan"]["bytes"], foreseen["plan"]["blobs"]) == (
         done["stats"]["bytes_downloaded"],
         done["stats"]["blobs_downloaded"],
@@ -75,8 +78,8 @@ def test_what_only_a_mirror_has(source: Source, bench: Workbench, home: Path) ->
         source.registry.clear()
         again = bench.save(references, check=check, **way)
         saved(again, changed=False)
-        assert source.registry.manifest_gets() == {f"oci/{name}": 1 for name in NAMES}
-        assert again["stats"]["manifest_requests"] == {"HEAD": 0, "GET": len(NAMES)}
+        assert source.registry.manifest_gets() == {f"oci/{name}": 1 for name in names}
+        assert again["stats"]["manifest_requests"] == {"HEAD": 0, "GET": len(names)}
         assert not source.registry.blob_gets()
     assert snapshot(bench.cache, by_mirror.parent) == before
 

@@ -46,7 +46,7 @@ def given_up(found: dict[str, str], host: str) -> list[str]:
     given="a registry that refuses connections",
     happens=("given up after five images; its other images fail with that reason, and other registries are tried"),
 )
-@pytest.mark.parametrize("jobs", [1, 20])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.thorough), 20])
 def test_a_registry_that_is_gone_is_given_up_after_five_images(site: Site, registry: FieldRegistry, jobs: int) -> None:
     """Others of the list are saved all the same, and each line has its reason."""
     host = closed_port()
@@ -60,7 +60,7 @@ def test_a_registry_that_is_gone_is_given_up_after_five_images(site: Site, regis
     assert saved(result).references == {honest: HONEST.digest}
 
 
-@pytest.mark.parametrize("jobs", [1, 8])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.thorough), 8])
 def test_also_where_it_goes_while_layers_are_fetched(site: Site, registry: FieldRegistry, jobs: int) -> None:
     images = [small(number) for number in range(25)]
     names = [registry.add(f"some/image{number}", image) for number, image in enumerate(images)]

@@ -22,6 +22,7 @@ def ground(site: Site) -> Ground:
     return Ground(site)
 
 
+@pytest.mark.thorough
 def test_the_role_does_not_believe_where_an_archive_is(ground: Ground, source: Source) -> None:
     site, host = ground.site, ground.host()
     shutil.rmtree(host.out)
