@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What several of these tests need beside the fixtures in ``tests/support``."""
+"""Functions that several of these tests need beside the fixtures in ``tests/support``."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def contents(root: Path) -> dict[str, str]:
 
 
 def without_reports(found: dict[str, str]) -> dict[str, str]:
-    """What is the same whatever stood there before: a report says what is new."""
+    """Leave out the reports: they say what is new, so they depend on the archive before."""
     return {
         name: digest
         for name, digest in found.items()
@@ -108,7 +108,7 @@ def flip(path: Path, at: int = -1, *, keep_times: bool = False) -> None:
 
 @dataclass(frozen=True)
 class Traffic:
-    """What went over the wire since the record was cleared: bytes by digest, and who asked how often."""
+    """Traffic since the record was cleared: the digests and bytes sent, and how many manifests our client asked for."""
 
     fetched: frozenset[str]
     size: int
@@ -117,7 +117,7 @@ class Traffic:
 
     @property
     def nothing(self) -> bool:
-        """Whether neither a blob nor a manifest was sent."""
+        """True if neither a blob nor a manifest was sent."""
         return not self.fetched
 
 
@@ -143,7 +143,7 @@ def assert_layers_once(registry: Registry, images: Iterable[PushedPlatform]) -> 
 
 
 def outcomes(result: Result) -> dict[str, str]:
-    """What became of each reference."""
+    """The status of each reference."""
     return {str(each["reference"]): str(each["status"]) for each in result["images"]}
 
 
@@ -190,6 +190,6 @@ def holds(root: Path, secret: str) -> list[Path]:
 
 
 def leftovers(root: Path) -> list[str]:
-    """What an interrupted copy or a half-written archive would leave below ``root``."""
+    """Files below ``root`` as an interrupted copy or a half-written archive would leave them."""
     strange = re.compile(r"oci-put-blob|\.tmp|\.partial|\.new|auth|~$", re.IGNORECASE)
     return [str(path.relative_to(root)) for path in root.rglob("*") if strange.search(path.name)]

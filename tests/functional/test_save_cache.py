@@ -152,7 +152,7 @@ def test_a_file_in_place_of_a_folder_is_put_right(warm: Warm) -> None:
 
 
 def test_leftovers_and_broken_folders_are_put_right(warm: Warm) -> None:
-    """What a killed skopeo and a full disk leave behind."""
+    """Remains of a killed skopeo and of a full disk."""
     first, second, third = (each.digest[7:] for image in warm.images for each in image.platforms[:2])
     (warm.bench.cache / first / "oci-put-blob12345").write_bytes(b"half a layer")
     (warm.bench.cache / first / "index.json").write_bytes(b"")
@@ -247,7 +247,7 @@ def test_hangar_fault_08_shared_layers_are_fetched_once_by_many_workers(registry
     """Many images over the same three layers, in different order, at twenty copies at once."""
     shared = [random_layer(7_000 + number, 150_000) for number in range(3)]
     images = []
-    for number in range(repetitions(8, 16)):
+    for number in range(repetitions(6, 16)):
         turned = shared[number % 3 :] + shared[: number % 3]
         image = build_image([*turned, random_layer(8_000 + number, 1_000)])
         images.append(push(registry, f"some/image{number}", "1", image))
@@ -267,7 +267,7 @@ def test_images_that_share_a_config_do_not_disturb_each_other(registry: Registry
     """skopeo writes a config anew at each copy; none of the others must take it for damaged meanwhile."""
     config = build_image([random_layer(9_000, 1_000)]).config
     images = []
-    count = repetitions(15, 40)
+    count = repetitions(8, 40)
     for number in range(count):
         image = build_artifact([random_layer(9_100 + number, 1_000)], config, OCI_CONFIG, platform=AMD64)
         images.append(push(registry, f"some/image{number}", "1", image))

@@ -66,7 +66,7 @@ def test_after_a_failure_nothing_is_fetched_that_would_not_be_kept(
     assert len(fetched) <= 6, "the rest was fetched all the same"
     assert not in_cache(bench) & layers(*images)
     assert not list(dest.parent.iterdir())
-    again = bench.save(images, dest=dest, compress=compress, keep_cache=False)
+    again = bench.save(images[:3], dest=dest, compress=compress, keep_cache=False)
     saved(again)
     assert not in_cache(bench) & layers(*images)
 
@@ -83,6 +83,7 @@ def test_where_an_image_is_missing_nothing_is_fetched_that_would_not_be_kept(
     assert not layers(*images) & set(registry.blob_gets())
 
 
+@THOROUGH
 def test_a_partial_archive_keeps_nothing_of_what_failed(registry: Registry, bench: Workbench) -> None:
     """There is room for the archive and a few images; of those that fail, a layer comes each time."""
     images = [push(registry, f"row/image{number}", "1", big(number, [LAYER, LAYER])) for number in range(10)]
@@ -93,6 +94,7 @@ def test_a_partial_archive_keeps_nothing_of_what_failed(registry: Registry, benc
     assert not in_cache(bench) & layers(*images)
 
 
+@THOROUGH
 def test_a_repair_does_not_fill_a_cache_that_is_not_kept(registry: Registry, bench: Workbench) -> None:
     """A damaged blob of the last image is found when the first ones have left the cache long since."""
     images = row(registry, 12)
@@ -120,6 +122,7 @@ def test_what_will_leave_the_cache_makes_room(registry: Registry, bench: Workben
         assert not in_cache(bench) & layers(*images)
 
 
+@THOROUGH
 def test_what_a_directory_shares_makes_no_room(registry: Registry, bench: Workbench) -> None:
     """It leaves the cache, and the archive has its bytes: as much as there is has to be free."""
     images = row(registry, 10)

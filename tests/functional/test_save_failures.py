@@ -88,6 +88,7 @@ def test_an_image_that_appears_later_is_added(registry: Registry, bench: Workben
     assert list(archive.references) == [first.reference, late]
 
 
+@pytest.mark.thorough
 def test_an_image_that_is_gone_fails_although_the_archive_has_it(registry: Registry, bench: Workbench) -> None:
     """The list asks for what the tag is today; the archive of before stays."""
     image = push(registry, "some/image", "1", small(1))

@@ -99,6 +99,7 @@ def test_a_digest_that_is_gone_fails(registry: Registry, bench: Workbench) -> No
     assert image.digest in result["failed_images"][0]["reason"]
 
 
+@pytest.mark.thorough
 def test_other_formats_of_the_same_lock(registry: Registry, bench: Workbench) -> None:
     image = push(registry, "some/image", "1", oci_index())
     blobs = saved(bench.save([image])).blobs

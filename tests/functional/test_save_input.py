@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a list may look like, and what becomes of a line that is no reference."""
+"""Forms of a list, and lines of it that are not references."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ INVALID = [
 ]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", [pytest.param("utf-8-sig", marks=pytest.mark.thorough), "utf-16"])
 def test_byte_order_marks_line_ends_comments_and_duplicates(
     source: Source, bench: Workbench, workdir: Path, encoding: str
 ) -> None:
@@ -110,6 +110,7 @@ def test_images_and_list_files_are_merged_in_order(source: Source, bench: Workbe
     assert_counts(result, 5)
 
 
+@pytest.mark.thorough
 def test_images_may_hold_the_content_of_a_file(source: Source, bench: Workbench) -> None:
     image = source["oci/gzip:1"].reference
     assert list(saved(bench.save(["# list", "", image, "// end"])).references) == [image]
@@ -179,6 +180,7 @@ def test_lists_that_can_not_be_used(bench: Workbench, workdir: Path, content: by
     assert not list(bench.dest.parent.iterdir())
 
 
+@pytest.mark.thorough
 def test_a_last_line_without_an_end_counts(source: Source, bench: Workbench, workdir: Path) -> None:
     image = source["oci/gzip:1"].reference
     path = workdir / "list.txt"

@@ -112,7 +112,7 @@ def test_two_runs_on_one_cache(source: Source, bench: Workbench) -> None:
 
 @pytest.mark.parametrize("begun", [False, True])
 def test_two_runs_on_one_archive(source: Source, bench: Workbench, begun: bool) -> None:
-    """Whether or not the first has begun to write it: the second fails and names it, and the first is right."""
+    """The second fails and names it, and the first is right, begun to be written or not."""
     held, done = source["oci/gzip:1"], source["oci/plain:1"]
     hold = Hold()
     proxy = bench.proxy(source.registry, Rule(hold, path=f"/blobs/{held.platforms[0].layers[-1].digest}"))
@@ -177,7 +177,7 @@ def test_an_image_larger_than_any_disk_fails_alone(registry: Registry, bench: Wo
     )
 
 
-@pytest.mark.parametrize("full", ["dest", "cache"])
+@pytest.mark.parametrize("full", ["dest", pytest.param("cache", marks=pytest.mark.thorough)])
 def test_hangar_fault_01_a_disk_that_fills_up_fails_the_task(registry: Registry, bench: Workbench, full: str) -> None:
     """It was large enough when the run began. The old archive stays, and with space again all is well."""
     old = push(registry, "some/old", "1", small(1))

@@ -46,7 +46,7 @@ def layer_path(image: PushedImage) -> str:
             marks=THOROUGH,
         ),
         pytest.param(Truncate(10_000), marks=THOROUGH),
-        Reset(10_000),
+        pytest.param(Reset(10_000), marks=THOROUGH),
         Corrupt(5_000),
     ],
     ids=lambda action: f"{type(action).__name__}{getattr(action, 'status', '')}",
@@ -108,7 +108,7 @@ def test_a_registry_that_accepts_and_says_nothing_is_not_waited_for(source: Sour
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"stall_timeout": 1, "retries": 1}, "stall_timeout"),
+        pytest.param({"stall_timeout": 1, "retries": 1}, "stall_timeout", marks=THOROUGH),
         ({"timeout": 2, "retries": 5}, "timeout"),
     ],
     ids=str,

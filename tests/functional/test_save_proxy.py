@@ -41,9 +41,10 @@ ENVIRONMENTS = {
     "case and blanks": (" Upper.Invalid ,,MYCORP.invalid", None, 2),
     "lower case": (None, "corp.invalid", 4),
     "both": ("mycorp.invalid", "*", 1),
+    "a list": (" Upper.Invalid ,,registry.corp.invalid:5000, other.invalid:443,*.b.corp.invalid,.mycorp", None, 4),
 }
 EACH_ENVIRONMENT = [
-    pytest.param(*each, id=name, marks=pytest.mark.thorough if name in ("a name", "a dot", "lower case") else ())
+    pytest.param(*each, id=name, marks=() if name in ("both", "a list") else pytest.mark.thorough)
     for name, each in ENVIRONMENTS.items()
 ]
 

@@ -157,7 +157,9 @@ def test_credentials_for_docker_hub_by_any_of_its_names(bench: Workbench, host: 
     saved(bench.save(["app:1"], registries=[login], env=env))
 
 
-@pytest.mark.parametrize("way", ["signature_policy", "insecure_policy", "home"])
+@pytest.mark.parametrize(
+    "way", ["signature_policy", "insecure_policy", pytest.param("home", marks=pytest.mark.thorough)]
+)
 def test_hangar_fault_13_signature_policies_are_obeyed(source: Source, bench: Workbench, home: Path, way: str) -> None:
     """A policy that rejects everything: obeyed as the system's and as an option, unless told otherwise."""
     reject = '{"default": [{"type": "reject"}]}'

@@ -9,6 +9,7 @@ https://distribution.github.io/distribution/spec/auth/token/ and …/auth/jwt/
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import secrets
 import threading
@@ -45,13 +46,19 @@ def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
+@functools.cache
+def _issued() -> tuple[trustme.CA, trustme.LeafCert]:
+    """An authority and a certificate of it, made once in a process: RSA keys take long to find."""
+    authority = trustme.CA(key_type=trustme.KeyType.RSA)
+    return authority, authority.issue_cert("token.example.org", key_type=trustme.KeyType.RSA)
+
+
 class TokenSigner:
     """An RSA key with a certificate that docker-registry trusts through ``auth.token.rootcertbundle``."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        authority = trustme.CA(key_type=trustme.KeyType.RSA)
-        issued = authority.issue_cert("token.example.org", key_type=trustme.KeyType.RSA)
+        authority, issued = _issued()
         self.root_bundle = directory / "token-root.crt"
         authority.cert_pem.write_to_path(str(self.root_bundle))
         key = serialization.load_pem_private_key(issued.private_key_pem.bytes(), password=None)
