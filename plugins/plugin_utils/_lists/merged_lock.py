@@ -14,7 +14,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file i
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import LOCK_SUFFIX
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError, printable
 from ansible_collections.airgap.images.plugins.module_utils._base.json import Json, JsonObject, canonical, parse_object
-from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
+from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count, format_size
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import Origin, parse_lines
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD, MOST_VALUES
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import names_of
@@ -121,8 +121,8 @@ def _refuse_gaps(locks: Iterable[Lock], lines: Iterable[str]) -> None:
     missing = [str(image.reference) for image in wanted.images if str(image.reference) not in known]
     if missing:
         raise LockFileError(
-            f"{len(missing)} images of the list are in no host's archive: {printable(', '.join(missing), 5000)}; run "
-            "again on all hosts"
+            f"{format_count(len(missing), 'image')} of the list not found in any host's archive: "
+            f"{printable(', '.join(missing), 5000)}; run again on all hosts"
         )
 
 

@@ -43,7 +43,7 @@ def test_errors_name_the_filter() -> None:
     for content in ("no JSON", "\ud800"):
         with pytest.raises(AnsibleFilterError, match=f"merge_locks: {ONE} is not a lock file"):
             merge_locks({ONE: content})
-    with pytest.raises(AnsibleFilterError, match="merge_locks: 1 images of the list are in no host's archive"):
+    with pytest.raises(AnsibleFilterError, match="merge_locks: 1 image of the list not found in any host's archive"):
         merge_locks({ONE: text("a")}, ["b"])
 
 

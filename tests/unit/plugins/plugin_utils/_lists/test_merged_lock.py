@@ -154,7 +154,7 @@ def test_a_gap_is_refused() -> None:
     with pytest.raises(LockFileError) as caught:
         merged({"one": ONE, "two": TWO}, "a", "gone", "reg.lan/z:2")
     assert str(caught.value) == (
-        "2 images of the list are in no host's archive: docker.io/library/gone:latest, reg.lan/z:2; "
+        "2 images of the list not found in any host's archive: docker.io/library/gone:latest, reg.lan/z:2; "
         "run again on all hosts"
     )
 

@@ -150,7 +150,7 @@ def test_a_limit_leaves_the_set_as_it_is_and_names_what_is_left_out(ground: Grou
 
 
 def test_present_hosts_have_to_cover_their_shares(ground: Ground) -> None:
-    with pytest.raises(LockFileError, match=r"1 images of the list are in no host's archive: a.lan/new:1"):
+    with pytest.raises(LockFileError, match=r"1 image of the list not found in any host's archive: a.lan/new:1"):
         ground.close(lines=["a.lan/new:1"], shares={**SHARES, "north": [*SHARES["north"], "a.lan/new:1"]})
 
 
