@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.images.plugins.module_utils._base.empty import without_empty
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError
+from ansible_collections.airgap.images.plugins.plugin_utils._display.once import shown_once
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.carrier import Carrier
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.fetch import Fetch
@@ -62,7 +63,7 @@ class ActionModule(ActionBase):
         finally:
             ticker.end()
             self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
-        return result
+        return shown_once(result)
 
     def _arguments(self) -> dict[str, Any]:
         self._task.args = without_empty(self._task.args, ARGUMENTS)

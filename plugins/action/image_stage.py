@@ -26,6 +26,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     printable,
     quoted,
 )
+from ansible_collections.airgap.images.plugins.plugin_utils._display.once import shown_once
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._set.closing import Closing, Ending
 from ansible_collections.airgap.images.plugins.plugin_utils._set.notices import WHO
@@ -68,7 +69,7 @@ class ActionModule(ActionBase):
         key = getattr(self, "_discovered_interpreter_key", None)
         if key:  # so that later tasks need not search again
             result["ansible_facts"] = {key: self._discovered_interpreter}
-        return result
+        return shown_once(result)
 
     def _validate(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Check the variables of the role."""

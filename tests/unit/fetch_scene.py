@@ -23,6 +23,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock import
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.modules import image_fetch as image_fetch_module
+from ansible_collections.airgap.images.tests.unit.results import result_of
 
 NAME = "images.tar.gz"
 HIDDEN = f".{NAME}.fetching"
@@ -147,7 +148,7 @@ class Scene:
         action._make_tmp_path = self._make_tmp_path
         self.connection.become = "sudo"
         self.connection.fetched.clear()
-        return action.run(None, {"inventory_hostname": "build1"})
+        return result_of(action, {"inventory_hostname": "build1"})
 
     def refused(self, **changed: Any) -> str:
         """Run a task that fails, and return what it says."""

@@ -21,6 +21,7 @@ from ansible_collections.airgap.images.plugins.action.image_stage import ActionM
 from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._set.test_set_closing import SHARES
 from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._set.test_set_closing import Ground as SetGround
 from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._stage.test_stage_options import USUAL
+from ansible_collections.airgap.images.tests.unit.results import result_of
 
 OPEN = {"uid": 1000, "exists": True, "is_closed": False}
 Answer = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -83,8 +84,8 @@ class Ground:
             return answer(module_name, module_args) if answer else dict(OPEN)
 
         action._execute_module = execute
-        result: dict[str, Any] = action.run(
-            None,
+        result = result_of(
+            action,
             {
                 "inventory_hostname": "one",
                 "ansible_play_hosts": ["one"],
