@@ -86,7 +86,7 @@ class Closing:
         missing = {host: [*ending.shares.get(host, [])] for host in (*dead, *failed)}
         if dead or failed:
             told = [notices.notice_of_missing(dead, ending.shares)] if dead else []
-            told += [notices.notice_of_failed(failed)] if failed else []
+            told += [notices.notice_of_failed(failed, ending.shares)] if failed else []
             return {"failed": True, "changed": is_changed, "msg": ". ".join(told), "missing": missing}
         closed = self._write(shelf, members, record, ending) if self.media and self.is_current else {}
         return {"missing": {}, **closed, "changed": is_changed or bool(closed.get("changed"))}

@@ -58,9 +58,13 @@ def notice_of_missing(dead: Sequence[str], shares: Shares) -> str:
     )
 
 
-def notice_of_failed(failed: Sequence[str]) -> str:
+def notice_of_failed(failed: Sequence[str], shares: Shares) -> str:
     """Say at the end why there is no set although all hosts were there."""
-    return f"there are no files of the set, because {', '.join(failed)} failed; see the messages of the hosts"
+    lines = [line for host in failed for line in shares.get(host, [])]
+    return (
+        f"the files of the set were not written, because {', '.join(failed)} failed with {_share(failed, shares)}"
+        f"{_named(lines)}; the message of each host says why"
+    )
 
 
 def notice_of_gap(lacking: Shares) -> str:
@@ -104,8 +108,12 @@ def _is(hosts: Sequence[str]) -> str:
 
 
 def _images(hosts: Sequence[str], shares: Shares) -> str:
+    return f"{_share(hosts, shares)} {_is(hosts)}"
+
+
+def _share(hosts: Sequence[str], shares: Shares) -> str:
     images = format_count(sum(len(shares.get(host, [])) for host in hosts), "image")
-    return f"its share of {images} is" if len(hosts) == 1 else f"their shares of {images} are"
+    return f"its share of {images}" if len(hosts) == 1 else f"their shares of {images}"
 
 
 def _named(lines: Sequence[str]) -> str:

@@ -130,7 +130,8 @@ def test_a_dead_host_is_named_with_its_share_and_one_variable(ground: Ground) ->
 def test_a_host_that_has_failed_is_not_offered_to_the_others(ground: Ground) -> None:
     result = ground.close(done=["north"], sharing=["north"], failed=["south"])
     assert result["failed"] and "take over" not in result["msg"]
-    assert "because south failed; see the messages of the hosts" in result["msg"]
+    share = f"its share of 2 images ({', '.join(SHARES['south'])})"
+    assert f"because south failed with {share}; the message of each host says why" in result["msg"]
 
 
 def test_a_limit_leaves_the_set_as_it_is_and_names_what_is_left_out(ground: Ground) -> None:
