@@ -8,6 +8,7 @@
 #
 #   tests/bench.sh              five to six minutes on two cores, and 5 GB of disk
 #   tests/bench.sh --only hosts the role on 5 and 50 hosts, beside an earlier commit: a quarter of an hour
+#   tests/bench.sh --only play  the role on one host with nothing new, beside an earlier commit: two minutes
 #   tests/bench.sh --help       sizes, single groups of figures, and where the results go
 #
 # Prints a table and writes results.json, results.md and plot.svg to docs/performance. Exits with 1

@@ -27,6 +27,7 @@ from . import (
     live,
     machine,
     memory,
+    play,
     report,
     rerun,
     shaped,
@@ -37,13 +38,13 @@ from .figures import Figure
 from .plot import as_svg
 from .process import module_start
 
-_MODULES = (copying, shaped, live, archiving, rerun, growth, memory, disk, startup, hosts, fetching, http_stacks)
+_MODULES = (copying, shaped, live, archiving, rerun, growth, memory, disk, startup, hosts, play, fetching, http_stacks)
 
 GROUPS: dict[str, Callable[[Bench], list[Figure]]] = {module.GROUP: module.measure for module in _MODULES}
 """The groups of measurements, in the order of the table."""
 
-LONG = (hosts.GROUP,)
-"""Groups that are measured only when they are named: an earlier commit takes ten minutes and more for them."""
+LONG = (hosts.GROUP, play.GROUP)
+"""Groups that are measured only when they are named: they need earlier commits, and the first takes ten minutes."""
 
 _WORK = "on the disk to be measured"
 

@@ -12,8 +12,10 @@ import json
 import shutil
 import sys
 import tarfile
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from ..support.module import ROOT, environment
 from .context import Bench
@@ -31,7 +33,7 @@ _ALLOWED = 0.25
 def measure(bench: Bench) -> list[Figure]:
     """The rows of this group."""
     few, many = bench.sizes.hosts
-    before = earlier(bench)
+    before = earlier(bench, EARLIER)
     ours = {count: [stage(bench, ROOT, count) for _round in range(bench.sizes.rounds)] for count in (few, many)}
     theirs = {count: [stage(bench, before, count)] for count in (few, many)}
     figures = [
@@ -58,19 +60,19 @@ def measure(bench: Bench) -> list[Figure]:
     ]
 
 
-def earlier(bench: Bench) -> Path:
-    """The collection as it was in the earlier commit, below a folder as Ansible wants it.
+def earlier(bench: Bench, commit: str) -> Path:
+    """The collection as it was in an earlier commit, below a folder as Ansible wants it.
 
     :raises BenchError: the repository does not have that commit, as a shallow clone does not
     """
-    root = bench.folder / "earlier"
+    root = bench.folder / commit
     collection = root / "ansible_collections" / "airgap" / "images"
     collection.mkdir(parents=True)
     try:
-        archive = run(["git", "-C", bench.checkout, "archive", EARLIER, "plugins", "roles", "meta", "galaxy.yml"])
+        archive = run(["git", "-C", bench.checkout, "archive", commit, "plugins", "roles", "meta", "galaxy.yml"])
     except BenchError as error:
         raise BenchError(
-            f"{bench.checkout} does not have the commit {EARLIER}; fetch its history (git fetch --unshallow): {error}"
+            f"{bench.checkout} does not have the commit {commit}; fetch its history (git fetch --unshallow): {error}"
         ) from error
     with tarfile.open(fileobj=BytesIO(archive.stdout)) as tar:
         tar.extractall(collection, filter="data")
@@ -90,33 +92,55 @@ def stage(bench: Bench, root: Path, count: int) -> Run:
             for number in range(count)
         }
         variables = {
-            "ansible_python_interpreter": sys.executable,
             "image_save_images": lines,
             "image_save_dest": "{{ work }}/out/images.tar.gz",
             "image_save_fetch_dest": str(folder / "media"),
             "image_save_distribute": True,
             "image_save_install": False,
         }
-        play = {"hosts": "all", "gather_facts": False, "roles": [{"role": "airgap.images.image_save"}]}
-        inventory, playbook = folder / "inventory.json", folder / "play.json"
-        inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}), encoding="utf-8")
-        playbook.write_text(json.dumps([play]), encoding="utf-8")
-        done = run(
-            [_playbook_program(), "--inventory", inventory, "--tags", "image_save_stage", playbook],
-            env=environment(
-                {
-                    "ANSIBLE_COLLECTIONS_PATH": str(root),
-                    "ANSIBLE_HOME": str(bench.folder / "ansible"),
-                    "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.yaml",
-                    "PYTHONPATH": None,
-                    "PYTHONPYCACHEPREFIX": None,
-                }
-            ),
-        )
+        done = play(bench, root, folder, hosts=hosts, variables=variables, options=["--tags", "image_save_stage"])
         staged = [path.read_text("utf-8").split() for path in folder.glob("host-*/out/lists/images.tar.gz.txt")]
         if sorted(line for share in staged for line in share) != sorted(lines) or len(staged) != count:
             raise BenchError(f"{count} hosts did not share the list out")
     return done
+
+
+def play(
+    bench: Bench,
+    root: Path,
+    folder: Path,
+    *,
+    hosts: Mapping[str, Mapping[str, str]],
+    variables: Mapping[str, Any],
+    options: Sequence[str] = (),
+) -> Run:
+    """Run a play with the role.
+
+    :param root: folder with the collection below it.
+    :param folder: for the inventory and the playbook; it is made if necessary.
+    :param hosts: variables of each host.
+    :param variables: those of all hosts.
+    :param options: of C(ansible-playbook).
+    :raises BenchError: it fails
+    """
+    folder.mkdir(exist_ok=True)
+    content = {"all": {"hosts": hosts, "vars": {"ansible_python_interpreter": sys.executable, **variables}}}
+    tasks = {"hosts": "all", "gather_facts": False, "roles": [{"role": "airgap.images.image_save"}]}
+    inventory, playbook = folder / "inventory.json", folder / "play.json"
+    inventory.write_text(json.dumps(content), encoding="utf-8")
+    playbook.write_text(json.dumps([tasks]), encoding="utf-8")
+    return run(
+        [_playbook_program(), "--inventory", inventory, *options, playbook],
+        env=environment(
+            {
+                "ANSIBLE_COLLECTIONS_PATH": str(root),
+                "ANSIBLE_HOME": str(bench.folder / "ansible"),
+                "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.yaml",
+                "PYTHONPATH": None,
+                "PYTHONPYCACHEPREFIX": None,
+            }
+        ),
+    )
 
 
 def _playbook_program() -> str:
