@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import re
+import shlex
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,11 +18,16 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.airgap.images.tests.support.forked import ForkServer, can_fork, read_at_start
 from ansible_collections.airgap.images.tests.support.markdown import Block, blocks
-from ansible_collections.airgap.images.tests.support.module import COLLECTION
+from ansible_collections.airgap.images.tests.support.module import COLLECTION, RunningModule
 
 # What a reader takes over. All else is what is seen, or drawn.
 TYPED = ("console", "ini", "sh", "yaml")
+TIMEOUT = 300
+PLAIN_PLAYBOOK = re.compile(r"ansible-playbook( [\w./,=-]+)+")
+"""A command that means the same without a shell."""
+
 NAMED = re.compile(r"# (?P<name>[\w./-]+\.(?:ini|sh|txt|ya?ml))\n")
 
 # The tests of test_docs_followed.py, and the pages that they follow.
@@ -140,6 +148,7 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
 }
 
 
+@functools.cache
 def pages() -> dict[str, list[Block]]:
     """The blocks that a reader takes over, of the pages for users that have any."""
     paths = [COLLECTION / "README.md", *COLLECTION.glob("docs/**/*.md"), *COLLECTION.glob("roles/*/README.md")]
@@ -173,6 +182,15 @@ def commands(block: Block) -> list[tuple[str, str]]:
             command, output = found[-1]
             found[-1] = (command, f"{output}{line}\n")
     return found
+
+
+@functools.cache
+def _server(env: frozenset[tuple[str, str]]) -> ForkServer:
+    """An interpreter that has imported Ansible, which is half of what a run of ansible-playbook does."""
+    forehanded = COLLECTION / "tests" / "support" / "callbacks" / "forehanded.py"
+    server = ForkServer("ansible.cli.playbook", dict(env), str(forehanded))
+    atexit.register(server.close)
+    return server
 
 
 @dataclass
@@ -214,7 +232,7 @@ class Reader:
                 self._run_tasks(place, block)
 
     def output(self, command: str) -> str:
-        """What the last command wrote that begins so, as the page has it."""
+        """Return the output of the last command that begins so, as the page has it."""
         return [output for typed, output in self.typed if typed.startswith(command)][-1]
 
     def _here(self, text: str) -> str:
@@ -246,22 +264,32 @@ class Reader:
                 self._type(place, command, shown, folder)
 
     def _type(self, place: str, command: str, shown: str, folder: Path) -> None:
+        status, stdout, stderr = self._run(self._here(command), folder)
+        said = f"{stdout}\n{stderr}"
+        # As for a person, what differs is no failure.
+        expected = (0, 1) if command.startswith("diff ") else (0,)
+        assert status in expected, f"{place}: {command}\nended with {status}:\n{said}"
+        assert not shown or stdout == self._here(shown), f"{place}: {command}\ndoes not write this:\n{said}"
+        self.typed.append((command, said))
+
+    def _run(self, command: str, folder: Path) -> tuple[int, str, str]:
+        """Have a shell run a command; return its exit status, and what it wrote to stdout and to stderr."""
+        env = dict(self.env)
+        if PLAIN_PLAYBOOK.fullmatch(command) and not self.by and can_fork(env):
+            server, words = _server(read_at_start(env)), shlex.split(command)
+            with RunningModule(words, b"", env, folder, server=server, words=words[1:]) as running:
+                return running.process.wait(TIMEOUT), *running.output()
         done = subprocess.run(
-            [*self.by, "bash", "-c", self._here(command)],
+            [*self.by, "bash", "-c", command],
             cwd=folder,
-            env=dict(self.env),
+            env=env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=TIMEOUT,
             check=False,
         )
-        said = f"{done.stdout}\n{done.stderr}"
-        # As for a person, what differs is no failure.
-        expected = (0, 1) if command.startswith("diff ") else (0,)
-        assert done.returncode in expected, f"{place}: {command}\nended with {done.returncode}:\n{said}"
-        assert not shown or done.stdout == self._here(shown), f"{place}: {command}\ndoes not write this:\n{said}"
-        self.typed.append((command, said))
+        return done.returncode, done.stdout, done.stderr
 
     def _run_tasks(self, place: str, block: Block) -> None:
         """Run tasks that stand alone, as somebody would have them in a play."""

@@ -18,6 +18,7 @@ from ansible_collections.airgap.images.tests.functional._pages import FOLLOWED, 
 from ansible_collections.airgap.images.tests.functional._role import Site
 from ansible_collections.airgap.images.tests.support.consumers import consumers
 from ansible_collections.airgap.images.tests.support.module import COLLECTION, environment
+from ansible_collections.airgap.images.tests.support.playbook import packed_modules
 from ansible_collections.airgap.images.tests.support.push import push
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import oci_index, small
@@ -35,8 +36,7 @@ def reader(site: Site, name: str, outside: Registry, inside: Registry, *hosts: s
     folder.mkdir()
     # No Galaxy is asked, and no time is lost between two looks at a task.
     config = "[defaults]\ninternal_poll_interval = 0.01\n[galaxy]\nserver = http://127.0.0.1:9/\n"
-    (folder / "ansible.cfg").write_text(config, "utf-8")
-    (site.folder / "modules").mkdir(exist_ok=True)
+    (site.folder / "ansible.cfg").write_text(config, "utf-8")
     # The registry of the site has TLS on the pages. skopeo reads this in a home directory.
     settings = Path(os.environ["HOME"], ".config", "containers", "registries.conf")
     settings.parent.mkdir(parents=True, exist_ok=True)
@@ -52,10 +52,11 @@ def reader(site: Site, name: str, outside: Registry, inside: Registry, *hosts: s
             "ANSIBLE_CALLBACKS_ENABLED": "forehanded",
             "ANSIBLE_CALLBACK_PLUGINS": str(COLLECTION / "tests" / "support" / "callbacks"),
             "ANSIBLE_COLLECTIONS_PATH": str(site.folder / "collections"),
-            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
-            "ANSIBLE_HOME": str(folder / "ansible"),
+            "ANSIBLE_CONFIG": str(site.folder / "ansible.cfg"),
+            "ANSIBLE_HOME": str(site.folder / "ansible"),
             "ANSIBLE_NOCOLOR": "1",
-            "FOREHANDED_MODULES": str(site.folder / "modules"),
+            # The same modules as those of the checkout.
+            "FOREHANDED_MODULES": str(packed_modules()),
             "LC_ALL": "C.UTF-8",
             **{name: os.environ.get(name) for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")},
             **site.hosts.env,
@@ -72,7 +73,7 @@ def reader(site: Site, name: str, outside: Registry, inside: Registry, *hosts: s
 
 
 def checkout(folder: Path) -> Path:
-    """What is handed out of the collection."""
+    """Copy the files of the collection that users get."""
     for name in HANDED_OUT:
         source = COLLECTION / name
         if source.is_dir():

@@ -42,6 +42,11 @@ def _home() -> Path:
     return folder
 
 
+def packed_modules() -> Path:
+    """Return the folder in which all runs of this process keep the modules that Ansible has packed."""
+    return _home() / "modules"
+
+
 @dataclass(frozen=True)
 class TaskResult:
     """The result of one task on one host; ``status`` is ok, failed, skipped or unreachable."""
@@ -166,7 +171,7 @@ def start_playbook(
         "ANSIBLE_CONFIG": str(_home() / "ansible.cfg"),
         "ANSIBLE_HOME": str(_home()),
         "ANSIBLE_NOCOLOR": "1",
-        "FOREHANDED_MODULES": str(_home() / "modules"),
+        "FOREHANDED_MODULES": str(packed_modules()),
         # The bytecode of Ansible itself is beside it, and need not be made again.
         **{name: os.environ.get(name) for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")},
         "RECORDER_FILE": str(results),
