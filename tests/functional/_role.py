@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of the role share: plays on hosts over ssh, and what they left on the controller.
+"""Helpers of the tests of the role: plays on hosts over ssh, and what they left on the controller.
 
 A host of the inventory is a folder; hosts with different variables are different cases of one run.
 """
@@ -31,7 +31,7 @@ Variables = Mapping[str, Any]
 Inventory = Mapping[str, Mapping[str, Any]]
 
 JOB = {"async": 3600}
-"""What ``Site.variables`` is given where the module runs as a job."""
+"""Given to ``Site.variables`` where the module runs as a job."""
 
 SHOW = {"name": "Show the result", "ansible.builtin.debug": {"var": "image_save_result"}}
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import pwd
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.airgap.images.tests.functional._helpers import check
 from ansible_collections.airgap.images.tests.functional._role import (
     NAME,
@@ -17,6 +19,7 @@ from ansible_collections.airgap.images.tests.functional._role import (
     play,
     references,
 )
+from ansible_collections.airgap.images.tests.support.extent import is_full
 from ansible_collections.airgap.images.tests.support.workbench import Source
 
 
@@ -28,10 +31,11 @@ def strict_sudo(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.thorough(repeats=True)
 def test_every_way_to_call_it(source: Source, site: Site) -> None:
-    """Three hosts, three ways, without facts; what root saved under a strict umask is fetched too, and saved again.
+    """Three hosts, three ways, without facts; what root saved under a strict umask is fetched too.
 
-    Localhost may be a host that nobody reaches.
+    In ``tests/faults.sh`` it is also saved again. Localhost may be a host that nobody reaches.
     """
     image = source["docker/single:1"].reference
     strict = {"ansible_become_exe": str(strict_sudo(site.on_host("included")))}
@@ -54,14 +58,6 @@ def test_every_way_to_call_it(source: Source, site: Site) -> None:
             variables={**small, "image_save_async": 3600},
             become=True,
         ),
-        play(
-            hosts="included",
-            become=True,
-            variables={
-                "image_save_from_lock": f"{{{{ work }}}}/out/{NAME}.lock.json",
-                "image_save_dest": "{{ work }}/again/other.tar.gz",
-            },
-        ),
         {
             "name": "Play for imported",
             "hosts": "imported",
@@ -80,6 +76,12 @@ def test_every_way_to_call_it(source: Source, site: Site) -> None:
             ],
         },
     ]
+    if is_full():
+        again = {
+            "image_save_from_lock": f"{{{{ work }}}}/out/{NAME}.lock.json",
+            "image_save_dest": "{{ work }}/again/other.tar.gz",
+        }
+        plays.append(play(hosts="included", become=True, variables=again))
     ours = ("image_save_install", "image_save_async", "image_save_dest")
     variables = {name: each for name, each in site.variables().items() if name not in ours}
     result = site.run(inventory, variables, plays=plays)
@@ -103,6 +105,7 @@ def test_every_way_to_call_it(source: Source, site: Site) -> None:
         path.name: path.read_bytes() for path in site.fetched("included").parent.iterdir() if path not in others
     }, "the same image with the same options is another archive"
 
-    assert list(check(site.on_host("included", "again/other.tar.gz")).references) == [image]
-    assert (site.media / "included" / "other.tar.gz").stat().st_size
+    if is_full():
+        assert list(check(site.on_host("included", "again/other.tar.gz")).references) == [image]
+        assert (site.media / "included" / "other.tar.gz").stat().st_size
     assert {each.host for each in result.tasks} == callers

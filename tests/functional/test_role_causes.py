@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role shows of failures: each cause once, for all hosts together, and all images where there is room."""
+"""Failures as the role shows them: each cause once, for all hosts together, and all images where there is room."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BANNER = re.compile(r"(PLAY|TASK|\s*$|\S+ +: ok=|(ok|changed|skipping): \[|incl
 
 
 def shown(result: PlaybookResult) -> list[str]:
-    """What is on the screen, in lines of 120 columns, without Ansible's own banners and states."""
+    """Return what is on the screen, in lines of 120 columns, without Ansible's own banners and states."""
     lines = [line for line in f"{result.stdout}\n{result.stderr}".splitlines() if not _BANNER.match(line)]
     return [line[start : start + 120] for line in lines for start in range(0, len(line), 120)]
 
@@ -105,7 +105,9 @@ def test_check_mode_names_the_same_lines(closed: Closed, site: Site) -> None:
     assert len(shown(result)) < 40
 
 
+@pytest.mark.thorough
 def test_items_of_a_variable_are_counted(source: Source, site: Site) -> None:
+    """The test command sees the same in ``test_role_failures.py``."""
     missing = f"{source.registry.host}/team/missing:1"
     images = [source["oci/gzip:1"].reference, missing]
     result = site.run(site.inventory("one"), site.variables(images=images), plays=PLAY)

@@ -129,7 +129,7 @@ def test_from_nothing_to_another_image(registry: Registry, site: Site) -> None:
 
 
 def assert_uncompressed(site: Site, relay: Relay) -> None:
-    """What carried the parts negotiated no compression, although Ansible asks for it by default."""
+    """Assert that the parts came over a connection without compression, although Ansible asks for it by default."""
     compressions = site.hosts.compressions()
     carriers = [each for each in relay.connections() if each.sent > PART]
     assert carriers

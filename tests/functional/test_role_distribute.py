@@ -19,12 +19,11 @@ from ansible_collections.airgap.images.tests.functional._role import (
     fact,
     staged,
 )
-from ansible_collections.airgap.images.tests.support.extent import is_full
 from ansible_collections.airgap.images.tests.support.push import push
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import small
 
-HOSTS = ("north", "east", "south") if is_full() else ("north", "east")
+HOSTS = ("north", "east", "south")
 REPOSITORIES = [f"team/app-{number}" for number in range(9)]
 
 
@@ -35,13 +34,16 @@ def lock_of(site: Site, host: str) -> dict[str, Any]:
 
 
 def shares(site: Site) -> dict[str, list[str]]:
-    """What each host has on its list."""
+    """Return the list of each host."""
     return {host: staged(site, host) for host in HOSTS}
 
 
-@pytest.mark.thorough(repeats=True)
+@pytest.mark.thorough
 def test_hosts_share_one_list(registry: Registry, site: Site) -> None:
-    """Twice the same; then with one image more, while a host can't be reached."""
+    """Twice the same; then with one image more, while a host can't be reached.
+
+    The test command saves a set in ``test_role_set.py``, with a host that is dead.
+    """
     pushed = {f"{name}:{tag}": push(registry, name, tag, small(70)) for name in REPOSITORIES for tag in ("1", "2")}
     more = "team/more:1"
     push(registry, "team/more", "1", small(71))

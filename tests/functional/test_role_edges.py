@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -46,8 +47,16 @@ def test_a_set_in_steps(source: Source, site: Site) -> None:
     assert len(known["images"]) == len(IMAGES)
     if is_full():
         assert_unchanged(site.run(inventory, variables, options=["--tags", "image_save_fetch"]))
+        assert_a_rescued_failure_is_told(site, inventory, variables, known)
 
-    # A play that goes on after a failure of its own would be told that the set is whole.
+
+def assert_a_rescued_failure_is_told(
+    site: Site, inventory: dict[str, Any], variables: dict[str, Any], known: dict[str, Any]
+) -> None:
+    """A play that goes on after a failure of its own would be told that the set is whole.
+
+    :param known: the record of the set.
+    """
     plays = [
         {
             "name": "Rescued",

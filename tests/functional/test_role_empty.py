@@ -46,7 +46,7 @@ def test_every_variable_may_be_without_a_value(registry: Registry, site: Site) -
     inventory = site.inventory("nothing", *without)
     for host, variables in without.items():
         inventory[host].update(variables)
-    done = site.run(inventory, needed, env={"ANSIBLE_INJECT_INVOCATION": "true"})
+    done = site.run(inventory, {**needed, "ansible_inject_invocation": True})
     assert_well(done)
 
     asked: dict[str, dict[str, Any]] = {}

@@ -37,7 +37,7 @@ from ansible_collections.airgap.images.tests.support.workbench import Source, Wo
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 # Far more than what a run may hold in memory for it.
-LARGE = 128 * MIB
+LARGE = 64 * MIB
 
 # Runs a command and writes the largest resident size of any of its processes, in KiB.
 MEASURE = """

@@ -33,7 +33,7 @@ TOKEN = "t0p-s3cret-t0ken"
 PASSWORD = "p4ss-f0r-lists"
 BASIC = f"Basic {base64.b64encode(f'somebody:{PASSWORD}'.encode()).decode()}"
 PROXIED = "http://lists.invalid/list.txt"
-"""What a proxy is asked for."""
+"""The URL that a proxy is asked for."""
 
 NEEDED = {"/private/list.txt": f"Bearer {TOKEN}", PROXIED: BASIC}
 """The header without which a file is refused."""
@@ -80,7 +80,7 @@ def _handler(files: Files) -> type[BaseHTTPRequestHandler]:
 
 
 def checksum(text: str) -> str:
-    """What ``get_url`` calls a checksum."""
+    """Return a checksum in the form that ``get_url`` takes."""
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Ansible and the role make of a credential: it is in no output, no log, no command line and no file."""
+"""A credential in the hands of Ansible and the role: it is in no output, no log, no command line and no file."""
 
 from __future__ import annotations
 

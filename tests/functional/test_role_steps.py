@@ -17,7 +17,7 @@ from ansible_collections.airgap.images.tests.support.workbench import Source
 
 @pytest.mark.thorough
 def test_a_step_at_a_time(source: Source, site: Site) -> None:
-    """What was saved on one day is fetched on another, and no registry is asked for it.
+    """Archives that were saved on one day are fetched on another, and no registry is asked for them.
 
     The test command does the same with a set, in ``test_role_edges.py``.
     """

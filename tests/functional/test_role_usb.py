@@ -58,7 +58,7 @@ def test_all_arrives_and_nothing_the_second_time(stick: Site, source: Source, co
     assert not list(stick.media.rglob("blobs"))
     told = [str(each.data.get("msg")) for each in result.tasks if "whose filesystem has no links" in str(each.data)]
     assert bool(told) is (compress == "dir")
-    for more in (CHECK, []) if is_full() else (CHECK,):
+    for more in (CHECK, []) if is_full() else ():
         assert_unchanged(stick.run(inventory, variables, options=more))
     assert {path: found[-1] for path, found in snapshot(stick.media).items()} == {
         path: found[-1] for path, found in before.items()
@@ -108,5 +108,6 @@ def test_what_is_too_large_for_the_controller_is_refused_before_the_first_byte(s
                 in told
             )
             assert not [path for path in site.media.rglob("*") if path.is_file()]
-        assert_well(site.run(inventory, {**variables, "image_save_part_size": "2M"}, fresh=True))
-    site.checked("one")
+        if is_full():
+            assert_well(site.run(inventory, {**variables, "image_save_part_size": "2M"}, fresh=True))
+            site.checked("one")
