@@ -118,7 +118,8 @@ class Consumers:
         with (self._folder / "containerd.log").open("wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            self.type("ctr --connect-timeout 60s version")  # tries until it answers
+            # It tries until there is a socket, and gives up at one that nobody listens at yet.
+            self.type("for _ in 1 2 3 4 5; do ctr --connect-timeout 60s version && exit; sleep 1; done; exit 1")
             yield
         finally:
             self.type(f"kill {process.pid}")
