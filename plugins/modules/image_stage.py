@@ -28,7 +28,7 @@ attributes:
     support: full
     description: Returns details on what has changed (or would change in check mode) when in diff mode.
     details:
-      - Shows the list on the host, and what differs in the record of a set, by image and by file.
+      - Shows the list on the host, and what differs in the lock file of a set, by image and by file.
   action:
     support: full
     description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
@@ -140,7 +140,7 @@ options:
     type: path
   text:
     description:
-      - Content of O(list_file), or of O(record).
+      - Content of O(list_file).
     type: str
     default: ''
   lists:
