@@ -133,9 +133,10 @@ options:
     default: plain
   origins:
     description:
-      - Where the lines of O(images) and O(list_files) come from, as messages and results name it, if these were made of
-        other lists. One entry for each line that is neither blank nor a comment, such as V(rancher-images.txt:12) or
-        V(image_save_images, item 3). Ignored if the number of lines is different.
+      - Where the lines of O(images) and O(list_files), or the images of O(from_lock), come from, as messages and
+        results name it, if these were made of other lists. One entry for each image of the lock file, or for each line
+        that is neither blank nor a comment, such as V(rancher-images.txt:12) or V(image_save_images, item 3). Ignored
+        if the number is different.
       - The role sets it, so that a failed image is found in the list that the user has written.
     type: list
     elements: str

@@ -135,8 +135,12 @@ def _from_lock(selection: Selection, path: str, place_of: Callable[[Reference], 
         chosen = chosen_by(selection, lock)
     except OptionError as error:
         raise OptionError(f"from_lock: {path} does not say which platforms it is for: {error}") from error
+    origins = [Origin(path, number) for number in range(1, len(lock.images) + 1)]
+    if len(selection.origins) == len(origins):
+        origins = [*selection.origins]
     listed = tuple(
-        ListedImage(number, image.reference, Origin(path, number)) for number, image in enumerate(lock.images, start=1)
+        ListedImage(number, image.reference, origin)
+        for number, (image, origin) in enumerate(zip(lock.images, origins), start=1)
     )
     images = (RequestedImage(one, place_of(one.reference), pin_of(image)) for one, image in zip(listed, lock.images))
     return ImageSet(ImageList(listed, (), 0), tuple(images), chosen)

@@ -55,6 +55,15 @@ def test_a_list(tmp_path: Path) -> None:
     assert wanted.selection == selection
 
 
+@pytest.mark.parametrize("known", [2, 3])
+def test_images_of_a_lock_file_are_named_by_their_origins(tmp_path: Path, known: int) -> None:
+    """Unless these are of another number of images."""
+    given = [f"image_save_from_lock_file, item {number}" for number in range(1, known + 1)]
+    wanted = wanted_of(tmp_path / "x", LOCK, origins=given)
+    own = [f"{tmp_path}/x:{number}" for number in (1, 2)]
+    assert [str(image.origin) for image in wanted.list.images] == (given if known == 2 else own)
+
+
 @pytest.mark.parametrize("way", ["list", "lock file"])
 def test_mirrors_and_the_registry_for_all(tmp_path: Path, way: str) -> None:
     if way == "list":

@@ -280,5 +280,6 @@ def test_a_lock_file_of_the_controller_is_staged(ground: Ground) -> None:
     assert target.written["list_file"] == result["from_lock"] == "/srv/out/lists/images.lock.json"
     assert "a.lan/two" in target.written["text"] and "a.lan/one" not in target.written["text"]
     assert (result["count"], result["share"]) == (1, [])
+    assert result["origins"] == ["image_save_from_lock_file, item 2"]
     looked = ground.stager(FakeTarget(is_check=True), images=[], from_lock_file="a.json").stage()
     assert (looked["from_lock"], len(looked["share"])) == ("", 2) and "@sha256:" in looked["share"][0]
