@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of live progress share: its lines, its file, and plays in which several tasks save."""
+"""Helpers of the tests of live progress: its lines, its file, and plays in which several tasks save."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KEYS = {
 """Of the progress file."""
 
 JOB_KEYS = {"ansible_job_id", "results_file", "started", "finished", "ansible_async_watchdog_pid"}
-"""What tells of a job; nothing of it is in the result of a task without ``async``."""
+"""Keys that tell of a job; nothing of it is in the result of a task without ``async``."""
 
 LINE = re.compile(
     r"(?P<host>[\w-]+): (?P<done>\d+) of (?P<of>\d+) images(?:, (?P<failed>\d+) failed)?"
@@ -93,12 +93,12 @@ def to_fetch(images: Sequence[PushedImage]) -> tuple[int, int]:
 
 
 def layer_path(platform: PushedPlatform, number: int = -1) -> str:
-    """What the path of a request for a layer holds."""
+    """A part of the path of a request for a layer."""
     return f"/blobs/{platform.layers[number].digest}"
 
 
 def lines(text: str, host: str = "localhost") -> list[str]:
-    """What was said of a host, what was replaced on a terminal included."""
+    """The lines about a host, those that were replaced on a terminal included."""
     return [line for line in re.split(r"[\r\n]+(?:\x1b\[K)?", text) if line.startswith(f"{host}: ")]
 
 
@@ -118,7 +118,7 @@ def size(text: str) -> float:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What a progress file says now; empty where there is none yet."""
+    """The content of a progress file now; empty where there is none yet."""
     with suppress(FileNotFoundError):
         found: dict[str, Any] = json.loads(path.read_bytes())
         return found
@@ -154,7 +154,7 @@ class Reader:
     def _run(self) -> None:
         last = b""
         try:
-            while not self._ended.wait(0.0005):
+            while not self._ended.wait(0.002):
                 with suppress(FileNotFoundError):
                     now = self.path.read_bytes()
                     self.reads += 1
@@ -172,6 +172,6 @@ def whole(dest: Path) -> Archive:
 
 
 def jobs(home: Path) -> list[str]:
-    """What is in the folder of jobs of a user."""
+    """The files in the folder of jobs of a user."""
     folder = home / ".ansible_async"
     return sorted(each.name for each in folder.iterdir()) if folder.exists() else []

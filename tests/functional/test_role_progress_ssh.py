@@ -122,7 +122,7 @@ def stop_by_terminal(running: RunningPlay) -> None:
 
 
 def stop_by_service(running: RunningPlay) -> None:
-    """What a service manager or a pipeline does."""
+    """SIGTERM to the program alone, as from a service manager or a pipeline."""
     running.signal(signal.SIGTERM)
 
 
