@@ -42,7 +42,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Read:
-    """What an archive holds; ``stream`` is the tar, empty for a directory."""
+    """The content of an archive; ``stream`` is the tar, empty for a directory."""
 
     lock: dict[str, Any]
     raw_lock: bytes
@@ -165,7 +165,7 @@ def _read_header(header: bytes) -> tuple[Member, int]:
 
 
 def _target(name: str) -> str:
-    """What a link of this name points to."""
+    """The target of a link of this name."""
     folder, _slash, last = name.rpartition("/")
     ensure(last == "blobs" and (folder == ROOT or bool(_FOLDER.fullmatch(folder))), f"{name} is a link")
     return "share" if folder == ROOT else "../share"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.images.tests.functional._archive_writer import STORED
+from ansible_collections.airgap.images.tests.support.extent import is_full
 from ansible_collections.airgap.images.tests.support.images import (
     AMD64,
     AMD64_V3,
@@ -27,11 +28,17 @@ from ansible_collections.airgap.images.tests.support.layers import PLAIN, ZSTD, 
 from ansible_collections.airgap.images.tests.support.module import Result
 from ansible_collections.airgap.images.tests.support.push import push
 from ansible_collections.airgap.images.tests.support.registry import Registry
-from ansible_collections.airgap.images.tests.support.samples import push_samples, small
+from ansible_collections.airgap.images.tests.support.samples import small
 from ansible_collections.airgap.images.tests.support.skopeo import push_schema1
-from ansible_collections.airgap.images.tests.support.workbench import Workbench
+from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
 FAILING = "oci/nested:1"
+
+ALIKE = (
+    *("oci/plain:1", "docker/single:1", "docker/arm64:1", "oci/variants:1", "oci/many-layers:1", "a/b/c/d:1.0"),
+    *("oci/no-platforms:1", "windows/foreign-present:1"),
+)
+"""Samples that add nothing to the others but number; the test command has archives without them."""
 
 CASES: dict[str, dict[str, Any]] = {
     "gzip": {"compress": "gzip"},
@@ -90,12 +97,16 @@ def _policy(folder: Path) -> Path:
     return path
 
 
-def push_all(registry: Registry) -> dict[str, str]:
-    """Every sample, and what only a format is interested in."""
-    pushed = push_samples(registry)
+def push_all(source: Source, registry: Registry) -> dict[str, str]:
+    """Return the references of the samples, and of images that only a format is interested in.
+
+    :param source: has the samples.
+    :param registry: to push the others to.
+    """
+    pushed = {name: image for name, image in source.images.items() if is_full() or name not in ALIKE}
     pushed["windows/foreign-absent:2"] = pushed["windows/foreign-absent:1"]
-    big = [random_layer(7, 2_600_000), random_layer(8, 1_500_000, compression=PLAIN)]
-    pushed["big:1"] = push(registry, "big", "1", build_image([*big, random_layer(9, 1_200_000, compression=ZSTD)]))
+    big = [random_layer(7, 2_600_000), random_layer(8, 1_100_000, compression=PLAIN)]
+    pushed["big:1"] = push(registry, "big", "1", build_image([*big, random_layer(9, 200_000, compression=ZSTD)]))
     starts = [Layer(magic + 5_000 * b"a", PLAIN, "") for magic in (*STORED, b"BZ")]
     pushed["starts:1"] = push(registry, "starts", "1", build_artifact(starts, b"{}", "application/vnd.example"))
     pushed["typed:1"] = push(registry, "typed", "1", _typed())
@@ -105,8 +116,9 @@ def push_all(registry: Registry) -> dict[str, str]:
     pushed["nameless:1"] = push(registry, "nameless", "1", _nameless())
     pushed["zarch:1"] = push(registry, "zarch", "1", small(50, platform=Platform(architecture="s390x")))
     references = {name: image.reference for name, image in pushed.items()}
-    references["schema1:1"] = push_schema1(registry, pushed["docker/single:1"], "schema1", "1")
-    name = f"{registry.host}/oci/index"
+    docker = push(registry, "docker/single", "1", small(4, docker=True))
+    references["schema1:1"] = push_schema1(registry, docker, "schema1", "1")
+    name = f"{source.registry.host}/oci/index"
     references["by digest"] = f"{name}@{pushed['oci/index:1'].digest}"
     references["by tag and digest"] = f"{name}:1@{pushed['oci/index:1'].digest}"
     return references

@@ -110,7 +110,7 @@ def _said_of(image: Json, platform: Json, blobs: Mapping[str, bytes]) -> Json:
 
 
 def _is_entry_for(entry: Json, platform: Json) -> bool:
-    """Whether an entry of the source's index has this platform, or none, or an empty one."""
+    """Return True if an entry of the source's index has this platform, or none, or an empty one."""
     said = entry.get("platform", {})
     own = {name: said[name] for name in PLATFORM if said.get(name)}
     is_named = bool(own.get("os") and own.get("architecture"))
@@ -118,7 +118,7 @@ def _is_entry_for(entry: Json, platform: Json) -> bool:
 
 
 def _entry_of(image: Json, blobs: Mapping[str, bytes]) -> Json:
-    """What index.json names for a reference, without the annotation."""
+    """The entry of index.json for a reference, without the annotation."""
     platforms = image["platforms"]
     converted = any("source_digest" in platform for platform in platforms)
     if not _is_index(image) and platforms[0]["media_type"] == OCI_MANIFEST:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of the restore script need: archives of each kind, and shells that have few programs."""
+"""Helpers of the tests of the restore script: archives of each kind, and shells that have few programs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ SHELLS = {"dash": ["dash"], "busybox": ["busybox", "sh"], "bash": ["bash", "--po
 LOGIN_SHELLS = {"ksh": ["ksh93"], "mksh": ["mksh"], "zsh": ["zsh"]}
 _CALLED = {**SHELLS, **LOGIN_SHELLS, "tcsh": ["tcsh"]}
 KINDS = ("gzip", "gzip in parts", "zstd", "zstd in parts", "none", "none in parts", "dir")
-SAVED = ("oci/index:1", "docker/list:1", "charts/app:1.2.3", "oci/plain:1", "oci/many-layers:1")
+PAIR_KINDS = ("gzip in parts", "zstd", "none", "dir")
+SAVED = ("oci/index:1", "docker/single:1", "charts/app:1.2.3", "oci/plain:1", "oci/many-layers:1")
 """The images of the archives that all tests share."""
 
 NEEDED = ("sha256sum", "cat", "mkdir", "mv", "rm", "ln")
@@ -54,7 +55,7 @@ def save_kind(bench: Workbench, images: Sequence[str | PushedImage], dest: Path,
 
 
 def site_commands(commands: list[str], registry: Registry) -> str:
-    """What the script says to type, for a registry without TLS."""
+    """The commands that the script prints, for a registry without TLS."""
     text = "\n".join(line for line in commands if "hangar" not in line and " && tar " not in line)
     assert text.count("skopeo copy --all --preserve-digests ") == 2
     return text.replace("skopeo copy", "skopeo --insecure-policy copy -q --dest-tls-verify=false").replace(
@@ -63,7 +64,7 @@ def site_commands(commands: list[str], registry: Registry) -> str:
 
 
 def script_for(dest: Path) -> bytes:
-    """What the restore script of an archive has to be."""
+    """The expected restore script of an archive."""
     lock = read_lock(Path(f"{dest}.lock.json").read_bytes(), path=f"{dest}.lock.json")
     return restore_script(dest.name, lock)
 
@@ -74,7 +75,7 @@ def script_of(dest: Path) -> Path:
 
 
 def content(place: Path) -> dict[str, tuple[str, str, str]]:
-    """What an archive, or a directory that holds what was unpacked, has inside: kind, target and sha256 by name."""
+    """The members of an archive, or of a directory of unpacked files: kind, target and sha256 by name."""
     return {member.name: (member.kind, member.target, member.sha256) for member in read_archive(place).members}
 
 
@@ -171,7 +172,7 @@ for at in range(half, len(data), 10):
 
 
 def _as_from_a_terminal() -> None:
-    """What is ignored when a shell begins, it cannot trap; and in the background these are."""
+    """Undo that signals are ignored, as in the background: what is ignored when a shell begins, it cannot trap."""
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
@@ -202,7 +203,7 @@ def started(dest: Path, *arguments: str | Path, by: str, path: Path, fifo: Path)
 
 
 def unpacked(target: Path) -> dict[str, tuple[str, str, str]]:
-    """What a directory holds that a script has unpacked to, which has to be nothing else."""
+    """The content of a directory that a script has unpacked to, which has to be nothing else."""
     assert os.listdir(target) == [ROOT]
     return content(target)
 
@@ -221,7 +222,7 @@ def tar_files(path: Path) -> dict[str, str]:
 
 
 def tar_of(dest: Path) -> dict[str, str]:
-    """What the tar of an archive has to hold: the layout of the whole, its blobs in a directory of that name."""
+    """The expected content of the tar of an archive: the layout of the whole, its blobs in a directory of that name."""
     inside = {name: sha256 for name, (kind, _target, sha256) in content(dest).items() if kind == "file"}
     blobs = {f"blobs/sha256/{name.rpartition('/')[2]}": each for name, each in inside.items() if name.startswith(SHARE)}
     return {**blobs, **{name: inside[f"{ROOT}/{name}"] for name in ("index.json", "oci-layout")}}

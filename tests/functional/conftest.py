@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.images.tests.functional._restore import KINDS, SAVED, save_kind
+from ansible_collections.airgap.images.tests.functional._restore import KINDS, PAIR_KINDS, SAVED, save_kind
 from ansible_collections.airgap.images.tests.functional._role import Site
 from ansible_collections.airgap.images.tests.support.extent import (  # noqa: F401  # hooks of pytest
     pytest_collection_modifyitems,
@@ -36,6 +36,18 @@ def restorable(seeded_source: Source, tmp_path_factory: pytest.TempPathFactory) 
         images = [seeded_source[name] for name in SAVED]
         yield {
             kind: save_kind(bench, images, bench.directory / kind.replace(" ", "-") / "images", kind) for kind in KINDS
+        }
+
+
+@pytest.fixture(scope="session")
+def restorable_pairs(seeded_source: Source, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """Archives of two images, one of them by digest, of each kind of ``PAIR_KINDS``. They must not be written to."""
+    with Workbench(tmp_path_factory.mktemp("pairs")) as bench:
+        by_digest = f"{seeded_source.registry.host}/oci/plain@{seeded_source['oci/plain:1'].digest}"
+        images = [seeded_source["oci/index:1"], by_digest]
+        yield {
+            kind: save_kind(bench, images, bench.directory / kind.replace(" ", "-") / "a.b", kind)
+            for kind in PAIR_KINDS
         }
 
 

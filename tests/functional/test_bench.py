@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
@@ -30,13 +31,15 @@ def figure(ours: float, reference: float, bound: float | None, *broken: str) -> 
     return Figure("made", "a|b", Series("ours", "s", (ours,)), Series("theirs", "s", (reference,)), bound, broken)
 
 
-@pytest.fixture
-def benchmark(workdir: Path, registry: Registry) -> Bench:
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A benchmark with tiny sizes."""
-    return Bench(workdir, registry, SHORT)
+    folder = tmp_path_factory.mktemp("benchmark")
+    with Registry(folder / "registry") as registry:
+        yield Bench(folder, registry, SHORT)
 
 
-FEW = ("copy", "link")
+FEW = ("link",)
 EVERY = pytest.param(tuple(command.GROUPS), marks=pytest.mark.thorough)
 
 
@@ -50,7 +53,7 @@ def test_groups_are_measured(workdir: Path, monkeypatch: pytest.MonkeyPatch, gro
     names = [each.name for each in done.figures]
     assert len(set(names)) == len(names)
     sent = [each for each in done.figures if each.name.startswith("bytes, ")]
-    assert len(sent) == 3
+    assert len(sent) == (3 if "copy" in groups else 0)
     for each in sent:
         assert each.ours.samples == each.reference.samples, "exactly the unique bytes"
         assert each.reached
@@ -77,6 +80,7 @@ def test_a_ratio_that_misses_its_bound(
     word: str,
 ) -> None:
     monkeypatch.setitem(command.GROUPS, "made", lambda bench: [figure(3, 2, bound)])
+    monkeypatch.setattr(command.machine, "describe", lambda folder: {"cores": "2"})
     assert command.main(["--only", "made", "--output", str(workdir / "out"), "--work", str(workdir)]) == status
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("a|b")]
     assert line.split() == ["a|b", "3", "s", "2", "s", "1.50", f"{bound:.2f}", word]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the restore script unpacks, and how it may be called. What goes wrong is in test_restore_trouble.py."""
+"""The restore script: the results of unpacking, and ways to call it. Failures are in test_restore_trouble.py."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from ansible_collections.airgap.images.tests.functional._restore import (
     unpacked,
 )
 from ansible_collections.airgap.images.tests.support.archive import ROOT, archive_files, read_archive
+from ansible_collections.airgap.images.tests.support.extent import repetitions
 from ansible_collections.airgap.images.tests.support.push import PushedImage
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.skopeo import registry_digests
@@ -77,27 +79,33 @@ def test_the_parts_are_more_than_ten(archives: dict[str, Path]) -> None:
     assert all(len(archive_files(archives[f"{kind} in parts"])) > 10 for kind in ("gzip", "zstd", "none"))
 
 
+@pytest.fixture(scope="module")
+def of_each_form(seeded_source: Source, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An archive whose references are of each form. It must not be written to."""
+    host = seeded_source.registry.host
+    images: list[str | PushedImage] = [
+        seeded_source["oci/index:1"],
+        f"{host}/oci/plain@{seeded_source['oci/plain:1'].digest}",
+        f"{host}/docker/single:1@{seeded_source['docker/single:1'].digest}",
+    ]
+    with Workbench(tmp_path_factory.mktemp("forms")) as bench:
+        yield save_kind(bench, images, bench.dest, "gzip in parts")
+
+
 @pytest.mark.each_value
 @pytest.mark.parametrize("place", ["target", 'it\'s "$one" `x`\\', "with:colon and blank"])
 @EACH_SHELL
 def test_the_commands_it_names_copy_the_images(
-    bench: Workbench, source: Source, registry: Registry, workdir: Path, shell: str, place: str
+    of_each_form: Path, source: Source, registry: Registry, workdir: Path, shell: str, place: str
 ) -> None:
     """A reference of each form arrives under its tag, with the digest that the archive's index has for it."""
-    digest = source["oci/plain:1"].digest
-    host = source.registry.host
-    images: list[str | PushedImage] = [
-        source["oci/index:1"],
-        f"{host}/oci/plain@{digest}",
-        f"{host}/docker/list:1@{source['docker/list:1'].digest}",
-    ]
-    dest = save_kind(bench, images, bench.dest, "gzip in parts")
+    digest, dest = source["oci/plain:1"].digest, of_each_form
     ran = run(dest, place, by=shell, cwd=workdir)
     assert ran.status == 0, ran.err
     commands = site_commands(ran.commands, registry)
     subprocess.run([*command_of(dest, by=shell)[:-1], "-c", commands], cwd=workdir, check=True, timeout=120)
     named = list(read_archive(dest).references.values())
-    tags = [("oci/index", "1"), ("oci/plain", f"digest-{digest[7:]}"), ("docker/list", "1")]
+    tags = [("oci/index", "1"), ("oci/plain", f"digest-{digest[7:]}"), ("docker/single", "1")]
     assert [registry_digests(registry, *tag)[0] for tag in tags] == named
     (hangar,) = [shlex.split(line.strip("()")) for line in ran.commands if "hangar" in line]
     load = f"cd {shlex.quote(f'./{place}')} && hangar load --compress dir --source {ROOT} --destination REGISTRY"
@@ -234,16 +242,18 @@ def test_surroundings_do_not_matter(archives: dict[str, Path], workdir: Path, ki
     assert "rm -r" not in ran.out
 
 
-def test_two_thousand_parts(archives: dict[str, Path], workdir: Path) -> None:
-    """Far more than a command line holds; each takes the same time."""
+@pytest.mark.thorough(repeats=True)
+def test_many_parts(archives: dict[str, Path], workdir: Path) -> None:
+    """Two thousand, and in the test command hundreds; each takes the same time."""
+    count = repetitions(300, 2_000)
     whole = archives["gzip"]
     data = whole.read_bytes()
     dest = workdir / "many.tar.gz"
-    names = part_names(dest.name, 2_000, split=True, digits=None)
-    size = len(data) // 1_999
+    names = part_names(dest.name, count, split=True, digits=None)
+    size = len(data) // (count - 1)
     parts: list[Part] = []
     for number, name in enumerate(names):
-        piece = data[number * size : (number + 1) * size] if number < 1_999 else data[1_999 * size :]
+        piece = data[number * size : (number + 1) * size] if number < count - 1 else data[number * size :]
         (workdir / name).write_bytes(piece)
         parts.append(Part(name, len(piece), hashlib.sha256(piece).hexdigest()))
     lock = read_lock(Path(f"{whole}.lock.json").read_bytes(), path="lock")

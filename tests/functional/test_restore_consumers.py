@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What containerd, podman, buildah, skopeo and umoci do with what the restore script leaves: docs/consumers.md."""
+"""Use of what the restore script leaves by containerd, podman, buildah, skopeo and umoci: docs/consumers.md."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SAVED = (
 )
 RUNNABLE = ("oci/index:1", "docker/list:1", "docker/single:1", "oci/zstd:1", "oci/plain:1", "a/b/c/d:1.0")
 TARS = ("script", "by hand", "plain")
-EACH_TAR = ("script", "by hand", pytest.param("plain", marks=pytest.mark.thorough))
+EACH_TAR = ("script", *(pytest.param(kind, marks=pytest.mark.thorough) for kind in TARS[1:]))
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def test_the_commands_of_the_report(
 
 
 def copy_of(unpacked: Unpacked, folder: Path) -> Path:
-    """What was unpacked, to be harmed."""
+    """Copy what was unpacked, to be harmed."""
     return Path(shutil.copytree(unpacked.layout, folder / ROOT, symlinks=True))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import pytest
 from ansible_collections.airgap.images.tests.functional._helpers import flip
 from ansible_collections.airgap.images.tests.functional._restore import (
     LOGIN_SHELLS,
+    PAIR_KINDS,
     SLOW,
     command_of,
     content,
@@ -23,7 +23,6 @@ from ansible_collections.airgap.images.tests.functional._restore import (
     programs,
     replace,
     run,
-    save_kind,
     script_of,
     site_commands,
     started,
@@ -33,24 +32,19 @@ from ansible_collections.airgap.images.tests.support.archive import read_archive
 from ansible_collections.airgap.images.tests.support.module import COLLECTION
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.skopeo import registry_digests
-from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
 EACH_SHELL = pytest.mark.parametrize("shell", LOGIN_SHELLS)
-FORMS = ("gzip in parts", "zstd", "none", "dir")
 
 
-@pytest.fixture(scope="module")
-def archives(seeded_source: Source, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+@pytest.fixture
+def archives(restorable_pairs: dict[str, Path]) -> dict[str, Path]:
     """Archives with their scripts, each of two images, one of them by digest. They must not be written to."""
-    with Workbench(tmp_path_factory.mktemp("restore")) as bench:
-        by_digest = f"{seeded_source.registry.host}/oci/plain@{seeded_source['oci/plain:1'].digest}"
-        images = [seeded_source["oci/index:1"], by_digest]
-        yield {kind: save_kind(bench, images, bench.directory / kind.replace(" ", "-") / "a.b", kind) for kind in FORMS}
+    return restorable_pairs
 
 
 @pytest.mark.each_value
 @EACH_SHELL
-@pytest.mark.parametrize("kind", FORMS)
+@pytest.mark.parametrize("kind", PAIR_KINDS)
 def test_unpacks_and_writes_the_tar(archives: dict[str, Path], workdir: Path, kind: str, shell: str) -> None:
     """Without a word about what these shells take for wrong."""
     dest = archives[kind]

@@ -86,7 +86,7 @@ def test_each_tar_writes_it(archives: dict[str, Path], workdir: Path, kind: str,
 
 
 def test_of_a_directory_nothing_is_copied(archives: dict[str, Path], workdir: Path) -> None:
-    """What lies on the medium is read from there; cat is what copies files."""
+    """Files on the medium are read from there; cat is what copies files."""
     dest = archives["dir"]
     path = programs(workdir / "bin", "dir")
     (path / "tar").symlink_to(str(shutil.which("tar")))
@@ -98,7 +98,7 @@ def test_of_a_directory_nothing_is_copied(archives: dict[str, Path], workdir: Pa
 
 @EACH_SHELL
 def test_where_it_may_be_written(archives: dict[str, Path], workdir: Path, shell: str) -> None:
-    """What is there stays; names that cannot be are refused before anything is checked."""
+    """Files that are there stay; names that cannot be are refused before anything is checked."""
     dest = archives["gzip"]
     (workdir / "there.tar").write_text("stays", "utf-8")
     (workdir / "directory").mkdir()

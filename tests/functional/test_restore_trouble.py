@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can go wrong while an archive is restored: in no case is there a saved-image-cache that is not whole."""
+"""Failures while an archive is restored: in no case is there a saved-image-cache that is not whole."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def files_of(dest: Path) -> list[Path]:
 
 
 def refused(ran_status: int, target: Path) -> bool:
-    """Whether a script ended with an error, and left nothing in the directory."""
+    """Return True if a script ended with an error, and left nothing in the directory."""
     return ran_status == 1 and not (target.exists() and os.listdir(target))
 
 
@@ -326,7 +326,7 @@ def test_a_run_beside_another_leaves_it_alone(originals: dict[str, Path], workdi
     """The first to end has the name; the other says so, and leaves nothing."""
     dest, target = originals["gzip"], workdir / "target"
     path = programs(workdir / "slow", "gzip", shell)
-    replace(path, "cat", SLOW.replace("time.sleep(0.02)", "time.sleep(0)"))
+    replace(path, "cat", SLOW.replace("time.sleep(0.02)", "time.sleep(0)").replace("10", "10_000"))
     with started(dest, target, by=shell, path=path, fifo=workdir / "fifo") as process:
         process.send_signal(signal.SIGSTOP)
         ran = run(dest, target, by=shell)

@@ -26,7 +26,7 @@ from ansible_collections.airgap.images.tests.support.module import (
     start_module,
     wait_for_end,
 )
-from ansible_collections.airgap.images.tests.support.playbook import run_playbook, run_task
+from ansible_collections.airgap.images.tests.support.playbook import PlaybookResult, run_playbook
 
 MODULE = '''
 import os, subprocess, sys
@@ -111,14 +111,15 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture
-def tree(workdir: Path) -> dict[str, str | None]:
-    """The variables with which a collection of one module is found instead of ours."""
-    modules = workdir / "ansible_collections" / "airgap" / "images" / "plugins" / "modules"
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
+    """The variables with which a collection of two modules is found instead of ours."""
+    folder = tmp_path_factory.mktemp("tree")
+    modules = folder / "ansible_collections" / "airgap" / "images" / "plugins" / "modules"
     modules.mkdir(parents=True)
     (modules / "echo.py").write_text(MODULE, encoding="utf-8")
     (modules / "state.py").write_text(STATE, encoding="utf-8")
-    return {"PYTHONPATH": str(workdir), "ANSIBLE_COLLECTIONS_PATH": str(workdir)}
+    return {"PYTHONPATH": str(folder), "ANSIBLE_COLLECTIONS_PATH": str(folder)}
 
 
 def run(tree: dict[str, str | None], /, **params: Any) -> Any:
@@ -166,9 +167,9 @@ STATE_MODULE = "ansible_collections.airgap.images.plugins.modules.state"
 
 
 @pytest.fixture
-def servers(tree: dict[str, str | None], workdir: Path) -> Iterator[tuple[ForkServer, ForkServer, dict[str, str]]]:
+def servers(tree: dict[str, str | None]) -> Iterator[tuple[ForkServer, ForkServer, dict[str, str]]]:
     """Two servers for the module ``state``, and the environment that they share."""
-    env = environment({**tree, "PYTHONPATH": f"{workdir}{os.pathsep}{ROOT}"})
+    env = environment({**tree, "PYTHONPATH": f"{tree['PYTHONPATH']}{os.pathsep}{ROOT}"})
     first, second = [ForkServer(STATE_MODULE, dict(read_at_start(env))) for number in range(2)]
     yield first, second, env
     first.close()
@@ -220,11 +221,24 @@ def test_what_an_interpreter_reads_at_its_start_wants_a_fresh_one() -> None:
     assert can_fork(usual) and not can_fork({**usual, "COVERAGE_PROCESS_START": "x"})
 
 
-def test_a_task_in_a_playbook(tree: dict[str, str | None], workdir: Path) -> None:
-    result = run_task("airgap.images.echo", {"path": workdir}, options=["--check"], env=tree, fresh=True)
-    (task,) = result.tasks
-    assert (result.rc, task.status, task.changed) == (0, "ok", True), result.stdout
-    assert task.data["path"] == str(workdir)
+@pytest.fixture(scope="module")
+def played(tree: dict[str, str | None], tmp_path_factory: pytest.TempPathFactory) -> PlaybookResult:
+    """A play in check mode, of which one task is well, one left out, and one fails."""
+    tasks = [
+        {"name": "well", "airgap.images.echo": {"path": "/some/where"}},
+        {"name": "left out", "airgap.images.echo": {}, "when": False},
+        {"name": "failing", "airgap.images.echo": {"act": "{{ act }}", "secret": "x"}},
+        {"name": "after it", "airgap.images.echo": {}},
+    ]
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
+    env = {**tree, "HOME": str(tmp_path_factory.mktemp("home"))}
+    return run_playbook([play], variables={"act": "fail"}, options=["--check"], env=env, fresh=True)
+
+
+def test_a_task_in_a_playbook(played: PlaybookResult) -> None:
+    task = played.task("well")
+    assert (task.status, task.changed) == ("ok", True), played.stdout
+    assert task.data["path"] == "/some/where"
     assert task.data["modes"][0] is True
 
 
@@ -243,19 +257,13 @@ def test_a_forked_play_finds_what_a_fresh_one_finds(workdir: Path) -> None:
 
     fresh = run("first", **words, fresh=True)
     assert str(workdir / "first") in fresh[3] and fresh[3].endswith(" wörd True 1")
-    assert run("first", **words) == run("first", **words) == run("first", **words) == fresh
+    assert run("first", **words) == run("first", **words) == fresh
     assert str(workdir / "second") in run("second", variables={"word": "other"})[3]
 
 
-def test_a_playbook_that_fails(tree: dict[str, str | None]) -> None:
-    tasks = [
-        {"name": "first", "airgap.images.echo": {}, "when": False},
-        {"name": "second", "airgap.images.echo": {"act": "{{ act }}", "secret": "x"}},
-        {"name": "third", "airgap.images.echo": {}},
-    ]
-    play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
-    result = run_playbook([play], variables={"act": "fail"}, env=tree, fresh=True)
-    assert result.rc == 2
-    assert [(each.task, each.status) for each in result.tasks] == [("first", "skipped"), ("second", "failed")]
+def test_a_playbook_that_fails(played: PlaybookResult) -> None:
+    assert played.rc == 2
+    statuses = [("well", "ok"), ("left out", "skipped"), ("failing", "failed")]
+    assert [(each.task, each.status) for each in played.tasks] == statuses
     with pytest.raises(KeyError):
-        result.task("third")
+        played.task("after it")

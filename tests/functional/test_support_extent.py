@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the test command leaves to the fault bench is run there."""
+"""Tests that the test command leaves to the fault bench are run there."""
 
 from __future__ import annotations
 
@@ -107,7 +107,9 @@ def test_nine(letter): pass
 HOOKS = "from {package}.extent import pytest_collection_modifyitems, pytest_report_collectionfinish\n"
 
 
-@pytest.mark.parametrize(("extent", "times", "passed", "left"), [("", 2, 21, 28), (FULL, 9, 49, 0)])
+@pytest.mark.parametrize(
+    ("extent", "times", "passed", "left"), [("", 2, 21, 28), pytest.param(FULL, 9, 49, 0, marks=pytest.mark.thorough)]
+)
 def test_what_is_left_out_is_said(tmp_path: Path, extent: str, times: int, passed: int, left: int) -> None:
     """Each of three tests has each letter and each number, and each letter meets each number in one of them."""
     package = "ansible_collections.airgap.images.tests.support"

@@ -165,7 +165,7 @@ def test_a_body_that_trickles(proxy: Proxy, image: PushedImage, source: Source) 
     assert sha256(requests.get(blob_url(proxy, image), timeout=TIMEOUT).content) == layer.digest
     answer = requests.get(blob_url(proxy, image), stream=True, timeout=TIMEOUT)
     assert len(answer.raw.read(100)) == 100
-    assert proxy.requests()[1].sent == 100
+    proxy.wait_for(lambda seen: seen[1].sent == 100)
     assert not proxy.requests()[1].done
     answer.close()
 
