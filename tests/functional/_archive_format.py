@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,11 @@ class Member:
 
 @dataclass(frozen=True)
 class Read:
-    """The content of an archive; ``stream`` is the tar, empty for a directory."""
+    """The content of an archive; ``raw`` is its parts, joined, and ``stream`` the tar: both empty for a directory."""
 
     lock: dict[str, Any]
     raw_lock: bytes
+    raw: bytes
     stream: bytes
     members: tuple[Member, ...]
 
@@ -75,12 +77,33 @@ def read(archive: Path) -> Read:
     ensure(lock["version"] == 1, f"unknown version {lock['version']}")
     if lock["options"]["compress"] == "dir":
         members = _read_directory(archive, lock)
-        found = Read(lock, raw_lock, b"", members)
+        found = Read(lock, raw_lock, b"", b"", members)
     else:
-        stream = _decompress(_join(archive, lock), lock["options"]["compress"])
-        found = Read(lock, raw_lock, stream, tuple(_read_tar(stream)))
+        raw = _join(archive, lock)
+        stream = _decompress(raw, lock["options"]["compress"])
+        found = Read(lock, raw_lock, raw, stream, tuple(_read_tar(stream)))
     _check_share(found)
     return found
+
+
+def read_blob(found: Read, digest: str) -> bytes:
+    """Reads one blob by its offset ("Reading one blob"), whatever precedes it.
+
+    :raises FormatError: its bytes have another sha256
+    """
+    position, skip = found.lock["offsets"][digest]
+    end = skip + int(found.lock["blobs"][digest])
+    compress, rest = found.lock["options"]["compress"], found.raw[position:]
+    if compress == "gzip":
+        plain = zlib.decompressobj(-15).decompress(rest, end) if end else b""
+    elif compress == "zstd":
+        reader = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(rest), read_across_frames=True)
+        plain = reader.read(end)
+    else:
+        plain = rest[:end]
+    content = plain[skip:end]
+    ensure(digest == f"sha256:{hashlib.sha256(content).hexdigest()}", f"{digest} is not at its offset")
+    return content
 
 
 def ensure(holds: bool, what: str) -> None:

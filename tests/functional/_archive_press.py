@@ -105,8 +105,9 @@ def push_all(source: Source, registry: Registry) -> dict[str, str]:
     """
     pushed = {name: image for name, image in source.images.items() if is_full() or name not in ALIKE}
     pushed["windows/foreign-absent:2"] = pushed["windows/foreign-absent:1"]
-    big = [random_layer(7, 2_600_000), random_layer(8, 1_100_000, compression=PLAIN)]
-    pushed["big:1"] = push(registry, "big", "1", build_image([*big, random_layer(9, 200_000, compression=ZSTD)]))
+    big = [random_layer(7, 2_600_000), random_layer(9, 1_200_000, compression=ZSTD)]
+    # The last one, so that another manifest follows a long deflated stretch.
+    pushed["big:1"] = push(registry, "big", "1", build_image([*big, random_layer(8, 1_500_000, compression=PLAIN)]))
     starts = [Layer(magic + 5_000 * b"a", PLAIN, "") for magic in (*STORED, b"BZ")]
     pushed["starts:1"] = push(registry, "starts", "1", build_artifact(starts, b"{}", "application/vnd.example"))
     pushed["typed:1"] = push(registry, "typed", "1", _typed())

@@ -25,10 +25,13 @@ DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 STORED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"BZh", b"\x04\x22\x4d\x18")
 PLATFORM = ("architecture", "os", "os.version", "os.features", "variant")
 _PIECE = 16 * 65_535
+_LONG = 1_048_576
 MODES = {DIRECTORY: "0000755", FILE: "0000644", LINK: "0000777"}
 
 Json = dict[str, Any]
 Pieces = Iterator[tuple[bytes, bool]]
+Starts = list[tuple[int, int]]
+"""Where stretches begin: in the tar stream, and in the archive."""
 
 
 def members_of(lock: Json, blobs: Mapping[str, bytes]) -> list[Member]:
@@ -192,7 +195,10 @@ def _split(reference: str) -> tuple[str, str]:
 
 
 def tar_of(members: Iterable[Member]) -> Pieces:
-    """The tar stream in the writer's pieces, each with whether it is of a blob that may be stored."""
+    """The tar stream in the writer's pieces, each with whether it is of a blob that may be stored.
+
+    Behind the filling of each blob comes an empty piece that says it may be stored.
+    """
     size = 0
     for member in members:
         content = member.content if member.kind == FILE else b""
@@ -201,12 +207,40 @@ def tar_of(members: Iterable[Member]) -> Pieces:
         if member.name.startswith(f"{SHARE}/"):
             stored = content.startswith(STORED)
             pieces += [(content[at : at + _PIECE], stored) for at in range(0, len(content), _PIECE)]
-            pieces.append((filling, False))
+            pieces += [(filling, False), BLOB_END]
         elif content:
             pieces.append((content + filling, False))
         size += BLOCK + len(content) + len(filling)
         yield from pieces
     yield bytes(2 * BLOCK + -(size + 2 * BLOCK) % RECORD), False
+
+
+BLOB_END = (b"", True)
+
+
+def contents_of(members: Iterable[Member]) -> dict[str, int]:
+    """Where the content of each blob begins in the tar stream, by digest."""
+    found: dict[str, int] = {}
+    at = 0
+    for member in members:
+        at += BLOCK
+        if member.name.startswith(f"{SHARE}/"):
+            found[f"sha256:{member.name[len(SHARE) + 1 :]}"] = at
+        size = len(member.content) if member.kind == FILE else 0
+        at += size + -size % BLOCK
+    return found
+
+
+def offsets_of(members: list[Member], compress: str, starts: Starts) -> Json:
+    """``offsets`` of the lock file."""
+    contents = contents_of(members)
+    if compress == "none":
+        return {digest: [contents[digest], 0] for digest in sorted(contents)}
+    offsets: Json = {}
+    for digest in sorted(contents):
+        plain, position = [start for start in starts if start[0] <= contents[digest]][-1]
+        offsets[digest] = [position, contents[digest] - plain]
+    return offsets
 
 
 def _header(member: Member) -> bytes:
@@ -220,17 +254,22 @@ def _header(member: Member) -> bytes:
     return head + f"{total:06o}\0 ".encode() + tail
 
 
-def compressed(pieces: Pieces, compress: str, level: int | None) -> bytes:
-    """The bytes of an archive."""
+def compressed(pieces: Pieces, compress: str, level: int | None) -> tuple[bytes, Starts]:
+    """The bytes of an archive, and where its stretches begin."""
     if compress == "none":
-        return b"".join(piece for piece, _stored in pieces)
+        return b"".join(piece for piece, _stored in pieces), []
     return _gzip(pieces, level) if compress == "gzip" else _zstd(pieces, level)
 
 
 def _stretches(pieces: Pieces, level: int | None) -> Iterator[tuple[bool, list[bytes]]]:
-    """Neighbours that are stored, or not, together."""
+    """Neighbours that are stored, or not, together; what is deflated up to the end of a blob where it is long."""
     current: tuple[bool, list[bytes]] | None = None
     for piece, may_store in pieces:
+        if (piece, may_store) == BLOB_END:
+            if level is None and current is not None and sum(map(len, current[1])) > _LONG:
+                yield current
+                current = None
+            continue
         stored = may_store and level is None
         if current is None or current[0] != stored:
             if current is not None:
@@ -241,10 +280,12 @@ def _stretches(pieces: Pieces, level: int | None) -> Iterator[tuple[bool, list[b
         yield current
 
 
-def _gzip(pieces: Pieces, level: int | None) -> bytes:
+def _gzip(pieces: Pieces, level: int | None) -> tuple[bytes, Starts]:
     out = [b"\x1f\x8b\x08\0\0\0\0\0\0\xff"]
+    starts: Starts = []
     crc = size = 0
     for stored, stretch in _stretches(pieces, level):
+        starts.append((size, sum(map(len, out))))
         deflater = zlib.compressobj(4 if level is None else level, zlib.DEFLATED, -15, 8, zlib.Z_DEFAULT_STRATEGY)
         for piece in stretch:
             crc, size = zlib.crc32(piece, crc), size + len(piece)
@@ -256,12 +297,16 @@ def _gzip(pieces: Pieces, level: int | None) -> bytes:
                 out.append(deflater.compress(piece))
         if not stored:
             out.append(deflater.flush(zlib.Z_SYNC_FLUSH))
-    return b"".join([*out, b"\x01\0\0\xff\xff", struct.pack("<II", crc, size % 2**32)])
+    return b"".join([*out, b"\x01\0\0\xff\xff", struct.pack("<II", crc, size % 2**32)]), starts
 
 
-def _zstd(pieces: Pieces, level: int | None) -> bytes:
+def _zstd(pieces: Pieces, level: int | None) -> tuple[bytes, Starts]:
     out: list[bytes] = []
+    starts: Starts = []
+    size = 0
     for stored, stretch in _stretches(pieces, level):
+        starts.append((size, sum(map(len, out))))
+        size += sum(map(len, stretch))
         if stored:
             out.append(bytes.fromhex("28b52ffd0038"))
             for piece in stretch:
@@ -272,7 +317,7 @@ def _zstd(pieces: Pieces, level: int | None) -> bytes:
         else:
             frame = zstandard.ZstdCompressor(level=1 if level is None else level, write_checksum=True).compressobj()
             out += [*(frame.compress(piece) for piece in stretch), frame.flush()]
-    return b"".join(out)
+    return b"".join(out), starts
 
 
 def cut(name: str, raw: bytes, part_size: int | None, digits: int | None) -> dict[str, bytes]:

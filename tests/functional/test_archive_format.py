@@ -30,6 +30,7 @@ from ansible_collections.airgap.images.tests.functional._archive_format import (
     Read,
     parse_unique,
     read,
+    read_blob,
 )
 from ansible_collections.airgap.images.tests.functional._archive_press import CASES, FAILING, Press, push_all
 from ansible_collections.airgap.images.tests.functional._archive_writer import (
@@ -37,6 +38,7 @@ from ansible_collections.airgap.images.tests.functional._archive_writer import (
     cut,
     indented,
     members_of,
+    offsets_of,
     tar_of,
 )
 from ansible_collections.airgap.images.tests.support.module import Result
@@ -94,6 +96,7 @@ def test_page_reader_and_writer_say_the_same() -> None:
         "pieces of 1,048,560 bytes (16 times 65,535)",
         "at most 65,535 bytes",
         "at most 131,072 bytes",
+        "more than 1,048,576 bytes of the tar stream",
         "a multiple of 10,240",
         '`{"imageLayoutVersion":"1.0.0"}`',
         "`v1.1.0`",
@@ -142,11 +145,28 @@ def test_the_writer_gives_the_same_files(made: tuple[Path, Result, Read]) -> Non
         assert {name: (path / name).read_bytes() for name in below} == below
         return
     assert b"".join(piece for piece, _stored in tar_of(members)) == found.stream
-    raw = compressed(tar_of(members), options["compress"], options["compress_level"])
+    raw, starts = compressed(tar_of(members), options["compress"], options["compress_level"])
+    if has_offsets(found.lock):
+        assert offsets_of(members, options["compress"], starts) == found.lock["offsets"]
     files = cut(path.name, raw, options["part_size"], options["part_digits"])
     assert [part["name"] for part in found.lock["parts"]] == list(files)
     for name, content in files.items():
         assert (path.parent / name).read_bytes() == content, f"{name} has other bytes"
+
+
+def test_the_reader_reads_each_blob_by_its_offset(made: tuple[Path, Result, Read]) -> None:
+    _path, _result, found = made
+    assert ("offsets" in found.lock) == has_offsets(found.lock)
+    for digest, content in found.blobs.items() if has_offsets(found.lock) else ():
+        assert read_blob(found, digest) == content
+        skip = found.lock["offsets"][digest][1]
+        is_stored = content.startswith(_archive_writer.STORED) or found.lock["options"]["compress"] == "none"
+        assert (skip == 0) if is_stored else (0 < skip < 2**21)
+
+
+def has_offsets(lock: dict[str, Any]) -> bool:
+    """Whether docs/archive.md says that a lock file has ``offsets``."""
+    return lock["options"]["compress"] != "dir" and lock["options"]["compress_level"] is None
 
 
 def test_the_checksums_have_the_documented_form(made: tuple[Path, Result, Read]) -> None:
@@ -163,7 +183,9 @@ def test_the_lock_file_is_what_schema_and_page_say(made: tuple[Path, Result, Rea
     jsonschema.Draft202012Validator(_closed(SCHEMA)).validate(found.lock)
     rows = re.findall(r"^\| `([a-z_.\[\]]+)` \|", PAGE.partition("## The lock file")[2].partition("## ")[0], re.M)
     top = [row for row in rows if "." not in row]
-    assert list(found.lock) == top
+    assert list(found.lock) == [row for row in top if row != "offsets" or has_offsets(found.lock)]
+    assert set(found.lock.get("offsets", found.lock["blobs"])) == set(found.lock["blobs"])
+    assert list(found.lock.get("offsets", ())) == sorted(found.lock.get("offsets", ()))
     assert list(found.lock["options"]) == [row.partition(".")[2] for row in rows if row.startswith("options.")]
     order = [row.partition("[].platforms[].")[2] for row in rows if ".platforms[]." in row]
     of_image = [row.partition("[].")[2] for row in rows if row.startswith("images[].") and row.count("[]") == 1]
@@ -201,6 +223,9 @@ def test_the_cases_have_what_they_are_to_show(press: Press) -> None:
     assert '"alpha":"ä ß \u2603","org.example":"x","zeta":"1"'.encode() in b"".join(gzip.blobs.values())
     assert max(map(len, gzip.blobs.values())) > 2 * 16 * 65_535, "no blob of several pieces"
     assert zstd.stream == gzip.stream
+    stretches = {position for position, skip in gzip.lock["offsets"].values() if skip}
+    ends = [position for position in stretches if gzip.raw[position - 4 : position] == b"\0\0\xff\xff"]
+    assert ends, "no stretch follows another that was deflated"
     assert lock_of(press, "partial")["failed"] == [press.references[FAILING]]
     assert lock_of(press, "a policy of its own")["options"]["signature_policy"].startswith("sha256:")
 
@@ -251,6 +276,9 @@ def test_the_reader_sees_every_kind_of_damage(press: Press, workdir: Path, what:
         (("images", 0, "platforms"), []),
         (("options", "compress"), "bzip2"),
         (("blobs", "abc"), 1),
+        (("offsets", "abc"), [1, 1]),
+        (("offsets", f"sha256:{64 * 'a'}"), [1]),
+        (("offsets", f"sha256:{64 * 'a'}"), [1, -1]),
         (("options",), {}),
         (("failed",), None),
     ],

@@ -24,6 +24,9 @@ class _Pieces:
     def write(self, data: bytes, *, stored: bool) -> None:
         self.pieces.append(data)
 
+    def end_blob(self) -> None:
+        pass
+
     def finish(self) -> None:
         pass
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Callable
+from dataclasses import dataclass, field
+from typing import Callable, Optional
 
 from .._base.stage import Stage
 from .._base.stop import Check
 from .._oci.layout import ROOT, SavedImage
 from .compress import Encoder, make_encoder
 from .members import Blobs, write_members
+from .offsets import Offset
 from .output import DIR, Output
 from .parts import PartWriter, WrittenFile, at_once
 from .tar import TarWriter
@@ -29,11 +30,13 @@ class Built:
     """A new archive in the staging directory, not yet published.
 
     :param blobs: bytes of everything in ``share``, by digest.
+    :param offsets: where each of them can be read from; empty for a directory, and where all is one stretch.
     """
 
     images: list[SavedImage]
     blobs: dict[str, int]
     files: list[WrittenFile]
+    offsets: dict[str, Offset] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -82,12 +85,21 @@ def build_archive(
             syncing.wait()
             parts.abort()
             raise
-    return Built(saved, sizes, parts.written)
+    found = {digest: encoder.offset_of(plain) for digest, plain in tar.contents.items()}
+    offsets = {digest: offset for digest, offset in found.items() if offset is not None}
+    return Built(saved, sizes, parts.written, offsets)
 
 
-def _encode_with(encoder: Encoder) -> Callable[[tuple[bytes, bool]], None]:
-    def encode(piece: tuple[bytes, bool]) -> None:
-        encoder.write(piece[0], stored=piece[1])
+_Piece = Optional[tuple[bytes, bool]]
+"""Bytes, and whether they are to be stored; ``None``: a blob ends."""
+
+
+def _encode_with(encoder: Encoder) -> Callable[[_Piece], None]:
+    def encode(piece: _Piece) -> None:
+        if piece is None:
+            encoder.end_blob()
+        else:
+            encoder.write(piece[0], stored=piece[1])
 
     return encode
 
@@ -106,11 +118,14 @@ class _Queue:
 class _Encoding(Encoder):
     """Passes the tar writer's output to the stage that compresses."""
 
-    def __init__(self, stage: Stage[tuple[bytes, bool]]) -> None:
+    def __init__(self, stage: Stage[_Piece]) -> None:
         self._stage = stage
 
     def write(self, data: bytes, *, stored: bool) -> None:
         self._stage.put((data, stored))
+
+    def end_blob(self) -> None:
+        self._stage.put(None)
 
     def finish(self) -> None:
         """The encoder behind the stage is finished by its owner, once the stage is empty."""

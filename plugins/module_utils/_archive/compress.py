@@ -14,6 +14,7 @@ import struct
 import zlib
 from typing import Protocol
 
+from .offsets import Offset, Starts
 from .output import GZIP, NONE, ZSTD
 
 try:
@@ -31,6 +32,7 @@ _ZSTD_BLOCK = 128 * 1024  # Block_Maximum_Size, which is also the window that th
 _ZSTD_STORED_FRAME = b"\x28\xb5\x2f\xfd" + bytes((0, (17 - 10) << 3))  # no size, no checksum, a window of 2^17
 _ZSTD_LAST_BLOCK = b"\x01\x00\x00"
 _LAST_BLOCK = b"\x01\x00\x00\xff\xff"
+_LONG = 1024 * 1024  # bytes of a deflated stretch that no further blob is added to
 
 _MAGICS = (
     b"\x1f\x8b",  # gzip
@@ -58,8 +60,18 @@ class Encoder(Protocol):
     def write(self, data: bytes, *, stored: bool) -> None:
         """Take the next bytes."""
 
+    def end_blob(self) -> None:
+        """Make the next bytes readable without a long stretch before them; called behind each blob."""
+
     def finish(self) -> None:
         """End the stream."""
+
+
+class RecordingEncoder(Encoder, Protocol):
+    """An encoder that knows where its output can be read from."""
+
+    def offset_of(self, plain: int) -> Offset | None:
+        """Return where to read what came after this many bytes; ``None`` if only from the beginning of the stream."""
 
 
 def is_compressed(start: bytes) -> bool:
@@ -67,7 +79,7 @@ def is_compressed(start: bytes) -> bool:
     return start.startswith(_MAGICS)
 
 
-def make_encoder(compress: str, level: int | None, sink: Sink) -> Encoder:
+def make_encoder(compress: str, level: int | None, sink: Sink) -> RecordingEncoder:
     """Make the encoder of a format.
 
     :param level: the user's ``compress_level``, which then applies to everything; ``None``: as fast as is useful.
@@ -88,6 +100,23 @@ def library_of(compress: str) -> str:
     return NONE
 
 
+class _Output:
+    """The sink of an encoder, with how much it has taken.
+
+    :ivar plain: bytes that the encoder was given.
+    :ivar written: bytes that the sink was given.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.plain = 0
+        self.written = 0
+
+    def write(self, data: bytes) -> None:
+        self.written += len(data)
+        self._sink.write(data)
+
+
 class PlainEncoder:
     """No compression."""
 
@@ -97,50 +126,76 @@ class PlainEncoder:
     def write(self, data: bytes, *, stored: bool) -> None:
         self._sink.write(data)
 
+    def end_blob(self) -> None:
+        pass
+
     def finish(self) -> None:
         pass
+
+    def offset_of(self, plain: int) -> Offset | None:
+        return Offset(plain, 0)
 
 
 class GzipEncoder:
     """One gzip member; between stored blocks and deflated ones the stream is brought to a byte boundary."""
 
     def __init__(self, sink: Sink, level: int | None) -> None:
-        self._sink = sink
+        self._output = _Output(sink)
         self._level = _GZIP_LEVEL if level is None else level
-        self._may_store = level is None
+        self._is_one_stretch = level is not None
         self._deflater: zlib._Compress | None = None
+        self._is_storing = False
         self._crc = 0
-        self._size = 0
-        sink.write(_GZIP_HEADER)
+        self._starts = Starts()
+        self._output.write(_GZIP_HEADER)
 
     def write(self, data: bytes, *, stored: bool) -> None:
         self._crc = zlib.crc32(data, self._crc)
-        self._size += len(data)
-        if stored and self._may_store:
-            self._end_deflated()
+        if stored and not self._is_one_stretch:
             self._store(data)
-            return
-        if self._deflater is None:
-            self._deflater = zlib.compressobj(self._level, zlib.DEFLATED, -zlib.MAX_WBITS)
-        self._sink.write(self._deflater.compress(data))
+        else:
+            self._deflate(data)
+        self._output.plain += len(data)
+
+    def end_blob(self) -> None:
+        if not self._is_one_stretch and self._starts.length_since(self._output.plain) > _LONG:
+            self._end_deflated()
 
     def finish(self) -> None:
         self._end_deflated()
-        self._sink.write(_LAST_BLOCK + struct.pack("<II", self._crc, self._size & 0xFFFFFFFF))
+        self._output.write(_LAST_BLOCK + struct.pack("<II", self._crc, self._output.plain & 0xFFFFFFFF))
+
+    def offset_of(self, plain: int) -> Offset | None:
+        return None if self._is_one_stretch else self._starts.offset_of(plain)
+
+    def _deflate(self, data: bytes) -> None:
+        self._is_storing = False
+        if self._deflater is None:
+            self._start()
+            self._deflater = zlib.compressobj(self._level, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self._output.write(self._deflater.compress(data))
 
     def _store(self, data: bytes) -> None:
+        self._end_deflated()
+        if not self._is_storing:
+            self._start()
+            self._is_storing = True
         pieces: list[bytes | memoryview] = []
         view = memoryview(data)
         for start in range(0, len(data), STORED_CHUNK):
             piece = view[start : start + STORED_CHUNK]
             pieces.append(struct.pack("<BHH", 0, len(piece), len(piece) ^ 0xFFFF))
             pieces.append(piece)
-        self._sink.write(b"".join(pieces))
+        self._output.write(b"".join(pieces))
 
     def _end_deflated(self) -> None:
         if self._deflater is not None:
-            self._sink.write(self._deflater.flush(zlib.Z_SYNC_FLUSH))
+            self._output.write(self._deflater.flush(zlib.Z_SYNC_FLUSH))
             self._deflater = None
+
+    def _start(self) -> None:
+        if not self._is_one_stretch:
+            self._starts.add(plain=self._output.plain, position=self._output.written)
 
 
 class ZstdEncoder:
@@ -150,27 +205,42 @@ class ZstdEncoder:
     """
 
     def __init__(self, sink: Sink, level: int | None) -> None:
-        self._sink = sink
-        self._may_store = level is None
+        self._output = _Output(sink)
+        self._is_one_frame = level is not None
+        self._starts = Starts()
         self._compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL if level is None else level, write_checksum=True)
         self._frame: zstandard.ZstdCompressionObj | None = None
         self._is_storing = False
 
     def write(self, data: bytes, *, stored: bool) -> None:
-        if stored and self._may_store:
-            self._end_compressed()
+        if stored and not self._is_one_frame:
             self._store(data)
-            return
-        self._end_stored()
-        if self._frame is None:
-            self._frame = self._compressor.compressobj()
-        self._sink.write(self._frame.compress(data))
+        else:
+            self._compress(data)
+        self._output.plain += len(data)
+
+    def end_blob(self) -> None:
+        if not self._is_one_frame and self._starts.length_since(self._output.plain) > _LONG:
+            self._end_compressed()
 
     def finish(self) -> None:
         self._end_stored()
         self._end_compressed()
 
+    def offset_of(self, plain: int) -> Offset | None:
+        return None if self._is_one_frame else self._starts.offset_of(plain)
+
+    def _compress(self, data: bytes) -> None:
+        self._end_stored()
+        if self._frame is None:
+            self._start()
+            self._frame = self._compressor.compressobj()
+        self._output.write(self._frame.compress(data))
+
     def _store(self, data: bytes) -> None:
+        self._end_compressed()
+        if not self._is_storing:
+            self._start()
         pieces: list[bytes | memoryview] = [] if self._is_storing else [_ZSTD_STORED_FRAME]
         self._is_storing = True
         view = memoryview(data)
@@ -178,14 +248,18 @@ class ZstdEncoder:
             piece = view[start : start + _ZSTD_BLOCK]
             pieces.append((len(piece) << 3).to_bytes(3, "little"))  # a Raw_Block that is not the last
             pieces.append(piece)
-        self._sink.write(b"".join(pieces))
+        self._output.write(b"".join(pieces))
 
     def _end_stored(self) -> None:
         if self._is_storing:
-            self._sink.write(_ZSTD_LAST_BLOCK)
+            self._output.write(_ZSTD_LAST_BLOCK)
             self._is_storing = False
 
     def _end_compressed(self) -> None:
         if self._frame is not None:
-            self._sink.write(self._frame.flush())
+            self._output.write(self._frame.flush())
             self._frame = None
+
+    def _start(self) -> None:
+        if not self._is_one_frame:
+            self._starts.add(plain=self._output.plain, position=self._output.written)

@@ -17,9 +17,10 @@ from .._base.json import Json
 from .._oci.layout import links_of
 from .._oci.platform import Platform
 from .._oci.reference import Reference
+from .offsets import Offset
 from .parts import Part
 
-WRITER = 3
+WRITER = 4
 """Rises whenever equal input gives other archive bytes than before; docs/archive.md says what each brought."""
 
 FIRST_WRITER = 1
@@ -79,6 +80,7 @@ class Lock:
     :param options: those that determine its content and its bytes.
     :param failed: references that a partial archive lacks.
     :param blobs: bytes of everything in ``share``, by digest.
+    :param offsets: where each of them can be read from, by digest; empty if only the whole stream can be read.
     :param compressor: the library that made its bytes.
     :param writer: number of the writer that made them.
     """
@@ -91,6 +93,7 @@ class Lock:
     parts: tuple[Part, ...] = ()
     compressor: str = ""
     writer: int = WRITER
+    offsets: Mapping[str, Offset] = field(default_factory=dict)
 
     def is_of_same_writer(self, other: Lock) -> bool:
         """Return True if equal input gives equal bytes for both."""

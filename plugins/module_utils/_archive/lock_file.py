@@ -16,6 +16,7 @@ from .._base.json import Json, JsonError, JsonObject, canonical, parse_object
 from .._oci.platform_json import parse_platform, platform_json
 from .._oci.reference import is_digest, parse_reference
 from .lock import FIRST_WRITER, Lock, LockedImage, LockedPlatform, LockedSkip
+from .offsets import Offset
 from .parts import Part
 
 VERSION = 1
@@ -38,6 +39,7 @@ def write_lock(lock: Lock) -> bytes:
             ],
             "failed": list(lock.failed),
             "blobs": {digest: lock.blobs[digest] for digest in sorted(lock.blobs)},
+            **_offsets_json(lock),
             "compressor": lock.compressor,
             "parts": [{"name": part.name, "size": part.size, "sha256": part.sha256} for part in lock.parts],
         }
@@ -47,6 +49,12 @@ def write_lock(lock: Lock) -> bytes:
 def numbers_json(writer: int) -> dict[str, Json]:
     """Return the first members of a lock file; the first writer is not recorded."""
     return {"version": VERSION, **({} if writer == FIRST_WRITER else {"writer": writer})}
+
+
+def _offsets_json(lock: Lock) -> dict[str, Json]:
+    if not lock.offsets:
+        return {}
+    return {"offsets": {digest: [at.position, at.skip] for digest, at in sorted(lock.offsets.items())}}
 
 
 def _image_json(image: LockedImage) -> Json:
@@ -92,7 +100,7 @@ def read_lock(raw: bytes, *, path: str, most: int = 0) -> Lock:
 
 
 def _parse(document: JsonObject) -> Lock:
-    blobs = document.object("blobs")
+    blobs, offsets = document.object("blobs"), document.object("offsets")
     return Lock(
         options=_parse_options(document.object("options")),
         images=tuple(_parse_image(image) for image in document.objects("images")),
@@ -105,6 +113,7 @@ def _parse(document: JsonObject) -> Lock:
         parts=tuple(_parse_part(part) for part in document.objects("parts")),
         compressor=document.text("compressor"),
         writer=_writer(document),
+        offsets={_digest(name): _offset(offsets, name) for name in offsets.names()},
     )
 
 
@@ -168,6 +177,13 @@ def _size(document: JsonObject, key: str) -> int:
     if not 0 <= size <= _LARGEST:
         raise JsonError(f"{quoted(key, 100)} is {printable(str(size), 30)}, which is not a number of bytes")
     return size
+
+
+def _offset(document: JsonObject, key: str) -> Offset:
+    numbers = document.integers(key)
+    if len(numbers) != 2 or not all(0 <= number <= _LARGEST for number in numbers):
+        raise JsonError(f"offsets of {quoted(key, 100)} are not two numbers of bytes")
+    return Offset(*numbers)
 
 
 def _digest(text: str) -> str:

@@ -45,11 +45,15 @@ class Writer(Protocol):
 
 
 class TarWriter:
-    """Writes a tar stream into an encoder."""
+    """Writes a tar stream into an encoder.
+
+    :ivar contents: where the content of each blob begins in the stream, by its digest.
+    """
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
         self._size = 0
+        self.contents: dict[str, int] = {}
 
     def directory(self, name: str) -> None:
         self._header(f"{name}/", tarfile.DIRTYPE, 0o755)
@@ -63,11 +67,13 @@ class TarWriter:
 
     def blob(self, name: str, path: str, blob: Descriptor) -> None:
         self._header(name, tarfile.REGTYPE, 0o644, size=blob.size)
+        self.contents[blob.digest] = self._size
         stored: bool | None = None
         for chunk in checked_chunks(path, blob):
             stored = is_compressed(chunk) if stored is None else stored
             self._write(chunk, stored=stored)
         self._write(_padding(blob.size), stored=False)
+        self._encoder.end_blob()
 
     def finish(self) -> None:
         """End the stream: two empty blocks, filled up to a whole record as ``tar`` does."""

@@ -72,6 +72,15 @@ class JsonObject:
             found.append(item)
         return tuple(found)
 
+    def integers(self, key: str) -> tuple[int, ...]:
+        """Return the list of integers of a key; an empty one if the key is missing."""
+        found: list[int] = []
+        for item in self._list(key):
+            if isinstance(item, bool) or not isinstance(item, int):
+                raise JsonError(f"{self._place(key)} must hold integers only")
+            found.append(item)
+        return tuple(found)
+
     def object(self, key: str) -> JsonObject:
         """Return the object of a key; an empty one if the key is missing."""
         value = self._values.get(key)

@@ -177,6 +177,7 @@ def _lock_of(job: Job, copies: Copies, built: Built, parts: list[Part]) -> Lock:
         images=tuple(lock_image(image) for image in built.images),
         failed=tuple(str(one.listed.reference) for one in _failed(job, copies)),
         blobs=built.blobs,
+        offsets=built.offsets,
     )
     return with_parts(lock, parts, library_of(job.run.options.output.compress))
 

@@ -28,6 +28,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.compress im
     library_of,
     make_encoder,
 )
+from ansible_collections.airgap.images.plugins.module_utils._archive.offsets import Offset
 from ansible_collections.airgap.images.tests.unit.fakes import unzstd
 
 Pieces = list[tuple[bytes, bool]]
@@ -74,6 +75,19 @@ def encode(compress: str, level: int | None, pieces: Pieces) -> bytes:
         encoder.write(data, stored=stored)
     encoder.finish()
     return sink.data
+
+
+def blobs_of(compress: str, raw: bytes, places: list[tuple[Offset, int]]) -> list[bytes]:
+    """What new decoders find at some places, each with how many bytes are wanted."""
+    found = []
+    for at, size in places:
+        rest, end = raw[at.position :], at.skip + size
+        if compress == "gzip":
+            plain = zlib.decompressobj(-zlib.MAX_WBITS).decompress(rest, end) if end else b""
+        else:
+            plain = unzstd(rest)[:end] if compress == "zstd" else rest[:end]
+        found.append(plain[at.skip :])
+    return found
 
 
 def joined(pieces: Pieces) -> bytes:
@@ -124,6 +138,58 @@ def test_zstd_gives_back_what_went_in(pieces: Pieces, level: int | None) -> None
 @given(PIECES)
 def test_none_gives_back_what_went_in(pieces: Pieces) -> None:
     assert encode("none", None, pieces) == joined(pieces)
+
+
+@given(PIECES, st.sampled_from(["gzip", "zstd", "none"]))
+def test_each_blob_is_found_at_its_offset(pieces: Pieces, compress: str) -> None:
+    sink = Sink()
+    encoder = make_encoder(compress, None, sink)
+    places = []
+    plain = 0
+    for data, stored in pieces:
+        encoder.write(b"header", stored=False)
+        plain += len(b"header")
+        encoder.write(data, stored=stored)
+        places.append((plain, len(data)))
+        encoder.write(b"", stored=False)
+        encoder.end_blob()
+        plain += len(data)
+    encoder.finish()
+    found = [(encoder.offset_of(place), size) for place, size in places]
+    offsets = [(offset, size) for offset, size in found if offset is not None]
+    assert blobs_of(compress, sink.data, offsets) == [data for data, _stored in pieces]
+    for (offset, _size), (data, stored) in zip(offsets, pieces):
+        assert offset.skip == 0 or (not (stored and data) and compress != "none")
+
+
+@pytest.mark.parametrize("compress", ["gzip", "zstd"])
+@pytest.mark.parametrize(("size", "is_long"), [(2**20, False), (2**20 + 1, True)])
+def test_a_long_stretch_ends_behind_a_blob(compress: str, size: int, is_long: bool) -> None:
+    sink = Sink()
+    encoder = make_encoder(compress, None, sink)
+    for length in (size, 1):
+        encoder.write(bytes(length), stored=False)
+        encoder.end_blob()
+    encoder.write(b"next", stored=False)
+    encoder.finish()
+    offset = encoder.offset_of(size)
+    assert offset is not None and (offset.skip == 0) is is_long
+    assert blobs_of(compress, sink.data, [(offset, 5)]) == [b"\0next"]
+
+
+@pytest.mark.parametrize("compress", ["gzip", "zstd"])
+def test_with_a_level_there_is_one_stretch_and_no_offset(compress: str) -> None:
+    sink = Sink()
+    encoder = make_encoder(compress, 1, sink)
+    for _blob in range(2):
+        encoder.write(bytes(2**21), stored=True)
+        encoder.end_blob()
+    encoder.finish()
+    assert encoder.offset_of(0) is encoder.offset_of(2**21) is None
+    if compress == "zstd":
+        assert len(frames_of(sink.data)) == 1
+    else:
+        assert sink.data == encode(compress, 1, [(bytes(2**22), False)])
 
 
 MIXED: dict[str, Pieces] = {

@@ -25,6 +25,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock import
     links_in,
 )
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock, write_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.offsets import Offset
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._archive.record import (
     lock_image,
@@ -73,6 +74,7 @@ FULL = Lock(
     parts=(Part("a.tar.gz.part0", 5, SHA),),
     compressor="zlib 1.3",
     writer=3,
+    offsets={OTHER: Offset(5000, 0), DIGEST: Offset(10, 2048)},
 )
 
 WRITTEN = f"""{{
@@ -126,6 +128,16 @@ WRITTEN = f"""{{
     "{DIGEST}": 1,
     "{OTHER}": 2
   }},
+  "offsets": {{
+    "{DIGEST}": [
+      10,
+      2048
+    ],
+    "{OTHER}": [
+      5000,
+      0
+    ]
+  }},
   "compressor": "zlib 1.3",
   "parts": [
     {{
@@ -174,6 +186,13 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "a blob that is none": (changed(blobs={"x": 1}), "'x' is not a sha256 digest"),
     "a blob without size": (changed(blobs={DIGEST: "1"}), "must be an integer"),
+    "an offset of no blob": (changed(offsets={"x": [1, 1]}), "'x' is not a sha256 digest"),
+    "an offset of one number": (changed(offsets={DIGEST: [1]}), "are not two numbers of bytes"),
+    "an offset of three numbers": (changed(offsets={DIGEST: [1, 1, 1]}), "are not two numbers of bytes"),
+    "an offset below zero": (changed(offsets={DIGEST: [0, -1]}), "are not two numbers of bytes"),
+    "an offset larger than a file can be": (changed(offsets={DIGEST: [2**63, 0]}), "are not two numbers of bytes"),
+    "an offset that is no number": (changed(offsets={DIGEST: [True, 0]}), "must hold integers only"),
+    "an offset that is no list": (changed(offsets={DIGEST: 1}), "must be a list"),
     "a part elsewhere": (changed(parts=[{**PART, "name": "/etc/passwd"}]), "is not a valid part name"),
     "a part above": (changed(parts=[{**PART, "name": "a/../../b"}]), "is not a valid part name"),
     "a part without name": (changed(parts=[{**PART, "name": ""}]), "is not a valid part name"),
@@ -232,6 +251,7 @@ LOCKS = st.builds(
     st.lists(PARTS, max_size=2).map(tuple),
     TEXTS,
     st.integers(1, 4),
+    st.dictionaries(DIGESTS, st.builds(Offset, SIZES, SIZES), max_size=3),
 )
 
 
@@ -248,6 +268,12 @@ def test_the_first_writer_has_no_number() -> None:
     raw = WRITTEN.replace('  "writer": 3,\n', "").encode()
     assert read_lock(raw, path="x") == replace(FULL, writer=1)
     assert write_lock(replace(FULL, writer=1)) == raw
+
+
+def test_an_archive_without_offsets_has_no_such_member() -> None:
+    raw = write_lock(replace(FULL, offsets={}))
+    assert b"offsets" not in raw
+    assert read_lock(raw, path="x") == replace(FULL, offsets={})
 
 
 def test_a_new_archive_is_of_this_writer() -> None:
@@ -402,6 +428,7 @@ def test_a_record_is_renewed_without_touching_what_stands() -> None:
     assert record.images == (replace(FULL.images[0], notes=("new",)),)
     assert (record.skipped, record.failed) == ((), ("x",))
     assert (record.parts, record.blobs, record.compressor) == (FULL.parts, FULL.blobs, FULL.compressor)
+    assert record.offsets == FULL.offsets
 
 
 def test_parts_are_added() -> None:

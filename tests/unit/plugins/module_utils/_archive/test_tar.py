@@ -33,11 +33,15 @@ class Recorder:
     def __init__(self) -> None:
         self.data = b""
         self.stored: list[tuple[int, bool]] = []
+        self.ends: list[int] = []
         self.finished = False
 
     def write(self, data: bytes, *, stored: bool) -> None:
         self.data += data
         self.stored.append((len(data), stored))
+
+    def end_blob(self) -> None:
+        self.ends.append(len(self.data))
 
     def finish(self) -> None:
         self.finished = True
