@@ -42,7 +42,8 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import
 from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository, parse_reference
-from ansible_collections.airgap.images.plugins.module_utils._registry.client import FetchedManifest, RequestCount
+from ansible_collections.airgap.images.plugins.module_utils._registry.client import RequestCount
+from ansible_collections.airgap.images.plugins.module_utils._registry.fetched_manifest import FetchedManifest
 from ansible_collections.airgap.images.plugins.module_utils._registry.outage import Outages
 from ansible_collections.airgap.images.plugins.module_utils._save.accepted import Accepted
 from ansible_collections.airgap.images.plugins.module_utils._save.image_set import ImageSet, Pin, RequestedImage

@@ -19,28 +19,23 @@ from typing import Callable, TypeVar
 from .._base.deadline import not_done_in_time, time_left
 from .._base.errors import WrongBytes
 from .._base.stop import Stop
-from .._http.client import Http
-from .._http.idle_connections import IdleConnections
-from .._http.proxy_login import ProxyLogins
 from .._http.response import Response, number_of
 from .._http.status_errors import explain_status
 from .._http.trust_store import TrustStore
 from .._oci.descriptor import Descriptor, digest_of
 from .._oci.limits import MAX_MANIFEST_BYTES
 from .._oci.media_types import ACCEPTED_TYPES
-from .._oci.reference import DOCKER_HUB, Repository, is_digest
-from .._oci.schema1 import manifest_digest
+from .._oci.reference import Repository, is_digest
 from .access import Access
-from .auth import Authenticator
 from .blob_file import BlobFile, EncodingError
 from .credentials import Credentials
-from .endpoint import Asked, Endpoint
-from .outage import Outages
+from .endpoint import Asked
+from .endpoints import Endpoints
+from .fetched_manifest import FetchedManifest, checked_manifest
 from .retry import RetryPolicy, retrying
 from .scope import pull
 
 _Result = TypeVar("_Result")
-_DOCKER_HUB_HOST = "registry-1.docker.io"
 _ANY_STATUS = range(100, 1000)
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
 
@@ -58,15 +53,6 @@ class RequestCount:
         with self._mutex:
             self.head += method == "HEAD"
             self.get += method == "GET"
-
-
-@dataclass(frozen=True)
-class FetchedManifest:
-    """A manifest as it came: its bytes, the digest that is its name, and its Content-Type."""
-
-    raw: bytes
-    digest: str
-    media_type: str
 
 
 class RegistryClient:
@@ -88,20 +74,12 @@ class RegistryClient:
         stop: Stop,
         on_retry: Callable[[str], None],
     ) -> None:
-        self._access = access
-        self._credentials = credentials
-        self._trust = trust
+        self.endpoints = Endpoints(access, credentials, trust, read_timeout=read_timeout, connections=connections)
         self._policy = policy
-        self._read_timeout = read_timeout
-        self._connections = connections
         self._stop = stop
         self._on_retry = on_retry
-        self._mutex = threading.Lock()
-        self._endpoints: dict[str, Endpoint] = {}
         self.count = RequestCount()
-        self.outages = Outages()
-        self._logins = ProxyLogins()
-        self._idle = IdleConnections(2 * connections)
+        self.outages = self.endpoints.outages
 
     def head_manifest(self, repository: Repository, tag: str) -> str:
         """Ask for a tag's digest without pulling it; free of pull quotas.
@@ -125,7 +103,7 @@ class RegistryClient:
         def attempt() -> FetchedManifest:
             url_path = f"/v2/{repository.path}/manifests/{name}"
             response = self._ask_once("GET", repository, url_path, what=what, headers=_ACCEPT)
-            return _checked_manifest(response, name, what)
+            return checked_manifest(response, name, what)
 
         return self._retrying(attempt, what)
 
@@ -158,7 +136,7 @@ class RegistryClient:
 
     def has_open_door(self, registry: str) -> bool:
         """Return True if a registry asks for a login, but not at ``/v2/``: skopeo then never logs in."""
-        return self._endpoint(registry).has_open_door()
+        return self.endpoints.of(registry).has_open_door()
 
     def fetch_blob(
         self, repository: Repository, descriptor: Descriptor, path: str, *, deadline: float = math.inf
@@ -170,7 +148,7 @@ class RegistryClient:
         """
         what = f"blob {descriptor.digest} of {repository}"
         url_path = f"/v2/{repository.path}/blobs/{descriptor.digest}"
-        endpoint = self._endpoint(repository.registry)
+        endpoint = self.endpoints.of(repository.registry)
         file = BlobFile(descriptor, path, what)
 
         def check() -> None:
@@ -197,8 +175,7 @@ class RegistryClient:
 
     def close(self) -> None:
         """Close the idle connections of all registries."""
-        for endpoint in self._endpoints.values():
-            endpoint.http.close()
+        self.endpoints.close()
 
     def _head(self, repository: Repository, name: str, *, what: str, headers: Mapping[str, str]) -> Response:
         """Send HEAD, which is a hint only: any answer is taken, but for one that asks to wait."""
@@ -226,7 +203,7 @@ class RegistryClient:
         if "/manifests/" in url_path:
             self.count.add(method)
         self.outages.check(repository.registry)
-        endpoint = self._endpoint(repository.registry)
+        endpoint = self.endpoints.of(repository.registry)
         response = endpoint.read(Asked(method, url_path, pull(repository.path), headers), limit=limit)
         if response.status not in accepted:
             raise explain_status(response, host=repository.registry, what=what)
@@ -240,46 +217,3 @@ class RegistryClient:
             deadline=deadline,
             on_retry=lambda text: self._on_retry(f"{what}: {text}"),
         )
-
-    def _endpoint(self, registry: str) -> Endpoint:
-        with self._mutex:
-            endpoint = self._endpoints.get(registry)
-            if endpoint is None:
-                host = _DOCKER_HUB_HOST if registry == DOCKER_HUB else registry
-                is_verified = self._access.certificates_of(registry).validate_certs
-                http = Http(
-                    host,
-                    self._trust.of(registry),
-                    read_timeout=self._read_timeout,
-                    connections=self._connections,
-                    logins=self._logins,
-                    idle=self._idle,
-                )
-                authenticator = Authenticator(registry, http, self._credentials)
-                nobody = Credentials((), (), secrets=self._credentials.secrets)
-                endpoint = Endpoint(
-                    http,
-                    authenticator,
-                    lambda host: Authenticator(host, http, nobody),
-                    ("https",) if is_verified else ("https", "http"),
-                    lambda: self.outages.answered(registry),
-                )
-                self._endpoints[registry] = endpoint
-            return endpoint
-
-
-def _checked_manifest(response: Response, name: str, what: str) -> FetchedManifest:
-    """Take the bytes that the digest names, whatever the answer says of their encoding."""
-    stated = response.header("docker-content-digest")
-    wanted = [digest for digest in (name, stated) if is_digest(digest)]
-    for raw in (response.plain, response.body):
-        digest = manifest_digest(raw)
-        if all(each == digest for each in wanted):
-            return FetchedManifest(raw=raw, digest=digest, media_type=_media_type(response))
-    if is_digest(name) and digest != name:
-        raise WrongBytes(f"{what} came with other bytes than its digest names", heals=True)
-    raise WrongBytes(f"{what} came with other bytes than the registry's own digest", heals=True)
-
-
-def _media_type(response: Response) -> str:
-    return response.header("content-type").split(";", 1)[0].strip()

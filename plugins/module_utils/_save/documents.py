@@ -13,7 +13,7 @@ from .._oci.descriptor import Descriptor, digest_of
 from .._oci.limits import MAX_MANIFEST_BYTES
 from .._oci.manifest import parse_manifest
 from .._oci.reference import Repository
-from .._registry.client import FetchedManifest
+from .._registry.fetched_manifest import FetchedManifest
 from .questions import Client
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from .._oci.descriptor import Descriptor
 from .._oci.reference import Repository
-from .._registry.client import FetchedManifest
+from .._registry.fetched_manifest import FetchedManifest
 from .._registry.outage import Outages
 from .._skopeo.registries_conf import RegistriesConf
 

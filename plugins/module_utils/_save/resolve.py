@@ -35,8 +35,8 @@ from .._oci.manifest import Index, Manifest, parse_manifest
 from .._oci.platform import Platform
 from .._oci.reference import Repository
 from .._oci.schema1 import Schema1
-from .._registry.client import FetchedManifest
 from .._registry.failures import Failures
+from .._registry.fetched_manifest import FetchedManifest
 from .._skopeo.unsupported import UnsupportedImages
 from .choose import ensure_all
 from .documents import Documents

@@ -23,7 +23,7 @@ from .._oci.descriptor import Descriptor, digest_of
 from .._oci.limits import MAX_MANIFEST_BYTES
 from .._oci.reference import Repository, is_digest
 from .._oci.schema1 import manifest_digest
-from .._registry.client import FetchedManifest
+from .._registry.fetched_manifest import FetchedManifest
 from .._registry.outage import Outages
 from .._registry.retry import RetryPolicy, retrying
 from .skopeo import Skopeo

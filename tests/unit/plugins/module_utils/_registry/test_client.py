@@ -33,8 +33,9 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.reference impor
 from ansible_collections.airgap.images.plugins.module_utils._registry import client as client_module
 from ansible_collections.airgap.images.plugins.module_utils._registry.access import Login
 from ansible_collections.airgap.images.plugins.module_utils._registry.blob_file import BlobFile
-from ansible_collections.airgap.images.plugins.module_utils._registry.client import FetchedManifest, RegistryClient
+from ansible_collections.airgap.images.plugins.module_utils._registry.client import RegistryClient
 from ansible_collections.airgap.images.plugins.module_utils._registry.credentials import Credentials
+from ansible_collections.airgap.images.plugins.module_utils._registry.fetched_manifest import FetchedManifest
 from ansible_collections.airgap.images.plugins.module_utils._registry.retry import RetryPolicy
 from ansible_collections.airgap.images.tests.unit.fakes import describe, make_options
 from ansible_collections.airgap.images.tests.unit.server import Reply, Request, Server
@@ -707,6 +708,6 @@ def test_the_scheme_is_found_out_once(bench: Bench) -> None:
 
 def test_docker_hub_has_a_host_of_its_own(bench: Bench) -> None:
     client = bench.client()
-    endpoint = client._endpoint("docker.io")
+    endpoint = client.endpoints.of("docker.io")
     assert endpoint.http.host == "registry-1.docker.io"
-    assert client._endpoint("docker.io") is endpoint
+    assert client.endpoints.of("docker.io") is endpoint

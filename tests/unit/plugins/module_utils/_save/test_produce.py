@@ -19,7 +19,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.stop import St
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage
-from ansible_collections.airgap.images.plugins.module_utils._registry.client import FetchedManifest
+from ansible_collections.airgap.images.plugins.module_utils._registry.fetched_manifest import FetchedManifest
 from ansible_collections.airgap.images.plugins.module_utils._save import copies, tools
 from ansible_collections.airgap.images.plugins.module_utils._save.engine import save
 from ansible_collections.airgap.images.plugins.module_utils._save.result import Result
