@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from .._base.errors import ConnectionRefused, TransferError, WrongBytes, printable
 from .idle_connections import IdleConnections
 from .proxy_login import ProxyLogins
-from .response import Response, origin_of
+from .response import Response, origin_of, shown_host
 from .tls import Trust
 from .transport import Body, Incoming, Request, Transport
 
@@ -54,14 +54,24 @@ class Http:
             idle=idle or IdleConnections(connections),
         )
 
-    def read(self, method: str, url: str, *, headers: Mapping[str, str], limit: int, body: Body = None) -> Response:
+    def read(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        limit: int,
+        body: Body = None,
+        more_time: float = 0.0,
+    ) -> Response:
         """Send a request and read the body of the response.
 
         :param limit: bytes of the body accepted at most.
         :param body: what to send.
+        :param more_time: seconds that the response may take beyond the usual ones.
         :raises TransferError: when no response comes, or a body longer than the limit.
         """
-        with self._open(Request(method, url, headers, body)) as incoming:
+        with self._open(Request(method, url, headers, body, more_time)) as incoming:
             is_error = incoming.status >= 400
             read = _body(incoming, _MAX_ERROR_BYTES if is_error else limit, cut=is_error)
             return _response(incoming, read, url)
@@ -96,7 +106,11 @@ class Http:
                 target = self._redirect_target(request.url, incoming.headers["location"])
                 incoming.close()
                 if request.body is not None:
-                    raise TransferError(f"{self.host} redirects a request for a token, which is refused", heals=False)
+                    raise TransferError(
+                        f"{shown_host(request.url)} redirects a request with a body to {shown_host(target)}, which is "
+                        "refused",
+                        heals=False,
+                    )
                 headers = request.headers
                 if origin_of(target) != origin_of(request.url):
                     headers = {key: value for key, value in headers.items() if key.lower() != "authorization"}

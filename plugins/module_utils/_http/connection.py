@@ -44,6 +44,7 @@ except ImportError:  # older than 1.26, as the one for Python 3.9 on RHEL 8
     SSLTransport = None  # type: ignore[assignment,misc]
 
 _OPTIONS = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
+_CLOSED_WHILE_SENDING = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
 
 
 @dataclass(frozen=True)
@@ -134,23 +135,35 @@ class Connection(HTTPConnection, _Remembering):  # type: ignore[misc]
 
     :param connector: makes its sockets.
     :param idle: the idle connections of all pools.
+    :param patience: seconds in which the host has to accept something of what is sent.
     """
 
-    def __init__(self, *args: Any, connector: Connector, idle: IdleConnections, **named: Any) -> None:
+    def __init__(self, *args: Any, connector: Connector, idle: IdleConnections, patience: float, **named: Any) -> None:
         super().__init__(*args, **named)
         self._connector = connector
         self._idle = idle
+        self._patience = patience
+        self._is_half_sent = False
 
     def connect(self) -> None:
-        self.sock = self._connector.connect(self.timeout)  # type: ignore[arg-type]
+        sock = self._connector.connect(self.timeout)  # type: ignore[arg-type]
+        sock.patience = self._patience
+        self.sock = sock
 
     def request(self, *args: Any, **named: Any) -> None:
+        """Send a request. A host that closes the connection before it has the whole body may have answered already."""
         self._idle.take(self)
-        super().request(*args, **named)
+        self._is_half_sent = False
+        try:
+            super().request(*args, **named)
+        except _CLOSED_WHILE_SENDING:
+            self._is_half_sent = True
 
     def done(self) -> None:
         """Count this connection as idle, now that its response was read to the end; to be called before its release."""
-        if self.sock is not None:
+        if self._is_half_sent:
+            self.close()  # the next request would be taken for the rest of the body
+        elif self.sock is not None:
             self._idle.put(self)
 
 

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from .._base.errors import ConnectionRefused, ProxyLoginRefused, TransferError, printable
 from .._host.disk_errors import lack_of_files, reason
 from .response import shown_host
+from .timed_socket import SendTimeout
 
 with suppress(ImportError):  # the module reports it; see transport.py
     import urllib3.exceptions
@@ -68,6 +69,10 @@ def explain_failure(error: Exception, host: str) -> TransferError:
         if "eof occurred" in detail.lower():
             return TransferError(f"the connection to {host} broke off: {detail}", heals=True)
         return TransferError(_explain_tls(detail, host), heals=False)
+    if isinstance(cause, SendTimeout):
+        return TransferError(
+            f"{host} accepted nothing within stall_timeout; raise it if the host is only slow", heals=True
+        )
     if isinstance(cause, (socket.timeout, urllib3.exceptions.TimeoutError)):
         return TransferError(f"{host} sent nothing within stall_timeout; raise it if the host is only slow", heals=True)
     if isinstance(cause, OSError):

@@ -26,14 +26,20 @@ _LONGEST_HEAD = 64 * 1024
 _PIECE = 8192
 
 
+class SendTimeout(socket.timeout):
+    """The other side has accepted nothing for too long."""
+
+
 class TimedSocket:
     """A connected socket, wrapped; has all methods of a socket.
 
     :param sock: a plain socket, or one with TLS.
+    :ivar patience: seconds in which something of what is sent has to be accepted; ``None``: the socket's timeout.
     """
 
     def __init__(self, sock: Any) -> None:
         self._sock = sock
+        self.patience: float | None = None
 
     if not TYPE_CHECKING:
 
@@ -41,7 +47,32 @@ class TimedSocket:
             return getattr(self._sock, name)
 
     def sendall(self, data: bytes) -> None:
-        self._sock.sendall(data)
+        """Send all of the data; the time to wait begins again with each piece that is accepted.
+
+        :raises SendTimeout: when nothing is accepted.
+        :raises TransferError: when this thread has no time left.
+        """
+        usual = self._sock.gettimeout()
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._send(rest, usual if self.patience is None else self.patience) :]
+        finally:
+            self._sock.settimeout(usual)
+
+    def _send(self, data: memoryview, patience: float | None) -> int:
+        left = seconds_left()
+        if left <= 0:
+            raise not_done_in_time()
+        seconds = left if patience is None else min(patience, left)
+        self._sock.settimeout(None if seconds == math.inf else seconds)
+        try:
+            sent: int = self._sock.send(data)
+        except socket.timeout as error:
+            if seconds == left:
+                raise not_done_in_time() from None
+            raise SendTimeout("timed out") from error
+        return sent
 
     def settimeout(self, seconds: float | None) -> None:
         self._sock.settimeout(seconds)

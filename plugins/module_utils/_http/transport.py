@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, BinaryIO, Union
+from typing import Any, Protocol, Union, cast
 from urllib.parse import urlsplit
 
 from .._base.deadline import at_most, ensure_time
@@ -44,22 +44,41 @@ except ImportError as missing:  # the module reports it, with the interpreter it
 
 USER_AGENT = "airgap.images/0.1.0"
 _PIECE = 1024 * 1024
+_SENT_AT_ONCE = 256 * 1024
 _MOST_POOLS = 16
 # Identity: a blob that is "decoded" on the way no longer has its digest.
 _HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 
-Body = Union[bytes, BinaryIO, None]
+
+class FileBody(Protocol):
+    """A body that is sent as it is read, in pieces; the request's Content-Length says how long it is."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes; none at the end."""
+
+    def tell(self) -> int:
+        """Return the position of the next byte."""
+
+    def seek(self, position: int, /) -> int:
+        """Go to a position."""
+
+
+Body = Union[bytes, FileBody, None]
 """The body of a request."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request; its headers are complete but for those that every request has."""
+    """A request; its headers are complete but for those that every request has.
+
+    :param more_time: seconds that the response may take beyond the usual ones.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: Body = None
+    more_time: float = 0.0
 
 
 class Incoming:
@@ -158,9 +177,9 @@ class Transport:
             response = pool.request(
                 request.method,
                 _target(request.url, route),
-                body=request.body,
+                body=cast(Any, request.body),  # their annotations know no protocol
                 headers=_headers(request, route),
-                timeout=Timeout(connect=at_most(CONNECT_TIMEOUT), read=at_most(self._read_timeout)),
+                timeout=Timeout(connect=at_most(CONNECT_TIMEOUT), read=at_most(self._read_timeout + request.more_time)),
                 retries=False,
                 redirect=False,
                 assert_same_host=False,
@@ -192,7 +211,16 @@ class Transport:
                 host, port = route.sent_to
                 found = (
                     route,
-                    Pool(host, port, maxsize=self._connections, block=False, connector=connector, idle=self._idle),
+                    Pool(
+                        host,
+                        port,
+                        maxsize=self._connections,
+                        block=False,
+                        blocksize=_SENT_AT_ONCE,
+                        connector=connector,
+                        idle=self._idle,
+                        patience=self._read_timeout,
+                    ),
                 )
                 if len(self._pools) >= _MOST_POOLS:
                     del self._pools[next(iter(self._pools))]

@@ -10,12 +10,14 @@ Distribution token specification ("Token Authentication") and its OAuth2 variant
 from __future__ import annotations
 
 import base64
+import math
 import threading
-from dataclasses import replace
+import time
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode, urlsplit
 
 from .._base.errors import TransferError, printable
-from .._base.json import JsonError, parse_object
+from .._base.json import JsonError, JsonObject, parse_object
 from .._http.client import Http
 from .._http.response import Response, shown_host
 from .._http.status_errors import explain_status
@@ -26,10 +28,25 @@ from .credentials import Credentials
 from .scope import Scope
 
 _MAX_TOKEN_BYTES = 256 * 1024
+_DEFAULT_LIFETIME = 60
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _CLIENT_ID = "airgap.images"
 _MAY_BE_MEANT = (400, 401)  # to a refresh token that is not valid
 _NO_POST = (400, 401, 404, 405, 501)  # what services answer that do not know POST: ACR 400, Artifactory 401, GCR 404
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """A header that a registry accepts.
+
+    :param header: empty where there is no credential.
+    :param account: whose login it is, in words; empty: nobody's.
+    :param half_life: ``time.monotonic()`` at which half of its time is over.
+    """
+
+    header: str = field(repr=False)
+    account: str
+    half_life: float = math.inf
 
 
 class Authenticator:
@@ -45,8 +62,7 @@ class Authenticator:
         self._credentials = credentials
         self._mutex = threading.Lock()
         self._challenge: Challenge | None = None
-        self._headers: dict[Scope, str] = {}
-        self._accounts: dict[Scope, str] = {}
+        self._proofs: dict[Scope, _Proof] = {}
         self._is_secure = False
 
     def header(self, scope: Scope) -> dict[str, str]:
@@ -55,16 +71,19 @@ class Authenticator:
         :raises TransferError: when the token service gives no token.
         """
         with self._mutex:
-            known = self._headers.get(scope)
+            known = self._proofs.get(scope)
             challenge = self._challenge
-        if known is None and challenge is not None:
+        # What is read can be asked for again; a large body should not have to be sent again.
+        is_old = known is not None and "push" in scope.actions and time.monotonic() >= known.half_life
+        if challenge is not None and (known is None or is_old):
             known = self._prove(scope, challenge)
-        return {"Authorization": known} if known else {}
+        return {"Authorization": known.header} if known is not None and known.header else {}
 
     def account(self, scope: Scope) -> str:
         """Return whose login is sent with requests for a scope, in words; empty: nobody's."""
         with self._mutex:
-            return self._accounts.get(scope, "")
+            known = self._proofs.get(scope)
+        return "" if known is None else known.account
 
     def respond(self, scope: Scope, refused: Response, *, url: str) -> bool:
         """Answer a challenge: learn what the registry asks for, and make a new header.
@@ -82,7 +101,7 @@ class Authenticator:
         proof = self._prove(scope, challenge)
         with self._mutex:
             self._challenge = challenge
-        return bool(proof)
+        return bool(proof.header)
 
     def _refuse_open_realm(self, realm: str) -> None:
         """Raise if a token service has no TLS although the registry has: a password could be read on the way."""
@@ -94,18 +113,20 @@ class Authenticator:
                 is_final=True,
             )
 
-    def _prove(self, scope: Scope, challenge: Challenge) -> str:
+    def _prove(self, scope: Scope, challenge: Challenge) -> _Proof:
         credential = self._credentials.find(Repository(self._registry, scope.path))
+        account = credential.account if credential is not None else ""
         if challenge.scheme == "basic":
-            proof = _basic(credential) if credential is not None and credential.username else ""
+            proof = _Proof(_basic(credential) if credential is not None and credential.username else "", account)
         else:
-            proof = f"Bearer {self._token(scope, challenge, credential)}"
+            header, half_life = self._token(scope, challenge, credential)
+            proof = _Proof(header, account, half_life)
         with self._mutex:
-            self._headers[scope] = proof
-            self._accounts[scope] = credential.account if credential is not None else ""
+            self._proofs[scope] = proof
         return proof
 
-    def _token(self, scope: Scope, challenge: Challenge, credential: Credential | None) -> str:
+    def _token(self, scope: Scope, challenge: Challenge, credential: Credential | None) -> tuple[str, float]:
+        """Return the header with a new token, and the time at which half of its life is over."""
         realm = challenge.parameters.get("realm", "")
         if _scheme(realm) not in ("http", "https"):
             raise TransferError(
@@ -113,8 +134,8 @@ class Authenticator:
             )
         if credential is not None and (credential.username or credential.identity_token):
             self._refuse_open_realm(realm)
-        fields = {"service": challenge.parameters.get("service", ""), "scope": str(scope)}
-        response = self._ask(realm, {key: value for key, value in fields.items() if value}, credential)
+        asked_at = time.monotonic()
+        response = self._ask(realm, challenge.parameters.get("service", ""), scope, credential)
         if response.status != 200:
             raise self._refusal(response, scope, realm, credential)
         try:
@@ -125,7 +146,7 @@ class Authenticator:
         if not token.isascii() or not token.isprintable() or not token or " " in token:
             raise TransferError(f"the token service of {self._registry} gave no readable token", heals=True)
         self._credentials.secrets.add_token(token)
-        return token
+        return f"Bearer {token}", asked_at + _lifetime(document) / 2
 
     def _refusal(self, response: Response, scope: Scope, realm: str, credential: Credential | None) -> TransferError:
         """Return the error for an answer without a token. A login is refused by the registry that it was given for."""
@@ -134,11 +155,14 @@ class Authenticator:
             return explain_status(response, host=shown_host(realm), what=f"a token for {what}")
         return explain_status(replace(response, account=credential.account), host=self._registry, what=what)
 
-    def _ask(self, realm: str, fields: dict[str, str], credential: Credential | None) -> Response:
+    def _ask(self, realm: str, service: str, scope: Scope, credential: Credential | None) -> Response:
+        named = [("service", service)] if service else []
+        fields = [*named, *(("scope", text) for text in scope.resources())]
         if credential is None or not credential.identity_token:
             return self._get(realm, fields, credential)
         form = {
-            **fields,
+            **dict(named),
+            "scope": str(scope),
             "grant_type": "refresh_token",
             "client_id": _CLIENT_ID,
             "refresh_token": credential.identity_token,
@@ -155,11 +179,19 @@ class Authenticator:
             return response
         return posted if posted.status in _MAY_BE_MEANT else response
 
-    def _get(self, realm: str, fields: dict[str, str], credential: Credential | None) -> Response:
+    def _get(self, realm: str, fields: list[tuple[str, str]], credential: Credential | None) -> Response:
         headers = {"Authorization": _basic(credential)} if credential is not None and credential.username else {}
         separator = "&" if urlsplit(realm).query else "?"
         url = f"{realm}{separator}{urlencode(fields)}"
         return self._http.read("GET", url, headers=headers, limit=_MAX_TOKEN_BYTES)
+
+
+def _lifetime(document: JsonObject) -> int:
+    """Return the seconds for which a token is valid ("Token Response Fields"): 60 unless stated."""
+    try:
+        return document.integer("expires_in") or _DEFAULT_LIFETIME
+    except JsonError:
+        return _DEFAULT_LIFETIME
 
 
 def _scheme(url: str) -> str:

@@ -20,7 +20,7 @@ from .._http.status_errors import explain_status
 from .._http.transport import Body
 from .._oci.limits import MAX_MANIFEST_BYTES
 from .auth import Authenticator
-from .scope import Scope
+from .scope import Scope, pull
 
 _OF_REPOSITORY = re.compile(r"https?://[^/]+/v2/([^?]+)/(?:manifests|blobs)/[^/]+$")
 
@@ -29,9 +29,11 @@ _OF_REPOSITORY = re.compile(r"https?://[^/]+/v2/([^?]+)/(?:manifests|blobs)/[^/]
 class Asked:
     """A request to a registry.
 
-    :param target: path and query of the URL.
+    :param target: path and query of the URL; or a whole URL that the registry has named, to which its token goes only
+        if that is of the same origin.
     :param scope: what its token has to permit.
     :param body: is sent from where it is; a file must be seekable, as it may have to be sent twice.
+    :param more_time: seconds that the response may take beyond the usual ones.
     """
 
     method: str
@@ -39,6 +41,7 @@ class Asked:
     scope: Scope
     headers: Mapping[str, str]
     body: Body = None
+    more_time: float = 0.0
 
 
 class Endpoint:
@@ -74,11 +77,16 @@ class Endpoint:
         :param limit: bytes of the body accepted at most.
         :raises TransferError: when no response comes, or no token.
         """
-        attempt = _Attempt(asked, self._base() + asked.target, self._authenticator.header(asked.scope))
+        attempt = self._attempt(asked)
         while True:
             attempt.rewind()
             response = self.http.read(
-                asked.method, attempt.url, headers=attempt.headers(), limit=limit, body=asked.body
+                asked.method,
+                attempt.url,
+                headers=attempt.headers(),
+                limit=limit,
+                body=asked.body,
+                more_time=asked.more_time,
             )
             self._answered()
             response = self._known(attempt, response)
@@ -95,7 +103,7 @@ class Endpoint:
         :param accepted: statuses that are not errors.
         :raises TransferError: when another response comes, or none.
         """
-        attempt = _Attempt(asked, self._base() + asked.target, self._authenticator.header(asked.scope))
+        attempt = self._attempt(asked)
         while True:
             attempt.rewind()
             with self.http.stream(asked.method, attempt.url, headers=attempt.headers(), body=asked.body) as (
@@ -115,6 +123,11 @@ class Endpoint:
         has_login = bool(attempt.proof) and response.origin == attempt.origin
         account = self._authenticator.account(attempt.asked.scope) if has_login else ""
         return replace(response, asked=attempt.origin, account=account)
+    def _attempt(self, asked: Asked) -> _Attempt:
+        base = self._base()
+        url = base + asked.target if asked.target.startswith("/") else asked.target
+        is_own = origin_of(url) == origin_of(base)
+        return _Attempt(asked, url, base, self._authenticator.header(asked.scope) if is_own else {})
 
     def _prove(self, attempt: _Attempt, response: Response) -> bool:
         """Answer a challenge, so that the attempt can be made again.
@@ -137,7 +150,7 @@ class Endpoint:
         with self._mutex:
             host = response.origin.partition("://")[2]
             stranger = self._strangers.setdefault(response.origin, self._stranger(host))
-        scope = replace(scope, path=found.group(1))
+        scope = pull(found.group(1))
         is_good = stranger.respond(scope, response, url=response.url)
         attempt.url, attempt.proof = response.url, stranger.header(scope) if is_good else {}
         return is_good
@@ -175,13 +188,14 @@ class Endpoint:
 class _Attempt:
     """The attempts at one request.
 
+    :param base: the registry's own address.
     :ivar met: the origins whose challenge was answered.
     """
 
-    def __init__(self, asked: Asked, url: str, proof: Mapping[str, str]) -> None:
+    def __init__(self, asked: Asked, url: str, base: str, proof: Mapping[str, str]) -> None:
         self.asked = asked
         self.first_url = self.url = url
-        self.origin = origin_of(url)
+        self.origin = origin_of(base)
         self.proof = proof
         self.met: set[str] = set()
         self._start = None if asked.body is None or isinstance(asked.body, bytes) else asked.body.tell()

@@ -18,14 +18,29 @@ class Scope:
 
     :param path: of the repository, without its registry.
     :param actions: such as ``pull``.
+    :param source: path of another repository that may be read too, to mount blobs from it; empty for none.
     """
 
     path: str
     actions: tuple[str, ...]
+    source: str = ""
+
+    def resources(self) -> tuple[str, ...]:
+        """Return the texts that a token service takes, one a repository: ``repository:PATH:ACTION[,ACTION]``."""
+        own = f"repository:{self.path}:{','.join(self.actions)}"
+        return (own, f"repository:{self.source}:pull") if self.source else (own,)
 
     def __str__(self) -> str:
-        """Return the text that a token service takes: ``repository:PATH:ACTION[,ACTION]``."""
-        return f"repository:{self.path}:{','.join(self.actions)}"
+        """Return all of it as one text, which OAuth2 has with a space between two (RFC 6749, 3.3)."""
+        return " ".join(self.resources())
+
+
+def push(path: str, *, source: str = "") -> Scope:
+    """Return the scope for writing to a repository.
+
+    :param source: path of the repository that a blob is mounted from.
+    """
+    return Scope(path, ("pull", "push"), source)
 
 
 def pull(path: str) -> Scope:
