@@ -123,6 +123,7 @@ class Endpoint:
         has_login = bool(attempt.proof) and response.origin == attempt.origin
         account = self._authenticator.account(attempt.asked.scope) if has_login else ""
         return replace(response, asked=attempt.origin, account=account)
+
     def _attempt(self, asked: Asked) -> _Attempt:
         base = self._base()
         url = base + asked.target if asked.target.startswith("/") else asked.target
