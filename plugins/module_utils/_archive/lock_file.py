@@ -61,6 +61,7 @@ def _image_json(image: LockedImage) -> Json:
     return {
         "reference": str(image.reference),
         "digest": image.digest,
+        **({"loaded_digest": image.loaded_digest} if image.loaded_digest else {}),
         "media_type": image.media_type,
         **({"entry": image.entry} if image.entry else {}),
         "platforms": [_platform_json(platform) for platform in image.platforms],
@@ -142,6 +143,7 @@ def _parse_image(document: JsonObject) -> LockedImage:
         platforms=tuple(_parse_platform(platform) for platform in document.objects("platforms")),
         notes=document.texts("notes"),
         entry=_digest_if_any(document, "entry"),
+        loaded_digest=_digest_if_any(document, "loaded_digest"),
     )
 
 
@@ -192,6 +194,6 @@ def _digest(text: str) -> str:
     return text
 
 
-def _digest_if_any(document: JsonObject, key: str) -> str:
-    """Return a digest that may be missing."""
+def _digest_if_any(document: JsonObject, key: str = "digest") -> str:
+    """Return a digest, or an empty text where none is known."""
     return _digest(document.text(key)) if document.text(key) else ""

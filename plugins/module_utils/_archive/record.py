@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from .._oci.image import ResolvedImage, SkippedImage
-from .._oci.layout import SavedImage
+from .._oci.layout import SavedImage, loaded_digest
 from .lock import Lock, LockedImage, LockedPlatform, LockedSkip
 from .parts import Part
 
@@ -36,6 +36,7 @@ def lock_image(image: SavedImage) -> LockedImage:
         platforms=tuple(platforms),
         notes=resolved.notes,
         entry=image.entry.digest,
+        loaded_digest=loaded_digest(resolved, [stored.descriptor for stored in image.stored]),
     )
 
 
@@ -51,8 +52,14 @@ def predict_image(resolved: ResolvedImage) -> LockedImage:
         )
         for image in resolved.children
     ]
-    reference = resolved.listed.reference
-    return LockedImage(reference, resolved.digest, resolved.media_type, tuple(platforms), resolved.notes)
+    return LockedImage(
+        reference=resolved.listed.reference,
+        digest=resolved.digest,
+        media_type=resolved.media_type,
+        platforms=tuple(platforms),
+        notes=resolved.notes,
+        loaded_digest=loaded_digest(resolved, [image.descriptor for image in resolved.children]),
+    )
 
 
 def renew_record(before: Lock, wanted: Lock) -> Lock:

@@ -69,6 +69,21 @@ def assemble(resolved: ResolvedImage, stored: Sequence[StoredImage]) -> SavedIma
     return SavedImage(resolved, tuple(stored), entry, {**documents, entry.digest: generated})
 
 
+def loaded_digest(resolved: ResolvedImage, stored: Sequence[Descriptor]) -> str:
+    """Return the digest of what a reference's tag is to name in another registry.
+
+    This is the source's own manifest or index if all of it is stored. Registries take Docker's lists as they are, while
+    OCI readers of an archive need another index in their place.
+
+    :param stored: of the platform images as they are stored.
+    """
+    if resolved.index is None:
+        return stored[0].digest
+    if resolved.is_whole and {one.digest for one in stored} == {image.digest for image in resolved.children}:
+        return resolved.digest
+    return digest_of(generate_index(stored))
+
+
 def links_of(folders: Iterable[str]) -> dict[str, str]:
     """Return the links of an archive or a cache: their targets by their names below the root.
 

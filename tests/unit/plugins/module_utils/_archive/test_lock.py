@@ -38,7 +38,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import SkippedImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.layout import assemble
-from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX, OCI_MANIFEST
+from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.platform import Platform
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Reference, parse_reference
 from ansible_collections.airgap.images.plugins.module_utils._save.options import lock_options
@@ -339,11 +339,28 @@ def test_what_was_saved_is_locked() -> None:
             for sample in (one, two)
         ),
         ("a note",),
+        loaded_digest=source.digest,
     )
     assert predict_image(source) == locked, "what was foreseen comes true"
     assert locked.entry == assemble(source, [one.stored, two.stored]).entry.digest
     written = write_lock(replace(FULL, images=(locked,)))
     assert read_lock(written, path="x").images[0].entry == locked.entry and b'"entry": "sha256:' in written
+
+
+def test_what_a_tag_is_to_name_elsewhere() -> None:
+    one, two = Sample(b"one"), Sample(b"two", platform=ARM64)
+    stored = [one.stored, two.stored]
+    whole = resolved("a", one, two)
+    assert lock_image(assemble(whole, stored)).loaded_digest == whole.digest
+    docker = replace(whole, media_type=DOCKER_LIST)
+    assert lock_image(assemble(docker, stored)).loaded_digest == whole.digest, "registries take lists as they are"
+    partial = replace(whole, is_whole=False)
+    saved = assemble(partial, stored)
+    assert lock_image(saved).loaded_digest == saved.entry.digest != whole.digest
+    single = resolved("a", one)
+    assert lock_image(assemble(single, [one.stored])).loaded_digest == one.image.digest
+    converted = replace(one.stored, descriptor=Descriptor(OCI_MANIFEST, OTHER, 3, AMD64))
+    assert lock_image(assemble(single, [converted])).loaded_digest == OTHER
 
 
 def test_a_converted_image_keeps_the_digest_of_its_source() -> None:
