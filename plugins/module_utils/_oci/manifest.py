@@ -27,6 +27,7 @@ from .media_types import (
     OCI_MANIFEST,
     OLD_CONFIG_TYPES,
 )
+from .reference import is_digest
 from .schema1 import Schema1, parse_schema1
 
 
@@ -35,11 +36,13 @@ class Manifest:
     """One platform image or artefact: a configuration and layers.
 
     :param config: ``None`` for an OCI artifact manifest, whose blobs are the layers.
+    :param subject: digest of the manifest that it refers to, as a signature does; empty if there is none.
     """
 
     media_type: str
     config: Descriptor | None
     layers: tuple[Descriptor, ...]
+    subject: str = ""
 
     @property
     def is_image(self) -> bool:
@@ -145,13 +148,20 @@ def _parse_image_manifest(document: JsonObject, media_type: str) -> Manifest:
         media_type=media_type,
         config=parse_descriptor(document.object("config")),
         layers=tuple(parse_descriptor(layer) for layer in layers),
+        subject=_subject(document),
     )
 
 
 def _parse_artifact_manifest(document: JsonObject) -> Manifest:
-    """Read an artifact manifest; the manifest that it refers to (``subject``) does not belong to it."""
+    """Read an artifact manifest; the manifest that it refers to (``subject``) is not part of it."""
     if "config" in document or "layers" in document:
         raise ManifestError(f"it says it is an artifact ({OCI_ARTIFACT}) but holds an image; refused")
     blobs = document.objects("blobs")
     ensure_few_layers(len(blobs))
-    return Manifest(OCI_ARTIFACT, None, tuple(parse_descriptor(blob) for blob in blobs))
+    return Manifest(OCI_ARTIFACT, None, tuple(parse_descriptor(blob) for blob in blobs), _subject(document))
+
+
+def _subject(document: JsonObject) -> str:
+    """Return the digest of the manifest that one refers to; empty if there is none, or none that can be right."""
+    digest = document.object("subject").text("digest")
+    return digest if is_digest(digest) else ""
