@@ -1,0 +1,286 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Finds archives, and the files of each, from the paths that the user gives."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .._archive.lock import Lock
+from .._archive.lock_file import read_lock
+from .._archive.output import BESIDE, CHECKSUM_SUFFIX, DIR, GZIP, LOCK_SUFFIX, NONE, ZSTD, compress_of
+from .._archive.parts import MAX_PARTS
+from .._base.errors import LockFileError, printable, quoted
+from .._base.json import JsonError, parse_object
+from .._host.files import open_regular
+from .._oci.layout import ROOT, SAVED_IMAGES
+from .errors import SourceError, cannot_read
+from .joined import PartFile
+from .small_file import read_small
+from .tree import FOLDERS
+
+_MOST_VALUES = 4 * 1024 * 1024
+_PART = re.compile(r"(.+)\.part([0-9]{1,9})")
+_HOST = re.compile(r"(?!\.{1,2}$)[^/\x00-\x1f\x7f]{1,255}")
+_SUM = re.compile(r"([0-9a-f]{64}) [ *]([^/\x00-\x1f\x7f]+)")
+_IN_TREE = re.compile(
+    r"[0-9a-f]{64}/(oci-layout|index\.json)|share/sha256/[0-9a-f]{64}|index\.json|oci-layout|saved-images-list\.json"
+)
+_EXPECTED = "expected a lock file, an archive, its first part, or an unpacked directory"
+_UNKNOWN = 1  # bytes of a part whose size nobody knows, which is never read
+
+
+@dataclass(frozen=True)
+class FoundArchive:
+    """An archive whose files were found.
+
+    :param path: names it for the user: of its lock file, its directory or its first part.
+    :param lock: its lock file, if there is one.
+    :param root: of the directory, if it is one; else empty.
+    :param parts: its files in order. Without a lock file, a directory has none.
+    :param compress: ``gzip``, ``zstd``, ``none`` or ``dir``.
+    """
+
+    path: str
+    lock: Lock | None
+    root: str
+    parts: tuple[PartFile, ...]
+    compress: str
+
+
+def find_archives(sources: Sequence[str]) -> list[FoundArchive]:
+    """Find archives. Paths that belong to one archive become one, wherever its parts are.
+
+    :param sources: paths of lock files, archives, parts, unpacked directories, and directories that hold any of these.
+    :raises SourceError: when a path is none of these, or does not exist.
+    :raises LockFileError: when a lock file is not valid.
+    :raises SourceGone: when a disk, stick or share does not answer.
+    """
+    trees: dict[str, None] = {}
+    places: dict[str, dict[str, None]] = {}
+    for source in sources:
+        root, pairs = _names_in(os.path.abspath(source))
+        if root:
+            trees[root] = None
+        for folder, name in pairs:
+            places.setdefault(name, {})[folder] = None
+    streams = [found for name, folders in places.items() for found in _find(name, [*folders])]
+    known = {found.root for found in streams}
+    return [*streams, *(_tree(root) for root in trees if root not in known)]
+
+
+def _names_in(path: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return what a path means: the root of a tree; or archives, each with its folder and name."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        raise SourceError(f"src: {path} does not exist; {_EXPECTED}") from None
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    if not stat.S_ISDIR(mode):
+        return "", _names_of_file(path)
+    root = _root_of_tree(path)
+    if root:
+        return root, []
+    try:
+        names = sorted(os.listdir(path))
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    locks = [name for name in names if name.endswith(LOCK_SUFFIX)]
+    wanted = locks + [name for name in names if _PART.fullmatch(name) or compress_of(name) != DIR]
+    found = [pair for name in wanted for pair in _names_of_file(os.path.join(path, name))]
+    if not found:
+        raise SourceError(f"src: {path} does not contain an archive; {_EXPECTED}")
+    return "", found
+
+
+def _names_of_file(path: str) -> list[tuple[str, str]]:
+    folder, name = os.path.split(path)
+    part = _PART.fullmatch(name)
+    if part:
+        return [(folder, part[1])]
+    if name.endswith(LOCK_SUFFIX):
+        hosts = _hosts_of_set(path)
+        if not hosts:
+            return [(folder, name[: -len(LOCK_SUFFIX)])]
+        return [pair for host in hosts for pair in _locks_below(os.path.join(folder, host), path)]
+    for suffix in BESIDE.values():
+        if name.endswith(suffix) and name != suffix:
+            return [(folder, name[: -len(suffix)])]
+    if compress_of(name) == DIR:
+        raise SourceError(f"src: {path} is not a file of an archive; {_EXPECTED}")
+    return [(folder, name)]
+
+
+def _hosts_of_set(path: str) -> list[str]:
+    """Return the hosts that the lock file of a set names; none for the lock file of an archive."""
+    raw = read_small(path)
+    if raw is None or b'"hosts"' not in raw:
+        return []
+    try:
+        hosts = parse_object(raw, most=_MOST_VALUES).texts("hosts")
+    except JsonError as error:
+        raise LockFileError(f"{path} is not a lock file: {printable(str(error))}") from error
+    wrong = [host for host in hosts if not _HOST.fullmatch(host)]
+    if wrong:
+        raise LockFileError(f"{path} is not a lock file: {quoted(wrong[0], 100)} is not the name of a host")
+    return [*hosts]
+
+
+def _locks_below(folder: str, of: str) -> list[tuple[str, str]]:
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(LOCK_SUFFIX))
+    except FileNotFoundError:
+        names = []
+    except OSError as error:
+        raise cannot_read(folder, error) from error
+    if not names:
+        raise SourceError(
+            f"src: {of} is the lock file of a set, and {folder} has no lock file; copy that directory too"
+        )
+    return [(folder, name[: -len(LOCK_SUFFIX)]) for name in names]
+
+
+def _root_of_tree(path: str) -> str:
+    for root in (path, os.path.join(path, ROOT)):
+        has_blobs = any(os.path.isdir(os.path.join(root, folder)) for folder in FOLDERS)
+        if has_blobs and any(os.path.isfile(os.path.join(root, name)) for name in ("index.json", SAVED_IMAGES)):
+            return root
+    return ""
+
+
+def _find(name: str, folders: list[str]) -> list[FoundArchive]:
+    """Find all archives of one name: one for each different lock file, or one without."""
+    locks: dict[bytes, str] = {}
+    for folder in folders:
+        raw = read_small(os.path.join(folder, f"{name}{LOCK_SUFFIX}"))
+        if raw is not None:
+            locks.setdefault(raw, folder)
+    if not locks:
+        return [_without_lock(name, folders)]
+    return [_with_lock(name, raw, [first, *folders]) for raw, first in locks.items()]
+
+
+def _with_lock(name: str, raw: bytes, folders: list[str]) -> FoundArchive:
+    path = os.path.join(folders[0], f"{name}{LOCK_SUFFIX}")
+    lock = read_lock(raw, path=path, most=_MOST_VALUES)
+    names = [part.name for part in lock.parts]
+    if not names or len({*names}) != len(names):
+        raise LockFileError(f"{path} lists no parts, or one of them twice")
+    if lock.options.get("compress") == DIR:
+        root = next((root for folder in folders if os.path.isdir(root := os.path.join(folder, name))), "")
+        if not root:
+            raise SourceError(f"src: {path} belongs to a directory {name}, which is not beside it")
+        return _tree_of(lock, root, path)
+    wrong = [one for one in names if "/" in one]
+    if wrong or len(names) > MAX_PARTS:
+        raise LockFileError(f"{path} lists {quoted((wrong or names)[-1], 200)}, which is not a part of {name}")
+    parts: list[PartFile] = []
+    start = 0
+    for part in lock.parts:
+        parts.append(PartFile(part.name, _path_of(part.name, folders, part.size), start, part.size, part.sha256))
+        start += part.size
+    if not any(part.path for part in parts):
+        raise SourceError(f"src: {path} is there, but none of its parts; add the directory that holds them")
+    return FoundArchive(path, lock, "", tuple(parts), _format_of(parts[0], lock))
+
+
+def _without_lock(name: str, folders: list[str]) -> FoundArchive:
+    sums = next((sums for folder in folders if (sums := _checksums(folder, name))), {})
+    names = [*sums] or _part_names(name, folders)
+    parts: list[PartFile] = []
+    start = 0
+    for one in names:
+        path = _path_of(one, folders, None)
+        size = _size_of(path) if path else _UNKNOWN
+        parts.append(PartFile(one, path, start, _UNKNOWN if size is None else size, sums.get(one, "")))
+        start = parts[-1].end
+    if not any(part.path for part in parts):
+        raise SourceError(f"src: nothing of the archive {name} is in {', '.join(folders)}; {_EXPECTED}")
+    first = next(part for part in parts if part.path)
+    return FoundArchive(first.path, None, "", tuple(parts), _format_of(parts[0], None))
+
+
+def _tree(root: str) -> FoundArchive:
+    """Return a directory, with its lock file if that is beside it."""
+    lock_path = f"{root}{LOCK_SUFFIX}"
+    raw = read_small(lock_path)
+    if raw is not None:
+        lock = read_lock(raw, path=lock_path, most=_MOST_VALUES)
+        if lock.options.get("compress") == DIR:
+            return _tree_of(lock, root, lock_path)
+    return FoundArchive(root, None, root, (), DIR)
+
+
+def _tree_of(lock: Lock, root: str, path: str) -> FoundArchive:
+    for part in lock.parts:
+        if not _IN_TREE.fullmatch(part.name):
+            raise LockFileError(f"{path} lists {quoted(part.name, 200)}, which is not a file of an archive")
+    parts = [PartFile(part.name, os.path.join(root, part.name), 0, part.size, part.sha256) for part in lock.parts]
+    return FoundArchive(path, lock, root, tuple(parts), DIR)
+
+
+def _path_of(name: str, folders: Iterable[str], size: int | None) -> str:
+    """Return where a file is; of several, the first that has the right size. Empty if it is nowhere."""
+    there = {path: _size_of(path) for folder in folders if _size_of(path := os.path.join(folder, name)) is not None}
+    right = [path for path, found in there.items() if found == size]
+    return next(iter([*right, *there]), "")
+
+
+def _size_of(path: str) -> int | None:
+    try:
+        return os.stat(path).st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise cannot_read(path, error) from error
+
+
+def _checksums(folder: str, name: str) -> dict[str, str]:
+    """Return what ``NAME.sha256`` says of the archive's own files, in order."""
+    raw = read_small(os.path.join(folder, f"{name}{CHECKSUM_SUFFIX}")) or b""
+    lines = [_SUM.fullmatch(line) for line in raw.decode("utf-8", "replace").splitlines()]
+    sums = {line[2]: line[1] for line in lines if line}
+    return sums if all(one == name or _is_part_of(one, name) for one in sums) else {}
+
+
+def _part_names(name: str, folders: Iterable[str]) -> list[str]:
+    """Name the parts up to the last one that is there, or the archive in one piece."""
+    numbers: dict[int, str] = {}
+    for folder in folders:
+        try:
+            names = os.listdir(folder)
+        except OSError as error:
+            raise cannot_read(folder, error) from error
+        numbers.update({int(one[len(name) + 5 :]): one for one in names if _is_part_of(one, name)})
+    last = max(numbers, default=-1)
+    if last >= MAX_PARTS:
+        raise SourceError(f"src: {numbers[last]} is not a part of an archive, which has at most {MAX_PARTS}")
+    return [numbers.get(number, f"{name}.part{number}") for number in range(last + 1)] or [name]
+
+
+def _is_part_of(name: str, archive: str) -> bool:
+    found = _PART.fullmatch(name)
+    return found is not None and found[1] == archive
+
+
+def _format_of(first: PartFile, lock: Lock | None) -> str:
+    """Return the format by the first bytes; by the lock file if the first part is not there."""
+    if not first.path:
+        said = lock.options.get("compress") if lock is not None else None
+        return said if said in (GZIP, ZSTD, NONE) and isinstance(said, str) else compress_of(first.name)
+    try:
+        with open_regular(first.path) as file:
+            start = file.read(512)
+    except OSError as error:
+        raise cannot_read(first.path, error) from error
+    for magic, compress in ((b"\x1f\x8b", GZIP), (b"\x28\xb5\x2f\xfd", ZSTD)):
+        if start.startswith(magic):
+            return compress
+    return NONE
