@@ -32,6 +32,7 @@ _ERRORS = frozenset(
         "BrokenOffError",
         "BusyError",
         "ConnectionRefused",
+        "DamagedPart",
         "EncodingError",
         "ImageSaveError",
         "Interrupted",
@@ -39,6 +40,8 @@ _ERRORS = frozenset(
         "LockFileError",
         "ManifestError",
         "Missing",
+        "MissingBlob",
+        "MissingPart",
         "MissingPlatform",
         "NestedIndex",
         "NotCarried",
@@ -47,10 +50,14 @@ _ERRORS = frozenset(
         "ProxyLoginRefused",
         "Orphaned",
         "Refused",
+        "SourceError",
+        "SourceGone",
         "SpaceError",
         "StorageError",
         "TransferError",
         "WrongBytes",
+        "WrongLock",
+        "WrongOffset",
         "_failed",  # a result, _watch/job.py
         "ended",  # the same error with another text
         "raised",  # of a cause, _skopeo.py

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .._archive.lock import LockedImage, LockedPlatform
-from .._base.errors import ImageSaveError, InvalidReferenceError, ManifestError, printable
+from .._base.errors import ImageSaveError, InvalidReferenceError, ManifestError, printable, quoted
 from .._base.json import JsonError, JsonObject, parse_object
 from .._host.log import Log
 from .._oci.descriptor import Descriptor, digest_of, parse_entry
@@ -72,8 +72,11 @@ def derive_images(documents: Documents, *, path: str, log: Log) -> Derived:
     :raises SourceError: when it names no image.
     """
     lists = documents.lists()
+    deriving = _Deriving(documents)
     try:
-        named = [*_of_index(lists.get("index.json"), path, log)] or [*_of_hangar(lists.get(SAVED_IMAGES), path)]
+        named = [*_of_index(lists.get("index.json"), path, log)]
+        if not named:
+            named = [*_of_hangar(lists.get(SAVED_IMAGES), path, log, deriving.derived.failed)]
     except (JsonError, ManifestError) as error:
         raise SourceError(f"{path} cannot be read without a lock file: {printable(str(error))}") from error
     if not named:
@@ -84,7 +87,6 @@ def derive_images(documents: Documents, *, path: str, log: Log) -> Derived:
             f"{path} names no image. Without a lock file, index.json must have the annotation {_REF_NAME} with a whole "
             "reference such as docker.io/library/nginx:1.25"
         )
-    deriving = _Deriving(documents)
     for reference, entries in _unique(named):
         try:
             deriving.add(reference, entries)
@@ -128,8 +130,11 @@ def _reference_of(entry: Descriptor) -> Reference | None:
     return None
 
 
-def _of_hangar(raw: bytes | None, path: str) -> Iterator[Named]:
-    """Yield the references of hangar's list, each with the descriptors of its platform images."""
+def _of_hangar(raw: bytes | None, path: str, log: Log, failed: list[str]) -> Iterator[Named]:
+    """Yield the references of hangar's list, each with the descriptors of its platform images.
+
+    :param failed: takes names that are not valid.
+    """
     if raw is None:
         return
     for image in parse_object(raw, most=_MOST_VALUES).objects("List"):
@@ -137,7 +142,9 @@ def _of_hangar(raw: bytes | None, path: str) -> Iterator[Named]:
         try:
             reference = parse_reference(f"{name}:{tag}")
         except InvalidReferenceError as error:
-            raise SourceError(f"{path} lists {printable(name, 300)}: {error}") from error
+            log.warning(f"{path} lists {quoted(f'{name}:{tag}', 300)}: {error}")
+            failed.append(printable(f"{name}:{tag}", 300))
+            continue
         yield reference, [_hangar_entry(one) for one in image.objects("Images")]
 
 
@@ -174,7 +181,7 @@ class _Deriving:
                 image = self._index(reference, entry.digest, content)
             else:
                 platform = self._platform(entry)
-                image = LockedImage(reference, entry.digest, platform.media_type, (platform,), ())
+                image = LockedImage(reference, entry.digest, platform.media_type, (platform,), (), entry.digest)
         else:
             image = self._several(reference, entries)
         self.derived.images.append(image)
@@ -185,8 +192,9 @@ class _Deriving:
         raw = generate_index(
             Descriptor(one.media_type, one.digest, sizes[one.digest], one.platform) for one in platforms
         )
-        self.derived.generated[digest_of(raw)] = raw
-        return LockedImage(reference, digest_of(raw), OCI_INDEX, platforms, (_NOTE,))
+        digest = digest_of(raw)
+        self.derived.generated[digest] = raw
+        return LockedImage(reference, digest, OCI_INDEX, platforms, (_NOTE,), digest)
 
     def _index(self, reference: Reference, digest: str, index: Index) -> LockedImage:
         there = [entry for entry in index.manifests if entry.digest in self._documents.sizes]
@@ -194,7 +202,8 @@ class _Deriving:
             raise MissingBlob(f"the archive contains none of the manifests that {digest} names")
         platforms = tuple(self._platform(entry) for entry in there)
         named, media_type = self._source_of(digest, index, platforms)
-        return LockedImage(reference, named, media_type, platforms, ())
+        is_whole = len(there) == len(index.manifests)
+        return LockedImage(reference, named, media_type, platforms, (), named if is_whole else "")
 
     def _source_of(self, digest: str, index: Index, platforms: Sequence[LockedPlatform]) -> tuple[str, str]:
         """Return what the reference named in its registry, as far as the archive says.

@@ -262,7 +262,9 @@ def _part_names(name: str, folders: Iterable[str]) -> list[str]:
     last = max(numbers, default=-1)
     if last >= MAX_PARTS:
         raise SourceError(f"src: {numbers[last]} is not a part of an archive, which has at most {MAX_PARTS}")
-    return [numbers.get(number, f"{name}.part{number}") for number in range(last + 1)] or [name]
+    widths = {len(one) - len(name) - 5 for one in numbers.values()}
+    width = widths.pop() if len(widths) == 1 else 1
+    return [numbers.get(number, f"{name}.part{number:0{width}d}") for number in range(last + 1)] or [name]
 
 
 def _is_part_of(name: str, archive: str) -> bool:

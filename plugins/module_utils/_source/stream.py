@@ -10,8 +10,10 @@ import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 
+from .._archive.compress import STORED_CHUNK
 from .._archive.offsets import Offset
-from .._archive.output import NONE
+from .._archive.output import GZIP, NONE, ZSTD
+from .._archive.tar import CHUNK
 from .._base.errors import ImageSaveError, printable
 from .._host.log import Log
 from .._oci.limits import MAX_MANIFEST_BYTES
@@ -27,8 +29,8 @@ from .tar_stream import TarStream
 _MOST_SKIPPED = 16 * 1024 * 1024
 """Bytes between the start of a stretch and a blob in it. The writer leaves little more than 1 MiB."""
 
-_STORED_OVERHEAD = 1024
-"""One byte of headers for so many bytes that are stored, at the most; twice as much as there can be."""
+_ZSTD_BLOCK = 128 * 1024
+_ZSTD_FRAME_HEADER = 6
 
 
 class StreamBlobs:
@@ -193,11 +195,10 @@ class StreamBlobs:
         return self._joined.parts if place is None else self._joined.between(place.start, place.end)
 
     def _end_of(self, digest: str, offset: Offset) -> int:
-        """Return a place behind a blob, which may be too far behind it, but only up to the next stretch."""
+        """Return where a blob that is stored ends, and for others the place of the next stretch with a blob."""
         number = bisect_right(self._positions, offset.position)
         after = self._positions[number] if number < len(self._positions) else self._joined.size
-        size = self._sizes[digest]
-        stored = offset.position + size + size // _STORED_OVERHEAD + _STORED_OVERHEAD
+        stored = offset.position + _stored_length(self._compress, self._sizes[digest])
         return max(offset.position + 1, min(after, stored) if offset.skip == 0 else after)
 
     def _is_possible(self, offset: Offset) -> bool:
@@ -239,3 +240,14 @@ class StreamBlobs:
             return damage
         last = parts[-1].name if parts else "the archive"
         return DamagedPart(f"{last} is damaged, or the archive is incomplete: {found}. Copy its parts again")
+
+
+def _stored_length(compress: str, size: int) -> int:
+    """Return how many bytes a stored blob takes, with the headers of its blocks (docs/archive.md, "Compression")."""
+    if compress == GZIP:
+        return size + 5 * -(-size // STORED_CHUNK)
+    if compress == ZSTD:
+        pieces, rest = divmod(size, CHUNK)
+        blocks = pieces * -(-CHUNK // _ZSTD_BLOCK) + -(-rest // _ZSTD_BLOCK)
+        return _ZSTD_FRAME_HEADER + size + 3 * blocks
+    return size

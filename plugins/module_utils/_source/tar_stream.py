@@ -21,6 +21,7 @@ _BLOCK = 512
 _CHUNK = 256 * 1024
 _LARGEST = 2**50
 _LONGEST_EXTRA = 64 * 1024  # of a long name, or of pax's records
+_WITHOUT_CONTENT = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})  # links, devices, directories, FIFOs
 _OCTAL = re.compile(rb"[ \0]*([0-7]{1,12})[ \0]*")
 _NUMBER = re.compile(r"[0-9]{1,16}")
 
@@ -59,7 +60,8 @@ class TarStream:
         """
         extra: dict[str, str] = {}
         while any(header := self._block()):
-            kind, size = header[156:157], _size(header)
+            kind = header[156:157]
+            size = 0 if kind in _WITHOUT_CONTENT else _size(header)
             if kind in (b"L", b"x"):
                 extra.update(_extra(kind, self.read_all(size, most=_LONGEST_EXTRA)))
                 self._leave(-size % _BLOCK)
@@ -67,7 +69,8 @@ class TarStream:
             if kind in (b"K", b"g"):
                 self._leave(size + -size % _BLOCK)
                 continue
-            size = _size_of(extra.get("size"), size)
+            if kind not in _WITHOUT_CONTENT:
+                size = _size_of(extra.get("size"), size)
             start = self.plain
             yield Member(extra.get("path") or _name(header), start, size, kind in (b"0", b"\0"))
             self._leave(start + size + -size % _BLOCK - self.plain)

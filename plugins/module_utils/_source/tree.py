@@ -101,7 +101,8 @@ class TreeBlobs:
         if not part.path:
             if not os.path.isdir(self._folder):
                 raise cannot_read(self._folder, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
-            raise MissingBlob(f"{self._folder}/{hex_of(digest)} is missing; copy the directory again")
+            path = os.path.join(self._folder, hex_of(digest))
+            raise MissingBlob(f"{path} is missing; copy the directory again")
         return JoinedParts([part], self._check).reader(0)
 
     def explain(self, digest: str, found: str) -> ImageSaveError:
