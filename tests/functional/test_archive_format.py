@@ -4,7 +4,7 @@
 """docs/archive.md is enough to write another reader and a writer of the same bytes: both read what the module made.
 
 Reader and writer (``_archive_format.py``, ``_archive_writer.py``) were written from that page, and import nothing of
-the collection's plugins.
+the collection's plugins. The collection's own reader has to give the same as that one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.filter.merge_locks import merge_locks
 from ansible_collections.airgap.images.tests.functional import _archive_format, _archive_writer
+from ansible_collections.airgap.images.tests.functional import _archive_own_reading as own_reading
 from ansible_collections.airgap.images.tests.functional._archive_format import (
     ROOT,
     SHARE,
@@ -162,6 +163,24 @@ def test_the_reader_reads_each_blob_by_its_offset(made: tuple[Path, Result, Read
         skip = found.lock["offsets"][digest][1]
         is_stored = content.startswith(_archive_writer.STORED) or found.lock["options"]["compress"] == "none"
         assert (skip == 0) if is_stored else (0 < skip < 2**21)
+
+
+def test_the_collections_own_reader_gives_the_same(made: tuple[Path, Result, Read], workdir: Path) -> None:
+    path, _result, found = made
+    for source in own_reading.sources_of(path, found.lock, workdir):
+        archive = own_reading.opened(*source.paths)
+        assert own_reading.blobs_of(archive, in_order=False) == found.blobs, source.about
+        assert own_reading.blobs_of(archive, in_order=True) == found.blobs, source.about
+        assert not archive.verify() and not archive.missing_parts
+        said = {str(image.reference): {one.digest for one in image.platforms} for image in archive.images}
+        wanted = {one["reference"]: {each["digest"] for each in one["platforms"]} for one in found.lock["images"]}
+        assert said == wanted, source.about
+        for image in archive.images:
+            entry, locked = found.entries[str(image.reference)], own_reading.locked(found.lock, image)
+            assert image.digest in (locked["digest"], entry["digest"])
+            if "source_digest" not in locked["platforms"][0]:
+                assert archive.document(image.digest) == found.blobs[image.digest]
+            assert image.media_type == locked["media_type"] or image.digest == entry["digest"]
 
 
 def has_offsets(lock: dict[str, Any]) -> bool:

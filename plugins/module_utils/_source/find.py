@@ -57,6 +57,9 @@ class FoundArchive:
 def find_archives(sources: Sequence[str]) -> list[FoundArchive]:
     """Find archives. Paths that belong to one archive become one, wherever its parts are.
 
+    A directory may be empty, such as the mount point of a stick that is not there yet, if another path leads to an
+    archive.
+
     :param sources: paths of lock files, archives, parts, unpacked directories, and directories that hold any of these.
     :raises SourceError: when a path is none of these, or does not exist.
     :raises LockFileError: when a lock file is not valid.
@@ -70,6 +73,8 @@ def find_archives(sources: Sequence[str]) -> list[FoundArchive]:
             trees[root] = None
         for folder, name in pairs:
             places.setdefault(name, {})[folder] = None
+    if sources and not trees and not places:
+        raise SourceError(f"src: {', '.join(sources)} does not contain an archive; {_EXPECTED}")
     streams = [found for name, folders in places.items() for found in _find(name, [*folders])]
     known = {found.root for found in streams}
     return [*streams, *(_tree(root) for root in trees if root not in known)]
@@ -94,10 +99,7 @@ def _names_in(path: str) -> tuple[str, list[tuple[str, str]]]:
         raise cannot_read(path, error) from error
     locks = [name for name in names if name.endswith(LOCK_SUFFIX)]
     wanted = locks + [name for name in names if _PART.fullmatch(name) or compress_of(name) != DIR]
-    found = [pair for name in wanted for pair in _names_of_file(os.path.join(path, name))]
-    if not found:
-        raise SourceError(f"src: {path} does not contain an archive; {_EXPECTED}")
-    return "", found
+    return "", [pair for name in wanted for pair in _names_of_file(os.path.join(path, name))]
 
 
 def _names_of_file(path: str) -> list[tuple[str, str]]:

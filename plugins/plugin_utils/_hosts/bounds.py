@@ -12,10 +12,10 @@ from contextlib import contextmanager
 
 LARGEST_RECORD = 64 * 1024 * 1024
 """Bytes of a lock file, a report or any other file beside an archive: for 10,000 references on two platforms, a lock
-file has 28 to 45 MiB."""
+file has 36 to 58 MiB."""
 
 MOST_VALUES = 2 * 1024 * 1024
-"""Values in such a lock file, which has 45 bytes or more for each."""
+"""Values in such a lock file, which has 32 bytes or more for each."""
 
 
 @contextmanager

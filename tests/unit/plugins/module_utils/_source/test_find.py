@@ -99,7 +99,8 @@ def test_parts_in_several_directories(split: Carried, tmp_path: Path) -> None:
     for sources in (sticks, [stick / split.lock_file.name for stick in sticks]):
         [archive] = all_of(*sources)
         assert not archive.missing_parts and is_whole(archive, split)
-    [archive] = all_of(sticks[0], sticks[1])
+    (tmp_path / "empty").mkdir()
+    [archive] = all_of(sticks[0], tmp_path / "empty", sticks[1])
     assert archive.missing_parts == tuple(part.name for part in split.parts[2::3])
     for stick in sticks[1:]:
         (stick / split.lock_file.name).unlink()

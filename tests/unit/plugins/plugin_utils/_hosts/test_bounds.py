@@ -73,6 +73,7 @@ def test_a_lock_file_has_fewer_values_than_are_read() -> None:
     lists: dict[str, Json] = {
         "images": [image] * 9,
         "blobs": {f"{digest}{number}": 1 for number in range(9)},
+        "offsets": {f"{digest}{number}": [1, 0] for number in range(9)},
         "parts": [{"name": "a.part0", "size": 1, "sha256": "ab" * 32}] * 9,
     }
     for each in lists.values():
