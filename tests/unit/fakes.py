@@ -28,6 +28,7 @@ from ansible_collections.airgap.images.plugins.module_utils._cache.cache import 
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import Progress
+from ansible_collections.airgap.images.plugins.module_utils._host.stages import Stages
 from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor, digest_of
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import (
@@ -49,7 +50,7 @@ from ansible_collections.airgap.images.plugins.module_utils._save.accepted impor
 from ansible_collections.airgap.images.plugins.module_utils._save.image_set import ImageSet, Pin, RequestedImage
 from ansible_collections.airgap.images.plugins.module_utils._save.options import Options
 from ansible_collections.airgap.images.plugins.module_utils._save.params import Params, read_options
-from ansible_collections.airgap.images.plugins.module_utils._save.run import Run, Stages
+from ansible_collections.airgap.images.plugins.module_utils._save.run import Run
 from ansible_collections.airgap.images.plugins.modules.image_save import argument_spec
 from ansible_collections.airgap.images.tests.support.images import Image, Index
 

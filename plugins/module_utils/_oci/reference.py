@@ -95,6 +95,9 @@ class SourceRegistry:
     registry: str
     prefix: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.registry}/{self.prefix}" if self.prefix else self.registry
+
     def path_of(self, reference: Reference) -> str:
         """Return the path that the repository of a reference has there."""
         return f"{self.prefix}/{reference.repository}" if self.prefix else reference.repository

@@ -17,7 +17,8 @@ from .._host.space import mount_points_among
 from .._oci.image import FailedImage
 from .._oci.image_list import ImageList, InvalidLine
 
-_HEADER = "# airgap.images: what could not be saved, with the reasons"
+_START = "# airgap.images: what could not be "
+_HEADER = f"{_START}%s, with the reasons\n"
 _LINE = 512
 
 
@@ -31,7 +32,7 @@ def refuse_foreign(path: str, *, made: str) -> None:
         raise OptionError(f"failed_list: {path} is a mount point and cannot be replaced; name a file below it")
     try:
         with open_regular(path) as file:
-            start = file.read(len(_HEADER))
+            start = file.read(len(_START))
     except FileNotFoundError:
         directory = os.path.dirname(os.path.abspath(path))
         if not os.access(_made_by(directory, made), os.W_OK | os.X_OK):
@@ -41,7 +42,7 @@ def refuse_foreign(path: str, *, made: str) -> None:
         return
     except OSError as error:
         raise OptionError(f"failed_list: cannot read {path}: {reason(error)}") from error
-    if start and start != _HEADER.encode():
+    if start and start != _START.encode():
         raise OptionError(
             f"failed_list: {path} is a file that this module did not write, and would be replaced; name another"
         )
@@ -63,20 +64,23 @@ def is_failed_list(path: str) -> bool:
     """
     try:
         with open_regular(path) as file:
-            return file.read(len(_HEADER)) == _HEADER.encode()
+            return file.read(len(_START)) == _START.encode()
     except FileNotFoundError:
         return False
     except OSError as error:
         raise explained(f"{path} cannot be read", error) from error
 
 
-def render(failed: Iterable[FailedImage], invalid: Iterable[InvalidLine]) -> bytes:
-    """Write each reference or line below a comment with its place and reason; empty if nothing failed."""
+def render(failed: Iterable[FailedImage], invalid: Iterable[InvalidLine], *, done: str = "saved") -> bytes:
+    """Write each reference or line below a comment with its place and reason; empty if nothing failed.
+
+    :param done: what was to be done with the images.
+    """
     entries = [(f"{one.listed.origin}: {one.reason}", str(one.listed.reference)) for one in failed]
     entries += [(f"{line.origin}: {line.reason}", line.text) for line in invalid]
     if not entries:
         return b""
-    return "".join([f"{_HEADER}\n", *(f"# {printable(reason)}\n{text}\n" for reason, text in entries)]).encode("utf-8")
+    return "".join([_HEADER % done, *(f"# {printable(reason)}\n{text}\n" for reason, text in entries)]).encode("utf-8")
 
 
 def size_of_list(listed: ImageList) -> int:

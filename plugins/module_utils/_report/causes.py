@@ -25,6 +25,7 @@ from .._base.errors import (
     printable,
     quoted,
 )
+from .._base.json import Json
 from .._base.size import format_count
 from .._oci.image import FailedImage
 from .._oci.image_list import InvalidLine
@@ -133,6 +134,18 @@ def told(causes: Sequence[Cause]) -> str:
     numbered = [f"({number}) {sentence}" for number, sentence in enumerate(sentences, start=1)]
     more = len(causes) - len(sentences)
     return "; ".join([*numbered, f"and {more} more {'cause' if more == 1 else 'causes'}"] if more else numbered)
+
+
+def cause_json(cause: Cause) -> Json:
+    """Return a cause as a module returns it."""
+    return {
+        "kind": cause.kind,
+        "sentence": cause.sentence,
+        "pattern": cause.pattern,
+        "count": len(cause.places),
+        "references": [place.name for place in cause.places],
+        "origins": [place.origin for place in cause.places],
+    }
 
 
 @dataclass(frozen=True)

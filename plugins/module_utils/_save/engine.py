@@ -29,6 +29,7 @@ from .._host.filesystem import filesystem_of
 from .._host.log import Log
 from .._host.progress import Progress
 from .._host.space import capacity_bytes
+from .._host.stages import Stages
 from .._host.verified_files import VerifiedFiles
 from .._oci.image import PlatformImage
 from .._publish.failed_list import refuse_foreign
@@ -53,7 +54,7 @@ from .resolved_list import (
     without_large_blobs,
 )
 from .result import Outcome, Result
-from .run import Run, Stages
+from .run import Run
 from .settle import clear_interrupted, settle
 from .tools import Tools, prepared
 

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Literal, TypedDict
 
 from .._archive.output import DIR, Output, check_level, complete_dest
-from .._base.checks import check_range, is_path, is_text
+from .._base.checks import check_range, is_text
 from .._base.errors import InvalidReferenceError, OptionError, quoted
 from .._base.size import parse_size
+from .._host.paths import refuse_strange_path
 from .._oci.image_list import read_origin
 from .._oci.platform import parse_filter
 from .._oci.reference import SourceRegistry, parse_source_registry
@@ -141,26 +141,6 @@ def _refuse_strange_paths(params: Params) -> None:
             refuse_strange_path(option, value)
     if any(character in params["dest"] for character in "\r\n") or not is_text(params["dest"]):
         raise OptionError(f"dest: {quoted(params['dest'])} must be text in one line, as checksum files require")
-
-
-def refuse_strange_path(option: str, value: str | None) -> None:
-    """Refuse a path that no filesystem accepts, or that names another file than in Ansible's other modules.
-
-    These encode file names in UTF-8; Python encodes them by the locale.
-
-    :param option: the option's name, for the error.
-    :raises OptionError: names the option, and says what to do.
-    """
-    if value is None:
-        return
-    encoding = sys.getfilesystemencoding()
-    if encoding not in ("utf-8", "utf8") and not value.isascii():
-        raise OptionError(
-            f"{option}: {quoted(value)} contains non-ASCII characters, but Python on this host encodes file names as "
-            f"{encoding}, because of its locale. Set LC_ALL=C.UTF-8 in the task's environment, or use a path in ASCII"
-        )
-    if not is_path(value):
-        raise OptionError(f"{option}: {quoted(value)} is not a valid path: it contains what no file name can contain")
 
 
 def _refuse_contradictions(params: Params) -> None:

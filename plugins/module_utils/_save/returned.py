@@ -12,7 +12,7 @@ from .._archive.lock import Lock, LockedImage
 from .._archive.names import path_of
 from .._archive.output import BESIDE, Output
 from .._base.json import Json
-from .._report.causes import Cause
+from .._report.causes import cause_json
 from .decide import describe
 from .result import Result, Stats
 
@@ -32,7 +32,7 @@ def as_returned(result: Result, output: Output, *, check: bool) -> dict[str, Jso
             {"reference": str(one.listed.reference), "origin": str(one.listed.origin), "reason": one.reason}
             for one in result.failed
         ],
-        "causes": [_cause(cause) for cause in result.causes],
+        "causes": [cause_json(cause) for cause in result.causes],
         "hint": result.hint(check=check),
         "skipped_images": [{"reference": str(one.reference), "reason": one.reason} for one in result.skipped],
         "invalid_lines": [
@@ -54,17 +54,6 @@ def diff_of(result: Result, output: Output) -> dict[str, Json]:
         "after_header": output.dest,
         "before": describe(result.before),
         "after": describe(after),
-    }
-
-
-def _cause(cause: Cause) -> Json:
-    return {
-        "kind": cause.kind,
-        "sentence": cause.sentence,
-        "pattern": cause.pattern,
-        "count": len(cause.places),
-        "references": [place.name for place in cause.places],
-        "origins": [place.origin for place in cause.places],
     }
 
 

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .._base.json import Json
@@ -17,6 +15,7 @@ from .._cache.cache import Cache
 from .._host.attributes import Attributes
 from .._host.log import Log
 from .._host.progress import Progress
+from .._host.stages import Stages
 from .._host.verified_files import VerifiedFiles
 from .._oci.image import FailedImage
 from .._oci.image_list import InvalidLine
@@ -24,31 +23,6 @@ from .._report.causes import Cause, causes_of
 from .accepted import Accepted
 from .image_set import ImageSet
 from .options import Options, lock_options
-
-
-@dataclass(frozen=True)
-class Stages:
-    """Times the stages of a run.
-
-    :ivar seconds: wall time of each stage; copying and archiving overlap.
-    """
-
-    log: Log
-    progress: Progress
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the wall time of the block to a stage."""
-        started = time.monotonic()
-        self.progress.stage = name
-        self.log.debug(f"stage {name} begins")
-        try:
-            yield
-        finally:
-            seconds = time.monotonic() - started
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + seconds, 3)
-            self.log.debug(f"stage {name} ended after {seconds:.3f} s")
 
 
 @dataclass(frozen=True)

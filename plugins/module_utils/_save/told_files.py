@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from .._archive.name_clashes import refuse_name_of_archive
+from .._host.paths import refuse_strange_path
 from .._host.progress import TO_END, refuse_foreign
 from .._host.telling import ToldFiles
 from .options import Options
-from .params import Params, refuse_strange_path
+from .params import Params
 
 
 def told_files(params: Params, options: Options, private: str | None) -> ToldFiles:

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
+from ansible_collections.airgap.images.plugins.module_utils._host.paths import refuse_strange_path
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import SourceRegistry
 from ansible_collections.airgap.images.plugins.module_utils._registry.access import Login
-from ansible_collections.airgap.images.plugins.module_utils._save.params import read_options, refuse_strange_path
+from ansible_collections.airgap.images.plugins.module_utils._save.params import read_options
 from ansible_collections.airgap.images.tests.unit.fakes import make_params
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

@@ -29,6 +29,7 @@ from ansible_collections.airgap.images.plugins.module_utils._cache.cache import 
 from ansible_collections.airgap.images.plugins.module_utils._cache.pool import Lack
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import Progress
+from ansible_collections.airgap.images.plugins.module_utils._host.stages import Stages
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage, StoredImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import DOCKER_SCHEMA1
@@ -38,7 +39,6 @@ from ansible_collections.airgap.images.plugins.module_utils._registry.credential
 from ansible_collections.airgap.images.plugins.module_utils._registry.failures import Failures
 from ansible_collections.airgap.images.plugins.module_utils._registry.retry import RetryPolicy
 from ansible_collections.airgap.images.plugins.module_utils._save.pull import Puller
-from ansible_collections.airgap.images.plugins.module_utils._save.run import Stages
 from ansible_collections.airgap.images.plugins.module_utils._save.tools import Tools
 from ansible_collections.airgap.images.plugins.module_utils._skopeo.policy_rules import PolicyRules
 from ansible_collections.airgap.images.plugins.module_utils._skopeo.registries_conf import RegistriesConf
