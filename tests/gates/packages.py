@@ -23,7 +23,8 @@ MODULE_UTILS["_source"] = frozenset({"_base", "_host", "_oci", "_archive"})
 MODULE_UTILS["_cache"] = frozenset({"_base", "_host", "_oci"})
 MODULE_UTILS["_report"] = frozenset({"_base", "_oci", "_archive"})
 MODULE_UTILS["_publish"] = frozenset({"_base", "_host", "_oci", "_archive", "_report"})
-MODULE_UTILS["_save"] = frozenset(set(MODULE_UTILS))
+MODULE_UTILS["_load"] = frozenset(set(MODULE_UTILS))
+MODULE_UTILS["_save"] = frozenset(set(MODULE_UTILS) - {"_source", "_load"})
 
 PLUGIN_UTILS: dict[str, frozenset[str]] = {}
 PLUGIN_UTILS["_display"] = frozenset()

@@ -54,8 +54,8 @@ class LockedImage:
     :param digest: the one that its tag named in the registry.
     :param entry: digest of the manifest or index that the archive's ``index.json`` names; empty if it is not known,
         before the archive is made, and in lock files of early releases.
-    :param loaded_digest: the one that its tag is to name in another registry: that of the source, or of an index of what
-        was saved. Empty where writers up to 3 did not record it.
+    :param loaded_digest: the one that its tag is to name in another registry: that of the source, or of an index of
+        what was saved. Empty where writers up to 3 did not record it.
     """
 
     reference: Reference

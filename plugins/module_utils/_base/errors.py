@@ -99,6 +99,10 @@ class MissingPlatform(ImageSaveError):
     """An image has none of the wanted platforms, and that counts as a failure."""
 
 
+class NotInArchive(ImageSaveError):
+    """An image was asked for that no archive has."""
+
+
 class NotPulled(ImageSaveError):
     """An image was left alone because another one failed."""
 

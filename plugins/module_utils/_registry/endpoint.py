@@ -156,6 +156,11 @@ class Endpoint:
         attempt.url, attempt.proof = response.url, stranger.header(scope) if is_good else {}
         return is_good
 
+    @property
+    def is_plain(self) -> bool:
+        """True if the registry was found to speak HTTP only."""
+        return self._schemes == ("http",)
+
     def has_open_door(self) -> bool:
         """Return True if the registry has asked for a login, but does not at ``/v2/``."""
         if not self._was_challenged:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -44,10 +45,15 @@ def opened_by(response: Response, host: str) -> OpenUpload:
 
 
 class PushRequests:
-    """Sends requests to the repositories of all registries of a run."""
+    """Sends requests to the repositories of all registries of a run.
+
+    :ivar heads: requests that only asked.
+    """
 
     def __init__(self, endpoints: Endpoints) -> None:
         self._endpoints = endpoints
+        self._mutex = threading.Lock()
+        self.heads = 0
 
     def has_blob(self, repository: Repository, digest: str) -> bool:
         """Ask whether a repository has a blob.
@@ -118,6 +124,9 @@ class PushRequests:
         :raises TransferError: when another answer comes, or none.
         """
         host = repository.registry
+        if method == "HEAD":
+            with self._mutex:
+                self.heads += 1
         self._endpoints.outages.check(host)
         asked = Asked(method, target, scope or push(repository.path), headers, body, more_time)
         response = self._endpoints.of(host).read(asked, limit=limit)

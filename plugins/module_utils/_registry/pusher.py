@@ -68,6 +68,11 @@ class Pusher:
         self._on_retry = on_retry
         self._chunks: dict[str, int] = {}
 
+    @property
+    def heads(self) -> int:
+        """The number of requests that only asked."""
+        return self._requests.heads
+
     def head_manifest(self, repository: Repository, name: str) -> str | None:
         """Ask for the digest of a tag, or whether there is a manifest with a digest.
 

@@ -54,6 +54,7 @@ class Archive:
     :ivar path: names it for the user.
     :ivar lock: its lock file. For an archive without one, this is made of its documents: C(options) has C(compress)
         only, and there are no offsets, and no checksums unless there is a checksum file.
+    :ivar lock_sha256: hex digits of the lock file's own sha256; empty without one.
     """
 
     def __init__(
@@ -64,9 +65,12 @@ class Archive:
         parts: Sequence[PartFile],
         checked: PartCheck,
         generated: Mapping[str, bytes],
+        *,
+        lock_sha256: str = "",
     ) -> None:
         self.path = path
         self.lock = lock
+        self.lock_sha256 = lock_sha256
         self._blobs = blobs
         self._parts = tuple(parts)
         self._checked = checked
@@ -89,6 +93,10 @@ class Archive:
     def missing_parts(self) -> tuple[str, ...]:
         """The names of the parts that were not found."""
         return tuple(part.name for part in self._parts if not part.path)
+
+    def has(self, digest: str) -> bool:
+        """Return True if the archive should have a blob or document."""
+        return digest in self._generated or digest in self._blobs.sizes
 
     def document(self, digest: str) -> bytes:
         """Read a manifest, index or configuration, and check its digest.
@@ -175,7 +183,7 @@ def _open(found: FoundArchive, stop: Stop, log: Log) -> Archive:
             log=log,
         )
     if found.lock is not None:
-        return Archive(found.path, found.lock, blobs, found.parts, checked, {})
+        return Archive(found.path, found.lock, blobs, found.parts, checked, {}, lock_sha256=found.lock_sha256)
     derived = derive_images(blobs, path=found.path, log=log)
     parts = tuple(Part(part.name, part.size, part.sha256) for part in found.parts)
     lock = Lock(

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -45,6 +46,7 @@ class FoundArchive:
     :param root: of the directory, if it is one; else empty.
     :param parts: its files in order. Without a lock file, a directory has none.
     :param compress: ``gzip``, ``zstd``, ``none`` or ``dir``.
+    :param lock_sha256: hex digits of the sha256 of its lock file; empty without one.
     """
 
     path: str
@@ -52,6 +54,7 @@ class FoundArchive:
     root: str
     parts: tuple[PartFile, ...]
     compress: str
+    lock_sha256: str = ""
 
 
 def find_archives(sources: Sequence[str]) -> list[FoundArchive]:
@@ -171,6 +174,7 @@ def _find(name: str, folders: list[str]) -> list[FoundArchive]:
 
 def _with_lock(name: str, raw: bytes, folders: list[str]) -> FoundArchive:
     path = os.path.join(folders[0], f"{name}{LOCK_SUFFIX}")
+    sha256 = hashlib.sha256(raw).hexdigest()
     lock = read_lock(raw, path=path, most=_MOST_VALUES)
     names = [part.name for part in lock.parts]
     if not names or len({*names}) != len(names):
@@ -179,7 +183,7 @@ def _with_lock(name: str, raw: bytes, folders: list[str]) -> FoundArchive:
         root = next((root for folder in folders if os.path.isdir(root := os.path.join(folder, name))), "")
         if not root:
             raise SourceError(f"src: {path} belongs to a directory {name}, which is not beside it")
-        return _tree_of(lock, root, path)
+        return _tree_of(lock, root, path, sha256)
     wrong = [one for one in names if "/" in one]
     if wrong or len(names) > MAX_PARTS:
         raise LockFileError(f"{path} lists {quoted((wrong or names)[-1], 200)}, which is not a part of {name}")
@@ -190,7 +194,7 @@ def _with_lock(name: str, raw: bytes, folders: list[str]) -> FoundArchive:
         start += part.size
     if not any(part.path for part in parts):
         raise SourceError(f"src: {path} is there, but none of its parts; add the directory that holds them")
-    return FoundArchive(path, lock, "", tuple(parts), _format_of(parts[0], lock))
+    return FoundArchive(path, lock, "", tuple(parts), _format_of(parts[0], lock), sha256)
 
 
 def _without_lock(name: str, folders: list[str]) -> FoundArchive:
@@ -216,16 +220,16 @@ def _tree(root: str) -> FoundArchive:
     if raw is not None:
         lock = read_lock(raw, path=lock_path, most=_MOST_VALUES)
         if lock.options.get("compress") == DIR:
-            return _tree_of(lock, root, lock_path)
+            return _tree_of(lock, root, lock_path, hashlib.sha256(raw).hexdigest())
     return FoundArchive(root, None, root, (), DIR)
 
 
-def _tree_of(lock: Lock, root: str, path: str) -> FoundArchive:
+def _tree_of(lock: Lock, root: str, path: str, sha256: str) -> FoundArchive:
     for part in lock.parts:
         if not _IN_TREE.fullmatch(part.name):
             raise LockFileError(f"{path} lists {quoted(part.name, 200)}, which is not a file of an archive")
     parts = [PartFile(part.name, os.path.join(root, part.name), 0, part.size, part.sha256) for part in lock.parts]
-    return FoundArchive(path, lock, root, tuple(parts), DIR)
+    return FoundArchive(path, lock, root, tuple(parts), DIR, sha256)
 
 
 def _path_of(name: str, folders: Iterable[str], size: int | None) -> str:

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Carries blobs from archives into the target registry, and finds out from where they can be mounted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import Callable
+
+from .._base.errors import ImageSaveError
+from .._base.stop import Check
+from .._oci.descriptor import Descriptor
+from .._oci.reference import Repository
+from .._registry.push_requests import OpenUpload
+from .._registry.pusher import Pusher
+from .._source.archive import Archive
+from .._source.blob_reader import BlobReader
+from .contents import LoadImage, read_content
+
+
+class Sent:
+    """Counts the bytes that were sent, by any thread."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self.bytes = 0
+
+    def add(self, count: int) -> None:
+        """Count bytes; a negative number if they have to be sent again."""
+        with self._mutex:
+            self.bytes += count
+
+
+class ArchiveCarrier:
+    """Brings blobs of archives into the target registry; a :class:`ledger.Carrier`.
+
+    :param timeout: seconds for one blob.
+    :param on_sent: is told of the bytes of each piece that was sent.
+    """
+
+    def __init__(
+        self, registry: Pusher, archives: Sequence[Archive], *, timeout: float, on_sent: Callable[[int], None]
+    ) -> None:
+        self._registry = registry
+        self._archives = archives
+        self._timeout = timeout
+        self._on_sent = on_sent
+        self._opened: dict[str, BlobReader] = {}
+
+    @contextmanager
+    def reading(self, source: BlobReader) -> Iterator[None]:
+        """Take the bytes of a blob from a reader that is open already, in the block."""
+        self._opened[source.digest] = source
+        try:
+            yield
+        finally:
+            del self._opened[source.digest]
+
+    def is_there(self, repository: Repository, blob: Descriptor) -> bool:
+        """Ask whether a repository has a blob."""
+        return self._registry.has_blob(repository, blob.digest)
+
+    def mount(self, repository: Repository, blob: Descriptor, home: Repository) -> bool:
+        """Mount a blob from another repository; where the registry opens an upload instead, send the blob there."""
+        opened = self._registry.mount(repository, blob.digest, home)
+        if opened is not None:
+            self._send(repository, blob, opened)
+        return opened is None
+
+    def send(self, repository: Repository, blob: Descriptor) -> None:
+        """Send a blob."""
+        self._send(repository, blob, None)
+
+    def _send(self, repository: Repository, blob: Descriptor, opened: OpenUpload | None) -> None:
+        with self._source_of(blob.digest) as source:
+            self._registry.upload(
+                repository,
+                blob,
+                source,
+                opened=opened,
+                on_sent=self._on_sent,
+                deadline=time.monotonic() + self._timeout,
+            )
+
+    def _source_of(self, digest: str) -> AbstractContextManager[BlobReader]:
+        """Open a blob in the first archive that has it; an open reader stays open for its owner."""
+        opened = self._opened.get(digest)
+        if opened is not None:
+            return nullcontext(opened)
+        archive = next((one for one in self._archives if one.has(digest)), self._archives[0])
+        return archive.open_blob(digest)
+
+
+class Holders:
+    """The repositories that have a blob because an image in them names it; documents are read when first asked."""
+
+    def __init__(self, check: Check) -> None:
+        self._images: Sequence[LoadImage] = ()
+        self._check = check
+        self._mutex = threading.Lock()
+        self._homes: dict[str, list[Repository]] | None = None
+
+    def know(self, images: Sequence[LoadImage]) -> None:
+        """Learn which images the registry has."""
+        self._images = images
+
+    def of(self, digest: str) -> Iterable[Repository]:
+        """Return the repositories that have a blob; registries may refuse to mount it from there all the same."""
+        with self._mutex:
+            if self._homes is None:
+                self._homes = self._read()
+            return self._homes.get(digest, ())
+
+    def _read(self) -> dict[str, list[Repository]]:
+        homes: dict[str, list[Repository]] = {}
+        for image in self._images:
+            self._check()
+            with suppress(ImageSaveError):  # what cannot be read is not mounted
+                for blob in read_content(image).blobs():
+                    home = homes.setdefault(blob.digest, [])
+                    if image.target.repository not in home:
+                        home.append(image.target.repository)
+        return homes

@@ -1,0 +1,110 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Chooses the images to load, and gives them their names in the target registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Callable
+
+from .._archive.lock import LockedImage
+from .._base.errors import InvalidReferenceError, NotInArchive, OptionError, quoted
+from .._oci.image import FailedImage
+from .._oci.image_list import ImageList, ListedImage, Origin, read_image_list
+from .._oci.reference import Reference, parse_reference
+from .._source.archive import Archive
+from .contents import LoadImage, top_of
+from .naming import Naming, refuse_conflicts, target_of
+from .options import Choice
+
+_ABSENT = "the archive does not have it; its lock file and its report list what it has"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The images of a run.
+
+    :param images: those to load, in the order of the archives.
+    :param absent: those that were asked for and that no archive has.
+    :param left_out: references of the archives that were not asked for.
+    :param listed: the list that chose them, with its invalid lines.
+    """
+
+    images: tuple[LoadImage, ...]
+    absent: tuple[FailedImage, ...]
+    left_out: tuple[Reference, ...]
+    listed: ImageList
+
+
+def choose(archives: Sequence[Archive], choice: Choice, naming: Naming, *, index: str) -> Chosen:
+    """Choose from the archives, and name what was chosen.
+
+    :param index: ``source`` to push the source's index though not all of its manifests were saved.
+    :raises OptionError: when names are not valid or contradict each other, or a list cannot be read.
+    """
+    held = _held_by(archives)
+    listed = _listed(held, choice)
+    is_excluded = _exclusion(choice.exclude)
+    wanted = [one for one in listed.images if not is_excluded(one.reference)]
+    images = [_named(one, held[one.reference], naming, index) for one in wanted if one.reference in held]
+    refuse_conflicts([(image.reference, image.target, image.digest) for image in images], naming)
+    absent = [FailedImage(one, NotInArchive(_ABSENT)) for one in wanted if one.reference not in held]
+    chosen = {image.reference for image in images}
+    return Chosen(
+        images=tuple(images),
+        absent=tuple(absent),
+        left_out=tuple(reference for reference in held if reference not in chosen),
+        listed=listed,
+    )
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A reference that an archive has; of several archives that have it, the last one given counts."""
+
+    archive: Archive
+    locked: LockedImage
+    listed: ListedImage
+
+
+def _named(listed: ListedImage, held: _Held, naming: Naming, index: str) -> LoadImage:
+    digest, generated = top_of(held.archive, held.locked, index=index)
+    return LoadImage(held.archive, listed, target_of(listed.reference, naming), digest, generated)
+
+
+def _held_by(archives: Sequence[Archive]) -> dict[Reference, _Held]:
+    held: dict[Reference, _Held] = {}
+    for archive in archives:
+        for number, locked in enumerate(archive.lock.images, start=1):
+            listed = ListedImage(number, locked.reference, Origin(archive.path, number))
+            held[locked.reference] = _Held(archive, locked, listed)
+    return held
+
+
+def _listed(held: Mapping[Reference, _Held], choice: Choice) -> ImageList:
+    if choice.is_all:
+        return ImageList(tuple(one.listed for one in held.values()), (), 0)
+    return read_image_list(choice.images, choice.list_files, choice.list_format)
+
+
+def _exclusion(texts: Iterable[str]) -> Callable[[Reference], bool]:
+    """Return a function that says whether a reference is excluded, by its own name or by that of its repository.
+
+    :raises OptionError: when an item is neither.
+    """
+    references: set[Reference] = set()
+    names: set[str] = set()
+    for text in texts:
+        try:
+            reference = parse_reference(text)
+        except InvalidReferenceError as error:
+            raise OptionError(f"exclude: {quoted(text)} is not a valid reference or repository: {error}") from error
+        has_tag = reference.digest is not None or text.endswith(f":{reference.tag}")
+        if has_tag:
+            references.add(reference)
+        else:
+            names.add(reference.name)
+    return lambda reference: reference in references or reference.name in names

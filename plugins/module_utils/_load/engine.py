@@ -1,0 +1,170 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Loads archives into a registry: read, name, ask, plan, push, record.
+
+Knows nothing of Ansible: takes typed options, raises :class:`ImageSaveError`, returns a :class:`Result`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .._base.errors import ImageSaveError, Interrupted
+from .._base.stop import Stop
+from .._host.log import Log
+from .._host.progress import Progress
+from .._host.stages import Stages
+from .._source.archive import Archive, open_archives
+from .._source.errors import SourceError
+from .carrier import ArchiveCarrier, Holders, Sent
+from .choice import Chosen, choose
+from .finish import finish
+from .forecast import foresee, outcome_of
+from .inquiry import TO_DO, Answer, Inquiry
+from .ledger import PUSHED, BlobLedger
+from .options import FIRST, Options
+from .push import Push, push_in_stream_order
+from .receipt_file import refuse_foreign
+from .result import Loaded, Result
+from .side_by_side import work_on
+from .tools import Tools, ends_run, prepared
+
+
+@dataclass(frozen=True)
+class Run:
+    """The state that all steps of a run share.
+
+    :param chosen: the images to load.
+    :param stop: set when the run is to end.
+    :param stages: times the stages.
+    """
+
+    options: Options
+    archives: Sequence[Archive]
+    chosen: Chosen
+    log: Log
+    stop: Stop
+    stages: Stages
+
+
+def load(options: Options, *, log: Log, stop: Stop, progress: Progress | None = None) -> Result:
+    """Load the images of archives into a registry, or find that it has them.
+
+    :param stop: ends the run as soon as it is set.
+    :param progress: is told how far the run is.
+    :raises ImageSaveError: when the run as a whole cannot go on. Single images that fail are in the result.
+    """
+    stages = Stages(log, progress or Progress())
+    if options.receipt is not None:
+        refuse_foreign(options.receipt)
+    with stages.stage("read"):
+        archives = open_archives(options.src, stop=stop, log=log)
+        chosen = choose(archives, options.choice, options.naming, index=options.rules.index)
+        stages.progress.images = len(chosen.images)
+    if options.rules.verify == FIRST:
+        with stages.stage("verify"):
+            _verify(archives)
+    run = Run(options, archives, chosen, log, stop, stages)
+    with prepared(options, log=log, stop=stop) as tools:
+        return _load(run, tools)
+
+
+def _verify(archives: Sequence[Archive]) -> None:
+    """Read all parts before anything is sent.
+
+    :raises SourceError: names the parts that are damaged or missing.
+    """
+    wrong = [str(error) for archive in archives for error in archive.verify().values()]
+    if wrong:
+        raise SourceError(
+            f"{'; '.join(wrong)}. Nothing was loaded. Carry these parts across again; verify=while loads the images "
+            "that need none of them"
+        )
+
+
+def _load(run: Run, tools: Tools) -> Result:
+    options, stop = run.options, run.stop
+    sent, holders = Sent(), Holders(stop.check)
+    run.stages.progress.measure(lambda: sent.bytes)
+    carrier = ArchiveCarrier(tools.registry, run.archives, timeout=options.work.timeout, on_sent=sent.add)
+    ledger = BlobLedger(carrier, holders.of, stop.check)
+    with run.stages.stage("ask"):
+        answers = _ask(run, tools, ledger, holders)
+        todo = [answer for answer in answers if answer.state == TO_DO and answer.error is None]
+        forecast = foresee(todo, ledger)
+        run.stages.progress.bytes = forecast.moved.bytes[PUSHED]
+    if options.check:
+        images, moved = {id(one.image): outcome_of(one) for one in answers}, forecast.moved
+    else:
+        with run.stages.stage("push"):
+            images = _push(run, tools, answers, todo, carrier, ledger)
+        moved = ledger.moved
+    in_order = [images[id(image)] for image in run.chosen.images]
+    return finish(
+        options,
+        run.archives,
+        run.chosen,
+        in_order,
+        moved,
+        heads=tools.registry.heads,
+        is_plain=tools.is_plain,
+        stages=run.stages,
+    )
+
+
+def _ask(run: Run, tools: Tools, ledger: BlobLedger, holders: Holders) -> list[Answer]:
+    """Ask for everything that the run has to know of the registry."""
+    inquiry = Inquiry(
+        tools.registry,
+        ledger,
+        run.options.rules,
+        failure=tools.failure,
+        timeout=run.options.work.timeout,
+        check=run.stop.check,
+    )
+    answers = inquiry.ask(run.chosen.images)
+    holders.know([answer.image for answer in answers if answer.before == answer.image.digest])
+    inquiry.ask_for_blobs(answers)
+    return answers
+
+
+def _push(
+    run: Run,
+    tools: Tools,
+    answers: Sequence[Answer],
+    todo: Sequence[Answer],
+    carrier: ArchiveCarrier,
+    ledger: BlobLedger,
+) -> dict[int, Loaded]:
+    """Push what is to do.
+
+    :returns: the outcome of every image, by its identity.
+    :raises Interrupted: when the run was stopped.
+    """
+    push = Push(
+        tools.registry,
+        ledger,
+        run.options.rules,
+        run.stages.progress,
+        failure=tools.failure,
+        ends_run=ends_run,
+    )
+    for answer in answers:
+        if answer.state != TO_DO or answer.error is not None:
+            push.end(answer.image, outcome_of(answer))
+    try:
+        push_in_stream_order(run.archives, todo, carrier, ledger)
+        work_on(todo, push, workers=run.options.work.jobs, check=run.stop.check)
+    except Interrupted as error:
+        error.changed = push.has_changed
+        raise
+    except ImageSaveError as error:
+        if not ends_run(error):
+            raise
+        run.log.error(f"the run ends early: {error}")
+        for answer in todo:
+            push.give_up(answer, error)
+    return push.done

@@ -1,0 +1,174 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Asks the target registry what it has, and plans what it lacks. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Callable
+
+from .._base.deadline import not_done_in_time
+from .._base.errors import ImageSaveError, OptionError, TransferError
+from .._base.parallel import parallel_map
+from .._base.stop import Check
+from .._oci.descriptor import Descriptor
+from .._oci.reference import Repository
+from .._registry.pusher import Pusher
+from .contents import Child, Content, LoadImage, read_content
+from .ledger import BlobLedger
+from .options import FAIL, KEEP, Rules
+from .receipt import BLOBS, TAGS
+from .result import KEPT, PRESENT
+
+CONNECTIONS = 8
+"""Requests at a time that only ask."""
+
+TO_DO = "to do"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the target registry has of an image.
+
+    :param before: the digest that the tag names there; empty: it does not exist.
+    :param state: ``present`` or ``kept`` (:mod:`result`), or ``to do``.
+    :param content: the image's documents, where they had to be read.
+    :param lacking: manifests that are not there, in the order in which they have to be pushed.
+    :param has_top: whether the registry has what the tag is to name, under its digest.
+    """
+
+    image: LoadImage
+    before: str
+    state: str
+    content: Content | None = None
+    lacking: tuple[Child, ...] = ()
+    has_top: bool = False
+    error: ImageSaveError | None = field(default=None, compare=False)
+
+
+class Inquiry:
+    """The questions of a run.
+
+    :param ledger: records which blobs are where.
+    :param failure: returns the error as an image keeps it, without secrets.
+    :param timeout: seconds for the questions about one image.
+    """
+
+    def __init__(
+        self,
+        registry: Pusher,
+        ledger: BlobLedger,
+        rules: Rules,
+        *,
+        failure: Callable[[LoadImage, ImageSaveError], ImageSaveError],
+        timeout: float,
+        check: Check,
+    ) -> None:
+        self._registry = registry
+        self._ledger = ledger
+        self._rules = rules
+        self._failure = failure
+        self._timeout = timeout
+        self._check = check
+
+    def ask(self, images: Sequence[LoadImage]) -> list[Answer]:
+        """Ask for the tags of all images, and for what those that differ lack.
+
+        :returns: an answer for each image, in their order; one that failed has an error.
+        :raises Interrupted: when the run was stopped.
+        """
+        return parallel_map(
+            self._ask_for,
+            images,
+            workers=CONNECTIONS,
+            timeout=self._timeout,
+            late=lambda image: self._failed(image, not_done_in_time()),
+            check=self._check,
+        )
+
+    def ask_for_blobs(self, answers: Iterable[Answer]) -> None:
+        """Ask for the blobs that images need; the ledger has the answers. A question that fails is asked again later.
+
+        :raises Interrupted: when the run was stopped.
+        """
+        wanted: dict[tuple[Repository, str], Descriptor] = {}
+        for answer in answers:
+            repository = answer.image.target.repository
+            for child in answer.lacking:
+                wanted.update({(repository, blob.digest): blob for blob in child.blobs})
+        questions = [(repository, blob) for (repository, _digest), blob in wanted.items()]
+        parallel_map(
+            self._ask_for_blob,
+            questions,
+            workers=CONNECTIONS,
+            timeout=self._timeout,
+            late=lambda _question: None,
+            check=self._check,
+        )
+
+    def _ask_for_blob(self, question: tuple[Repository, Descriptor]) -> None:
+        repository, blob = question
+        try:
+            is_there = self._registry.has_blob(repository, blob.digest)
+        except TransferError:
+            return
+        self._ledger.note(repository, blob.digest, is_there=is_there)
+
+    def _ask_for(self, image: LoadImage) -> Answer:
+        try:
+            return self._answer(image)
+        except ImageSaveError as error:
+            return self._failed(image, error)
+
+    def _failed(self, image: LoadImage, error: ImageSaveError) -> Answer:
+        return Answer(image, "", TO_DO, error=self._failure(image, error))
+
+    def _answer(self, image: LoadImage) -> Answer:
+        target = image.target
+        before = self._registry.head_manifest(target.repository, target.tag) or ""
+        is_same = before == image.digest
+        if is_same and self._rules.check_target == TAGS:
+            return Answer(image, before, PRESENT)
+        if before and not is_same:
+            if self._rules.on_conflict == KEEP:
+                return Answer(image, before, KEPT)
+            if self._rules.on_conflict == FAIL:
+                raise conflict(image, before)
+        content = read_content(image)
+        lacking = tuple(child for child in content.children if self._is_lacking(image, child))
+        has_top = is_same or self._has(target.repository, content.top.digest, content)
+        state = PRESENT if is_same and not lacking else TO_DO
+        return Answer(image, before, state, content=content, lacking=lacking, has_top=has_top and not lacking)
+
+    def _has(self, repository: Repository, digest: str, content: Content) -> bool:
+        """Ask for what a tag is to name; a single manifest was asked for already."""
+        if len(content.children) == 1 and content.children[0].descriptor.digest == digest:
+            return True
+        return self._registry.head_manifest(repository, digest) is not None
+
+    def _is_lacking(self, image: LoadImage, child: Child) -> bool:
+        """Ask for a manifest, and with ``check_target: blobs`` for what it names."""
+        repository = image.target.repository
+        if self._registry.head_manifest(repository, child.descriptor.digest) is None:
+            return True
+        if self._rules.check_target != BLOBS:
+            for blob in child.blobs:
+                self._ledger.note(repository, blob.digest, is_there=True)
+            return False
+        is_lacking = False
+        for blob in child.blobs:
+            is_there = self._registry.has_blob(repository, blob.digest)
+            self._ledger.note(repository, blob.digest, is_there=is_there)
+            is_lacking = is_lacking or not is_there
+        return is_lacking
+
+
+def conflict(image: LoadImage, found: str) -> OptionError:
+    """Return the error for a tag that names another image, with ``on_conflict: fail``."""
+    return OptionError(
+        f"{image.target} exists with another digest, {found}, and the archive has {image.digest}; "
+        "on_conflict=replace moves the tag, on_conflict=keep leaves it"
+    )

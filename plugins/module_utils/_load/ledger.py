@@ -1,0 +1,145 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The blobs of the target registry: each is sent at most once in a run, and mounted wherever else it is needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Callable, Protocol
+
+from .._base.stop import LOOK_SECONDS, Check
+from .._oci.descriptor import Descriptor
+from .._oci.reference import Repository
+
+PRESENT, MOUNTED, PUSHED = "present", "mounted", "pushed"
+WAYS = (PRESENT, MOUNTED, PUSHED)
+"""How a blob came to be in a repository."""
+
+
+class Carrier(Protocol):
+    """The requests that bring a blob into a repository."""
+
+    def is_there(self, repository: Repository, blob: Descriptor) -> bool:
+        """Ask whether a repository has a blob."""
+
+    def mount(self, repository: Repository, blob: Descriptor, home: Repository) -> bool:
+        """Mount a blob from another repository; where the registry does not, send it.
+
+        :returns: whether it was mounted.
+        """
+
+    def send(self, repository: Repository, blob: Descriptor) -> None:
+        """Send a blob."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The blobs that a run brought into the registry, or found there, and their bytes."""
+
+    blobs: dict[str, int]
+    bytes: dict[str, int]
+
+
+class BlobLedger:
+    """Knows which repositories have which blobs, for all threads of a run.
+
+    A blob that one thread is bringing into a repository is waited for by the others, which can then mount it.
+
+    :param other_homes: returns repositories that should have a blob because an image in them has it.
+    :param check: called while something is waited for; raises when the run is to end.
+    """
+
+    def __init__(self, carrier: Carrier, other_homes: Callable[[str], Iterable[Repository]], check: Check) -> None:
+        self._carrier = carrier
+        self._other_homes = other_homes
+        self._check = check
+        self._changed = threading.Condition()
+        self._homes: dict[str, list[Repository]] = {}
+        self._lacking: set[tuple[Repository, str]] = set()
+        self._busy: set[str] = set()
+        self._count = dict.fromkeys(WAYS, 0)
+        self._bytes = dict.fromkeys(WAYS, 0)
+
+    @property
+    def moved(self) -> Moved:
+        """What was moved so far."""
+        with self._changed:
+            return Moved(dict(self._count), dict(self._bytes))
+
+    def note(self, repository: Repository, digest: str, *, is_there: bool) -> None:
+        """Record an answer of the registry, so that it is not asked again."""
+        with self._changed:
+            if is_there:
+                self._add_home(repository, digest)
+            else:
+                self._lacking.add((repository, digest))
+
+    def way_of(self, repository: Repository, digest: str) -> str:
+        """Foresee how a blob would come into a repository, by what is known now."""
+        with self._changed:
+            homes = list(self._homes.get(digest, ()))
+        if repository in homes:
+            return PRESENT
+        return MOUNTED if homes or any(True for _home in self._other_homes(digest)) else PUSHED
+
+    def bring(self, repository: Repository, blob: Descriptor) -> None:
+        """Make sure that a repository has a blob.
+
+        :raises TransferError: when that is not possible.
+        :raises Interrupted: when the run was stopped while waiting.
+        """
+        if not self._claim(repository, blob.digest):
+            return
+        try:
+            way = self._bring(repository, blob)
+            with self._changed:
+                self._add_home(repository, blob.digest)
+                self._count[way] += 1
+                self._bytes[way] += blob.size
+        finally:
+            with self._changed:
+                self._busy.discard(blob.digest)
+                self._changed.notify_all()
+
+    def forget(self, repository: Repository, digests: Iterable[str]) -> None:
+        """Forget what was known of some blobs in a repository, because the registry says otherwise."""
+        with self._changed:
+            for digest in digests:
+                self._lacking.discard((repository, digest))
+                homes = self._homes.get(digest, [])
+                if repository in homes:
+                    homes.remove(repository)
+
+    def _claim(self, repository: Repository, digest: str) -> bool:
+        """Wait until no other thread works on a blob. Return False if the repository has it by then."""
+        with self._changed:
+            while True:
+                if repository in self._homes.get(digest, ()):
+                    return False
+                if digest not in self._busy:
+                    self._busy.add(digest)
+                    return True
+                self._check()
+                self._changed.wait(LOOK_SECONDS)
+
+    def _bring(self, repository: Repository, blob: Descriptor) -> str:
+        with self._changed:
+            is_lacking = (repository, blob.digest) in self._lacking
+            homes = list(self._homes.get(blob.digest, ()))
+        if not is_lacking and self._carrier.is_there(repository, blob):
+            return PRESENT
+        home = next((one for one in (homes or self._other_homes(blob.digest)) if one != repository), None)
+        if home is not None:
+            return MOUNTED if self._carrier.mount(repository, blob, home) else PUSHED
+        self._carrier.send(repository, blob)
+        return PUSHED
+
+    def _add_home(self, repository: Repository, digest: str) -> None:
+        homes = self._homes.setdefault(digest, [])
+        if repository not in homes:
+            homes.append(repository)
+        self._lacking.discard((repository, digest))

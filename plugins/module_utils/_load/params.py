@@ -1,0 +1,141 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Turns the module's parameters into typed options: names, paths and ranges. Pure."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from .._base.checks import check_range
+from .._base.errors import InvalidReferenceError, OptionError
+from .._host.paths import refuse_strange_path
+from .._oci.reference import SourceRegistry, parse_source_registry
+from .._registry.access import Access
+from .naming import Naming, read_rewrites
+from .options import Choice, Options, Rules, Work
+
+RewriteParams = TypedDict("RewriteParams", {"from": str, "to": str})
+"""One item of ``rewrites``."""
+
+
+class Params(TypedDict):
+    """The parameters as the module's argument specification gives them."""
+
+    src: list[str]
+    registry: str
+    keep_registry: bool
+    rewrites: list[RewriteParams]
+    images: list[str]
+    list_files: list[str]
+    list_format: str
+    exclude: list[str]
+    on_conflict: str
+    index: str
+    verify: str
+    check_target: str
+    receipt: str | None
+    failed_list: str | None
+    username: str | None
+    password: str | None
+    authfile: str | None
+    validate_certs: bool
+    ca_path: str | None
+    client_cert: str | None
+    client_key: str | None
+    jobs: int
+    retries: int
+    retry_delay: float
+    timeout: int
+    stall_timeout: int
+    log_file: str | None
+    progress_file: str | None
+
+
+def read_options(params: Params, *, check: bool) -> Options:
+    """Check the parameters, and return them with types.
+
+    :raises OptionError: names the option, its value and what is accepted.
+    """
+    _refuse_strange_paths(params)
+    return Options(
+        src=tuple(params["src"]),
+        choice=Choice(
+            images=tuple(params["images"]),
+            list_files=tuple(params["list_files"]),
+            list_format=params["list_format"],
+            exclude=tuple(params["exclude"]),
+        ),
+        naming=_naming(params),
+        rules=Rules(
+            on_conflict=params["on_conflict"],
+            index=params["index"],
+            check_target=params["check_target"],
+            verify=params["verify"],
+        ),
+        access=_access(params),
+        work=_work(params),
+        receipt=params["receipt"],
+        failed_list=params["failed_list"],
+        check=check,
+    )
+
+
+def _refuse_strange_paths(params: Params) -> None:
+    if not params["src"]:
+        raise OptionError("src: names no archive; at least one path is needed")
+    paths: dict[str, list[str | None]] = {
+        "src": [*params["src"]],
+        "list_files": [*params["list_files"]],
+        "receipt": [params["receipt"]],
+        "failed_list": [params["failed_list"]],
+        "authfile": [params["authfile"]],
+        "ca_path": [params["ca_path"]],
+        "client_cert": [params["client_cert"]],
+        "client_key": [params["client_key"]],
+    }
+    for option, values in paths.items():
+        for value in values:
+            refuse_strange_path(option, value)
+
+
+def _naming(params: Params) -> Naming:
+    rewrites = read_rewrites((item["from"], item["to"]) for item in params["rewrites"])
+    return Naming(_registry(params["registry"]), params["keep_registry"], rewrites)
+
+
+def _registry(text: str) -> SourceRegistry:
+    try:
+        return parse_source_registry(text)
+    except InvalidReferenceError as error:
+        raise OptionError(f"registry: {error}") from error
+
+
+def _access(params: Params) -> Access:
+    username, password = params["username"], params["password"]
+    return Access(
+        source=None,
+        login=(username, password) if username and password else None,
+        logins=(),
+        authfile=params["authfile"],
+        validate_certs=params["validate_certs"],
+        ca_path=params["ca_path"],
+        client_cert=params["client_cert"],
+        client_key=params["client_key"],
+    )
+
+
+def _work(params: Params) -> Work:
+    check_range("jobs", params["jobs"], 1, 20)
+    check_range("retries", params["retries"], 0, 100)
+    check_range("retry_delay", params["retry_delay"], 0, 3600)
+    check_range("timeout", params["timeout"], 1, 7 * 86400)
+    check_range("stall_timeout", params["stall_timeout"], 1, 86400)
+    return Work(
+        jobs=params["jobs"],
+        retries=params["retries"],
+        retry_delay=params["retry_delay"],
+        timeout=params["timeout"],
+        stall_timeout=params["stall_timeout"],
+    )

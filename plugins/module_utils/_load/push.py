@@ -1,0 +1,203 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Pushes images: blobs, then the manifests that name them, the tag last. So a tag never names what is incomplete."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Callable
+
+from .._base.errors import ImageSaveError, TransferError
+from .._host.progress import Progress
+from .._oci.descriptor import Descriptor
+from .._oci.reference import Repository
+from .._registry.pusher import Pusher
+from .._registry.refusals import BlobsUnknown
+from .._source.archive import Archive
+from .carrier import ArchiveCarrier
+from .contents import Child, Content, LoadImage
+from .inquiry import Answer, conflict
+from .ledger import MOUNTED as BLOB_MOUNTED
+from .ledger import PUSHED as BLOB_PUSHED
+from .ledger import BlobLedger
+from .options import FAIL, KEEP, Rules
+from .result import FAILED, KEPT, PRESENT, PUSHED, TAGGED, Loaded
+from .side_by_side import Step
+
+_COLLECTED = (
+    "the registry accepted its blobs, but says that they are missing. Its garbage collection may have removed them "
+    "while they were pushed: let it rest during a load, then run again"
+)
+
+
+class Push:
+    """The work on images that the registry lacks; a :class:`side_by_side.Work`.
+
+    :param failure: returns the error as an image keeps it, without secrets.
+    :param ends_run: returns True for an error after which no other image can do better.
+    :ivar done: the outcome of each image that ended, by its identity.
+    """
+
+    def __init__(
+        self,
+        registry: Pusher,
+        ledger: BlobLedger,
+        rules: Rules,
+        progress: Progress,
+        *,
+        failure: Callable[[LoadImage, ImageSaveError], ImageSaveError],
+        ends_run: Callable[[ImageSaveError], bool],
+    ) -> None:
+        self._registry = registry
+        self._ledger = ledger
+        self._rules = rules
+        self._progress = progress
+        self._failure = failure
+        self._ends_run = ends_run
+        self._mutex = threading.Lock()
+        self.done: dict[int, Loaded] = {}
+
+    @property
+    def has_changed(self) -> bool:
+        """True if the registry is different now."""
+        moved = self._ledger.moved.blobs
+        is_new = any(one.action in (PUSHED, TAGGED) for one in self.done.values())
+        return is_new or bool(moved[BLOB_PUSHED] or moved[BLOB_MOUNTED])
+
+    def begin(self, item: Answer) -> Sequence[Step]:
+        """Return a step for each blob that the image needs."""
+        repository = item.image.target.repository
+        blobs = {blob.digest: blob for child in item.lacking for blob in child.blobs}
+        return [partial(self._bring, item, repository, blob) for blob in blobs.values()]
+
+    def finish(self, item: Answer) -> None:
+        """Push manifests and the tag.
+
+        :raises TransferError: when the registry does not take one of them.
+        """
+        image, content = item.image, item.content
+        if content is None:
+            raise TransferError(f"{image.reference} was not read", heals=False)
+        with self._progress.working_on(str(image.reference)):
+            for child in item.lacking:
+                if child.descriptor != content.top:  # which is put under its tag
+                    self._put_child(image, child, child.descriptor.digest)
+            found = self._registry.head_manifest(image.target.repository, image.target.tag) or ""
+            action = self._action(item, found)
+            if action in (PUSHED, TAGGED):
+                self._put_top(image, content)
+        self.end(image, Loaded(image.listed, image.target, image.digest, action, before=found))
+
+    def failed(self, item: Answer, error: ImageSaveError) -> None:
+        """Record why an image failed.
+
+        :raises ImageSaveError: the same error, when no other image can do better.
+        """
+        image = item.image
+        kept = self._failure(image, error)
+        self.end(image, Loaded(image.listed, image.target, image.digest, FAILED, before=item.before, error=kept))
+        if self._ends_run(error):
+            raise error
+
+    def give_up(self, item: Answer, error: ImageSaveError) -> None:
+        """Record for an image that did not get its turn why the run ended early."""
+        if id(item.image) not in self.done:
+            kept = self._failure(item.image, error)
+            outcome = Loaded(item.image.listed, item.image.target, item.image.digest, FAILED, item.before, kept)
+            self.end(item.image, outcome)
+
+    def end(self, image: LoadImage, outcome: Loaded) -> None:
+        """Record the outcome of an image."""
+        with self._mutex:
+            self.done[id(image)] = outcome
+        if outcome.action == FAILED:
+            self._progress.image_failed()
+        else:
+            self._progress.image_ended(str(image.reference))
+
+    def _bring(self, item: Answer, repository: Repository, blob: Descriptor) -> None:
+        with self._progress.working_on(str(item.image.reference)):
+            self._ledger.bring(repository, blob)
+
+    def _action(self, item: Answer, found: str) -> str:
+        """Decide what becomes of the tag, which another loader may have written since it was asked for.
+
+        :raises OptionError: when it names another image now, with ``on_conflict: fail``.
+        """
+        image = item.image
+        if found == image.digest:
+            return PUSHED if item.lacking else PRESENT
+        if found and self._rules.on_conflict == KEEP:
+            return KEPT
+        if found and self._rules.on_conflict == FAIL:
+            raise conflict(image, found)
+        return TAGGED if item.has_top else PUSHED
+
+    def _put_top(self, image: LoadImage, content: Content) -> None:
+        """Put what the tag names under the tag. If that is an index, its manifests are there by now."""
+        alone = content.children[0] if len(content.children) == 1 else None
+        if alone is not None and alone.descriptor == content.top:
+            self._put_child(image, alone, image.target.tag)
+            return
+        try:
+            self._put(image, content.top, image.target.tag)
+        except BlobsUnknown:
+            for child in content.children:
+                self._put_child(image, child, child.descriptor.digest)
+            self._put(image, content.top, image.target.tag)
+
+    def _put_child(self, image: LoadImage, child: Child, name: str) -> None:
+        """Put a manifest; once more after its blobs were asked for again, if the registry does not find them.
+
+        :raises TransferError: also when it does not find them then.
+        """
+        try:
+            self._put(image, child.descriptor, name)
+        except BlobsUnknown:
+            repository = image.target.repository
+            self._ledger.forget(repository, [blob.digest for blob in child.blobs])
+            for blob in child.blobs:
+                self._ledger.bring(repository, blob)
+            try:
+                self._put(image, child.descriptor, name)
+            except BlobsUnknown as error:
+                raise error.worded(f"{error}: {_COLLECTED}") from error
+
+    def _put(self, image: LoadImage, descriptor: Descriptor, name: str) -> None:
+        raw = image.document(descriptor.digest)
+        self._registry.put_manifest(image.target.repository, name, raw, descriptor.media_type)
+
+
+def push_in_stream_order(
+    archives: Sequence[Archive], todo: Sequence[Answer], carrier: ArchiveCarrier, ledger: BlobLedger
+) -> None:
+    """Push the blobs of archives that can only be read from their beginning to their end, in one pass over each.
+
+    A blob that fails here is tried again with its image.
+
+    :raises SourceGone: when the archive cannot be read any more.
+    :raises Interrupted: when the run was stopped.
+    """
+    for archive in archives:
+        if archive.has_offsets:
+            continue
+        needed = _needed_from(archive, todo)
+        for digest, source in archive.in_stream_order(needed):
+            repository, blob = needed[digest]
+            with suppress(TransferError), carrier.reading(source):
+                ledger.bring(repository, blob)
+
+
+def _needed_from(archive: Archive, todo: Sequence[Answer]) -> dict[str, tuple[Repository, Descriptor]]:
+    """Return the blobs that images lack, each with the first repository that needs it."""
+    needed: dict[str, tuple[Repository, Descriptor]] = {}
+    for answer in todo:
+        for child in answer.lacking if answer.image.archive is archive else ():
+            for blob in child.blobs:
+                needed.setdefault(blob.digest, (answer.image.target.repository, blob))
+    return needed

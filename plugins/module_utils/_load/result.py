@@ -1,0 +1,149 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The result of a load: data, and the sentences at its end. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from .._base.errors import ImageSaveError
+from .._base.size import format_count, format_size
+from .._oci.image import FailedImage
+from .._oci.image_list import ImageList, ListedImage
+from .._oci.reference import Reference
+from .._report.causes import Cause, Share, causes_of, why_told
+from .cluster_files import ClusterFiles
+from .naming import Target
+
+PUSHED, TAGGED, PRESENT, KEPT, FAILED = "pushed", "tagged", "present", "kept", "failed"
+ACTIONS = (PUSHED, TAGGED, PRESENT, KEPT, FAILED)
+"""What became of an image: manifests were pushed; only its tag was; it was there; its tag was left; it failed."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The outcome of one image (in check mode: what it would be).
+
+    :param listed: the reference, and its place in the list or the archive.
+    :param target: its name in the registry; ``None`` if the archive does not have it.
+    :param digest: of what its tag names, or was to name.
+    :param before: the digest that the tag named before; empty: it did not exist.
+    :param error: why it failed; ``None`` if it did not.
+    """
+
+    listed: ListedImage
+    target: Target | None
+    digest: str
+    action: str
+    before: str = ""
+    error: ImageSaveError | None = None
+
+    @property
+    def reference(self) -> Reference:
+        """The reference as the archive has it."""
+        return self.listed.reference
+
+    @property
+    def is_there(self) -> bool:
+        """True if the registry has the image now (in check mode: would have)."""
+        return self.action in (PUSHED, TAGGED, PRESENT)
+
+    @property
+    def is_moved(self) -> bool:
+        """True if the tag named another image before."""
+        return self.action in (PUSHED, TAGGED) and self.before not in ("", self.digest)
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Figures of a run; sizes in bytes.
+
+    :param heads: requests that only asked.
+    :param seconds: wall time of each stage.
+    """
+
+    images: int = 0
+    heads: int = 0
+    blobs_pushed: int = 0
+    blobs_mounted: int = 0
+    blobs_present: int = 0
+    bytes_pushed: int = 0
+    bytes_mounted: int = 0
+    bytes_present: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The end of a run, failed or not.
+
+    :param registry: the target, with its prefix.
+    :param changed: whether the registry, the receipt or a list is different (in check mode: would be).
+    :param images: in the order of the archives or the list; those that no archive has at the end.
+    :param failed: those of them that failed.
+    :param left_out: number of images of the archives that were not asked for.
+    :param warnings: what went wrong beside the images.
+    """
+
+    registry: str
+    changed: bool
+    images: tuple[Loaded, ...]
+    failed: tuple[FailedImage, ...]
+    listed: ImageList
+    left_out: int
+    stats: Stats
+    cluster: ClusterFiles
+    receipt: str = ""
+    projects_created: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_failure(self) -> bool:
+        """True if the task has to fail."""
+        return bool(self.failed or self.listed.invalid)
+
+    @cached_property
+    def causes(self) -> tuple[Cause, ...]:
+        """Why images and lines failed, each cause once."""
+        return causes_of(self.failed, self.listed.invalid)
+
+    @property
+    def moved(self) -> tuple[Loaded, ...]:
+        """The images whose tag named another image before."""
+        return tuple(one for one in self.images if one.is_moved)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what is unusual."""
+        return self.cluster.notes
+
+    def sentence(self, *, check: bool, failed_list: str = "") -> str:
+        """Return the sentence for the user; several if something failed.
+
+        :param failed_list: path of the list of what failed; empty if there is none.
+        """
+        if not self.is_failure:
+            return self._success(check=check)
+        total = len(self.images) + len(self.listed.invalid)
+        share = Share(len(self.failed) + len(self.listed.invalid), total)
+        why = why_told(self.causes, "" if check else failed_list).rstrip(".")
+        verb = "would not be loaded" if check else ("was not loaded" if share.failed == 1 else "were not loaded")
+        return f"{share} {verb}: {why}. {self._success(check=check, others=True)}"
+
+    def _success(self, *, check: bool, others: bool = False) -> str:
+        there = sum(one.is_there for one in self.images)
+        count = format_count(there, "other image" if others else "image")
+        count_new = sum(one.action == PUSHED for one in self.images)
+        tagged = sum(one.action == TAGGED for one in self.images)
+        kept = sum(one.action == KEPT for one in self.images)
+        told = [f"{count_new} pushed"] if count_new else []
+        told += [f"{tagged} tagged"] if tagged else []
+        told += [f"{len(self.moved)} tags moved"] if self.moved else []
+        told += [f"{kept} kept as they are"] if kept else []
+        if not count_new and not tagged:
+            return f"{self.registry} already has {count}" + (f" ({', '.join(told)})" if told else "")
+        sizes = f"{format_size(self.stats.bytes_pushed)} in {format_count(self.stats.blobs_pushed, 'blob')}"
+        return f"{'would load' if check else 'loaded'} {count} into {self.registry} ({', '.join(told)}): {sizes}"
