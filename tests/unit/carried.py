@@ -130,7 +130,7 @@ def carry(folder: Path, form: str = "gzip in parts", **options: Any) -> Carried:
     blobs.update({digest: raw for image in saved for digest, raw in image.documents.items()})
     shutil.rmtree(staging)
     shutil.rmtree(folder / "cache")
-    assert set(blobs) == set(built.blobs)
+    blobs = {digest: blobs[digest] for digest in built.blobs}
     return Carried(Path(output.dest), lock, blobs)
 
 

@@ -10,7 +10,7 @@ image-spec, image-layout.md ("index.json file") and annotations.md; hangar v1.6,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from .._archive.lock import LockedImage, LockedPlatform
@@ -159,6 +159,13 @@ def _hangar_entry(image: JsonObject) -> Descriptor:
     return Descriptor("", entry.digest, 0, platform)
 
 
+def _image(
+    reference: Reference, digest: str, media_type: str, platforms: Sequence[LockedPlatform], *, entry: str = ""
+) -> LockedImage:
+    """Record an image, all of which is there."""
+    return LockedImage(reference, digest, media_type, tuple(platforms), (), entry=entry, loaded_digest=digest)
+
+
 class _Deriving:
     """Reads the documents of one image after the other."""
 
@@ -181,7 +188,7 @@ class _Deriving:
                 image = self._index(reference, entry.digest, content)
             else:
                 platform = self._platform(entry)
-                image = LockedImage(reference, entry.digest, platform.media_type, (platform,), (), entry.digest)
+                image = _image(reference, entry.digest, platform.media_type, [platform], entry=entry.digest)
         else:
             image = self._several(reference, entries)
         self.derived.images.append(image)
@@ -194,7 +201,7 @@ class _Deriving:
         )
         digest = digest_of(raw)
         self.derived.generated[digest] = raw
-        return LockedImage(reference, digest, OCI_INDEX, platforms, (_NOTE,), digest)
+        return replace(_image(reference, digest, OCI_INDEX, platforms), notes=(_NOTE,))
 
     def _index(self, reference: Reference, digest: str, index: Index) -> LockedImage:
         there = [entry for entry in index.manifests if entry.digest in self._documents.sizes]
@@ -202,8 +209,8 @@ class _Deriving:
             raise MissingBlob(f"the archive contains none of the manifests that {digest} names")
         platforms = tuple(self._platform(entry) for entry in there)
         named, media_type = self._source_of(digest, index, platforms)
-        is_whole = len(there) == len(index.manifests)
-        return LockedImage(reference, named, media_type, platforms, (), named if is_whole else "")
+        image = _image(reference, named, media_type, platforms, entry=digest)
+        return image if len(there) == len(index.manifests) else replace(image, loaded_digest="")
 
     def _source_of(self, digest: str, index: Index, platforms: Sequence[LockedPlatform]) -> tuple[str, str]:
         """Return what the reference named in its registry, as far as the archive says.
@@ -241,7 +248,14 @@ class _Deriving:
         sizes = self._documents.sizes
         held = sum(sizes.get(blob.digest, 0) for blob in content.blobs())
         platform = entry.platform or self._platform_of(content)
-        return LockedPlatform(entry.digest, entry.digest, content.media_type, sizes[entry.digest] + held, platform)
+        return LockedPlatform(
+            digest=entry.digest,
+            source_digest=entry.digest,
+            media_type=content.media_type,
+            size=sizes[entry.digest] + held,
+            platform=platform,
+            is_attestation=bool(entry.attests),
+        )
 
     def _platform_of(self, manifest: Manifest) -> Platform | None:
         """Return the platform of an image's configuration; ``None`` for artefacts."""

@@ -131,6 +131,7 @@ def test_an_archive_without_a_lock_file_names_the_same_images(carried: Carried, 
         source = tmp_path / carried.parts[0].name
     archive = carried.open(source)
     assert archive.images == carried.lock.images
+    assert [image.entry for image in archive.images] == [image.entry for image in carried.lock.images]
     assert archive.lock.blobs == carried.lock.blobs
     assert not archive.lock.failed
     if carried.dest.is_dir():
