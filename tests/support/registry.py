@@ -14,7 +14,7 @@ import subprocess
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -96,6 +96,7 @@ class Registry:
         self._process: subprocess.Popen[bytes] | None = None
         self._session: requests.Session | None = None
         self._cleared = 0
+        self._changes: Mapping[str, Mapping[str, object]] = {}
 
     @property
     def host(self) -> str:
@@ -166,6 +167,12 @@ class Registry:
             self._process.wait()
             self._process = None
 
+    def reconfigure(self, changes: Mapping[str, Mapping[str, object]]) -> None:
+        """Starts the process again, with other sections of its configuration; what is empty is left out."""
+        self._changes = changes
+        self.stop()
+        self.start()
+
     def session(self) -> requests.Session:
         """A session that may do everything: credentials, tokens, CA and client certificate are set.
 
@@ -227,14 +234,16 @@ class Registry:
             if self.tls.require_client_certificate:
                 served["clientcas"] = [str(self.tls.authority.ca_path)]
             http["tls"] = served
+        storage = {"filesystem": {"rootdirectory": str(self.storage)}, "delete": {"enabled": True}}
         config: dict[str, object] = {
             "version": 0.1,
             "log": {"level": "info", "fields": {}},
-            "storage": {"filesystem": {"rootdirectory": str(self.storage)}, "delete": {"enabled": True}},
+            "storage": {**storage, **self._changes.get("storage", {})},
             "http": http,
             "compatibility": {"schema1": {"enabled": True}},
             "validation": {"manifests": {"urls": {"allow": ["^https?://"]}}},
         }
+        config.update((name, section) for name, section in self._changes.items() if name != "storage")
         auth = self._auth()
         return {**config, "auth": auth} if auth else config
 

@@ -15,8 +15,8 @@ from .._base.errors import TransferError, WrongBytes
 from .._http.response import Response
 from .._oci.descriptor import Descriptor
 from .._oci.reference import Repository
-from .push_errors import BodyTooLarge, UploadLost
 from .push_requests import OpenUpload, PushRequests, opened_by
+from .refusals import BodyTooLarge, EndsRun, UploadLost
 from .retry import BrokenOffError
 from .upload_body import UploadBody
 from .upload_location import received_bytes, with_digest
@@ -24,7 +24,7 @@ from .upload_location import received_bytes, with_digest
 _GOOD_PIECE = 1024 * 1024
 _BYTES_A_SECOND = 20 * 1024 * 1024  # what a registry surely manages when it stores what it has received
 _BYTES = {"Content-Type": "application/octet-stream"}
-LARGEST_CHUNK = 64 * 1024 * 1024
+_LARGEST_CHUNK = 64 * 1024 * 1024
 _SMALLEST_CHUNK = 512 * 1024
 
 
@@ -76,13 +76,15 @@ class BlobUpload:
         except TransferError as error:
             if error.heals and has_come_on:
                 raise BrokenOffError(str(error), heals=True, retry_after=error.retry_after) from error
-            raise
+            # Nexus refuses a blob that another upload has completed meanwhile.
+            if error.heals or isinstance(error, EndsRun) or not self._is_there():
+                raise
 
     def _resumed(self) -> int | None:
         """Return where to go on from; ``None`` if the blob is there already, as the answer alone was lost."""
         was_tried, self._was_tried = self._was_tried, True
         all_was_sent = was_tried and self._body.tell() == self._descriptor.size
-        if all_was_sent and self._requests.has_blob(self._repository, self._descriptor.digest):
+        if all_was_sent and self._is_there():
             self._body.settle()
             return None
         if self._upload is not None and was_tried:
@@ -97,12 +99,18 @@ class BlobUpload:
             self._upload = self._requests.open_upload(self._repository)
         return 0
 
+    def _is_there(self) -> bool:
+        try:
+            return self._requests.has_blob(self._repository, self._descriptor.digest)
+        except TransferError:
+            return False  # what failed before says why
+
     def _send(self, start: int) -> None:
         if not self.chunk:
             try:
                 self._finish(start)
             except BodyTooLarge:
-                self.chunk = LARGEST_CHUNK
+                self.chunk = _LARGEST_CHUNK
                 self._upload, start = self._requests.open_upload(self._repository), 0
             else:
                 return
@@ -122,7 +130,7 @@ class BlobUpload:
         )
         stated = response.header("docker-content-digest")
         if stated and stated != self._descriptor.digest:
-            raise WrongBytes(f"{self._what} was stored under another digest than was sent", heals=True)
+            raise WrongBytes(f"{self._what} was stored under another digest than was sent", heals=False)
 
     def _send_chunks(self, start: int) -> None:
         while start < self._descriptor.size:

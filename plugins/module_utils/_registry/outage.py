@@ -31,6 +31,14 @@ class Outages:
             if registry in self._given_up:
                 raise self._given_up[registry]
 
+    def give_up(self, registry: str, error: TransferError) -> None:
+        """Ask a registry nothing more.
+
+        :param error: why; the first one counts.
+        """
+        with self._mutex:
+            self._given_up.setdefault(registry, error)
+
     def answered(self, registry: str) -> None:
         """The registry has said something."""
         with self._mutex:

@@ -15,7 +15,8 @@ from .._http.transport import Body
 from .._oci.reference import Repository
 from .endpoint import Asked
 from .endpoints import Endpoints
-from .push_errors import explain_push
+from .push_errors import SentManifest, explain_push, lost_upload
+from .refusals import EndsRun
 from .scope import Scope, push
 from .upload_location import upload_location
 
@@ -95,10 +96,13 @@ class PushRequests:
 
         :raises TransferError: when the registry does not take them.
         """
-        accepted = (201,) if method == "PUT" else (202,)
-        return self.ask(
-            method, repository, url, what=what, headers=headers, body=body, more_time=more_time, accepted=accepted
+        good = 201 if method == "PUT" else 202
+        response = self.ask(
+            method, repository, url, what=what, headers=headers, body=body, more_time=more_time, accepted=(good, 404)
         )
+        if response.status == 404:
+            raise lost_upload(what, repository.registry)
+        return response
 
     def ask(
         self,
@@ -113,6 +117,7 @@ class PushRequests:
         more_time: float = 0.0,
         limit: int = _SMALL_ANSWER,
         scope: Scope | None = None,
+        manifest: SentManifest | None = None,
     ) -> Response:
         """Send a request.
 
@@ -121,6 +126,7 @@ class PushRequests:
         :param accepted: statuses that are not errors.
         :param limit: bytes of the answer accepted at most.
         :param scope: what its token has to permit, if that is more than to write to the repository.
+        :param manifest: what is sent, if that is a manifest.
         :raises TransferError: when another answer comes, or none.
         """
         host = repository.registry
@@ -131,5 +137,8 @@ class PushRequests:
         asked = Asked(method, target, scope or push(repository.path), headers, body, more_time)
         response = self._endpoints.of(host).read(asked, limit=limit)
         if response.status not in accepted:
-            raise explain_push(response, host=host, what=what)
+            error = explain_push(response, host=host, what=what, manifest=manifest)
+            if isinstance(error, EndsRun):
+                self._endpoints.outages.give_up(host, error)
+            raise error
         return response

@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Callable, TypeVar
 from urllib.parse import urlencode
 
 from .._base.deadline import not_done_in_time, time_left
-from .._base.errors import WrongBytes
+from .._base.errors import TransferError, WrongBytes
 from .._base.stop import Stop
 from .._http.response import Response
 from .._oci.descriptor import Descriptor
@@ -27,12 +28,17 @@ from .._oci.schema1 import manifest_digest
 from .blob_upload import BlobUpload
 from .endpoints import Endpoints
 from .fetched_manifest import FetchedManifest, checked_manifest
+from .push_errors import SentManifest
 from .push_requests import NO_BODY, OpenUpload, PushRequests, opened_by
+from .referrers import fallback_tag, next_page, referrers_in
+from .refusals import EndsRun
 from .retry import RetryPolicy, retrying
 from .scope import push
 from .upload_body import BlobSource, SourceFailed, UploadBody
 
 _Result = TypeVar("_Result")
+_NO_REFERRERS = (400, 404, 405, 501)  # of registries that do not know the request
+_MOST_PAGES = 100
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
 
 
@@ -138,9 +144,15 @@ class Pusher:
         scope = push(repository.path, source=source.path)
 
         def attempt() -> OpenUpload | None:
-            response = self._requests.ask(
-                "POST", repository, target, what=what, headers=NO_BODY, accepted=(201, 202), scope=scope
-            )
+            try:
+                response = self._requests.ask(
+                    "POST", repository, target, what=what, headers=NO_BODY, accepted=(201, 202), scope=scope
+                )
+            except TransferError as error:
+                if error.heals or isinstance(error, EndsRun):
+                    raise
+                # The account may not read the source, or its name does not suit. What else it is, this will say.
+                return self._requests.open_upload(repository)
             return None if response.status == 201 else opened_by(response, repository.registry)
 
         return self._retrying(attempt, what)
@@ -194,7 +206,8 @@ class Pusher:
         """Put a manifest or index, byte for byte; what it names has to be there before.
 
         :param name: a tag, or its digest.
-        :raises TransferError: when the registry does not take it, or takes other bytes.
+        :raises BlobsUnknown: when the registry does not have all that it names.
+        :raises TransferError: when the registry does not take it, or takes other bytes; see ``refusals``.
         """
         what = _named(repository, name)
         target = f"/v2/{repository.path}/manifests/{name}"
@@ -209,6 +222,7 @@ class Pusher:
                 headers={"Content-Type": media_type, "Content-Length": str(len(raw))},
                 body=raw,
                 accepted=(200, 201, 202),
+                manifest=SentManifest(raw, media_type),
             )
             stated = response.header("docker-content-digest")
             if stated and stated != digest:
@@ -216,6 +230,49 @@ class Pusher:
             return PushedManifest(digest, response.header("oci-subject"))
 
         return self._retrying(attempt, what)
+
+    def referrers(self, repository: Repository, digest: str) -> tuple[Descriptor, ...] | None:
+        """Ask which manifests refer to one.
+
+        :returns: ``None`` if the registry keeps no such list; see :meth:`fallback_referrers`.
+        :raises TransferError: when the registry does not say.
+        """
+        what = f"the referrers of {repository}@{digest}"
+
+        def page(target: str) -> Response:
+            return self._requests.ask(
+                "GET",
+                repository,
+                target,
+                what=what,
+                accepted=(200, *_NO_REFERRERS),
+                limit=MAX_MANIFEST_BYTES,
+            )
+
+        found: dict[str, Descriptor] = {}
+        target = f"/v2/{repository.path}/referrers/{digest}"
+        for _page in range(_MOST_PAGES):
+            response = self._retrying(partial(page, target), what)
+            listed = referrers_in(response) if response.status == 200 else None
+            if listed is None:
+                return None
+            found.update((descriptor.digest, descriptor) for descriptor in listed)
+            following = next_page(response, repository.registry)
+            if following is None:
+                return tuple(found.values())
+            target = following
+        raise TransferError(
+            f"the list of referrers of {digest} has more than {_MOST_PAGES} parts, which is refused",
+            heals=False,
+        )
+
+    def fallback_referrers(self, repository: Repository, digest: str) -> FetchedManifest | None:
+        """Pull the index that takes the place of a list of referrers in a registry that keeps none.
+
+        :returns: ``None`` if there is none.
+        :raises TransferError: when the registry does not say.
+        """
+        return self.get_manifest(repository, fallback_tag(digest))
 
     def _retrying(self, attempt: Callable[[], _Result], what: str, deadline: float = math.inf) -> _Result:
         return retrying(
