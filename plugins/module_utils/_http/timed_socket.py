@@ -65,7 +65,9 @@ class TimedSocket:
         if left <= 0:
             raise not_done_in_time()
         seconds = left if patience is None else min(patience, left)
-        self._sock.settimeout(None if seconds == math.inf else seconds)
+        timeout = None if seconds == math.inf else seconds
+        if timeout != self._sock.gettimeout():
+            self._sock.settimeout(timeout)
         try:
             sent: int = self._sock.send(data)
         except socket.timeout as error:

@@ -45,11 +45,12 @@ def serving(serve: Callable[[socket.socket, threading.Event], None]) -> Iterator
             thread.join()
 
 
-def send(host: str, read_timeout: float = 30) -> Response:
+def send(host: str, read_timeout: float = 30, more_time: float = 0) -> Response:
     http = Http(host, Trust(True, None), read_timeout=read_timeout, connections=1)
     headers = {"Content-Length": str(SIZE)}
     try:
-        return http.read("PUT", f"http://{host}/", headers=headers, limit=1000, body=io.BytesIO(bytes(SIZE)))
+        body = io.BytesIO(bytes(SIZE))
+        return http.read("PUT", f"http://{host}/", headers=headers, limit=1000, body=body, more_time=more_time)
     finally:
         http.close()
 
@@ -90,18 +91,36 @@ def test_a_host_that_goes_away_within_the_body() -> None:
     assert caught.value.heals
 
 
+def take(connection: socket.socket, received: list[int]) -> None:
+    """Read a whole request, and take down how many bytes of its body came at a time."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += connection.recv(65536)
+    received.append(len(head.partition(b"\r\n\r\n")[2]))
+    while sum(received) < SIZE:
+        received.append(len(connection.recv(1024 * 1024)))
+
+
+CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
+
+
 def test_all_of_a_body_arrives() -> None:
     received: list[int] = []
 
-    def take(connection: socket.socket, _over: threading.Event) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += connection.recv(65536)
-        received.append(len(head.partition(b"\r\n\r\n")[2]))
-        while sum(received) < SIZE:
-            received.append(len(connection.recv(1024 * 1024)))
-        connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+    def serve(connection: socket.socket, _over: threading.Event) -> None:
+        take(connection, received)
+        connection.sendall(CREATED)
 
-    with serving(take) as host:
+    with serving(serve) as host:
         assert send(host).status == 201
     assert sum(received) == SIZE
+
+
+def test_an_answer_may_take_longer_after_a_large_body() -> None:
+    def serve(connection: socket.socket, over: threading.Event) -> None:
+        take(connection, [])
+        over.wait(1)  # far longer than a host may usually be silent
+        connection.sendall(CREATED)
+
+    with serving(serve) as host:
+        assert send(host, read_timeout=0.5, more_time=60).status == 201
