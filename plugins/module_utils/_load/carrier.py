@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from typing import Callable
 
 from .._base.errors import ImageSaveError
@@ -20,7 +21,10 @@ from .._registry.push_requests import OpenUpload
 from .._registry.pusher import Pusher
 from .._source.archive import Archive
 from .._source.blob_reader import BlobReader
+from .._source.errors import DamagedPart, MissingBlob, MissingPart, SourceError, WrongLock, WrongOffset
 from .contents import LoadImage, read_content
+
+_Source = Callable[[], AbstractContextManager[BlobReader]]
 
 
 class Sent:
@@ -77,23 +81,39 @@ class ArchiveCarrier:
         self._send(repository, blob, None)
 
     def _send(self, repository: Repository, blob: Descriptor, opened: OpenUpload | None) -> None:
-        with self._source_of(blob.digest) as source:
-            self._registry.upload(
-                repository,
-                blob,
-                source,
-                opened=opened,
-                on_sent=self._on_sent,
-                deadline=time.monotonic() + self._timeout,
-            )
+        """Send a blob from the first archive that has it, or from another one if it is damaged or missing there."""
+        deadline = time.monotonic() + self._timeout
+        failures: list[SourceError] = []
+        for source in self._sources_of(blob.digest):
+            try:
+                self._send_from(source, repository, blob, opened=None if failures else opened, deadline=deadline)
+            except (DamagedPart, MissingPart, MissingBlob, WrongLock) as error:
+                failures.append(error)
+            else:
+                return
+        raise failures[0]
 
-    def _source_of(self, digest: str) -> AbstractContextManager[BlobReader]:
-        """Open a blob in the first archive that has it; an open reader stays open for its owner."""
+    def _send_from(
+        self, source: _Source, repository: Repository, blob: Descriptor, *, opened: OpenUpload | None, deadline: float
+    ) -> None:
+        """Send a blob; from its start again where it was found elsewhere than the lock file says."""
+        try:
+            self._upload(source, repository, blob, opened=opened, deadline=deadline)
+        except WrongOffset:
+            self._upload(source, repository, blob, opened=None, deadline=deadline)
+
+    def _upload(
+        self, source: _Source, repository: Repository, blob: Descriptor, *, opened: OpenUpload | None, deadline: float
+    ) -> None:
+        with source() as reader:
+            self._registry.upload(repository, blob, reader, opened=opened, on_sent=self._on_sent, deadline=deadline)
+
+    def _sources_of(self, digest: str) -> list[_Source]:
+        """Return what opens a blob, best first; a reader that is open already stays open for its owner."""
         opened = self._opened.get(digest)
-        if opened is not None:
-            return nullcontext(opened)
-        archive = next((one for one in self._archives if one.has(digest)), self._archives[0])
-        return archive.open_blob(digest)
+        archives = [one for one in self._archives if one.has(digest)] or [self._archives[0]]
+        sources: list[_Source] = [partial(one.open_blob, digest) for one in archives]
+        return sources if opened is None else [lambda: nullcontext(opened), *sources]
 
 
 class Holders:

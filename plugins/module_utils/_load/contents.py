@@ -70,10 +70,12 @@ class Content:
 
     :param children: manifests, each once.
     :param top: of what the tag is to name; the only child, or an index of the children.
+    :param is_whole: whether the children are all that the index names.
     """
 
     children: tuple[Child, ...]
     top: Descriptor
+    is_whole: bool = True
 
     def blobs(self) -> Iterator[Descriptor]:
         """Yield the blobs of all children; one that several have comes more than once."""
@@ -95,7 +97,9 @@ def read_content(image: LoadImage) -> Content:
     if isinstance(parsed, Manifest):
         return Content((_child(image.archive, top, parsed),), top)
     digests = dict.fromkeys(entry.digest for entry in parsed.manifests)
-    return Content(tuple(_read_child(image.archive, one) for one in digests if image.archive.has(one)), top)
+    there = [one for one in digests if image.archive.has(one)]
+    children = tuple(_read_child(image.archive, one) for one in there)
+    return Content(children, top, is_whole=len(there) == len(digests))
 
 
 def _read_child(archive: Archive, digest: str) -> Child:

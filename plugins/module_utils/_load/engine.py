@@ -9,6 +9,7 @@ Knows nothing of Ansible: takes typed options, raises :class:`ImageSaveError`, r
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from .._base.stop import Stop
 from .._host.log import Log
 from .._host.progress import Progress
 from .._host.stages import Stages
+from .._publish.failed_list import refuse_foreign as refuse_foreign_list
 from .._source.archive import Archive, open_archives
 from .._source.errors import SourceError
 from .carrier import ArchiveCarrier, Holders, Sent
@@ -28,7 +30,7 @@ from .ledger import PUSHED, BlobLedger
 from .options import FIRST, Options
 from .push import Push, push_in_stream_order
 from .receipt_file import refuse_foreign
-from .result import Loaded, Result
+from .result import Result
 from .side_by_side import work_on
 from .tools import Tools, ends_run, prepared
 
@@ -60,6 +62,8 @@ def load(options: Options, *, log: Log, stop: Stop, progress: Progress | None = 
     stages = Stages(log, progress or Progress())
     if options.receipt is not None:
         refuse_foreign(options.receipt)
+    if options.failed_list is not None:
+        refuse_foreign_list(options.failed_list, made=os.path.dirname(os.path.abspath(options.failed_list)))
     with stages.stage("read"):
         archives = open_archives(options.src, stop=stop, log=log)
         chosen = choose(archives, options.choice, options.naming, index=options.rules.index)
@@ -98,10 +102,11 @@ def _load(run: Run, tools: Tools) -> Result:
         run.stages.progress.bytes = forecast.moved.bytes[PUSHED]
     if options.check:
         images, moved = {id(one.image): outcome_of(one) for one in answers}, forecast.moved
+        is_changed = bool(todo)
     else:
         with run.stages.stage("push"):
-            images = _push(run, tools, answers, todo, carrier, ledger)
-        moved = ledger.moved
+            push = _push(run, tools, answers, todo, carrier, ledger)
+        images, moved, is_changed = push.done, ledger.moved, push.has_changed
     in_order = [images[id(image)] for image in run.chosen.images]
     return finish(
         options,
@@ -109,6 +114,7 @@ def _load(run: Run, tools: Tools) -> Result:
         run.chosen,
         in_order,
         moved,
+        is_changed=is_changed,
         heads=tools.registry.heads,
         is_plain=tools.is_plain,
         stages=run.stages,
@@ -138,10 +144,10 @@ def _push(
     todo: Sequence[Answer],
     carrier: ArchiveCarrier,
     ledger: BlobLedger,
-) -> dict[int, Loaded]:
+) -> Push:
     """Push what is to do.
 
-    :returns: the outcome of every image, by its identity.
+    :returns: the push, which has the outcome of every image.
     :raises Interrupted: when the run was stopped.
     """
     push = Push(
@@ -156,7 +162,7 @@ def _push(
         if answer.state != TO_DO or answer.error is not None:
             push.end(answer.image, outcome_of(answer))
     try:
-        push_in_stream_order(run.archives, todo, carrier, ledger)
+        push_in_stream_order(run.archives, todo, carrier, ledger, ends_run=ends_run, note=run.log.warning)
         work_on(todo, push, workers=run.options.work.jobs, check=run.stop.check)
     except Interrupted as error:
         error.changed = push.has_changed
@@ -167,4 +173,4 @@ def _push(
         run.log.error(f"the run ends early: {error}")
         for answer in todo:
             push.give_up(answer, error)
-    return push.done
+    return push

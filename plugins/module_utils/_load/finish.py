@@ -16,14 +16,14 @@ from .._host.stages import Stages
 from .._oci.image import FailedImage
 from .._publish.failed_list import render, update
 from .._source.archive import Archive
+from .._source.errors import SourceGone
 from .choice import Chosen
 from .cluster_files import cluster_files
 from .ledger import MOUNTED, PRESENT, PUSHED, Moved
 from .options import Options
 from .receipt import receipt_of
-from .receipt_file import update_receipt
-from .result import FAILED, TAGGED, Loaded, Result, Stats
-from .result import PUSHED as WITH_MANIFESTS
+from .receipt_file import read_receipt, update_receipt
+from .result import FAILED, Loaded, Result, Stats
 
 
 def finish(
@@ -33,6 +33,7 @@ def finish(
     loaded: Sequence[Loaded],
     moved: Moved,
     *,
+    is_changed: bool,
     heads: int,
     is_plain: bool,
     stages: Stages,
@@ -41,14 +42,13 @@ def finish(
 
     :param loaded: the outcome of each chosen image (in check mode: what it would be).
     :param moved: what became of blobs.
+    :param is_changed: whether the registry is different (in check mode: would be).
     :param heads: requests that only asked.
     :param is_plain: whether the target registry is spoken to by HTTP.
     """
     warnings: list[str] = []
     images = (*loaded, *(Loaded(one.listed, None, "", FAILED, error=one.error) for one in chosen.absent))
     failed = [FailedImage(one.listed, one.error, one.digest) for one in images if one.error is not None]
-    is_changed = any(one.action in (TAGGED, WITH_MANIFESTS) for one in loaded)
-    is_changed = is_changed or bool(moved.blobs[PUSHED] or moved.blobs[MOUNTED])
     steps = (
         partial(_write_receipt, options, archives, chosen, loaded),
         partial(_write_failed_list, options, chosen, failed),
@@ -73,8 +73,12 @@ def finish(
 
 
 def _write_receipt(options: Options, archives: Sequence[Archive], chosen: Chosen, loaded: Sequence[Loaded]) -> bool:
-    """Write or renew the receipt; returns whether it was different."""
-    if options.receipt is None:
+    """Write or renew the receipt; returns whether it was different.
+
+    A run that lost its archive on the way leaves it alone. So does one that saw nothing, unless one is there that says
+    more.
+    """
+    if options.receipt is None or any(isinstance(one.error, SourceGone) for one in loaded):
         return False
     locks = [(os.path.basename(one.path), one.lock_sha256) for one in archives if one.lock_sha256]
     if not locks:
@@ -90,7 +94,7 @@ def _write_receipt(options: Options, archives: Sequence[Archive], chosen: Chosen
         loaded=is_there,
         lacking=lacking,
     )
-    if not is_there:
+    if not is_there and read_receipt(options.receipt) is None:
         return False
     return update_receipt(options.receipt, receipt, check=options.check)
 

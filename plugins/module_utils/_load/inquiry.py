@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from .._base.deadline import not_done_in_time
-from .._base.errors import ImageSaveError, OptionError, TransferError
+from .._base.errors import ImageSaveError, Interrupted, OptionError, TransferError
 from .._base.parallel import parallel_map
 from .._base.stop import Check
 from .._oci.descriptor import Descriptor
 from .._oci.reference import Repository
 from .._registry.pusher import Pusher
+from .._source.errors import SourceGone
 from .contents import Child, Content, LoadImage, read_content
 from .ledger import BlobLedger
 from .options import FAIL, KEEP, Rules
@@ -78,6 +79,7 @@ class Inquiry:
         """Ask for the tags of all images, and for what those that differ lack.
 
         :returns: an answer for each image, in their order; one that failed has an error.
+        :raises SourceGone: when the documents of the archive cannot be read any more.
         :raises Interrupted: when the run was stopped.
         """
         return parallel_map(
@@ -98,7 +100,8 @@ class Inquiry:
         for answer in answers:
             repository = answer.image.target.repository
             for child in answer.lacking:
-                wanted.update({(repository, blob.digest): blob for blob in child.blobs})
+                unknown = [blob for blob in child.blobs if not self._ledger.knows(repository, blob.digest)]
+                wanted.update({(repository, blob.digest): blob for blob in unknown})
         questions = [(repository, blob) for (repository, _digest), blob in wanted.items()]
         parallel_map(
             self._ask_for_blob,
@@ -120,6 +123,8 @@ class Inquiry:
     def _ask_for(self, image: LoadImage) -> Answer:
         try:
             return self._answer(image)
+        except (Interrupted, SourceGone):
+            raise
         except ImageSaveError as error:
             return self._failed(image, error)
 

@@ -61,6 +61,7 @@ class BlobLedger:
         self._homes: dict[str, list[Repository]] = {}
         self._lacking: set[tuple[Repository, str]] = set()
         self._busy: set[str] = set()
+        self._counted: set[tuple[Repository, str]] = set()
         self._count = dict.fromkeys(WAYS, 0)
         self._bytes = dict.fromkeys(WAYS, 0)
 
@@ -78,6 +79,11 @@ class BlobLedger:
             else:
                 self._lacking.add((repository, digest))
 
+    def knows(self, repository: Repository, digest: str) -> bool:
+        """Return True if it is known whether a repository has a blob."""
+        with self._changed:
+            return repository in self._homes.get(digest, ()) or (repository, digest) in self._lacking
+
     def way_of(self, repository: Repository, digest: str) -> str:
         """Foresee how a blob would come into a repository, by what is known now."""
         with self._changed:
@@ -93,13 +99,10 @@ class BlobLedger:
         :raises Interrupted: when the run was stopped while waiting.
         """
         if not self._claim(repository, blob.digest):
+            self._record(repository, blob, PRESENT)
             return
         try:
-            way = self._bring(repository, blob)
-            with self._changed:
-                self._add_home(repository, blob.digest)
-                self._count[way] += 1
-                self._bytes[way] += blob.size
+            self._record(repository, blob, self._bring(repository, blob))
         finally:
             with self._changed:
                 self._busy.discard(blob.digest)
@@ -137,6 +140,16 @@ class BlobLedger:
             return MOUNTED if self._carrier.mount(repository, blob, home) else PUSHED
         self._carrier.send(repository, blob)
         return PUSHED
+
+    def _record(self, repository: Repository, blob: Descriptor, way: str) -> None:
+        """Record that a repository has a blob. What was brought is not counted as present as well."""
+        with self._changed:
+            self._add_home(repository, blob.digest)
+            if way == PRESENT and (repository, blob.digest) in self._counted:
+                return
+            self._counted.add((repository, blob.digest))
+            self._count[way] += 1
+            self._bytes[way] += blob.size
 
     def _add_home(self, repository: Repository, digest: str) -> None:
         homes = self._homes.setdefault(digest, [])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Callable
 
@@ -28,11 +27,6 @@ from .ledger import BlobLedger
 from .options import FAIL, KEEP, Rules
 from .result import FAILED, KEPT, PRESENT, PUSHED, TAGGED, Loaded
 from .side_by_side import Step
-
-_COLLECTED = (
-    "the registry accepted its blobs, but says that they are missing. Its garbage collection may have removed them "
-    "while they were pushed: let it rest during a load, then run again"
-)
 
 
 class Push:
@@ -60,14 +54,14 @@ class Push:
         self._failure = failure
         self._ends_run = ends_run
         self._mutex = threading.Lock()
+        self._has_put = False
         self.done: dict[int, Loaded] = {}
 
     @property
     def has_changed(self) -> bool:
         """True if the registry is different now."""
         moved = self._ledger.moved.blobs
-        is_new = any(one.action in (PUSHED, TAGGED) for one in self.done.values())
-        return is_new or bool(moved[BLOB_PUSHED] or moved[BLOB_MOUNTED])
+        return self._has_put or bool(moved[BLOB_PUSHED] or moved[BLOB_MOUNTED])
 
     def begin(self, item: Answer) -> Sequence[Step]:
         """Return a step for each blob that the image needs."""
@@ -149,7 +143,24 @@ class Push:
         except BlobsUnknown:
             for child in content.children:
                 self._put_child(image, child, child.descriptor.digest)
+            self._put_whole(image, content)
+
+    def _put_whole(self, image: LoadImage, content: Content) -> None:
+        """Put an index under its tag, after all of its manifests that the archive has were put.
+
+        :raises TransferError: when the registry does not take it.
+        """
+        try:
             self._put(image, content.top, image.target.tag)
+        except BlobsUnknown as error:
+            if content.is_whole:
+                raise
+            host = image.target.repository.registry
+            raise TransferError(
+                f"{host} refused the index of {image.target}, which names images that were not saved. Most registries "
+                "do that; index=auto pushes an index of those that were saved",
+                heals=False,
+            ) from error
 
     def _put_child(self, image: LoadImage, child: Child, name: str) -> None:
         """Put a manifest; once more after its blobs were asked for again, if the registry does not find them.
@@ -163,41 +174,65 @@ class Push:
             self._ledger.forget(repository, [blob.digest for blob in child.blobs])
             for blob in child.blobs:
                 self._ledger.bring(repository, blob)
-            try:
-                self._put(image, child.descriptor, name)
-            except BlobsUnknown as error:
-                raise error.worded(f"{error}: {_COLLECTED}") from error
+            self._put(image, child.descriptor, name)
 
     def _put(self, image: LoadImage, descriptor: Descriptor, name: str) -> None:
         raw = image.document(descriptor.digest)
         self._registry.put_manifest(image.target.repository, name, raw, descriptor.media_type)
+        self._has_put = True
 
 
 def push_in_stream_order(
-    archives: Sequence[Archive], todo: Sequence[Answer], carrier: ArchiveCarrier, ledger: BlobLedger
+    archives: Sequence[Archive],
+    todo: Sequence[Answer],
+    carrier: ArchiveCarrier,
+    ledger: BlobLedger,
+    *,
+    ends_run: Callable[[ImageSaveError], bool],
+    note: Callable[[str], None],
 ) -> None:
     """Push the blobs of archives that can only be read from their beginning to their end, in one pass over each.
 
-    A blob that fails here is tried again with its image.
+    What fails here is tried again with its image, which then fails by name.
 
-    :raises SourceGone: when the archive cannot be read any more.
-    :raises Interrupted: when the run was stopped.
+    :param note: is told what keeps an archive from being read to its end.
+    :raises ImageSaveError: an error after which no image can do better.
     """
     for archive in archives:
-        if archive.has_offsets:
+        needed = {} if archive.has_offsets else _needed_from(archive, todo, ledger)
+        if not needed:
             continue
-        needed = _needed_from(archive, todo)
-        for digest, source in archive.in_stream_order(needed):
-            repository, blob = needed[digest]
-            with suppress(TransferError), carrier.reading(source):
-                ledger.bring(repository, blob)
+        try:
+            for digest, source in archive.in_stream_order(needed):
+                with carrier.reading(source):
+                    _bring_to_all(needed[digest], ledger, ends_run)
+        except ImageSaveError as error:
+            if ends_run(error):
+                raise
+            note(f"{archive.path} cannot be read to its end in one pass: {error}")
 
 
-def _needed_from(archive: Archive, todo: Sequence[Answer]) -> dict[str, tuple[Repository, Descriptor]]:
-    """Return the blobs that images lack, each with the first repository that needs it."""
-    needed: dict[str, tuple[Repository, Descriptor]] = {}
+def _bring_to_all(
+    places: Sequence[tuple[Repository, Descriptor]], ledger: BlobLedger, ends_run: Callable[[ImageSaveError], bool]
+) -> None:
+    """Bring a blob to the repositories that need it, as long as it can be read."""
+    for repository, blob in places:
+        try:
+            ledger.bring(repository, blob)
+        except TransferError as error:
+            if ends_run(error):
+                raise
+
+
+def _needed_from(
+    archive: Archive, todo: Sequence[Answer], ledger: BlobLedger
+) -> dict[str, list[tuple[Repository, Descriptor]]]:
+    """Return the blobs that images lack, each with the repositories that need it."""
+    needed: dict[str, dict[Repository, Descriptor]] = {}
     for answer in todo:
+        repository = answer.image.target.repository
         for child in answer.lacking if answer.image.archive is archive else ():
             for blob in child.blobs:
-                needed.setdefault(blob.digest, (answer.image.target.repository, blob))
-    return needed
+                if ledger.way_of(repository, blob.digest) == BLOB_PUSHED:
+                    needed.setdefault(blob.digest, {})[repository] = blob
+    return {digest: list(places.items()) for digest, places in needed.items()}

@@ -28,7 +28,7 @@ _MOST_VALUES = 1_000_000
 class Receipt:
     """What a load has seen in the target registry.
 
-    :param lock_sha256: hex digits of the sha256 of each archive's lock file, by the name of that file.
+    :param lock_sha256: the name of each archive's lock file, with the hex digits of its sha256.
     :param checked: one of :data:`DEPTHS`.
     :param target: hex digits that are other ones where images got other names.
     :param loaded: references that are there; ``None``: all but those in ``lacking``.
@@ -79,7 +79,9 @@ def with_number(receipt: Receipt) -> Receipt:
 
 def render(receipt: Receipt) -> bytes:
     """Write a receipt; equal content gives equal bytes."""
-    values: dict[str, Json] = {"version": VERSION, "locks": dict(receipt.lock_sha256)}
+    # Archives of several hosts or months often have lock files of one name.
+    locks: dict[str, Json] = {sha256: name for name, sha256 in receipt.lock_sha256}
+    values: dict[str, Json] = {"version": VERSION, "locks": locks}
     values["checked"] = receipt.checked
     values["target"] = receipt.target
     values["complete"] = receipt.is_complete
@@ -112,7 +114,7 @@ def parse(raw: bytes) -> Receipt:
     except JsonError as error:
         raise LockFileError(f"it is not a receipt: {error}") from error
     return Receipt(
-        lock_sha256=tuple(sorted(locks.items())),
+        lock_sha256=tuple(sorted((name, sha256) for sha256, name in locks.items())),
         checked=checked,
         target=document.text("target"),
         loaded=loaded,

@@ -141,8 +141,8 @@ class Result:
         kept = sum(one.action == KEPT for one in self.images)
         told = [f"{count_new} pushed"] if count_new else []
         told += [f"{tagged} tagged"] if tagged else []
-        told += [f"{len(self.moved)} tags moved"] if self.moved else []
-        told += [f"{kept} kept as they are"] if kept else []
+        told += [f"{format_count(len(self.moved), 'tag')} moved"] if self.moved else []
+        told += [f"{format_count(kept, 'tag')} left as found"] if kept else []
         if not count_new and not tagged:
             return f"{self.registry} already has {count}" + (f" ({', '.join(told)})" if told else "")
         sizes = f"{format_size(self.stats.bytes_pushed)} in {format_count(self.stats.blobs_pushed, 'blob')}"
