@@ -154,6 +154,26 @@ options:
     type: str
     choices: [tags, manifests, blobs]
     default: tags
+  create_projects:
+    description:
+      - Whether to create the projects in a Harbor that images need and that do not exist. A project is the first part
+        of the path of a repository. Those that exist stay as they are.
+      - This needs O(username) and O(password) of an administrator, of a user who may create projects, or of a system
+        robot with the permission to create projects.
+      - Other registries create repositories by themselves, or need them to be created in their own ways.
+    type: bool
+    default: false
+  project_public:
+    description:
+      - Whether everybody can pull from the projects that O(create_projects) creates.
+    type: bool
+    default: false
+  project_quota:
+    description:
+      - Space that each of the projects that O(create_projects) creates may use, such as V(200G) or V(1T), in the format
+        of O(airgap.images.image_save#module:part_size). Harbor only respects it from administrators.
+      - By default, Harbor's own setting for new projects applies.
+    type: str
   receipt:
     description:
       - Path of a file on the target that records what the registry has, to be carried back. It has no host, user, path
@@ -441,6 +461,12 @@ left_out:
   returned: when the archives could be read
   type: int
   sample: 0
+projects_created:
+  description: The projects that were created in Harbor. In check mode, those that would be created.
+  returned: when the archives could be read
+  type: list
+  elements: str
+  sample: [rancher]
 receipt:
   description: Path of the receipt. Empty if none was asked for.
   returned: when the archives could be read
@@ -574,6 +600,9 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "index": {"type": "str", "choices": [AUTO, SOURCE], "default": AUTO},
         "verify": {"type": "str", "choices": [WHILE, FIRST], "default": WHILE},
         "check_target": {"type": "str", "choices": list(DEPTHS), "default": TAGS},
+        "create_projects": {"type": "bool", "default": False},
+        "project_public": {"type": "bool", "default": False},
+        "project_quota": {"type": "str"},
         "receipt": {"type": "path"},
         "failed_list": {"type": "path"},
         "username": {"type": "str", "fallback": (text_of_environment, ["DEST_USERNAME"])},

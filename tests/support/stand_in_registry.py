@@ -26,6 +26,7 @@ from .stand_in_store import DISTRIBUTION_2, Asked, Manners, Store
 _ROUTES = (
     ("token", re.compile(r"/token")),
     ("base", re.compile(r"/v2/")),
+    ("api", re.compile(r"/api/(?P<name>.+)")),
     ("start", re.compile(r"/v2/(?P<repository>.+)/blobs/uploads/")),
     ("upload", re.compile(r"/v2/(?P<repository>.+)/blobs/uploads/(?P<name>[^/]+)")),
     ("blob", re.compile(r"/v2/(?P<repository>.+)/blobs/(?P<name>[^/]+)")),
@@ -157,6 +158,17 @@ class StandInRegistry(Served):
             for scope in granted
         )
 
+    def challenge(self, authorization: str) -> Answer:
+        """Answers a request that nothing permits."""
+        told = f'Bearer realm="{self.url}/token",service="stand-in"'
+        return error(401, "UNAUTHORIZED", "authentication required", **{"WWW-Authenticate": told})
+
+    def answer_api(
+        self, method: str, name: str, query: Mapping[str, list[str]], authorization: str, body: bytes
+    ) -> Answer:
+        """Answers a request to another interface than that of registries."""
+        return Answer(404, b"404 page not found")
+
     def respond(
         self,
         method: str,
@@ -173,6 +185,8 @@ class StandInRegistry(Served):
             return self.give_token(authorization, tuple(scopes))
         if kind == "base":
             return Answer(200, b"{}")
+        if kind == "api":
+            return self.answer_api(method, found["name"], query, authorization, body)
         flat = {key: values[0] for key, values in query.items()}
         may_read = not self.users or self.permits(authorization, flat.get("from", ""), "pull")
         with self._lock:
@@ -240,13 +254,12 @@ def _handler(registry: StandInRegistry) -> type[BaseHTTPRequestHandler]:
             return answer
 
         def challenge(self, kind: str, found: Mapping[str, str], headers: Mapping[str, str]) -> Answer | None:
-            if not registry.users or kind == "token":
+            if not registry.users or kind in ("token", "api"):
                 return None
             action = "pull" if self.command in ("GET", "HEAD") else "push"
             if registry.permits(headers.get("authorization", ""), found.get("repository", ""), action):
                 return None
-            told = f'Bearer realm="{registry.url}/token",service="stand-in"'
-            return error(401, "UNAUTHORIZED", "authentication required", **{"WWW-Authenticate": told})
+            return registry.challenge(headers.get("authorization", ""))
 
         def read_body(self, length: int, name: str) -> bytes | None:
             """The body; that of an upload is kept as it comes. None if the connection is to break within it."""

@@ -19,6 +19,7 @@ from .._host.log import Log
 from .._host.progress import Progress
 from .._host.stages import Stages
 from .._publish.failed_list import refuse_foreign as refuse_foreign_list
+from .._registry.harbor import NewProject
 from .._source.archive import Archive, open_archives
 from .._source.errors import SourceError
 from .carrier import ArchiveCarrier, Holders, Sent
@@ -28,6 +29,7 @@ from .forecast import foresee, outcome_of
 from .inquiry import TO_DO, Answer, Inquiry
 from .ledger import PUSHED, BlobLedger
 from .options import FIRST, Options
+from .projects import Projects, prepare_projects, refuse_names_without_project
 from .push import Push, push_in_stream_order
 from .receipt_file import refuse_foreign
 from .result import Result
@@ -68,12 +70,22 @@ def load(options: Options, *, log: Log, stop: Stop, progress: Progress | None = 
         archives = open_archives(options.src, stop=stop, log=log)
         chosen = choose(archives, options.choice, options.naming, index=options.rules.index)
         stages.progress.images = len(chosen.images)
+    if options.new_project is not None:
+        refuse_names_without_project([image.target.repository for image in chosen.images])
     if options.rules.verify == FIRST:
         with stages.stage("verify"):
             _verify(archives)
     run = Run(options, archives, chosen, log, stop, stages)
     with prepared(options, log=log, stop=stop) as tools:
-        return _load(run, tools)
+        projects = Projects()
+        if options.new_project is not None:
+            with stages.stage("projects"):
+                projects = _prepare_projects(run, tools, options.new_project)
+        try:
+            return _load(run, tools, projects)
+        except ImageSaveError as error:
+            error.changed = error.changed or (bool(projects.created) and not options.check)
+            raise
 
 
 def _verify(archives: Sequence[Archive]) -> None:
@@ -89,14 +101,26 @@ def _verify(archives: Sequence[Archive]) -> None:
         )
 
 
-def _load(run: Run, tools: Tools) -> Result:
+def _prepare_projects(run: Run, tools: Tools, settings: NewProject) -> Projects:
+    """Create the projects that images need, or find out which would be created."""
+    return prepare_projects(
+        tools.harbor,
+        tools.registry,
+        [image.target for image in run.chosen.images],
+        settings,
+        check=run.options.check,
+        log=run.log,
+    )
+
+
+def _load(run: Run, tools: Tools, projects: Projects) -> Result:
     options, stop = run.options, run.stop
     sent, holders = Sent(), Holders(stop.check)
     run.stages.progress.measure(lambda: sent.bytes)
     carrier = ArchiveCarrier(tools.registry, run.archives, timeout=options.work.timeout, on_sent=sent.add)
     ledger = BlobLedger(carrier, holders.of, stop.check)
     with run.stages.stage("ask"):
-        answers = _ask(run, tools, ledger, holders)
+        answers = _ask(run, tools, projects, ledger, holders)
         todo = [answer for answer in answers if answer.state == TO_DO and answer.error is None]
         forecast = foresee(todo, ledger)
         run.stages.progress.bytes = forecast.moved.bytes[PUSHED]
@@ -114,19 +138,21 @@ def _load(run: Run, tools: Tools) -> Result:
         run.chosen,
         in_order,
         moved,
-        is_changed=is_changed,
-        heads=tools.registry.heads,
+        is_changed=is_changed or bool(projects.created),
+        heads=tools.heads,
+        projects_created=projects.created,
         is_plain=tools.is_plain,
         stages=run.stages,
     )
 
 
-def _ask(run: Run, tools: Tools, ledger: BlobLedger, holders: Holders) -> list[Answer]:
+def _ask(run: Run, tools: Tools, projects: Projects, ledger: BlobLedger, holders: Holders) -> list[Answer]:
     """Ask for everything that the run has to know of the registry."""
     inquiry = Inquiry(
         tools.registry,
         ledger,
         run.options.rules,
+        projects,
         failure=tools.failure,
         timeout=run.options.work.timeout,
         check=run.stop.check,

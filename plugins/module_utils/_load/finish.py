@@ -35,6 +35,7 @@ def finish(
     *,
     is_changed: bool,
     heads: int,
+    projects_created: tuple[str, ...],
     is_plain: bool,
     stages: Stages,
 ) -> Result:
@@ -44,6 +45,7 @@ def finish(
     :param moved: what became of blobs.
     :param is_changed: whether the registry is different (in check mode: would be).
     :param heads: requests that only asked.
+    :param projects_created: the Harbor projects that were created (in check mode: would be).
     :param is_plain: whether the target registry is spoken to by HTTP.
     """
     warnings: list[str] = []
@@ -68,6 +70,7 @@ def finish(
         stats=_stats(loaded, moved, heads, stages),
         cluster=cluster_files([one.reference.name for one in loaded], options.naming, is_plain=is_plain),
         receipt=options.receipt or "",
+        projects_created=projects_created,
         warnings=tuple(warnings),
     )
 

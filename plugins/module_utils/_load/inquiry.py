@@ -21,6 +21,7 @@ from .._source.errors import SourceGone
 from .contents import Child, Content, LoadImage, read_content
 from .ledger import BlobLedger
 from .options import FAIL, KEEP, Rules
+from .projects import Projects
 from .receipt import BLOBS, TAGS
 from .result import KEPT, PRESENT
 
@@ -54,6 +55,7 @@ class Inquiry:
     """The questions of a run.
 
     :param ledger: records which blobs are where.
+    :param projects: those that are new, of which nothing is asked, and those that there cannot be.
     :param failure: returns the error as an image keeps it, without secrets.
     :param timeout: seconds for the questions about one image.
     """
@@ -63,6 +65,7 @@ class Inquiry:
         registry: Pusher,
         ledger: BlobLedger,
         rules: Rules,
+        projects: Projects,
         *,
         failure: Callable[[LoadImage, ImageSaveError], ImageSaveError],
         timeout: float,
@@ -71,6 +74,7 @@ class Inquiry:
         self._registry = registry
         self._ledger = ledger
         self._rules = rules
+        self._projects = projects
         self._failure = failure
         self._timeout = timeout
         self._check = check
@@ -133,6 +137,9 @@ class Inquiry:
 
     def _answer(self, image: LoadImage) -> Answer:
         target = image.target
+        self._projects.ensure(target.repository)
+        if self._projects.is_new(target.repository):
+            return self._in_new_project(image)
         before = self._registry.head_manifest(target.repository, target.tag) or ""
         is_same = before == image.digest
         if is_same and self._rules.check_target == TAGS:
@@ -147,6 +154,13 @@ class Inquiry:
         has_top = is_same or self._has(target.repository, content.top.digest, content)
         state = PRESENT if is_same and not lacking else TO_DO
         return Answer(image, before, state, content=content, lacking=lacking, has_top=has_top and not lacking)
+
+    def _in_new_project(self, image: LoadImage) -> Answer:
+        """Return the answer for an image of which nothing is there."""
+        content = read_content(image)
+        for blob in content.blobs():
+            self._ledger.note(image.target.repository, blob.digest, is_there=False)
+        return Answer(image, "", TO_DO, content=content, lacking=content.children)
 
     def _has(self, repository: Repository, digest: str, content: Content) -> bool:
         """Ask for what a tag is to name; a single manifest was asked for already."""

@@ -12,6 +12,7 @@ from .._base.json import Json, compact
 from .._oci.descriptor import digest_of
 from .._oci.image import hex_of
 from .._registry.access import Access
+from .._registry.harbor import NewProject
 from .naming import Naming
 
 REPLACE, KEEP, FAIL = "replace", "keep", "fail"
@@ -77,6 +78,7 @@ class Options:
     :param src: paths of archives, locks, first parts or unpacked directories.
     :param receipt: path of the receipt; ``None``: none is written.
     :param failed_list: path of the list of what failed; ``None``: none is written.
+    :param new_project: the settings of Harbor projects that are created; ``None``: none is created.
     :param check: check mode: foresee the result, and change nothing.
     """
 
@@ -88,6 +90,7 @@ class Options:
     work: Work
     receipt: str | None = None
     failed_list: str | None = None
+    new_project: NewProject | None = None
     check: bool = False
 
     @property

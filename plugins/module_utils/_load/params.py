@@ -10,9 +10,11 @@ from typing import TypedDict
 
 from .._base.checks import check_range
 from .._base.errors import InvalidReferenceError, OptionError
+from .._base.size import parse_size
 from .._host.paths import refuse_strange_path
 from .._oci.reference import SourceRegistry, parse_source_registry
 from .._registry.access import Access
+from .._registry.harbor import NewProject
 from .naming import Naming, read_rewrites
 from .options import Choice, Options, Rules, Work
 
@@ -35,6 +37,9 @@ class Params(TypedDict):
     index: str
     verify: str
     check_target: str
+    create_projects: bool
+    project_public: bool
+    project_quota: str | None
     receipt: str | None
     failed_list: str | None
     username: str | None
@@ -78,6 +83,7 @@ def read_options(params: Params, *, check: bool) -> Options:
         work=_work(params),
         receipt=params["receipt"],
         failed_list=params["failed_list"],
+        new_project=_new_project(params),
         check=check,
     )
 
@@ -110,6 +116,15 @@ def _registry(text: str) -> SourceRegistry:
         return parse_source_registry(text)
     except InvalidReferenceError as error:
         raise OptionError(f"registry: {error}") from error
+
+
+def _new_project(params: Params) -> NewProject | None:
+    quota = params["project_quota"]
+    if not params["create_projects"]:
+        if quota or params["project_public"]:
+            raise OptionError("project_public and project_quota have no effect without create_projects=true")
+        return None
+    return NewProject(params["project_public"], parse_size(quota, option="project_quota") if quota else None)
 
 
 def _access(params: Params) -> Access:

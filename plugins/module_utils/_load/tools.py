@@ -19,6 +19,7 @@ from .._registry.credentials import gather_credentials
 from .._registry.endpoint import Endpoint
 from .._registry.endpoints import Endpoints
 from .._registry.failures import Failures
+from .._registry.harbor import Harbor
 from .._registry.pusher import Pusher
 from .._registry.refusals import EndsRun
 from .._registry.retry import RetryPolicy
@@ -34,13 +35,20 @@ _ENDING = (Interrupted, SourceGone, EndsRun)
 class Tools:
     """The parts of a run that talk to the target registry.
 
+    :param harbor: its projects, if it is a Harbor.
     :param failures: makes the failures of images.
     :param endpoint: of the target registry.
     """
 
     registry: Pusher
+    harbor: Harbor
     failures: Failures
     endpoint: Endpoint
+
+    @property
+    def heads(self) -> int:
+        """The number of requests that only asked."""
+        return self.registry.heads + self.harbor.heads
 
     @property
     def is_plain(self) -> bool:
@@ -77,8 +85,10 @@ def prepared(options: Options, *, log: Log, stop: Stop) -> Iterator[Tools]:
     )
     policy = RetryPolicy(options.work.retries, options.work.retry_delay)
     pusher = Pusher(endpoints, policy, stop=stop, on_retry=log.warning)
+    endpoint = endpoints.of(registry)
+    harbor = Harbor(registry, endpoint, policy, stop=stop, on_retry=log.warning)
     try:
-        yield Tools(pusher, Failures(log.secrets, endpoints.outages), endpoints.of(registry))
+        yield Tools(pusher, harbor, Failures(log.secrets, endpoints.outages), endpoint)
     finally:
         endpoints.close()
         trust.close()

@@ -85,6 +85,19 @@ class Authenticator:
             known = self._proofs.get(scope)
         return "" if known is None else known.account
 
+    def login(self, path: str) -> tuple[dict[str, str], str]:
+        """Return the header with the login itself, for what takes no tokens, and whose login it is, in words.
+
+        Both are empty if there is no user name and password.
+
+        :param path: of a repository, as logins may be for a part of a registry only.
+        :raises TransferError: when a credential helper fails, or the entry of a login file cannot be read.
+        """
+        credential = self._credentials.find(Repository(self._registry, path))
+        if credential is None or not credential.username:
+            return {}, ""
+        return {"Authorization": _basic(credential)}, credential.account
+
     def respond(self, scope: Scope, refused: Response, *, url: str) -> bool:
         """Answer a challenge: learn what the registry asks for, and make a new header.
 

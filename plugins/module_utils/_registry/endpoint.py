@@ -156,6 +156,23 @@ class Endpoint:
         attempt.url, attempt.proof = response.url, stranger.header(scope) if is_good else {}
         return is_good
 
+    def read_api(
+        self, method: str, target: str, *, path: str, headers: Mapping[str, str], limit: int, body: Body = None
+    ) -> Response:
+        """Send a request to another interface of the registry, with the login itself, as tokens are not for that.
+
+        :param target: path and query of the URL.
+        :param path: of the repository or project that it is about.
+        :param limit: bytes of the body accepted at most.
+        :raises TransferError: when no response comes.
+        """
+        base = self._base()
+        login, account = self._authenticator.login(path)
+        response = self.http.read(method, base + target, headers={**headers, **login}, limit=limit, body=body)
+        self._answered()
+        asked = origin_of(base)
+        return replace(response, asked=asked, account=account if response.origin == asked else "")
+
     @property
     def is_plain(self) -> bool:
         """True if the registry was found to speak HTTP only."""
