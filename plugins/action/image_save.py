@@ -10,76 +10,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.playbook.task import Task
-from ansible.plugins.action import ActionBase
-from ansible.utils.vars import merge_hash
 
-from ansible_collections.airgap.images.plugins.module_utils._host.umask import TO_NOTE
+from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonObject
+from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line
+from ansible_collections.airgap.images.plugins.plugin_utils._display.lines import save_line
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
-from ansible_collections.airgap.images.plugins.plugin_utils._watch.follow import Orphaned, Signals, follow
-from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import Job, without_effects
+from ansible_collections.airgap.images.plugins.plugin_utils._watch.action import WatchedAction
 
 _ROLE = "airgap.images.image_save"
 _FETCH = "image_save_fetch"
 
 
-class ActionModule(ActionBase):
+class ActionModule(WatchedAction):
     """C(airgap.images.image_save)."""
 
-    _supports_async = True
-    _supports_check_mode = True
+    def line_of(self, progress: JsonObject) -> Line | None:
+        return save_line(progress)
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        variables = task_vars or {}
-        ticker = Ticker.of(self._task, variables)
-        returned = self._as_job(variables, ticker) if self._can_be_job() else self._plainly(variables)
-        if self._task.check_mode and not returned.get("failed"):
-            ticker.say(str(returned.get("msg", "")))
-        merged: dict[str, Any] = merge_hash(result, without_effects(returned))
-        return merged
-
-    def _can_be_job(self) -> bool:
-        """Return True if the play leaves it open how the module runs, and the connection supports jobs."""
-        if self._task.async_val or self._task.check_mode:
-            return False
-        connection = self._connection
-        has_own_ways = getattr(connection, "has_native_async", False) or connection.always_pipeline_modules
-        return not has_own_ways and self._speaks_posix()
-
-    def _speaks_posix(self) -> bool:
-        """Return True if the shell on the host is of the sh family, unlike csh, fish and those of Windows."""
-        return getattr(self._connection._shell, "SHELL_FAMILY", "") == "sh"
-
-    def _compute_environment_string(self, raw_environment_out: dict[str, Any] | None = None) -> str:
-        """Return the environment before a command; for a job, it also makes the host record the umask of the user."""
-        string: str = super()._compute_environment_string(raw_environment_out)
-        return f"{string} {TO_NOTE}".strip() if self._task.async_val and self._speaks_posix() else string
-
-    def _as_job(self, variables: dict[str, Any], ticker: Ticker) -> dict[str, Any]:
-        job = Job(self, variables)
-        try:
-            with Signals() as signals:
-                problem = job.start()
-                returned = follow(job, ticker, signals) if problem is None else {}
-        except Orphaned as error:
-            return {"failed": True, "msg": str(error)}
-        if problem is not None:
-            ticker.detail(f"no progress can be shown: {problem.get('msg', 'the job could not be started')}")
-            return self._plainly(variables)
-        if not returned.get("failed"):
-            ticker.say(str(returned.get("msg", "")))
-            if returned.get("changed") and not is_fetched_next(self._task, variables):
-                where = "" if self._connection.transport == "local" else "the host"
-                ticker.say_paths(returned, where)
-        return returned
-
-    def _plainly(self, variables: dict[str, Any]) -> dict[str, Any]:
-        """Run the module like any other."""
-        is_async = bool(self._task.async_val) and not getattr(self._connection, "has_native_async", False)
-        returned: dict[str, Any] = self._execute_module(task_vars=variables, wrap_async=is_async)
-        if not is_async:
-            self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
-        return returned
+    def say_more(self, returned: Mapping[str, Any], ticker: Ticker, variables: Mapping[str, Any]) -> None:
+        if returned.get("changed") and not is_fetched_next(self._task, variables):
+            ticker.say_paths(returned, "" if self._connection.transport == "local" else "the host")
 
 
 def is_fetched_next(task: Task, variables: Mapping[str, Any]) -> bool:

@@ -21,6 +21,9 @@ from .disk_errors import reason
 REPEATED = "repeated"
 """The kind of a failure whose cause was told before."""
 
+RETRY = "retry"
+"""The kind of a temporary failure, after which the same is tried again."""
+
 _KEPT_LINES = 2000
 _TOLD = frozenset({"WARNING", "ERROR"})
 
@@ -31,7 +34,7 @@ class Log:
     :param debug: record lines of level DEBUG as well, and keep the last lines for the result.
     :ivar secrets: what no line shows.
     :ivar told: is given kind and text of every warning and error, as they come; the kind is the level in lower case,
-        or :data:`REPEATED`.
+        :data:`REPEATED` or :data:`RETRY`.
     :ivar problem: why the file lacks lines, for the user; empty where it has all.
     """
 
@@ -82,6 +85,10 @@ class Log:
     def warning(self, message: str) -> None:
         """Add a line about something that the run copes with."""
         self._add("WARNING", message)
+
+    def retry(self, message: str) -> None:
+        """Add a line about a temporary failure, after which the same is tried again."""
+        self._add("WARNING", message, kind=RETRY)
 
     def error(self, message: str) -> None:
         """Add a line about a failure."""

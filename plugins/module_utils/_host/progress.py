@@ -20,6 +20,7 @@ from .._base.json import Json, JsonError, compact, parse_object
 from .._base.stop import Stop
 from .disk_errors import reason
 from .files import open_regular, put_whole
+from .log import RETRY
 
 VERSION = 1
 INTERVAL = 1.0
@@ -86,7 +87,7 @@ class Progress:
         self._copying: dict[int, str] = {}
         self._events: deque[Json] = deque(maxlen=_KEPT_EVENTS)
         self._numbered = 0
-        self._failed = 0
+        self._failed = self._retries = 0
         self._download, self._writing = Speed(), Speed()
         self._downloaded: Callable[[], int] = int
         self._written: Callable[[], tuple[int, int]] = lambda: (0, 0)
@@ -127,11 +128,14 @@ class Progress:
     def tell(self, kind: str, text: str) -> None:
         """Report an event.
 
-        :param kind: ``image``, ``warning``, ``error``, or ``repeated`` for an error whose cause was told before.
+        :param kind: ``image``, ``warning``, ``error``, ``repeated`` for an error whose cause was told before, or
+            ``retry`` for a warning that is also counted.
         :param text: a line that shows no secret.
         """
         with self._mutex:
             self._numbered += 1
+            if kind == RETRY:
+                self._retries, kind = self._retries + 1, "warning"
             self._events.append({"number": self._numbered, "kind": kind, "text": text[:_LONGEST]})
 
     def as_json(self, *, ended: bool = False) -> dict[str, Json]:
@@ -154,6 +158,7 @@ class Progress:
                 "bytes": {"done": min(downloaded, self.bytes), "of": self.bytes},
                 "rate": self._download.rate,
                 "seconds_left": left,
+                "retries": self._retries,
                 "copying": list(dict.fromkeys(self._copying.values())),
                 "archive": {
                     "bytes": written,
@@ -225,7 +230,7 @@ def _write_until(progress: Progress, paths: Sequence[str], ended: threading.Even
         _write(progress, paths)
         with suppress(OSError):
             os.unlink(to_end)
-            stop.request("the run was ended from the controller; what was fetched stays in the cache")
+            stop.request("the run was ended from the controller; what was transferred is kept")
         ended.wait(INTERVAL)
 
 

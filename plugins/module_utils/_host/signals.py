@@ -19,14 +19,14 @@ def stop_on_signals(*, keeps: bool = True) -> Stop:
     One that is already ignored stays ignored, as C(nohup) wants it. A handler may run in the middle of anything, so it
     only leaves a mark.
 
-    :param keeps: whether the run fetches anything, which then stays in the cache.
+    :param keeps: whether the run transfers anything, which is then kept: in the cache, or in the registry.
     :returns: set when a signal has come.
     """
     stop = Stop()
 
     def note(number: int, frame: object) -> None:
         ended = f"the run was ended by {signal.Signals(number).name}"
-        stop.request(f"{ended}; what was fetched stays in the cache" if keeps else ended)
+        stop.request(f"{ended}; what was transferred is kept" if keeps else ended)
 
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:

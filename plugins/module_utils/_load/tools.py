@@ -84,9 +84,9 @@ def prepared(options: Options, *, log: Log, stop: Stop) -> Iterator[Tools]:
         connections=max(CONNECTIONS, options.work.jobs),
     )
     policy = RetryPolicy(options.work.retries, options.work.retry_delay)
-    pusher = Pusher(endpoints, policy, stop=stop, on_retry=log.warning)
+    pusher = Pusher(endpoints, policy, stop=stop, on_retry=log.retry)
     endpoint = endpoints.of(registry)
-    harbor = Harbor(registry, endpoint, policy, stop=stop, on_retry=log.warning)
+    harbor = Harbor(registry, endpoint, policy, stop=stop, on_retry=log.retry)
     try:
         yield Tools(pusher, harbor, Failures(log.secrets, endpoints.outages), endpoint)
     finally:

@@ -169,7 +169,7 @@ class Puller:
             policy=self._tools.policy,
             stop=self._tools.stop,
             deadline=deadline,
-            on_retry=self._log.warning,
+            on_retry=self._log.retry,
         )
 
     @contextmanager

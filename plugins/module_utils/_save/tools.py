@@ -131,7 +131,7 @@ def _inspector(
         client.outages,
         stop=stop,
         on_ask=lambda: client.count.add("GET"),
-        on_retry=log.warning,
+        on_retry=log.retry,
         log_in=get_ready,
         logins=ProxyLogins() if Proxies(os.environ).have_logins else None,
     )
@@ -168,7 +168,7 @@ def _client(
         read_timeout=options.work.stall_timeout,
         connections=max(CONNECTIONS, options.work.jobs),
         stop=stop,
-        on_retry=log.warning,
+        on_retry=log.retry,
     )
 
 

@@ -13,12 +13,17 @@ from ansible_collections.airgap.images.plugins.module_utils._base.json import Js
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
 from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line, Piece
 
-_STAGES = {
+_SAVING = {
     "list": "reading the list",
     "inspect": "checking the existing archive",
     "resolve": "asking registries for digests and manifests",
     "plan": "comparing with the cache",
     "publish": "putting the archive in place",
+}
+_LOADING = {
+    "read": "reading the archives",
+    "verify": "checking the parts",
+    "ask": "asking the registry for what it has",
 }
 
 
@@ -31,20 +36,36 @@ def save_line(progress: JsonObject) -> Line | None:
     """
     stage = progress.text("stage")
     images = progress.object("images")
-    if stage in _STAGES:
-        known = images.integer("of") if stage == "resolve" else 0
-        return Line((Piece(f"{_STAGES[stage]} (images: {known})" if known else _STAGES[stage]),))
+    if stage in _SAVING:
+        return _step(_SAVING[stage], images.integer("of") if stage == "resolve" else 0)
     if not stage:
         return None
-    download, archive = progress.object("bytes"), progress.object("archive")
-    done, failed, written = images.integer("done"), images.integer("failed"), archive.integer("bytes")
-    pieces = [Piece(f"{done} of {images.integer('of')} images")]
-    if failed:
-        pieces.append(Piece(f"{failed} failed"))
-    left = progress.integer("seconds_left") if "seconds_left" in progress else None
-    pieces += _moved(download.integer("done"), download.integer("of"), rate=progress.integer("rate"), left=left)
-    pieces += _now(progress.texts("copying"), archive)
-    return Line(tuple(pieces), news=(done, failed, download.integer("done"), written))
+    archive = progress.object("archive")
+    pieces = [*_images(images), *_bytes(progress), *_under_way("copying", progress.texts("copying"))]
+    if archive.integer("part"):
+        part = f", part {archive.integer('part')}" if archive.integer("parts") > 1 else ""
+        pieces.append(Piece(f"archive {format_size(archive.integer('bytes'))}{part}", 4, joint="; "))
+    return Line(tuple(pieces), news=(*_counts(progress), archive.integer("bytes")))
+
+
+def load_line(progress: JsonObject) -> Line | None:
+    """Describe the progress of a load.
+
+    :param progress: the progress file; see docs/progress.md.
+    :returns: ``None`` if there is nothing to show yet.
+    :raises JsonError: when it is not a progress file.
+    """
+    stage = progress.text("stage")
+    images = progress.object("images")
+    if stage in _LOADING:
+        return _step(_LOADING[stage], images.integer("of"))
+    if not stage:
+        return None
+    retries = progress.integer("retries")
+    pieces = [*_images(images), *_bytes(progress), *_under_way("pushing", progress.texts("copying"))]
+    if retries:
+        pieces.append(Piece("1 retry" if retries == 1 else f"{retries} retries", 4, joint="; "))
+    return Line(tuple(pieces), news=(*_counts(progress), retries))
 
 
 def fetch_line(name: str, number: int, count: int, *, done: int, of: int, rate: int, left: int | None) -> Line:
@@ -85,12 +106,35 @@ def _moved(done: int, of: int, *, rate: int, left: int | None) -> list[Piece]:
     return pieces
 
 
-def _now(copying: Sequence[str], archive: JsonObject) -> list[Piece]:
-    pieces = []
-    if copying:
-        more = f" and {len(copying) - 1} more" if len(copying) > 1 else ""
-        pieces.append(Piece("copying ", 5, name=printable(copying[0], 300), end=more, joint="; "))
-    if archive.integer("part"):
-        part = f", part {archive.integer('part')}" if archive.integer("parts") > 1 else ""
-        pieces.append(Piece(f"archive {format_size(archive.integer('bytes'))}{part}", 4, joint="; "))
+def _step(text: str, images: int) -> Line:
+    """Describe a step that has no figures but the number of images, where it is known."""
+    return Line((Piece(f"{text} (images: {images})" if images else text),))
+
+
+def _images(images: JsonObject) -> list[Piece]:
+    """Describe how many images are done, and how many failed."""
+    pieces = [Piece(f"{images.integer('done')} of {images.integer('of')} images")]
+    if images.integer("failed"):
+        pieces.append(Piece(f"{images.integer('failed')} failed"))
     return pieces
+
+
+def _bytes(progress: JsonObject) -> list[Piece]:
+    """Describe the bytes of a progress file."""
+    moved = progress.object("bytes")
+    left = progress.integer("seconds_left") if "seconds_left" in progress else None
+    return _moved(moved.integer("done"), moved.integer("of"), rate=progress.integer("rate"), left=left)
+
+
+def _counts(progress: JsonObject) -> tuple[int, ...]:
+    """Return what differs if anything has moved."""
+    images = progress.object("images")
+    return images.integer("done"), images.integer("failed"), progress.object("bytes").integer("done")
+
+
+def _under_way(verb: str, names: Sequence[str]) -> list[Piece]:
+    """Name the first of the images that are under way, and count the others."""
+    if not names:
+        return []
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return [Piece(f"{verb} ", 5, name=printable(names[0], 300), end=more, joint="; ")]

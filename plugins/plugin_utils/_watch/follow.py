@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from contextlib import suppress
-from typing import Any, NoReturn, Protocol
+from typing import Any, Callable, NoReturn, Protocol
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
@@ -19,7 +19,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.json import Js
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import LOOK_SECONDS
 from ansible_collections.airgap.images.plugins.module_utils._host.log import REPEATED
-from ansible_collections.airgap.images.plugins.plugin_utils._display.lines import save_line
+from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import LIMIT
 
@@ -32,6 +32,10 @@ _MOST_FAILURES = 5
 _STANDS_STILL = 3
 _LAST_WORDS = 30.0
 _UNREACHABLE = 3600.0
+
+
+LineOf = Callable[[JsonObject], "Line | None"]
+"""Describes the progress of a run; ``None``: there is nothing to show yet. May raise C(JsonError)."""
 
 
 class Watched(Protocol):
@@ -114,18 +118,19 @@ class Signals:
         self._noted = self._noted or number
 
 
-def follow(job: Watched, ticker: Ticker, signals: Signals) -> dict[str, Any]:
+def follow(job: Watched, ticker: Ticker, signals: Signals, *, line_of: LineOf) -> dict[str, Any]:
     """Wait for the end of a run, and show its progress.
 
     A lost connection is opened again: the run does not need it.
 
     :param signals: from the block in which the run was started.
+    :param line_of: describes the progress of the run.
     :returns: the result of the module.
     :raises AnsibleConnectionFailure: when the host was unreachable for an hour; the run continues there.
     :raises Orphaned: when nobody is waiting any more; the run continues.
     """
     try:
-        result = _watch(job, ticker, signals)
+        result = _watch(job, signals, _Seen(ticker, line_of))
     except Stopped as stopped:
         _end(job, ticker)
         _die(stopped.number)
@@ -141,9 +146,9 @@ def follow(job: Watched, ticker: Ticker, signals: Signals) -> dict[str, Any]:
     return result
 
 
-def _watch(job: Watched, ticker: Ticker, signals: Signals, *, limit: float = LIMIT) -> dict[str, Any]:
+def _watch(job: Watched, signals: Signals, seen: _Seen, *, limit: float = LIMIT) -> dict[str, Any]:
     started = time.monotonic()
-    parent, seen, line = os.getppid(), _Seen(ticker), _Line(ticker)
+    parent, link = os.getppid(), _Link(seen.ticker)
     while True:
         signals.sleep(min(LONGEST, max(SHORTEST, SHARE * (time.monotonic() - started))))
         if os.getppid() != parent:
@@ -152,17 +157,17 @@ def _watch(job: Watched, ticker: Ticker, signals: Signals, *, limit: float = LIM
             raise AnsibleConnectionFailure("the run neither ended within its time limit nor was it killed")
         try:
             progress = job.progress()
-            line.is_up()
+            link.is_up()
             if seen.is_over(progress) and (result := job.result()) is not None:
                 if not _has_ended(progress):
                     seen.is_over(job.progress())  # its last events
                 return result
         except AnsibleError as error:  # a sudo that does not answer is not a failure of the connection
-            line.is_down(error)
+            link.is_down(error)
             job.reconnect()
 
 
-class _Line:
+class _Link:
     """The connection to the host, which may be lost and restored."""
 
     def __init__(self, ticker: Ticker) -> None:
@@ -193,8 +198,9 @@ class _Line:
 class _Seen:
     """The part of a run's progress that has been shown."""
 
-    def __init__(self, ticker: Ticker) -> None:
-        self._ticker = ticker
+    def __init__(self, ticker: Ticker, line_of: LineOf) -> None:
+        self.ticker = ticker
+        self._line_of = line_of
         self._event = 0
         self._failures = 0
         self._moment: object = None
@@ -209,7 +215,7 @@ class _Seen:
             return self._is_still()
         with suppress(JsonError):  # progress that cannot be shown is not a reason to end
             self._tell_events(progress)
-            self._ticker.tick(lambda: save_line(progress), progress.text("stage"))
+            self.ticker.tick(lambda: self._line_of(progress), progress.text("stage"))
         return _has_ended(progress) or self._is_still()
 
     def _is_still(self) -> bool:
@@ -225,23 +231,23 @@ class _Seen:
             if number > self._event:
                 if number > self._event + 1:  # the file only keeps the last ones
                     skipped = format_count(number - self._event - 1, "message")
-                    self._ticker.warn(f"{skipped} skipped here; set log_file to see all of them")
+                    self.ticker.warn(f"{skipped} skipped here; set log_file to see all of them")
                 self._event = number
                 self._tell(event.text("kind"), printable(event.text("text"), 2000))
 
     def _tell(self, kind: str, text: str) -> None:
         if kind in ("image", REPEATED):
-            self._ticker.detail(text)
+            self.ticker.detail(text)
         elif kind != "error":
-            self._ticker.warn(text)
+            self.ticker.warn(text)
         elif self._failures < _MOST_FAILURES:
             self._failures += 1
-            self._ticker.fail(text)
+            self.ticker.fail(text)
         else:
             if self._failures == _MOST_FAILURES:
                 self._failures += 1
-                self._ticker.warn("more failed; the lines count them, and -v shows all of them")
-            self._ticker.detail(text)
+                self.ticker.warn("more failed; the lines count them, and -v shows all of them")
+            self.ticker.detail(text)
 
 
 def _has_ended(progress: JsonObject | None) -> bool:
@@ -259,7 +265,7 @@ def _end(job: Watched, ticker: Ticker) -> None:
             # Files removed before the result is there would be written again.
             if is_over and job.result() is not None:
                 job.forget()
-                ticker.warn("the run was ended; what was fetched stays in the cache")
+                ticker.warn("the run was ended; what was transferred is kept")
                 return
             time.sleep(SHORTEST)
         ticker.warn("the run was asked to end, but has not ended yet")

@@ -29,8 +29,8 @@ LIMIT = 7 * 86400
 _MISSED = 30.0
 """Seconds for which a run must not be found before it counts as killed: a host may stall."""
 
-_KILLED = "the run was killed on the host, or the host was restarted. What was fetched stays in the cache; run again"
-_LOST = "the run has ended, but its result was lost on the host. Run again: what was fetched stays in the cache"
+_KILLED = "the run was killed on the host, or the host was restarted. What was transferred is kept; run again"
+_LOST = "the run has ended, but its result was lost on the host. Run again: what was transferred is kept"
 
 _ID = re.compile(r"j[0-9]{1,12}\.[0-9]{1,10}")
 """Ansible's name of a job: a number of its own, and the id of the process on the host."""
@@ -48,7 +48,7 @@ class Job:
     def __init__(self, action: ActionBase, task_vars: dict[str, Any]) -> None:
         self._action = action
         self._task_vars = task_vars
-        self._name = f"image_save-{uuid.uuid4().hex}.json"
+        self._name = f"airgap-images-{uuid.uuid4().hex}.json"
         self._mark = uuid.uuid4().hex
         self._directory = self._id = ""
         self._module_dir: str | None = None
@@ -205,13 +205,12 @@ def without_traces(status: Mapping[str, Any]) -> dict[str, Any]:
     said = str(result.get("msg", ""))
     if said == "Timeout exceeded":
         return _failed(
-            f"the run did not end within {LIMIT // 86400} days, and was killed. What was fetched stays in the cache; "
-            "run again"
+            f"the run did not end within {LIMIT // 86400} days, and was killed. What was transferred is kept; run again"
         )
     if "data" in result or "outdata" in result:
         words = printable(" ".join(str(result.get("stderr") or result.get("data") or "").split())[-300:])
         hint = f" It said: {words}" if words else " It may have been killed; see the host's log."
-        return _failed(f"the module ended without a result.{hint} What was fetched stays in the cache; run again")
+        return _failed(f"the module ended without a result.{hint} What was transferred is kept; run again")
     if "could not find job" in said:
         return _failed("the record of the run is missing on the host, so its result is not known. Run again")
     return result

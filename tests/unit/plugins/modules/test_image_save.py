@@ -399,7 +399,7 @@ def test_zstandard_is_not_needed_for_gzip(run: Runner, saved: Saved, monkeypatch
     assert "failed" not in run(compress="gzip")
 
 
-@pytest.mark.parametrize(("check", "remains"), [(True, ""), (False, "; what was fetched stays in the cache")])
+@pytest.mark.parametrize(("check", "remains"), [(True, ""), (False, "; what was transferred is kept")])
 def test_a_signal_is_told_with_what_remains(
     run: Runner, monkeypatch: pytest.MonkeyPatch, check: bool, remains: str
 ) -> None:

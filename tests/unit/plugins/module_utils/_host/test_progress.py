@@ -226,5 +226,5 @@ def test_a_file_beside_it_ends_the_run_as_a_signal_does(tmp_path: Path) -> None:
             if not is_early:
                 to_end.touch()
             assert stop.wait(60)
-        assert stop.reason == "the run was ended from the controller; what was fetched stays in the cache"
+        assert stop.reason == "the run was ended from the controller; what was transferred is kept"
         assert not to_end.exists(), "it would end whoever comes next"

@@ -31,7 +31,7 @@ def test_signals_end_the_run_once(number: signal.Signals) -> None:
     os.kill(os.getpid(), number)
     os.kill(os.getpid(), signal.SIGHUP)
     assert stop.wait(60)
-    assert stop.reason == f"the run was ended by {number.name}; what was fetched stays in the cache"
+    assert stop.reason == f"the run was ended by {number.name}; what was transferred is kept"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

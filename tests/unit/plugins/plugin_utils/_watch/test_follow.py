@@ -15,6 +15,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonObject
+from ansible_collections.airgap.images.plugins.plugin_utils._display.lines import save_line
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._watch import follow as follow_module
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.follow import Orphaned, Signals, follow
@@ -86,7 +87,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_result_of_the_module_is_returned_and_nothing_stays() -> None:
     job, ticker = FakeJob([look(), look(2.0, ended=True)]), FakeTicker()
-    assert follow(job, ticker, Signals()) == DONE
+    assert follow(job, ticker, Signals(), line_of=save_line) == DONE
     assert job.calls == ["forget"]
     assert ticker.lines == ["1 of 2 images, 1 byte of 2 bytes"]
 
@@ -100,6 +101,7 @@ def test_events_are_shown_once_and_at_once() -> None:
         ),
         ticker,
         Signals(),
+        line_of=save_line,
     )
     assert [line for line in ticker.lines if "images" not in line] == ["try 2 of 4", "ERROR: x failed"]
 
@@ -107,7 +109,7 @@ def test_events_are_shown_once_and_at_once() -> None:
 def test_events_that_were_missed_are_counted() -> None:
     ticker = FakeTicker()
     looks = [look(1.0, events=[(1, "warning", "a")]), look(2.0, ended=True, events=[(8, "warning", "b")])]
-    follow(FakeJob(looks), ticker, Signals())
+    follow(FakeJob(looks), ticker, Signals(), line_of=save_line)
     shown = [line for line in ticker.lines if "images" not in line]
     assert shown == ["a", "6 messages skipped here; set log_file to see all of them", "b"]
 
@@ -117,16 +119,16 @@ def test_images_that_end_and_causes_that_are_known_are_shown_with_v(kind: str, m
     looks = [look(1.0, ended=True, events=[(1, kind, "a is there")])]
     ticker = FakeTicker()
     monkeypatch.setattr(ticker._display, "verbosity", 0)
-    follow(FakeJob(looks), ticker, Signals())
+    follow(FakeJob(looks), ticker, Signals(), line_of=save_line)
     assert "a is there" not in ticker.lines
     monkeypatch.setattr(ticker._display, "verbosity", 1)
-    follow(FakeJob(looks), ticker, Signals())
+    follow(FakeJob(looks), ticker, Signals(), line_of=save_line)
     assert "a is there" in ticker.lines
 
 
 def test_lost_connection_ends_nothing() -> None:
     job, ticker = FakeJob([LOST, LOST, look(), look(2.0, ended=True)]), FakeTicker()
-    assert follow(job, ticker, Signals()) == DONE
+    assert follow(job, ticker, Signals(), line_of=save_line) == DONE
     assert job.calls == ["reconnect", "reconnect", "forget"]
     assert [line.split(",")[0] for line in ticker.lines[:2]] == ["the connection is lost", "the connection is restored"]
 
@@ -134,7 +136,7 @@ def test_lost_connection_ends_nothing() -> None:
 def test_sudo_that_does_not_answer_is_asked_again() -> None:
     """Ansible raises another error for that than for a connection."""
     job = FakeJob([AnsibleError("timed out waiting for privilege escalation prompt"), look(2.0, ended=True)])
-    assert follow(job, FakeTicker(), Signals()) == DONE
+    assert follow(job, FakeTicker(), Signals(), line_of=save_line) == DONE
     assert job.calls == ["reconnect", "forget"]
 
 
@@ -143,7 +145,7 @@ def test_what_cannot_be_removed_is_no_failure() -> None:
         def forget(self) -> None:
             raise AnsibleError("sudo")
 
-    assert follow(Stubborn([look(2.0, ended=True)]), FakeTicker(), Signals()) == DONE
+    assert follow(Stubborn([look(2.0, ended=True)]), FakeTicker(), Signals(), line_of=save_line) == DONE
 
 
 def test_a_timeout_of_the_task_ends_the_run() -> None:
@@ -154,7 +156,7 @@ def test_a_timeout_of_the_task_ends_the_run() -> None:
 
     job = FakeJob([TaskTimeoutError(), look(2.0, ended=True)])
     with pytest.raises(TaskTimeoutError):
-        follow(job, FakeTicker(), Signals())
+        follow(job, FakeTicker(), Signals(), line_of=save_line)
     assert job.calls == ["end", "forget"]
 
 
@@ -173,7 +175,7 @@ def test_a_run_that_does_not_end_is_not_waited_for_long(
     job, ticker, seconds = FakeJob(looks, over_after=1000), FakeTicker(), iter(range(1000))
     monkeypatch.setattr(follow_module.time, "monotonic", lambda: float(next(seconds)))
     with pytest.raises(KeyError):
-        follow(job, ticker, Signals())
+        follow(job, ticker, Signals(), line_of=save_line)
     assert job.calls == ["end"]
     assert ticker.lines == [expected]
     assert next(seconds) < 60
@@ -183,7 +185,7 @@ def test_no_run_is_waited_for_without_an_end(monkeypatch: pytest.MonkeyPatch) ->
     days = iter(range(100))
     monkeypatch.setattr(follow_module.time, "monotonic", lambda: next(days) * 86400.0)
     with pytest.raises(AnsibleConnectionFailure, match="neither ended within its time limit"):
-        follow(FakeJob([None], over_after=1000), FakeTicker(), Signals())
+        follow(FakeJob([None], over_after=1000), FakeTicker(), Signals(), line_of=save_line)
 
 
 def test_a_host_that_stays_away_is_given_up_after_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,23 +197,23 @@ def test_a_host_that_stays_away_is_given_up_after_an_hour(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(follow_module.time, "monotonic", later)
     with pytest.raises(AnsibleConnectionFailure, match=r"for 60 minutes\. The run may continue there"):
-        follow(FakeJob([LOST]), FakeTicker(), Signals())
+        follow(FakeJob([LOST]), FakeTicker(), Signals(), line_of=save_line)
 
 
 def test_a_run_that_was_killed_is_noticed() -> None:
     """Its file says for ever what it said last."""
-    assert follow(FakeJob([look(1.0)]), FakeTicker(), Signals()) == DONE
+    assert follow(FakeJob([look(1.0)]), FakeTicker(), Signals(), line_of=save_line) == DONE
 
 
 def test_a_run_that_never_says_anything_is_noticed() -> None:
-    assert follow(FakeJob([None], over_after=2), FakeTicker(), Signals()) == DONE
+    assert follow(FakeJob([None], over_after=2), FakeTicker(), Signals(), line_of=save_line) == DONE
 
 
 def test_what_a_run_has_said_last_is_told_whatever_showed_its_end() -> None:
     """Its file was that of an earlier run, or was not there, until the result was."""
     ticker = FakeTicker()
     said = look(9.0, ended=True, events=[(1, "error", "the last words")])
-    assert follow(FakeJob([None, None, None, said]), ticker, Signals()) == DONE
+    assert follow(FakeJob([None, None, None, said]), ticker, Signals(), line_of=save_line) == DONE
     assert any("the last words" in line for line in ticker.lines)
 
 
@@ -230,7 +232,7 @@ def test_a_stop_without_a_job_is_delivered_late() -> None:
 
 @pytest.mark.parametrize("wrong", [{"seconds": 1}, {"stage": 7, "events": "none"}, {"events": [{"number": "x"}]}])
 def test_what_cannot_be_shown_ends_nothing(wrong: dict[str, Any]) -> None:
-    assert follow(FakeJob([wrong, look(2.0, ended=True)]), FakeTicker(), Signals()) == DONE
+    assert follow(FakeJob([wrong, look(2.0, ended=True)]), FakeTicker(), Signals(), line_of=save_line) == DONE
 
 
 def test_nobody_waits_once_the_controller_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,13 +240,13 @@ def test_nobody_waits_once_the_controller_is_dead(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(follow_module.os, "getppid", lambda: next(parents))
     job = FakeJob([look()])
     with pytest.raises(Orphaned):
-        follow(job, FakeTicker(), Signals())
+        follow(job, FakeTicker(), Signals(), line_of=save_line)
     assert job.calls == []
 
 
 SCRIPT = """
 import os, signal
-from {here} import FakeJob, FakeTicker, look
+from {here} import FakeJob, FakeTicker, look, save_line
 from ansible_collections.airgap.images.plugins.plugin_utils._watch import follow as follow_module
 
 def die():
@@ -264,7 +266,7 @@ follow_module.SHORTEST = 0.01
 try:
     with follow_module.Signals() as signals:
         {early}
-        follow_module.follow(Job([look(), {late}, look(2.0, ended=True)]), Ticker(), signals)
+        follow_module.follow(Job([look(), {late}, look(2.0, ended=True)]), Ticker(), signals, line_of=save_line)
 finally:
     print("not ended as the signal would")
 """
@@ -284,14 +286,14 @@ def test_a_stop_of_the_controller_ends_the_run(name: str, early: str, late: str)
         check=False,
     )
     assert done.returncode == -getattr(signal, name), done.stderr
-    assert "['end', 'forget']\nthe run was ended; what was fetched stays in the cache\n" in done.stdout
+    assert "['end', 'forget']\nthe run was ended; what was transferred is kept\n" in done.stdout
     assert "not ended" not in done.stdout
 
 
 def test_many_failures_do_not_fill_the_screen() -> None:
     events = [(number, "error", f"image {number} failed") for number in range(1, 21)]
     ticker = FakeTicker()
-    follow(FakeJob([look(1.0, ended=True, events=events)]), ticker, Signals())
+    follow(FakeJob([look(1.0, ended=True, events=events)]), ticker, Signals(), line_of=save_line)
     shown = [line for line in ticker.lines if "of 2 images" not in line]
     assert shown[:5] == [f"ERROR: image {number} failed" for number in range(1, 6)]
     assert shown[5:] == ["more failed; the lines count them, and -v shows all of them"]
