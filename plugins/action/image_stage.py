@@ -13,17 +13,12 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleFileNotFound
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible.utils.path import unfrackpath
 
-from ansible_collections.airgap.images.plugins.module_utils._base.empty import without_empty
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
     ImageSaveError,
     OptionError,
-    printable,
     quoted,
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._display.once import shown_once
@@ -31,10 +26,11 @@ from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker impo
 from ansible_collections.airgap.images.plugins.plugin_utils._set.closing import Closing, Ending
 from ansible_collections.airgap.images.plugins.plugin_utils._set.notices import WHO
 from ansible_collections.airgap.images.plugins.plugin_utils._set.shelf import Shelf
-from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import Play, check_options, refuse_facts
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import check_options, refuse_facts
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.failure import FailedHost, Told, failed_host
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options, paths_of
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import Pool, read_shares
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.search import check_types, find_beside, play_of
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.staging import Stager
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.target import Target
 
@@ -73,9 +69,9 @@ class ActionModule(ActionBase):
 
     def _validate(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Check the variables of the role."""
-        play = _play_of(variables)
+        play = play_of(variables)
         refuse_facts(variables.get("ansible_facts") or {}, play.host)
-        self._check_types(variables)
+        check_types(self, variables)
         options = self._options(variables)
         check_options(options, play, self._find)
         # All hosts of a call run the same task, and each call has its own. What is done on the controller after
@@ -103,7 +99,7 @@ class ActionModule(ActionBase):
 
     def _fail(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Fail, with one message for all hosts of this call on which the save has failed."""
-        play, call = _play_of(variables), str(self._task.args["call"])
+        play, call = play_of(variables), str(self._task.args["call"])
         options = self._options(variables)
         own = _failed_host(play.host, variables, options.failed_list)
 
@@ -121,7 +117,7 @@ class ActionModule(ActionBase):
 
     def _close(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Make a set of the archives of all hosts, on the controller alone."""
-        play, options, arguments = _play_of(variables), self._options(variables), self._task.args
+        play, options, arguments = play_of(variables), self._options(variables), self._task.args
         lines: list[str] = []
         shares: dict[str, list[str]] = {}
         if arguments.get("shares_file"):
@@ -154,7 +150,7 @@ class ActionModule(ActionBase):
         return Pool(_folder(), str(call))
 
     def _stager(self, variables: dict[str, Any]) -> Stager:
-        play = _play_of(variables)
+        play = play_of(variables)
         refuse_facts(variables.get("ansible_facts") or {}, play.host)
         return Stager(
             self._options(variables),
@@ -168,27 +164,8 @@ class ActionModule(ActionBase):
     def _options(self, variables: Mapping[str, Any]) -> Options:
         return Options.of(self._templar.template(variables[self._task.args["variables"]]))
 
-    def _check_types(self, variables: Mapping[str, Any]) -> None:
-        """Check the types of the variables that have a value.
-
-        :raises OptionError: names those that are of another type.
-        """
-        types = self._task.args["types"]
-        given = without_empty(self._templar.template({name: variables[name] for name in types}), types)
-        errors = ArgumentSpecValidator(types).validate(given).error_messages
-        if errors:
-            raise OptionError("\n".join(printable(str(error), 1000) for error in errors))
-
     def _find(self, path: str) -> str | None:
-        """Find a file on the controller as the module copy does, or return None."""
-        searched = self._task.get_search_path()
-        for name in (os.path.join("files", path), os.path.expanduser(path)):
-            try:
-                found = self._loader.path_dwim_relative_stack([*searched, self._loader.get_basedir()], "files", name)
-            except AnsibleFileNotFound:
-                continue
-            return str(unfrackpath(found, follow=False))
-        return None
+        return find_beside(self, path)
 
 
 def _folder() -> str:
@@ -200,16 +177,3 @@ def _failed_host(name: str, values: Mapping[str, Any], failed_list: str) -> Fail
     """Read what the role has left in the variables of a host on which the save has failed."""
     dest = str((values.get("__image_save_call") or {}).get("archive", ""))
     return failed_host(name, values.get("image_save_result") or {}, dest=dest, failed_list=failed_list)
-
-
-def _play_of(variables: Mapping[str, Any]) -> Play:
-    def names(variable: str) -> list[str]:
-        return [str(name) for name in variables[variable]]
-
-    return Play(
-        host=str(variables["inventory_hostname"]),
-        running=names("ansible_play_hosts"),
-        batch=names("ansible_play_batch"),
-        all=names("ansible_play_hosts_all"),
-        inventory=[str(name) for name in variables.get("groups", {}).get("all", [])],
-    )

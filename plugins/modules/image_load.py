@@ -119,6 +119,15 @@ options:
     type: str
     choices: [plain, sources]
     default: plain
+  origins:
+    description:
+      - Where the lines of O(images) and O(list_files) come from, as messages and results name it, if these were made of
+        other lists. One entry for each line that is neither blank nor a comment, such as V(rancher-images.txt:12) or
+        V(image_load_images, item 3). Ignored if the number of lines is different.
+      - The role sets it, so that a failed image is found in the list that the user has written.
+    type: list
+    elements: str
+    default: []
   exclude:
     description:
       - References that are not loaded, or names of repositories, without tag, of which nothing is loaded.
@@ -595,6 +604,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "images": {"type": "list", "elements": "str", "default": []},
         "list_files": {"type": "list", "elements": "path", "default": []},
         "list_format": {"type": "str", "choices": list(LIST_FORMATS), "default": PLAIN},
+        "origins": {"type": "list", "elements": "str", "default": []},
         "exclude": {"type": "list", "elements": "str", "default": []},
         "on_conflict": {"type": "str", "choices": list(ON_CONFLICT), "default": REPLACE},
         "index": {"type": "str", "choices": [AUTO, SOURCE], "default": AUTO},

@@ -27,7 +27,20 @@ PLAIN = "image_save_plain"
 """The module under a name for which there is no action plugin; see ``plain_library``."""
 
 KEYS = {
-    *("version", "pid", "ended", "stage", "seconds", "images", "bytes", "rate", "seconds_left", "retries", "copying", "archive"),
+    *(
+        "version",
+        "pid",
+        "ended",
+        "stage",
+        "seconds",
+        "images",
+        "bytes",
+        "rate",
+        "seconds_left",
+        "retries",
+        "copying",
+        "archive",
+    ),
     "events",
 }
 """Of the progress file."""

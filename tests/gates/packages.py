@@ -32,6 +32,7 @@ PLUGIN_UTILS["_hosts"] = frozenset()
 PLUGIN_UTILS["_lists"] = frozenset({"_hosts"})
 PLUGIN_UTILS["_set"] = frozenset({"_display", "_hosts", "_lists"})
 PLUGIN_UTILS["_stage"] = frozenset({"_display", "_hosts", "_lists", "_set"})
+PLUGIN_UTILS["_carry"] = frozenset({"_display", "_hosts", "_lists", "_stage"})
 PLUGIN_UTILS["_watch"] = frozenset({"_display"})
 PLUGIN_UTILS["_fetch"] = frozenset({"_display", "_hosts"})
 

@@ -87,7 +87,7 @@ def _held_by(archives: Sequence[Archive]) -> dict[Reference, _Held]:
 def _listed(held: Mapping[Reference, _Held], choice: Choice) -> ImageList:
     if choice.is_all:
         return ImageList(tuple(one.listed for one in held.values()), (), 0)
-    return read_image_list(choice.images, choice.list_files, choice.list_format)
+    return read_image_list(choice.images, choice.list_files, choice.list_format, choice.origins)
 
 
 def _exclusion(texts: Iterable[str]) -> Callable[[Reference], bool]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from .._base.json import Json, compact
 from .._oci.descriptor import digest_of
 from .._oci.image import hex_of
+from .._oci.image_list import Origin
 from .._registry.access import Access
 from .._registry.harbor import NewProject
 from .naming import Naming
@@ -30,12 +31,14 @@ class Choice:
     :param images: references of the ``images`` option.
     :param list_files: paths of lists.
     :param list_format: their format (:data:`_oci.image_list.LIST_FORMATS`).
+    :param origins: the places of the references in the lists that they come from; empty: they are their own.
     :param exclude: references, or names of repositories, that are left out.
     """
 
     images: tuple[str, ...] = ()
     list_files: tuple[str, ...] = ()
     list_format: str = "plain"
+    origins: tuple[Origin, ...] = ()
     exclude: tuple[str, ...] = ()
 
     @property

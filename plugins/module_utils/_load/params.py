@@ -12,6 +12,7 @@ from .._base.checks import check_range
 from .._base.errors import InvalidReferenceError, OptionError
 from .._base.size import parse_size
 from .._host.paths import refuse_strange_path
+from .._oci.image_list import read_origin
 from .._oci.reference import SourceRegistry, parse_source_registry
 from .._registry.access import Access
 from .._registry.harbor import NewProject
@@ -32,6 +33,7 @@ class Params(TypedDict):
     images: list[str]
     list_files: list[str]
     list_format: str
+    origins: list[str]
     exclude: list[str]
     on_conflict: str
     index: str
@@ -70,6 +72,7 @@ def read_options(params: Params, *, check: bool) -> Options:
             images=tuple(params["images"]),
             list_files=tuple(params["list_files"]),
             list_format=params["list_format"],
+            origins=tuple(map(read_origin, params["origins"])),
             exclude=tuple(params["exclude"]),
         ),
         naming=_naming(params),

@@ -19,7 +19,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._stage.options impor
 
 _LISTS = ("images", "list_files", "manifest_files", "remote_list_files", "include", "exclude", "take_over")
 _SOURCES = ("images", "list_files", "remote_list_files", "list_urls", "manifest_files")
-_OURS = re.compile(r"_*image_save_")
+_OURS = re.compile(r"_*image_(save|load)_")
 _URL = re.compile(r"(https?|ftp)://\S+")
 
 
@@ -42,7 +42,7 @@ class Play:
 
 
 def refuse_facts(facts: Iterable[str], host: str) -> None:
-    """Refuse facts with the names of the role's variables: Ansible ranks them above the inventory and the defaults, so
+    """Refuse facts with the names of the roles' variables: Ansible ranks them above the inventory and the defaults, so
     a host could choose what is read and written on the controller.
 
     :param facts: the names of a host's facts.
@@ -64,7 +64,7 @@ def check_options(options: Options, play: Play, find: Callable[[str], str | None
     :raises OptionError: names the variable, and says what is expected.
     """
     for name in _LISTS:
-        _check_list(f"image_save_{name}", getattr(options, name))
+        check_list(f"image_save_{name}", getattr(options, name))
     for number, entry in enumerate(options.list_urls, start=1):
         _check_url(entry, number)
     for name in ("list_files", "manifest_files"):
@@ -119,7 +119,11 @@ def require_file(option: str, path: str, find: Callable[[str], str | None]) -> s
     return found
 
 
-def _check_list(option: str, value: object) -> None:
+def check_list(option: str, value: object) -> None:
+    """Check that a variable is a list.
+
+    :raises OptionError: when it is not.
+    """
     if not isinstance(value, (list, tuple)):
         shown = printable(str(value))
         raise OptionError(f"{option}: expected a list, but it is the text {shown}; write [{shown}]")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
@@ -21,11 +21,10 @@ from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection imp
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import require_file
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.search import Find
 
 # Anything before the host's name or after a question mark may be a password.
 _SECRET = re.compile(r"(?<=//)[^/?#]*@|[?#].*$")
-
-Find = Callable[[str], "str | None"]
 
 
 def url_of(entry: str | Mapping[str, Any]) -> str:
@@ -62,13 +61,19 @@ def sources_of_controller(options: Options, find: Find) -> tuple[list[Source], l
     images = [source_of_items("image_save_images", [str(line) for line in options.images])]
     lists = [
         source_of_file(path, raw, options.list_format)
-        for path, raw in _contents("image_save_list_files", options.list_files, find)
+        for path, raw in contents_of("image_save_list_files", options.list_files, find)
     ]
-    manifests = _contents("image_save_manifest_files", options.manifest_files, find)
+    manifests = contents_of("image_save_manifest_files", options.manifest_files, find)
     return images, lists, images_in(Manifests(path, decode_list(raw)) for path, raw in manifests)
 
 
-def _contents(option: str, paths: Iterable[str], find: Find) -> Iterable[tuple[str, bytes]]:
+def contents_of(option: str, paths: Iterable[str], find: Find) -> Iterable[tuple[str, bytes]]:
+    """Read files of the controller.
+
+    :param option: that names them.
+    :returns: each path as it is given, and the content of the file.
+    :raises OptionError: when a file is not found, or cannot be read.
+    """
     for path in paths:
         found = require_file(option, path, find)
         try:

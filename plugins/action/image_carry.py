@@ -1,0 +1,77 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The steps of the role image_load before loading. The documentation is in plugins/modules/image_carry.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError, OptionError, quoted
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.checks import check_options
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.lists import listed_on_controller
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.options import Options
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.target import Target
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import refuse_facts
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.search import check_types, find_beside, play_of
+
+
+class ActionModule(ActionBase):
+    """C(airgap.images.image_carry)."""
+
+    _supports_async = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        steps: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "validate": self._validate,
+            "probe": self._probe,
+        }
+        try:
+            result.update(changed=False)
+            step = str(self._task.args.get("step"))
+            if step not in steps:
+                raise OptionError(f"step: {quoted(step, 100)} is not a step; expected one of {', '.join(steps)}")
+            result.update(steps[step](variables))
+        except ImageSaveError as error:
+            result.update(failed=True, msg=str(error))
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
+        key = getattr(self, "_discovered_interpreter_key", None)
+        if key:  # so that later tasks need not search again
+            result["ansible_facts"] = {key: self._discovered_interpreter}
+        return result
+
+    def _validate(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Check the variables of the role, and read the lists on the controller."""
+        play = play_of(variables)
+        refuse_facts(variables.get("ansible_facts") or {}, play.host)
+        check_types(self, variables)
+        options = self._options(variables)
+        check_options(options, play, self._find)
+        chosen = listed_on_controller(options, self._find)
+        # All hosts of a call run the same task, and each call has its own.
+        return {
+            "call": str(self._task._uuid),
+            "is_check": bool(self._task.check_mode),
+            "lines": chosen.lines,
+            "origins": chosen.origins,
+        }
+
+    def _probe(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Find out what the host lacks."""
+        options = self._options(variables)
+        sources = [*options.src, *options.controller_src]
+        return Target(self, variables).probe(self._task.args["libraries"], sources)
+
+    def _options(self, variables: Mapping[str, Any]) -> Options:
+        return Options.of(self._templar.template(variables[self._task.args["variables"]]))
+
+    def _find(self, path: str) -> str | None:
+        return find_beside(self, path)

@@ -1,0 +1,64 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The managed host before a load. It is not trusted: its answers are checked, and its facts are never used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError, printable
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import refuse_facts
+
+_MODULE = "airgap.images.image_carry"
+_KNOWN = ("requests", "zstandard")
+
+
+class Target:
+    """The host of a task.
+
+    :param action: of the task; its module and its connection are used.
+    """
+
+    def __init__(self, action: ActionBase, task_vars: dict[str, Any]) -> None:
+        self._action = action
+        self._task_vars = task_vars
+        self.name = str(task_vars.get("inventory_hostname", "the host"))
+
+    def probe(self, libraries: Sequence[str], sources: Sequence[str]) -> dict[str, Any]:
+        """Find out which Python libraries the host lacks.
+
+        :param libraries: those that are needed whatever the archives are.
+        :param sources: paths of the archives.
+        :returns: C(lacking), C(uid), C(python) and C(python_version).
+        :raises StorageError: when the host does not answer what it was asked.
+        """
+        said = self.ask({"libraries": [*libraries], "src": [*sources]})
+        lacking, uid = said.get("lacking"), said.get("uid")
+        if not isinstance(lacking, list) or not {*map(str, lacking)} <= {*_KNOWN} or type(uid) is not int:
+            raise StorageError(f"{self.name} did not answer what it was asked before the load; its answer is not used")
+        return {
+            "lacking": [name for name in _KNOWN if name in lacking],
+            "uid": uid,
+            "python": printable(str(said.get("python"))),
+            "python_version": printable(str(said.get("python_version"))),
+        }
+
+    def ask(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Run the module.
+
+        :raises StorageError: when it failed there.
+        """
+        said: Mapping[str, Any] = self._action._execute_module(
+            module_name=_MODULE, module_args=dict(arguments), task_vars=self._task_vars
+        )
+        facts = said.get("ansible_facts")
+        refuse_facts([*facts] if isinstance(facts, Mapping) else [], self.name)
+        if said.get("failed"):
+            words = [said.get(name) for name in ("msg", "module_stderr", "module_stdout")]
+            raise StorageError(printable(": ".join(str(word).strip() for word in words if word), 2000))
+        return said
