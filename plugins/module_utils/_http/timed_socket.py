@@ -14,7 +14,10 @@ from __future__ import annotations
 import io
 import math
 import re
+import select
 import socket
+import ssl
+import time
 from typing import TYPE_CHECKING, Any
 
 from .._base.deadline import not_done_in_time, seconds_left
@@ -24,10 +27,16 @@ _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d(?!\d)")
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 _LONGEST_HEAD = 64 * 1024
 _PIECE = 8192
+_LEAST = 0.001  # a socket takes 0 for "do not wait at all"
+_UNTIL_A_LOOK = 5.0  # seconds without anything accepted, after which there may be an answer
 
 
 class SendTimeout(socket.timeout):
     """The other side has accepted nothing for too long."""
+
+
+class AnswersEarly(BrokenPipeError):
+    """The other side accepts nothing more of a request, and has answered it or closed the connection."""
 
 
 class TimedSocket:
@@ -39,6 +48,7 @@ class TimedSocket:
 
     def __init__(self, sock: Any) -> None:
         self._sock = sock
+        self._is_tls = not isinstance(sock, socket.socket) or isinstance(sock, ssl.SSLSocket)
         self.patience: float | None = None
 
     if not TYPE_CHECKING:
@@ -50,6 +60,7 @@ class TimedSocket:
         """Send all of the data; the time to wait begins again with each piece that is accepted.
 
         :raises SendTimeout: when nothing is accepted.
+        :raises AnswersEarly: when nothing is accepted, but there is an answer.
         :raises TransferError: when this thread has no time left.
         """
         usual = self._sock.gettimeout()
@@ -61,20 +72,36 @@ class TimedSocket:
             self._sock.settimeout(usual)
 
     def _send(self, data: memoryview, patience: float | None) -> int:
-        left = seconds_left()
-        if left <= 0:
-            raise not_done_in_time()
-        seconds = left if patience is None else min(patience, left)
-        timeout = None if seconds == math.inf else seconds
-        if timeout != self._sock.gettimeout():
-            self._sock.settimeout(timeout)
-        try:
-            sent: int = self._sock.send(data)
-        except socket.timeout as error:
-            if seconds == left:
-                raise not_done_in_time() from None
-            raise SendTimeout("timed out") from error
-        return sent
+        until = math.inf if patience is None else time.monotonic() + patience
+        while True:
+            left = seconds_left()
+            if left <= 0:
+                raise not_done_in_time()
+            waits = until - time.monotonic()
+            seconds = max(_LEAST, min(left, waits, math.inf if self._is_tls else _UNTIL_A_LOOK))
+            self._set_timeout(None if seconds == math.inf else seconds)
+            try:
+                sent: int = self._sock.send(data)
+            except socket.timeout as error:
+                if self._has_something():
+                    raise AnswersEarly from error
+                if time.monotonic() >= until:
+                    raise SendTimeout("timed out") from error
+            else:
+                return sent
+
+    def _has_something(self) -> bool:
+        """Return True if there is something to be read, or the other side has closed the connection.
+
+        With TLS, that may also be what the handshake has left.
+        """
+        poller = select.poll()  # which takes any number of a file, unlike select
+        poller.register(self._sock.fileno(), select.POLLIN)
+        return bool(poller.poll(0))
+
+    def _set_timeout(self, seconds: float | None) -> None:
+        if seconds != self._sock.gettimeout():
+            self._sock.settimeout(seconds)
 
     def settimeout(self, seconds: float | None) -> None:
         self._sock.settimeout(seconds)

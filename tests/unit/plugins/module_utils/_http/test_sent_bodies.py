@@ -17,12 +17,15 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.deadline import time_left
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import TransferError
+from ansible_collections.airgap.images.plugins.module_utils._http import timed_socket
 from ansible_collections.airgap.images.plugins.module_utils._http.client import Http
 from ansible_collections.airgap.images.plugins.module_utils._http.response import Response
 from ansible_collections.airgap.images.plugins.module_utils._http.tls import Trust
 
 SIZE = 32 * 1024 * 1024
 """More than the buffers of two sockets hold."""
+
+TOO_LARGE = b"HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\n\r\nmuch"
 
 
 @contextmanager
@@ -75,11 +78,30 @@ def test_a_body_is_given_up_when_time_is_up() -> None:
 def test_an_answer_before_the_end_of_the_body_is_read() -> None:
     def refuse(connection: socket.socket, _over: threading.Event) -> None:
         connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\n\r\nmuch")
+        connection.sendall(TOO_LARGE)
 
     with serving(refuse) as host:
         answer = send(host)
     assert (answer.status, answer.body) == (413, b"much")
+
+
+@pytest.mark.parametrize("answer", [TOO_LARGE, b""], ids=["an answer", "an end"])
+def test_a_host_that_answers_and_then_accepts_nothing_more(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps the connection open, so that there is no error to notice."""
+    monkeypatch.setattr(timed_socket, "_UNTIL_A_LOOK", 0.1)
+
+    def refuse(connection: socket.socket, over: threading.Event) -> None:
+        connection.recv(65536)
+        connection.sendall(answer)
+        connection.shutdown(socket.SHUT_WR)
+        over.wait(60)
+
+    with serving(refuse) as host:
+        if answer:
+            assert send(host).body == b"much"
+        else:
+            with pytest.raises(TransferError, match="closed connection"):
+                send(host)
 
 
 def test_a_host_that_goes_away_within_the_body() -> None:
