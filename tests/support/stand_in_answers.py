@@ -4,7 +4,9 @@
 """Answers of registries to what is written to them.
 
 ``MEASURED`` was seen from the real ones. ``DOCUMENTED`` comes from sources, documents and trackers of the products that
-it names; none of them can be installed here.
+it names; none of them can be installed here. Among them are goharbor/harbor 15461 and 18363, go-gitea/gitea 31531,
+jfrog/charts 908, gitlab-org/gitlab 438563 and 36611, caprover/caprover-cli 84, and Quay's ``v2auth.py`` and
+``errors.py``.
 """
 
 from __future__ import annotations
@@ -80,6 +82,9 @@ DOCUMENTED = {
         400, "BLOB_UPLOAD_INVALID", "blob upload invalid", "hosted/v2/-/blobs/sha256:0 cannot be updated"
     ),
     "GitLab, deep name": error(403, "DENIED", "requested access to the resource is denied"),
+    "GitLab, no project": error(403, "DENIED", "access forbidden"),
+    "Gitea, owner": error(401, "UNAUTHORIZED", "reqPackageAccess"),
+    "Artifactory, no key": Answer(404, b'{"errors":[{"status":404,"message":"Not Found"}]}'),
     "zot, Docker types": error(415, "MANIFEST_INVALID", "manifest invalid", {"mediaType": "unsupported"}),
     "object store, full": Answer(507, b"XMinioStorageFull"),
 }

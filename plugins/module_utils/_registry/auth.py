@@ -25,6 +25,7 @@ from .._oci.reference import Repository
 from .challenge import Challenge, parse_challenges
 from .credential_helper import Credential
 from .credentials import Credentials
+from .push_errors import explain_push
 from .scope import Scope
 
 _MAX_TOKEN_BYTES = 256 * 1024
@@ -164,9 +165,11 @@ class Authenticator:
     def _refusal(self, response: Response, scope: Scope, realm: str, credential: Credential | None) -> TransferError:
         """Return the error for an answer without a token. A login is refused by the registry that it was given for."""
         what = f"{self._registry}/{scope.path}"
-        if credential is None or not credential.account or response.status not in (401, 403):
-            return explain_status(response, host=shown_host(realm), what=f"a token for {what}")
-        return explain_status(replace(response, account=credential.account), host=self._registry, what=what)
+        is_refused = response.status in (401, 403)
+        explain = explain_push if is_refused and "push" in scope.actions else explain_status
+        if credential is None or not credential.account or not is_refused:
+            return explain(response, host=shown_host(realm), what=f"a token for {what}")
+        return explain(replace(response, account=credential.account), host=self._registry, what=what)
 
     def _ask(self, realm: str, service: str, scope: Scope, credential: Credential | None) -> Response:
         named = [("service", service)] if service else []

@@ -237,15 +237,25 @@ def _of_status(answer: _Answer, response: Response, host: str, what: str) -> Tra
     if answer.status == 401 and account:
         return Refused(
             f"{host} refused {account} for {what}: unauthorized{answer.told}. The password may be wrong, the account "
-            "may not push there, or the project does not exist",
+            "may not push there, or the project does not exist (in Harbor, create_projects=true creates it)",
             heals=False,
+        )
+    if answer.status == 401:
+        return Refused(
+            f"{host} refused {what}: unauthorized{answer.told}. Give username and password, or authfile", heals=False
         )
     if answer.status == 403 and account:
         return Refused(
-            f"{host} denied {account} access to {what}{answer.told}: the account may not push it", heals=False
+            f"{host} denied {account} access to {what}{answer.told}: the account may not push it, or its name does not "
+            "suit (GitLab: an existing project, and at most two names below it)",
+            heals=False,
         )
     if answer.status == 403:
-        return Refused(f"{host} denied access to {what}{answer.told}: the account may not push it", heals=False)
-    if answer.status == 401 or answer.status >= 500:
+        return Refused(
+            f"{host} denied access to {what}{answer.told}: nobody may push it without a login. Give username and "
+            "password, or authfile",
+            heals=False,
+        )
+    if answer.status >= 500:
         return explain_status(response, host=host, what=what)
     return TransferError(f"{host} answered {answer.status} when {what} was sent{answer.told}", heals=False)

@@ -52,7 +52,7 @@ TO_A_BLOB: dict[str, tuple[type[TransferError], str]] = {
     "distribution, token": (Refused, "refused user 'loader' for blob"),
     "nginx, large body": (BodyTooLarge, "client_max_body_size"),
     "Harbor, quota": (QuotaExceeded, "will exceed the configured upper limit of 200.0 MiB"),
-    "Harbor, no project": (Refused, "or the project does not exist"),
+    "Harbor, no project": (Refused, "create_projects=true"),
     "Harbor, project not found": (MissingProject, "Create its project or repository there first"),
     "Harbor, read-only": (ReadOnlyRegistry, "is read-only"),
     "Quay, read-only": (ReadOnlyRegistry, "is read-only"),
@@ -62,7 +62,10 @@ TO_A_BLOB: dict[str, tuple[type[TransferError], str]] = {
     "ECR, no repository": (MissingProject, "The repository with name 'team/app' does not exist"),
     "Nexus, no redeploy": (ImmutableTag, "set the deployment policy to Allow redeploy"),
     "Nexus, two at once": (ImmutableTag, "takes nothing twice"),
-    "GitLab, deep name": (Refused, "the account may not push it"),
+    "GitLab, deep name": (Refused, "at most two names below it"),
+    "GitLab, no project": (Refused, "an existing project"),
+    "Gitea, owner": (Refused, "may not push there"),
+    "Artifactory, no key": (MissingProject, "Not Found"),
     "object store, full": (RegistryFull, "507"),
 }
 TO_A_MANIFEST: dict[str, tuple[type[TransferError], str]] = {
@@ -127,7 +130,7 @@ def test_a_message_of_a_registry_cannot_break_a_line() -> None:
 def test_a_refused_login_is_named(status: int, account: str) -> None:
     found = explained(Answer(status), manifest=False, account=account)
     assert isinstance(found, Refused)
-    assert (account or "access to") in str(found)
+    assert (account or "Give username and password, or authfile") in str(found)
 
 
 def test_where_the_bytes_go_elsewhere_that_host_is_named() -> None:

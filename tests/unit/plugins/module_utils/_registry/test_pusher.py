@@ -36,7 +36,7 @@ from ansible_collections.airgap.images.tests.support.pushing import (
     manifest_of,
     pusher_for,
 )
-from ansible_collections.airgap.images.tests.support.stand_in_answers import Answer, error
+from ansible_collections.airgap.images.tests.support.stand_in_answers import DOCUMENTED, Answer, error
 from ansible_collections.airgap.images.tests.support.stand_in_registry import StandInRegistry
 from ansible_collections.airgap.images.tests.support.stand_in_store import (
     ALL,
@@ -325,3 +325,13 @@ def test_a_document_that_is_not_json_is_put_as_it_is(
     spaced = json.dumps(json.loads(MANIFEST), indent=7).encode()
     assert pusher.put_manifest(app, "1", spaced, OCI_MANIFEST).digest == digest_of(spaced)
     assert registry.store.manifests["team/app", digest_of(spaced)][0] == spaced
+
+
+def test_a_token_that_is_refused_is_about_pushing(registry: StandInRegistry, app: Repository) -> None:
+    """As GitLab's token service does for a project that does not exist, and for a name that it does not take."""
+    registry.users = USERS
+    registry.answer("GET", "token", DOCUMENTED["GitLab, no project"])
+    for login, words in ((LOGIN, "denied user 'loader' access to"), (None, "Give username and password, or authfile")):
+        with pytest.raises(Refused, match=words) as raised:
+            pusher_for(registry.host, login=login).head_manifest(app, "1")
+        assert "pull" not in str(raised.value)
