@@ -51,6 +51,7 @@ _ERRORS = frozenset(
         "MissingProject",
         "NestedIndex",
         "NotCarried",
+        "NotInArchive",
         "NotPulled",
         "OptionError",
         "Orphaned",

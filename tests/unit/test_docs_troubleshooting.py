@@ -34,6 +34,7 @@ _MESSAGE = re.compile(r"^- `(.+)`$", re.MULTILINE)
 NOT_ON_THE_PAGE = {
     "the cache is not open": "a mistake of ours",
     "it was not copied": "a mistake of ours",
+    f"{HOLE} was not read": "a mistake of ours",
     "the archive is written anew": "the images are then copied again",
     f"the folder of {HOLE} holds {HOLE}": "the cache is then asked for the image again",
     f"{HOLE} is not an image manifest": "the cache is then asked for the image again",

@@ -188,7 +188,7 @@ def _push(
         if answer.state != TO_DO or answer.error is not None:
             push.end(answer.image, outcome_of(answer))
     try:
-        push_in_stream_order(run.archives, todo, carrier, ledger, ends_run=ends_run, note=run.log.warning)
+        push_in_stream_order(run.archives, todo, carrier, ledger, ends_run=ends_run, warn=run.log.warning)
         work_on(todo, push, workers=run.options.work.jobs, check=run.stop.check)
     except Interrupted as error:
         error.changed = push.has_changed

@@ -124,14 +124,14 @@ def refuse_conflicts(named: Sequence[tuple[Reference, Target, str]], naming: Nam
     for reference, target, digest in named:
         other, other_digest = first.setdefault(target, (reference, digest))
         if other_digest != digest:
-            conflicts.append(f"{other} and {reference} would both be {target}")
+            conflicts.append(_explain_conflict(other, reference, target))
             hosts[reference.name] = None
     if not conflicts:
         return
     told = "; ".join(conflicts[:_MOST_NAMED])
     if len(conflicts) > _MOST_NAMED:
         told += f"; and {len(conflicts) - _MOST_NAMED} more"
-    raise OptionError(f"{told}. {_ways_on(list(hosts), naming)}")
+    raise OptionError(f"{told}. {_explain_ways_on(list(hosts), naming)}")
 
 
 def component_of(host: str) -> str:
@@ -139,7 +139,11 @@ def component_of(host: str) -> str:
     return _NO_COMPONENT_CHARACTERS.sub("_", host.lower()).strip("_.-")
 
 
-def _ways_on(names: Sequence[str], naming: Naming) -> str:
+def _explain_conflict(one: Reference, other: Reference, target: Target) -> str:
+    return f"{one} and {other} would both be {target}"
+
+
+def _explain_ways_on(names: Sequence[str], naming: Naming) -> str:
     """Say what keeps names apart."""
     host, _slash, path = names[0].partition("/")
     rule = f"{{from: {names[0]}, to: {component_of(host)}/{path}}}"

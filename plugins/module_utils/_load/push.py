@@ -189,13 +189,13 @@ def push_in_stream_order(
     ledger: BlobLedger,
     *,
     ends_run: Callable[[ImageSaveError], bool],
-    note: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> None:
     """Push the blobs of archives that can only be read from their beginning to their end, in one pass over each.
 
     What fails here is tried again with its image, which then fails by name.
 
-    :param note: is told what keeps an archive from being read to its end.
+    :param warn: is told what keeps an archive from being read to its end.
     :raises ImageSaveError: an error after which no image can do better.
     """
     for archive in archives:
@@ -209,7 +209,7 @@ def push_in_stream_order(
         except ImageSaveError as error:
             if ends_run(error):
                 raise
-            note(f"{archive.path} cannot be read to its end in one pass: {error}")
+            warn(f"{archive.path} cannot be read to its end in one pass: {error}")
 
 
 def _bring_to_all(
