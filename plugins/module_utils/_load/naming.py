@@ -15,7 +15,14 @@ from dataclasses import dataclass
 
 from .._base.errors import InvalidReferenceError, OptionError, quoted
 from .._oci.layout import load_tag
-from .._oci.reference import Reference, Repository, SourceRegistry, canonical_registry, parse_reference
+from .._oci.reference import (
+    Reference,
+    Repository,
+    SourceRegistry,
+    canonical_registry,
+    parse_reference,
+    parse_source_registry,
+)
 
 _NO_COMPONENT_CHARACTERS = re.compile(r"[^a-z0-9.-]+")
 _MOST_NAMED = 5
@@ -88,6 +95,17 @@ class Target:
 
     def __str__(self) -> str:
         return f"{self.repository}:{self.tag}"
+
+
+def read_registry(text: str) -> SourceRegistry:
+    """Read the target registry: ``HOST[:PORT]`` or ``HOST[:PORT]/PATH``.
+
+    :raises OptionError: when the host or the path is not valid.
+    """
+    try:
+        return parse_source_registry(text)
+    except InvalidReferenceError as error:
+        raise OptionError(f"registry: {error}") from error
 
 
 def read_rewrites(items: Iterable[tuple[str, str]]) -> tuple[Rewrite, ...]:

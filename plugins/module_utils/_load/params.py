@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import TypedDict
 
 from .._base.checks import check_range
-from .._base.errors import InvalidReferenceError, OptionError
+from .._base.errors import OptionError
 from .._base.size import parse_size
 from .._host.paths import refuse_strange_path
 from .._oci.image_list import read_origin
-from .._oci.reference import SourceRegistry, parse_source_registry
 from .._registry.access import Access
 from .._registry.harbor import NewProject
-from .naming import Naming, read_rewrites
+from .naming import Naming, read_registry, read_rewrites
 from .options import Choice, Options, Rules, Work
 
 RewriteParams = TypedDict("RewriteParams", {"from": str, "to": str})
@@ -111,14 +110,7 @@ def _refuse_strange_paths(params: Params) -> None:
 
 def _naming(params: Params) -> Naming:
     rewrites = read_rewrites((item["from"], item["to"]) for item in params["rewrites"])
-    return Naming(_registry(params["registry"]), params["keep_registry"], rewrites)
-
-
-def _registry(text: str) -> SourceRegistry:
-    try:
-        return parse_source_registry(text)
-    except InvalidReferenceError as error:
-        raise OptionError(f"registry: {error}") from error
+    return Naming(read_registry(params["registry"]), params["keep_registry"], rewrites)
 
 
 def _new_project(params: Params) -> NewProject | None:
