@@ -104,7 +104,7 @@ class Inquiry:
         for answer in answers:
             repository = answer.image.target.repository
             for child in answer.lacking:
-                unknown = [blob for blob in child.blobs if not self._ledger.knows(repository, blob.digest)]
+                unknown = [blob for blob in child.blobs if self._ledger.answer(repository, blob.digest) is None]
                 wanted.update({(repository, blob.digest): blob for blob in unknown})
         questions = [(repository, blob) for (repository, _digest), blob in wanted.items()]
         parallel_map(
@@ -177,12 +177,15 @@ class Inquiry:
             for blob in child.blobs:
                 self._ledger.note(repository, blob.digest, is_there=True)
             return False
-        is_lacking = False
-        for blob in child.blobs:
+        answers = [self._has_blob(repository, blob) for blob in child.blobs]
+        return not all(answers)
+
+    def _has_blob(self, repository: Repository, blob: Descriptor) -> bool:
+        is_there = self._ledger.answer(repository, blob.digest)
+        if is_there is None:
             is_there = self._registry.has_blob(repository, blob.digest)
             self._ledger.note(repository, blob.digest, is_there=is_there)
-            is_lacking = is_lacking or not is_there
-        return is_lacking
+        return is_there
 
 
 def conflict(image: LoadImage, found: str) -> OptionError:

@@ -79,18 +79,18 @@ class BlobLedger:
             else:
                 self._lacking.add((repository, digest))
 
-    def knows(self, repository: Repository, digest: str) -> bool:
-        """Return True if it is known whether a repository has a blob."""
+    def answer(self, repository: Repository, digest: str) -> bool | None:
+        """Return whether a repository has a blob; ``None`` if that is not known."""
         with self._changed:
-            return repository in self._homes.get(digest, ()) or (repository, digest) in self._lacking
+            if repository in self._homes.get(digest, ()):
+                return True
+            return False if (repository, digest) in self._lacking else None
 
     def way_of(self, repository: Repository, digest: str) -> str:
         """Foresee how a blob would come into a repository, by what is known now."""
-        with self._changed:
-            homes = list(self._homes.get(digest, ()))
-        if repository in homes:
+        if self.answer(repository, digest):
             return PRESENT
-        return MOUNTED if homes or any(True for _home in self._other_homes(digest)) else PUSHED
+        return PUSHED if self._home_of(repository, digest) is None else MOUNTED
 
     def bring(self, repository: Repository, blob: Descriptor) -> None:
         """Make sure that a repository has a blob.
@@ -130,16 +130,20 @@ class BlobLedger:
                 self._changed.wait(LOOK_SECONDS)
 
     def _bring(self, repository: Repository, blob: Descriptor) -> str:
-        with self._changed:
-            is_lacking = (repository, blob.digest) in self._lacking
-            homes = list(self._homes.get(blob.digest, ()))
-        if not is_lacking and self._carrier.is_there(repository, blob):
+        if self.answer(repository, blob.digest) is None and self._carrier.is_there(repository, blob):
             return PRESENT
-        home = next((one for one in (homes or self._other_homes(blob.digest)) if one != repository), None)
+        home = self._home_of(repository, blob.digest)
         if home is not None:
             return MOUNTED if self._carrier.mount(repository, blob, home) else PUSHED
         self._carrier.send(repository, blob)
         return PUSHED
+
+    def _home_of(self, repository: Repository, digest: str) -> Repository | None:
+        """Return another repository that a blob can be mounted from; best one that surely has it."""
+        with self._changed:
+            homes = list(self._homes.get(digest, ()))
+        likely = (one for one in self._other_homes(digest) if self.answer(one, digest) is not False)
+        return next((one for one in (*homes, *likely) if one != repository), None)
 
     def _record(self, repository: Repository, blob: Descriptor, way: str) -> None:
         """Record that a repository has a blob. What was brought is not counted as present as well."""

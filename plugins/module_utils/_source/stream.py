@@ -60,6 +60,7 @@ class StreamBlobs:
         self._checked = checked
         self._log = log
         self._mutex = threading.Lock()
+        self._hinted = threading.local()  # the blob that a thread began to read where the lock file says
         self._contents: Contents | None = None
         self._end: ImageSaveError | None = None
 
@@ -145,6 +146,7 @@ class StreamBlobs:
     def start(self, digest: str) -> Content:
         """Open a blob at its first byte."""
         offset = self._offsets.get(digest)
+        self._hinted.digest = "" if offset is None else digest
         if offset is None:
             place = self.contents().places.get(digest)
             if place is None:
@@ -175,7 +177,8 @@ class StreamBlobs:
         damage = self._checked.damage_of(self.parts_of(digest))
         if damage is not None:
             return damage
-        if digest in self._offsets:
+        # Another thread may have corrected it since this one began to read.
+        if digest in self._offsets or getattr(self._hinted, "digest", "") == digest:
             return self._correct(digest, found)
         parts = self.parts_of(digest)
         if not all(part.sha256 for part in parts):
