@@ -180,7 +180,7 @@ def _checked_source(text: str) -> str:
     except InvalidReferenceError as error:
         expected = "expected HOST[:PORT] or HOST[:PORT]/PATH, such as docker.io/rancher"
         raise OptionError(f"rewrites: from {quoted(text)} is not valid: {error}; {expected}") from error
-    if ":" in path or not _is_host(host):
+    if not _is_host(host):
         raise OptionError(f"rewrites: from {quoted(text)} does not begin with a registry, such as docker.io/rancher")
     return f"{registry}{slash}{path}"
 

@@ -111,13 +111,13 @@ def parse(raw: bytes) -> Receipt:
         lacking = document.texts("lacking") if loaded is None else None
         if is_complete != (lacking == ()):
             raise JsonError("complete contradicts the lists")
+        return Receipt(
+            lock_sha256=tuple(sorted((name, sha256) for sha256, name in locks.items())),
+            checked=checked,
+            target=document.text("target"),
+            loaded=loaded,
+            lacking=lacking,
+            number=document.text("number"),
+        )
     except JsonError as error:
         raise LockFileError(f"it is not a receipt: {error}") from error
-    return Receipt(
-        lock_sha256=tuple(sorted((name, sha256) for sha256, name in locks.items())),
-        checked=checked,
-        target=document.text("target"),
-        loaded=loaded,
-        lacking=lacking,
-        number=document.text("number"),
-    )

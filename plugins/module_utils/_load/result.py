@@ -131,7 +131,8 @@ class Result:
         share = Share(len(self.failed) + len(self.listed.invalid), total)
         why = why_told(self.causes, "" if check else failed_list).rstrip(".")
         verb = "would not be loaded" if check else ("was not loaded" if share.failed == 1 else "were not loaded")
-        return f"{share} {verb}: {why}. {self._success(check=check, others=True)}"
+        others = self._success(check=check, others=True) if share.failed < share.total else ""
+        return f"{share} {verb}: {why}. {others}".removesuffix(". ")
 
     def _success(self, *, check: bool, others: bool = False) -> str:
         there = sum(one.is_there for one in self.images)
@@ -143,6 +144,8 @@ class Result:
         told += [f"{tagged} tagged"] if tagged else []
         told += [f"{format_count(len(self.moved), 'tag')} moved"] if self.moved else []
         told += [f"{format_count(kept, 'tag')} left as found"] if kept else []
+        if not there:
+            return f"nothing to load into {self.registry}" + (f" ({', '.join(told)})" if told else "")
         if not count_new and not tagged:
             return f"{self.registry} already has {count}" + (f" ({', '.join(told)})" if told else "")
         sizes = f"{format_size(self.stats.bytes_pushed)} in {format_count(self.stats.blobs_pushed, 'blob')}"

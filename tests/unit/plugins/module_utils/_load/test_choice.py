@@ -1,0 +1,96 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The images that a load is for, of those that archives hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import NotInArchive, OptionError
+from ansible_collections.airgap.images.plugins.module_utils._load.choice import Chosen, choose
+from ansible_collections.airgap.images.plugins.module_utils._load.options import AUTO
+from ansible_collections.airgap.images.plugins.module_utils._source.archive import Archive
+from ansible_collections.airgap.images.tests.unit.carried import carry, opened
+from ansible_collections.airgap.images.tests.unit.load_scene import load_options
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    return carry(tmp_path_factory.mktemp("archive")).open()
+
+
+def chosen(*archives: Archive, **options: Any) -> Chosen:
+    made = load_options(**options)
+    return choose(archives, made.choice, made.naming, index=AUTO)
+
+
+def names(found: Chosen) -> list[str]:
+    return [str(one.reference) for one in found.images]
+
+
+def test_without_lists_all_is_chosen_in_the_order_of_the_archive(archive: Archive) -> None:
+    found = chosen(archive)
+    assert names(found) == ["reg.lan/a:1", "reg.lan/b:1", "reg.lan/c:1"]
+    assert [str(one.target) for one in found.images] == [f"registry.lan:5000/{name}:1" for name in "abc"]
+    assert [str(one.listed.origin) for one in found.images] == [f"{archive.path}:{number}" for number in (1, 2, 3)]
+    assert (found.absent, found.left_out) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [
+        (["reg.lan/a:1"], "bc"),
+        (["reg.lan/a:2"], "abc"),
+        (["reg.lan/a"], "bc"),
+        (["reg.lan/a", "reg.lan/b:1"], "c"),
+        (["reg.lan"], "abc"),
+        (["a"], "abc"),
+        ([f"reg.lan/a@sha256:{'0' * 64}"], "abc"),
+    ],
+)
+def test_exclude(archive: Archive, exclude: list[str], left: str) -> None:
+    found = chosen(archive, exclude=exclude)
+    assert names(found) == [f"reg.lan/{name}:1" for name in left]
+    assert len(found.left_out) == 3 - len(left)
+
+
+def test_the_list_decides_over_order_and_what_is_missing(archive: Archive, tmp_path: Path) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_text("# a comment\nreg.lan/c:1\nreg.lan/none:1\nreg.lan/c:1\n")
+    found = chosen(archive, images=["reg.lan/b:1"], list_files=[str(listed)])
+    assert names(found) == ["reg.lan/b:1", "reg.lan/c:1"]
+    assert [str(one.listed.reference) for one in found.absent] == ["reg.lan/none:1"]
+    assert isinstance(found.absent[0].error, NotInArchive)
+    assert [str(one) for one in found.left_out] == ["reg.lan/a:1"]
+
+
+def test_what_is_excluded_is_not_missing(archive: Archive) -> None:
+    found = chosen(archive, images=["reg.lan/none:1"], exclude=["reg.lan/none"])
+    assert (found.images, found.absent) == ((), ())
+
+
+def test_exclude_must_be_valid(archive: Archive) -> None:
+    with pytest.raises(OptionError, match=r"exclude: ':::' is not a valid reference or repository"):
+        chosen(archive, exclude=[":::"])
+
+
+def test_of_two_archives_with_one_reference_the_last_counts(archive: Archive, tmp_path: Path) -> None:
+    other = opened(carry(tmp_path, "dir").lock_file)
+    found = chosen(archive, other)
+    assert [one.archive for one in found.images] == [other] * 3
+    assert names(chosen(other, archive)) == names(found)
+    assert [one.archive for one in chosen(other, archive).images] == [archive] * 3
+
+
+def test_names_that_collide_are_refused(archive: Archive) -> None:
+    with pytest.raises(OptionError, match="would both be"):
+        chosen(archive, rewrites=[{"from": f"reg.lan/{name}", "to": "same"} for name in "ab"])
+    assert names(chosen(archive, rewrites=[{"from": "reg.lan/a", "to": "b"}], exclude=["reg.lan/b"])) == [
+        "reg.lan/a:1",
+        "reg.lan/c:1",
+    ]
