@@ -5,30 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from ansible_collections.airgap.images.tests.functional._helpers import saved
-from ansible_collections.airgap.images.tests.support.module import Result, run_module
+from ansible_collections.airgap.images.tests.functional._load import load, loaded, lock_of
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
-
-
-def load(src: Path, registry: Registry, *, check: bool = False, diff: bool = False, **params: Any) -> Result:
-    """Runs ``image_load``."""
-    usual: Mapping[str, Any] = {"src": [src], "registry": registry.host, "validate_certs": False}
-    return run_module({**usual, **params}, check=check, diff=diff, module="image_load")
-
-
-def loaded(result: Result, *, changed: bool = True) -> Result:
-    """Asserts that a load ended well."""
-    assert not result.failed, f"{result.msg}\n{result.data.get('failed_images')}\n{result.stderr}"
-    assert result.changed is changed, result.msg
-    return result
-
 
 SUFFIX = {"gzip": ".tar.gz", "zstd": ".tar.zst", "none": ".tar", "dir": ""}
 
@@ -39,7 +21,7 @@ def test_a_load_and_another(source: Source, bench: Workbench, registry: Registry
     dest = bench.dest.with_name(f"images{SUFFIX[compress]}")
     images = [image for name, image in source.images.items() if not name.startswith("oci/nested")]
     saved(bench.save(images, compress=compress, dest=dest))
-    src = Path(f"{dest}.lock.json")
+    src = lock_of(dest)
     result = loaded(load(src, registry))
     sent = [each for each in registry.requests() if each.method == "PUT" and not each.manifest]
     assert result["stats"]["blobs_pushed"] == len(sent)

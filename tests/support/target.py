@@ -1,0 +1,61 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a registry that was loaded into has, read from its storage: whether each of its tags is whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .layers import sha256
+from .registry import Registry
+from .storage import hex_of
+
+
+def tags(registry: Registry) -> dict[str, str]:
+    """The digest of each tag, by ``REPOSITORY:TAG``."""
+    root = _repositories(registry)
+    found = root.glob("**/_manifests/tags/*/current/link")
+    return {f"{link.parents[4].relative_to(root)}:{link.parents[1].name}": link.read_text() for link in sorted(found)}
+
+
+def manifest(registry: Registry, digest: str) -> bytes:
+    """The bytes of a manifest or index."""
+    return registry.blob_path(digest).read_bytes()
+
+
+def gaps(registry: Registry) -> list[str]:
+    """What tags name that is not there, or has other bytes: nothing, if each tag is whole."""
+    found: list[str] = []
+    checked: set[str] = set()
+    for name, digest in tags(registry).items():
+        repository = name.rpartition(":")[0]
+        todo = [digest]
+        while todo:
+            each = todo.pop()
+            if not _has(registry, repository, "_manifests/revisions", each, checked):
+                found.append(f"{name} lacks {each}")
+                continue
+            document = json.loads(manifest(registry, each))
+            todo += [child["digest"] for child in document.get("manifests", [])]
+            blobs = [document["config"], *document["layers"]] if "config" in document else []
+            own = [blob["digest"] for blob in blobs if not blob.get("urls")]
+            found += [
+                f"{name} lacks {blob}" for blob in own if not _has(registry, repository, "_layers", blob, checked)
+            ]
+    return found
+
+
+def _repositories(registry: Registry) -> Path:
+    return registry.storage / "docker/registry/v2/repositories"
+
+
+def _has(registry: Registry, repository: str, kind: str, digest: str, checked: set[str]) -> bool:
+    """True if a repository has a blob with the right bytes; those of each are read once."""
+    if not (_repositories(registry) / repository / kind / "sha256" / hex_of(digest) / "link").exists():
+        return False
+    path = registry.blob_path(digest)
+    if digest not in checked and path.exists() and sha256(path.read_bytes()) == digest:
+        checked.add(digest)
+    return digest in checked
