@@ -36,6 +36,7 @@ FOLLOWED: Mapping[str, tuple[str, ...]] = {
         "docs/consumers.md",
         "docs/getting-started.md",
         "docs/guides/k3s.md",
+        "docs/guides/load.md",
         "docs/guides/media.md",
         "docs/guides/registry.md",
         "docs/progress.md",

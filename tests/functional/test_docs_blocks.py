@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.airgap.images.plugins.module_utils._base.size import parse_size
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import Progress
 from ansible_collections.airgap.images.plugins.module_utils._report.table import COLUMNS
-from ansible_collections.airgap.images.plugins.modules.image_save import argument_spec
+from ansible_collections.airgap.images.plugins.modules import image_load, image_save
 from ansible_collections.airgap.images.tests.functional._pages import (
     FOLLOWED,
     NOT_RUN,
@@ -101,23 +102,35 @@ def test_scripts_are_sound(tmp_path: Path) -> None:
 
 
 def test_options_and_variables_are_known() -> None:
-    """The module's and the role's, with values of the right kind."""
-    specs = yaml.safe_load((COLLECTION / "roles/image_save/meta/argument_specs.yml").read_text("utf-8"))
-    role = ArgumentSpecValidator(
-        {name: {**each, "required": False} for name, each in specs["argument_specs"]["main"]["options"].items()}
-    )
-    module = ArgumentSpecValidator({**argument_spec(), "dest": {"type": "path"}})
-    seen = 0
+    """Those of both modules and both roles, with values of the right kind."""
+    modules = {
+        f"airgap.images.{name}": ArgumentSpecValidator({**spec, required: {"type": "raw"}})
+        for name, spec, required in (
+            ("image_save", image_save.argument_spec(), "dest"),
+            ("image_load", image_load.argument_spec(), "src"),
+        )
+    }
+    roles = {f"{name}_": validator_of_role(name) for name in ("image_save", "image_load")}
+    seen = Counter[str]()
     for place, block in each_block("yaml"):
         for each in each_value(yaml.safe_load(block.text)):
-            options = each.get("airgap.images.image_save")
-            variables = {name: value for name, value in each.items() if str(name).startswith("image_save_")}
-            for validator, given in ((module, options), (role, variables)):
-                if given:
-                    result = validator.validate(given)
+            given = [(name, validator, each.get(name)) for name, validator in modules.items()]
+            for prefix, validator in roles.items():
+                variables = {name: value for name, value in each.items() if str(name).startswith(prefix)}
+                given.append((prefix, validator, variables))
+            for name, validator, values in given:
+                if values:
+                    result = validator.validate(values)
                     assert not result.error_messages, f"{place}: {result.error_messages}"
-                    seen += 1
-    assert seen > 5
+                    seen[name] += 1
+    assert set(seen) == {*modules, *roles}
+
+
+def validator_of_role(name: str) -> ArgumentSpecValidator:
+    """A validator of some of the variables of a role."""
+    specs = yaml.safe_load((COLLECTION / "roles" / name / "meta/argument_specs.yml").read_text("utf-8"))
+    options = specs["argument_specs"]["main"]["options"]
+    return ArgumentSpecValidator({option: {**each, "required": False} for option, each in options.items()})
 
 
 def test_parts_fit_a_stick() -> None:

@@ -13,6 +13,8 @@ import sys
 import tarfile
 from pathlib import Path
 
+import yaml
+
 from ansible_collections.airgap.images.tests.functional._helpers import check
 from ansible_collections.airgap.images.tests.functional._pages import FOLLOWED, Reader
 from ansible_collections.airgap.images.tests.functional._role import Site
@@ -110,6 +112,7 @@ def test_following_the_pages(bench: Workbench, site: Site) -> None:
     assert [re.findall(r"changed=(\d+)", output) == ["0"] for output in saves] == [False, True]
     assert re.search(r"north\.example\.com: .*first\.tar\.gz\.report\.html", saves[0]), saves[0]
 
+    loader = on_the_other_side(site, outside, inside, bench.registry(), media)
     first.follow("docs/guides/registry.md")
     assert registry_digests(inside, "library/busybox", "1.36")[-1] == busybox.digest
     assert '"1.36"' in first.output("skopeo list-tags")
@@ -165,7 +168,39 @@ def test_following_the_pages(bench: Workbench, site: Site) -> None:
         assert len(expected) == 2
     carried.follow("docs/progress.md")
     assert json.loads((lists / "progress.json").read_text("utf-8"))["ended"] is True
-    assert sorted(first.followed + on_site.followed + carried.followed) == sorted(FOLLOWED["test_following_the_pages"])
+    followed = first.followed + loader.followed + on_site.followed + carried.followed
+    assert sorted(followed) == sorted(FOLLOWED["test_following_the_pages"])
+
+
+def on_the_other_side(site: Site, outside: Registry, inside: Registry, empty: Registry, media: Path) -> Reader:
+    """Somebody who loads the archive of the first page into an empty registry, on a host and in a task."""
+    loader = reader(site, "loader", outside, inside, "loader.site.example.com", **{REGISTRY: empty.host})
+    settings = loader.folder / "host_vars" / "loader.site.example.com.json"
+    more = {"image_load_validate_certs": False, "image_load_install": False, "vault_registry_password": "example"}
+    settings.write_text(json.dumps({**json.loads(settings.read_text("utf-8")), **more}), "utf-8")
+    loader.defaults = {"validate_certs": False}
+    for folder in (site.on_host("loader.site.example.com", "srv/media"), loader.folder / "srv" / "media"):
+        shutil.copytree(media, folder)
+        folder.chmod(0o777)  # the host's user writes the receipt there
+    loader.follow("docs/guides/load.md")
+
+    runs = [output for command, output in loader.typed if command.startswith("ansible-playbook -i site.ini")]
+    assert [re.findall(r"changed=(\d+)", output) == ["0"] for output in runs] == [False, False, True]
+    locked = check(media / "first.tar.gz").lock["images"]
+    names = {"pause": "3.9", "library/busybox": "1.36"}
+    assert len(locked) == len(names)
+    for name, tag in names.items():
+        saved = {platform["digest"] for each in locked if name in each["reference"] for platform in each["platforms"]}
+        top, *below = registry_digests(empty, name, tag)
+        assert set(below or [top]) == saved
+    assert registry_digests(empty, "team/docker.io/library/busybox", "1.36") == registry_digests(
+        empty, "library/busybox", "1.36"
+    )
+    receipt = site.on_host("loader.site.example.com", "srv/media/first.receipt.json")
+    assert json.loads(receipt.read_text("utf-8"))["complete"] is True
+    mirrors = yaml.safe_load((loader.folder / "srv" / "registries.yaml").read_text("utf-8"))["mirrors"]
+    assert mirrors["docker.io"]["rewrite"] == {"^(.*)$": "team/docker.io/$1"}
+    return loader
 
 
 def test_following_the_readme(bench: Workbench, site: Site) -> None:
