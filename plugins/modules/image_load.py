@@ -163,6 +163,17 @@ options:
     type: str
     choices: [tags, manifests, blobs]
     default: tags
+  referrers:
+    description:
+      - What to do with images of the archives that refer to others, such as the signatures, attestations and SBOMs of
+        cosign (tags such as C(sha256-DIGEST.sig)), and manifests with a C(subject).
+      - With V(auto), they are loaded after what they refer to. In a registry that keeps no lists of referrers itself,
+        manifests with a C(subject) are entered in the index with the tag C(sha256-DIGEST), as the specification of
+        registries has it. Such an index is merged with the one that is there, whatever O(on_conflict) says.
+      - V(none) leaves them out.
+    type: str
+    choices: [auto, none]
+    default: auto
   create_projects:
     description:
       - Whether to create the projects in a Harbor that images need and that do not exist. A project is the first part
@@ -577,6 +588,7 @@ from ansible_collections.airgap.images.plugins.module_utils._load.engine import 
 from ansible_collections.airgap.images.plugins.module_utils._load.options import (
     AUTO,
     FIRST,
+    NO_REFERRERS,
     ON_CONFLICT,
     REPLACE,
     SOURCE,
@@ -610,6 +622,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "index": {"type": "str", "choices": [AUTO, SOURCE], "default": AUTO},
         "verify": {"type": "str", "choices": [WHILE, FIRST], "default": WHILE},
         "check_target": {"type": "str", "choices": list(DEPTHS), "default": TAGS},
+        "referrers": {"type": "str", "choices": [AUTO, NO_REFERRERS], "default": AUTO},
         "create_projects": {"type": "bool", "default": False},
         "project_public": {"type": "bool", "default": False},
         "project_quota": {"type": "str"},

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import Callable
 
 from .._archive.lock import LockedImage
-from .._base.errors import InvalidReferenceError, NotInArchive, OptionError, quoted
+from .._base.errors import InvalidReferenceError, ManifestError, NotInArchive, OptionError, quoted
 from .._oci.image import FailedImage
 from .._oci.image_list import ImageList, ListedImage, Origin, read_image_list
 from .._oci.reference import Reference, parse_reference
+from .._oci.referrer import subject_of_tag
 from .._source.archive import Archive
-from .contents import LoadImage, top_of
+from .contents import LoadImage, read_content, top_of
 from .naming import Naming, refuse_conflicts, target_of
-from .options import Choice
+from .options import AUTO, NO_REFERRERS, Choice
 
 _ABSENT = "the archive does not have it; its lock file and its report list what it has"
 
@@ -39,10 +40,11 @@ class Chosen:
     listed: ImageList
 
 
-def choose(archives: Sequence[Archive], choice: Choice, naming: Naming, *, index: str) -> Chosen:
+def choose(archives: Sequence[Archive], choice: Choice, naming: Naming, *, index: str, referrers: str = AUTO) -> Chosen:
     """Choose from the archives, and name what was chosen.
 
     :param index: ``source`` to push the source's index though not all of its manifests were saved.
+    :param referrers: ``none`` to leave out what refers to other images.
     :raises OptionError: when names are not valid or contradict each other, or a list cannot be read.
     """
     held = _held_by(archives)
@@ -50,6 +52,8 @@ def choose(archives: Sequence[Archive], choice: Choice, naming: Naming, *, index
     is_excluded = _exclusion(choice.exclude)
     wanted = [one for one in listed.images if not is_excluded(one.reference)]
     images = [_named(one, held[one.reference], naming, index) for one in wanted if one.reference in held]
+    if referrers == NO_REFERRERS:
+        images = [image for image in images if not _is_referrer(image, held[image.reference].locked)]
     refuse_conflicts([(image.reference, image.target, image.digest) for image in images], naming)
     absent = [FailedImage(one, NotInArchive(_ABSENT)) for one in wanted if one.reference not in held]
     chosen = {image.reference for image in images}
@@ -73,6 +77,18 @@ class _Held:
 def _named(listed: ListedImage, held: _Held, naming: Naming, index: str) -> LoadImage:
     digest, generated = top_of(held.archive, held.locked, index=index)
     return LoadImage(held.archive, listed, target_of(listed.reference, naming), digest, generated)
+
+
+def _is_referrer(image: LoadImage, locked: LockedImage) -> bool:
+    """Return True for what refers to another image, by its tag or by a subject; may read documents."""
+    if subject_of_tag(image.target.tag):
+        return True
+    if any(one.platform is not None and not one.platform.is_unknown for one in locked.platforms):
+        return False  # what runs somewhere refers to nothing, so that not all documents have to be read
+    try:
+        return bool(read_content(image).subjects)
+    except ManifestError:
+        return False  # loading it will tell why
 
 
 def _held_by(archives: Sequence[Archive]) -> dict[Reference, _Held]:

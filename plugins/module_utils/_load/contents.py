@@ -71,11 +71,19 @@ class Content:
     :param children: manifests, each once.
     :param top: of what the tag is to name; the only child, or an index of the children.
     :param is_whole: whether the children are all that the index names.
+    :param subject: digest of the manifest that the index refers to; empty: it is no index, or refers to none.
     """
 
     children: tuple[Child, ...]
     top: Descriptor
     is_whole: bool = True
+    subject: str = ""
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The digests that the index or its manifests refer to."""
+        found = dict.fromkeys((self.subject, *(child.subject for child in self.children)))
+        return tuple(one for one in found if one)
 
     def blobs(self) -> Iterator[Descriptor]:
         """Yield the blobs of all children; one that several have comes more than once."""
@@ -99,7 +107,7 @@ def read_content(image: LoadImage) -> Content:
     digests = dict.fromkeys(entry.digest for entry in parsed.manifests)
     there = [one for one in digests if image.archive.has(one)]
     children = tuple(_read_child(image.archive, one) for one in there)
-    return Content(children, top, is_whole=len(there) == len(digests))
+    return Content(children, top, is_whole=len(there) == len(digests), subject=parsed.subject)
 
 
 def _read_child(archive: Archive, digest: str) -> Child:

@@ -32,6 +32,7 @@ from .options import FIRST, Options
 from .projects import Projects, prepare_projects, refuse_names_without_project
 from .push import Push, push_in_stream_order
 from .receipt_file import refuse_foreign
+from .referrers import waves
 from .result import Result
 from .side_by_side import work_on
 from .tools import Tools, ends_run, prepared
@@ -68,7 +69,9 @@ def load(options: Options, *, log: Log, stop: Stop, progress: Progress | None = 
         refuse_foreign_list(options.failed_list, made=os.path.dirname(os.path.abspath(options.failed_list)))
     with stages.stage("read"):
         archives = open_archives(options.src, stop=stop, log=log)
-        chosen = choose(archives, options.choice, options.naming, index=options.rules.index)
+        chosen = choose(
+            archives, options.choice, options.naming, index=options.rules.index, referrers=options.rules.referrers
+        )
         stages.progress.images = len(chosen.images)
     if options.new_project is not None:
         refuse_names_without_project([image.target.repository for image in chosen.images])
@@ -131,7 +134,7 @@ def _load(run: Run, tools: Tools, projects: Projects) -> Result:
         with run.stages.stage("push"):
             push = _push(run, tools, answers, todo, carrier, ledger)
         images, moved, is_changed = push.done, ledger.moved, push.has_changed
-    in_order = [images[id(image)] for image in run.chosen.images]
+    in_order = [images[id(answer.image)] for answer in answers]
     return finish(
         options,
         run.archives,
@@ -189,7 +192,8 @@ def _push(
             push.end(answer.image, outcome_of(answer))
     try:
         push_in_stream_order(run.archives, todo, carrier, ledger, ends_run=ends_run, warn=run.log.warning)
-        work_on(todo, push, workers=run.options.work.jobs, check=run.stop.check)
+        for wave in waves(todo):
+            work_on(wave, push, workers=run.options.work.jobs, check=run.stop.check)
     except Interrupted as error:
         error.changed = push.has_changed
         raise

@@ -7,20 +7,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable
 
 from .._base.deadline import not_done_in_time
 from .._base.errors import ImageSaveError, Interrupted, OptionError, TransferError
 from .._base.parallel import parallel_map
 from .._base.stop import Check
-from .._oci.descriptor import Descriptor
+from .._oci.descriptor import Descriptor, digest_of
+from .._oci.manifest import Index, parse_manifest
+from .._oci.media_types import OCI_INDEX
 from .._oci.reference import Repository
+from .._oci.referrer import digests_in_list, subject_of_list, with_referrers
 from .._registry.pusher import Pusher
 from .._source.errors import SourceGone
 from .contents import Child, Content, LoadImage, read_content
 from .ledger import BlobLedger
-from .options import FAIL, KEEP, Rules
+from .options import AUTO, FAIL, KEEP, Rules
 from .projects import Projects
 from .receipt import BLOBS, TAGS
 from .result import KEPT, PRESENT
@@ -40,6 +43,7 @@ class Answer:
     :param content: the image's documents, where they had to be read.
     :param lacking: manifests that are not there, in the order in which they have to be pushed.
     :param has_top: whether the registry has what the tag is to name, under its digest.
+    :param lists: the digest whose referrers the tag lists; empty: it is no such list, and is not merged with another.
     """
 
     image: LoadImage
@@ -48,6 +52,7 @@ class Answer:
     content: Content | None = None
     lacking: tuple[Child, ...] = ()
     has_top: bool = False
+    lists: str = ""
     error: ImageSaveError | None = field(default=None, compare=False)
 
 
@@ -141,26 +146,46 @@ class Inquiry:
         if self._projects.is_new(target.repository):
             return self._in_new_project(image)
         before = self._registry.head_manifest(target.repository, target.tag) or ""
+        lists = self._subject_of_list(image) if before != image.digest else ""
+        if lists and before:
+            image = self._merged(image)
         is_same = before == image.digest
         if is_same and self._rules.check_target == TAGS:
             return Answer(image, before, PRESENT)
-        if before and not is_same:
+        if before and not is_same and not lists:
             if self._rules.on_conflict == KEEP:
                 return Answer(image, before, KEPT)
             if self._rules.on_conflict == FAIL:
                 raise conflict(image, before)
         content = read_content(image)
         lacking = tuple(child for child in content.children if self._is_lacking(image, child))
-        has_top = is_same or self._has(target.repository, content.top.digest, content)
+        has_top = not lacking and (is_same or self._has(target.repository, content.top.digest, content))
         state = PRESENT if is_same and not lacking else TO_DO
-        return Answer(image, before, state, content=content, lacking=lacking, has_top=has_top and not lacking)
+        return Answer(image, before, state, content=content, lacking=lacking, has_top=has_top, lists=lists)
+
+    def _subject_of_list(self, image: LoadImage) -> str:
+        """Return the digest whose referrers an image lists; empty if it is no list."""
+        subject = subject_of_list(image.target.tag) if self._rules.referrers == AUTO else ""
+        if not subject:
+            return ""
+        document = parse_manifest(image.document(image.digest))
+        return subject if isinstance(document, Index) and document.media_type == OCI_INDEX else ""
+
+    def _merged(self, image: LoadImage) -> LoadImage:
+        """Return a list of referrers as it will be: with the entries of the one that is there."""
+        present = self._registry.get_manifest(image.target.repository, image.target.tag)
+        if present is None:
+            return image
+        merged = with_referrers(present.raw, image.document(image.digest))
+        return replace(image, digest=digest_of(merged), generated=merged)
 
     def _in_new_project(self, image: LoadImage) -> Answer:
         """Return the answer for an image of which nothing is there."""
         content = read_content(image)
         for blob in content.blobs():
             self._ledger.note(image.target.repository, blob.digest, is_there=False)
-        return Answer(image, "", TO_DO, content=content, lacking=content.children)
+        lists = self._subject_of_list(image)
+        return Answer(image, "", TO_DO, content=content, lacking=content.children, lists=lists)
 
     def _has(self, repository: Repository, digest: str, content: Content) -> bool:
         """Ask for what a tag is to name; a single manifest was asked for already."""
@@ -172,6 +197,8 @@ class Inquiry:
         """Ask for a manifest, and with ``check_target: blobs`` for what it names."""
         repository = image.target.repository
         if self._registry.head_manifest(repository, child.descriptor.digest) is None:
+            return True
+        if child.subject and self._rules.check_target != TAGS and not self._is_listed(repository, child):
             return True
         if self._rules.check_target != BLOBS:
             for blob in child.blobs:
@@ -186,6 +213,16 @@ class Inquiry:
             is_there = self._registry.has_blob(repository, blob.digest)
             self._ledger.note(repository, blob.digest, is_there=is_there)
         return is_there
+
+    def _is_listed(self, repository: Repository, child: Child) -> bool:
+        """Ask whether a manifest is in the list of what refers to its subject."""
+        if self._rules.referrers != AUTO:
+            return True
+        listed = self._registry.referrers(repository, child.subject)
+        if listed is None:
+            present = self._registry.fallback_referrers(repository, child.subject)
+            return present is not None and child.descriptor.digest in digests_in_list(present.raw)
+        return any(one.digest == child.descriptor.digest for one in listed)
 
 
 def conflict(image: LoadImage, found: str) -> OptionError:

@@ -21,6 +21,7 @@ ON_CONFLICT = (REPLACE, KEEP, FAIL)
 """The ways of treating a tag that has another digest in the target registry."""
 
 AUTO, SOURCE = "auto", "source"
+NO_REFERRERS = "none"
 WHILE, FIRST = "while", "first"
 
 
@@ -55,12 +56,14 @@ class Rules:
     :param index: ``auto``, or ``source`` to push the source's index though not all of its manifests were saved.
     :param check_target: one of :data:`receipt.DEPTHS`: how far to look before something counts as there.
     :param verify: ``while`` blobs are sent, or ``first`` all parts before.
+    :param referrers: ``auto``, or ``none`` to leave out what refers to other images.
     """
 
     on_conflict: str = REPLACE
     index: str = AUTO
     check_target: str = "tags"
     verify: str = WHILE
+    referrers: str = AUTO
 
 
 @dataclass(frozen=True)

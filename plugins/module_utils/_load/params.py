@@ -38,6 +38,7 @@ class Params(TypedDict):
     index: str
     verify: str
     check_target: str
+    referrers: str
     create_projects: bool
     project_public: bool
     project_quota: str | None
@@ -80,6 +81,7 @@ def read_options(params: Params, *, check: bool) -> Options:
             index=params["index"],
             check_target=params["check_target"],
             verify=params["verify"],
+            referrers=params["referrers"],
         ),
         access=_access(params),
         work=_work(params),

@@ -15,7 +15,7 @@ from .._base.errors import ImageSaveError, TransferError
 from .._host.progress import Progress
 from .._oci.descriptor import Descriptor
 from .._oci.reference import Repository
-from .._registry.pusher import Pusher
+from .._registry.pusher import PushedManifest, Pusher
 from .._registry.refusals import BlobsUnknown
 from .._source.archive import Archive
 from .carrier import ArchiveCarrier
@@ -24,7 +24,8 @@ from .inquiry import Answer, conflict
 from .ledger import MOUNTED as BLOB_MOUNTED
 from .ledger import PUSHED as BLOB_PUSHED
 from .ledger import BlobLedger
-from .options import FAIL, KEEP, Rules
+from .options import AUTO, FAIL, KEEP, Rules
+from .referrers import Referrers
 from .result import FAILED, KEPT, PRESENT, PUSHED, TAGGED, Loaded
 from .side_by_side import Step
 
@@ -55,6 +56,7 @@ class Push:
         self._ends_run = ends_run
         self._mutex = threading.Lock()
         self._has_put = False
+        self._referrers = Referrers(registry)
         self.done: dict[int, Loaded] = {}
 
     @property
@@ -78,13 +80,14 @@ class Push:
         if content is None:
             raise TransferError(f"{image.reference} was not read", heals=False)
         with self._progress.working_on(str(image.reference)):
-            for child in item.lacking:
-                if child.descriptor != content.top:  # which is put under its tag
-                    self._put_child(image, child, child.descriptor.digest)
+            self._put_children(item, content)
             found = self._registry.head_manifest(image.target.repository, image.target.tag) or ""
+            if item.lists:
+                self._merge(item, found)
+                return
             action = self._action(item, found)
             if action in (PUSHED, TAGGED):
-                self._put_top(image, content)
+                self._put_top(image, content, image.target.tag)
         self.end(image, Loaded(image.listed, image.target, image.digest, action, before=found))
 
     def failed(self, item: Answer, error: ImageSaveError) -> None:
@@ -118,6 +121,48 @@ class Push:
         with self._progress.working_on(str(item.image.reference)):
             self._ledger.bring(repository, blob)
 
+    def _put_children(self, item: Answer, content: Content) -> None:
+        """Put the manifests that are not there, and have all that refer to something listed by what they refer to.
+
+        A manifest that is put under its tag afterwards is only put here if it refers to something: a tag says that all
+        was done.
+        """
+        image = item.image
+        for child in content.children:
+            # A list that is loaded as a whole names its manifests itself.
+            refers = child.subject if self._rules.referrers == AUTO and child.subject != item.lists else ""
+            is_lacking = child in item.lacking
+            if refers:
+                if is_lacking or not self._is_listed(image.target.repository, child.descriptor.digest, refers):
+                    pushed = self._put_child(image, child, child.descriptor.digest)
+                    self._list(image, child.descriptor, refers, pushed)
+            elif is_lacking and child.descriptor != content.top:
+                self._put_child(image, child, child.descriptor.digest)
+        if content.subject and self._rules.referrers == AUTO:
+            pushed = self._put_top(image, content, content.top.digest)
+            self._list(image, content.top, content.subject, pushed)
+
+    def _is_listed(self, repository: Repository, digest: str, subject: str) -> bool:
+        """Ask whether a registry that keeps lists of referrers itself has a manifest in that of its subject."""
+        listed = self._registry.referrers(repository, subject)
+        return listed is not None and any(one.digest == digest for one in listed)
+
+    def _list(self, image: LoadImage, descriptor: Descriptor, subject: str, pushed: PushedManifest) -> None:
+        """Enter a manifest into the list of its subject's referrers, unless the registry has done so."""
+        if pushed.subject:
+            return
+        raw = image.document(descriptor.digest)
+        self._has_put = self._referrers.enter(image.target.repository, subject, raw, descriptor) or self._has_put
+
+    def _merge(self, item: Answer, found: str) -> None:
+        """Put a list of referrers under its tag, with what others have entered there."""
+        image, repository = item.image, item.image.target.repository
+        is_new = self._referrers.merge(repository, item.lists, image.document(image.digest))
+        self._has_put = is_new or self._has_put
+        digest = self._registry.head_manifest(repository, image.target.tag) or image.digest
+        action = PUSHED if is_new or item.lacking else PRESENT
+        self.end(image, Loaded(image.listed, image.target, digest, action, before=found))
+
     def _action(self, item: Answer, found: str) -> str:
         """Decide what becomes of the tag, which another loader may have written since it was asked for.
 
@@ -132,26 +177,25 @@ class Push:
             raise conflict(image, found)
         return TAGGED if item.has_top else PUSHED
 
-    def _put_top(self, image: LoadImage, content: Content) -> None:
-        """Put what the tag names under the tag. If that is an index, its manifests are there by now."""
+    def _put_top(self, image: LoadImage, content: Content, name: str) -> PushedManifest:
+        """Put what the tag names under the tag, or its digest. If that is an index, its manifests are there by now."""
         alone = content.children[0] if len(content.children) == 1 else None
         if alone is not None and alone.descriptor == content.top:
-            self._put_child(image, alone, image.target.tag)
-            return
+            return self._put_child(image, alone, name)
         try:
-            self._put(image, content.top, image.target.tag)
+            return self._put(image, content.top, name)
         except BlobsUnknown:
             for child in content.children:
                 self._put_child(image, child, child.descriptor.digest)
-            self._put_whole(image, content)
+            return self._put_whole(image, content, name)
 
-    def _put_whole(self, image: LoadImage, content: Content) -> None:
-        """Put an index under its tag, after all of its manifests that the archive has were put.
+    def _put_whole(self, image: LoadImage, content: Content, name: str) -> PushedManifest:
+        """Put an index, after all of its manifests that the archive has were put.
 
         :raises TransferError: when the registry does not take it.
         """
         try:
-            self._put(image, content.top, image.target.tag)
+            return self._put(image, content.top, name)
         except BlobsUnknown as error:
             if content.is_whole:
                 raise
@@ -162,24 +206,25 @@ class Push:
                 heals=False,
             ) from error
 
-    def _put_child(self, image: LoadImage, child: Child, name: str) -> None:
+    def _put_child(self, image: LoadImage, child: Child, name: str) -> PushedManifest:
         """Put a manifest; once more after its blobs were asked for again, if the registry does not find them.
 
         :raises TransferError: also when it does not find them then.
         """
         try:
-            self._put(image, child.descriptor, name)
+            return self._put(image, child.descriptor, name)
         except BlobsUnknown:
             repository = image.target.repository
             self._ledger.forget(repository, [blob.digest for blob in child.blobs])
             for blob in child.blobs:
                 self._ledger.bring(repository, blob)
-            self._put(image, child.descriptor, name)
+            return self._put(image, child.descriptor, name)
 
-    def _put(self, image: LoadImage, descriptor: Descriptor, name: str) -> None:
+    def _put(self, image: LoadImage, descriptor: Descriptor, name: str) -> PushedManifest:
         raw = image.document(descriptor.digest)
-        self._registry.put_manifest(image.target.repository, name, raw, descriptor.media_type)
+        pushed = self._registry.put_manifest(image.target.repository, name, raw, descriptor.media_type)
         self._has_put = True
+        return pushed
 
 
 def push_in_stream_order(

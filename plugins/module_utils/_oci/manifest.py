@@ -66,10 +66,14 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Index:
-    """A list of manifests, one per platform."""
+    """A list of manifests, one per platform.
+
+    :param subject: digest of the manifest that it refers to; empty if there is none.
+    """
 
     media_type: str
     manifests: tuple[Descriptor, ...]
+    subject: str = ""
 
 
 AnyManifest = Union[Manifest, Index, Schema1]
@@ -136,7 +140,7 @@ def _parse_index(document: JsonObject, media_type: str) -> Index:
     entries = document.objects("manifests")
     if len(entries) > MAX_CHILDREN:
         raise ManifestError(f"the index names {len(entries)} manifests; at most {MAX_CHILDREN} are accepted")
-    return Index(media_type=media_type, manifests=tuple(parse_entry(entry) for entry in entries))
+    return Index(media_type, tuple(parse_entry(entry) for entry in entries), subject=_subject(document))
 
 
 def _parse_image_manifest(document: JsonObject, media_type: str) -> Manifest:
