@@ -14,11 +14,10 @@ from typing import Any
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._load.engine import load
-from ansible_collections.airgap.images.plugins.module_utils._load.params import Params, read_options
 from ansible_collections.airgap.images.plugins.module_utils._load.result import Result
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import digest_of
-from ansible_collections.airgap.images.plugins.modules.image_load import argument_spec
 from ansible_collections.airgap.images.tests.support.stand_in_registry import StandInRegistry
+from ansible_collections.airgap.images.tests.unit.load_scene import load_options
 
 _NAME = "org.opencontainers.image.ref.name"
 
@@ -54,10 +53,8 @@ def load_into(
 
     :param path: what is prefixed to each repository.
     """
-    defaults = {name: option.get("default") for name, option in argument_spec().items()}
     usual = {"src": [str(src)], "registry": f"{registry.host}{path}", "validate_certs": False, "retry_delay": 0.0}
-    values: Params = {**defaults, **usual, **params}  # type: ignore[typeddict-item]
-    return load(read_options(values, check=check), log=log or Log(debug=False), stop=Stop())
+    return load(load_options(check=check, **{**usual, **params}), log=log or Log(debug=False), stop=Stop())
 
 
 def actions_of(result: Result) -> dict[str, str]:
