@@ -6,16 +6,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError, OptionError, quoted
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.cargo import cargo_of
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.checks import check_options
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.lists import listed_on_controller
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.options import Options
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.sending import Patience, send
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.target import Target
+from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import refuse_facts
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.search import check_types, find_beside, play_of
 
@@ -32,6 +36,7 @@ class ActionModule(ActionBase):
         steps: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "validate": self._validate,
             "probe": self._probe,
+            "send": self._send,
         }
         try:
             result.update(changed=False)
@@ -60,6 +65,7 @@ class ActionModule(ActionBase):
         return {
             "call": str(self._task._uuid),
             "is_check": bool(self._task.check_mode),
+            "share_among": play.all if options.distribute else [],
             "lines": chosen.lines,
             "origins": chosen.origins,
         }
@@ -69,6 +75,34 @@ class ActionModule(ActionBase):
         options = self._options(variables)
         sources = [*options.src, *options.controller_src]
         return Target(self, variables).probe(self._task.args["libraries"], sources)
+
+    def _send(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Copy files to the host, as the user who logs in; in check mode find out which."""
+        options, target = self._options(variables), Target(self, variables)
+        refuse_facts(variables.get("ansible_facts") or {}, target.name)
+        directory, is_check = options.staging_dir, bool(self._task.check_mode)
+        cargo = cargo_of(options.controller_src, directory)
+        coming = target.look(directory, cargo.items, write=not is_check)
+        if coming and not is_check:
+            send(
+                coming,
+                directory,
+                self._connection,
+                target,
+                host=target.name,
+                patience=self._patience(),
+                ticker=Ticker.of(self._task, variables),
+            )
+        return {
+            "changed": bool(coming),
+            "copied": len(coming),
+            "src": [os.path.join(directory, name) for name in cargo.sources],
+            "files": [os.path.join(directory, item.name) for item in cargo.items],
+        }
+
+    def _patience(self) -> Patience:
+        given = {name: value for name, value in self._task.args.items() if value not in ("", None)}
+        return Patience(int(given.get("retries", 3)), float(given.get("retry_delay", 2.0)))
 
     def _options(self, variables: Mapping[str, Any]) -> Options:
         return Options.of(self._templar.template(variables[self._task.args["variables"]]))

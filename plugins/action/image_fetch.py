@@ -17,7 +17,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker impo
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.carrier import Carrier
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.fetch import Fetch
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.host import Host
-from ansible_collections.airgap.images.plugins.plugin_utils._fetch.transport import without_compression
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.transport import without_compression
 
 # Paths of the host are texts here: a type that expands "~" would insert the controller's home.
 ARGUMENTS: dict[str, dict[str, object]] = {

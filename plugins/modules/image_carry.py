@@ -16,7 +16,8 @@ description:
   - Does the steps of the role P(airgap.images.image_load#role) before loading. It is private to the role and may change
     at any time; call the role.
   - On the controller it checks the variables of the role, reads lists, and finds the files that are to be copied.
-  - On the host it looks for libraries that are lacking.
+  - On the host it looks for libraries that are lacking, and for files that are there already, and checks those that
+    arrive.
 author:
   - airgap.images contributors (@airgap-images)
 attributes:
@@ -46,8 +47,9 @@ options:
       - The step of the role, done by the controller.
       - V(validate) checks the variables, and reads the lists on the controller. It does not contact the host.
       - V(probe) finds out what the host lacks.
+      - V(send) copies files from the controller to the host.
     type: str
-    choices: [validate, probe]
+    choices: [validate, probe, send]
   variables:
     description:
       - Name of the variable with the options of the role. It is given by name because Ansible can show arguments.
@@ -69,6 +71,35 @@ options:
     type: list
     elements: path
     default: []
+  retries:
+    description:
+      - How often a transfer is tried again, for O(step=send).
+    type: int
+    default: 3
+  retry_delay:
+    description:
+      - Seconds before the first retry. Each further delay is twice as long, up to a minute.
+    type: float
+    default: 2.0
+  directory:
+    description:
+      - Directory on the host to which files are copied. Given by the controller, as all of the following.
+    type: path
+  write:
+    description:
+      - Make O(directory) if it is missing.
+    type: bool
+    default: false
+  files:
+    description:
+      - The files that are to be in O(directory), each with C(name), C(size) and C(sha256).
+    type: list
+    elements: dict
+    default: []
+  arrived:
+    description:
+      - A file that has arrived in O(directory), with C(name), C(temporary) and C(sha256).
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -100,13 +131,34 @@ lacking:
   returned: with O(step=probe)
   type: list
   elements: str
+src:
+  description: Paths on the host of the archives that were copied.
+  returned: with O(step=send)
+  type: list
+  elements: str
+files:
+  description: Paths on the host of all their files.
+  returned: with O(step=send)
+  type: list
+  elements: str
+copied:
+  description: How many files were copied, or would be in check mode.
+  returned: with O(step=send)
+  type: int
 """
 
 import importlib.util
 import os
 import sys
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import SpaceError
+from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import reason
+from ansible_collections.airgap.images.plugins.module_utils._host.files import make_directories
+from ansible_collections.airgap.images.plugins.module_utils._host.space import free_bytes, require
+from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
 
 ZSTANDARD = "zstandard"
 _SUFFIX = ".tar.zst"
@@ -131,18 +183,86 @@ def has_zstd(path: str) -> bool:
         return False
 
 
+def look(directory: str, files: list[dict[str, Any]], *, write: bool) -> list[int]:
+    """Find the files that a directory lacks, or that are other ones there.
+
+    :param write: make the directory if it is missing.
+    :returns: their positions.
+    :raises SpaceError: when there is no space for them.
+    :raises OSError: when the directory cannot be made or read.
+    """
+    if write:
+        umask = os.umask(0o022)  # for the user who loads
+        try:
+            make_directories(directory)
+        finally:
+            os.umask(umask)
+    verified = VerifiedFiles(directory)
+    missing = [number for number, file in enumerate(files) if not is_there(directory, file, verified)]
+    if write:
+        verified.save()
+    needed = sum(int(files[number]["size"]) for number in missing)
+    require(f"{directory} on the host", free_bytes(directory), needed, otherwise="or choose another directory")
+    return missing
+
+
+def is_there(directory: str, file: dict[str, Any], verified: VerifiedFiles) -> bool:
+    """Return True if a directory has a file with this content; it is only read if it was touched."""
+    path = os.path.join(directory, file["name"])
+    try:
+        return os.lstat(path).st_size == int(file["size"]) and verified.sha256(path) == file["sha256"]
+    except OSError:
+        return False
+
+
+def receive(directory: str, *, name: str, temporary: str, sha256: str) -> bool:
+    """Check a file that has arrived, and give it its name. One with another content is removed.
+
+    :returns: whether it has the right content.
+    :raises OSError: when it cannot be read or renamed.
+    """
+    path, final = os.path.join(directory, temporary), os.path.join(directory, name)
+    verified = VerifiedFiles(directory)
+    if verified.sha256(path) != sha256:
+        os.unlink(path)
+        return False
+    os.chmod(path, 0o644)  # for the user who loads
+    os.replace(path, final)
+    verified.learn(final, sha256)
+    verified.save()
+    return True
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "step": {"type": "str", "choices": ["validate", "probe"]},
+            "step": {"type": "str", "choices": ["validate", "probe", "send"]},
             "variables": {"type": "str"},
             "types": {"type": "dict", "default": {}},
             "libraries": {"type": "list", "elements": "str", "default": []},
             "src": {"type": "list", "elements": "path", "default": []},
+            "retries": {"type": "int", "default": 3},
+            "retry_delay": {"type": "float", "default": 2.0},
+            "directory": {"type": "path"},
+            "write": {"type": "bool", "default": False},
+            "files": {"type": "list", "elements": "dict", "default": []},
+            "arrived": {"type": "dict"},
         },
         supports_check_mode=True,
     )
+    directory, arrived = module.params["directory"], module.params["arrived"]
+    found: dict[str, object] = {}
+    try:
+        if arrived:
+            found["is_whole"] = receive(directory, **arrived)
+        elif directory:
+            found["missing"] = look(directory, module.params["files"], write=module.params["write"])
+    except SpaceError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or directory} on the host cannot be read or written: {reason(error)}")
     module.exit_json(
+        **found,
         changed=False,
         uid=os.geteuid(),
         lacking=lacking(module.params["libraries"], module.params["src"]),

@@ -134,6 +134,18 @@ options:
     type: list
     elements: str
     default: []
+  share:
+    description:
+      - Load a share of the images only, the one of this name among O(share_among).
+    type: str
+  share_among:
+    description:
+      - Names, usually of hosts, among which the images are shared out by repository. Runs with the same names and
+        archives, and each with another O(share), load all images together, and none of them twice.
+      - The images of one repository stay together, and an additional image does not move any others.
+    type: list
+    elements: str
+    default: []
   on_conflict:
     description:
       - What to do with a tag that names another image in the registry. V(replace) moves it, and RV(moved_tags) lists
@@ -618,6 +630,8 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "list_format": {"type": "str", "choices": list(LIST_FORMATS), "default": PLAIN},
         "origins": {"type": "list", "elements": "str", "default": []},
         "exclude": {"type": "list", "elements": "str", "default": []},
+        "share": {"type": "str"},
+        "share_among": {"type": "list", "elements": "str", "default": []},
         "on_conflict": {"type": "str", "choices": list(ON_CONFLICT), "default": REPLACE},
         "index": {"type": "str", "choices": [AUTO, SOURCE], "default": AUTO},
         "verify": {"type": "str", "choices": [WHILE, FIRST], "default": WHILE},

@@ -59,6 +59,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
 _CLUSTER = "needs a node to install a cluster on, and the product's own files"
 _HANGAR = "needs hangar, which no package index has"
 _DISTRIBUTED = "test_role_distribute.py and test_role_set.py do this with hosts and archives of their own"
+_LOADED = "names a stick and a registry of a site; test_load_role.py does this with its own"
 _OTHER_GATE = "is a gate of its own, or a long run beside the tests"
 _RANCHER = "tests/functional/test_docs_rancher.py runs this with settings for loopback"
 _REGISTRIES = "names registries that are not to be had here; test_save_registries.py has such entries"
@@ -135,6 +136,12 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
         "$ tests/faults.sh --only walk                         # 500 steps, ten in each trial; "
         "the gate has 2": _OTHER_GATE,
         "$ tests/fuzz.sh            # ten million executions and more; writes docs/reliability/fuzz.md": _OTHER_GATE,
+    },
+    "roles/image_load/README.md": {
+        "- name: Load the images of a Rancher release into the registry of the site": _LOADED,
+        "image_load_controller_src: [/media/usb]": _LOADED,
+        "- name: Mirror images into the registry of the site": _LOADED,
+        "- name: Have the nodes of a K3s cluster find the images under their old names": _CLUSTER,
     },
     "roles/image_save/README.md": {
         "- name: Prepare the images of a Rancher release for the site without network": _SAME_SAVE,

@@ -10,8 +10,25 @@ import shutil
 from pathlib import Path
 
 from ansible_collections.airgap.images.tests.functional._helpers import saved
-from ansible_collections.airgap.images.tests.functional._loading import handed_over, play, variables, writes
-from ansible_collections.airgap.images.tests.functional._role import Site, assert_unchanged, assert_well
+from ansible_collections.airgap.images.tests.functional._loading import (
+    JOB,
+    ROLE,
+    SHOW,
+    handed_over,
+    play,
+    variables,
+    writes,
+)
+from ansible_collections.airgap.images.tests.functional._role import JOB as SAVE_JOB
+from ansible_collections.airgap.images.tests.functional._role import ROLE as SAVE
+from ansible_collections.airgap.images.tests.functional._role import (
+    Site,
+    assert_not_failed,
+    assert_unchanged,
+    assert_well,
+    changed,
+    failure,
+)
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
@@ -44,3 +61,87 @@ def test_parts_on_the_host(source: Source, bench: Workbench, site: Site, registr
     registry.clear()
     assert_unchanged(site.run(inventory, wanted, plays=[play()]))
     assert writes(registry) == []
+
+
+def test_parts_on_the_controller(source: Source, bench: Workbench, site: Site, registry: Registry) -> None:
+    """They are copied by the user who logs in, loaded by root, not copied again, and removed where it is asked for."""
+    inventory = site.inventory("kept", "tidy")
+    inventory["tidy"]["image_load_keep_staged"] = False
+    media = bench.directory / "stick"
+    carried(source, bench, media)
+    (lock,) = media.glob("*.lock.json")
+    wanted = variables(registry, controller_src=[str(media)], staging_dir="{{ work }}/in", retry_delay=0)
+    plays = [play(become=True)]
+
+    foreseen = site.run(inventory, wanted, plays=plays, options=["--check"])
+    assert_well(foreseen)
+    assert ("kept", "Copy the archives to the host") in changed(foreseen)
+    assert not site.on_host("kept", "in").exists() and writes(registry) == []
+
+    done = site.run(inventory, wanted, plays=plays)
+    assert_well(done)
+    for host in inventory:
+        assert handed_over(done, host)["stats"]["images"] == len(SAMPLES)
+    files = {path.name: path.read_bytes() for path in [lock, *media.glob("*.part*")]}
+    staged = {path.name: path for path in site.on_host("kept", "in").iterdir()}
+    assert staged.pop("verified.json").is_file()
+    assert {name: path.read_bytes() for name, path in staged.items()} == files
+    assert {path.owner() for path in staged.values()} == {site.hosts.user}
+    assert [*site.on_host("tidy", "in").iterdir()] == []
+
+    inventory.pop("tidy")
+    registry.clear()
+    assert_unchanged(site.run(inventory, wanted, plays=plays))
+    assert writes(registry) == []
+
+    first = sorted(name for name in staged if ".part" in name)[0]
+    staged[first].write_bytes(b"damaged")
+    again = site.run(inventory, wanted, plays=plays)
+    assert_well(again)
+    assert changed(again) == [("kept", "Copy the archives to the host")]
+    assert staged[first].read_bytes() == files[first]
+
+
+def test_hosts_share_the_images(source: Source, bench: Workbench, site: Site, registry: Registry) -> None:
+    """Each image of a list on the controller is loaded by one host, and nothing else is."""
+    inventory = site.inventory("north", "east", "south")
+    names = [f"{name}:1" for name in ("oci/gzip", "oci/zstd", "oci/plain", "docker/single", "docker/arm64")]
+    saved(bench.save([source[name] for name in [*names, "a/b/c/d:1.0"]]))
+    shutil.copytree(bench.dest.parent, site.on_host("north", "media"))
+    listed = site.folder / "list.txt"
+    listed.write_text("\n".join(["# of the release", *(source[name].reference for name in names)]), "utf-8")
+    src = str(site.on_host("north", "media"))
+    wanted = variables(registry, src=[src], list_files=[str(listed)], distribute=True, **JOB)
+
+    done = site.run(inventory, wanted, plays=[play()])
+    assert_well(done)
+    shares = {host: [one["reference"] for one in handed_over(done, host)["images"]] for host in inventory}
+    loaded = [reference for share in shares.values() for reference in share]
+    assert sorted(loaded) == sorted(source[name].reference for name in names)
+    assert all(len(share) < len(names) for share in shares.values()), f"one host has done all of it: {shares}"
+    tags = {each.manifest for each in registry.requests() if each.method == "PUT" and each.manifest}
+    assert {name for name in tags if "@" not in name} == {*names}
+
+
+def test_save_and_load_in_one_play(source: Source, site: Site, registry: Registry) -> None:
+    """A site that reaches both sides, with a host whose images no archive has, and one that is asked for nothing."""
+    inventory = site.inventory("both", "absent", "nothing")
+    lock = {"image_load_src": ["{{ image_save_result.lock_file }}"]}
+    inventory["both"].update(lock)
+    inventory["absent"].update({**lock, "image_load_images": ["reg.lan/not/there:1"]})
+    save = site.variables(images=[source[name].reference for name in SAMPLES], fetch=False, **SAVE_JOB)
+    roles = [{"ansible.builtin.include_role": {"name": name}} for name in (SAVE, ROLE)]
+    both = {
+        "name": "Both sides",
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [{"name": "Both", "block": roles, "always": [SHOW]}],
+    }
+    done = site.run(inventory, {**save, **variables(registry, **JOB)}, plays=[both])
+    assert done.rc != 0
+    assert_not_failed(done, "both")
+    assert {one["digest"] for one in handed_over(done, "both")["images"]} == {source[name].digest for name in SAMPLES}
+    result = handed_over(done, "absent")
+    assert result["failed"] and [one["reference"] for one in result["failed_images"]] == ["reg.lan/not/there:1"]
+    assert "reg.lan/not/there:1" in failure(done, "absent") and "image_load_images, item 1" in str(result["causes"])
+    assert "There is nothing to load: set image_load_src" in failure(done, "nothing")

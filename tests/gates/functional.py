@@ -29,7 +29,11 @@ class Group:
 GROUPS = (
     Group("progress", ("role_progress",), "live progress"),
     Group("pages", ("docs",), "the pages of the documentation, followed"),
-    Group("calls", ("role_again", "role_c", "role_d", "role_e"), "the role over sshd: called in every way, shared out"),
+    Group(
+        "calls",
+        ("load_role", "role_again", "role_c", "role_d", "role_e"),
+        "the roles over sshd: called in every way, shared out",
+    ),
     Group("role", ("role",), "the role over sshd: steps, lists, failures, secrets, shells, USB sticks"),
     Group("secrets", ("credentials", "hostile_host", "secrets"), "secrets, and hosts that mean harm"),
     Group("hostile", ("hostile", "surroundings", "two", "unpack"), "registries and neighbours that mean harm"),

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable
 
 from .._archive.lock import LockedImage
@@ -55,13 +55,15 @@ def choose(archives: Sequence[Archive], choice: Choice, naming: Naming, *, index
     if referrers == NO_REFERRERS:
         images = [image for image in images if not _is_referrer(image, held[image.reference].locked)]
     refuse_conflicts([(image.reference, image.target, image.digest) for image in images], naming)
-    absent = [FailedImage(one, NotInArchive(_ABSENT)) for one in wanted if one.reference not in held]
+    images = [image for image in images if choice.is_ours(image.reference.name)]
+    missing = [one for one in wanted if one.reference not in held and choice.is_ours(one.reference.name)]
+    absent = [FailedImage(one, NotInArchive(_ABSENT)) for one in missing]
     chosen = {image.reference for image in images}
     return Chosen(
         images=tuple(images),
         absent=tuple(absent),
         left_out=tuple(reference for reference in held if reference not in chosen),
-        listed=listed,
+        listed=replace(listed, invalid=tuple(line for line in listed.invalid if choice.is_ours(line.text))),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from .._base.json import Json, compact
 from .._oci.descriptor import digest_of
+from .._oci.holder import holder_of
 from .._oci.image import hex_of
 from .._oci.image_list import Origin
 from .._registry.access import Access
@@ -34,6 +35,8 @@ class Choice:
     :param list_format: their format (:data:`_oci.image_list.LIST_FORMATS`).
     :param origins: the places of the references in the lists that they come from; empty: they are their own.
     :param exclude: references, or names of repositories, that are left out.
+    :param share: the one of C(share_among) whose images these are; empty: all of them.
+    :param share_among: the names among which the images are shared out.
     """
 
     images: tuple[str, ...] = ()
@@ -41,6 +44,12 @@ class Choice:
     list_format: str = "plain"
     origins: tuple[Origin, ...] = ()
     exclude: tuple[str, ...] = ()
+    share: str = ""
+    share_among: tuple[str, ...] = ()
+
+    def is_ours(self, repository: str) -> bool:
+        """Return True if the images of a repository are in the share of this run."""
+        return not self.share or holder_of(repository, self.share_among) == self.share
 
     @property
     def is_all(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from .._base.checks import check_range
-from .._base.errors import OptionError
+from .._base.errors import OptionError, quoted
 from .._base.size import parse_size
 from .._host.paths import refuse_strange_path
 from .._oci.image_list import read_origin
@@ -34,6 +34,8 @@ class Params(TypedDict):
     list_format: str
     origins: list[str]
     exclude: list[str]
+    share: str | None
+    share_among: list[str]
     on_conflict: str
     index: str
     verify: str
@@ -66,6 +68,7 @@ def read_options(params: Params, *, check: bool) -> Options:
     :raises OptionError: names the option, its value and what is accepted.
     """
     _refuse_strange_paths(params)
+    _refuse_strange_share(params)
     return Options(
         src=tuple(params["src"]),
         choice=Choice(
@@ -74,6 +77,8 @@ def read_options(params: Params, *, check: bool) -> Options:
             list_format=params["list_format"],
             origins=tuple(map(read_origin, params["origins"])),
             exclude=tuple(params["exclude"]),
+            share=params["share"] or "",
+            share_among=tuple(params["share_among"]),
         ),
         naming=_naming(params),
         rules=Rules(
@@ -108,6 +113,12 @@ def _refuse_strange_paths(params: Params) -> None:
     for option, values in paths.items():
         for value in values:
             refuse_strange_path(option, value)
+
+
+def _refuse_strange_share(params: Params) -> None:
+    share, among = params["share"], params["share_among"]
+    if (share or among) and share not in among:
+        raise OptionError(f"share: {quoted(share or '')} is not in share_among ({', '.join(among) or 'empty'})")
 
 
 def _naming(params: Params) -> Naming:

@@ -12,6 +12,8 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError, printable
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.cargo import Item
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.login import as_login
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import refuse_facts
 
 _MODULE = "airgap.images.image_carry"
@@ -40,13 +42,40 @@ class Target:
         said = self.ask({"libraries": [*libraries], "src": [*sources]})
         lacking, uid = said.get("lacking"), said.get("uid")
         if not isinstance(lacking, list) or not {*map(str, lacking)} <= {*_KNOWN} or type(uid) is not int:
-            raise StorageError(f"{self.name} did not answer what it was asked before the load; its answer is not used")
+            raise StorageError(self._unexpected())
         return {
             "lacking": [name for name in _KNOWN if name in lacking],
             "uid": uid,
             "python": printable(str(said.get("python"))),
             "python_version": printable(str(said.get("python_version"))),
         }
+
+    def look(self, directory: str, items: Sequence[Item], *, write: bool) -> list[Item]:
+        """Find out which files a directory lacks, as the user who logs in.
+
+        :param write: make the directory if it is missing.
+        :raises StorageError: when the directory cannot be used, or has too little space.
+        """
+        files = [{"name": item.name, "size": item.size, "sha256": item.sha256} for item in items]
+        with as_login(self._action):
+            said = self.ask({"directory": directory, "files": files, "write": write})
+        missing = said.get("missing")
+        numbers = [number for number in missing if type(number) is int] if isinstance(missing, list) else None
+        if numbers is None or not {*numbers} <= {*range(len(items))}:
+            raise StorageError(self._unexpected())
+        return [items[number] for number in sorted({*numbers})]
+
+    def has_arrived(self, directory: str, item: Item, temporary: str) -> bool:
+        """Check a file that has arrived, and give it its name; returns whether it has the right content.
+
+        :raises StorageError: when the host cannot do so.
+        """
+        arrived = {"name": item.name, "temporary": temporary, "sha256": item.sha256}
+        with as_login(self._action):
+            return self.ask({"directory": directory, "arrived": arrived}).get("is_whole") is True
+
+    def _unexpected(self) -> str:
+        return f"{self.name} did not answer what it was asked before the load; its answer is not used"
 
     def ask(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Run the module.

@@ -24,6 +24,7 @@ _LOADING = {
     "read": "reading the archives",
     "verify": "checking the parts",
     "ask": "asking the registry for what it has",
+    "projects": "creating projects in the registry",
 }
 
 
@@ -80,6 +81,12 @@ def fetch_line(name: str, number: int, count: int, *, done: int, of: int, rate: 
     :param left: seconds; ``None`` if unknown.
     """
     pieces = [Piece(f"fetching file {number} of {count}"), Piece("", 5, name=printable(name, 300))]
+    return Line((*pieces, *_moved(done, of, rate=rate, left=left)), news=(number, done))
+
+
+def send_line(name: str, number: int, count: int, *, done: int, of: int, rate: int, left: int | None) -> Line:
+    """Describe the progress of files on their way to a host; the parameters are those of :func:`fetch_line`."""
+    pieces = [Piece(f"copying file {number} of {count} to the host"), Piece("", 5, name=printable(name, 300))]
     return Line((*pieces, *_moved(done, of, rate=rate, left=left)), news=(number, done))
 
 

@@ -17,8 +17,8 @@ from ansible.utils.display import Display
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError, printable
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
-from ansible_collections.airgap.images.plugins.plugin_utils._fetch import transport
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts import transport
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import no_file_beyond
 
 _SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX

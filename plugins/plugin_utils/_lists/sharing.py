@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import InvalidReferenceError, OptionError
+from ansible_collections.airgap.images.plugins.module_utils._oci.holder import holder_of
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 
 NOWHERE: Mapping[str, str] = MappingProxyType({})
@@ -20,8 +20,7 @@ def share_out(lines: Iterable[str], hosts: Sequence[str], holders: Mapping[str, 
     """Assign every line to one host.
 
     A repository stays with the host that has it already. Otherwise, the host follows from the repository and the names
-    of all hosts alone (rendezvous hashing: the host with the highest hash of both). So images of one repository, which
-    share layers, stay together, and an additional line does not move any other.
+    of all hosts alone (:func:`_oci.holder.holder_of`).
 
     :param lines: references, without duplicates; a line that is not valid counts as a repository of its own.
     :param holders: the host of each repository that has one.
@@ -35,7 +34,7 @@ def share_out(lines: Iterable[str], hosts: Sequence[str], holders: Mapping[str, 
         repository = repository_of(line) or line
         holder = holders.get(repository, "")
         if holder not in shares:
-            holder = max(sorted(shares), key=lambda host: _weight(repository, host))
+            holder = holder_of(repository, shares)
         shares[holder].append(line)
     return shares
 
@@ -46,7 +45,3 @@ def repository_of(line: str) -> str | None:
         return parse_reference(line).name
     except InvalidReferenceError:
         return None
-
-
-def _weight(repository: str, host: str) -> bytes:
-    return hashlib.sha256(f"{repository}\0{host}".encode("utf-8", "surrogatepass")).digest()

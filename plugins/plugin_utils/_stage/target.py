@@ -19,6 +19,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError, printable
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.login import as_login
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import refuse_facts
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.lists import shown_url, url_of
 
@@ -61,7 +62,7 @@ class Target:
 
     def look_as_login(self, directory: str) -> Directory:
         """Inspect a directory as the user who logs in, who fetches files later."""
-        with self._without_become():
+        with as_login(self._action):
             return self.look(directory)
 
     def read(self, paths: Sequence[str], urls: Sequence[str | Mapping[str, Any]]) -> tuple[list[bytes], list[bytes]]:
@@ -180,18 +181,6 @@ class Target:
 
     def _unexpected(self) -> str:
         return f"{self.name} did not answer what it was asked while the list was staged; its answer is not used"
-
-    @contextmanager
-    def _without_become(self) -> Iterator[None]:
-        connection = self._action._connection
-        become = connection.become
-        connection.set_become_plugin(None)  # type: ignore[arg-type]
-        try:
-            yield
-        finally:
-            # The other user may not be able to use the temporary directory of this one.
-            self._action._remove_tmp_path(connection._shell.tmpdir)
-            connection.set_become_plugin(become)  # type: ignore[arg-type]
 
     @contextmanager
     def _for_real(self) -> Iterator[None]:

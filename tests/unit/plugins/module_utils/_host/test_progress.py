@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
-from ansible_collections.airgap.images.plugins.module_utils._base.json import parse_object
+from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonObject, parse_object
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._host import progress as progress_module
+from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import Progress, Speed, refuse_foreign, shown
 
 
@@ -228,3 +229,13 @@ def test_a_file_beside_it_ends_the_run_as_a_signal_does(tmp_path: Path) -> None:
             assert stop.wait(60)
         assert stop.reason == "the run was ended from the controller; what was transferred is kept"
         assert not to_end.exists(), "it would end whoever comes next"
+
+
+def test_retries_are_counted_and_told_as_warnings() -> None:
+    progress, log = Progress(), Log(debug=False)
+    log.told = progress.tell
+    log.warning("a proxy is used")
+    log.retry("broken pipe; try 2 of 4 in 2.0 s")
+    told = JsonObject(progress.as_json())
+    assert told.integer("retries") == 1
+    assert [event.text("kind") for event in told.objects("events")] == ["warning", "warning"]

@@ -12,7 +12,9 @@ from ansible_collections.airgap.images.plugins.module_utils._base.json import Js
 from ansible_collections.airgap.images.plugins.plugin_utils._display.lines import (
     fetch_line,
     format_duration,
+    load_line,
     save_line,
+    send_line,
     still_piece,
 )
 
@@ -64,6 +66,38 @@ def test_what_is_not_known_is_not_told() -> None:
 def test_steps_around_the_copies_are_named() -> None:
     assert saved(stage="resolve") == "asking registries for digests and manifests (images: 309)"
     assert saved(stage="publish") == "putting the archive in place"
+
+
+def loaded(**members: Any) -> str:
+    """The line of the progress file of a load, as long as it is."""
+    usual = {"stage": "push", "retries": 0, "copying": ["docker.io/rancher/rancher:v2.7.9", "b", "c"]}
+    return str(load_line(progress(**{**usual, **members})))
+
+
+def test_a_load_tells_what_is_pushed_and_tried_again() -> None:
+    moved = "12 of 309 images, 3.0 MiB of 41.0 MiB, 1.0 MiB/s, 38 s left"
+    line = f"{moved}; pushing docker.io/rancher/rancher:v2.7.9 and 2 more"
+    assert loaded() == line
+    assert loaded(retries=1) == f"{line}; 1 retry"
+    assert loaded(retries=2) == f"{line}; 2 retries"
+    assert loaded(images={"done": 1, "failed": 2, "of": 3}, copying=[]).startswith("1 of 3 images, 2 failed, ")
+
+
+@pytest.mark.parametrize("stage", ["read", "verify", "ask", "projects"])
+def test_the_steps_before_a_push_are_named(stage: str) -> None:
+    assert loaded(stage=stage).endswith(" (images: 309)")
+    assert load_line(progress(stage="", retries=0)) is None
+
+
+def test_a_retry_is_news() -> None:
+    lines = [load_line(progress(stage="push", retries=number)) for number in (1, 1, 2)]
+    news = [line.news for line in lines if line is not None]
+    assert news[0] == news[1] != news[2]
+
+
+def test_copying_to_a_host() -> None:
+    line = send_line("a.part1", 2, 3, done=MIB, of=2 * MIB, rate=MIB, left=1)
+    assert str(line) == "copying file 2 of 3 to the host, a.part1, 1.0 MiB of 2.0 MiB, 1.0 MiB/s, 1 s left"
 
 
 def test_a_host_cannot_steer_the_terminal() -> None:

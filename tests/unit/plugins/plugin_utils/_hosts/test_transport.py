@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.plugin_utils._fetch.transport import _without_flag, without_compression
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.transport import _without_flag, without_compression
 
 # What Ansible takes if the inventory says nothing.
 DEFAULTS: dict[str, object] = {

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files on their way to a host: tried again, checked there, and shown."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.cargo import Item
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.convoy import position_in
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.sending import Patience, send, temporary_of
+from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line
+from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
+
+
+class Recorder(Ticker):
+    """Keeps every line, whether one is due or not."""
+
+    def __init__(self) -> None:
+        super().__init__("host", is_silent=False)
+        self.lines: list[str] = []
+
+    def tick(self, make: Callable[[], Line | None], step: str = "") -> None:
+        self.lines.append(str(make()))
+
+    def warn(self, text: str) -> None:
+        self.lines.append(text)
+
+
+class Host:
+    """A connection, and the host behind it: a folder. The first transfers break off, or arrive damaged."""
+
+    transport = "local"
+
+    def __init__(self, *, broken: int = 0, damaged: int = 0) -> None:
+        self.broken = broken
+        self.damaged = damaged
+        self.put: list[str] = []
+        self.resets = 0
+
+    def get_option(self, option: str) -> object:
+        raise AssertionError(option)
+
+    set_option = get_option  # type: ignore[assignment]
+
+    def put_file(self, in_path: str, out_path: str) -> None:
+        self.put.append(out_path)
+        if self.broken:
+            self.broken -= 1
+            raise AnsibleConnectionFailure("broken pipe")
+        Path(out_path).write_bytes(b"damaged" if self.damaged else Path(in_path).read_bytes())
+        self.damaged = max(0, self.damaged - 1)
+
+    def reset(self) -> None:
+        self.resets += 1
+
+    def has_arrived(self, directory: str, item: Item, temporary: str) -> bool:
+        path = Path(directory, temporary)
+        if path.read_bytes() != Path(item.path).read_bytes():
+            path.unlink()
+            return False
+        path.rename(Path(directory, item.name))
+        return True
+
+
+def run(folder: Path, host: Host, *, retries: int = 1) -> list[str]:
+    """Send two files; returns the lines that were shown."""
+    (folder / "in").mkdir()
+    items = []
+    for name, raw in (("a.part0", b"0" * 100), ("a.part1", b"1" * 50)):
+        (folder / name).write_bytes(raw)
+        items.append(Item(str(folder / name), name, len(raw), ""))
+    ticker = Recorder()
+    send(
+        items,
+        str(folder / "in"),
+        host,
+        host,
+        host="one",
+        patience=Patience(retries, 0),
+        ticker=ticker,
+    )
+    return ticker.lines
+
+
+def there(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "in").iterdir()}
+
+
+def test_files_arrive_under_another_name_first(tmp_path: Path) -> None:
+    host = Host()
+    lines = run(tmp_path, host)
+    assert there(tmp_path) == {"a.part0", "a.part1"}
+    assert [Path(path).name for path in host.put] == [temporary_of(name, "one") for name in ("a.part0", "a.part1")]
+    assert any(line.startswith("copying file 2 of 2 to the host, a.part1, 100 bytes of 150 bytes") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("host", "words"), [(Host(broken=1), "broken pipe"), (Host(damaged=1), "does not have the right sha256")]
+)
+def test_a_transfer_is_tried_again(tmp_path: Path, host: Host, words: str) -> None:
+    lines = run(tmp_path, host)
+    assert there(tmp_path) == {"a.part0", "a.part1"}
+    assert [words in line for line in lines].count(True) == 1
+    assert len(host.put) == 3
+
+
+def test_what_does_not_arrive_ends_it(tmp_path: Path) -> None:
+    host = Host(broken=9)
+    with pytest.raises(StorageError, match=r"cannot copy .*a.part0 to one: broken pipe"):
+        run(tmp_path, host)
+    assert (len(host.put), host.resets) == (2, 2)
+    assert there(tmp_path) == set()
+
+
+def test_hosts_that_share_a_disk_write_to_different_files() -> None:
+    assert temporary_of("a.part0", "one") != temporary_of("a.part0", "two")
+
+
+def test_the_position_of_the_program_that_sends_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "part"
+    path.write_bytes(b"x" * 1000)
+    script = "import sys; f = open(sys.argv[1], 'rb', 0); f.read(700); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert position_in(str(path)) == 700
+        assert position_in(str(tmp_path / "other")) == 0
+        process.communicate()
+    assert position_in(str(path)) == 0
