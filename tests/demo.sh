@@ -3,13 +3,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Sets up what is missing and shows the main job: three hosts share out a list, save its images and
-# hand over verified archives, in parts; the same playbook again changes nothing.
+# Sets up what is missing and shows the whole way: three hosts share out a list, save its images and hand over verified
+# archives, in parts; a host behind the air gap loads them into the registry there, where every digest is compared with
+# its source; both playbooks again change nothing.
 #
 #   tests/demo.sh            what was brought to the controller stays, for a look at it, and where it is is said
 #   tests/demo.sh --clean    everything is removed at the end
 #
-# The registry is a real docker-registry, the hosts are a real sshd, both on loopback. Who logs in
+# The registries are real docker-registries, the hosts are a real sshd, all on loopback. Who logs in
 # is no root, but may use sudo: as root, a user is made for that and removed at the end. Exits with
 # 1 when anything is not as it should be.
 set -euo pipefail
@@ -56,7 +57,8 @@ clean_up() {
         wait "$pid" || true
     fi
     if [[ $keep == true && $status == 0 ]]; then
-        rm -rf -- "$folder"/{ansible,ansible.cfg,collections,registry,log,log.shown,before,site} "$folder"/*.tar.gz
+        rm -rf -- "$folder"/{ansible,ansible.cfg,collections,registry,registry-inside,log,log.shown,before,site,stick}
+        rm -f -- "$folder"/*.tar.gz
     else
         rm -rf -- "$folder"
     fi
@@ -79,13 +81,15 @@ collection=$folder/collections/ansible_collections/airgap/images
 mkdir -p -- "$collection/tests"
 cp -R -- "$here/support" "$here/demo" "$collection/tests/"
 
-heading "Starting a registry with a few images, and an sshd with three hosts"
+heading "Starting a registry with a few images, an empty one for the site, and an sshd with the hosts"
 coproc SOURCE {
     PYTHONPATH=$folder/collections exec python -m ansible_collections.airgap.images.tests.demo.source "$folder"
 }
 { read -r ready <&"${SOURCE[0]}" && [[ $ready == ready ]]; } || die "the registry or the sshd did not start"
 cd -- "$folder"
-sed '1,/^$/d' "$here/demo/save.yml" >save.yml
+for name in save load; do
+    sed '1,/^$/d' "$here/demo/$name.yml" >"$name.yml"
+done
 printf 'The images:\n'
 typed "cat images.txt" && cat images.txt
 printf '\nThe hosts:\n'
@@ -95,10 +99,10 @@ typed "cat save.yml" && cat save.yml
 
 hosts=(north east west)
 play() {
-    typed "ansible-playbook -i inventory.ini save.yml"
+    typed "ansible-playbook -i inventory.ini $1"
     SECONDS=0
     # What is shown while it runs comes on standard error, which stays the terminal that it may be.
-    ansible-playbook -i inventory.ini save.yml 2> >(tee "$log.shown" >&2) | tee "$log" ||
+    ansible-playbook -i inventory.ini "$1" 2> >(tee "$log.shown" >&2) | tee "$log" ||
         die "the playbook failed: what is wrong stands above"
     seconds=$SECONDS
 }
@@ -111,7 +115,7 @@ recap() {
 }
 
 heading "Saving: tasks that change something are shown, and the recap"
-play
+play save.yml
 grep -Eq '^north: [0-9]+ of [0-9]+ images, ' "$log.shown" || die "nothing was shown while images were saved"
 recap '[1-9][0-9]*' || die "the first run should have changed something on each host"
 ! grep -q '^TASK.*Install' "$log" || die "there should have been nothing to install"
@@ -155,11 +159,31 @@ heading "The same playbook again: nothing is downloaded, fetched or changed"
 state() { find . -type f -printf '%p %i %T@ ' -exec sha256sum {} \; | sort; }
 state >../before
 cd -- ..
-play
+play save.yml
 recap 0 || die "the second run should have changed nothing"
 (cd -- media && state) | cmp -s -- - before || die "the second run has written files"
 
-heading "Done: verified parts of three hosts, and changed=0 when run again, in $seconds seconds"
+heading "Carrying it across: the site gets a stick, and nothing else"
+typed "cp -r media stick" && cp -r -- media stick
+printf '\nThe playbook on the other side:\n'
+typed "cat load.yml" && cat load.yml
+
+heading "Loading it into the registry of the site"
+hosts=(site)
+play load.yml
+grep -Eq '^site: [0-9]+ of [0-9]+ images' "$log.shown" || die "nothing was shown while images were loaded"
+recap '[1-9][0-9]*' || die "the first load should have changed something"
+
+heading "Comparing every digest with its source"
+registry_of() { sed -n "s/^$1=//p" inventory.ini; }
+source_registry=$(registry_of registry) site_registry=$(registry_of site_registry)
+python "$here/demo/compare.py" images.txt "$source_registry" "$site_registry" || die "a digest is another one"
+
+heading "Loading it again: nothing is copied, pushed or changed"
+play load.yml
+recap 0 || die "the second load should have changed nothing"
+
+heading "Done: from one registry to another over an air gap, and changed=0 when run again, in $seconds seconds"
 if [[ $keep == true ]]; then
     printf '\nWhat is in here, and which host has it? A page for a browser says it:\n'
     printf '  %s\n' "$folder"/media/images.report.html

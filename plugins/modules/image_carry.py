@@ -98,8 +98,10 @@ options:
     default: []
   arrived:
     description:
-      - A file that has arrived in O(directory), with C(name), C(temporary) and C(sha256).
-    type: dict
+      - Files that have arrived in O(directory), each with C(name), C(temporary) and C(sha256).
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""
@@ -246,7 +248,7 @@ def main() -> None:
             "directory": {"type": "path"},
             "write": {"type": "bool", "default": False},
             "files": {"type": "list", "elements": "dict", "default": []},
-            "arrived": {"type": "dict"},
+            "arrived": {"type": "list", "elements": "dict", "default": []},
         },
         supports_check_mode=True,
     )
@@ -254,7 +256,7 @@ def main() -> None:
     found: dict[str, object] = {}
     try:
         if arrived:
-            found["is_whole"] = receive(directory, **arrived)
+            found["wrong"] = [number for number, file in enumerate(arrived) if not receive(directory, **file)]
         elif directory:
             found["missing"] = look(directory, module.params["files"], write=module.params["write"])
     except SpaceError as error:

@@ -1,7 +1,8 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the demonstration works with: a registry with a few images and three hosts, until standard input ends.
+"""What the demonstration works with: a registry with a few images, three hosts, and behind the air gap another registry
+and a host, until standard input ends.
 
 Writes ``images.txt``, ``inventory.ini`` and ``ansible.cfg`` into a folder, then ``ready`` to standard output.
 """
@@ -19,6 +20,7 @@ from ansible_collections.airgap.images.tests.support.samples import small_real_i
 from ansible_collections.airgap.images.tests.support.ssh_hosts import SshHosts, SshHostsError
 
 NAMES = ("north", "east", "west")
+INSIDE = "site"
 
 
 def slowly(registry: Registry) -> Proxy:
@@ -26,21 +28,29 @@ def slowly(registry: Registry) -> Proxy:
     return Proxy(registry.url, [Rule(Trickle(pause=0.25, piece=64 * 1024), path="/blobs/")])
 
 
-def inventory(hosts: SshHosts, registry: Proxy) -> str:
-    """The three hosts, as somebody writes them down, and what the loopback asks for."""
+def inventory(hosts: SshHosts, registry: Proxy, inside: Registry) -> str:
+    """The hosts, as somebody writes them down, and what the loopback asks for."""
     variables = hosts.inventory(NAMES)[NAMES[0]]
     shown = ("ansible_host", "ansible_port", "ansible_user", "ansible_ssh_private_key_file")
     lines = [
         "[connected]",
         *(f"{name:<6} folder={hosts.folder(name)}" for name in NAMES),
         "",
-        "[connected:vars]",
+        "[inside]",
+        f"{INSIDE:<6} folder={hosts.folder(INSIDE)}",
+        "",
+        "[all:vars]",
         *(f"{name}={variables[name]}" for name in shown),
         "ansible_python_interpreter=/usr/bin/python3",
         "",
-        "# The registry of the demonstration. It has no TLS, and is slow, so that there is something to see.",
+        "# The registries have no TLS, and the first one is slow, so that there is something to see.",
+        "[connected:vars]",
         f"registry={registry.host}",
         "image_save_validate_certs=false",
+        "",
+        "[inside:vars]",
+        f"site_registry={inside.host}",
+        "image_load_validate_certs=false",
     ]
     return "\n".join(lines) + "\n"
 
@@ -77,11 +87,16 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = Path(sys.argv[1])
     try:
-        with Registry(folder / "registry") as registry, SshHosts() as hosts, slowly(registry) as source:
+        with (
+            Registry(folder / "registry") as registry,
+            Registry(folder / "registry-inside") as inside,
+            SshHosts() as hosts,
+            slowly(registry) as source,
+        ):
             images = small_real_images(registry)
             references = [f"{image.repository}:{image.tag}" for image in images]
             (folder / "images.txt").write_text("\n".join(["# one reference a line", *references, ""]), encoding="utf-8")
-            (folder / "inventory.ini").write_text(inventory(hosts, source), encoding="utf-8")
+            (folder / "inventory.ini").write_text(inventory(hosts, source, inside), encoding="utf-8")
             (folder / "ansible.cfg").write_text(settings(hosts), encoding="utf-8")
             print("ready", flush=True)
             # Ends when whoever started this closes the pipe, or dies.

@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from ansible_collections.airgap.images.tests.functional._helpers import saved
 from ansible_collections.airgap.images.tests.functional._loading import (
@@ -29,10 +32,18 @@ from ansible_collections.airgap.images.tests.functional._role import (
     changed,
     failure,
 )
+from ansible_collections.airgap.images.tests.support.module import COLLECTION
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
 SAMPLES = ("docker/single:1", "oci/gzip:1")
+
+
+def without_values() -> dict[str, Any]:
+    """All variables, by turns as empty text, null and omitted; those that a test needs have another value there."""
+    specs = yaml.safe_load((COLLECTION / "roles/image_load/meta/argument_specs.yml").read_text("utf-8"))
+    values = ["", None, "{{ omit }}"]
+    return {name: values[number % 3] for number, name in enumerate(specs["argument_specs"]["main"]["options"])}
 
 
 def carried(source: Source, bench: Workbench, folder: Path) -> None:
@@ -42,8 +53,12 @@ def carried(source: Source, bench: Workbench, folder: Path) -> None:
 
 
 def test_parts_on_the_host(source: Source, bench: Workbench, site: Site, registry: Registry) -> None:
-    """They are loaded with progress, the digests are those of the source, and a second run changes nothing."""
+    """They are loaded with progress, the digests are those of the source, and a second run changes nothing.
+
+    Variables without a value are variables that are left out.
+    """
     inventory = site.inventory("inside")
+    inventory["inside"].update(without_values())
     carried(source, bench, site.on_host("inside", "media"))
     wanted = variables(registry, src=["{{ work }}/media"], receipt="{{ work }}/receipt.json")
 

@@ -77,6 +77,11 @@ def cargo_of(sources: Sequence[str], directory: str, *, sha256: Hash = sha256_of
     return Cargo(tuple(sorted(found.values(), key=lambda item: item.size)), tuple(dict.fromkeys(names)))
 
 
+def temporary_of(name: str, host: str) -> str:
+    """Return the name of a file on its way; hosts that share a disk have different ones."""
+    return f".{name}.{hashlib.sha256(host.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}.new"
+
+
 def _items(archive: FoundArchive, sha256: Hash) -> Iterator[Item]:
     """Yield the lock file of an archive, if there is one, and the parts that are there."""
     if archive.compress == DIR:

@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,12 +16,14 @@ from ansible.errors import AnsibleError
 from ansible.utils.display import Display
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError, printable
-from ansible_collections.airgap.images.plugins.plugin_utils._carry.cargo import Item
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.cargo import Item, temporary_of
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.convoy import Convoy
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts import transport
 
 _LONGEST_WAIT = 60.0
+_BATCH = 256 * 1024 * 1024
+_WRONG = "what arrived does not have the right sha256; check the file and both disks"
 
 
 class Connection(transport.Connection, Protocol):
@@ -35,8 +36,8 @@ class Connection(transport.Connection, Protocol):
 class Receiver(Protocol):
     """The host, asked as the user who logs in."""
 
-    def has_arrived(self, directory: str, item: Item, temporary: str) -> bool:
-        """Check a file that has arrived, and give it its name; returns whether it has the right content."""
+    def receive(self, directory: str, items: Sequence[Item], host: str) -> list[Item]:
+        """Check files that have arrived, give them their names, and return those with the wrong content."""
 
 
 @dataclass(frozen=True)
@@ -64,27 +65,54 @@ def send(
     """
     transport.without_compression(connection)
     convoy = Convoy(items, ticker)
-    for item in items:
-        temporary = temporary_of(item.name, host)
-        path = os.path.join(directory, temporary)
-        for attempt in range(patience.retries + 1):
-            with convoy.shown(item):
-                problem = _put(connection, item.path, path)
-            if not problem and receiver.has_arrived(directory, item, temporary):
+    for batch in batches(items):
+        left, attempt = batch, 0
+        while left:
+            arrived, problem = _put_until_problem(left, directory, connection, convoy, host)
+            wrong = receiver.receive(directory, arrived, host) if arrived else []
+            problem = problem or (f"{wrong[0].path}: {_WRONG}" if wrong else "")
+            before, left = len(left), [item for item in left if item in wrong or item not in arrived]
+            attempt = 0 if len(left) < before else attempt
+            if not problem:
                 break
-            problem = problem or "what arrived does not have the right sha256; check the file and both disks"
             if attempt == patience.retries:
-                raise StorageError(
-                    f"cannot copy {item.path} to {host}: {problem}. Files that have arrived are kept; run again"
-                )
+                raise StorageError(f"cannot copy to {host}: {problem}. Files that have arrived are kept; run again")
             wait = min(patience.delay * 2**attempt, _LONGEST_WAIT)
-            ticker.warn(f"{item.path}: {problem}; trying again in {wait:g} seconds")
+            ticker.warn(f"{problem}; trying again in {wait:g} seconds")
             time.sleep(wait)
+            attempt += 1
 
 
-def temporary_of(name: str, host: str) -> str:
-    """Return the name of a file on its way; hosts that share a disk have different ones."""
-    return f".{name}.{hashlib.sha256(host.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}.new"
+def batches(items: Sequence[Item], *, most: int = _BATCH) -> Iterator[list[Item]]:
+    """Yield items in groups that are checked together: asking the host takes as long as sending a small file.
+
+    :param most: bytes of a group, unless it is a single item.
+    """
+    batch: list[Item] = []
+    for item in items:
+        if batch and sum(each.size for each in batch) + item.size > most:
+            yield batch
+            batch = []
+        batch.append(item)
+    if batch:
+        yield batch
+
+
+def _put_until_problem(
+    items: Sequence[Item], directory: str, connection: Connection, convoy: Convoy, host: str
+) -> tuple[list[Item], str]:
+    """Copy files, up to the first one that cannot be copied.
+
+    :returns: those that have arrived, and what the problem is with the next one.
+    """
+    arrived: list[Item] = []
+    for item in items:
+        with convoy.shown(item):
+            problem = _put(connection, item.path, os.path.join(directory, temporary_of(item.name, host)))
+        if problem:
+            return arrived, f"{item.path}: {problem}"
+        arrived.append(item)
+    return arrived, ""
 
 
 def _put(connection: Connection, source: str, path: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError, printable
-from ansible_collections.airgap.images.plugins.plugin_utils._carry.cargo import Item
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.cargo import Item, temporary_of
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.login import as_login
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import refuse_facts
 
@@ -59,20 +59,27 @@ class Target:
         files = [{"name": item.name, "size": item.size, "sha256": item.sha256} for item in items]
         with as_login(self._action):
             said = self.ask({"directory": directory, "files": files, "write": write})
-        missing = said.get("missing")
-        numbers = [number for number in missing if type(number) is int] if isinstance(missing, list) else None
+        return self._named(said, "missing", items)
+
+    def receive(self, directory: str, items: Sequence[Item], host: str) -> list[Item]:
+        """Check files that have arrived, give them their names, and return those with the wrong content.
+
+        :param host: in whose name they have arrived.
+        :raises StorageError: when the host cannot do so.
+        """
+        arrived = [
+            {"name": item.name, "temporary": temporary_of(item.name, host), "sha256": item.sha256} for item in items
+        ]
+        with as_login(self._action):
+            return self._named(self.ask({"directory": directory, "arrived": arrived}), "wrong", items)
+
+    def _named(self, said: Mapping[str, Any], name: str, items: Sequence[Item]) -> list[Item]:
+        """Return the items whose numbers an answer has."""
+        values = said.get(name)
+        numbers = [number for number in values if type(number) is int] if isinstance(values, list) else None
         if numbers is None or not {*numbers} <= {*range(len(items))}:
             raise StorageError(self._unexpected())
         return [items[number] for number in sorted({*numbers})]
-
-    def has_arrived(self, directory: str, item: Item, temporary: str) -> bool:
-        """Check a file that has arrived, and give it its name; returns whether it has the right content.
-
-        :raises StorageError: when the host cannot do so.
-        """
-        arrived = {"name": item.name, "temporary": temporary, "sha256": item.sha256}
-        with as_login(self._action):
-            return self.ask({"directory": directory, "arrived": arrived}).get("is_whole") is True
 
     def _unexpected(self) -> str:
         return f"{self.name} did not answer what it was asked before the load; its answer is not used"

@@ -74,7 +74,7 @@ def test_a_file_arrives(tmp_path: Path) -> None:
     assert stat.S_IMODE(place.stat().st_mode) == 0o755
     (place / "new").write_bytes(RAW)
     arrived = {"name": FILE["name"], "temporary": "new", "sha256": FILE["sha256"]}
-    assert ask(directory=str(place), arrived=arrived)["is_whole"] is True
+    assert ask(directory=str(place), arrived=[arrived])["wrong"] == []
     assert stat.S_IMODE((place / "a.part0").stat().st_mode) == 0o644
     assert ask(write=True, **look)["missing"] == []
     (place / "a.part0").write_bytes(RAW.replace(b"p", b"P"))
@@ -84,7 +84,7 @@ def test_a_file_arrives(tmp_path: Path) -> None:
 def test_a_damaged_file_is_removed(tmp_path: Path) -> None:
     (tmp_path / "new").write_bytes(b"damaged")
     arrived = {"name": "a.part0", "temporary": "new", "sha256": FILE["sha256"]}
-    assert ask(directory=str(tmp_path), arrived=arrived)["is_whole"] is False
+    assert ask(directory=str(tmp_path), arrived=[arrived])["wrong"] == [0]
     assert not [path.name for path in tmp_path.iterdir() if path.name != "verified.json"]
 
 
@@ -95,5 +95,5 @@ def test_the_space_is_looked_at_before_the_first_byte(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     arrived = {"name": "a.part0", "temporary": "missing", "sha256": FILE["sha256"]}
-    said = ask(directory=str(tmp_path), arrived=arrived)
+    said = ask(directory=str(tmp_path), arrived=[arrived])
     assert said["failed"] and "missing on the host cannot be read or written" in said["msg"]

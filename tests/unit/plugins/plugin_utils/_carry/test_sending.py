@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError
-from ansible_collections.airgap.images.plugins.plugin_utils._carry.cargo import Item
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.cargo import Item, temporary_of
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.convoy import position_in
-from ansible_collections.airgap.images.plugins.plugin_utils._carry.sending import Patience, send, temporary_of
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.sending import Patience, batches, send
 from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 
@@ -41,11 +41,12 @@ class Host:
 
     transport = "local"
 
-    def __init__(self, *, broken: int = 0, damaged: int = 0) -> None:
+    def __init__(self, *, broken: int = 0, broken_again: int = 0, damaged: int = 0) -> None:
         self.broken = broken
+        self.broken_again = broken_again
         self.damaged = damaged
         self.put: list[str] = []
-        self.resets = 0
+        self.resets = self.checks = 0
 
     def get_option(self, option: str) -> object:
         raise AssertionError(option)
@@ -57,19 +58,24 @@ class Host:
         if self.broken:
             self.broken -= 1
             raise AnsibleConnectionFailure("broken pipe")
+        self.broken, self.broken_again = self.broken_again, 0
         Path(out_path).write_bytes(b"damaged" if self.damaged else Path(in_path).read_bytes())
         self.damaged = max(0, self.damaged - 1)
 
     def reset(self) -> None:
         self.resets += 1
 
-    def has_arrived(self, directory: str, item: Item, temporary: str) -> bool:
-        path = Path(directory, temporary)
-        if path.read_bytes() != Path(item.path).read_bytes():
-            path.unlink()
-            return False
-        path.rename(Path(directory, item.name))
-        return True
+    def receive(self, directory: str, items: Sequence[Item], host: str) -> list[Item]:
+        self.checks += 1
+        wrong = []
+        for item in items:
+            path = Path(directory, temporary_of(item.name, host))
+            if path.read_bytes() == Path(item.path).read_bytes():
+                path.rename(Path(directory, item.name))
+            else:
+                path.unlink()
+                wrong.append(item)
+        return wrong
 
 
 def run(folder: Path, host: Host, *, retries: int = 1) -> list[str]:
@@ -114,9 +120,28 @@ def test_a_transfer_is_tried_again(tmp_path: Path, host: Host, words: str) -> No
     assert len(host.put) == 3
 
 
+def test_small_files_are_checked_together(tmp_path: Path) -> None:
+    host = Host()
+    run(tmp_path, host)
+    assert host.checks == 1
+
+
+@pytest.mark.parametrize(("most", "groups"), [(100, [[40, 60], [70], [300], [1]]), (1, [[40], [60], [70], [300], [1]])])
+def test_batches(most: int, groups: list[list[int]]) -> None:
+    items = [Item("", str(number), size, "") for number, size in enumerate((40, 60, 70, 300, 1))]
+    assert [[item.size for item in batch] for batch in batches(items, most=most)] == groups
+
+
+def test_a_link_that_breaks_now_and_then_gets_all_across(tmp_path: Path) -> None:
+    """Tries are counted from the last file that has arrived."""
+    host = Host(broken=1, broken_again=1)
+    run(tmp_path, host)
+    assert there(tmp_path) == {"a.part0", "a.part1"}
+
+
 def test_what_does_not_arrive_ends_it(tmp_path: Path) -> None:
     host = Host(broken=9)
-    with pytest.raises(StorageError, match=r"cannot copy .*a.part0 to one: broken pipe"):
+    with pytest.raises(StorageError, match=r"cannot copy to one: .*a\.part0: broken pipe"):
         run(tmp_path, host)
     assert (len(host.put), host.resets) == (2, 2)
     assert there(tmp_path) == set()
