@@ -370,7 +370,7 @@ registry:
   type: str
   sample: registry.lan:5000/mirror
 notes:
-  description: What the files for clusters cannot express.
+  description: What may surprise about names and digests, and what the files for clusters cannot express.
   returned: when the archives could be read
   type: list
   elements: str

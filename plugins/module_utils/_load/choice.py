@@ -20,6 +20,7 @@ from .._source.archive import Archive
 from .contents import LoadImage, read_content, top_of
 from .naming import Naming, refuse_conflicts, target_of
 from .options import AUTO, NO_REFERRERS, Choice
+from .remarks import remarks_on
 
 _ABSENT = "the archive does not have it; its lock file and its report list what it has"
 
@@ -32,12 +33,14 @@ class Chosen:
     :param absent: those that were asked for and that no archive has.
     :param left_out: references of the archives that were not asked for.
     :param listed: the list that chose them, with its invalid lines.
+    :param remarks: sentences on what may surprise.
     """
 
     images: tuple[LoadImage, ...]
     absent: tuple[FailedImage, ...]
     left_out: tuple[Reference, ...]
     listed: ImageList
+    remarks: tuple[str, ...] = ()
 
 
 def choose(archives: Sequence[Archive], choice: Choice, naming: Naming, *, index: str, referrers: str = AUTO) -> Chosen:
@@ -64,6 +67,7 @@ def choose(archives: Sequence[Archive], choice: Choice, naming: Naming, *, index
         absent=tuple(absent),
         left_out=tuple(reference for reference in held if reference not in chosen),
         listed=replace(listed, invalid=tuple(line for line in listed.invalid if choice.is_ours(line.text))),
+        remarks=remarks_on(images, {reference: one.locked.digest for reference, one in held.items()}),
     )
 
 

@@ -71,6 +71,7 @@ def finish(
         cluster=cluster_files([one.reference.name for one in loaded], options.naming, is_plain=is_plain),
         receipt=options.receipt or "",
         projects_created=projects_created,
+        remarks=chosen.remarks,
         warnings=tuple(warnings),
     )
 

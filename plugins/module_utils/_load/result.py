@@ -85,6 +85,7 @@ class Result:
     :param images: in the order of the archives or the list; those that no archive has at the end.
     :param failed: those of them that failed.
     :param left_out: number of images of the archives that were not asked for.
+    :param remarks: sentences on what may surprise about names and digests.
     :param warnings: what went wrong beside the images.
     """
 
@@ -98,6 +99,7 @@ class Result:
     cluster: ClusterFiles
     receipt: str = ""
     projects_created: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -118,7 +120,7 @@ class Result:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences on what is unusual."""
-        return self.cluster.notes
+        return (*self.remarks, *self.cluster.notes)
 
     def sentence(self, *, check: bool, failed_list: str = "") -> str:
         """Return the sentence for the user; several if something failed.
