@@ -458,9 +458,8 @@ causes:
   elements: dict
   contains:
     kind:
-      description: V(refused) for a login or an account, V(missing), V(connection), V(proxy), V(platform), V(manifest),
-        V(content), V(disk), V(not_fetched) after another failure with O(keep_cache=false), V(line) for lines that are
-        not valid references, or V(transfer) for all others.
+      description: V(refused) for a login or an account, V(missing), V(connection), V(proxy), V(manifest), V(content),
+        V(disk), V(line) for lines that are not valid references, or V(transfer) for all others.
       type: str
     sentence:
       description: What happened, to how many images, and what to do.
