@@ -25,9 +25,11 @@ from . import (
     hosts,
     http_stacks,
     live,
+    loading,
     machine,
     memory,
     play,
+    reloading,
     report,
     rerun,
     shaped,
@@ -38,7 +40,23 @@ from .figures import Figure
 from .plot import as_svg
 from .process import module_start
 
-_MODULES = (copying, shaped, live, archiving, rerun, growth, memory, disk, startup, hosts, play, fetching, http_stacks)
+_MODULES = (
+    copying,
+    shaped,
+    live,
+    archiving,
+    rerun,
+    growth,
+    memory,
+    disk,
+    loading,
+    reloading,
+    startup,
+    hosts,
+    play,
+    fetching,
+    http_stacks,
+)
 
 GROUPS: dict[str, Callable[[Bench], list[Figure]]] = {module.GROUP: module.measure for module in _MODULES}
 """The groups of measurements, in the order of the table."""
@@ -95,6 +113,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/bench.sh", description="Measures the collection beside references.")
     parser.add_argument("--rounds", type=int, metavar="N", help="how often each is measured; 3")
     parser.add_argument("--megabytes", type=float, metavar="N", help="unique blobs of the main workload; 480")
+    parser.add_argument("--loaded", type=float, metavar="N", help="unique blobs of the load; 1700")
     parser.add_argument("--references", type=int, metavar="N", help="the most that growth is measured at; 2000")
     parser.add_argument("--full", action="store_true", help="peak of memory at 1 and 8 GB instead of 0.1 and 0.8")
     parser.add_argument("--short", action="store_true", help="tiny sizes that only show that it works")
@@ -111,6 +130,8 @@ def _sizes(options: argparse.Namespace) -> Sizes:
         sizes = replace(sizes, rounds=options.rounds)
     if options.megabytes:
         sizes = replace(sizes, megabytes=options.megabytes)
+    if options.loaded:
+        sizes = replace(sizes, loaded=options.loaded)
     if options.references:
         steps = [each for each in sizes.references if each < options.references]
         sizes = replace(sizes, references=(*steps, options.references))

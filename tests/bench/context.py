@@ -38,6 +38,7 @@ class Sizes:
     :param small_files: small files of one archive that is fetched.
     :param requests: HEADs of manifests that each HTTP stack sends, and ten times as many as GETs.
     :param blob: megabytes of the blob that each HTTP stack downloads.
+    :param loaded: megabytes of unique blobs that are loaded into a registry, in ``images`` references.
     """
 
     rounds: int = 3
@@ -53,6 +54,7 @@ class Sizes:
     small_files: int = 500
     requests: int = 3000
     blob: float = 500.0
+    loaded: float = 1700.0
 
 
 SHORT = Sizes(
@@ -69,6 +71,7 @@ SHORT = Sizes(
     small_files=20,
     requests=10,
     blob=2.0,
+    loaded=2.0,
 )
 """Enough to see that the harness is right, and nothing else."""
 

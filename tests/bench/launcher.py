@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Becomes the module, and writes at its end how much memory it has had: ``python -m … launcher FILE``.
+"""Becomes a module, and writes at its end how much memory it has had: ``python -m … launcher MODULE FILE``.
 
 Not ``ru_maxrss``: after a fork that shares memory until exec it begins with what the parent had.
 """
@@ -23,10 +23,11 @@ def peak() -> int:
 
 def main() -> None:
     """Runs the module; it leaves by SystemExit."""
-    told = Path(sys.argv.pop())
+    told, name = Path(sys.argv.pop()), sys.argv.pop()
     try:
-        name = "ansible_collections.airgap.images.plugins.modules.image_save"
-        runpy.run_module(name, run_name="__main__", alter_sys=True)
+        runpy.run_module(
+            f"ansible_collections.airgap.images.plugins.modules.{name}", run_name="__main__", alter_sys=True
+        )
     finally:
         told.write_text(str(peak()), encoding="ascii")
 

@@ -21,6 +21,7 @@ from ..support.module import environment
 
 T = TypeVar("T")
 MEGA = 1_000_000
+SAVE, LOAD = "image_save", "image_load"
 _LAUNCHER = "ansible_collections.airgap.images.tests.bench.launcher"
 
 
@@ -102,27 +103,29 @@ def shell(script: str, *arguments: str | Path) -> Run:
     return run(["bash", "-c", f"set -euo pipefail; {script}", "bash", *map(str, arguments)])
 
 
-def run_module(params: Mapping[str, Any], *, env: Mapping[str, str | None] | None = None) -> ModuleRun:
-    """Runs ``image_save`` as Ansible does, in a fresh interpreter.
+def run_module(
+    params: Mapping[str, Any], *, env: Mapping[str, str | None] | None = None, name: str = SAVE
+) -> ModuleRun:
+    """Runs a module as Ansible does, in a fresh interpreter.
 
     :param env: changes to the environment.
     :raises BenchError: the module failed
     """
-    internal = {"_ansible_remote_tmp": "~/.ansible/tmp", "_ansible_module_name": "airgap.images.image_save"}
+    internal = {"_ansible_remote_tmp": "~/.ansible/tmp", "_ansible_module_name": f"airgap.images.{name}"}
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**params, **internal}}, default=os.fspath).encode("utf-8")
     with tempfile.NamedTemporaryFile() as told:
-        done = run([sys.executable, "-m", _LAUNCHER, told.name], stdin=arguments, env=environment(env))
+        done = run([sys.executable, "-m", _LAUNCHER, name, told.name], stdin=arguments, env=environment(env))
         peak = int(Path(told.name).read_text(encoding="ascii"))
     return ModuleRun(done.wall, done.cpu, peak, json.loads(done.stdout))
 
 
-def module_start() -> float:
+def module_start(name: str = SAVE) -> float:
     """Seconds from the start of a module's process until it could begin: it has read its arguments and refuses them."""
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"_ansible_remote_tmp": "~/.ansible/tmp"}}).encode("ascii")
-    name = "ansible_collections.airgap.images.plugins.modules.image_save"
+    program = f"ansible_collections.airgap.images.plugins.modules.{name}"
     started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", name], input=arguments, env=environment(), capture_output=True, check=False
+        [sys.executable, "-m", program], input=arguments, env=environment(), capture_output=True, check=False
     )
     wall = time.monotonic() - started
     if done.returncode == 0 or b"missing required arguments" not in done.stdout:

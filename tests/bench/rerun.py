@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..support.registry import Registry
 from .context import Bench
 from .figures import Figure, series
 from .process import MEGA, BenchError, alternating, module_start, run, run_module
@@ -47,7 +48,7 @@ def _nothing_new(bench: Bench) -> Figure:
             min(bench.sizes.rounds, 2),
             {
                 "start": lambda: Again(module_start()),
-                "heads": lambda: Again(heads(bench, images)),
+                "heads": lambda: Again(heads(bench.registry, images)),
                 "again": lambda: nothing_new(bench, params),
             },
         )
@@ -63,11 +64,11 @@ def _nothing_new(bench: Bench) -> Figure:
     )
 
 
-def heads(bench: Bench, images: Sequence[Stored]) -> float:
-    """Seconds for a HEAD of each image's manifest."""
+def heads(registry: Registry, images: Sequence[Stored]) -> float:
+    """Seconds for a HEAD of each image's manifest in a registry."""
     paths = "\n".join(f"/v2/{each.repository}/manifests/{each.tag}" for each in images)
     name = "ansible_collections.airgap.images.tests.bench.heads"
-    return float(run([sys.executable, "-m", name, bench.registry.host], stdin=paths.encode("ascii")).stdout)
+    return float(run([sys.executable, "-m", name, registry.host], stdin=paths.encode("ascii")).stdout)
 
 
 def nothing_new(bench: Bench, params: Mapping[str, Any]) -> Again:
