@@ -95,12 +95,15 @@ class Site:
         self, *, under: Sequence[str] = (), check: bool = False, diff: bool = False, **params: Any
     ) -> RunningModule:
         """Starts the module with home and temporary files on this site; it ends with the trial."""
+        return self.start_module(self.params(**params), under=under, check=check, diff=diff)
+
+    def start_module(self, full: Mapping[str, Any], **keywords: Any) -> RunningModule:
+        """Starts any module so; see ``start_module`` of the fixtures."""
         env = {"HOME": str(self._home), "TMPDIR": str(self._scratch)}
-        full = self.params(**params)
         before = {name: os.environ.get(name) for name in env}
         os.environ.update(env)  # a fork server serves those that have its environment
         try:
-            return self._stack.enter_context(start_module(full, check=check, diff=diff, under=under))
+            return self._stack.enter_context(start_module(full, **keywords))
         finally:
             os.environ.update({name: text for name, text in before.items() if text is not None})
 

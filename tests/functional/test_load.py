@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.airgap.images.tests.functional._helpers import saved
 from ansible_collections.airgap.images.tests.functional._load import load, loaded, lock_of
 from ansible_collections.airgap.images.tests.support.registry import Registry
+from ansible_collections.airgap.images.tests.support.target import gaps
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
 SUFFIX = {"gzip": ".tar.gz", "zstd": ".tar.zst", "none": ".tar", "dir": ""}
@@ -29,3 +30,20 @@ def test_a_load_and_another(source: Source, bench: Workbench, registry: Registry
     loaded(load(src, registry), changed=False)
     requests = [each for each in registry.requests() if each.manifest]
     assert [each.method for each in requests] == ["HEAD"] * len(result["images"])
+
+
+@pytest.mark.parametrize("kind", ["_layers/sha256/*", "_manifests/revisions/sha256/*", "_manifests/tags/1/current"])
+def test_what_a_registry_wrote_in_part_is_written_again(
+    source: Source, bench: Workbench, registry: Registry, kind: str
+) -> None:
+    """After its disk was full, or power failed, docker-registry answers 500 to whoever asks for it."""
+    saved(bench.save([source["oci/index:1"]], arch=["amd64", "arm64", "arm"]))
+    src = lock_of(bench.dest)
+    loaded(load(src, registry))
+    links = registry.storage.glob(f"docker/registry/v2/repositories/oci/index/{kind}/link")
+    child = source["oci/index:1"].platforms[0].digest
+    link = next(link for link in sorted(links) if "revisions" not in kind or link.read_text() == child)
+    link.write_text("")
+    loaded(load(src, registry, retries=0, check_target="blobs"))
+    assert gaps(registry) == []
+    loaded(load(src, registry, check_target="blobs"), changed=False)

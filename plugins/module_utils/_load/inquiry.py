@@ -20,10 +20,12 @@ from .._oci.media_types import OCI_INDEX
 from .._oci.reference import Repository
 from .._oci.referrer import digests_in_list, subject_of_list, with_referrers
 from .._registry.pusher import Pusher
+from .._registry.refusals import Faulty
 from .._source.errors import SourceGone
 from .contents import Child, Content, LoadImage, read_content
 from .ledger import BlobLedger
-from .options import AUTO, FAIL, KEEP, Rules
+from .naming import Target
+from .options import AUTO, FAIL, KEEP, REPLACE, Rules
 from .projects import Projects
 from .receipt import BLOBS, TAGS
 from .result import KEPT, PRESENT
@@ -145,7 +147,7 @@ class Inquiry:
         self._projects.ensure(target.repository)
         if self._projects.is_new(target.repository):
             return self._in_new_project(image)
-        before = self._registry.head_manifest(target.repository, target.tag) or ""
+        before = digest_of_tag(self._registry, target, self._rules)
         lists = self._subject_of_list(image) if before != image.digest else ""
         if lists and before:
             image = self._merged(image)
@@ -223,6 +225,19 @@ class Inquiry:
             present = self._registry.fallback_referrers(repository, child.subject)
             return present is not None and child.descriptor.digest in digests_in_list(present.raw)
         return any(one.digest == child.descriptor.digest for one in listed)
+
+
+def digest_of_tag(registry: Pusher, target: Target, rules: Rules) -> str:
+    """Ask for the digest that a tag names; empty if there is none, or one that cannot be read and may be replaced.
+
+    :raises TransferError: when the registry does not say.
+    """
+    try:
+        return registry.head_manifest(target.repository, target.tag) or ""
+    except Faulty:
+        if rules.on_conflict != REPLACE:
+            raise
+        return ""
 
 
 def conflict(image: LoadImage, found: str) -> OptionError:

@@ -20,7 +20,7 @@ from .._registry.refusals import BlobsUnknown
 from .._source.archive import Archive
 from .carrier import ArchiveCarrier
 from .contents import Child, Content, LoadImage
-from .inquiry import Answer, conflict
+from .inquiry import Answer, conflict, digest_of_tag
 from .ledger import MOUNTED as BLOB_MOUNTED
 from .ledger import PUSHED as BLOB_PUSHED
 from .ledger import BlobLedger
@@ -81,7 +81,7 @@ class Push:
             raise TransferError(f"{image.reference} was not read", heals=False)
         with self._progress.working_on(str(image.reference)):
             self._put_children(item, content)
-            found = self._registry.head_manifest(image.target.repository, image.target.tag) or ""
+            found = digest_of_tag(self._registry, image.target, self._rules)
             if item.lists:
                 self._merge(item, found)
                 return

@@ -23,6 +23,7 @@ from .refusals import (
     BlobsUnknown,
     BodyTooLarge,
     EndsRun,
+    Faulty,
     ForeignLayersRefused,
     ImmutableTag,
     ManifestTooLarge,
@@ -256,6 +257,9 @@ def _of_status(answer: _Answer, response: Response, host: str, what: str) -> Tra
             "password, or authfile",
             heals=False,
         )
-    if answer.status >= 500:
+    if answer.status == 500:
+        error = explain_status(response, host=host, what=what)
+        return Faulty(str(error), heals=error.heals, retry_after=error.retry_after)
+    if answer.status > 500:
         return explain_status(response, host=host, what=what)
     return TransferError(f"{host} answered {answer.status} when {what} was sent{answer.told}", heals=False)

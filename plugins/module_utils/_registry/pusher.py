@@ -31,7 +31,7 @@ from .fetched_manifest import FetchedManifest, checked_manifest
 from .push_errors import SentManifest
 from .push_requests import NO_BODY, OpenUpload, PushRequests, opened_by
 from .referrers import fallback_tag, next_page, referrers_in
-from .refusals import EndsRun
+from .refusals import EndsRun, Faulty
 from .retry import RetryPolicy, retrying
 from .scope import push
 from .upload_body import BlobSource, SourceFailed, UploadBody
@@ -82,7 +82,8 @@ class Pusher:
     def head_manifest(self, repository: Repository, name: str) -> str | None:
         """Ask for the digest of a tag, or whether there is a manifest with a digest.
 
-        :returns: ``None`` if there is none.
+        :returns: ``None`` if there is none, or if the registry always fails at one with this digest.
+        :raises Faulty: when it always fails at this tag.
         :raises TransferError: when the registry does not say.
         """
         what = _named(repository, name)
@@ -91,7 +92,12 @@ class Pusher:
         def attempt() -> Response:
             return self._requests.ask("HEAD", repository, target, what=what, headers=_ACCEPT, accepted=(200, 404, 405))
 
-        response = self._retrying(attempt, what)
+        try:
+            response = self._retrying(attempt, what)
+        except Faulty:
+            if is_digest(name):
+                return None
+            raise
         digest = response.header("docker-content-digest")
         if response.status == 404 or (response.status == 200 and is_digest(digest)):
             return digest if response.status == 200 else None
@@ -122,7 +128,7 @@ class Pusher:
         return self._retrying(attempt, what)
 
     def has_blob(self, repository: Repository, digest: str) -> bool:
-        """Ask whether a repository has a blob.
+        """Ask whether a repository has a blob. It counts as lacking one at which the registry always fails.
 
         :raises TransferError: when the registry does not say.
         """
@@ -130,7 +136,10 @@ class Pusher:
         def attempt() -> bool:
             return self._requests.has_blob(repository, digest)
 
-        return self._retrying(attempt, f"blob {digest} of {repository}")
+        try:
+            return self._retrying(attempt, f"blob {digest} of {repository}")
+        except Faulty:
+            return False
 
     def mount(self, repository: Repository, digest: str, source: Repository) -> OpenUpload | None:
         """Have a blob of another repository of the same registry in this one too.

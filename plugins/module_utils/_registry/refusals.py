@@ -45,6 +45,13 @@ class TypeRefused(Refused):
     """A registry does not take manifests of this media type."""
 
 
+class Faulty(TransferError):
+    """A registry fails at one thing that it is asked for (500).
+
+    docker-registry does so for what it wrote in part when its disk was full. Writing it again repairs that.
+    """
+
+
 class BlobsUnknown(TransferError):
     """A registry does not have all that a manifest names, so that its blobs have to be asked for again.
 
