@@ -33,7 +33,7 @@ attributes:
     support: full
     description: Can run in check mode and return what would change without changing anything.
     details:
-      - Asks the registry what it has (HEAD only), and says what would be pushed or mounted.
+      - Asks the registry what it has, and says what would be pushed, mounted or created. Only HEAD and GET are sent.
   diff_mode:
     support: full
     description: Returns details on what has changed (or would change in check mode) when in diff mode.

@@ -226,8 +226,8 @@ def _of_access(answer: _Answer, host: str, what: str, *, is_manifest: bool) -> T
         )
     if answer.status == 404:
         return MissingProject(
-            f"{host} has no place for {what}{answer.told}. Create its project or repository there first, as it makes "
-            "none by itself",
+            f"{host} has no place for {what}{answer.told}. Create its project or repository there first (in Harbor, "
+            "create_projects=true does), as it makes none by itself",
             heals=False,
         )
     return None
