@@ -24,7 +24,7 @@ from .inquiry import Answer, conflict, digest_of_tag
 from .ledger import MOUNTED as BLOB_MOUNTED
 from .ledger import PUSHED as BLOB_PUSHED
 from .ledger import BlobLedger
-from .options import AUTO, FAIL, KEEP, Rules
+from .options import AUTO, FAIL, KEEP, REPLACE, Rules
 from .referrers import Referrers
 from .result import FAILED, KEPT, PRESENT, PUSHED, TAGGED, Loaded
 from .side_by_side import Step
@@ -56,7 +56,7 @@ class Push:
         self._ends_run = ends_run
         self._mutex = threading.Lock()
         self._has_put = False
-        self._referrers = Referrers(registry)
+        self._referrers = Referrers(registry, may_replace=rules.on_conflict == REPLACE)
         self.done: dict[int, Loaded] = {}
 
     @property

@@ -19,18 +19,24 @@ from .._oci.descriptor import Descriptor
 from .._oci.media_types import OCI_INDEX
 from .._oci.reference import Repository
 from .._oci.referrer import list_of_referrers, referrer_entry, subject_of_tag, with_referrers
+from .._registry.fetched_manifest import FetchedManifest
 from .._registry.pusher import Pusher
 from .._registry.referrers import fallback_tag
+from .._registry.refusals import Faulty
 from .inquiry import Answer
 
 _MOST_TRIES = 5
 
 
 class Referrers:
-    """The lists that are kept under tags. Each has one writer at a time in this run; other runs may write as well."""
+    """The lists that are kept under tags. Each has one writer at a time in this run; other runs may write as well.
 
-    def __init__(self, registry: Pusher) -> None:
+    :param may_replace: whether a list that the registry cannot read any more is written anew.
+    """
+
+    def __init__(self, registry: Pusher, *, may_replace: bool) -> None:
         self._registry = registry
+        self._may_replace = may_replace
         self._mutex = threading.Lock()
         self._writing: defaultdict[tuple[Repository, str], threading.Lock] = defaultdict(threading.Lock)
 
@@ -54,7 +60,7 @@ class Referrers:
             writing = self._writing[repository, subject]
         with writing:
             for count in range(_MOST_TRIES):
-                present = self._registry.fallback_referrers(repository, subject)
+                present = self._present(repository, subject)
                 raw = entries if present is None else _merged(present.raw, entries, repository, subject)
                 if present is not None and raw == present.raw:
                     return count > 0
@@ -64,6 +70,14 @@ class Referrers:
             "again when no other load goes on",
             heals=False,
         )
+
+    def _present(self, repository: Repository, subject: str) -> FetchedManifest | None:
+        try:
+            return self._registry.fallback_referrers(repository, subject)
+        except Faulty:
+            if not self._may_replace:
+                raise
+            return None
 
 
 def _merged(present: bytes, entries: bytes, repository: Repository, subject: str) -> bytes:

@@ -21,6 +21,7 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.media_types imp
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._registry.fetched_manifest import FetchedManifest
 from ansible_collections.airgap.images.tests.support.pushing import manifest_of, pusher_for
+from ansible_collections.airgap.images.tests.support.stand_in_answers import error
 from ansible_collections.airgap.images.tests.support.stand_in_registry import StandInRegistry
 from ansible_collections.airgap.images.tests.support.stand_in_store import ALL, DISTRIBUTION_2, OLAREG
 from ansible_collections.airgap.images.tests.unit.loading import actions_of, load_into, write_layout
@@ -179,7 +180,7 @@ APP = Repository("registry.example", "team/app")
 
 
 def enter(overwriting: Overwriting, raw: bytes) -> bool:
-    referrers = Referrers(overwriting)  # type: ignore[arg-type]
+    referrers = Referrers(overwriting, may_replace=True)  # type: ignore[arg-type]
     return referrers.enter(APP, DIGEST, raw, Descriptor(OCI_MANIFEST, digest_of(raw), len(raw)))
 
 
@@ -216,6 +217,21 @@ def test_what_has_the_tag_of_a_list_and_is_none(registry: StandInRegistry, src: 
     assert "is not an OCI index" in result.failed[0].reason
     assert registry.store.tags["team/app", LIST_TAG] == DIGEST
     assert ("team/app", "sbom") not in registry.store.tags
+
+
+@pytest.mark.parametrize("on_conflict", ["replace", "keep"])
+def test_a_list_that_the_registry_cannot_read_any_more(registry: StandInRegistry, src: Path, on_conflict: str) -> None:
+    """As docker-registry answers for what it wrote in part when its disk was full."""
+    load_into(registry, src, images=[f"{NAME}:1"])
+    put_list(registry, OTHER)
+    registry.answer("GET", "manifest", error(500, "UNKNOWN", "unknown error"), times=1)
+    result = load_into(registry, src, images=[f"{NAME}:sbom"], on_conflict=on_conflict, retries=0)
+    if on_conflict == "replace":
+        assert not result.failed
+        assert listed(registry) == [entry(SBOM)]
+    else:
+        assert "answered 500" in result.failed[0].reason
+        assert listed(registry) == [entry(OTHER)]
 
 
 def test_an_index_with_a_subject(registry: StandInRegistry, tmp_path: Path) -> None:
