@@ -121,10 +121,11 @@ def test_hosts_share_the_images(source: Source, bench: Workbench, site: Site, re
     """Each image of a list on the controller is loaded by one host, and nothing else is."""
     inventory = site.inventory("north", "east", "south")
     names = [f"{name}:1" for name in ("oci/gzip", "oci/zstd", "oci/plain", "docker/single", "docker/arm64")]
-    saved(bench.save([source[name] for name in [*names, "a/b/c/d:1.0"]]))
+    # Named without the registry, so that the shares are the same in every run of this test.
+    saved(bench.save([*names, "a/b/c/d:1.0"], source_registry=source.registry.host))
     shutil.copytree(bench.dest.parent, site.on_host("north", "media"))
     listed = site.folder / "list.txt"
-    listed.write_text("\n".join(["# of the release", *(source[name].reference for name in names)]), "utf-8")
+    listed.write_text("\n".join(["# of the release", *names]), "utf-8")
     src = str(site.on_host("north", "media"))
     wanted = variables(registry, src=[src], list_files=[str(listed)], distribute=True, **JOB)
 
@@ -132,8 +133,8 @@ def test_hosts_share_the_images(source: Source, bench: Workbench, site: Site, re
     assert_well(done)
     shares = {host: [one["reference"] for one in handed_over(done, host)["images"]] for host in inventory}
     loaded = [reference for share in shares.values() for reference in share]
-    assert sorted(loaded) == sorted(source[name].reference for name in names)
-    assert all(len(share) < len(names) for share in shares.values()), f"one host has done all of it: {shares}"
+    assert sorted(loaded) == sorted(f"docker.io/{name}" for name in names)
+    assert all(shares.values()), f"a host without work: {shares}"
     tags = {each.manifest for each in registry.requests() if each.method == "PUT" and each.manifest}
     assert {name for name in tags if "@" not in name} == {*names}
 
