@@ -67,12 +67,32 @@ options:
     type: list
     elements: path
     required: true
+  to:
+    description:
+      - With V(registry), images are pushed to O(registry).
+      - With V(containerd_images), they are written to O(dest) instead, a file for the directory C(agent/images) of K3s
+        and RKE2, for C(ctr image import), and for C(podman load) and C(docker load). No registry is needed.
+    type: str
+    choices: [registry, containerd_images]
+    default: registry
+  dest:
+    description:
+      - Path on the target of the file of images, which ends with C(.tar). Needed with O(to=containerd_images).
+      - Its directory is created if it is missing. The file is put in place when it is complete. If anything fails, the
+        task fails, and an existing file is left as it is. A file that this module did not write is never touched.
+      - It holds all platforms, with the digests that they would have in a registry. C(podman load) of a file with
+        several images, and C(docker load), use Docker's list in it, which has the platform of the host that wrote it,
+        and does not keep digests.
+      - The same images give the same file. It is not written again if it is there already. This is found out by its
+        size, names and manifests, or with O(check_target=blobs) by all of its content.
+    type: path
   registry:
     description:
       - The registry to load into. Either a host, with a port if needed, or a host and a path that is prefixed to each
-        repository, such as V(registry.lan:5000/mirror).
+        repository, such as V(registry.lan:5000/mirror). Needed with O(to=registry).
+      - With O(to=containerd_images), images get the names that they would have in this registry. Without it, they keep
+        their own, which is what nodes look for unless C(system-default-registry) is set.
     type: str
-    required: true
   keep_registry:
     description:
       - Whether the registry in the name of an image becomes the first part of its path.
@@ -351,6 +371,13 @@ EXAMPLES = r"""
       - rancher/rancher:v2.7.9
     registry: registry.lan:5000
     on_conflict: keep
+
+- name: Have a K3s node import the images when it starts, without any registry
+  airgap.images.image_load:
+    src:
+      - /media/usb
+    to: containerd_images
+    dest: /var/lib/rancher/k3s/agent/images/rancher.tar
 """
 
 RETURN = r"""
@@ -366,11 +393,22 @@ succeeded:
   sample: true
 registry:
   description: The registry that was loaded into, with its path.
-  returned: when the archives could be read
+  returned: with O(to=registry), when the archives could be read
   type: str
   sample: registry.lan:5000/mirror
+dest:
+  description: The file of images.
+  returned: with O(to=containerd_images), when the archives could be read
+  type: str
+  sample: /var/lib/rancher/k3s/agent/images/rancher.tar
+size:
+  description: Bytes of that file.
+  returned: with O(to=containerd_images), when the archives could be read
+  type: int
+  sample: 1288490188
 notes:
-  description: What may surprise about names and digests, and what the files for clusters cannot express.
+  description: What may surprise about names and digests, what the files for clusters cannot express, and images that
+    C(podman load) does not find in a file.
   returned: when the archives could be read
   type: list
   elements: str
@@ -391,8 +429,10 @@ images:
       description: The digest that the tag is to name in the registry.
       type: str
     action:
-      description: V(pushed) if manifests were pushed, V(tagged) if only the tag was, V(present) if the registry had it,
-        V(kept) if its tag names another image and was left, or V(failed). In check mode, what would be done.
+      description:
+        - V(pushed) if manifests were pushed, V(tagged) if only the tag was, V(present) if the registry had it, V(kept)
+          if its tag names another image and was left, or V(failed). In check mode, what would be done.
+        - With O(to=containerd_images), V(written), V(present), V(failed), or V(not_written) because another failed.
       type: str
     reason:
       description: Why it failed. Empty if it did not.
@@ -421,7 +461,7 @@ failed_images:
   sample: []
 moved_tags:
   description: The tags that named another image before.
-  returned: when the archives could be read
+  returned: with O(to=registry), when the archives could be read
   type: list
   elements: dict
   contains:
@@ -494,17 +534,18 @@ left_out:
   sample: 0
 projects_created:
   description: The projects that were created in Harbor. In check mode, those that would be created.
-  returned: when the archives could be read
+  returned: with O(to=registry), when the archives could be read
   type: list
   elements: str
   sample: [rancher]
 receipt:
   description: Path of the receipt. Empty if none was asked for.
-  returned: when the archives could be read
+  returned: with O(to=registry), when the archives could be read
   type: str
   sample: /srv/airgap/rancher.receipt.json
 stats:
-  description: Statistics of the run. In check mode, what it would do.
+  description: Statistics of the run. In check mode, what it would do. With O(to=containerd_images), these are only
+    C(images), C(blobs) and C(bytes) of the file, and C(seconds).
   returned: when the archives could be read
   type: dict
   contains:
@@ -548,7 +589,7 @@ stats:
 registries_yaml:
   description: A C(registries.yaml) for K3s and RKE2, by which nodes find the images under their old names. Add the
     certificate and the login of the registry under C(configs) if it needs them.
-  returned: when the archives could be read
+  returned: with O(to=registry), when the archives could be read
   type: str
   sample: |
     mirrors:
@@ -558,7 +599,7 @@ registries_yaml:
 hosts_toml:
   description: A C(hosts.toml) for containerd for each registry, by its name. Its path on a node is
     C(/etc/containerd/certs.d/NAME/hosts.toml).
-  returned: when the archives could be read
+  returned: with O(to=registry), when the archives could be read
   type: dict
   sample:
     docker.io: |
@@ -569,7 +610,7 @@ hosts_toml:
 system_default_registry:
   description: The value of Rancher's setting C(system-default-registry). Empty if its images have other names than
     Rancher expects.
-  returned: when the archives could be read
+  returned: with O(to=registry), when the archives could be read
   type: str
   sample: registry.lan:5000
 log:
@@ -592,23 +633,21 @@ from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._host.module import Module, end, fail, require_library
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import PRIVATE
 from ansible_collections.airgap.images.plugins.module_utils._host.signals import ignore_signals, stop_on_signals
-from ansible_collections.airgap.images.plugins.module_utils._host.telling import telling
 from ansible_collections.airgap.images.plugins.module_utils._host.umask import settle_umask
 from ansible_collections.airgap.images.plugins.module_utils._http.transport import REQUESTS_ERROR
-from ansible_collections.airgap.images.plugins.module_utils._load.engine import load
 from ansible_collections.airgap.images.plugins.module_utils._load.options import (
     AUTO,
+    CONTAINERD_IMAGES,
     FIRST,
     NO_REFERRERS,
     ON_CONFLICT,
+    REGISTRY,
     REPLACE,
     SOURCE,
     WHILE,
 )
-from ansible_collections.airgap.images.plugins.module_utils._load.params import read_options
 from ansible_collections.airgap.images.plugins.module_utils._load.receipt import DEPTHS, TAGS
-from ansible_collections.airgap.images.plugins.module_utils._load.returned import as_returned, diff_of
-from ansible_collections.airgap.images.plugins.module_utils._load.told_files import told_files
+from ansible_collections.airgap.images.plugins.module_utils._load.task import do_task
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import LIST_FORMATS, PLAIN
 
 
@@ -616,7 +655,9 @@ def argument_spec() -> dict[str, dict[str, object]]:
     """The options, as DOCUMENTATION describes them."""
     return {
         "src": {"type": "list", "elements": "path", "required": True},
-        "registry": {"type": "str", "required": True},
+        "to": {"type": "str", "choices": [REGISTRY, CONTAINERD_IMAGES], "default": REGISTRY},
+        "dest": {"type": "path"},
+        "registry": {"type": "str"},
         "keep_registry": {"type": "bool", "default": False},
         "rewrites": {
             "type": "list",
@@ -665,6 +706,7 @@ def make_module() -> AnsibleModule:
         argument_spec=argument_spec(),
         supports_check_mode=True,
         required_together=[("username", "password")],
+        required_if=[("to", REGISTRY, ["registry"]), ("to", CONTAINERD_IMAGES, ["dest"])],
     )
 
 
@@ -674,24 +716,23 @@ def main() -> None:
     private = os.environ.pop(PRIVATE, None)
     forget(os.environ, "DEST_USERNAME", "DEST_PASSWORD")
     settle_umask(os.environ)
-    require_library(module, "requests", REQUESTS_ERROR)
+    if params["to"] == REGISTRY:
+        require_library(module, "requests", REQUESTS_ERROR)
     log = Log(debug=params["debug"])
     stop = stop_on_signals(keeps=not check)
     try:
-        options = read_options(params, check=check)
-        with telling(log, stop, told_files(params, options, private)) as progress:
-            result = load(options, log=log, stop=stop, progress=progress)
+        ended = do_task(params, private, check=check, log=log, stop=stop)
     except ImageSaveError as error:
         fail(module, log, str(error), changed=error.changed)
     except OSError as error:
         fail(module, log, f"{error.filename or 'a file'} cannot be read or written: {reason(error)}")
     ignore_signals()
-    if stop.reason and not result.is_failure:
+    if stop.reason and not ended.is_failure:
         module.warn("the run was asked to end when only its last steps were left, and went on to its end")
-    returned = as_returned(result, options)
+    returned = ended.returned
     if module._diff:
-        returned["diff"] = diff_of(result)
-    end(module, log, returned, warnings=result.warnings, is_failure=result.is_failure)
+        returned["diff"] = ended.diff
+    end(module, log, returned, warnings=ended.warnings, is_failure=ended.is_failure)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from .compress import STORED_CHUNK, Encoder, is_compressed
 
 CHUNK = 16 * STORED_CHUNK
 _MTIME = 315532800  # 1980-01-01: tar warns of older files, and zip knows none
-_RECORD = 20 * 512
+RECORD = 20 * 512
+"""Bytes of which a tar is a multiple."""
 
 
 class Writer(Protocol):
@@ -78,17 +79,22 @@ class TarWriter:
     def finish(self) -> None:
         """End the stream: two empty blocks, filled up to a whole record as ``tar`` does."""
         end = 2 * 512
-        self._write(bytes(end + -(self._size + end) % _RECORD), stored=False)
+        self._write(bytes(end + -(self._size + end) % RECORD), stored=False)
         self._encoder.finish()
 
     def _header(self, name: str, kind: bytes, mode: int, *, size: int = 0, target: str = "") -> None:
-        info = tarfile.TarInfo(name)
-        info.type, info.mode, info.size, info.linkname, info.mtime = kind, mode, size, target, _MTIME
-        self._write(info.tobuf(tarfile.GNU_FORMAT), stored=False)
+        self._write(header_of(name, kind, mode, size=size, target=target), stored=False)
 
     def _write(self, data: bytes, *, stored: bool) -> None:
         self._size += len(data)
         self._encoder.write(data, stored=stored)
+
+
+def header_of(name: str, kind: bytes, mode: int, *, size: int = 0, target: str = "") -> bytes:
+    """Return the header of a member: of one block, unless its name is longer than 100 bytes."""
+    info = tarfile.TarInfo(name)
+    info.type, info.mode, info.size, info.linkname, info.mtime = kind, mode, size, target, _MTIME
+    return info.tobuf(tarfile.GNU_FORMAT)
 
 
 def checked_chunks(path: str, blob: Descriptor) -> Iterator[bytes]:

@@ -43,9 +43,12 @@ class Chosen:
     remarks: tuple[str, ...] = ()
 
 
-def choose(archives: Sequence[Archive], choice: Choice, naming: Naming, *, index: str, referrers: str = AUTO) -> Chosen:
+def choose(
+    archives: Sequence[Archive], choice: Choice, naming: Naming | None, *, index: str, referrers: str = AUTO
+) -> Chosen:
     """Choose from the archives, and name what was chosen.
 
+    :param naming: ``None``: references keep their names.
     :param index: ``source`` to push the source's index though not all of its manifests were saved.
     :param referrers: ``none`` to leave out what refers to other images.
     :raises OptionError: when names are not valid or contradict each other, or a list cannot be read.
@@ -80,7 +83,7 @@ class _Held:
     listed: ListedImage
 
 
-def _named(listed: ListedImage, held: _Held, naming: Naming, index: str) -> LoadImage:
+def _named(listed: ListedImage, held: _Held, naming: Naming | None, index: str) -> LoadImage:
     digest, generated = top_of(held.archive, held.locked, index=index)
     return LoadImage(held.archive, listed, target_of(listed.reference, naming), digest, generated)
 

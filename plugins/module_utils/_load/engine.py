@@ -21,7 +21,6 @@ from .._host.stages import Stages
 from .._publish.failed_list import refuse_foreign as refuse_foreign_list
 from .._registry.harbor import NewProject
 from .._source.archive import Archive, open_archives
-from .._source.errors import SourceError
 from .carrier import ArchiveCarrier, Holders, Sent
 from .choice import Chosen, choose
 from .finish import finish
@@ -36,6 +35,7 @@ from .referrers import waves
 from .result import Result
 from .side_by_side import work_on
 from .tools import Tools, ends_run, prepared
+from .verify import verify_parts
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def load(options: Options, *, log: Log, stop: Stop, progress: Progress | None = 
         refuse_names_without_project([image.target.repository for image in chosen.images])
     if options.rules.verify == FIRST:
         with stages.stage("verify"):
-            _verify(archives)
+            verify_parts(archives)
     run = Run(options, archives, chosen, log, stop, stages)
     with prepared(options, log=log, stop=stop) as tools:
         projects = Projects()
@@ -89,19 +89,6 @@ def load(options: Options, *, log: Log, stop: Stop, progress: Progress | None = 
         except ImageSaveError as error:
             error.changed = error.changed or (bool(projects.created) and not options.check)
             raise
-
-
-def _verify(archives: Sequence[Archive]) -> None:
-    """Read all parts before anything is sent.
-
-    :raises SourceError: names the parts that are damaged or missing.
-    """
-    wrong = [str(error) for archive in archives for error in archive.verify().values()]
-    if wrong:
-        raise SourceError(
-            f"{'; '.join(wrong)}. Nothing was loaded. Carry these parts across again; verify=while loads the images "
-            "that need none of them"
-        )
 
 
 def _prepare_projects(run: Run, tools: Tools, settings: NewProject) -> Projects:

@@ -122,15 +122,18 @@ def read_rewrites(items: Iterable[tuple[str, str]]) -> tuple[Rewrite, ...]:
     return tuple(rules.values())
 
 
-def target_of(reference: Reference, naming: Naming) -> Target:
+def target_of(reference: Reference, naming: Naming | None) -> Target:
     """Return the name of a reference in the target registry; one without a tag gets one made of its digest.
 
+    :param naming: ``None``: references keep their names.
     :raises OptionError: when the name that comes out is not valid.
     """
+    if naming is None:
+        return Target(Repository(reference.registry, reference.repository), load_tag(reference))
     return Target(naming.repository_of(reference.name), load_tag(reference))
 
 
-def refuse_conflicts(named: Sequence[tuple[Reference, Target, str]], naming: Naming) -> None:
+def refuse_conflicts(named: Sequence[tuple[Reference, Target, str]], naming: Naming | None) -> None:
     """Make sure that no two images would overwrite each other.
 
     :param named: references with their targets and digests.
@@ -161,8 +164,10 @@ def _explain_conflict(one: Reference, other: Reference, target: Target) -> str:
     return f"{one} and {other} would both be {target}"
 
 
-def _explain_ways_on(names: Sequence[str], naming: Naming) -> str:
+def _explain_ways_on(names: Sequence[str], naming: Naming | None) -> str:
     """Say what keeps names apart."""
+    if naming is None:
+        return "Leave one of them out with exclude"
     host, _slash, path = names[0].partition("/")
     rule = f"{{from: {names[0]}, to: {component_of(host)}/{path}}}"
     if naming.keep_registry:

@@ -21,6 +21,7 @@ REPLACE, KEEP, FAIL = "replace", "keep", "fail"
 ON_CONFLICT = (REPLACE, KEEP, FAIL)
 """The ways of treating a tag that has another digest in the target registry."""
 
+REGISTRY, CONTAINERD_IMAGES = "registry", "containerd_images"
 AUTO, SOURCE = "auto", "source"
 NO_REFERRERS = "none"
 WHILE, FIRST = "while", "first"

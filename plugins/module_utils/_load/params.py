@@ -26,7 +26,9 @@ class Params(TypedDict):
     """The parameters as the module's argument specification gives them."""
 
     src: list[str]
-    registry: str
+    to: str
+    dest: str | None
+    registry: str | None
     keep_registry: bool
     rewrites: list[RewriteParams]
     images: list[str]
@@ -67,20 +69,11 @@ def read_options(params: Params, *, check: bool) -> Options:
 
     :raises OptionError: names the option, its value and what is accepted.
     """
-    _refuse_strange_paths(params)
-    _refuse_strange_share(params)
+    refuse_strange_paths(params)
     return Options(
         src=tuple(params["src"]),
-        choice=Choice(
-            images=tuple(params["images"]),
-            list_files=tuple(params["list_files"]),
-            list_format=params["list_format"],
-            origins=tuple(map(read_origin, params["origins"])),
-            exclude=tuple(params["exclude"]),
-            share=params["share"] or "",
-            share_among=tuple(params["share_among"]),
-        ),
-        naming=_naming(params),
+        choice=read_choice(params),
+        naming=read_naming(params),
         rules=Rules(
             on_conflict=params["on_conflict"],
             index=params["index"],
@@ -97,12 +90,34 @@ def read_options(params: Params, *, check: bool) -> Options:
     )
 
 
-def _refuse_strange_paths(params: Params) -> None:
+def read_choice(params: Params) -> Choice:
+    """Read which images are loaded.
+
+    :raises OptionError: when an origin or the share is not valid.
+    """
+    _refuse_strange_share(params)
+    return Choice(
+        images=tuple(params["images"]),
+        list_files=tuple(params["list_files"]),
+        list_format=params["list_format"],
+        origins=tuple(map(read_origin, params["origins"])),
+        exclude=tuple(params["exclude"]),
+        share=params["share"] or "",
+        share_among=tuple(params["share_among"]),
+    )
+
+
+def refuse_strange_paths(params: Params) -> None:
+    """Refuse paths that cannot be right.
+
+    :raises OptionError: names the option.
+    """
     if not params["src"]:
         raise OptionError("src: names no archive; at least one path is needed")
     paths: dict[str, list[str | None]] = {
         "src": [*params["src"]],
         "list_files": [*params["list_files"]],
+        "dest": [params["dest"]],
         "receipt": [params["receipt"]],
         "failed_list": [params["failed_list"]],
         "authfile": [params["authfile"]],
@@ -121,9 +136,13 @@ def _refuse_strange_share(params: Params) -> None:
         raise OptionError(f"share: {quoted(share or '')} is not in share_among ({', '.join(among) or 'empty'})")
 
 
-def _naming(params: Params) -> Naming:
+def read_naming(params: Params) -> Naming:
+    """Read the rules for names.
+
+    :raises OptionError: when the registry or a rewrite is not valid.
+    """
     rewrites = read_rewrites((item["from"], item["to"]) for item in params["rewrites"])
-    return Naming(read_registry(params["registry"]), params["keep_registry"], rewrites)
+    return Naming(read_registry(params["registry"] or ""), params["keep_registry"], rewrites)
 
 
 def _new_project(params: Params) -> NewProject | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from .._base.errors import ImageSaveError
+from .._base.json import Json
 from .._base.size import format_count, format_size
 from .._oci.image import FailedImage
 from .._oci.image_list import ImageList, ListedImage
@@ -50,6 +51,16 @@ class Loaded:
     def is_there(self) -> bool:
         """True if the registry has the image now (in check mode: would have)."""
         return self.action in (PUSHED, TAGGED, PRESENT)
+
+    def as_json(self) -> dict[str, Json]:
+        """Return the outcome as the module returns it."""
+        return {
+            "reference": str(self.reference),
+            "target": str(self.target) if self.target is not None else "",
+            "digest": self.digest,
+            "action": self.action,
+            "reason": str(self.error) if self.error is not None else "",
+        }
 
     @property
     def is_moved(self) -> bool:

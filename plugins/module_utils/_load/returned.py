@@ -23,7 +23,7 @@ def as_returned(result: Result, options: Options) -> dict[str, Json]:
         "succeeded": not result.is_failure,
         "registry": result.registry,
         "notes": list(result.notes),
-        "images": [_image(one) for one in result.images],
+        "images": [one.as_json() for one in result.images],
         "failed_images": [
             {"reference": str(one.listed.reference), "origin": str(one.listed.origin), "reason": one.reason}
             for one in result.failed
@@ -51,16 +51,6 @@ def diff_of(result: Result) -> dict[str, Json]:
         "after_header": result.registry,
         "before": "".join(f"{one.target} {one.before}\n" for one in differing if one.before),
         "after": "".join(f"{one.target} {one.digest}\n" for one in differing),
-    }
-
-
-def _image(one: Loaded) -> Json:
-    return {
-        "reference": str(one.reference),
-        "target": str(one.target) if one.target is not None else "",
-        "digest": one.digest,
-        "action": one.action,
-        "reason": str(one.error) if one.error is not None else "",
     }
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 from .._host.paths import refuse_strange_path
 from .._host.progress import TO_END, refuse_foreign
 from .._host.telling import ToldFiles
-from .options import Options
 from .params import Params
 
 
-def told_files(params: Params, options: Options, private: str | None) -> ToldFiles:
+def told_files(params: Params, private: str | None, *, check: bool) -> ToldFiles:
     """Take C(log_file) and C(progress_file) from the parameters. In check mode, nothing is written to either.
 
     :param private: a progress file of the action plugin's own.
@@ -21,11 +20,12 @@ def told_files(params: Params, options: Options, private: str | None) -> ToldFil
     """
     for name, path in (("log_file", params["log_file"]), ("progress_file", params["progress_file"])):
         refuse_strange_path(name, path)
-    if options.check:
+    if check:
         return ToldFiles()
     asked = params["progress_file"]
     if asked:
-        named = (options.failed_list, options.receipt, params["log_file"], *options.src, *options.choice.list_files)
+        beside = (params["dest"], params["failed_list"], params["receipt"], params["log_file"])
+        named = (*beside, *params["src"], *params["list_files"])
         refuse_foreign(asked, [path for path in named if path])
     return ToldFiles(
         log=params["log_file"] or "",

@@ -10,6 +10,7 @@ import os
 import re
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError, printable
+from ansible_collections.airgap.images.plugins.module_utils._load.options import CONTAINERD_IMAGES
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.options import Options
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import check_remote
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import Play, check_list, require_file
@@ -25,11 +26,7 @@ def check_options(options: Options, play: Play, find: Find) -> None:
     """
     for name in _LISTS:
         check_list(f"image_load_{name}", getattr(options, name))
-    if not options.registry:
-        raise OptionError(
-            "image_load_registry: expected the registry to load into, such as registry.lan:5000 or "
-            "registry.lan:5000/mirror, but it is not set."
-        )
+    _check_target(options)
     if not options.src and not options.controller_src:
         raise OptionError(
             "There is nothing to load: set image_load_src (paths on the host, such as the mount point of a stick) or "
@@ -48,6 +45,20 @@ def check_options(options: Options, play: Play, find: Find) -> None:
         raise OptionError(
             "image_load_distribute: the images are shared out over all hosts of the play at the same time. It cannot "
             "be combined with serial."
+        )
+
+
+def _check_target(options: Options) -> None:
+    if options.to == CONTAINERD_IMAGES:
+        if not options.dest:
+            raise OptionError(
+                "image_load_dest: expected the path on the host of the file of images, such as "
+                "/var/lib/rancher/k3s/agent/images/site.tar, but it is not set."
+            )
+    elif not options.registry:
+        raise OptionError(
+            "image_load_registry: expected the registry to load into, such as registry.lan:5000 or "
+            "registry.lan:5000/mirror, but it is not set."
         )
 
 

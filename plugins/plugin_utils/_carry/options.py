@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-_TEXTS = ("registry", "staging_dir", "list_format")
+_TEXTS = ("registry", "to", "dest", "staging_dir", "list_format")
 _LISTS = ("src", "controller_src", "images", "list_files", "remote_list_files")
 
 
@@ -22,6 +22,8 @@ class Options:
     """
 
     registry: str
+    to: str
+    dest: str
     src: Sequence[str]
     controller_src: Sequence[str]
     staging_dir: str

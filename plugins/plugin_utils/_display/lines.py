@@ -25,6 +25,7 @@ _LOADING = {
     "verify": "checking the parts",
     "ask": "asking the registry for what it has",
     "projects": "creating projects in the registry",
+    "compare": "comparing with the existing file",
 }
 
 
@@ -63,6 +64,9 @@ def load_line(progress: JsonObject) -> Line | None:
     if not stage:
         return None
     retries = progress.integer("retries")
+    if stage == "write":
+        moved = progress.object("bytes").integer("done")
+        return Line((Piece("writing the file"), *_bytes(progress)), news=(moved,))
     pieces = [*_images(images), *_bytes(progress), *_under_way("pushing", progress.texts("copying"))]
     if retries:
         pieces.append(Piece("1 retry" if retries == 1 else f"{retries} retries", 4, joint="; "))

@@ -125,7 +125,6 @@ def test_every_option_is_passed_on() -> None:
     passed = dict(task["airgap.images.image_load"])
     special = {
         "src": "{{ __image_load_src }}",
-        "registry": "{{ image_load_registry }}",
         "images": "{{ __image_load_call.lines }}",
         "list_files": "{{ __image_load_option_remote_list_files }}",
         "origins": "{{ __image_load_call.origins }}",

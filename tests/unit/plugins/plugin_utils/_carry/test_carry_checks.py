@@ -19,6 +19,8 @@ from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import
 
 USUAL: dict[str, Any] = {
     "registry": "registry.lan:5000",
+    "to": "registry",
+    "dest": "",
     "src": ["/media/usb"],
     "controller_src": [],
     "staging_dir": "",
@@ -49,6 +51,7 @@ def test_what_most_plays_need_is_enough() -> None:
     ("changed", "words"),
     [
         ({"registry": ""}, "image_load_registry: expected"),
+        ({"to": "containerd_images", "registry": ""}, "image_load_dest: expected"),
         ({"src": []}, "There is nothing to load: set image_load_src"),
         ({"src": "/media/usb"}, "image_load_src: expected a list"),
         ({"images": "a/b:1"}, "image_load_images: expected a list"),
