@@ -116,13 +116,23 @@ class BlobUpload:
                 return
         self._send_chunks(start)
 
+    def _opened(self) -> OpenUpload:
+        """Return the upload that is open.
+
+        :raises UploadLost: when there is none any more.
+        """
+        if self._upload is None:
+            raise UploadLost(
+                f"{self._repository.registry} does not know the upload of {self._what} any more", heals=True
+            )
+        return self._upload
+
     def _finish(self, start: int) -> None:
         """Send all that is left, and the digest: the blob is there then."""
-        assert self._upload is not None
         size = self._descriptor.size
         response = self._put(
             "PUT",
-            with_digest(self._upload.location, self._descriptor.digest),
+            with_digest(self._opened().location, self._descriptor.digest),
             (start, size),
             is_part=0 < start < size,
             # Registries copy or hash what has come before they answer.
@@ -134,13 +144,13 @@ class BlobUpload:
 
     def _send_chunks(self, start: int) -> None:
         while start < self._descriptor.size:
-            assert self._upload is not None
-            end = min(start + max(self.chunk, self._upload.least), self._descriptor.size)
+            upload = self._opened()
+            end = min(start + max(self.chunk, upload.least), self._descriptor.size)
             try:
-                response = self._put("PATCH", self._upload.location, (start, end), is_part=True)
+                response = self._put("PATCH", upload.location, (start, end), is_part=True)
             except BodyTooLarge:
                 self.chunk //= 4
-                if self.chunk < max(_SMALLEST_CHUNK, self._upload.least):
+                if self.chunk < max(_SMALLEST_CHUNK, upload.least):
                     raise
                 continue
             if received_bytes(response) not in (None, end):
