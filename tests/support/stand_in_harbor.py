@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from typing import Callable
 
 from .stand_in_answers import Answer, error
 from .stand_in_registry import StandInRegistry
@@ -28,6 +29,7 @@ class StandInHarbor(StandInRegistry):
     """Has the project ``library``, and the users above: an administrator, a robot of the system, and one of a project.
 
     :ivar projects: the body that each was created with, by its name.
+    :ivar on_project: is called with the name of each project that was created.
     :ivar asks_for_basic: what a challenge names once there was a login, as newer releases do.
     """
 
@@ -35,6 +37,7 @@ class StandInHarbor(StandInRegistry):
         super().__init__(DISTRIBUTION_2)
         self.users = dict([ADMIN, ROBOT, PROJECT_ROBOT])
         self.projects: dict[str, Mapping[str, object]] = {"library": {}}
+        self.on_project: Callable[[str], None] = lambda _name: None
         self.asks_for_basic = asks_for_basic
 
     def permits(self, authorization: str, repository: str, action: str) -> bool:
@@ -81,6 +84,7 @@ class StandInHarbor(StandInRegistry):
         if name in self.projects:
             return error(409, "CONFLICT", f"The project named {name} already exists")
         self.projects[name] = asked
+        self.on_project(name)
         return Answer(201, b"", {"Location": f"/api/v2.0/projects/{len(self.projects)}"})
 
     def _user(self, authorization: str) -> str:

@@ -47,14 +47,21 @@ def write_layout(folder: Path, named: Mapping[str, bytes], *others: bytes) -> Pa
 
 
 def load_into(
-    registry: StandInRegistry, src: Path, *, check: bool = False, path: str = "", log: Log | None = None, **params: Any
+    registry: StandInRegistry,
+    src: Path,
+    *,
+    check: bool = False,
+    path: str = "",
+    log: Log | None = None,
+    stop: Stop | None = None,
+    **params: Any,
 ) -> Result:
     """Load with the options of the module, without any delay between tries.
 
     :param path: what is prefixed to each repository.
     """
     usual = {"src": [str(src)], "registry": f"{registry.host}{path}", "validate_certs": False, "retry_delay": 0.0}
-    return load(load_options(check=check, **{**usual, **params}), log=log or Log(debug=False), stop=Stop())
+    return load(load_options(check=check, **{**usual, **params}), log=log or Log(debug=False), stop=stop or Stop())
 
 
 def actions_of(result: Result) -> dict[str, str]:

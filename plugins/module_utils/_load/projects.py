@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .._base.errors import OptionError, Refused, TransferError
+from .._base.errors import ImageSaveError, OptionError, Refused, TransferError
 from .._host.log import Log
 from .._oci.reference import Repository
 from .._registry.harbor import Harbor, NewProject
@@ -77,6 +77,7 @@ def prepare_projects(
     :param registry: is asked in check mode where Harbor does not say whether a project exists.
     :param check: check mode: find out what would be created.
     :raises OptionError: when the registry is not a Harbor.
+    :raises Interrupted: when the run was stopped.
     """
     first: dict[str, Target] = {}
     for target in targets:
@@ -89,6 +90,9 @@ def prepare_projects(
         except TransferError as error:
             failed[name] = error
             continue
+        except ImageSaveError as error:
+            error.changed = bool(created) and not check
+            raise
         if is_new:
             created.append(name)
             log.info(f"project {name} of {target.repository.registry} {'would be' if check else 'was'} created")

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import Interrupted, OptionError
+from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import digest_of
 from ansible_collections.airgap.images.tests.support.pushing import manifest_of
@@ -172,6 +173,19 @@ def test_a_missing_project_is_named_without_create_projects(harbor: StandInHarbo
     result = load_into(harbor, src, username=ADMIN[0], password=ADMIN[1])
     assert actions_of(result) == {NEW: "failed", THERE: "pushed"}
     assert "the project does not exist" in result.failed[0].reason
+
+
+def test_a_run_that_is_stopped_between_two_projects_says_that_it_changed_something(
+    harbor: StandInHarbor, tmp_path: Path
+) -> None:
+    named = {f"registry.example/{project}/app:1": MANIFEST for project in ("one", "two")}
+    src = write_layout(tmp_path / "layout", named, CONFIG, LAYER)
+    stop = Stop()
+    harbor.on_project = lambda _name: stop.request("enough")
+    with pytest.raises(Interrupted) as raised:
+        load_into(harbor, src, stop=stop, **login())
+    assert raised.value.changed
+    assert [*harbor.projects] == ["library", "one"]
 
 
 @pytest.mark.parametrize("answer", ["Harbor, quota", "Harbor, read-only"])

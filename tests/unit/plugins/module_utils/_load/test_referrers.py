@@ -20,10 +20,12 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor impo
 from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX, OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._registry.fetched_manifest import FetchedManifest
+from ansible_collections.airgap.images.tests.support.extent import is_full
 from ansible_collections.airgap.images.tests.support.pushing import manifest_of, pusher_for
-from ansible_collections.airgap.images.tests.support.stand_in_answers import error
+from ansible_collections.airgap.images.tests.support.stand_in_answers import Answer, error
 from ansible_collections.airgap.images.tests.support.stand_in_registry import StandInRegistry
-from ansible_collections.airgap.images.tests.support.stand_in_store import ALL, DISTRIBUTION_2, OLAREG
+from ansible_collections.airgap.images.tests.support.stand_in_store import ALL, DISTRIBUTION_2, OLAREG, Manners
+from ansible_collections.airgap.images.tests.unit.load_scene import gaps
 from ansible_collections.airgap.images.tests.unit.loading import actions_of, load_into, write_layout
 
 CONFIG, LAYER = b"{}", b"layer" * 1000
@@ -151,6 +153,49 @@ def test_a_list_that_lost_an_entry_is_repaired_when_manifests_are_checked(regist
     assert load_into(registry, src, check_target="manifests").changed
     assert {one["digest"] for one in listed(registry)} == {digest_of(raw) for raw in (OTHER, SBOM, SIGNATURE)}
     assert not load_into(registry, src, check_target="manifests").changed
+
+
+class Dying(StandInRegistry):
+    """Does what is asked some times, and from then on nothing."""
+
+    left = 1_000_000
+
+    def respond(self, *asked: Any) -> Answer:
+        self.left -= 1
+        return super().respond(*asked) if self.left >= 0 else Answer(503)
+
+
+@pytest.mark.thorough(repeats=True)
+@pytest.mark.parametrize("manners", [DISTRIBUTION_2, OLAREG], ids=["tag", "own list"])
+def test_a_load_that_breaks_off_anywhere(src: Path, manners: Manners) -> None:
+    """What has a tag is whole and listed, and the next run completes the rest."""
+    with Dying(manners) as whole:
+        load_into(whole, src, jobs=1)
+    count = 1_000_000 - whole.left
+    for done in range(0, count, 1 if is_full() else 9):
+        with Dying(manners) as registry:
+            registry.left = done
+            load_into(registry, src, jobs=1, retries=0)
+            registry.left = 1_000_000
+            assert gaps(registry) == []
+            check_listed(registry)
+            assert not load_into(registry, src).failed
+            assert registry.store.tags.keys() == whole.store.tags.keys()
+            check_listed(registry)
+            assert not load_into(registry, src).changed
+
+
+def check_listed(registry: StandInRegistry) -> None:
+    """What has a tag and refers to something is in the list of that."""
+    pusher = pusher_for(registry.host)
+    for tag, subject in REFERS.items():
+        if ("team/app", tag) in registry.store.tags:
+            found = pusher.referrers(Repository(registry.host, "team/app"), digest_of(subject))
+            names = {one["digest"] for one in listed(registry, subject)} | {one.digest for one in found or ()}
+            assert registry.store.tags["team/app", tag] in names
+
+
+REFERS = {"sbom": IMAGE, "signature": IMAGE, "signed-sbom": SBOM}
 
 
 class Overwriting:
