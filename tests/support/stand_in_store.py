@@ -30,6 +30,7 @@ class Manners:
     :param shares: every blob is in every repository.
     :param missing: what PUT of a manifest answers if something below it is missing; 0: it takes it.
     :param lists_referrers: it answers OCI-Subject, and lists referrers.
+    :param takes_whole: PUT of an upload may have all of its bytes; otherwise the upload is lost.
     :param takes_foreign: manifests with layers that are stored elsewhere.
     """
 
@@ -39,6 +40,7 @@ class Manners:
     shares: bool = False
     missing: int = 400
     lists_referrers: bool = False
+    takes_whole: bool = True
     takes_foreign: bool = False
     largest_manifest: int = 4 * 1024 * 1024
 
@@ -47,6 +49,9 @@ DISTRIBUTION_2 = Manners(takes_post=False, status_of_upload=404)
 DISTRIBUTION_3 = Manners(takes_post=False, status_of_upload=204)
 OLAREG = Manners(takes_post=True, status_of_upload=204, lists_referrers=True, takes_foreign=True)
 CRANE = Manners(takes_post=True, status_of_upload=400, mounts=False, shares=True, missing=404, takes_foreign=True)
+ARTIFACTORY_6 = Manners(takes_post=False, status_of_upload=404, takes_whole=False)
+"""Not measured: as docker/buildx issue 196 and moby/buildkit issue 1130 have it."""
+
 ALL = {
     "distribution 2": DISTRIBUTION_2,
     "distribution 3": DISTRIBUTION_3,
@@ -138,6 +143,8 @@ class Store:
             self._uploads[name] = (secrets.token_hex(8), data)
             return Answer(202, b"", self._where(repository, name))
         del self._uploads[name]
+        if not self.manners.takes_whole and int(asked.headers.get("content-length", "0")):
+            return error(404, "BLOB_UNKNOWN", "blob unknown to registry")
         return self._store(repository, asked.query["digest"], bytes(data))
 
     def expected_start(self, name: str) -> int:

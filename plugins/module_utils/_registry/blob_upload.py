@@ -26,6 +26,8 @@ _BYTES_A_SECOND = 20 * 1024 * 1024  # what a registry surely manages when it sto
 _BYTES = {"Content-Type": "application/octet-stream"}
 _LARGEST_CHUNK = 64 * 1024 * 1024
 _SMALLEST_CHUNK = 512 * 1024
+_ALL_IN_ONE = 2**40
+_LOST_BY_ACCIDENT = 1  # uploads
 
 
 class BlobUpload:
@@ -55,6 +57,7 @@ class BlobUpload:
         self._upload = upload
         self._was_tried = False
         self._furthest = 0
+        self._lost = 0
         self.chunk = chunk
 
     def attempt(self) -> None:
@@ -72,6 +75,10 @@ class BlobUpload:
             self._send(start)
         except UploadLost:
             self._upload = None
+            self._lost += 1
+            if self._lost > _LOST_BY_ACCIDENT and not self.chunk:
+                # Artifactory 6 loses every upload whose bytes come with the PUT (moby/buildkit 1130).
+                self.chunk = _ALL_IN_ONE
             raise
         except TransferError as error:
             if error.heals and has_come_on:
@@ -149,7 +156,7 @@ class BlobUpload:
             try:
                 response = self._put("PATCH", upload.location, (start, end), is_part=True)
             except BodyTooLarge:
-                self.chunk //= 4
+                self.chunk = min(self.chunk // 4, _LARGEST_CHUNK)
                 if self.chunk < max(_SMALLEST_CHUNK, upload.least):
                     raise
                 continue

@@ -34,6 +34,7 @@ from ansible_collections.airgap.images.tests.support.stand_in_answers import DOC
 from ansible_collections.airgap.images.tests.support.stand_in_registry import StandInRegistry
 from ansible_collections.airgap.images.tests.support.stand_in_store import (
     ALL,
+    ARTIFACTORY_6,
     CRANE,
     DISTRIBUTION_2,
     DISTRIBUTION_3,
@@ -129,6 +130,19 @@ def test_an_upload_that_the_registry_has_forgotten_is_opened_again(registry: Sta
     upload(registry)
     assert registry.store.blobs[DIGEST] == BLOB
     assert lines_of(registry) == ["POST start 202", "PUT upload 404", "POST start 202", "PUT upload 201"]
+
+
+@pytest.mark.parametrize("registry", [ARTIFACTORY_6], ids=["Artifactory 6"], indirect=True)
+def test_a_registry_that_takes_no_bytes_with_the_put(registry: StandInRegistry) -> None:
+    """After two uploads that it lost, all bytes go in one PATCH; for further blobs this is known."""
+    pusher = pusher_for(registry.host)
+    upload(registry, pusher)
+    assert registry.store.blobs == {DIGEST: BLOB}
+    lost = ["POST start 202", "PUT upload 404"]
+    patched = ["POST start 202", "PATCH upload 202", "PUT upload 201"]
+    assert lines_of(registry) == [*lost, *lost, *patched]
+    upload(registry, pusher, b"another")
+    assert lines_of(registry) == [*lost, *lost, *patched, *patched]
 
 
 def test_uploads_are_never_cancelled(registry: StandInRegistry) -> None:
