@@ -198,6 +198,10 @@ def on_the_other_side(site: Site, outside: Registry, inside: Registry, empty: Re
     )
     receipt = site.on_host("loader.site.example.com", "srv/media/first.receipt.json")
     assert json.loads(receipt.read_text("utf-8"))["complete"] is True
+    with tarfile.open(loader.folder / "srv" / "images.tar") as tar:
+        index = tar.extractfile("index.json")
+        assert index is not None
+        assert len(json.load(index)["manifests"]) == len(names)
     mirrors = yaml.safe_load((loader.folder / "srv" / "registries.yaml").read_text("utf-8"))["mirrors"]
     assert mirrors["docker.io"]["rewrite"] == {"^(.*)$": "team/docker.io/$1"}
     return loader
