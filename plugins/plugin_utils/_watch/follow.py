@@ -23,8 +23,8 @@ from ansible_collections.airgap.images.plugins.plugin_utils._display.line import
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import LIMIT
 
-SHORTEST, LONGEST, SHARE = 0.5, 5.0, 0.02
-"""Seconds between two checks of the run, at first and at most, and their share of its time so far."""
+LONGEST, SHARE = 4.0, 0.02
+"""Seconds between two checks of the run, at most, and their share of its time so far. The check itself waits, too."""
 
 _MOST_FAILURES = 5
 """Failures that are shown as they happen; the end of the task shows all of them."""
@@ -42,10 +42,10 @@ class Watched(Protocol):
     """The part of a job that is used; every method may raise C(AnsibleError)."""
 
     def progress(self) -> JsonObject | None:
-        """Return its progress."""
+        """Wait a moment for its end, and return its progress."""
 
     def result(self) -> dict[str, Any] | None:
-        """Return its result; ``None`` while it runs."""
+        """Return its result; ``None`` if it ran when its progress was read."""
 
     def end(self) -> None:
         """Ask it to end."""
@@ -150,7 +150,7 @@ def _watch(job: Watched, signals: Signals, seen: _Seen, *, limit: float = LIMIT)
     started = time.monotonic()
     parent, link = os.getppid(), _Link(seen.ticker)
     while True:
-        signals.sleep(min(LONGEST, max(SHORTEST, SHARE * (time.monotonic() - started))))
+        signals.sleep(min(LONGEST, SHARE * (time.monotonic() - started)))
         if os.getppid() != parent:
             raise Orphaned("the controller was killed; the run continues")
         if time.monotonic() - started > limit + _UNREACHABLE:
@@ -159,10 +159,9 @@ def _watch(job: Watched, signals: Signals, seen: _Seen, *, limit: float = LIMIT)
             progress = job.progress()
             link.is_up()
             if seen.is_over(progress) and (result := job.result()) is not None:
-                if not _has_ended(progress):
-                    seen.is_over(job.progress())  # its last events
                 return result
         except AnsibleError as error:  # a sudo that does not answer is not a failure of the connection
+            signals.check()  # which also ends the command that waits on the host
             link.is_down(error)
             job.reconnect()
 
@@ -267,7 +266,7 @@ def _end(job: Watched, ticker: Ticker) -> None:
                 job.forget()
                 ticker.warn("the run was ended; what was transferred is kept")
                 return
-            time.sleep(SHORTEST)
+            time.sleep(LOOK_SECONDS)
         ticker.warn("the run was asked to end, but has not ended yet")
     except AnsibleError:
         ticker.warn("the run could not be asked to end, and may continue on the host")

@@ -22,15 +22,22 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
 from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonError, JsonObject, parse_object
 from ansible_collections.airgap.images.plugins.module_utils._host.files import temporary_of
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import AT_MOST, PRIVATE, TO_END
+from ansible_collections.airgap.images.plugins.plugin_utils._watch.record import RUNNING, read_result
 
 LIMIT = 7 * 86400
 """Seconds after which Ansible kills the job."""
+
+WAITS, WAIT = 5, 0.2
+"""How often a look at the run waits on the host for its end, and for how many seconds: a run that has ended is noticed
+at once, without a command for each time that it has not."""
 
 _MISSED = 30.0
 """Seconds for which a run must not be found before it counts as killed: a host may stall."""
 
 _KILLED = "the run was killed on the host, or the host was restarted. What was transferred is kept; run again"
 _LOST = "the run has ended, but its result was lost on the host. Run again: what was transferred is kept"
+
+_NO_RECORD = "the record of the run is missing on the host, so its result is not known. Run again"
 
 _ID = re.compile(r"j[0-9]{1,12}\.[0-9]{1,10}")
 """Ansible's name of a job: a number of its own, and the id of the process on the host."""
@@ -54,6 +61,7 @@ class Job:
         self._module_dir: str | None = None
         self._has_spoken = False
         self._has_ended = False
+        self._record = ""
         self._missed_since: float | None = None
 
     def start(self) -> dict[str, Any] | None:
@@ -82,11 +90,17 @@ class Job:
         return None
 
     def progress(self) -> JsonObject | None:
-        """Return the progress of the run; ``None`` if it has not reported any yet.
+        """Wait a moment for the end of the run, and return its progress; ``None`` if it has not reported any yet.
 
         :raises AnsibleError: when the host cannot be asked.
         """
-        said = self._command(f"head -c {AT_MOST} {self._quoted(self._name)}")
+        record = self._quoted(self._id)
+        runs = f"case $(head -c {len(RUNNING)} {record}) in ''|{shlex.quote(RUNNING)}*) ;; *) false ;; esac"
+        wait = f"n=0; while [ $n -lt {WAITS} ] && {runs}; do sleep {WAIT} || sleep 1; n=$((n + 1)); done"
+        # The record first: once it is complete, the progress is the last one.
+        ended = f"if {runs}; then :; else cat {record}; fi; printf %s {self._mark}"
+        answer = self._command(f"{wait}; {ended}; head -c {AT_MOST} {self._quoted(self._name)}")
+        self._record, _mark, said = answer.partition(self._mark)
         if len(said) > AT_MOST:
             return None
         try:
@@ -100,19 +114,23 @@ class Job:
         return progress
 
     def result(self) -> dict[str, Any] | None:
-        """Return the result of the module; ``None`` while it runs.
+        """Return the result of the module; ``None`` if it still ran when the progress was read.
 
         :raises AnsibleError: when the host cannot be asked.
         """
-        arguments: dict[str, object] = {"jid": self._id, "mode": "status", "_async_dir": self._directory}
-        status: dict[str, Any] = self._action._execute_module(
-            module_name="ansible.legacy.async_status", module_args=arguments, task_vars=self._task_vars
-        )
-        if status.get("finished"):
-            return without_traces(status)
-        if self._is_gone():
-            return _failed(_LOST if self._has_ended else _KILLED)
-        return None
+        if self._record:
+            return without_traces(read_result(self._action, self._record))
+        has_record, has_process = self._remains()
+        if not has_record:
+            return _failed(_NO_RECORD)
+        if has_process:
+            self._missed_since = None
+            return None
+        if self._missed_since is None:
+            self._missed_since = time.monotonic()
+        if time.monotonic() - self._missed_since < _MISSED:
+            return None
+        return _failed(_LOST if self._has_ended else _KILLED)
 
     def end(self) -> None:
         """Ask the run to end in an orderly way, like a signal from its own terminal, as soon as it can be asked.
@@ -143,17 +161,17 @@ class Job:
         home, slash, rest = f"{self._directory}/{name}".partition("/")
         return f"{home}{slash}{shlex.quote(rest)}" if _HOME.fullmatch(home) else shlex.quote(f"{home}{slash}{rest}")
 
-    def _is_gone(self) -> bool:
-        """Return True if no process is left to write the record: all of the job was killed, or the host restarted."""
-        word = self._id.partition(".")[0]
+    def _remains(self) -> tuple[bool, bool]:
+        """Return whether Ansible's record is there, and whether a process is left to complete it: all of the job may
+        have been killed, or the host restarted."""
         # The brackets keep the command from finding itself.
-        found = f"[ -d /proc/self ] || echo unknown; grep -l '[{word[:1]}]{word[1:]}' /proc/[0-9]*/cmdline | head -n 1"
-        if self._command(found).strip():
-            self._missed_since = None
-            return False
-        if self._missed_since is None:
-            self._missed_since = time.monotonic()
-        return time.monotonic() - self._missed_since >= _MISSED
+        hidden = f"[{self._id[:1]}]{self._id[1:]}"
+        number = hidden.partition(".")[0]
+        has_record = f"[ ! -e {self._quoted('')}{hidden} ] || printf record"
+        found = f"[ -d /proc/self ] || echo unknown; grep -l '{number}' /proc/[0-9]*/cmdline | head -n 1"
+        answer = self._command(f"{has_record}; printf %s {self._mark}; {found}")
+        record, _mark, process = answer.partition(self._mark)
+        return record == "record", bool(process.strip())
 
     def _remove_module(self) -> bool:
         """Remove the module's file, which contains the secrets of the task, once it has been read.
@@ -211,8 +229,6 @@ def without_traces(status: Mapping[str, Any]) -> dict[str, Any]:
         words = printable(" ".join(str(result.get("stderr") or result.get("data") or "").split())[-300:])
         hint = f" It said: {words}" if words else " It may have been killed; see the host's log."
         return _failed(f"the module ended without a result.{hint} What was transferred is kept; run again")
-    if "could not find job" in said:
-        return _failed("the record of the run is missing on the host, so its result is not known. Run again")
     return result
 
 

@@ -209,14 +209,6 @@ def test_a_run_that_never_says_anything_is_noticed() -> None:
     assert follow(FakeJob([None], over_after=2), FakeTicker(), Signals(), line_of=save_line) == DONE
 
 
-def test_what_a_run_has_said_last_is_told_whatever_showed_its_end() -> None:
-    """Its file was that of an earlier run, or was not there, until the result was."""
-    ticker = FakeTicker()
-    said = look(9.0, ended=True, events=[(1, "error", "the last words")])
-    assert follow(FakeJob([None, None, None, said]), ticker, Signals(), line_of=save_line) == DONE
-    assert any("the last words" in line for line in ticker.lines)
-
-
 def test_a_stop_without_a_job_is_delivered_late() -> None:
     """Whatever comes after the block is not run."""
     heard: list[int] = []
@@ -262,7 +254,6 @@ class Ticker(FakeTicker):
     def _show(self, text, color):
         print(text, flush=True)
 
-follow_module.SHORTEST = 0.01
 try:
     with follow_module.Signals() as signals:
         {early}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -15,10 +16,13 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
+from ansible.utils.unsafe_proxy import AnsibleUnsafe, wrap_var
 
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import AT_MOST, TO_END
+from ansible_collections.airgap.images.plugins.plugin_utils._watch import job as job_module
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import Job, without_effects
 
+ID = re.compile(r"j[0-9]{1,12}\.[0-9]+")
 SECRET = "s3cret"
 
 
@@ -64,15 +68,23 @@ class FakeAction:
         return not self._keeps_files
 
     def _execute_module(self, **arguments: Any) -> dict[str, Any]:
-        if arguments.get("module_name") == "ansible.legacy.async_status":
-            return {"finished": False}
         assert arguments["wrap_async"]
         (self.module_dir / "AnsiballZ_image_save.py").write_text(SECRET, "utf-8")
         (self.root / "jobs").mkdir()
         self._connection._shell.tmpdir = None  # as Ansible does after the start of a job
         if not self._is_started:
             return {"failed": True, "msg": "could not create directory"}
+        if ID.fullmatch(str(self.answer["ansible_job_id"])):
+            self.records({"started": 1, "finished": 0, "ansible_job_id": self.answer["ansible_job_id"]})
         return self.answer
+
+    def records(self, state: dict[str, object]) -> None:
+        """What Ansible's wrapper writes on the host."""
+        (self.root / "jobs" / self.answer["ansible_job_id"]).write_text(json.dumps(state), "utf-8")
+
+    def _parse_returned_data(self, done: dict[str, Any]) -> dict[str, Any]:
+        parsed: dict[str, Any] = json.loads(done["stdout"])
+        return {**parsed, "_ansible_parsed": True}
 
     def _low_level_execute_command(self, command: str, sudoable: bool = True) -> dict[str, Any]:
         removes = command.startswith("rm -f -r ")
@@ -82,6 +94,11 @@ class FakeAction:
             return {"rc": 1, "stdout": self.noise, "stderr": "sudo: PAM account management error"}
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
         return {"rc": done.returncode, "stdout": self.noise + done.stdout + self.noise, "stderr": done.stderr}
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_module, "WAIT", 0)
 
 
 def job_of(action: FakeAction) -> Job:
@@ -232,3 +249,66 @@ def test_what_a_module_returns_has_no_effects() -> None:
     """A host could have variables of the play replaced."""
     said = {"changed": True, "msg": "x", "ansible_facts": {"image_save_fetch_dest": "/"}, "add_host": {}, "parts": []}
     assert without_effects(said) == {"changed": True, "msg": "x", "parts": []}
+
+
+def test_a_run_that_has_ended_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The progress and the result come with one command."""
+    action = FakeAction(tmp_path)
+    job = job_of(action)
+    job.start()
+    monkeypatch.setattr(job_module, "WAIT", 3600)
+    says(job, ended=True)
+    action.records({"changed": True, "msg": "saved", "stderr": "x", "invocation": {}})
+    progress = job.progress()
+    assert progress is not None and progress.values()["ended"] is True
+    action.refused = True
+    assert job.result() == {"changed": True, "msg": "saved", "stderr": "x", "invocation": {}, "_ansible_parsed": True}
+
+
+def test_a_run_is_waited_for_on_the_host_and_its_last_words_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run ends during the wait."""
+    action = FakeAction(tmp_path)
+    job = job_of(action)
+    job.start()
+    says(job)
+    before = tmp_path / "before"
+    before.mkdir()
+    for path, state in (
+        (tmp_path / "jobs" / action.answer["ansible_job_id"], {"changed": True, "msg": "saved"}),
+        (Path(job._directory, job._name), {"ended": True}),
+    ):
+        (before / path.name).write_text(json.dumps(state), "utf-8")
+    sleeper = tmp_path / "bin" / "sleep"
+    sleeper.parent.mkdir()
+    sleeper.write_text(f"#!/bin/sh\nmv {shlex.quote(str(before))}/* {shlex.quote(str(tmp_path / 'jobs'))}\n", "utf-8")
+    sleeper.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{sleeper.parent}:{os.environ['PATH']}")
+    progress = job.progress()
+    assert progress is not None and progress.values()["ended"] is True
+    result = job.result()
+    assert result is not None and result["msg"] == "saved"
+
+
+def test_a_run_without_a_record_is_not_waited_for(tmp_path: Path) -> None:
+    action = FakeAction(tmp_path)
+    job = job_of(action)
+    job.start()
+    (tmp_path / "jobs" / action.answer["ansible_job_id"]).unlink()
+    assert job.progress() is None
+    result = job.result()
+    assert result is not None and result["failed"] is True
+    assert result["msg"] == "the record of the run is missing on the host, so its result is not known. Run again"
+
+
+def test_what_the_module_returned_is_no_template(tmp_path: Path) -> None:
+    """Ansible 2.18 and earlier would otherwise expand it."""
+    action = FakeAction(tmp_path)
+    job = job_of(action)
+    job.start()
+    action.records({"changed": False, "msg": "{{ 1 + 1 }}", "_ansible_no_log": True})
+    job.progress()
+    result = job.result()
+    assert result is not None and result["msg"] == "{{ 1 + 1 }}" and "_ansible_no_log" not in result
+    assert not isinstance(wrap_var("x"), AnsibleUnsafe) or isinstance(result["msg"], AnsibleUnsafe)
