@@ -102,6 +102,8 @@ class Scene:
         self.bundles: list[list[str]] = []
         """The names of the small files that the host was asked for at once."""
         self.looked: list[str] = []
+        self.says: Callable[[str], str] | None = None
+        """What the shell of the host says to a command; None: it is not one that can be asked."""
         self.warnings: list[str] = []
         self.waits: list[float] = []
         monkeypatch.setenv("ANSIBLE_HOME", str(folder / "ansible"))
@@ -145,6 +147,10 @@ class Scene:
         action = ActionModule(task, self.connection, SimpleNamespace(), None, None, None)
         action._load_name = "image_fetch"
         action._execute_module = self._execute_module
+        says = self.says
+        self.connection._shell.SHELL_FAMILY = "sh" if says is not None else ""
+        if says is not None:
+            action._low_level_execute_command = lambda command: {"stdout": says(command)}
         action._make_tmp_path = self._make_tmp_path
         self.connection.become = "sudo"
         self.connection.fetched.clear()

@@ -11,6 +11,7 @@ its answers but sizes, sha256 sums, and text to be shown.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.reference impor
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import check_remote, temporary_directory
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.shell import ask_shell, shell_path
 
 _HOMES: Mapping[str, Callable[[str], str]] = {
     # sftp and scp start there. Not "out/…": a leading dash would make it an option.
@@ -66,17 +68,41 @@ class Host:
         :returns: by the names of :data:`_archive.output.BESIDE`, in that order, and ``failed_list``.
         :raises StorageError: when the login user cannot read one, or one is larger than any can be.
         """
-        asked = {name: arguments[name] for name in ("src", "dest", "failed_list") if arguments.get(name)}
-        said = self._ask(_MODULE, asked)
         paths = {name: f"{arguments['src']}{suffix}" for name, suffix in BESIDE.items()} if arguments.get("src") else {}
         if arguments.get("failed_list"):
             paths["failed_list"] = arguments["failed_list"]
+        asked = {name: arguments[name] for name in ("src", "dest", "failed_list") if arguments.get(name)}
+        said = self._survey_by_shell(paths) or self._ask(_MODULE, asked)
         if said.get("unreadable"):
             raise StorageError(self._unreadable(paths.get(str(said["unreadable"]), "a file to be fetched")))
         if not isinstance(said.get("found"), dict):
             raise StorageError(f"cannot inspect {self.name}: {_reason(said)}")
         found = {name: self._as_asked(path, said["found"].get(name)) for name, path in paths.items()}
         return {name: item for name, item in found.items() if item is not None}
+
+    def _survey_by_shell(self, paths: Mapping[str, str]) -> dict[str, Any] | None:
+        """Survey the files without a module.
+
+        :param paths: by the names of the files.
+        :returns: what the module would return; ``None`` if it has to be asked.
+        """
+        words = [shell_path(path) for path in paths.values()]
+        if "lock_file" not in paths or None in words:
+            return None
+        answer = ask_shell(
+            self._action,
+            f"for f in {' '.join(map(str, words))}; do "
+            'if [ -f "$f" ] && [ -r "$f" ]; then echo $(wc -c < "$f") $(sha256sum < "$f"); '
+            'elif [ -e "$f" ]; then echo closed; else echo none; fi; done',
+        )
+        lines = [line.split() for line in (answer or "").splitlines()]
+        if len(lines) != len(paths):
+            return None
+        found = {name: _seen(line) for name, line in zip(paths, lines)}
+        # Where the lock file is, the user can enter the directory, so that what is not found there does not exist.
+        lacks = {name for name, line in zip(paths, lines) if line == ["none"]}
+        is_plain = all(found[name] is not None or name in lacks for name in paths)
+        return {"found": found} if is_plain and not lacks & {"lock_file", "failed_list"} else None
 
     def _as_asked(self, path: str, one: object) -> Item | None:
         """Return the size and sha256 that the host gives for a file; ``None`` if it has none.
@@ -185,6 +211,13 @@ class Host:
             module_name=module, module_args=arguments, task_vars=self._task_vars
         )
         return said
+
+
+def _seen(line: Sequence[str]) -> dict[str, object] | None:
+    """Read the size and sha256 of a file from the output of ``wc`` and ``sha256sum``."""
+    if len(line) not in (2, 3) or not re.fullmatch("[0-9]{1,19}", line[0]):
+        return None
+    return {"size": int(line[0]), "sha256": line[1]} if is_digest(f"sha256:{line[1]}") else None
 
 
 def _reason(said: Mapping[str, Any]) -> str:

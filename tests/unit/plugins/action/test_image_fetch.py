@@ -48,6 +48,7 @@ from ansible_collections.airgap.images.tests.unit.fetch_scene import (
     snapshot,
     stop,
 )
+from ansible_collections.airgap.images.tests.unit.host_shell import run_in_shell
 
 
 @pytest.fixture
@@ -87,6 +88,50 @@ def test_a_second_time_transfers_nothing(scene: Scene) -> None:
     assert (result["changed"], result["transferred"], scene.connection.fetched) == (False, [], [])
     assert result["msg"] == f"0 files (0 bytes) fetched from build1 to {scene.media}"
     assert snapshot(scene.media) == before
+
+
+def test_the_shell_can_say_what_is_there(scene: Scene) -> None:
+    """Python is not started on the host for that."""
+    scene.says = run_in_shell
+    first = scene.fetch()
+    assert first["changed"] is True and scene.names() == sorted([*PARTS, LOCK, SUMS])
+    assert scene.fetch()["changed"] is False
+    assert SUMS not in scene.looked and LOCK not in scene.looked
+    scene.says = None
+    scene.looked.clear()
+    assert scene.fetch()["changed"] is False
+    assert LOCK in scene.looked
+
+
+def test_a_list_of_failed_images_costs_no_module_if_there_is_one(scene: Scene) -> None:
+    scene.says = run_in_shell
+    path = failed_list(scene)
+    fetched = scene.fetch(failed_list=path)
+    assert os.path.basename(fetched["failed_list"]) == os.path.basename(path)
+    assert LOCK not in scene.looked
+    os.unlink(path)
+    assert scene.fetch(failed_list=path)["failed_list"] is None
+    assert LOCK in scene.looked, "the directory of the list may be closed"
+
+
+@pytest.mark.parametrize("name", [LOCK, SUMS])
+def test_what_is_not_plainly_there_is_left_to_the_module(scene: Scene, name: str) -> None:
+    scene.says = run_in_shell
+    (scene.host / name).unlink()
+    assert f"{name} not found" in scene.refused()
+    assert (LOCK in scene.looked) is (name == LOCK)
+    scene.looked.clear()
+    (scene.host / name).mkdir()
+    scene.refused()
+    assert SUMS in scene.looked
+
+
+@pytest.mark.parametrize("line", ["", "none", "1 x", "-1 {sum}", "1 {sum} - -", "{sum} 1", "closed"])
+def test_a_shell_that_says_anything_else_is_not_believed(scene: Scene, line: str) -> None:
+    said = f"{line.format(sum='0' * 64)}\n" * 6
+    scene.says = lambda command: said.join([command.split()[3].rstrip(";")] * 2)
+    assert scene.fetch()["changed"] is True
+    assert LOCK in scene.looked and SUMS in scene.looked
 
 
 def test_only_what_is_different_is_transferred(scene: Scene) -> None:

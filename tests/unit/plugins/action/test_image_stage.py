@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +20,7 @@ from ansible import constants
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.airgap.images.plugins.action.image_stage import ActionModule
+from ansible_collections.airgap.images.tests.unit.host_shell import run_in_shell
 from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._set.test_set_closing import SHARES
 from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._set.test_set_closing import Ground as SetGround
 from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._stage.test_stage_options import USUAL
@@ -45,6 +48,8 @@ class Ground:
         self.folder = folder
         self.connection = FakeConnection()
         self.asked: list[tuple[str, dict[str, Any], object, bool, bool]] = []
+        self.says: Callable[[str], str] | None = None
+        """What the shell of the host says to a command; None: it is not one that can be asked."""
         monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(folder / "tmp"))
 
     def run(
@@ -84,6 +89,10 @@ class Ground:
             return answer(module_name, module_args) if answer else dict(OPEN)
 
         action._execute_module = execute
+        says = self.says
+        self.connection._shell.SHELL_FAMILY = "sh" if says is not None else ""
+        if says is not None:
+            action._low_level_execute_command = lambda command: {"stdout": says(command)}
         result = result_of(
             action,
             {
@@ -268,6 +277,68 @@ def test_a_failure_is_told_for_all_hosts_of_the_call(ground: Ground) -> None:
         "failed as well; the message of one says why"
     )
     assert ground.asked == []
+
+
+def staged(ground: Ground, text: str = "a/b:1\n") -> Path:
+    """A list on a host that is a folder of this machine, as the module leaves it."""
+    ground.says = run_in_shell
+    path = ground.folder / "out" / "lists" / "images.txt"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    path.chmod(0o644)
+    return path
+
+
+def stage_there(ground: Ground, **more: Any) -> dict[str, Any]:
+    folder = str(ground.folder / "out")
+    return ground.run("stage", images=["a/b:1"], dest=f"{folder}/images", staging_dir=f"{folder}/lists", **more)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_list_that_is_staged_costs_no_module(ground: Ground, check: bool) -> None:
+    staged(ground)
+    result = stage_there(ground, check=check, diff=True)
+    assert (result["changed"], result["count"], "diff" in result) == (False, 1, False)
+    assert result["is_other_user"] is (os.geteuid() == 0)
+    assert ground.asked == []
+
+
+SPOILT: dict[str, Callable[[Path], object]] = {
+    "another text": lambda path: path.write_text("a/b:2\n"),
+    "another mode": lambda path: path.chmod(0o600),
+    "no list": lambda path: path.unlink(),
+    "a link": lambda path: path.rename(path.with_name("x")) and path.symlink_to("x"),
+    "a directory that its owner cannot enter": lambda path: path.parent.chmod(0o600),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_a_list_that_is_not_as_it_should_be_is_left_to_the_module(
+    ground: Ground, spoil: Callable[[Path], object]
+) -> None:
+    path = staged(ground)
+    spoil(path)
+    try:
+        assert stage_there(ground)["changed"] is False
+    finally:
+        path.parent.chmod(0o700)
+    assert [arguments["list_file"] for _name, arguments, *_more in ground.asked] == [str(path)]
+
+
+@pytest.mark.parametrize("said", ["", "0", "x", "0 0", "-1 {sum}", "{sum} 0", "0; {sum}"])
+def test_a_shell_that_says_anything_else_is_not_believed(ground: Ground, said: str) -> None:
+    staged(ground)
+    digest = hashlib.sha256(b"a/b:1\n").hexdigest()
+    ground.says = lambda command: said.format(sum=digest).join([command.split()[3].rstrip(";")] * 2)
+    stage_there(ground)
+    assert len(ground.asked) == 1
+
+
+def test_an_archive_of_another_name_is_left_to_the_module(ground: Ground) -> None:
+    staged(ground)
+    ground.says = lambda command: pytest.fail("the shell cannot take it over")
+    stage_there(ground, distribute=True, values={"ansible_play_hosts": ["one"]})
+    assert all("formerly" in arguments for _name, arguments, *_more in ground.asked)
 
 
 URL = "https://me:s3cret@lists.lan/a.txt?token=s3cret"
