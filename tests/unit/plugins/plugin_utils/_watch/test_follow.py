@@ -238,12 +238,16 @@ def test_nobody_waits_once_the_controller_is_dead(monkeypatch: pytest.MonkeyPatc
 
 SCRIPT = """
 import os, signal
-from {here} import FakeJob, FakeTicker, look, save_line
+from {here} import LOST, FakeJob, FakeTicker, look, save_line
 from ansible_collections.airgap.images.plugins.plugin_utils._watch import follow as follow_module
 
 def die():
     os.kill(os.getpid(), signal.{name})
     return look()
+
+def lose():
+    die()
+    raise LOST
 
 class Job(FakeJob):
     def forget(self):
@@ -264,10 +268,13 @@ finally:
 
 
 @pytest.mark.each_value
-@pytest.mark.parametrize(("early", "late"), [("die()", "look()"), ("", "die")])
+@pytest.mark.parametrize(("early", "late"), [("die()", "look()"), ("", "die"), ("", "lose")])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_stop_of_the_controller_ends_the_run(name: str, early: str, late: str) -> None:
-    """In a process of its own, which dies of the signal once the run has ended, be it just being started or not."""
+    """In a process of its own, which dies of the signal once the run has ended, be it just being started or not.
+
+    The signal may also end the command that waits on the host: that is no lost connection.
+    """
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(here=__name__, name=name, early=early, late=late)],
         capture_output=True,
@@ -279,6 +286,7 @@ def test_a_stop_of_the_controller_ends_the_run(name: str, early: str, late: str)
     assert done.returncode == -getattr(signal, name), done.stderr
     assert "['end', 'forget']\nthe run was ended; what was transferred is kept\n" in done.stdout
     assert "not ended" not in done.stdout
+    assert "the connection is lost" not in done.stdout
 
 
 def test_many_failures_do_not_fill_the_screen() -> None:
