@@ -232,6 +232,13 @@ options:
         or time in it.
       - A file that is not a receipt is never touched, and the task fails.
     type: path
+  report:
+    description:
+      - Path of a file on the target for an HTML page about the load, in the style of the report of an archive. It shows
+        what is new in the registry, what was there, what failed, and the settings by which nodes find the images.
+      - A load that finds everything in place leaves the page of the load before. A file that is not such a page is
+        never touched, and the task fails.
+    type: path
   failed_list:
     description:
       - Path of a file on the target that lists what failed, one reference per line, with the reason as a comment. The
@@ -543,6 +550,11 @@ receipt:
   returned: with O(to=registry), when the archives could be read
   type: str
   sample: /srv/airgap/rancher.receipt.json
+report:
+  description: Path of the report. Empty if none was asked for.
+  returned: with O(to=registry), when the archives could be read
+  type: str
+  sample: /srv/airgap/rancher.load.html
 stats:
   description: Statistics of the run. In check mode, what it would do. With O(to=containerd_images), these are only
     C(images), C(blobs) and C(bytes) of the file, and C(seconds).
@@ -681,6 +693,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "project_public": {"type": "bool", "default": False},
         "project_quota": {"type": "str"},
         "receipt": {"type": "path"},
+        "report": {"type": "path"},
         "failed_list": {"type": "path"},
         "username": {"type": "str", "fallback": (text_of_environment, ["DEST_USERNAME"])},
         "password": {"type": "str", "no_log": True, "fallback": (text_of_environment, ["DEST_PASSWORD"])},

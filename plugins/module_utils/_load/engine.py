@@ -32,6 +32,7 @@ from .projects import Projects, prepare_projects, refuse_names_without_project
 from .push import Push, push_in_stream_order
 from .receipt_file import refuse_foreign
 from .referrers import waves
+from .report_file import refuse_foreign as refuse_foreign_report
 from .result import Result
 from .side_by_side import work_on
 from .tools import Tools, ends_run, prepared
@@ -65,6 +66,8 @@ def load(options: Options, *, log: Log, stop: Stop, progress: Progress | None = 
     stages = Stages(log, progress or Progress())
     if options.receipt is not None:
         refuse_foreign(options.receipt)
+    if options.report is not None:
+        refuse_foreign_report(options.report)
     if options.failed_list is not None:
         refuse_foreign_list(options.failed_list, made=os.path.dirname(os.path.abspath(options.failed_list)))
     with stages.stage("read"):

@@ -67,6 +67,7 @@ def _refuse_what_has_no_effect(params: Params) -> None:
     """Refuse options that are for a registry alone."""
     given = {
         "receipt": params["receipt"] is not None,
+        "report": params["report"] is not None,
         "create_projects": params["create_projects"],
         "index=source": params["index"] == SOURCE,
         "keep_registry without registry": params["keep_registry"] and not params["registry"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from .._base.errors import ImageSaveError, OptionError
@@ -23,6 +24,7 @@ from .ledger import MOUNTED, PRESENT, PUSHED, Moved
 from .options import Options
 from .receipt import receipt_of
 from .receipt_file import read_receipt, update_receipt
+from .report_file import facts_of, update_report
 from .result import FAILED, Loaded, Result, Stats
 
 
@@ -60,7 +62,7 @@ def finish(
             is_changed = step() or is_changed
         except ImageSaveError as error:
             warnings.append(str(error))
-    return Result(
+    result = Result(
         registry=str(options.naming.registry),
         changed=is_changed,
         images=images,
@@ -70,10 +72,23 @@ def finish(
         stats=_stats(loaded, moved, heads, stages),
         cluster=cluster_files([one.reference.name for one in loaded], options.naming, is_plain=is_plain),
         receipt=options.receipt or "",
+        report=options.report or "",
         projects_created=projects_created,
         remarks=chosen.remarks,
         warnings=tuple(warnings),
     )
+    return _with_report(options, archives, result)
+
+
+def _with_report(options: Options, archives: Sequence[Archive], result: Result) -> Result:
+    """Write or renew the report of a result; returns the result with whether it was different."""
+    if options.report is None:
+        return result
+    try:
+        is_changed = update_report(options.report, facts_of(result, archives), check=options.check)
+    except ImageSaveError as error:
+        return replace(result, warnings=(*result.warnings, str(error)))
+    return replace(result, changed=result.changed or is_changed)
 
 
 def _write_receipt(options: Options, archives: Sequence[Archive], chosen: Chosen, loaded: Sequence[Loaded]) -> bool:

@@ -47,6 +47,7 @@ class Params(TypedDict):
     project_public: bool
     project_quota: str | None
     receipt: str | None
+    report: str | None
     failed_list: str | None
     username: str | None
     password: str | None
@@ -84,6 +85,7 @@ def read_options(params: Params, *, check: bool) -> Options:
         access=_access(params),
         work=_work(params),
         receipt=params["receipt"],
+        report=params["report"],
         failed_list=params["failed_list"],
         new_project=_new_project(params),
         check=check,
@@ -119,6 +121,7 @@ def refuse_strange_paths(params: Params) -> None:
         "list_files": [*params["list_files"]],
         "dest": [params["dest"]],
         "receipt": [params["receipt"]],
+        "report": [params["report"]],
         "failed_list": [params["failed_list"]],
         "authfile": [params["authfile"]],
         "ca_path": [params["ca_path"]],

@@ -109,6 +109,7 @@ class Result:
     stats: Stats
     cluster: ClusterFiles
     receipt: str = ""
+    report: str = ""
     projects_created: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -36,6 +36,7 @@ def as_returned(result: Result, options: Options) -> dict[str, Json]:
         "left_out": result.left_out,
         "projects_created": list(result.projects_created),
         "receipt": result.receipt,
+        "report": result.report,
         "stats": dict(asdict(result.stats)),
         "registries_yaml": cluster.registries_yaml,
         "hosts_toml": dict(cluster.hosts_toml),

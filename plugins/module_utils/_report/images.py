@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from .._archive.lock import LockedImage, LockedPlatform
 from .comparison import Changed, image_size, platform_names
+from .controls import tools
 from .failures import Failure
 from .markup import Markup, Piece, element, join, text
 from .pieces import (
@@ -43,11 +44,13 @@ def images(subject: Subject) -> Markup:
         Column("Size", is_number=True),
         Column("Platform images", sorts=False),
     )
+    statuses = ["saved", *(["failed"] if subject.lock.failed else []), *(["skipped"] if subject.lock.skipped else [])]
+    changes = [word for word in ("new", "changed", "same") if word in set(subject.changes.values())]
     return section(
         "images",
         "Images",
         element("p", "Size: all platform images of a reference, each as if it were alone.", class_="soft"),
-        _tools(subject),
+        tools("all-images", statuses, changes),
         grid(
             columns,
             _image_rows(subject),
@@ -57,34 +60,6 @@ def images(subject: Subject) -> Markup:
         ),
         element("p", "No image matches.", class_="none", id="all-images-none", hidden=True),
     )
-
-
-def _tools(subject: Subject) -> Markup:
-    """Controls that do something only where the script runs, which shows them."""
-    statuses = ["saved", *(["failed"] if subject.lock.failed else []), *(["skipped"] if subject.lock.skipped else [])]
-    told = set(subject.changes.values())
-    changes = [word for word in ("new", "changed", "same") if word in told]
-    return element(
-        "div",
-        element(
-            "label",
-            "Filter by reference, platform, digest or note",
-            element("input", type="search", autocomplete="off", spellcheck="false"),
-            class_="wide",
-        ),
-        _choice("status", "Status", statuses),
-        _choice("change", "Change", changes),
-        element("button", "Whole digests", type="button", aria_pressed="false"),
-        element("output", "", aria_live="polite"),
-        class_="tools",
-        data_for="all-images",
-        hidden=True,
-    )
-
-
-def _choice(name: str, title: str, values: Sequence[str]) -> Markup:
-    options = [element("option", "all", value=""), *(element("option", value, value=value) for value in values)]
-    return element("label", title, element("select", *options, name=name))
 
 
 def _image_rows(subject: Subject) -> Iterator[Row]:
@@ -234,10 +209,10 @@ def missing(subject: Subject) -> Markup:
         if image.notes
     ]
     told = [
-        _remarks("Failed", "reference", failed, ("Reference", "Reason", "Digest")),
-        _remarks("Invalid", "line", invalid, ("Line", "Reason", "Where")),
-        _remarks("Skipped", "reference", skipped, ("Reference", "Reason", "Digest")),
-        _remarks("Warnings", "reference", noted, ("Reference", "Saved, but")),
+        remarks("Failed", "reference", failed, ("Reference", "Reason", "Digest")),
+        remarks("Invalid", "line", invalid, ("Line", "Reason", "Where")),
+        remarks("Skipped", "reference", skipped, ("Reference", "Reason", "Digest")),
+        remarks("Warnings", "reference", noted, ("Reference", "Saved, but")),
     ]
     if subject.facts is None:
         told.insert(0, element("p", f"Whether the list had invalid lines is {NOT_KNOWN}."))
@@ -246,7 +221,8 @@ def missing(subject: Subject) -> Markup:
     return section("missing", "Failed, skipped and warned", *told)
 
 
-def _remarks(title: str, noun: str, rows: list[Row], columns: tuple[str, ...]) -> Markup:
+def remarks(title: str, noun: str, rows: list[Row], columns: tuple[str, ...]) -> Markup:
+    """Write a table of what somebody should know under a heading of its own; nothing if it has no rows."""
     return (
         text("")
         if not rows

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from .._oci.reference import Reference
+from .cards import ALERT, DONE, bar, card, icon, rows
 from .commands import check_command, restore_command
 from .comparison import image_size
 from .markup import Markup, Piece, element, join
@@ -22,8 +23,6 @@ _FORMS = {
     "none": "tar, not compressed",
     "dir": "directory",
 }
-_DONE = "M4 12.5l5.5 5.5L20 6.5"
-_ALERT = "M12 3.5L2.5 20.5h19zM12 10v4.5M12 17.6v.1"
 
 
 def overview(subject: Subject) -> Markup:
@@ -37,12 +36,12 @@ def _content(subject: Subject) -> Markup:
     registries = {image.reference.registry for image in lock.images}
     where = f"from {count(len(repositories), 'repository', 'repositories')}"
     form = _FORMS.get(str(lock.options.get("compress")), "")
-    return _card(
+    return card(
         "content",
         "What is in here?",
         element("p", number(len(lock.images)), " image" if len(lock.images) == 1 else " images", class_="big"),
         element("p", f"{where} in {count(len(registries), 'registry', 'registries')}", class_="soft"),
-        _rows(
+        rows(
             ("Platform images", number(sum(len(image.platforms) for image in lock.images))),
             ("Platforms", _platforms(subject)),
             ("Archive", join([size(subject.size), f" in {subject.files(len(lock.parts))}"])),
@@ -70,7 +69,7 @@ def _platforms(subject: Subject) -> Markup:
 
 
 def _news(subject: Subject) -> Markup:
-    return _card("news", "What is new?", *_comparison(subject))
+    return card("news", "What is new?", *_comparison(subject))
 
 
 def _comparison(subject: Subject) -> list[Markup]:
@@ -89,7 +88,7 @@ def _comparison(subject: Subject) -> list[Markup]:
         return [
             element("p", "First archive", class_="big"),
             element("p", "There was no archive before, so everything in it is new.", class_="soft"),
-            _rows(
+            rows(
                 ("New references", number(len(lock.images))),
                 ("New blobs", join([number(len(lock.blobs)), " of ", number(len(lock.blobs))])),
                 ("New bytes", size(subject.content_size)),
@@ -109,8 +108,8 @@ def _comparison(subject: Subject) -> list[Markup]:
             class_="counts",
         ),
         element("p", f"{count(same, 'reference')} as in the archive before", class_="soft"),
-        _bar(before.bytes, subject.content_size),
-        _rows(
+        bar(before.bytes, subject.content_size),
+        rows(
             ("New bytes", join([size(before.bytes), f" ({share(before.bytes, subject.content_size)})"])),
             ("New blobs", join([number(before.blobs), " of ", number(len(lock.blobs))])),
         ),
@@ -141,12 +140,12 @@ def _soundness(subject: Subject) -> Markup:
     lock = subject.lock
     told: list[Piece] = []
     if subject.missing:
-        answer = element("p", _icon(_ALERT), "Partial", class_="big warn")
+        answer = element("p", icon(ALERT), "Partial", class_="big warn")
         told.append(f"{_missing_in_words(subject)}; see ")
         told.append(element("a", "what is missing", href="#missing"))
         told.append(".")
     else:
-        answer = element("p", _icon(_DONE), "Complete", class_="big good")
+        answer = element("p", icon(DONE), "Complete", class_="big good")
         told.append(
             "Everything that was asked for is in the archive."
             if subject.facts is not None
@@ -155,12 +154,12 @@ def _soundness(subject: Subject) -> Markup:
     if lock.skipped:
         told.append(f" Left out: {count(len(lock.skipped), 'reference')} with none of the wanted platforms.")
     each = ", each " if len(lock.parts) > 1 else ", "
-    return _card(
+    return card(
         "soundness",
         "Is it whole?",
         answer,
         element("p", *told, class_="soft"),
-        _rows((subject.files(len(lock.parts)), join([size(subject.size), each, "with its sha256"]))),
+        rows((subject.files(len(lock.parts)), join([size(subject.size), each, "with its sha256"]))),
         element("p", "Check what has arrived:", class_="soft above"),
         commands(check_command(subject.name)),
         element("p", "Or check and unpack at once:", class_="soft"),
@@ -175,33 +174,3 @@ def _missing_in_words(subject: Subject) -> str:
         words.append(f"{count(invalid, 'line is not a reference', 'lines are not references')}")
     asked = len(subject.lock.images) + len(subject.lock.skipped) + subject.missing
     return f"{grouped(subject.missing)} of {grouped(asked)} asked for are missing: {' and '.join(words)}"
-
-
-def _bar(part: int, whole: int) -> Markup:
-    """Draw a part of a whole; the figures beside it say the same."""
-    width = 1000 * part // whole if whole else 0
-    return element(
-        "svg",
-        element("rect", class_="bar-all", width=1000, height=8),
-        element("rect", class_="bar-part", width=max(width, 4 if part else 0), height=8),
-        class_="bar",
-        viewBox="0 0 1000 8",
-        preserveAspectRatio="none",
-        aria_hidden="true",
-    )
-
-
-def _icon(path: str) -> Markup:
-    return element("svg", element("path", d=path), class_="icon", viewBox="0 0 24 24", aria_hidden="true")
-
-
-def _card(name: str, question: str, *children: Piece) -> Markup:
-    heading = element("h2", question, id=f"{name}-question")
-    return element("section", heading, *children, id=name, class_="card", aria_labelledby=f"{name}-question")
-
-
-def _rows(*pairs: tuple[str, Piece]) -> Markup:
-    shown = [(name, value) for name, value in pairs if value]
-    return element(
-        "dl", *(element("div", element("dt", name), element("dd", value)) for name, value in shown), class_="rows"
-    )
