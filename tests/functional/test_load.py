@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.airgap.images.tests.functional._helpers import saved
 from ansible_collections.airgap.images.tests.functional._load import load, loaded, lock_of
 from ansible_collections.airgap.images.tests.support.registry import Registry
-from ansible_collections.airgap.images.tests.support.target import gaps
+from ansible_collections.airgap.images.tests.support.target import gaps, tags
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
 SUFFIX = {"gzip": ".tar.gz", "zstd": ".tar.zst", "none": ".tar", "dir": ""}
@@ -47,3 +47,23 @@ def test_what_a_registry_wrote_in_part_is_written_again(
     loaded(load(src, registry, retries=0, check_target="blobs"))
     assert gaps(registry) == []
     loaded(load(src, registry, check_target="blobs"), changed=False)
+
+
+@pytest.mark.parametrize("which", ["child", "top"])
+def test_a_manifest_that_a_registry_took_and_lost_gets_no_tag(
+    source: Source, bench: Workbench, registry: Registry, which: str
+) -> None:
+    """docker-registry keeps an empty file where its disk was full, and says 201 whenever the manifest comes again."""
+    image = source["oci/index:1"]
+    saved(bench.save([image, source["oci/gzip:1"]], arch=["amd64", "arm64", "arm"]))
+    digest = image.digest if which == "top" else image.platforms[1].digest
+    empty = registry.blob_path(digest)
+    empty.parent.mkdir(parents=True)
+    empty.touch()
+    result = load(lock_of(bench.dest), registry, retries=0)
+    assert [each["action"] for each in result["images"]] == ["failed", "pushed"]
+    assert str(empty).endswith(result["failed_images"][0]["reason"].partition("remove ")[2].partition(" from")[0])
+    assert set(tags(registry)) == {"oci/gzip:1"}
+    empty.unlink()
+    loaded(load(lock_of(bench.dest), registry))
+    assert gaps(registry) == []

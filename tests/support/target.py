@@ -28,22 +28,22 @@ def manifest(registry: Registry, digest: str) -> bytes:
 def gaps(registry: Registry) -> list[str]:
     """What tags name that is not there, or has other bytes: nothing, if each tag is whole."""
     found: list[str] = []
-    checked: set[str] = set()
+    checked: dict[str, str] = {}
     for name, digest in tags(registry).items():
         repository = name.rpartition(":")[0]
         todo = [digest]
         while todo:
             each = todo.pop()
-            if not _has(registry, repository, "_manifests/revisions", each, checked):
-                found.append(f"{name} lacks {each}")
+            wrong = _wrong(registry, repository, "_manifests/revisions", each, checked)
+            if wrong:
+                found.append(f"{name} lacks {each}: {wrong}")
                 continue
             document = json.loads(manifest(registry, each))
             todo += [child["digest"] for child in document.get("manifests", [])]
             blobs = [document["config"], *document["layers"]] if "config" in document else []
-            own = [blob["digest"] for blob in blobs if not blob.get("urls")]
-            found += [
-                f"{name} lacks {blob}" for blob in own if not _has(registry, repository, "_layers", blob, checked)
-            ]
+            for blob in (blob["digest"] for blob in blobs if not blob.get("urls")):
+                wrong = _wrong(registry, repository, "_layers", blob, checked)
+                found += [f"{name} lacks {blob}: {wrong}"] if wrong else []
     return found
 
 
@@ -51,11 +51,15 @@ def _repositories(registry: Registry) -> Path:
     return registry.storage / "docker/registry/v2/repositories"
 
 
-def _has(registry: Registry, repository: str, kind: str, digest: str, checked: set[str]) -> bool:
-    """True if a repository has a blob with the right bytes; those of each are read once."""
-    if not (_repositories(registry) / repository / kind / "sha256" / hex_of(digest) / "link").exists():
-        return False
+def _wrong(registry: Registry, repository: str, kind: str, digest: str, checked: dict[str, str]) -> str:
+    """What is wrong with a blob of a repository; empty, if nothing is. The bytes of each are read once."""
+    link = _repositories(registry) / repository / kind / "sha256" / hex_of(digest) / "link"
+    if not link.exists():
+        return "the repository does not have it"
+    if link.read_text() != digest:
+        return f"the repository names {link.read_text()!r} instead"
     path = registry.blob_path(digest)
-    if digest not in checked and path.exists() and sha256(path.read_bytes()) == digest:
-        checked.add(digest)
-    return digest in checked
+    if digest not in checked:
+        raw = path.read_bytes() if path.exists() else None
+        checked[digest] = "no file" if raw is None else "" if sha256(raw) == digest else f"{len(raw)} other bytes"
+    return checked[digest]

@@ -14,6 +14,7 @@ from typing import Callable
 from .._base.errors import ImageSaveError, TransferError
 from .._host.progress import Progress
 from .._oci.descriptor import Descriptor
+from .._oci.image import hex_of
 from .._oci.reference import Repository
 from .._registry.pusher import PushedManifest, Pusher
 from .._registry.refusals import BlobsUnknown
@@ -56,6 +57,7 @@ class Push:
         self._ends_run = ends_run
         self._mutex = threading.Lock()
         self._has_put = False
+        self._kept: set[tuple[Repository, str]] = set()
         self._referrers = Referrers(registry, may_replace=rules.on_conflict == REPLACE)
         self.done: dict[int, Loaded] = {}
 
@@ -86,6 +88,8 @@ class Push:
                 self._merge(item, found)
                 return
             action = self._action(item, found)
+            if item.has_top:
+                self._kept.add((image.target.repository, content.top.digest))
             if action in (PUSHED, TAGGED):
                 self._put_top(image, content, image.target.tag)
         self.end(image, Loaded(image.listed, image.target, image.digest, action, before=found))
@@ -221,10 +225,35 @@ class Push:
             return self._put(image, child.descriptor, name)
 
     def _put(self, image: LoadImage, descriptor: Descriptor, name: str) -> PushedManifest:
+        """Put a manifest under its digest, and under a tag only after the registry has shown that it kept it."""
         raw = image.document(descriptor.digest)
-        pushed = self._registry.put_manifest(image.target.repository, name, raw, descriptor.media_type)
-        self._has_put = True
+        repository = image.target.repository
+        names = [name] if (repository, descriptor.digest) in self._kept else dict.fromkeys((descriptor.digest, name))
+        for each in names:
+            pushed = self._registry.put_manifest(repository, each, raw, descriptor.media_type)
+            self._has_put = True
+            if each == descriptor.digest:
+                self._require_kept(repository, descriptor.digest)
         return pushed
+
+    def _require_kept(self, repository: Repository, digest: str) -> None:
+        """Make sure that a registry can read a manifest that it has just taken.
+
+        docker-registry keeps an empty file where its disk was full when the manifest was sent for the first time, and
+        takes that file for the manifest whenever it is sent again.
+
+        :raises TransferError: when it cannot.
+        """
+        if self._registry.head_manifest(repository, digest) == digest:
+            self._kept.add((repository, digest))
+            return
+        file = f"blobs/sha256/{hex_of(digest)[:2]}/{hex_of(digest)}/data"
+        raise TransferError(
+            f"{repository.registry} took {repository}@{digest}, but cannot give it back. docker-registry keeps a "
+            f"damaged file if its disk was full when it stored one. Have its owner remove {file} from its storage, "
+            "then run again",
+            heals=False,
+        )
 
 
 def push_in_stream_order(

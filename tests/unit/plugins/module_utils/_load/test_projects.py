@@ -72,8 +72,8 @@ def test_nothing_is_asked_about_a_new_project(harbor: StandInHarbor, src: Path) 
     tags = [f"{each.method} {each.path}" for each in harbor.requests() if each.kind == "manifest"]
     assert tags.index("PUT /v2/team/app/manifests/1") > 0
     asked = [each for each in harbor.requests() if each.method == "HEAD" and each.path.startswith("/v2/team/app/")]
-    # Only just before the tag is written.
-    assert [each.path for each in asked] == ["/v2/team/app/manifests/1"]
+    # Only after a manifest was put, and just before the tag is written.
+    assert {each.path.rpartition("/")[2].partition(":")[0] for each in asked} == {"1", "sha256"}
 
 
 def test_settings_of_new_projects(harbor: StandInHarbor, src: Path) -> None:
