@@ -11,18 +11,19 @@ from collections.abc import Sequence
 from .markup import Markup, element
 
 
-def tools(table: str, statuses: Sequence[str], changes: Sequence[str]) -> Markup:
+def tools(table: str, statuses: Sequence[str], changes: Sequence[str], *, words: str) -> Markup:
     """Controls that do something only where the script runs, which shows them.
 
     :param table: name of the table that they are for.
     :param statuses: what its rows can be.
     :param changes: how they can differ from before.
+    :param words: what can be searched for.
     """
     return element(
         "div",
         element(
             "label",
-            "Filter by reference, platform, digest or note",
+            f"Filter by {words}",
             element("input", type="search", autocomplete="off", spellcheck="false"),
             class_="wide",
         ),

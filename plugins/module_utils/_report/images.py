@@ -50,7 +50,7 @@ def images(subject: Subject) -> Markup:
         "images",
         "Images",
         element("p", "Size: all platform images of a reference, each as if it were alone.", class_="soft"),
-        tools("all-images", statuses, changes),
+        tools("all-images", statuses, changes, words="reference, platform, digest or note"),
         grid(
             columns,
             _image_rows(subject),

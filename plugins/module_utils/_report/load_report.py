@@ -148,7 +148,7 @@ def _images(facts: LoadFacts) -> Markup:
         "images",
         "Images",
         element("p", "Change: whether its tag is new, named another image before, or is as it was.", class_="soft"),
-        tools("all-images", statuses, changes),
+        tools("all-images", statuses, changes, words="reference, name, digest or reason"),
         grid(
             columns,
             _image_rows(facts),

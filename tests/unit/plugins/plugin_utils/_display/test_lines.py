@@ -83,10 +83,14 @@ def test_a_load_tells_what_is_pushed_and_tried_again() -> None:
     assert loaded(images={"done": 1, "failed": 2, "of": 3}, copying=[]).startswith("1 of 3 images, 2 failed, ")
 
 
-@pytest.mark.parametrize("stage", ["read", "verify", "ask", "projects"])
+@pytest.mark.parametrize("stage", ["read", "verify", "ask", "projects", "compare"])
 def test_the_steps_before_a_push_are_named(stage: str) -> None:
     assert loaded(stage=stage).endswith(" (images: 309)")
     assert load_line(progress(stage="", retries=0)) is None
+
+
+def test_a_file_of_images_is_told_by_its_bytes() -> None:
+    assert loaded(stage="write") == "writing the file, 3.0 MiB of 41.0 MiB, 1.0 MiB/s, 38 s left"
 
 
 def test_a_retry_is_news() -> None:
