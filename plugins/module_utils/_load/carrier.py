@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Callable
 
-from .._base.errors import ImageSaveError
 from .._base.stop import Check
 from .._oci.descriptor import Descriptor
-from .._oci.reference import Repository
+from .._oci.reference import Reference, Repository
 from .._registry.push_requests import OpenUpload
 from .._registry.pusher import Pusher
 from .._source.archive import Archive
 from .._source.blob_reader import BlobReader
 from .._source.errors import DamagedPart, MissingBlob, MissingPart, SourceError, WrongLock, WrongOffset
-from .contents import LoadImage, read_content
+from .contents import LoadImage, blobs_named_in
 
 _Source = Callable[[], AbstractContextManager[BlobReader]]
 
@@ -137,12 +136,25 @@ class Holders:
             return self._homes.get(digest, ())
 
     def _read(self) -> dict[str, list[Repository]]:
-        homes: dict[str, list[Repository]] = {}
+        """Read the manifests of all images, each archive from its beginning to its end."""
+        by_archive: dict[Archive, dict[Reference, Repository]] = {}
         for image in self._images:
-            self._check()
-            with suppress(ImageSaveError):  # what cannot be read is not mounted
-                for blob in read_content(image).blobs():
-                    home = homes.setdefault(blob.digest, [])
-                    if image.target.repository not in home:
-                        home.append(image.target.repository)
-        return homes
+            by_archive.setdefault(image.archive, {})[image.reference] = image.target.repository
+        homes: dict[str, set[Repository]] = {}
+        for archive, repositories in by_archive.items():
+            places = _places(archive, repositories)
+            for digest, raw in archive.documents(places):
+                self._check()
+                for blob in blobs_named_in(raw):
+                    homes.setdefault(blob, set()).update(places[digest])
+        return {blob: sorted(found) for blob, found in homes.items()}
+
+
+def _places(archive: Archive, repositories: Mapping[Reference, Repository]) -> dict[str, set[Repository]]:
+    """Return the repositories that have a manifest, by its digest."""
+    places: dict[str, set[Repository]] = {}
+    for locked in archive.images:
+        if locked.reference in repositories:
+            for platform in locked.platforms:
+                places.setdefault(platform.digest, set()).add(repositories[locked.reference])
+    return places

@@ -123,6 +123,15 @@ def _child(archive: Archive, descriptor: Descriptor, parsed: Manifest) -> Child:
     return Child(descriptor, blobs, subject=parsed.subject)
 
 
+def blobs_named_in(raw: bytes) -> list[str]:
+    """Return the digests of configuration and layers that a manifest names; none if it is something else."""
+    try:
+        parsed = parse_manifest(raw)
+    except ManifestError:
+        return []
+    return [blob.digest for blob in parsed.blobs()] if isinstance(parsed, Manifest) else []
+
+
 def top_of(archive: Archive, locked: LockedImage, *, index: str) -> tuple[str, bytes | None]:
     """Return the digest that a reference's tag is to name in the target registry, and its bytes if it is generated.
 

@@ -20,7 +20,8 @@ from .._oci.limits import MAX_MANIFEST_BYTES
 from .blob_reader import BlobReader, Content
 from .contents import Contents, find_contents
 from .decoders import Decoder, Snapshot, start_decoder
-from .errors import BrokenStream, DamagedPart, MissingBlob, MissingPart, WrongLock, WrongOffset
+from .documents import Placed, read_in_order
+from .errors import BrokenStream, DamagedPart, MissingBlob, MissingPart, SourceError, WrongLock, WrongOffset
 from .joined import JoinedParts, PartFile
 from .part_check import PartCheck
 from .passing import pass_over
@@ -113,6 +114,21 @@ class StreamBlobs:
             except WrongOffset:
                 reader.seek(0)
                 return reader.read()
+
+    def documents(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield documents, each stretch of the stream being read once; those that cannot be read are left out."""
+        sizes = {one: self.sizes[one] for one in digests if one in self.sizes}
+        sizes = {one: size for one, size in sizes.items() if size <= MAX_MANIFEST_BYTES}
+        placed = [Placed(one, size, self._offsets[one]) for one, size in sizes.items() if one in self._offsets]
+        for digest, raw in read_in_order(placed, self.start_at):
+            del sizes[digest]
+            yield digest, raw
+        for digest in sizes:
+            try:
+                raw = self.document(digest)
+            except SourceError:
+                continue
+            yield digest, raw
 
     def all_documents(self) -> Iterator[tuple[str, bytes]]:
         """Yield everything that may be a manifest or index, by digest."""

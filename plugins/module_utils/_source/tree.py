@@ -18,7 +18,7 @@ from .._oci.layout import SAVED_IMAGES
 from .._oci.limits import MAX_MANIFEST_BYTES
 from .blob_reader import BlobReader, Content
 from .contents import BEGIN_JSON
-from .errors import DamagedPart, MissingBlob, WrongLock, cannot_read
+from .errors import DamagedPart, MissingBlob, SourceError, WrongLock, cannot_read
 from .joined import JoinedParts, PartFile
 from .part_check import PartCheck
 from .small_file import read_small
@@ -65,6 +65,15 @@ class TreeBlobs:
             if reader.size > MAX_MANIFEST_BYTES:
                 raise WrongLock(f"{digest} has {reader.size} bytes, which is too much for a manifest")
             return reader.read()
+
+    def documents(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield documents; those that cannot be read are left out."""
+        for digest in digests:
+            try:
+                raw = self.document(digest)
+            except SourceError:
+                continue
+            yield digest, raw
 
     def all_documents(self) -> Iterator[tuple[str, bytes]]:
         """Yield everything that may be a manifest or index, by digest."""

@@ -48,6 +48,14 @@ def test_documents_are_read_whole(carried: Carried) -> None:
         assert archive.document(digest) == carried.blobs[digest]
 
 
+def test_many_documents_at_once(carried: Carried) -> None:
+    """In any order, each once, and without what the archive does not have."""
+    wanted = [*sorted(carried.blobs, reverse=True), min(carried.blobs), f"sha256:{64 * '0'}"]
+    found = list(carried.open().documents(wanted))
+    assert len(found) == len(carried.blobs)
+    assert dict(found) == carried.blobs
+
+
 def test_all_blobs_in_one_pass(carried: Carried) -> None:
     found = {digest: reader.read() for digest, reader in carried.open().in_stream_order(carried.blobs)}
     assert found == carried.blobs
