@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -131,6 +132,21 @@ def test_no_blob_is_sent_twice_and_shared_ones_are_mounted(scene: Scene) -> None
     assert len(sent) == len(ALL_BLOBS) == result.stats.blobs_pushed
     assert len(mounts) == result.stats.blobs_mounted > 0
     assert scene.registry.sent() == result.stats.bytes_pushed
+
+
+@pytest.mark.parametrize("form", ["gzip in parts", "none", "gzip level 6", "dir"])
+def test_what_an_earlier_run_has_brought_is_mounted(form: str, tmp_path: Path, scene: Scene) -> None:
+    """The manifests of images that are there say which repositories have a blob."""
+    scene.src = carry(tmp_path, form).lock_file
+    scene.load(images=["reg.lan/a:1"])
+    scene.forget()
+    result = scene.load()
+    assert actions(result) == {"a": "present", "b": "pushed", "c": "pushed"}
+    of_a, of_b = ({digest for sample in pair for digest in sample.blobs} for pair in ((ONE, TWO), (TWO, THREE)))
+    queries = [parse_qs(each.query) for each in scene.registry.requests() if "mount=" in each.query]
+    assert {each["mount"][0] for each in queries if each["from"] == ["a"]} == of_a & of_b & ALL_BLOBS
+    assert result.stats.blobs_pushed == len(ALL_BLOBS - of_a)
+    assert gaps(scene.registry) == []
 
 
 @pytest.mark.parametrize("scene", [CRANE], ids=["crane"], indirect=True)
