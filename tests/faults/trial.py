@@ -75,7 +75,7 @@ class Scale:
 
     times: int = 5
     kills: int = 240
-    loads: int = 240
+    loads: int = 320
     signals: int = 10_000
     in_process: int = 100
     module_signals: int = 500
