@@ -21,10 +21,11 @@ from ansible_collections.airgap.images.plugins.module_utils._base.stop import LO
 from ansible_collections.airgap.images.plugins.module_utils._host.log import REPEATED
 from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
-from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import LIMIT
+from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import LIMIT, WAIT, WAITS
 
-LONGEST, SHARE = 4.0, 0.02
-"""Seconds between two checks of the run, at most, and their share of its time so far. The check itself waits, too."""
+LONGEST, SHARE = 5.0, 0.02
+"""Seconds between two checks of the run, at most, and their share of its time so far. At first they are those for which
+a check itself waits on the host."""
 
 _MOST_FAILURES = 5
 """Failures that are shown as they happen; the end of the task shows all of them."""
@@ -150,7 +151,7 @@ def _watch(job: Watched, signals: Signals, seen: _Seen, *, limit: float = LIMIT)
     started = time.monotonic()
     parent, link = os.getppid(), _Link(seen.ticker)
     while True:
-        signals.sleep(min(LONGEST, SHARE * (time.monotonic() - started)))
+        signals.sleep(min(LONGEST, SHARE * (time.monotonic() - started)) - WAITS * WAIT)
         if os.getppid() != parent:
             raise Orphaned("the controller was killed; the run continues")
         if time.monotonic() - started > limit + _UNREACHABLE:

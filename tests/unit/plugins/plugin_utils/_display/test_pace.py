@@ -15,17 +15,15 @@ from ansible_collections.airgap.images.plugins.plugin_utils._display.pace import
     Pace,
     Rhythm,
 )
-from ansible_collections.airgap.images.plugins.plugin_utils._watch import follow
+from ansible_collections.airgap.images.plugins.plugin_utils._watch.follow import LONGEST, SHARE
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import WAIT, WAITS
-
-LONGEST = follow.LONGEST + WAITS * WAIT
 
 
 def checks(seconds: float) -> Iterator[float]:
     """The moments at which the progress of a run is read, as the controller does."""
     now = 0.0
     while now < seconds:
-        now += min(follow.LONGEST, follow.SHARE * now) + WAITS * WAIT
+        now += min(LONGEST, max(WAITS * WAIT, SHARE * now))
         yield now
 
 
