@@ -142,7 +142,7 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
         "- name: Load the images of a Rancher release into the registry of the site": _LOADED,
         "image_load_controller_src: [/media/usb]": _LOADED,
         "$ ansible-playbook airgap.images.image_load -i inventory.ini -e @load-vars.yml": _LOADED,
-        "- name: Put the images on each node of an RKE2 cluster": "test_load_file.py writes such a file with the module",
+        "- name: Put the images on each node of an RKE2 cluster": "test_load_file.py writes one by the module",
         "- name: Mirror images into the registry of the site": _LOADED,
         "- name: Have the nodes of a K3s cluster find the images under their old names": _CLUSTER,
     },
