@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonObject
 from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line
 from ansible_collections.airgap.images.plugins.plugin_utils._display.lines import load_line
+from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.action import WatchedAction
 
 
@@ -17,3 +21,8 @@ class ActionModule(WatchedAction):
 
     def line_of(self, progress: JsonObject) -> Line | None:
         return load_line(progress)
+
+    def say_more(self, returned: Mapping[str, Any], ticker: Ticker, variables: Mapping[str, Any]) -> None:
+        if returned.get("changed"):
+            where = "" if self._connection.transport == "local" else "the host"
+            ticker.say_paths({"report_file": returned.get("report")}, where)
