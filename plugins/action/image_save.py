@@ -15,6 +15,7 @@ from ansible.utils.vars import merge_hash
 
 from ansible_collections.airgap.images.plugins.module_utils._host.umask import TO_NOTE
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.failure import failure_told_later
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.follow import Orphaned, Signals, follow
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import Job, without_effects
 
@@ -35,6 +36,10 @@ class ActionModule(ActionBase):
         returned = self._as_job(variables, ticker) if self._can_be_job() else self._plainly(variables)
         if self._task.check_mode and not returned.get("failed"):
             ticker.say(str(returned.get("msg", "")))
+        has_told = bool(returned.get("failed_images")) and not self._task.check_mode  # of each image, as it failed
+        if returned.get("failed") and is_of_role(self._task) and not has_told:
+            # The role fails later. Until then, Ansible shows the task as one that went well.
+            ticker.fail(failure_told_later())
         merged: dict[str, Any] = merge_hash(result, without_effects(returned))
         return merged
 
@@ -82,13 +87,18 @@ class ActionModule(ActionBase):
         return returned
 
 
+def is_of_role(task: Task) -> bool:
+    """Return True if the task is one of the role."""
+    return task._role is not None and task._role.get_name() == _ROLE
+
+
 def is_fetched_next(task: Task, variables: Mapping[str, Any]) -> bool:
     """Return True if the task is of the role, which then fetches the archive: the paths on the controller come there.
 
     :param variables: of the task.
     """
     call = variables.get("__image_save_call")
-    if task._role is None or task._role.get_name() != _ROLE or not isinstance(call, Mapping):
+    if not is_of_role(task) or not isinstance(call, Mapping):
         return False
     run, skipped = variables.get("ansible_run_tags") or ["all"], variables.get("ansible_skip_tags") or []
     return call.get("fetch") is True and ("all" in run or _FETCH in run) and _FETCH not in skipped

@@ -83,6 +83,7 @@ class Site:
         options: Sequence[str] = (),
         env: Mapping[str, str | None] | None = None,
         fresh: bool = False,
+        one_screen: bool = False,
     ) -> RunningPlay:
         """Starts plays, by default one that has the role under ``roles``, with these as extra variables."""
         return start_playbook(
@@ -92,6 +93,7 @@ class Site:
             options=options,
             env={**self.hosts.env, **(env or {})},
             fresh=fresh,
+            one_screen=one_screen,
         )
 
     def run(self, inventory: Inventory, variables: Variables, **keywords: Any) -> PlaybookResult:

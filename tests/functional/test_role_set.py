@@ -101,7 +101,7 @@ def test_a_set_is_restored_as_one_and_later_runs_follow_its_record(registry: Reg
     dead = {**inventory, **site.unreachable("south")}
     broken = site.run(dead, {**variables, "image_save_install": True})
     assert broken.rc != 0
-    option = """-e '{"image_save_take_over": ["south"]}'"""
+    option = "-e '{image_save_take_over: [south]}'"
     assert option in failure(broken, "north")
     notices = [line for line in broken.stderr.splitlines() if "south is unreachable or failed" in line]
     assert len(notices) == 1 and option in notices[0], broken.stderr

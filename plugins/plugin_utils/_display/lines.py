@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import printable
 from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonObject
-from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
+from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count, format_size
 from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line, Piece
 
 _STAGES = {
@@ -34,11 +34,11 @@ def save_line(progress: JsonObject) -> Line | None:
     if stage in _STAGES:
         known = images.integer("of") if stage == "resolve" else 0
         return Line((Piece(f"{_STAGES[stage]} (images: {known})" if known else _STAGES[stage]),))
-    if not stage:
-        return None
     download, archive = progress.object("bytes"), progress.object("archive")
+    if not stage or not (images.integer("of") or archive.integer("part")):
+        return None
     done, failed, written = images.integer("done"), images.integer("failed"), archive.integer("bytes")
-    pieces = [Piece(f"{done} of {images.integer('of')} images")]
+    pieces = [Piece(f"{done} of {format_count(images.integer('of'), 'image')}")]
     if failed:
         pieces.append(Piece(f"{failed} failed"))
     left = progress.integer("seconds_left") if "seconds_left" in progress else None
