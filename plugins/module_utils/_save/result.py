@@ -168,7 +168,8 @@ class Result:
     def _success(self, dest: str, *, check: bool) -> str:
         images = format_count(len(self.lock.images) if self.lock else 0, "image")
         if not self.changed or self.is_as_it_was:
-            return f"{dest} already holds {images}: {self.reason}"
+            listed = "; only the failed list is different" if self.changed else ""
+            return f"{dest} already holds {images}: {self.reason}{listed}"
         if self.forecast is not None and check:
             return f"would save {images} to {dest}: {self.reason}. {self.forecast.sentence}"
         files = format_count(len(self.lock.parts) if self.lock else 0, "file")

@@ -67,7 +67,7 @@ def notice_of_failed(failed: Sequence[str], shares: Shares) -> str:
     return (
         f"the files of the set were not written, because {_enumerated(failed)} failed. "
         f"{'It was' if len(failed) == 1 else 'They were'} to save {format_count(len(lines), 'image')}{_named(lines)}; "
-        "the message of each host says why"
+        f"{'its message says' if len(failed) == 1 else 'their messages say'} why"
     )
 
 

@@ -65,7 +65,7 @@ SENTENCES: dict[str, tuple[Result, bool, str]] = {
     "only the failed list is gone": (
         result(reason="nothing changed", is_as_it_was=True),
         False,
-        "/a already holds 3 images: nothing changed",
+        "/a already holds 3 images: nothing changed; only the failed list is different",
     ),
     "kept": (result(changed=False, reason="nothing changed"), False, "/a already holds 3 images: nothing changed"),
     "kept, in check mode": (

@@ -155,7 +155,7 @@ def test_a_host_that_has_failed_is_not_offered_to_the_others(ground: Ground) -> 
     result = ground.close(done=["north"], sharing=["north"], failed=["south"])
     assert result["failed"] and "take over" not in result["msg"]
     share = f"2 images ({', '.join(SHARES['south'])})"
-    assert f"because south failed. It was to save {share}; the message of each host says why" in result["msg"]
+    assert f"because south failed. It was to save {share}; its message says why" in result["msg"]
 
 
 def test_a_limit_leaves_the_set_as_it_is_and_names_what_is_left_out(ground: Ground) -> None:
