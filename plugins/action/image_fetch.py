@@ -56,7 +56,8 @@ class ActionModule(ActionBase):
             returned = fetch.run()
             if returned["changed"] and not is_check:
                 ticker.say(returned["msg"])
-                ticker.say_paths(returned)
+                if returned["transferred"]:
+                    ticker.say_paths(returned)
             result.update(returned)
         except ImageSaveError as error:
             result.update(failed=True, msg=str(error))

@@ -21,7 +21,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     OptionError,
     quoted,
 )
-from ansible_collections.airgap.images.plugins.plugin_utils._display.once import shown_once
+from ansible_collections.airgap.images.plugins.plugin_utils._display.once import shown_once, unreachable_once
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._set.closing import Closing, Ending
 from ansible_collections.airgap.images.plugins.plugin_utils._set.notices import WHO
@@ -57,7 +57,8 @@ class ActionModule(ActionBase):
             step = str(self._task.args.get("step"))
             if step not in steps:
                 raise OptionError(f"step: {quoted(step, 100)} is not a step; expected one of {', '.join(steps)}")
-            result.update(steps[step](variables))
+            with unreachable_once():
+                result.update(steps[step](variables))
         except ImageSaveError as error:
             result.update(failed=True, msg=str(error))
         finally:

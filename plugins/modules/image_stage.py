@@ -200,7 +200,7 @@ from_lock:
   type: str
 missing:
   description: The images that no archive of the set has, by the host whose share they are.
-  returned: with O(step=close)
+  returned: with O(step=close), unless it fails
   type: dict
 files:
   description: Paths of the files of the set on the controller.

@@ -15,6 +15,7 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..support.module import ROOT, environment
@@ -27,6 +28,7 @@ GROUP = "hosts"
 EARLIER = "e6c2010"
 """The last commit with a task, and a start of Python on the host, for each of some thirty small steps."""
 
+NO_CHANGES: Mapping[str, str] = MappingProxyType({})
 _ALLOWED = 0.25
 
 
@@ -113,6 +115,7 @@ def play(
     hosts: Mapping[str, Mapping[str, str]],
     variables: Mapping[str, Any],
     options: Sequence[str] = (),
+    env: Mapping[str, str] = NO_CHANGES,
 ) -> Run:
     """Run a play with the role.
 
@@ -121,6 +124,7 @@ def play(
     :param hosts: variables of each host.
     :param variables: those of all hosts.
     :param options: of C(ansible-playbook).
+    :param env: changes to its environment.
     :raises BenchError: it fails
     """
     folder.mkdir(exist_ok=True)
@@ -138,6 +142,7 @@ def play(
                 "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.yaml",
                 "PYTHONPATH": None,
                 "PYTHONPYCACHEPREFIX": None,
+                **env,
             }
         ),
     )

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A play with the role and one host where nothing is new, beside the same play with the role of an earlier commit.
 
-The host is this machine (C(connection: local)); the archive is fetched, and both roles look for what the host lacks.
+Over a real sshd, with become; the archive is fetched, and both roles look for what the host lacks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from ..support.module import ROOT
+from ..support.ssh_hosts import SshHosts
 from .context import Bench
 from .figures import Figure, series
 from .hosts import earlier, play
@@ -33,13 +34,14 @@ _ALLOWED = 0.5
 def measure(bench: Bench) -> list[Figure]:
     """The row of this group."""
     before, (image,) = earlier(bench, EARLIER), add_tiny_images(bench.storage, 1)
-    with bench.empty() as folder:
+    with SshHosts() as host, bench.empty() as folder:
         roots = {"ours": ROOT, "theirs": before}
         places = {name: folder / name for name in roots}
         for name, root in roots.items():
-            save(bench, root, places[name], image)
+            save(bench, host, root, places[name], image)
         samples = alternating(
-            bench.sizes.rounds, {name: partial(save, bench, root, places[name], image) for name, root in roots.items()}
+            bench.sizes.rounds,
+            {name: partial(save, bench, host, root, places[name], image) for name, root in roots.items()},
         )
     ours, theirs = samples["ours"], samples["theirs"]
     screens = [screen(each) for each in (ours[0], theirs[0])]
@@ -62,7 +64,7 @@ def measure(bench: Bench) -> list[Figure]:
     ]
 
 
-def save(bench: Bench, root: Path, folder: Path, image: Stored) -> Run:
+def save(bench: Bench, host: SshHosts, root: Path, folder: Path, image: Stored) -> Run:
     """Run a play with the role.
 
     :param root: folder with the collection below it.
@@ -70,15 +72,19 @@ def save(bench: Bench, root: Path, folder: Path, image: Stored) -> Run:
     :raises BenchError: it fails, or changes something in the second run
     """
     is_first = not folder.exists()
+    (variables,) = host.inventory([folder.name]).values()
+    work = host.folder(folder.name)
     done = play(
         bench,
         root,
         folder,
-        hosts={"one": {"ansible_connection": "local"}},
+        hosts={folder.name: variables},
+        env=host.env,
         variables={
+            "ansible_become": True,
             "image_save_images": [f"{bench.registry.host}/{image.repository}:{image.tag}"],
-            "image_save_dest": str(folder / "out" / "images.tar.gz"),
-            "image_save_cache_dir": str(folder / "cache"),
+            "image_save_dest": str(work / "out" / "images.tar.gz"),
+            "image_save_cache_dir": str(work / "cache"),
             "image_save_fetch_dest": str(folder / "media"),
             "image_save_validate_certs": False,
             "image_save_insecure_policy": True,

@@ -17,6 +17,7 @@ from ansible.errors import AnsibleError
 
 from ...plugins.action.image_fetch import ActionModule
 from ...plugins.modules import image_fetch
+from ..unit.results import result_of
 
 _PIECE = 16 * 1024
 
@@ -136,7 +137,7 @@ class Fetcher:
         action: Any = ActionModule(task, connection, SimpleNamespace(), None, None, None)  # type: ignore[arg-type]
         action._load_name = "image_fetch"
         action._execute_module = _look
-        data = action.run(None, {"inventory_hostname": "host"})
+        data = result_of(action, {"inventory_hostname": "host"})
         return Fetched(data, connection.transferred, connection.arrived)
 
 

@@ -112,7 +112,7 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
     "docs/guides/set.md": {
         "image_save_distribute: true": _DISTRIBUTED,
         "$ sh images.restore.sh --check": _DISTRIBUTED,
-        '$ ansible-playbook -i inventory.ini save.yml -e \'{"image_save_take_over": ["south"]}\'': _DISTRIBUTED,
+        "$ ansible-playbook -i inventory.ini save.yml -e '{image_save_take_over: [south]}'": _DISTRIBUTED,
     },
     "docs/guides/registry.md": {
         "$ skopeo login registry.site.example.com:5000": "asks for a password",

@@ -49,7 +49,7 @@ JOB_KEYS = {"ansible_job_id", "results_file", "started", "finished", "ansible_as
 """Keys that tell of a job; nothing of it is in the result of a task without ``async``."""
 
 LINE = re.compile(
-    r"(?P<host>[\w-]+): (?P<done>\d+) of (?P<of>\d+) images(?:, (?P<failed>\d+) failed)?"
+    r"(?P<host>[\w-]+): (?P<done>\d+) of (?P<of>\d+) images?(?:, (?P<failed>\d+) failed)?"
     r", (?P<here>[\d.]+ \w+) of (?P<all>[\d.]+ \w+)(?:, (?P<rate>[\d.]+ \w+/s))?(?:, (?P<left>[^;]+ left))?"
     r"(?:; copying (?P<copying>[^;]+?)(?: and (?P<more>\d+) more)?)?"
     r"(?:; archive (?P<archive>[\d.]+ \w+)(?:, part (?P<part>\d+))?)?"
@@ -117,7 +117,7 @@ def lines(text: str, host: str = "localhost") -> list[str]:
 
 def measured(text: str, host: str = "localhost") -> list[re.Match[str]]:
     """The lines that say how far the run is on a host, each of which has to be in the form of the documentation."""
-    found = [line for line in lines(text, host) if re.match(rf"{host}: \d+ of \d+ images", line)]
+    found = [line for line in lines(text, host) if re.match(rf"{host}: \d+ of \d+ images?", line)]
     matches = [LINE.fullmatch(line) for line in found]
     assert all(matches), found
     return [each for each in matches if each]

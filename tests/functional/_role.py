@@ -33,6 +33,8 @@ Inventory = Mapping[str, Mapping[str, Any]]
 JOB = {"async": 3600}
 """Given to ``Site.variables`` where the module runs as a job."""
 
+_BANNER = re.compile(r"(PLAY|TASK|\s*$|\S+ +: ok=|(ok|changed|skipping): \[|included: |\[WARNING\]: Module)")
+
 SHOW = {"name": "Show the result", "ansible.builtin.debug": {"var": "image_save_result"}}
 
 
@@ -83,6 +85,7 @@ class Site:
         options: Sequence[str] = (),
         env: Mapping[str, str | None] | None = None,
         fresh: bool = False,
+        one_screen: bool = False,
     ) -> RunningPlay:
         """Starts plays, by default one that has the role under ``roles``, with these as extra variables."""
         return start_playbook(
@@ -92,6 +95,7 @@ class Site:
             options=options,
             env={**self.hosts.env, **(env or {})},
             fresh=fresh,
+            one_screen=one_screen,
         )
 
     def run(self, inventory: Inventory, variables: Variables, **keywords: Any) -> PlaybookResult:
@@ -183,6 +187,12 @@ def assert_secret(result: PlaybookResult, *secrets: str) -> None:
     for secret in secrets:
         lines = [line for line in text.splitlines() if secret in line]
         assert not lines, f"a secret is shown: {lines[0][:2000]}"
+
+
+def own_lines(text: str) -> list[str]:
+    """What is on a screen of 120 columns, line by line, without Ansible's own banners and states."""
+    lines = [line for line in text.splitlines() if not _BANNER.match(line)]
+    return [line[start : start + 120] for line in lines for start in range(0, len(line), 120)]
 
 
 def staged(site: Site, host: str) -> list[str]:

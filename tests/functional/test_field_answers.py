@@ -144,7 +144,7 @@ def test_skopeo_does_not_have_the_only_word(site: Site, registry: FieldRegistry)
 )
 def test_a_cache_that_has_no_answer(site: Site, registry: FieldRegistry) -> None:
     name = registry.reference("absent/image")
-    assert "or its upstream did not answer" in refused(site.save([name]), name)
+    assert "is a cache of another registry, that one may not have answered" in refused(site.save([name]), name)
 
 
 # -- encodings

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.tests.functional._role import ROLE, Site, assert_secret, on
+from ansible_collections.airgap.images.tests.functional._role import ROLE, Site, assert_secret, on, own_lines
 from ansible_collections.airgap.images.tests.support.playbook import PlaybookResult
 from ansible_collections.airgap.images.tests.support.registry import Credentials
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
@@ -20,17 +19,14 @@ ROBOT = Credentials("robot", "r1ght-p4ssword")
 WRONG = "wr0ng-p4ssword"
 COUNT = 20
 PLAY = [{"name": "Save", "hosts": "all", "gather_facts": False, "roles": [{"role": ROLE}]}]
-_BANNER = re.compile(r"(PLAY|TASK|\s*$|\S+ +: ok=|(ok|changed|skipping): \[|included: |\[WARNING\]: Module)")
 
 
 def shown(result: PlaybookResult, folder: Path) -> list[str]:
-    """Return what is on the screen, in lines of 120 columns, without Ansible's own banners and states.
+    """Return the lines of a run that are not Ansible's own.
 
     :param folder: the folder of the test, which counts as one whose path is as short as a user's.
     """
-    text = f"{result.stdout}\n{result.stderr}".replace(str(folder), "/srv/work")
-    lines = [line for line in text.splitlines() if not _BANNER.match(line)]
-    return [line[start : start + 120] for line in lines for start in range(0, len(line), 120)]
+    return own_lines(f"{result.stdout}\n{result.stderr}".replace(str(folder), "/srv/work"))
 
 
 class Closed:

@@ -77,6 +77,6 @@ def assert_a_rescued_failure_is_told(
     (other,) = set(inventory) - {broken}
     said = failure(result, other)
     theirs = [image["reference"] for image in known["images"] if image["host"] == broken]
-    assert f"because {broken} failed with its share of {len(theirs)} image" in said
+    assert f"because {broken} failed. It was to save {len(theirs)} image" in said
     assert all(reference.partition("/")[2] in said for reference in theirs)
     assert fact(result, broken)["failed"]

@@ -116,25 +116,30 @@ class RunningModule:
         *,
         server: ForkServer | None = None,
         words: Sequence[str] = (),
+        one_screen: bool = False,
     ) -> None:
-        """Starts ``command``, or what ``server`` makes of ``words`` instead of it."""
+        """Starts ``command``, or what ``server`` makes of ``words`` instead of it.
+
+        With ``one_screen``, stdout and stderr are one file, as they are one screen for a user.
+        """
         # Files instead of pipes: nobody has to read along.
         self._files = ExitStack()
         self._adopted: list[int] = []
         self._stdout = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         self._stderr = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        stderr = self._stdout if one_screen else self._stderr
         with tempfile.TemporaryFile() as stdin:
             stdin.write(arguments)
             stdin.seek(0)
             self.process: subprocess.Popen[bytes] | ForkedProcess
             if server:
-                self.process = server.start(stdin, self._stdout, self._stderr, env=env, cwd=cwd, words=words)
+                self.process = server.start(stdin, self._stdout, stderr, env=env, cwd=cwd, words=words)
                 return
             self.process = subprocess.Popen(
                 command,
                 stdin=stdin,
                 stdout=self._stdout,
-                stderr=self._stderr,
+                stderr=stderr,
                 env=env,
                 cwd=cwd,
                 start_new_session=True,

@@ -142,12 +142,14 @@ def start_playbook(
     env: Mapping[str, str | None] | None = None,
     prefix: Sequence[str] = (),
     fresh: bool = False,
+    one_screen: bool = False,
 ) -> RunningPlay:
     """Starts a playbook, a file or a list of plays, and returns at once.
 
     ``inventory`` has the variables of each host, by default of localhost without ssh. ``options`` are more of
     ansible-playbook's (``--check``, ``--diff``, ``-vvv``), ``variables`` extra variables. ``prefix`` is a command that
-    runs the command that follows it; then, or if ``fresh`` asks for it, the run is an interpreter of its own.
+    runs the command that follows it; then, or if ``fresh`` asks for it, the run is an interpreter of its own. With
+    ``one_screen``, stdout and stderr are one.
     """
     # Removed at the end of the run, and here if there is none.
     folder = tempfile.TemporaryDirectory(prefix="playbook-")
@@ -182,7 +184,8 @@ def start_playbook(
     if not fresh and not prefix and can_fork(full):
         server = next(fork_servers("ansible.cli.playbook", read_at_start(full), str(_CALLBACKS / "forehanded.py")))
     command = [*prefix, sys.executable, "-m", "ansible", "playbook", *words]
-    return RunningPlay(RunningModule(command, b"", full, None, server=server, words=words), results, folder)
+    running = RunningModule(command, b"", full, None, server=server, words=words, one_screen=one_screen)
+    return RunningPlay(running, results, folder)
 
 
 def run_playbook(

@@ -41,7 +41,7 @@ NOT_ON_THE_PAGE = {
     f"{HOLE} is a link": "the cache is then asked for the image again",
     f"{HOLE}/index.json names {HOLE} manifests instead of one": "the cache is then asked for the image again",
     f"{HOLE}/index.json cannot be read: {HOLE}": "the cache is then asked for the image again",
-    "there was no archive": "the reason of the first run",
+    "the archive is new": "the reason of the first run",
     f"error: {HOLE}": "each stands on the page by itself",
     "writing to disk": "how far the restore script is",
     "writing the tar": "how far the restore script is",

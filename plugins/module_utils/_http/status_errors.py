@@ -62,8 +62,8 @@ def _explain(response: Response, *, host: str, what: str) -> TransferError:
         return Refused(f"{host} denied access to {what}{told}: the account may not pull it", heals=False)
     if status == 404:
         return Missing(
-            f"{what} does not exist on {host}{told}, or its upstream did not answer, where that is a cache of another "
-            "registry",
+            f"{what} does not exist on {host}{told}. If {host} is a cache of another registry, that one may not have "
+            "answered",
             heals=False,
         )
     if status == 429 and account:

@@ -115,7 +115,7 @@ def _read_beside(output: Output) -> bytes:
     except FileNotFoundError:
         is_there = os.path.lexists(output.dest) or stale_names(output, ())
         raise LockFileError(
-            f"an archive is there, but no {output.lock_file}" if is_there else "there was no archive"
+            f"an archive is there, but no {output.lock_file}" if is_there else "the archive is new"
         ) from None
     except OSError as error:
         raise LockFileError(f"{output.lock_file} cannot be read: {error.strerror}") from error

@@ -178,8 +178,8 @@ def why_told(causes: Sequence[Cause], whole_list: str) -> str:
     :param whole_list: path of the failed list; empty if there is none.
     """
     names_all = len(causes) <= _NAMED_CAUSES and all(len(cause.places) <= NAMED for cause in causes)
-    if names_all and not whole_list:
-        return told(causes)
+    if names_all:
+        return f"{told(causes).rstrip('.')}. Failed list: {whole_list}" if whole_list else told(causes)
     return f"{told(causes).rstrip('.')}. All of them, with reasons: {whole_list or 'failed_images and invalid_lines'}"
 
 

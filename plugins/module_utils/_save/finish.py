@@ -82,6 +82,7 @@ def finish(
         before=before,
         forecast=preflight.forecast if preflight else None,
         is_published=outcome.is_published,
+        is_as_it_was=not outcome.changed,
         warnings=tuple(warnings.texts),
         notes=_notes(run, is_published=outcome.is_published),
         allow_partial=options.output.allow_partial,

@@ -96,6 +96,7 @@ class Result:
     :param lock: what the archive holds (in check mode: would hold); ``None`` if there is none.
     :param before: what it held before.
     :param is_published: whether the archive holds what was asked for (in check mode: would hold).
+    :param is_as_it_was: whether the archive was left as it was (in check mode: would be), whatever else has changed.
     :param warnings: what went wrong beside the archive.
     :param notes: sentences on what is different because of where the archive or the cache is.
     :param keep_cache: whether what was pulled stays in the cache.
@@ -111,6 +112,7 @@ class Result:
     before: Lock | None = None
     forecast: Forecast | None = None
     is_published: bool = True
+    is_as_it_was: bool = False
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     allow_partial: bool = False
@@ -165,8 +167,9 @@ class Result:
 
     def _success(self, dest: str, *, check: bool) -> str:
         images = format_count(len(self.lock.images) if self.lock else 0, "image")
-        if not self.changed:
-            return f"{dest} already holds {images}: {self.reason}"
+        if not self.changed or self.is_as_it_was:
+            listed = "; only the failed list is different" if self.changed else ""
+            return f"{dest} already holds {images}: {self.reason}{listed}"
         if self.forecast is not None and check:
             return f"would save {images} to {dest}: {self.reason}. {self.forecast.sentence}"
         files = format_count(len(self.lock.parts) if self.lock else 0, "file")

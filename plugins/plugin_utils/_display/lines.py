@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import printable
 from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonObject
-from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
+from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count, format_size
 from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line, Piece
 
 _SAVING = {
@@ -40,9 +40,9 @@ def save_line(progress: JsonObject) -> Line | None:
     images = progress.object("images")
     if stage in _SAVING:
         return _step(_SAVING[stage], images.integer("of") if stage == "resolve" else 0)
-    if not stage:
-        return None
     archive = progress.object("archive")
+    if not stage or not (images.integer("of") or archive.integer("part")):
+        return None
     pieces = [*_images(images), *_bytes(progress), *_under_way("copying", progress.texts("copying"))]
     if archive.integer("part"):
         part = f", part {archive.integer('part')}" if archive.integer("parts") > 1 else ""
@@ -124,7 +124,7 @@ def _step(text: str, images: int) -> Line:
 
 def _images(images: JsonObject) -> list[Piece]:
     """Describe how many images are done, and how many failed."""
-    pieces = [Piece(f"{images.integer('done')} of {images.integer('of')} images")]
+    pieces = [Piece(f"{images.integer('done')} of {format_count(images.integer('of'), 'image')}")]
     if images.integer("failed"):
         pieces.append(Piece(f"{images.integer('failed')} failed"))
     return pieces

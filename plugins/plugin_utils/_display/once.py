@@ -10,9 +10,11 @@ in the result below it. A failure that is raised can do without the first one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 
 
 class ShownOnce(AnsibleActionFail):
@@ -22,6 +24,29 @@ class ShownOnce(AnsibleActionFail):
     def omit_exception_key(self) -> bool:
         """True, so that the result has no C(exception), which is what callbacks show as an error."""
         return True
+
+
+class UnreachableOnce(AnsibleConnectionFailure):
+    """A host that cannot be reached, shown as the result of the task alone."""
+
+    @property
+    def omit_exception_key(self) -> bool:
+        """True, as for :class:`ShownOnce`."""
+        return True
+
+
+@contextmanager
+def unreachable_once() -> Iterator[None]:
+    """Have a host that cannot be reached told once.
+
+    :raises UnreachableOnce: instead of a failed connection whose message Ansible would show twice.
+    """
+    try:
+        yield
+    except AnsibleConnectionFailure as error:
+        if not hasattr(AnsibleConnectionFailure, "omit_exception_key"):
+            raise
+        raise UnreachableOnce(str(error)) from None
 
 
 def shown_once(result: dict[str, Any]) -> dict[str, Any]:

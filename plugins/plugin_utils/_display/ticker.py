@@ -57,6 +57,10 @@ class Ticker:
         who = str(variables.get("inventory_hostname", "the host"))
         return cls(who, is_silent=task.no_log is True, place=Screen.of(task, variables))
 
+    def renamed(self, who: str) -> Ticker:
+        """Return a ticker for the same screen whose lines begin with something else."""
+        return Ticker(who, is_silent=self._is_silent, place=self._place)
+
     def say(self, text: str) -> None:
         """Show a line now."""
         self._show(text, None)

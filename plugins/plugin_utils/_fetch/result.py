@@ -49,12 +49,15 @@ def message(whose: str, delivery: Delivery, items: Sequence[Item], *, is_check: 
     :param whose: name of the host.
     :param items: those that were transferred, or would be.
     """
-    verb = "would be fetched" if is_check else "fetched"
-    size = format_size(sum(item.size for item in items))
-    removed = f", {len(delivery.stale)} older ones removed" if delivery.stale and not is_check else ""
+    directory = delivery.place.directory
+    older = format_count(len(delivery.stale), "older file")
+    removed = f", {older} {'would be removed' if is_check else 'removed'}" if delivery.stale else ""
     links = ", whose filesystem has no links: those called blobs are left out" if delivery.goes_without_link else ""
-    count = format_count(len(items), "file")
-    return f"{count} ({size}) {verb} from {whose} to {delivery.place.directory}{links}{removed}"
+    if not items:
+        return f"nothing new to fetch from {whose} to {directory}{links}{removed}"
+    verb = "would be fetched" if is_check else "fetched"
+    count, size = format_count(len(items), "file"), format_size(sum(item.size for item in items))
+    return f"{count} ({size}) {verb} from {whose} to {directory}{links}{removed}"
 
 
 def difference(delivery: Delivery, lock: Lock | None) -> dict[str, str]:

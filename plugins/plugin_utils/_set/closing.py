@@ -83,11 +83,14 @@ class Closing:
         is_changed = self._keep_record(shelf, record, members, ending) if self.media else False
         dead = [host for host in members.present if host not in {*ending.done, *ending.failed}]
         failed = [host for host in members.present if host in ending.failed]
-        missing = {host: [*ending.shares.get(host, [])] for host in (*dead, *failed)}
         if dead or failed:
+            # The message names the first ones. All in the result of a task that fails would fill the screen.
+            for host in (*dead, *failed):
+                for line in ending.shares.get(host, ()):
+                    self.ticker.detail(f"not saved by {host} in this run: {line}")
             told = [notices.notice_of_missing(dead, ending.shares)] if dead else []
             told += [notices.notice_of_failed(failed, ending.shares)] if failed else []
-            return {"failed": True, "changed": is_changed, "msg": ". ".join(told), "missing": missing}
+            return {"failed": True, "changed": is_changed, "msg": ". ".join(told)}
         closed = self._write(shelf, members, record, ending) if self.media and self.is_current else {}
         return {"missing": {}, **closed, "changed": is_changed or bool(closed.get("changed"))}
 
@@ -134,7 +137,7 @@ class Closing:
         content = content_of(locks, archives, ending.lines)
         before = self.before or shelf.old_lock()
         changed = shelf.differing(content.files) if self.is_check else shelf.put(content.files)
-        line = notices.of_set(content, self.media)
+        line = notices.of_set(content, self.media, check=self.is_check)
         self.ticker.say(line)
         return {"changed": bool(changed), "msg": f"{notices.WHO}: {line}", **self._paths(content, before)}
 

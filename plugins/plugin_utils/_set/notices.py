@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -20,6 +21,8 @@ WHO = "the set"
 """The beginning of each line."""
 
 _NAMED_AT_MOST = 10
+# Neither a number nor a word with a meaning, such as "no", for any version of YAML.
+_PLAIN = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[a-z][a-z0-9_.-]*", re.IGNORECASE)
 Shares = Mapping[str, Sequence[str]]
 
 
@@ -62,8 +65,9 @@ def notice_of_failed(failed: Sequence[str], shares: Shares) -> str:
     """Say at the end why there is no set although all hosts were there."""
     lines = [line for host in failed for line in shares.get(host, [])]
     return (
-        f"the files of the set were not written, because {', '.join(failed)} failed with {_share(failed, shares)}"
-        f"{_named(lines)}; the message of each host says why"
+        f"the files of the set were not written, because {_enumerated(failed)} failed. "
+        f"{'It was' if len(failed) == 1 else 'They were'} to save {format_count(len(lines), 'image')}{_named(lines)}; "
+        f"{'its message says' if len(failed) == 1 else 'their messages say'} why"
     )
 
 
@@ -74,8 +78,8 @@ def notice_of_gap(lacking: Shares) -> str:
     """
     lines = [line for each in lacking.values() for line in each]
     return (
-        f"incomplete without {', '.join(lacking)}, not part of this run: {format_count(len(lines), 'image')} of the "
-        f"list not in the archives of earlier runs{_named(lines)}. Run again without --limit"
+        f"incomplete without {_enumerated([*lacking])}, not part of this run: {format_count(len(lines), 'image')} of "
+        f"the list not in the archives of earlier runs{_named(lines)}. Run again without --limit"
     )
 
 
@@ -84,23 +88,37 @@ def notice_of_orphan(host: str, folder: str) -> str:
     return f"the archive of {host} in {folder} is no longer part of the set; image_save_remove_orphans: true removes it"
 
 
-def of_set(content: Content, media: str) -> str:
-    """Say what the set is, in one line."""
+def of_set(content: Content, media: str, *, check: bool) -> str:
+    """Say what the set is, in one line.
+
+    :param check: it is only what the set would be.
+    """
+    images, hosts = format_count(content.images, "image"), format_count(len(content.archives), "host")
     return (
-        f"{format_count(content.images, 'image')} of {format_count(len(content.archives), 'host')} in "
-        f"{format_count(content.parts, 'file')} ({format_size(content.size)}) in {media}; report: "
-        f"{media}/{names.REPORT}; to restore: sh {media}/{names.RESTORE} TARGET_DIR"
+        f"{'would be ' if check else ''}{images} of {hosts} in {format_count(content.parts, 'file')} "
+        f"({format_size(content.size)}) in {media}; report: {media}/{names.REPORT}; to restore: sh "
+        f"{media}/{names.RESTORE} TARGET_DIR"
     )
 
 
+def _enumerated(hosts: Sequence[str]) -> str:
+    """Return the names of hosts as a sentence has them: C(a, b and c)."""
+    return " and ".join(filter(None, [", ".join(hosts[:-1]), hosts[-1]]))
+
+
 def _variable(hosts: Sequence[str]) -> str:
-    """Return the argument that gives the shares of hosts to the others, as a shell takes it."""
-    return "-e " + shlex.quote(json.dumps({"image_save_take_over": [*hosts]}, ensure_ascii=False))
+    """Return the argument that gives the shares of hosts to the others, as a shell takes it.
+
+    It is YAML, with quotation marks only where a name needs them: callbacks show messages as JSON, which escapes them,
+    and nobody could copy the argument.
+    """
+    names = ", ".join(host if _PLAIN.fullmatch(host) else json.dumps(host, ensure_ascii=False) for host in hosts)
+    return "-e " + shlex.quote(f"{{image_save_take_over: [{names}]}}")
 
 
 def _hosts(hosts: Sequence[str], *, were: bool = False) -> str:
     verb = ("was" if len(hosts) == 1 else "were") if were else _is(hosts)
-    return f"{', '.join(hosts)} {verb}"
+    return f"{_enumerated(hosts)} {verb}"
 
 
 def _is(hosts: Sequence[str]) -> str:

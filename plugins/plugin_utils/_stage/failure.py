@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -124,6 +125,11 @@ def failure_told_before(host: FailedHost, by: str) -> str:
     return f"{host.share} failed as well; the message of {by} says why"
 
 
+def failure_told_later() -> str:
+    """Return the message of a host at once, before the one for all hosts."""
+    return "the save failed; the message at the end says why"
+
+
 class Told:
     """Which hosts of a call were told of, in a file of the controller.
 
@@ -165,8 +171,15 @@ def _shared(hosts: Sequence[FailedHost], of: int) -> tuple[Cause, ...]:
         key = (cause.kind, cause.pattern)
         names = [host.name for host in hosts if key in {(one.kind, one.pattern) for one in host.causes}]
         where = "" if len(names) == of else f"{_named(names)}: "
-        found.append(replace(cause, pattern=f"{where}{cause.pattern}", alone=f"{where}{cause.alone}"))
+        places = tuple(sorted(cause.places, key=_order))
+        found.append(replace(cause, pattern=f"{where}{cause.pattern}", alone=f"{where}{cause.alone}", places=places))
     return tuple(found)
+
+
+def _order(place: Place) -> tuple[str, int]:
+    """Return what sorts images of several hosts by their lists, and by their places there: ``list.txt:9``."""
+    number = re.search(r"(\d+)$", place.origin)
+    return (place.origin[: number.start()], int(number[1])) if number else (place.origin, 0)
 
 
 def _named(names: Sequence[str]) -> str:

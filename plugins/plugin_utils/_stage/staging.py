@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError, quoted
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection import (
     Chosen,
@@ -194,15 +194,17 @@ class Stager:
     def _show_hosts(self, members: Members, shares: dict[str, list[str]]) -> None:
         """Show which hosts of the set do not take part; one host does so for all."""
         if self.play.host == self.play.running[0]:
+            ticker = self.ticker.renamed(notices.WHO)
             for line in notices.at_the_start(members, self.play.running, shares):
-                self.ticker.warn(line)
+                ticker.warn(line)
 
     def _show_invalid(self, chosen: Chosen, share: list[str]) -> None:
         """Show where lines are that are not references; of several hosts, each shows its own."""
         own = frozenset(share)
         for line in chosen.invalid:
             if not self.options.distribute or line["line"] in own:
-                self.ticker.warn(f"{line['origin']}: {line['line']}: {line['reason']}")
+                text = quoted(line["line"], 100)
+                self.ticker.warn(f"{line['origin']}: {text} is not a valid reference: {line['reason']}")
 
 
 def _are_others(login: Directory, saver: Directory) -> bool:

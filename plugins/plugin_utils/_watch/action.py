@@ -40,6 +40,12 @@ class WatchedAction(ActionBase):
         :param variables: of the task.
         """
 
+    def say_failed(self, returned: Mapping[str, Any], ticker: Ticker) -> None:
+        """Show lines about a run that failed, beside its message.
+
+        :param returned: by the module.
+        """
+
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
@@ -47,6 +53,8 @@ class WatchedAction(ActionBase):
         returned = self._as_job(variables, ticker) if self._can_be_job() else self._plainly(variables)
         if self._task.check_mode and not returned.get("failed"):
             ticker.say(str(returned.get("msg", "")))
+        if returned.get("failed"):
+            self.say_failed(returned, ticker)
         merged: dict[str, Any] = merge_hash(result, without_effects(returned))
         return merged
 

@@ -17,6 +17,7 @@ import dataclasses
 import gc
 import os
 import subprocess
+import sys
 import tempfile
 import warnings
 from typing import Any
@@ -101,6 +102,12 @@ def _own_temporary_folder() -> None:
         constants.DEFAULT_LOCAL_TMP = own
 
 
+def _look_at_own_outputs() -> None:
+    """In a fork, finds out anew what was found out about the outputs of the server. Only the loader imports plugins."""
+    screen = sys.modules["ansible_collections.airgap.images.plugins.plugin_utils._display.screen"]
+    screen._IS_SHARED = screen._is_shared()
+
+
 class CallbackModule(CallbackBase):
     """Prepares a run."""
 
@@ -116,6 +123,7 @@ class CallbackModule(CallbackBase):
         os.symlink(os.environ["FOREHANDED_MODULES"], os.path.join(constants.DEFAULT_LOCAL_TMP, "ansiballz_cache"))
         module_common._CachedModule.dump = _keep_compiled
         prepare()
+        _look_at_own_outputs()
         # Forks share what the collector of garbage leaves alone, and none of them lives for long.
         gc.collect()
         gc.freeze()

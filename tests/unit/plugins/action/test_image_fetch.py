@@ -86,7 +86,7 @@ def test_a_second_time_transfers_nothing(scene: Scene) -> None:
     before = snapshot(scene.media)
     result = scene.fetch()
     assert (result["changed"], result["transferred"], scene.connection.fetched) == (False, [], [])
-    assert result["msg"] == f"0 files (0 bytes) fetched from build1 to {scene.media}"
+    assert result["msg"] == f"nothing new to fetch from build1 to {scene.media}"
     assert snapshot(scene.media) == before
 
 
@@ -359,7 +359,7 @@ def test_older_parts_are_removed_and_nothing_else(scene: Scene) -> None:
     before = {name: mark for name, mark in snapshot(scene.media).items() if not name.endswith(tuple(old))}
     result = scene.fetch()
     assert result["removed"] == sorted(str(scene.path(name)) for name in old)
-    assert result["msg"].endswith(", 4 older ones removed")
+    assert result["msg"].endswith(", 4 older files removed")
     after = snapshot(scene.media)
     assert {name: after.get(name) for name in before} == before
     assert len(after) == len(before) + len([*PARTS, LOCK, SUMS])
@@ -546,7 +546,9 @@ def test_check_mode_touches_nothing_and_tells_the_same(
     assert sorted(done["transferred"]) == sorted(scene.connection.fetched)
     for key in ("dest", "parts", "files", "transferred", "removed", "lock_file", "checksum_file", "failed_list"):
         assert told[key] == done[key]
-    assert " would be fetched from build1 to " in told["msg"]
+    verb = "would be fetched" if told["transferred"] else "nothing new to fetch"
+    assert f"{verb} from build1 to " in told["msg"]
+    assert ("older file" in told["msg"]) is bool(told["removed"])
     assert scene.fetch(check=True)["changed"] is False
 
 

@@ -597,7 +597,7 @@ STATUSES: dict[str, tuple[int, bytes, bool, str]] = {
         404,
         ERROR,
         False,
-        "reg.lan/a:1 does not exist on reg.lan (MANIFEST_UNKNOWN: no such\\x0atag), or its upstream did not answer",
+        "reg.lan/a:1 does not exist on reg.lan (MANIFEST_UNKNOWN: no such\\x0atag). If reg.lan is a cache ",
     ),
     "405": (405, b"", False, "reg.lan answered 405 when asked for reg.lan/a:1"),
     "408": (408, b"", True, "reg.lan answered 408"),

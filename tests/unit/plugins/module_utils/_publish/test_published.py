@@ -176,7 +176,7 @@ def test_no_lock_file_that_can_be_read(
 def test_nothing_is_there(tmp_path: Path, memory: VerifiedFiles) -> None:
     published = inspect(make_options(tmp_path).output, memory, verify="digest")
     assert published.lock is None
-    assert published.damage == "there was no archive"
+    assert published.damage == "the archive is new"
 
 
 def test_a_directory_of_files(tmp_path: Path, memory: VerifiedFiles) -> None:

@@ -53,11 +53,11 @@ EARLIER, LATER = replace(LOCK, writer=WRITER - 1), replace(LOCK, writer=WRITER +
 
 DECISIONS: dict[str, tuple[PublishedArchive, Lock, bool, Action, str]] = {
     "no archive": (
-        PublishedArchive(None, damage="there was no archive"),
+        PublishedArchive(None, damage="the archive is new"),
         LOCK,
         False,
         Action.BUILD,
-        "there was no archive",
+        "the archive is new",
     ),
     "nothing changed": (PublishedArchive(LOCK), LOCK, False, Action.KEEP, "nothing changed"),
     "an archive of an earlier release": (

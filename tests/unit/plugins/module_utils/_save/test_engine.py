@@ -170,7 +170,7 @@ def archived(path: Path) -> dict[str, bytes]:
 def test_images_are_saved(bench: Bench) -> None:
     result = bench.run()
     assert (result.changed, result.is_failure) == (True, False)
-    assert result.reason == "there was no archive"
+    assert result.reason == "the archive is new"
     names = set(archived(bench.out / "images.tar.gz"))
     for digest in {*blobs_of(AMD64, ARM64, DOCKER), APP.digest}:
         assert f"saved-image-cache/share/sha256/{digest.partition(':')[2]}" in names

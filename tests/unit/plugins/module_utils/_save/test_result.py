@@ -62,6 +62,11 @@ SENTENCES: dict[str, tuple[Result, bool, str]] = {
         "/a already holds 3 images: nothing changed. there are no links. nor modes",
     ),
     "saved in parts": (result(lock=lock(1, 2)), False, "saved 1 image to /a (2 files, 2.0 KiB): 1 image added"),
+    "only the failed list is gone": (
+        result(reason="nothing changed", is_as_it_was=True),
+        False,
+        "/a already holds 3 images: nothing changed; only the failed list is different",
+    ),
     "kept": (result(changed=False, reason="nothing changed"), False, "/a already holds 3 images: nothing changed"),
     "kept, in check mode": (
         result(changed=False, reason="nothing changed"),
@@ -164,7 +169,7 @@ def test_the_failed_list_is_named() -> None:
     partial = result(failed=failed(1), allow_partial=True)
     one = result(failed=failed(1), is_published=False)
     for outcome in (partial, one):
-        assert ". All of them, with reasons: /f.txt" in outcome.sentence("/a", check=False, failed_list="/f.txt")
+        assert ". Failed list: /f.txt" in outcome.sentence("/a", check=False, failed_list="/f.txt")
         assert "/f.txt" not in outcome.sentence("/a", check=True, failed_list="/f.txt")
 
 

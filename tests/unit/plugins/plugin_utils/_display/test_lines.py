@@ -61,6 +61,8 @@ def test_what_is_not_known_is_not_told() -> None:
     line = saved(rate=0, seconds_left=None, copying=[], archive={"bytes": 0, "of": 0, "part": 0, "parts": 1})
     assert line == "12 of 309 images, 3.0 MiB of 41.0 MiB"
     assert save_line(progress(stage="")) is None
+    assert save_line(progress(images={"done": 0, "failed": 0, "of": 0}, archive={"part": 0})) is None
+    assert saved(images={"done": 0, "failed": 1, "of": 1}).startswith("0 of 1 image, 1 failed, ")
 
 
 def test_steps_around_the_copies_are_named() -> None:

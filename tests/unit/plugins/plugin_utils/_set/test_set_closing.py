@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError, OptionError
@@ -27,12 +29,16 @@ class FakeTicker:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.warned: list[str] = []
+        self.details: list[str] = []
 
     def say(self, text: str) -> None:
         self.said.append(text)
 
     def warn(self, text: str) -> None:
         self.warned.append(text)
+
+    def detail(self, text: str) -> None:
+        self.details.append(text)
 
 
 class Ground:
@@ -118,20 +124,38 @@ def test_check_mode_writes_nothing(ground: Ground) -> None:
 
 def test_a_dead_host_is_named_with_its_share_and_one_variable(ground: Ground) -> None:
     result = ground.close(done=["north"], sharing=["north"])
-    assert result["failed"] and result["missing"] == {"south": SHARES["south"]}
+    assert result["failed"] and ground.ticker.details == [
+        f"not saved by south in this run: {line}" for line in SHARES["south"]
+    ]
     assert result["msg"] == (
         "south was unreachable or failed, and its share of 2 images is missing from the set "
         f"({', '.join(SHARES['south'])}). Run again when this host is back, or have the other hosts take over: "
-        """-e '{"image_save_take_over": ["south"]}'"""
+        "-e '{image_save_take_over: [south]}'"
     )
     assert not ground.ticker.said and {*ground.files()} == {"images.set.json"}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "shown"),
+    [
+        (["south"], "'{image_save_take_over: [south]}'"),
+        (["web-1.lan", "db_2"], "'{image_save_take_over: [web-1.lan, db_2]}'"),
+        (["no", "::1", "0x1f", "it's"], """'{image_save_take_over: ["no", "::1", "0x1f", "it'"'"'s"]}'"""),
+    ],
+)
+def test_the_variable_is_read_as_the_names_of_the_hosts(hosts: list[str], shown: str) -> None:
+    told = notices.notice_of_dead(hosts, {host: ["a:1"] for host in hosts})
+    argument = told.partition(" -e ")[2]
+    assert argument == shown
+    (text,) = shlex.split(argument)
+    assert yaml.safe_load(text) == {"image_save_take_over": hosts}
 
 
 def test_a_host_that_has_failed_is_not_offered_to_the_others(ground: Ground) -> None:
     result = ground.close(done=["north"], sharing=["north"], failed=["south"])
     assert result["failed"] and "take over" not in result["msg"]
-    share = f"its share of 2 images ({', '.join(SHARES['south'])})"
-    assert f"because south failed with {share}; the message of each host says why" in result["msg"]
+    share = f"2 images ({', '.join(SHARES['south'])})"
+    assert f"because south failed. It was to save {share}; its message says why" in result["msg"]
 
 
 def test_a_limit_leaves_the_set_as_it_is_and_names_what_is_left_out(ground: Ground) -> None:
@@ -225,7 +249,7 @@ def test_what_is_said_at_the_start() -> None:
     told = notices.at_the_start(members, ["north"], {"east": ["a"], "south": ["b", "c"]})
     assert told == [
         "east is unreachable or failed, and its share of 1 image is not saved in this run. To have the other hosts "
-        """take over: -e '{"image_save_take_over": ["east"]}'""",
+        "take over: -e '{image_save_take_over: [east]}'",
         "south is not part of this run, and its share of 2 images is not given to other hosts",
     ]
     assert notices.at_the_start(Members(("north",), (), {}), ["north"], {}) == []

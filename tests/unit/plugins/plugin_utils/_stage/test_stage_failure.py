@@ -51,6 +51,11 @@ def host(name: str, *causes: dict[str, Any], **more: Any) -> FailedHost:
     return failed_host(name, result(*causes, **more), dest=f"/srv/{name}/images.tar.gz", failed_list="")
 
 
+def test_the_first_images_of_several_hosts_are_those_of_the_list() -> None:
+    text = failure_of([host("one", cause(9, 12)), host("two", cause(2, 10))], check=False)
+    assert "The first of them: reg.lan/a:2 [list.txt:2], reg.lan/a:9 [list.txt:9], reg.lan/a:10 [" in text
+
+
 def test_one_host() -> None:
     assert failure_of([host("one", cause(*range(1, 21)), total=59, local="/media/one/failed.txt")], check=False) == (
         "20 of 59 images failed, so /srv/one/images.tar.gz was left as it was: reg.lan refused user 'robot' for 20 "
@@ -136,7 +141,7 @@ def test_each_host_is_told_of_once(tmp_path: Path) -> None:
 
 def test_a_list_that_stays_on_the_host() -> None:
     told = failed_host("one", result(cause(1)), dest="/srv/a", failed_list="/srv/failed.txt")
-    assert "All of them, with reasons: /srv/failed.txt on one" in failure_of([told], check=False)
+    assert "Failed list: /srv/failed.txt on one" in failure_of([told], check=False)
 
 
 def test_many_hosts_are_not_all_named() -> None:

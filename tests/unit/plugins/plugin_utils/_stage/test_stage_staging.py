@@ -73,6 +73,10 @@ class FakeTicker:
     def warn(self, text: str) -> None:
         self.lines.append(text)
 
+    def renamed(self, who: str) -> FakeTicker:
+        assert who == "the set"
+        return self
+
 
 class Ground:
     def __init__(self, folder: Path) -> None:
