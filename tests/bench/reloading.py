@@ -71,7 +71,7 @@ def _round(bench: Bench, images: Sequence[Stored], archive: Path, registry: Regi
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a registry was asked for: blobs that were sent, and other requests than HEAD."""
+    """The requests to a registry: blobs that were sent, and other requests than HEAD."""
 
     blobs: tuple[str, ...]
     others: int

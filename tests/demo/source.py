@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the demonstration works with: a registry with a few images, three hosts, and behind the air gap another registry
+"""The scene of the demonstration: a registry with a few images, three hosts, and behind the air gap another registry
 and a host, until standard input ends.
 
 Writes ``images.txt``, ``inventory.ini`` and ``ansible.cfg`` into a folder, then ``ready`` to standard output.

@@ -70,7 +70,7 @@ def trials(scale: Scale) -> list[Trial]:
 
 @dataclass(frozen=True)
 class Quiet:
-    """What a load does when nothing is wrong.
+    """The course of a load when nothing is wrong.
 
     :param tags: the digest of each.
     """

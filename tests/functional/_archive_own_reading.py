@@ -65,6 +65,6 @@ def blobs_of(archive: Archive, *, in_order: bool) -> dict[str, bytes]:
 
 
 def locked(lock: dict[str, Any], image: LockedImage) -> dict[str, Any]:
-    """What the lock file says of an image."""
+    """Return the lock file's record of an image."""
     found: dict[str, Any] = next(one for one in lock["images"] if one["reference"] == str(image.reference))
     return found

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of the role image_load share: its variables, plays with it, and what it leaves in the registry."""
+"""Shared by the tests of the role image_load: its variables, plays with it, and what it leaves in the registry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.airgap.images.tests.support.registry import Registry
 ROLE = "airgap.images.image_load"
 SHOW = {"name": "Show the result", "ansible.builtin.debug": {"var": "image_load_result"}}
 JOB = {"async": 3600}
-"""What ``variables`` is given where the module need not run as a job of ours, which takes longer."""
+"""Values of ``variables`` where the module need not run as a job of ours, which takes longer."""
 
 
 def play(*, how: str = "roles", hosts: str = "all", variables: Mapping[str, Any] | None = None, **keywords: Any) -> Any:

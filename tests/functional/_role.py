@@ -190,7 +190,7 @@ def assert_secret(result: PlaybookResult, *secrets: str) -> None:
 
 
 def own_lines(text: str) -> list[str]:
-    """What is on a screen of 120 columns, line by line, without Ansible's own banners and states."""
+    """Return the lines on a screen of 120 columns, without Ansible's own banners and states."""
     lines = [line for line in text.splitlines() if not _BANNER.match(line)]
     return [line[start : start + 120] for line in lines for start in range(0, len(line), 120)]
 

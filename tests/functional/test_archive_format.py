@@ -184,7 +184,7 @@ def test_the_collections_own_reader_gives_the_same(made: tuple[Path, Result, Rea
 
 
 def has_offsets(lock: dict[str, Any]) -> bool:
-    """Whether docs/archive.md says that a lock file has ``offsets``."""
+    """Return True if docs/archive.md says that a lock file has ``offsets``."""
     return lock["options"]["compress"] != "dir" and lock["options"]["compress_level"] is None
 
 

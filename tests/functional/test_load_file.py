@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What containerd and podman find in a file of images, and containerd in a registry by ``hosts.toml``.
+"""containerd and podman read a file of images, and containerd a registry by ``hosts.toml``.
 
 K3s and RKE2 cannot be installed here. They import such a file by containerd's client for all platforms, as ``ctr image
 import --all-platforms`` does.

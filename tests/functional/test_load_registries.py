@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What registries want beyond blobs and manifests: projects (a stand-in for Harbor), and lists of referrers."""
+"""Registries want more than blobs and manifests: projects (a stand-in for Harbor), and lists of referrers."""
 
 from __future__ import annotations
 

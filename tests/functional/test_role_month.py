@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people read in a month of saves with three hosts: each screen, word for word.
+"""The screens of a month of saves with three hosts, each, word for word.
 
 The texts are in ``tests/data/month``. Where one differs, the test shows the difference, and the screen is in a file of
 pytest's folder for the test: read it as a user would before it becomes the text.

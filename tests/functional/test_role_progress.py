@@ -53,7 +53,7 @@ def left_to_skopeo(home: Path, host: str) -> None:
 
 
 def assert_never_back(states: Sequence[dict[str, Any]]) -> None:
-    """What is done stays done, from state to state, and is never more than there is."""
+    """Figures never go back from state to state, and a count is never more than there is."""
     for before, after in zip(states, states[1:], strict=False):
         assert before["seconds"] <= after["seconds"], (before, after)
         assert before["images"]["done"] <= after["images"]["done"], (before, after)
@@ -194,7 +194,7 @@ class Troubled:
         return images["done"], images["failed"]
 
     def told(self, running: RunningPlay, *texts: str) -> bool:
-        """Whether a line has all of these; what is measured and names it as being copied is no such line."""
+        """Return True if a line has all of these; what is measured and names it as being copied is no such line."""
         text = running.output()[1]
         counted = {each[0] for each in measured(text)}
         return any(all(each in line for each in texts) for line in lines(text) if line not in counted)

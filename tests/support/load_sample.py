@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What reports of loads are made of: a release of Rancher that was loaded in every way."""
+"""The data of reports of loads: a release of Rancher that was loaded in every way."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class StandInHarbor(StandInRegistry):
         self.asks_for_basic = asks_for_basic
 
     def permits(self, authorization: str, repository: str, action: str) -> bool:
-        """Whether a token or a login permits an action; nothing is permitted where there is no project."""
+        """Return True if a token or a login permits an action; nothing is permitted where there is no project."""
         project = repository.partition("/")[0]
         if project not in self.projects:
             return False

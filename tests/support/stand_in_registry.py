@@ -151,7 +151,7 @@ class StandInRegistry(Served):
         return Answer(200, json.dumps(document).encode())
 
     def permits(self, authorization: str, repository: str, action: str) -> bool:
-        """Whether a token permits an action."""
+        """Return True if a token permits an action."""
         granted = self._tokens.get(authorization.partition(" ")[2], ())
         return any(
             scope.startswith(f"repository:{repository}:") and action in scope.rpartition(":")[2].split(",")
@@ -286,7 +286,7 @@ def _handler(registry: StandInRegistry) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
 
         def log_message(self, format: str, *args: object) -> None:
-            """What comes is recorded."""
+            """Record what comes."""
 
     for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
         setattr(Handler, f"do_{method}", Handler.serve)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a stand-in for a registry keeps, and how it answers: with the manners of one that was measured.
+"""The store of a stand-in for a registry, and its answers: with the manners of one that was measured.
 
 Measured on the real ones: docker-registry 2.8 (``DISTRIBUTION_2``) and 3.1 (``DISTRIBUTION_3``), olareg, and the
 registry in go-containerregistry 0.20 (``CRANE``).
@@ -22,7 +22,7 @@ _INDEX = "application/vnd.oci.image.index.v1+json"
 
 @dataclass(frozen=True)
 class Manners:
-    """What registries do in different ways.
+    """The manners in which registries differ.
 
     :param takes_post: POST with ``?digest=`` and a body is taken; otherwise it opens an upload and drops the body.
     :param status_of_upload: what GET answers to the Location of an upload; with 204, a PUT may send the rest.
@@ -62,7 +62,7 @@ ALL = {
 
 @dataclass(frozen=True)
 class Asked:
-    """What came with a request.
+    """The content of a request.
 
     :param may_read_source: whether its token lets it read what it wants to mount from.
     """
@@ -164,7 +164,7 @@ class Store:
         return Answer(201, b"", {"Docker-Content-Digest": digest})
 
     def has(self, repository: str, digest: str) -> bool:
-        """Whether a repository has a blob."""
+        """Return True if a repository has a blob."""
         return digest in self.blobs and (self.manners.shares or (repository, digest) in self.links)
 
     def _blob(self, repository: str, digest: str) -> Answer:

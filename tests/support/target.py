@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a registry that was loaded into has, read from its storage: whether each of its tags is whole."""
+"""A registry that was loaded into, read from its storage: whether each of its tags is whole."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def manifest(registry: Registry, digest: str) -> bytes:
 
 
 def gaps(registry: Registry) -> list[str]:
-    """What tags name that is not there, or has other bytes: nothing, if each tag is whole."""
+    """Return what is missing below tags, or has other bytes: nothing, if each tag is whole."""
     found: list[str] = []
     checked: dict[str, str] = {}
     for name, digest in tags(registry).items():
@@ -52,7 +52,7 @@ def _repositories(registry: Registry) -> Path:
 
 
 def _wrong(registry: Registry, repository: str, kind: str, digest: str, checked: dict[str, str]) -> str:
-    """What is wrong with a blob of a repository; empty, if nothing is. The bytes of each are read once."""
+    """Return the fault of a blob of a repository; empty, if nothing is. The bytes of each are read once."""
     link = _repositories(registry) / repository / kind / "sha256" / hex_of(digest) / "link"
     if not link.exists():
         return "the repository does not have it"

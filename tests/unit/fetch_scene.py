@@ -103,7 +103,7 @@ class Scene:
         """The names of the small files that the host was asked for at once."""
         self.looked: list[str] = []
         self.says: Callable[[str], str] | None = None
-        """What the shell of the host says to a command; None: it is not one that can be asked."""
+        """Return the answer of the host's shell to a command; None: it is not one that can be asked."""
         self.warnings: list[str] = []
         self.waits: list[float] = []
         monkeypatch.setenv("ANSIBLE_HOME", str(folder / "ansible"))

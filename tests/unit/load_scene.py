@@ -71,7 +71,7 @@ class Scene:
 
 
 def gaps(registry: StandInRegistry) -> list[str]:
-    """What tags name that is not there: for a registry in which each tag is whole, nothing."""
+    """Return what is missing below tags: for a registry in which each tag is whole, nothing."""
     store, found = registry.store, []
     for (repository, tag), digest in store.tags.items():
         todo = [digest]

@@ -65,5 +65,5 @@ def load_into(
 
 
 def actions_of(result: Result) -> dict[str, str]:
-    """What was done with each image, by the path and tag that it was given."""
+    """Return the outcome of each image, by the path and tag that it was given."""
     return {str(one.target).partition("/")[2]: one.action for one in result.images}

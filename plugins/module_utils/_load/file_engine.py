@@ -43,7 +43,7 @@ from .verify import verify_parts
 
 @dataclass(frozen=True)
 class Draft:
-    """What a run is to write.
+    """The content of the file that a run writes.
 
     :param images: those whose documents could be read, each with its place in the file.
     :param errors: why others could not, by their identity.

@@ -38,7 +38,7 @@ TO_DO = "to do"
 
 @dataclass(frozen=True)
 class Answer:
-    """What the target registry has of an image.
+    """The state of an image in the target registry.
 
     :param before: the digest that the tag names there; empty: it does not exist.
     :param state: ``present`` or ``kept`` (:mod:`result`), or ``to do``.

@@ -67,7 +67,7 @@ class BlobLedger:
 
     @property
     def moved(self) -> Moved:
-        """What was moved so far."""
+        """The blobs that were moved so far."""
         with self._changed:
             return Moved(dict(self._count), dict(self._bytes))
 

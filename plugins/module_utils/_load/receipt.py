@@ -26,7 +26,7 @@ _MOST_VALUES = 1_000_000
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a load has seen in the target registry.
+    """A record of the images that a load has seen in the target registry.
 
     :param lock_sha256: the name of each archive's lock file, with the hex digits of its sha256.
     :param checked: one of :data:`DEPTHS`.

@@ -21,7 +21,7 @@ from .naming import Target
 
 PUSHED, TAGGED, PRESENT, KEPT, FAILED = "pushed", "tagged", "present", "kept", "failed"
 ACTIONS = (PUSHED, TAGGED, PRESENT, KEPT, FAILED)
-"""What became of an image: manifests were pushed; only its tag was; it was there; its tag was left; it failed."""
+"""Outcomes of an image: manifests were pushed; only its tag was; it was there; its tag was left; it failed."""
 
 
 @dataclass(frozen=True)

@@ -31,4 +31,4 @@ IMAGE_CONFIG_TYPES = frozenset(
     {"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"}
 )
 OLD_CONFIG_TYPES = frozenset({"", "application/octet-stream", "application/json", "text/html"})
-"""What Docker 1.10 to 1.11.0 wrote, and registries made of it; Docker takes these for images in its own manifests."""
+"""Types of Docker 1.10 to 1.11.0, and of registries since; Docker takes these for images in its own manifests."""

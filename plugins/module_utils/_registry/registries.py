@@ -36,7 +36,7 @@ class RegistryParams(_Required, total=False):
 
 @dataclass(frozen=True)
 class Registries:
-    """What holds for single registries.
+    """Options of single registries.
 
     :param logins: the credentials of those that have any.
     :param certificates: options for certificates, by :func:`registry_key`.

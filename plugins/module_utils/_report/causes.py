@@ -76,7 +76,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Cause:
-    """What images failed of, all in the same way.
+    """A reason for which images failed, all in the same way.
 
     :param kind: a word for programs.
     :param pattern: the sentence for all of them, with :data:`HOLE`; the same for the same cause.
@@ -91,7 +91,7 @@ class Cause:
 
     @property
     def sentence(self) -> str:
-        """What happened, how often, and what to do, without the names of the images if there are several."""
+        """The event, its number and the remedy, without the names of the images if there are several."""
         count = len(self.places)
         if count == 1:
             return self.alone

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the report of a load says. Pure."""
+"""The facts of the report of a load. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .._base.json import Json, compact
 from .failures import Failure, Invalid, failures_digest
 
 LOADED, KEPT, FAILED = "loaded", "kept", "failed"
-"""What became of an image: the registry has it; its tag was left to another image; it failed."""
+"""Outcomes of an image: the registry has it; its tag was left to another image; it failed."""
 
 NEW, CHANGED, SAME = "new", "changed", "same"
-"""What became of its tag: it did not exist before; it named another image; it is as it was."""
+"""Outcomes of its tag: it did not exist before; it named another image; it is as it was."""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Place:
 
 @dataclass
 class Contents:
-    """What a pass over an archive has found.
+    """The findings of a pass over an archive.
 
     :param places: of the blobs, by digest.
     :param lists: ``index.json`` and hangar's list, by name.

@@ -54,7 +54,7 @@ class Documents(Protocol):
 
 @dataclass
 class Derived:
-    """What an archive holds.
+    """The content of an archive.
 
     :param failed: references whose documents are missing or damaged.
     :param generated: indexes that the archive does not have, by digest.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is said about the hosts of a set: when the list is shared out, and at the end. Pure."""
+"""Sentences about the hosts of a set: when the list is shared out, and at the end. Pure."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._set.restore import 
 
 @dataclass(frozen=True)
 class Content:
-    """What the files of a set say.
+    """The content of the files of a set.
 
     :param archives: of all hosts.
     :param files: the bytes of each file by its name, in the order in which they are written.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the private actions of both roles ask of Ansible: files beside the playbook, and the types of variables."""
+"""Services of Ansible for the private actions of both roles: files beside the playbook, and the types of variables."""
 
 from __future__ import annotations
 

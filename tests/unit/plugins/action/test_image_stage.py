@@ -49,7 +49,7 @@ class Ground:
         self.connection = FakeConnection()
         self.asked: list[tuple[str, dict[str, Any], object, bool, bool]] = []
         self.says: Callable[[str], str] | None = None
-        """What the shell of the host says to a command; None: it is not one that can be asked."""
+        """Return the answer of the host's shell to a command; None: it is not one that can be asked."""
         monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(folder / "tmp"))
 
     def run(

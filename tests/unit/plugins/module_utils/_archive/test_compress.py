@@ -78,7 +78,7 @@ def encode(compress: str, level: int | None, pieces: Pieces) -> bytes:
 
 
 def blobs_of(compress: str, raw: bytes, places: list[tuple[Offset, int]]) -> list[bytes]:
-    """What new decoders find at some places, each with how many bytes are wanted."""
+    """Return the bytes that new decoders find at some places, each with how many bytes are wanted."""
     found = []
     for at, size in places:
         rest, end = raw[at.position :], at.skip + size

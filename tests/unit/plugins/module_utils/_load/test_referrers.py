@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What refers to an image arrives after it, and is listed by the registry itself, or in an index under a tag."""
+"""Manifests that refer to an image arrive after it, and are listed by the registry, or in an index under a tag."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class Dying(StandInRegistry):
 @pytest.mark.thorough(repeats=True)
 @pytest.mark.parametrize("manners", [DISTRIBUTION_2, OLAREG], ids=["tag", "own list"])
 def test_a_load_that_breaks_off_anywhere(src: Path, manners: Manners) -> None:
-    """What has a tag is whole and listed, and the next run completes the rest."""
+    """Everything with a tag is whole and listed, and the next run completes the rest."""
     with Dying(manners) as whole:
         load_into(whole, src, jobs=1)
     count = 1_000_000 - whole.left
@@ -186,7 +186,7 @@ def test_a_load_that_breaks_off_anywhere(src: Path, manners: Manners) -> None:
 
 
 def check_listed(registry: StandInRegistry) -> None:
-    """What has a tag and refers to something is in the list of that."""
+    """Everything with a tag that refers to something is in the list of that."""
     pusher = pusher_for(registry.host)
     for tag, subject in REFERS.items():
         if ("team/app", tag) in registry.store.tags:

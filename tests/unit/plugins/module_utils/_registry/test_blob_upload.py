@@ -63,7 +63,7 @@ def upload(registry: StandInRegistry, pusher: Pusher | None = None, blob: bytes 
 
 
 def lines_of(registry: StandInRegistry) -> list[str]:
-    """What was asked for, without a HEAD that comes only if all bytes had fitted into the buffers of the system."""
+    """Return the requests, without a HEAD that comes only if all bytes had fitted into the buffers of the system."""
     return [line for line in registry.lines if line != "HEAD blob 404"]
 
 

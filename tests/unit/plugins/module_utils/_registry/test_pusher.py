@@ -319,7 +319,7 @@ def test_a_list_of_referrers_does_not_go_on_elsewhere(
 def test_a_document_that_is_not_json_is_put_as_it_is(
     registry: StandInRegistry, pusher: Pusher, app: Repository
 ) -> None:
-    """What it is, the registry decides."""
+    """The registry decides what it is."""
     registry.answer("PUT", "manifest", error(500, "UNKNOWN", "unknown error"), times=1)
     push_blobs(pusher, app)
     spaced = json.dumps(json.loads(MANIFEST), indent=7).encode()

@@ -62,7 +62,7 @@ def layout(folder: Path, entries: list[dict[str, Any]], *documents: bytes) -> Pa
 
 
 def seen(archive: Archive) -> dict[str, tuple[str, str, list[tuple[str, str]]]]:
-    """What is said of each image."""
+    """Return the record of each image."""
     return {
         str(image.reference): (
             image.digest,

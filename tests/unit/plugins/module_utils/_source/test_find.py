@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What paths lead to: archives in one place or several, sets, directories, and what is none of these."""
+"""Archives that paths lead to: archives in one place or several, sets, directories, and what is none of these."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def all_of(*sources: Path | str) -> list[Archive]:
 
 
 def is_whole(archive: Archive, carried: Carried) -> bool:
-    """Whether an archive has all of its blobs, and they come out right."""
+    """Return True if an archive has all of its blobs, and they come out right."""
     for digest, content in carried.blobs.items():
         with archive.open_blob(digest) as reader:
             if reader.read() != content:

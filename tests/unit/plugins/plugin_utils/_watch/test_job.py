@@ -79,7 +79,7 @@ class FakeAction:
         return self.answer
 
     def records(self, state: dict[str, object]) -> None:
-        """What Ansible's wrapper writes on the host."""
+        """Write what Ansible's wrapper writes on the host."""
         (self.root / "jobs" / self.answer["ansible_job_id"]).write_text(json.dumps(state), "utf-8")
 
     def _parse_returned_data(self, done: dict[str, Any]) -> dict[str, Any]:
