@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError, OptionError, quoted
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError, OptionError, quoted
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.cargo import cargo_of
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.checks import check_options
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.lists import listed_on_controller
@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
             if step not in steps:
                 raise OptionError(f"step: {quoted(step, 100)} is not a step; expected one of {', '.join(steps)}")
             result.update(steps[step](variables))
-        except ImageSaveError as error:
+        except ImagesError as error:
             result.update(failed=True, msg=str(error))
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]

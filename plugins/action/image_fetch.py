@@ -11,7 +11,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.images.plugins.module_utils._base.empty import without_empty
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError
 from ansible_collections.airgap.images.plugins.plugin_utils._display.once import shown_once
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.carrier import Carrier
@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
                 if returned["transferred"]:
                     ticker.say_paths(returned)
             result.update(returned)
-        except ImageSaveError as error:
+        except ImagesError as error:
             result.update(failed=True, msg=str(error))
         finally:
             ticker.end()

@@ -17,7 +17,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
-    ImageSaveError,
+    ImagesError,
     OptionError,
     quoted,
 )
@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
                 raise OptionError(f"step: {quoted(step, 100)} is not a step; expected one of {', '.join(steps)}")
             with unreachable_once():
                 result.update(steps[step](variables))
-        except ImageSaveError as error:
+        except ImagesError as error:
             result.update(failed=True, msg=str(error))
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]

@@ -638,7 +638,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError
 from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import reason
 from ansible_collections.airgap.images.plugins.module_utils._host.environment import forget, text_of_environment
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
@@ -735,7 +735,7 @@ def main() -> None:
     stop = stop_on_signals(keeps=not check)
     try:
         ended = do_task(params, private, check=check, log=log, stop=stop)
-    except ImageSaveError as error:
+    except ImagesError as error:
         fail(module, log, str(error), changed=error.changed)
     except OSError as error:
         fail(module, log, f"{error.filename or 'a file'} cannot be read or written: {reason(error)}")

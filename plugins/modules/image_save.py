@@ -835,7 +835,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.compress import ZSTANDARD_ERROR
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError
 from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import reason
 from ansible_collections.airgap.images.plugins.module_utils._host.environment import forget, text_of_environment
 from ansible_collections.airgap.images.plugins.module_utils._host.file_attributes import attributes_of
@@ -950,7 +950,7 @@ def main() -> None:
         attributes = attributes_of(module)
         with telling(log, stop, told_files(params, options, private)) as progress:
             result = save(options, log=log, stop=stop, attributes=attributes, progress=progress)
-    except ImageSaveError as error:
+    except ImagesError as error:
         fail(module, log, str(error), changed=error.changed)
     except OSError as error:
         fail(module, log, f"{error.filename or 'a file'} cannot be read or written: {reason(error)}")

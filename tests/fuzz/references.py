@@ -10,7 +10,7 @@ import re
 from fractions import Fraction
 from urllib.parse import urlsplit
 
-from ...plugins.module_utils._base.errors import ImageSaveError, InvalidReferenceError, OptionError
+from ...plugins.module_utils._base.errors import ImagesError, InvalidReferenceError, OptionError
 from ...plugins.module_utils._base.size import exact_size, format_size, parse_size
 from ...plugins.module_utils._oci.image import FailedImage
 from ...plugins.module_utils._oci.image_list import (
@@ -118,7 +118,7 @@ def check_failed_list(data: bytes) -> None:
     images = _read_list(data)
     # What a registry said, which is as foreign as the list.
     said = text_of(data)[:200] or "no reason"
-    raw = render([FailedImage(listed, ImageSaveError(said)) for listed in images.images], images.invalid)
+    raw = render([FailedImage(listed, ImagesError(said)) for listed in images.images], images.invalid)
     if not images.images and not images.invalid:
         assert raw == b""
         return

@@ -20,7 +20,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file i
 from ansible_collections.airgap.images.plugins.module_utils._archive.names import part_names
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._archive.record import lock_image, lock_skips
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError
 from ansible_collections.airgap.images.plugins.module_utils._base.json import Json
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor, digest_of
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import (
@@ -164,7 +164,7 @@ def of_rancher(count: int = 0, *, failures: bool = True, name: str = "rancher-v2
         lock,
         _before(kept, name),
         tuple(noted),
-        tuple(FailedImage(_listed(name), ImageSaveError(lost)) for name in failed),
+        tuple(FailedImage(_listed(name), ImagesError(lost)) for name in failed),
         tuple(invalid) if failures else (),
     )
 

@@ -37,7 +37,7 @@ _ERRORS = frozenset(
         "DamagedPart",
         "EncodingError",
         "ForeignLayersRefused",
-        "ImageSaveError",
+        "ImagesError",
         "ImmutableTag",
         "Interrupted",
         "InvalidReferenceError",

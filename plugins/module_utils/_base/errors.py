@@ -4,7 +4,7 @@
 
 """The errors of this collection, in words for the person who reads the task's output.
 
-Every error that the user can cause is an :class:`ImageSaveError`; its text names the thing (image, file, line), what
+Every error that the user can cause is an :class:`ImagesError`; its text names the thing (image, file, line), what
 was expected and what to do. The engine raises, the module's ``main()`` catches.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
-_Error = TypeVar("_Error", bound="ImageSaveError")
+_Error = TypeVar("_Error", bound="ImagesError")
 
 # Control characters of terminals, line ends, marks that reverse the order of letters, and invisible characters.
 _UNPRINTABLE = re.compile(
@@ -37,7 +37,7 @@ def quoted(text: str, longest: int = _LONGEST) -> str:
     return f"'{printable(text, longest)}'"
 
 
-class ImageSaveError(Exception):
+class ImagesError(Exception):
     """Root of all errors of this collection; its text is for the user.
 
     :ivar changed: whether the run had changed something on disk, as the user asked, before it failed.
@@ -55,15 +55,15 @@ class ImageSaveError(Exception):
         return other
 
 
-class OptionError(ImageSaveError):
+class OptionError(ImagesError):
     """An option, or a file that an option names, is not valid."""
 
 
-class InvalidReferenceError(ImageSaveError):
+class InvalidReferenceError(ImagesError):
     """A text is not a valid image reference."""
 
 
-class ManifestError(ImageSaveError):
+class ManifestError(ImagesError):
     """A manifest, index or configuration does not follow its specification."""
 
 
@@ -75,39 +75,39 @@ class NotCarried(ManifestError):
     """An image can be copied neither with skopeo nor without."""
 
 
-class LockFileError(ImageSaveError):
+class LockFileError(ImagesError):
     """A ``*.lock.json`` cannot be read, or contradicts itself."""
 
 
-class BusyError(ImageSaveError):
+class BusyError(ImagesError):
     """Another run holds the cache or the destination."""
 
 
-class SpaceError(ImageSaveError):
+class SpaceError(ImagesError):
     """A filesystem has not enough free space."""
 
 
-class StorageError(ImageSaveError):
+class StorageError(ImagesError):
     """Reading or writing a file on the target failed."""
 
 
-class Interrupted(ImageSaveError):
+class Interrupted(ImagesError):
     """The run was asked to stop (SIGTERM, SIGINT)."""
 
 
-class MissingPlatform(ImageSaveError):
+class MissingPlatform(ImagesError):
     """An image has none of the wanted platforms, and that counts as a failure."""
 
 
-class NotInArchive(ImageSaveError):
+class NotInArchive(ImagesError):
     """An image was asked for that no archive has."""
 
 
-class NotPulled(ImageSaveError):
+class NotPulled(ImagesError):
     """An image was left alone because another one failed."""
 
 
-class TransferError(ImageSaveError):
+class TransferError(ImagesError):
     """Something could not be fetched from a registry.
 
     :param message: what happened and what to do, without the image's name.
@@ -152,7 +152,7 @@ class WrongBytes(TransferError):
     """The content that came for a digest has another digest."""
 
 
-class DamagedBlobError(ImageSaveError):
+class DamagedBlobError(ImagesError):
     """A blob in the cache is damaged.
 
     :param digest: of the blob, ``sha256:<hex>``.

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Callable, Protocol
 
-from .._base.errors import ImageSaveError, Interrupted
+from .._base.errors import ImagesError, Interrupted
 from .._base.stop import LOOK_SECONDS, Stop
 from .._oci.descriptor import Descriptor
 from .._oci.image import PlatformImage, StoredImage
@@ -42,7 +42,7 @@ class Lack:
 
 
 class Transfer(Protocol):
-    """Does the work of the pool. Its methods raise :class:`ImageSaveError`."""
+    """Does the work of the pool. Its methods raise :class:`ImagesError`."""
 
     def lack(self, image: PlatformImage) -> Lack:
         """Return what the image lacks now."""
@@ -150,7 +150,7 @@ class CopyPool:
     def result(self, image: PlatformImage) -> StoredImage:
         """Wait until an image that was added is copied; the images behind it may then go on.
 
-        :raises ImageSaveError: why it could not be copied.
+        :raises ImagesError: why it could not be copied.
         :raises Interrupted: when the run was stopped.
         """
         with self._changed:
@@ -168,7 +168,7 @@ class CopyPool:
                 raise self._failed[image.key]
             return self._stored[image.key]
 
-    def give_up(self, why: ImageSaveError, images: Iterable[PlatformImage] | None = None) -> None:
+    def give_up(self, why: ImagesError, images: Iterable[PlatformImage] | None = None) -> None:
         """Fail images that are not being copied at this moment. Only blobs that are being pulled are completed.
 
         :param why: the error of these images.
@@ -330,11 +330,11 @@ class CopyPool:
             self._stored[task.image.key] = stored
             self._ended(task.image, None)
         elif task.image.key not in self._failed:
-            self._failed[task.image.key] = failure = failure or ImageSaveError("it was not copied")
+            self._failed[task.image.key] = failure = failure or ImagesError("it was not copied")
             self._ended(task.image, failure)
         self._changed.notify_all()
 
-    def _forget(self, task: _Task, why: ImageSaveError) -> None:
+    def _forget(self, task: _Task, why: ImagesError) -> None:
         self._tasks.pop(task.image.key, None)
         self._unclaimed.discard(task.image.key)
         for digest in list(task.awaits):

@@ -4,7 +4,7 @@
 
 """Loads archives into a registry: read, name, ask, plan, push, record.
 
-Knows nothing of Ansible: takes typed options, raises :class:`ImageSaveError`, returns a :class:`Result`.
+Knows nothing of Ansible: takes typed options, raises :class:`ImagesError`, returns a :class:`Result`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .._base.errors import ImageSaveError, Interrupted
+from .._base.errors import ImagesError, Interrupted
 from .._base.stop import Stop
 from .._host.log import Log
 from .._host.progress import Progress
@@ -61,7 +61,7 @@ def load(options: Options, *, log: Log, stop: Stop, progress: Progress | None = 
 
     :param stop: ends the run as soon as it is set.
     :param progress: is told how far the run is.
-    :raises ImageSaveError: when the run as a whole cannot go on. Single images that fail are in the result.
+    :raises ImagesError: when the run as a whole cannot go on. Single images that fail are in the result.
     """
     stages = Stages(log, progress or Progress())
     if options.receipt is not None:
@@ -89,7 +89,7 @@ def load(options: Options, *, log: Log, stop: Stop, progress: Progress | None = 
                 projects = _prepare_projects(run, tools, options.new_project)
         try:
             return _load(run, tools, projects)
-        except ImageSaveError as error:
+        except ImagesError as error:
             error.changed = error.changed or (bool(projects.created) and not options.check)
             raise
 
@@ -187,7 +187,7 @@ def _push(
     except Interrupted as error:
         error.changed = push.has_changed
         raise
-    except ImageSaveError as error:
+    except ImagesError as error:
         if not ends_run(error):
             raise
         run.log.error(f"the run ends early: {error}")

@@ -4,7 +4,7 @@
 
 """Writes images of archives to a file that container engines import: read, choose, lay out, compare, write.
 
-Knows nothing of Ansible: takes typed options, raises :class:`ImageSaveError`, returns a :class:`FileResult`.
+Knows nothing of Ansible: takes typed options, raises :class:`ImagesError`, returns a :class:`FileResult`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from .._base.errors import ImageSaveError, OptionError
+from .._base.errors import ImagesError, OptionError
 from .._base.stop import Stop
 from .._host.attributes import NoAttributes
 from .._host.disk_errors import explained
@@ -51,7 +51,7 @@ class Draft:
 
     chosen: Chosen
     images: tuple[tuple[LoadImage, FileImage], ...]
-    errors: Mapping[int, ImageSaveError]
+    errors: Mapping[int, ImagesError]
     file: ImageFile
 
     @property
@@ -65,7 +65,7 @@ def write_images(options: FileOptions, *, log: Log, stop: Stop, progress: Progre
 
     :param stop: ends the run as soon as it is set.
     :param progress: is told how far the run is.
-    :raises ImageSaveError: when the run as a whole cannot go on. Single images that fail are in the result.
+    :raises ImagesError: when the run as a whole cannot go on. Single images that fail are in the result.
     """
     stages = Stages(log, progress or Progress())
     _refuse_foreign_files(options)
@@ -111,7 +111,7 @@ def _draft(chosen: Chosen, stop: Stop) -> Draft:
     """Read the documents of all images, and give each byte its place."""
     wanted = _platform_of_host()
     images: list[tuple[LoadImage, FileImage]] = []
-    errors: dict[int, ImageSaveError] = {}
+    errors: dict[int, ImagesError] = {}
     for image in chosen.images:
         stop.check()
         try:
@@ -120,7 +120,7 @@ def _draft(chosen: Chosen, stop: Stop) -> Draft:
             images.append((image, FileImage(image.reference, image.target, content, docker)))
         except SourceGone:
             raise
-        except ImageSaveError as error:
+        except ImagesError as error:
             errors[id(image)] = error
     return Draft(chosen, tuple(images), errors, lay_out([one for _image, one in images]))
 
@@ -191,7 +191,7 @@ def _finish(
         content = render(failed, chosen.listed.invalid, done="loaded")
         try:
             is_changed |= update(options.failed_list, content, NoAttributes(), made=made, check=options.check)
-        except ImageSaveError as error:
+        except ImagesError as error:
             warnings.append(str(error))
     return FileResult(
         dest=options.dest,
@@ -208,9 +208,9 @@ def _finish(
     )
 
 
-def _failures(draft: Draft, errors: Mapping[str, SourceError]) -> dict[int, ImageSaveError]:
+def _failures(draft: Draft, errors: Mapping[str, SourceError]) -> dict[int, ImagesError]:
     """Return why images are incomplete, by their identity."""
-    found: dict[int, ImageSaveError] = {}
+    found: dict[int, ImagesError] = {}
     for image, one in draft.images:
         error = next((errors[blob.digest] for blob in one.needs() if blob.digest in errors), None)
         if error is not None:
@@ -218,7 +218,7 @@ def _failures(draft: Draft, errors: Mapping[str, SourceError]) -> dict[int, Imag
     return found
 
 
-def _outcome(image: LoadImage, *, failures: Mapping[int, ImageSaveError], action: str) -> Loaded:
+def _outcome(image: LoadImage, *, failures: Mapping[int, ImagesError], action: str) -> Loaded:
     error = failures.get(id(image))
     return Loaded(image.listed, image.target, image.digest, action if error is None else FAILED, error=error)
 

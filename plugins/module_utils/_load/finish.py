@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from .._base.errors import ImageSaveError, OptionError
+from .._base.errors import ImagesError, OptionError
 from .._host.attributes import NoAttributes
 from .._host.stages import Stages
 from .._oci.image import FailedImage
@@ -60,7 +60,7 @@ def finish(
     for step in steps:
         try:
             is_changed = step() or is_changed
-        except ImageSaveError as error:
+        except ImagesError as error:
             warnings.append(str(error))
     result = Result(
         registry=str(options.naming.registry),
@@ -86,7 +86,7 @@ def _with_report(options: Options, archives: Sequence[Archive], result: Result) 
         return result
     try:
         is_changed = update_report(options.report, facts_of(result, archives), check=options.check)
-    except ImageSaveError as error:
+    except ImagesError as error:
         return replace(result, warnings=(*result.warnings, str(error)))
     return replace(result, changed=result.changed or is_changed)
 

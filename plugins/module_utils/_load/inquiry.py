@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Callable
 
 from .._base.deadline import not_done_in_time
-from .._base.errors import ImageSaveError, Interrupted, OptionError, TransferError
+from .._base.errors import ImagesError, Interrupted, OptionError, TransferError
 from .._base.parallel import parallel_map
 from .._base.stop import Check
 from .._oci.descriptor import Descriptor, digest_of
@@ -55,7 +55,7 @@ class Answer:
     lacking: tuple[Child, ...] = ()
     has_top: bool = False
     lists: str = ""
-    error: ImageSaveError | None = field(default=None, compare=False)
+    error: ImagesError | None = field(default=None, compare=False)
 
 
 class Inquiry:
@@ -74,7 +74,7 @@ class Inquiry:
         rules: Rules,
         projects: Projects,
         *,
-        failure: Callable[[LoadImage, ImageSaveError], ImageSaveError],
+        failure: Callable[[LoadImage, ImagesError], ImagesError],
         timeout: float,
         check: Check,
     ) -> None:
@@ -136,10 +136,10 @@ class Inquiry:
             return self._answer(image)
         except (Interrupted, SourceGone):
             raise
-        except ImageSaveError as error:
+        except ImagesError as error:
             return self._failed(image, error)
 
-    def _failed(self, image: LoadImage, error: ImageSaveError) -> Answer:
+    def _failed(self, image: LoadImage, error: ImagesError) -> Answer:
         return Answer(image, "", TO_DO, error=self._failure(image, error))
 
     def _answer(self, image: LoadImage) -> Answer:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .._base.errors import ImageSaveError, OptionError, Refused, TransferError
+from .._base.errors import ImagesError, OptionError, Refused, TransferError
 from .._host.log import Log
 from .._oci.reference import Repository
 from .._registry.harbor import Harbor, NewProject
@@ -90,7 +90,7 @@ def prepare_projects(
         except TransferError as error:
             failed[name] = error
             continue
-        except ImageSaveError as error:
+        except ImagesError as error:
             error.changed = bool(created) and not check
             raise
         if is_new:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Callable
 
-from .._base.errors import ImageSaveError, TransferError
+from .._base.errors import ImagesError, TransferError
 from .._host.progress import Progress
 from .._oci.descriptor import Descriptor
 from .._oci.image import hex_of
@@ -46,8 +46,8 @@ class Push:
         rules: Rules,
         progress: Progress,
         *,
-        failure: Callable[[LoadImage, ImageSaveError], ImageSaveError],
-        ends_run: Callable[[ImageSaveError], bool],
+        failure: Callable[[LoadImage, ImagesError], ImagesError],
+        ends_run: Callable[[ImagesError], bool],
     ) -> None:
         self._registry = registry
         self._ledger = ledger
@@ -94,10 +94,10 @@ class Push:
                 self._put_top(image, content, image.target.tag)
         self.end(image, Loaded(image.listed, image.target, image.digest, action, before=found))
 
-    def failed(self, item: Answer, error: ImageSaveError) -> None:
+    def failed(self, item: Answer, error: ImagesError) -> None:
         """Record why an image failed.
 
-        :raises ImageSaveError: the same error, when no other image can do better.
+        :raises ImagesError: the same error, when no other image can do better.
         """
         image = item.image
         kept = self._failure(image, error)
@@ -105,7 +105,7 @@ class Push:
         if self._ends_run(error):
             raise error
 
-    def give_up(self, item: Answer, error: ImageSaveError) -> None:
+    def give_up(self, item: Answer, error: ImagesError) -> None:
         """Record for an image that did not get its turn why the run ended early."""
         if id(item.image) not in self.done:
             kept = self._failure(item.image, error)
@@ -262,7 +262,7 @@ def push_in_stream_order(
     carrier: ArchiveCarrier,
     ledger: BlobLedger,
     *,
-    ends_run: Callable[[ImageSaveError], bool],
+    ends_run: Callable[[ImagesError], bool],
     warn: Callable[[str], None],
 ) -> None:
     """Push the blobs of archives that can only be read from their beginning to their end, in one pass over each.
@@ -270,7 +270,7 @@ def push_in_stream_order(
     What fails here is tried again with its image, which then fails by name.
 
     :param warn: is told what keeps an archive from being read to its end.
-    :raises ImageSaveError: an error after which no image can do better.
+    :raises ImagesError: an error after which no image can do better.
     """
     for archive in archives:
         needed = {} if archive.has_offsets else _needed_from(archive, todo, ledger)
@@ -280,14 +280,14 @@ def push_in_stream_order(
             for digest, source in archive.in_stream_order(needed):
                 with carrier.reading(source):
                     _bring_to_all(needed[digest], ledger, ends_run)
-        except ImageSaveError as error:
+        except ImagesError as error:
             if ends_run(error):
                 raise
             warn(f"{archive.path} cannot be read to its end in one pass: {error}")
 
 
 def _bring_to_all(
-    places: Sequence[tuple[Repository, Descriptor]], ledger: BlobLedger, ends_run: Callable[[ImageSaveError], bool]
+    places: Sequence[tuple[Repository, Descriptor]], ledger: BlobLedger, ends_run: Callable[[ImagesError], bool]
 ) -> None:
     """Bring a blob to the repositories that need it, as long as it can be read."""
     for repository, blob in places:

@@ -47,7 +47,7 @@ def update_receipt(path: str, receipt: Receipt, *, check: bool) -> bool:
 
     :param check: only report, change nothing.
     :returns: whether it was (or would be) different.
-    :raises ImageSaveError: when it cannot be written.
+    :raises ImagesError: when it cannot be written.
     """
     if check:
         return _differs(path, receipt)

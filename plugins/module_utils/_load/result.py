@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from .._base.errors import ImageSaveError
+from .._base.errors import ImagesError
 from .._base.json import Json
 from .._base.size import format_count, format_size
 from .._oci.image import FailedImage
@@ -40,7 +40,7 @@ class Loaded:
     digest: str
     action: str
     before: str = ""
-    error: ImageSaveError | None = None
+    error: ImagesError | None = None
 
     @property
     def reference(self) -> Reference:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Callable, Generic, Protocol, TypeVar
 
-from .._base.errors import ImageSaveError
+from .._base.errors import ImagesError
 from .._base.stop import LOOK_SECONDS, Check
 
 Step = Callable[[], None]
@@ -21,7 +21,7 @@ _Taken = TypeVar("_Taken", contravariant=True)
 
 
 class Work(Protocol[_Taken]):
-    """The work on one item; its errors are :class:`ImageSaveError`."""
+    """The work on one item; its errors are :class:`ImagesError`."""
 
     def begin(self, item: _Taken) -> Sequence[Step]:
         """Return the steps of an item, which may run at the same time."""
@@ -29,10 +29,10 @@ class Work(Protocol[_Taken]):
     def finish(self, item: _Taken) -> None:
         """End an item, after all of its steps."""
 
-    def failed(self, item: _Taken, error: ImageSaveError) -> None:
+    def failed(self, item: _Taken, error: ImagesError) -> None:
         """Record why an item failed.
 
-        :raises ImageSaveError: when no other item can do better.
+        :raises ImagesError: when no other item can do better.
         """
 
 
@@ -42,7 +42,7 @@ class _Open(Generic[Item]):
 
     item: Item
     left: int = 0
-    error: ImageSaveError | None = field(default=None)
+    error: ImagesError | None = field(default=None)
 
 
 def work_on(items: Sequence[Item], work: Work[Item], *, workers: int, check: Check) -> None:
@@ -51,7 +51,7 @@ def work_on(items: Sequence[Item], work: Work[Item], *, workers: int, check: Che
     Steps of items that were begun come before items that were not, so that few are open at any moment.
 
     :param check: called while the work goes on; raises when the run is to end.
-    :raises ImageSaveError: what ``failed`` raised; nothing new is begun then.
+    :raises ImagesError: what ``failed`` raised; nothing new is begun then.
     :raises Interrupted: when the run was stopped.
     """
     crew = _Crew(items, work)
@@ -127,7 +127,7 @@ class _Crew(Generic[Item]):
     def _begin(self, opened: _Open[Item]) -> None:
         try:
             steps = self._work.begin(opened.item)
-        except ImageSaveError as error:
+        except ImagesError as error:
             opened.error = error
             steps = ()
         with self._changed:
@@ -141,7 +141,7 @@ class _Crew(Generic[Item]):
         if opened.error is None:
             try:
                 step()
-            except ImageSaveError as error:
+            except ImagesError as error:
                 opened.error = error
         with self._changed:
             opened.left -= 1
@@ -153,7 +153,7 @@ class _Crew(Generic[Item]):
         if opened.error is None:
             try:
                 self._work.finish(opened.item)
-            except ImageSaveError as error:
+            except ImagesError as error:
                 opened.error = error
         if opened.error is not None:
             self._work.failed(opened.item, opened.error)

@@ -46,7 +46,7 @@ def do_task(params: Params, private: str | None, *, check: bool, log: Log, stop:
 
     :param private: a progress file of the action plugin's own.
     :param check: check mode.
-    :raises ImageSaveError: when the run as a whole cannot go on.
+    :raises ImagesError: when the run as a whole cannot go on.
     """
     begin = _to_file if params["to"] == CONTAINERD_IMAGES else _to_registry
     work = begin(params, check, log, stop)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .._base.errors import ImageSaveError, Interrupted
+from .._base.errors import ImagesError, Interrupted
 from .._base.stop import Stop
 from .._host.log import Log
 from .._http.trust_store import TrustStore, check_trust_files
@@ -55,12 +55,12 @@ class Tools:
         """True if the target registry was found to speak HTTP only."""
         return self.endpoint.is_plain
 
-    def failure(self, image: LoadImage, error: ImageSaveError) -> ImageSaveError:
+    def failure(self, image: LoadImage, error: ImagesError) -> ImagesError:
         """Return the error as an image keeps it, without secrets."""
         return self.failures.of_image(image.target.repository.registry, str(image.reference), error)
 
 
-def ends_run(error: ImageSaveError) -> bool:
+def ends_run(error: ImagesError) -> bool:
     """Return True for an error after which no other image can do better."""
     return isinstance(error, _ENDING)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from .._base.errors import (
-    ImageSaveError,
+    ImagesError,
     ManifestError,
     Missing,
     NestedIndex,
@@ -42,14 +42,14 @@ def is_extra(entry: Descriptor, siblings: Sequence[Descriptor]) -> bool:
     return any(other.platform is not None and not other.platform.is_unknown for other in siblings)
 
 
-def may_be_left_out(error: ImageSaveError) -> bool:
+def may_be_left_out(error: ImagesError) -> bool:
     """Return True if an error shows that an extra cannot be had, and trying again would not help."""
     if isinstance(error, NestedIndex):
         return False  # it may contain images
     return isinstance(error, (Missing, Refused, WrongBytes, ManifestError))
 
 
-def notes_on(lacking: Mapping[str, ImageSaveError], entries: Sequence[Descriptor]) -> Iterator[str]:
+def notes_on(lacking: Mapping[str, ImagesError], entries: Sequence[Descriptor]) -> Iterator[str]:
     """Yield a note on each extra that was left out, the same in every run.
 
     :param lacking: why, by the digests of extras.
@@ -71,7 +71,7 @@ def _kind(entry: Descriptor) -> str:
     return "the attestation or signature" if entry.platform is not None else "the artefact"
 
 
-def _why(error: ImageSaveError) -> str:
+def _why(error: ImagesError) -> str:
     if isinstance(error, Missing):
         return "its registry does not have it"
     if isinstance(error, Refused):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Union
 
-from .._base.errors import ImageSaveError
+from .._base.errors import ImagesError
 from .descriptor import Descriptor
 from .image_list import ListedImage
 from .manifest import Manifest
@@ -162,7 +162,7 @@ class FailedImage:
     """
 
     listed: ListedImage
-    error: ImageSaveError
+    error: ImagesError
     digest: str = ""
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .._base.errors import ImageSaveError, TransferError
+from .._base.errors import ImagesError, TransferError
 from .._base.secrets import Secrets
 from .._oci.image_list import InvalidLine
 from .outage import Outages
@@ -28,7 +28,7 @@ class Failures:
         self._secrets = secrets
         self._outages = outages
 
-    def of_image(self, registry: str, name: str, error: ImageSaveError) -> ImageSaveError:
+    def of_image(self, registry: str, name: str, error: ImagesError) -> ImagesError:
         """Return the error that an image failed with, safe to be shown; of the same type where it is the same error.
 
         :param registry: where the image was asked for.

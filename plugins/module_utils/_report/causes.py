@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .._base.errors import (
     ConnectionRefused,
-    ImageSaveError,
+    ImagesError,
     ManifestError,
     Missing,
     MissingPlatform,
@@ -42,7 +42,7 @@ NAMED = 3
 
 _NAMED_CAUSES = 5
 # The first that an error is counts; everything else is a ``transfer`` that failed.
-_KINDS: tuple[tuple[type[ImageSaveError], str], ...] = (
+_KINDS: tuple[tuple[type[ImagesError], str], ...] = (
     (ProxyLoginRefused, "proxy"),
     (ConnectionRefused, "connection"),
     (Missing, "missing"),
@@ -218,7 +218,7 @@ def _cause_of_line(line: InvalidLine) -> Cause:
     )
 
 
-def _kind_of(error: ImageSaveError) -> str:
+def _kind_of(error: ImagesError) -> str:
     return next((kind for of, kind in _KINDS if isinstance(error, of)), "transfer")
 
 

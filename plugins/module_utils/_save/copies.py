@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from .._base.errors import ImageSaveError, Interrupted, NotPulled
+from .._base.errors import ImagesError, Interrupted, NotPulled
 from .._cache.eviction import NOT_PULLED
 from .._cache.pool import CopyPool
 from .._cache.tally import Tally
@@ -129,7 +129,7 @@ class Copies:
         number = image.listed.number
         if number not in self._told:
             self._told.add(number)
-            error = failure if isinstance(failure, ImageSaveError) else ImageSaveError(str(failure))
+            error = failure if isinstance(failure, ImagesError) else ImagesError(str(failure))
             self.job.run.tell_failed(FailedImage(image.listed, error, image.digest))
 
     def _wait(self, image: ResolvedImage) -> list[StoredImage] | None:
@@ -140,9 +140,9 @@ class Copies:
             return [as_named_by(child, self.pool.result(child)) for child in image.children]
         except Interrupted:
             raise  # the run ends; the image has not failed
-        except ImageSaveError as error:
+        except ImagesError as error:
             known = self._errors.get(number)
-            reason = known if isinstance(known, ImageSaveError) else error
+            reason = known if isinstance(known, ImagesError) else error
             self._tell(image, reason)
             self.failed[number] = FailedImage(image.listed, reason, image.digest)
             return None

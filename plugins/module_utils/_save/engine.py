@@ -4,7 +4,7 @@
 
 """Saves images: list, resolve, plan, copy, archive, publish. Carrying them to the controller is up to the role.
 
-Knows nothing of Ansible: takes typed options, raises :class:`ImageSaveError`, returns a :class:`Result`.
+Knows nothing of Ansible: takes typed options, raises :class:`ImagesError`, returns a :class:`Result`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .._archive.name_clashes import (
 )
 from .._archive.name_lengths import refuse_long_names
 from .._archive.output import DIR
-from .._base.errors import ImageSaveError, TransferError
+from .._base.errors import ImagesError, TransferError
 from .._base.size import format_count
 from .._base.stop import Stop
 from .._cache.cache import Cache
@@ -86,7 +86,7 @@ def save(
     :param stop: ends the run as soon as it is set.
     :param attributes: mode, owner and the like, which files are given.
     :param progress: is told how far the run is.
-    :raises ImageSaveError: when the run as a whole cannot go on. Single images that fail are in the result.
+    :raises ImagesError: when the run as a whole cannot go on. Single images that fail are in the result.
     """
     policy = policy_name(options.work)
     cache = Cache(options.work.cache_dir, configuration_now(options.work, os.environ), stop.check)
@@ -116,7 +116,7 @@ def save(
 def _refuse_clashes(options: Options, cache: Cache) -> None:
     """Refuse paths that are too long or get in each other's way.
 
-    :raises ImageSaveError: says which, and what to do.
+    :raises ImagesError: says which, and what to do.
     """
     output = options.output
     refuse_long_names(output, cache.root)
@@ -151,7 +151,7 @@ def _save(run: Run, tools: Tools) -> Result:
                     published = inspect(run.options.output, run.memory, verify=run.options.work.verify)
                 findings = _findings(run, published, images)
             return _go_on(run, tools, findings, completed=completed)
-        except ImageSaveError as error:
+        except ImagesError as error:
             error.changed |= completed
             raise
 
@@ -226,7 +226,7 @@ def _resolve(run: Run, tools: Tools, findings: _Findings) -> ResolvedList:
 def _without_foreseen_failures(run: Run, images: ResolvedList) -> ResolvedList:
     """Move images to those that failed which will most likely fail in a run, as they did in the last."""
 
-    def foreseen(image: PlatformImage) -> ImageSaveError | None:
+    def foreseen(image: PlatformImage) -> ImagesError | None:
         if run.cache.folders.stored(image) is not None and run.accepted.holds(image):
             return None
         reason = run.memory.failure(image.key)

@@ -20,7 +20,7 @@ from .._archive.names import path_of
 from .._archive.output import DIR
 from .._archive.parts import Part, WrittenFile
 from .._archive.record import lock_image, with_parts
-from .._base.errors import DamagedBlobError, ImageSaveError, NotPulled, StorageError
+from .._base.errors import DamagedBlobError, ImagesError, NotPulled, StorageError
 from .._cache.eviction import NOT_PULLED, Eviction, evict_pulled
 from .._oci.image import FailedImage
 from .._oci.layout import SAVED_IMAGES, SavedImage, saved_images_list
@@ -128,7 +128,7 @@ def _build_sound(job: Job, copies: Copies, staging: Staging) -> Built:
                     )
             except DamagedBlobError as error:
                 run.log.warning(f"{error}; it is fetched again, and the archive is written anew")
-                copies.pool.give_up(ImageSaveError("the archive is written anew"))
+                copies.pool.give_up(ImagesError("the archive is written anew"))
         plan = _repaired(job, copies, plan)
     raise StorageError(
         f"the cache {run.cache.root} does not keep what is written to it: blobs were damaged {_BUILD_ROUNDS} times. "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .._base.errors import ImageSaveError, Interrupted, TransferError
+from .._base.errors import ImagesError, Interrupted, TransferError
 from .._cache.pool import CopyPool, Lack
 from .._oci.descriptor import Descriptor
 from .._oci.image import PlatformImage, StoredImage
@@ -35,7 +35,7 @@ def without_refused(run: Run, tools: Tools, images: ResolvedList, lacking: Seque
     return without_failing(images, lambda image: refused.get(image.key))
 
 
-def _refused_before(run: Run, images: Sequence[PlatformImage]) -> dict[str, ImageSaveError]:
+def _refused_before(run: Run, images: Sequence[PlatformImage]) -> dict[str, ImagesError]:
     """Return why platform images failed in the last run, by their keys; without those that did not."""
     told = {image.key: run.memory.failure(image.key) for image in images}
     return {key: TransferError(reason, heals=False) for key, reason in told.items() if reason}
@@ -58,13 +58,11 @@ class _Acceptance:
         return StoredImage(image, image.descriptor, image.blobs)
 
 
-def _refusals(
-    run: Run, tools: Tools, images: ResolvedList, lacking: Sequence[PlatformImage]
-) -> dict[str, ImageSaveError]:
+def _refusals(run: Run, tools: Tools, images: ResolvedList, lacking: Sequence[PlatformImage]) -> dict[str, ImagesError]:
     """Ask whether platform images may be saved, and return why some may not, by their keys. No layer is pulled."""
     tools.skopeo.check()
     tools.log_in(run.cache)
-    refused: dict[str, ImageSaveError] = {}
+    refused: dict[str, ImagesError] = {}
     acceptance, jobs = _Acceptance(Puller(run, tools, images)), run.options.work.jobs
     with run.stages.stage("accept"), CopyPool(acceptance, {}, jobs=jobs, stop=run.stop) as pool:
         pool.add(lacking)
@@ -73,6 +71,6 @@ def _refusals(
                 pool.result(image)
             except Interrupted:
                 raise
-            except ImageSaveError as error:
+            except ImagesError as error:
                 refused[image.key] = error
     return refused

@@ -17,7 +17,7 @@ from typing import Callable
 
 from .._base.deadline import time_left
 from .._base.errors import (
-    ImageSaveError,
+    ImagesError,
     ManifestError,
     Missing,
     MissingPlatform,
@@ -64,7 +64,7 @@ class LookedUp:
     digest: str = ""
     is_told: bool = False
     fetched: FetchedManifest | None = None
-    error: ImageSaveError | None = None
+    error: ImagesError | None = None
 
     @property
     def listed(self) -> ListedImage:
@@ -177,7 +177,7 @@ class Resolver:
 
         return parallel_map(one, images, workers=CONNECTIONS, timeout=self._timeout, late=late, check=self._check)
 
-    def _failure(self, image: RequestedImage, error: ImageSaveError) -> ImageSaveError:
+    def _failure(self, image: RequestedImage, error: ImagesError) -> ImagesError:
         return self._failures.of_image(image.repository.registry, str(image.reference), error)
 
     def _look_up_tag(self, image: RequestedImage) -> LookedUp:

@@ -12,7 +12,7 @@ from typing import Callable
 
 from .._archive.lock import Lock
 from .._archive.record import lock_skips, predict_image
-from .._base.errors import ImageSaveError, SpaceError, StorageError
+from .._base.errors import ImagesError, SpaceError, StorageError
 from .._base.json import Json
 from .._base.size import format_bytes, format_size
 from .._oci.image import (
@@ -131,7 +131,7 @@ def _unless_large(one: ResolvedImage, largest: int, place: str) -> Resolution:
     return FailedImage(one.listed, error, one.digest)
 
 
-def without_failing(images: ResolvedList, why: Callable[[PlatformImage], ImageSaveError | None]) -> ResolvedList:
+def without_failing(images: ResolvedList, why: Callable[[PlatformImage], ImagesError | None]) -> ResolvedList:
     """Move images to those that failed.
 
     :param why: returns the error of a platform image that was refused, or will most likely fail as it did before.

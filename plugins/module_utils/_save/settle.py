@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .._archive.lock import Lock
 from .._archive.names import path_of
 from .._archive.record import renew_record
-from .._base.errors import ImageSaveError
+from .._base.errors import ImagesError
 from .._base.size import format_count
 from .._host.attributes import is_shared, refuse_protected
 from .._host.space import free_bytes, require
@@ -136,14 +136,14 @@ def _check_attributes(run: Run, lock: Lock) -> _Todo:
 def _give_attributes(run: Run, lock: Lock, todo: _Todo) -> None:
     """Give files their attributes, and remember that their content is unchanged.
 
-    :raises ImageSaveError: when that fails; its ``changed`` says whether any file was changed before.
+    :raises ImagesError: when that fails; its ``changed`` says whether any file was changed before.
     """
     known = {path: run.memory.known(path) for path in {*todo.differing, *todo.bare}}
     given = 0
     try:
         for _path in _given(run, lock, todo):
             given += 1
-    except ImageSaveError as error:
+    except ImagesError as error:
         error.changed = given > 0
         raise
     for path, sha256 in known.items():

@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Protocol
 
-from .._base.errors import ImageSaveError
+from .._base.errors import ImagesError
 from .._oci.image import hex_of
 from .errors import BrokenStream
 
@@ -40,7 +40,7 @@ class Contents(Protocol):
         :raises BrokenStream: when the archive makes no sense there.
         """
 
-    def explain(self, digest: str, found: str) -> ImageSaveError:
+    def explain(self, digest: str, found: str) -> ImagesError:
         """Find out why a blob came out wrong, and make the error for the user."""
 
 
@@ -65,7 +65,7 @@ class BlobReader:
         self._position = 0  # of the next byte in the buffer
         self._target = 0
         self._is_right = False
-        self._error: ImageSaveError | None = None
+        self._error: ImagesError | None = None
 
     def __enter__(self) -> BlobReader:
         return self
@@ -94,7 +94,7 @@ class BlobReader:
             return self._take(left if amount < 0 else min(amount, left))
         except BrokenStream as error:
             self._fail(self._contents.explain(self.digest, str(error)))
-        except ImageSaveError as error:
+        except ImagesError as error:
             self._fail(error)
         raise AssertionError  # _fail always raises
 
@@ -122,7 +122,7 @@ class BlobReader:
         self._hasher = hashlib.sha256()
         self._hashed = self._position = 0
 
-    def _fail(self, error: ImageSaveError) -> None:
+    def _fail(self, error: ImagesError) -> None:
         self.close()
         self._error = error
         raise error

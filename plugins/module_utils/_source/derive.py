@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from .._archive.lock import LockedImage, LockedPlatform
-from .._base.errors import ImageSaveError, InvalidReferenceError, ManifestError, printable, quoted
+from .._base.errors import ImagesError, InvalidReferenceError, ManifestError, printable, quoted
 from .._base.json import JsonError, JsonObject, parse_object
 from .._host.log import Log
 from .._oci.descriptor import Descriptor, digest_of, parse_entry
@@ -48,7 +48,7 @@ class Documents(Protocol):
     def lists(self) -> Mapping[str, bytes]:
         """Return ``index.json`` and hangar's list, by name."""
 
-    def damage(self) -> ImageSaveError | None:
+    def damage(self) -> ImagesError | None:
         """Return why not all of the archive could be looked through."""
 
 

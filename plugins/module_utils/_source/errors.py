@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 
-from .._base.errors import ImageSaveError, StorageError
+from .._base.errors import ImagesError, StorageError
 from .._host.disk_errors import explained
 
 _GONE = frozenset(
@@ -16,7 +16,7 @@ _GONE = frozenset(
 )
 
 
-class SourceError(ImageSaveError):
+class SourceError(ImagesError):
     """An archive cannot be read, or not all of it."""
 
 

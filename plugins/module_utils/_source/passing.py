@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from .._base.errors import ImageSaveError
+from .._base.errors import ImagesError
 from .blob_reader import BlobReader, Content
 from .contents import blob_of
 from .decoders import Decoder, Snapshot
@@ -22,7 +22,7 @@ class Stream(Protocol):
     def restart(self, snapshot: Snapshot | None, plain: int) -> Decoder:
         """Make a decoder that gives what is at some place of the tar stream."""
 
-    def explain(self, digest: str, found: str) -> ImageSaveError:
+    def explain(self, digest: str, found: str) -> ImagesError:
         """Find out why a blob came out wrong, and make the error for the user."""
 
 
@@ -62,7 +62,7 @@ class _Passed:
         self._snapshot = self._tar.snapshot()
         return _Within(self._tar, self._member.size)
 
-    def explain(self, digest: str, found: str) -> ImageSaveError:
+    def explain(self, digest: str, found: str) -> ImagesError:
         return self._stream.explain(digest, found)
 
 

@@ -14,7 +14,7 @@ from .._archive.compress import STORED_CHUNK
 from .._archive.offsets import Offset
 from .._archive.output import GZIP, NONE, ZSTD
 from .._archive.tar import CHUNK
-from .._base.errors import ImageSaveError, printable
+from .._base.errors import ImagesError, printable
 from .._host.log import Log
 from .._oci.limits import MAX_MANIFEST_BYTES
 from .blob_reader import BlobReader, Content
@@ -63,7 +63,7 @@ class StreamBlobs:
         self._mutex = threading.Lock()
         self._hinted = threading.local()  # the blob that a thread began to read where the lock file says
         self._contents: Contents | None = None
-        self._end: ImageSaveError | None = None
+        self._end: ImagesError | None = None
 
     @property
     def has_offsets(self) -> bool:
@@ -138,7 +138,7 @@ class StreamBlobs:
         """Return ``index.json`` and hangar's list, by name."""
         return self.contents().lists
 
-    def damage(self) -> ImageSaveError | None:
+    def damage(self) -> ImagesError | None:
         """Return why a pass over the archive did not reach its end; ``None`` if it did."""
         self.contents()
         return self._end
@@ -188,7 +188,7 @@ class StreamBlobs:
             raise
         return decoder
 
-    def explain(self, digest: str, found: str) -> ImageSaveError:
+    def explain(self, digest: str, found: str) -> ImagesError:
         """Find out why a blob came out wrong: a part is damaged, or the lock file is wrong."""
         damage = self._checked.damage_of(self.parts_of(digest))
         if damage is not None:
@@ -223,7 +223,7 @@ class StreamBlobs:
     def _is_possible(self, offset: Offset) -> bool:
         return offset.position < self._joined.size and offset.skip <= _MOST_SKIPPED
 
-    def _correct(self, digest: str, found: str) -> ImageSaveError:
+    def _correct(self, digest: str, found: str) -> ImagesError:
         """Look for a blob that is not where the lock file says."""
         self._log.warning(f"{digest} is not where the lock file says ({found}); the archive is searched for it")
         place = self.contents().places.get(digest)
@@ -233,7 +233,7 @@ class StreamBlobs:
             return self._why_not_found(digest)
         return WrongOffset(f"{digest} is not where the lock file says ({found})")
 
-    def _why_not_found(self, digest: str) -> ImageSaveError:
+    def _why_not_found(self, digest: str) -> ImagesError:
         if self._end is not None:
             return self._end
         return MissingBlob(f"the archive does not contain {digest}, which its lock file lists; save the archive again")
@@ -251,7 +251,7 @@ class StreamBlobs:
             decoder.close()
         return contents
 
-    def _explain_at(self, position: int, found: str) -> ImageSaveError:
+    def _explain_at(self, position: int, found: str) -> ImagesError:
         """Find out why the stream makes no sense somewhere."""
         parts = self._joined.between(0, position + 1)
         damage = self._checked.damage_of(parts)

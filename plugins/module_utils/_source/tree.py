@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from .._base.errors import ImageSaveError, printable
+from .._base.errors import ImagesError, printable
 from .._base.stop import Check
 from .._oci.image import hex_of
 from .._oci.layout import SAVED_IMAGES
@@ -89,7 +89,7 @@ class TreeBlobs:
         found = {name: read_small(os.path.join(self._root, name)) for name in ("index.json", SAVED_IMAGES)}
         return {name: raw for name, raw in found.items() if raw is not None}
 
-    def damage(self) -> ImageSaveError | None:
+    def damage(self) -> ImagesError | None:
         """Return why not all of the directory could be looked through, which it always can."""
         return None
 
@@ -114,7 +114,7 @@ class TreeBlobs:
             raise MissingBlob(f"{path} is missing; copy the directory again")
         return JoinedParts([part], self._check).reader(0)
 
-    def explain(self, digest: str, found: str) -> ImageSaveError:
+    def explain(self, digest: str, found: str) -> ImagesError:
         """Find out why a blob came out wrong."""
         part = self._file_of(digest)
         return self._checked.damage(part) or DamagedPart(f"{part.path} is damaged: {found}. Copy it again")

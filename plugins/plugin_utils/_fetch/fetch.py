@@ -60,7 +60,7 @@ class Fetch:
         """Fetch the archive. Only one run at a time does so for the same place.
 
         :returns: what the task returns.
-        :raises ImageSaveError: no file under a final name was changed, unless publishing itself failed.
+        :raises ImagesError: no file under a final name was changed, unless publishing itself failed.
         """
         place = self._place()
         folder = memory_folder(self.arguments["dest"])

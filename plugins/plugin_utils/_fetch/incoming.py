@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.bundle import recover, unpack
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place, explain
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.room import refuse_other_spelling
@@ -103,7 +103,7 @@ def tidy_if_refused(place: Place, records: Sequence[Item]) -> Iterator[None]:
     """Remove the hidden directory if the block fails before anything but the records has arrived: these come first."""
     try:
         yield
-    except ImageSaveError:
+    except ImagesError:
         of_little_use = {place.temporary(record) for record in records}
         if records and of_little_use.issuperset(_files_below(place.incoming)):
             discard_arrived(place)

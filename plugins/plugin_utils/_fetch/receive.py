@@ -17,7 +17,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.bundle impo
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
-    ImageSaveError,
+    ImagesError,
     StorageError,
     printable,
     quoted,
@@ -67,7 +67,7 @@ class Receiver:
         """Read the lock file of the archive on the host, which is transferred if it has not arrived yet.
 
         :param is_check: whether nothing may be left on the controller.
-        :raises ImageSaveError: when it cannot be fetched, or is not a lock file.
+        :raises ImagesError: when it cannot be fetched, or is not a lock file.
         """
         place = self._place
         for path in (place.final(item), place.temporary(item)):
@@ -96,7 +96,7 @@ class Receiver:
         """Transfer into the hidden directory what has not arrived yet.
 
         :param arguments: of the task.
-        :raises ImageSaveError: when something could not be fetched. What has arrived stays for the next run.
+        :raises ImagesError: when something could not be fetched. What has arrived stays for the next run.
         """
         if not delivery.is_change:
             discard_arrived(self._place)
@@ -173,7 +173,7 @@ class Receiver:
             arrived = take_out(self._place, bundled, is_whole=not problem, whose=self._host.name)
         except OSError as error:
             problem = problem or str(explain(error, path))  # a transfer that failed may have left no file to read
-        except ImageSaveError:
+        except ImagesError:
             discard_bundle(self._place)
             raise
         discard_bundle(self._place)  # not when the run is killed: the next one takes out what has arrived

@@ -75,7 +75,7 @@ class Closing:
         """Close the run.
 
         :returns: what the task returns.
-        :raises ImageSaveError: when the record cannot be read, or a file cannot be read or written.
+        :raises ImagesError: when the record cannot be read, or a file cannot be read or written.
         """
         shelf = Shelf(self.media)
         record = shelf.record() if self.media else Record()

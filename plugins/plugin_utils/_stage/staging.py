@@ -57,7 +57,7 @@ class Stager:
     def read(self) -> None:
         """Read the lists of this host, to be shared out with those of all hosts.
 
-        :raises ImageSaveError: when one of them cannot be read.
+        :raises ImagesError: when one of them cannot be read.
         """
         self.pool.put(self.play.host, self._sources())
 
@@ -65,7 +65,7 @@ class Stager:
         """Choose the images of this host, and write its list.
 
         :returns: what the task returns.
-        :raises ImageSaveError: when there is nothing to save, or the host does not let it be written or fetched.
+        :raises ImagesError: when there is nothing to save, or the host does not let it be written or fetched.
         """
         paths = paths_of(self.options, self.play.host)
         login = self._refuse_what_cannot_be_fetched(paths.directory)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size, parse_size
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import FailedImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList, Origin, parse_lines
@@ -91,7 +91,7 @@ def listed(lines: list[str]) -> ImageList:
 def test_what_failed_can_be_asked_for_again(lines: list[str], reason: str) -> None:
     """Whatever a registry gave for a reason: it can add no line of its own to the list."""
     images = listed(lines)
-    raw = render([FailedImage(image, ImageSaveError(reason)) for image in images.images], images.invalid)
+    raw = render([FailedImage(image, ImagesError(reason)) for image in images.images], images.invalid)
     again = listed(raw.decode("utf-8").split("\n"))
     assert [one.reference for one in again.images] == [one.reference for one in images.images]
     assert [one.text for one in again.invalid] == [one.text for one in images.invalid]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ansible_collections.airgap.images.plugins.module_utils._base import errors as errors_module
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
     DamagedBlobError,
-    ImageSaveError,
+    ImagesError,
     TransferError,
     printable,
 )
@@ -63,7 +63,7 @@ def test_what_is_safe_already_stays_as_it_is(text: str) -> None:
 def test_every_error_has_one_root() -> None:
     errors = [kind for kind in vars(errors_module).values() if isinstance(kind, type) and issubclass(kind, Exception)]
     assert len(errors) > 8
-    assert all(issubclass(kind, ImageSaveError) for kind in errors)
+    assert all(issubclass(kind, ImagesError) for kind in errors)
 
 
 def test_a_transfer_error_says_whether_it_heals() -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
-    ImageSaveError,
+    ImagesError,
     Interrupted,
     TransferError,
 )
@@ -611,7 +611,7 @@ class Chance(Bench):
                 for name in self.samples:
                     try:
                         self.ended[name] = pool.result(self.image(name)) == self.samples[name].stored
-                    except ImageSaveError:
+                    except ImagesError:
                         self.ended[name] = False
         finally:
             with self.changed:
@@ -655,7 +655,7 @@ def test_whatever_happens_every_image_ends_and_no_blob_is_in_flight_twice(block:
 # -- what is given up
 
 
-WHY = ImageSaveError("not worth it")
+WHY = ImagesError("not worth it")
 
 
 def failures(pool: CopyPool, bench: Bench) -> dict[str, str]:
@@ -663,7 +663,7 @@ def failures(pool: CopyPool, bench: Bench) -> dict[str, str]:
     for name in bench.samples:
         try:
             pool.result(bench.image(name))
-        except ImageSaveError as error:
+        except ImagesError as error:
             told[name] = str(error)
     return told
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError, OptionError
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError, OptionError
 from ansible_collections.airgap.images.plugins.module_utils._load.result import Result
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import digest_of
 from ansible_collections.airgap.images.plugins.module_utils._source.errors import SourceError
@@ -394,7 +394,7 @@ def test_a_run_that_is_stopped_says_whether_it_changed_something(scene: Scene) -
         return put(repository, name, asked)
 
     store._put_manifest = stopping  # type: ignore[method-assign]
-    with pytest.raises(ImageSaveError) as raised:
+    with pytest.raises(ImagesError) as raised:
         scene.load(jobs=1)
     assert raised.value.changed
     assert gaps(scene.registry) == []
@@ -451,7 +451,7 @@ def test_lists_choose_and_exclude(scene: Scene, tmp_path: Path) -> None:
 def test_a_file_of_somebody_else_is_refused_before_any_request(scene: Scene, option: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.txt"
     path.write_text("do not touch")
-    with pytest.raises(ImageSaveError, match=f"{option}: {path}"):
+    with pytest.raises(ImagesError, match=f"{option}: {path}"):
         scene.load(**{option: str(path)})
     assert path.read_text() == "do not touch"
     assert scene.registry.requests() == []

@@ -19,7 +19,7 @@ import yaml
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
     BusyError,
-    ImageSaveError,
+    ImagesError,
     Interrupted,
     OptionError,
     StorageError,
@@ -156,7 +156,7 @@ def test_a_damaged_part_leaves_the_file_as_it_is(tmp_path: Path) -> None:
     assert not os.path.lexists(temporary_of(str(dest)))
     left = [line for line in failed_list.read_text().splitlines() if not line.startswith("#")]
     assert left == [str(one.reference) for one in result.images if one.action == "failed"]
-    with pytest.raises(ImageSaveError, match=rf"{re.escape(carried.parts[1].name)}.* Nothing was loaded"):
+    with pytest.raises(ImagesError, match=rf"{re.escape(carried.parts[1].name)}.* Nothing was loaded"):
         write(carried, dest, verify="first")
 
 
@@ -209,7 +209,7 @@ def test_a_full_disk_is_known_before_the_first_byte(tmp_path: Path, monkeypatch:
     carried, dest = carry(tmp_path / "carried"), tmp_path / "images.tar"
 
     monkeypatch.setattr(file_engine, "free_bytes", lambda _path: 1000)
-    with pytest.raises(ImageSaveError, match=f"not enough space for {tmp_path}: "):
+    with pytest.raises(ImagesError, match=f"not enough space for {tmp_path}: "):
         write(carried, dest)
     assert os.listdir(tmp_path) == ["carried"]
 

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
     ConnectionRefused,
-    ImageSaveError,
+    ImagesError,
     ManifestError,
     Missing,
     MissingPlatform,
@@ -41,7 +41,7 @@ def failures() -> Failures:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_secret_is_hidden_and_the_error_stays_what_it_is(failures: Failures, error: ImageSaveError) -> None:
+def test_a_secret_is_hidden_and_the_error_stays_what_it_is(failures: Failures, error: ImagesError) -> None:
     error.changed = True
     shown = failures.of_image("reg.lan", "reg.lan/a:1", error)
     assert (type(shown), str(shown)) == (type(error), f"it said {HIDDEN}")

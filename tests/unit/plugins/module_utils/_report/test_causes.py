@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
     ConnectionRefused,
-    ImageSaveError,
+    ImagesError,
     ManifestError,
     Missing,
     MissingPlatform,
@@ -37,7 +37,7 @@ from ansible_collections.airgap.images.plugins.module_utils._report.causes impor
 REGISTRY = "localhost:5562"
 
 
-def failed(number: int, error: ImageSaveError, name: str = "") -> FailedImage:
+def failed(number: int, error: ImagesError, name: str = "") -> FailedImage:
     reference = parse_reference(name or f"{REGISTRY}/team/app-{number}:1")
     return FailedImage(ListedImage(number, reference, Origin("lists/team.txt", number)), error)
 
@@ -109,7 +109,7 @@ def test_tries_and_mirrors_make_no_other_cause() -> None:
     assert cause.sentence == "localhost:5562 answered 500 when asked for 2 images (tried twice)"
 
 
-def _ended(error: ImageSaveError) -> ImageSaveError:
+def _ended(error: ImagesError) -> ImagesError:
     assert isinstance(error, TransferError)
     return error.ended(f"{error} (tried twice)")
 
@@ -146,7 +146,7 @@ def test_an_image_of_several_hosts_counts_once() -> None:
     assert "for 3 images" in cause.sentence
 
 
-KINDS: dict[str, ImageSaveError] = {
+KINDS: dict[str, ImagesError] = {
     "refused": Refused("x", heals=False),
     "missing": Missing("x", heals=False),
     "connection": ConnectionRefused("x", heals=True),
@@ -161,6 +161,6 @@ KINDS: dict[str, ImageSaveError] = {
 
 
 @pytest.mark.parametrize(("kind", "error"), KINDS.items(), ids=KINDS)
-def test_kinds(kind: str, error: ImageSaveError) -> None:
+def test_kinds(kind: str, error: ImagesError) -> None:
     assert [cause.kind for cause in causes_of([failed(1, error)], ())] == [kind]
     assert causes_of([failed(1, StorageError("x"))], ())[0].kind == "disk"

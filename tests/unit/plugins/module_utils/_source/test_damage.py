@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.offsets import Offset
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
-    ImageSaveError,
+    ImagesError,
     Interrupted,
     StorageError,
     printable,
@@ -68,19 +68,19 @@ def make(originals: Callable[[str], Carried], tmp_path: Path) -> Callable[[str],
     return copy
 
 
-def outcome(archive: Archive, carried: Carried) -> dict[str, ImageSaveError]:
+def outcome(archive: Archive, carried: Carried) -> dict[str, ImagesError]:
     """Read every blob, and return the errors; what comes without one is right."""
-    failed: dict[str, ImageSaveError] = {}
+    failed: dict[str, ImagesError] = {}
     for digest, content in carried.blobs.items():
         with archive.open_blob(digest) as reader:
             pieces = []
             try:
                 for piece in iter(lambda: reader.read(50_000), b""):  # not beyond this round
                     pieces.append(piece)
-            except ImageSaveError as error:
+            except ImagesError as error:
                 failed[digest] = error
                 assert sum(map(len, pieces)) < len(content) or not content
-                with pytest.raises(ImageSaveError) as again:
+                with pytest.raises(ImagesError) as again:
                     reader.read()
                 assert again.value is error, "reading on does not start anew"
             else:
@@ -88,7 +88,7 @@ def outcome(archive: Archive, carried: Carried) -> dict[str, ImageSaveError]:
     return failed
 
 
-def kinds(failed: dict[str, ImageSaveError]) -> set[type]:
+def kinds(failed: dict[str, ImagesError]) -> set[type]:
     for error in failed.values():
         assert printable(str(error), 2000) == str(error)
     return {type(error) for error in failed.values()}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImageSaveError, OptionError
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError, OptionError
 from ansible_collections.airgap.images.plugins.plugin_utils._set.record import Record, write_record
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import Play
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.lists import shown_url
@@ -222,7 +222,7 @@ def test_two_hosts_share_their_lists(ground: Ground) -> None:
     targets = {host: FakeTarget(name=host) for host in hosts}
     stagers = {host: ground.stager(targets[host], plays[host], images=lists[host], distribute=True) for host in hosts}
     stagers["one"].read()
-    with pytest.raises(ImageSaveError, match="two did not read any list"):
+    with pytest.raises(ImagesError, match="two did not read any list"):
         stagers["one"].stage()
     stagers["two"].read()
     results = {host: stagers[host].stage() for host in hosts}
