@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: registry_names
 short_description: Name images in the registry that they were loaded into
-version_added: 1.1.0
+version_added: 0.2.0
 description:
   - Returns the names that M(airgap.images.image_load) gives to images, and files with which the nodes of a cluster find
     the images under their old names. Nothing is read and no registry is asked, so this works in any later play.

@@ -11,7 +11,7 @@ DOCUMENTATION = r"""
 ---
 module: image_carry
 short_description: Steps of the role image_load before loading
-version_added: 1.1.0
+version_added: 0.2.0
 description:
   - Does the steps of the role P(airgap.images.image_load#role) before loading. It is private to the role and may change
     at any time; call the role.

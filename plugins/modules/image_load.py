@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: image_load
 short_description: Load container images from files that crossed an air gap into a registry
-version_added: 1.1.0
+version_added: 0.2.0
 description:
   - Pushes the images of archives that M(airgap.images.image_save) or hangar wrote into the registry of a site.
   - Most tasks need O(src) and O(registry), and O(username) and O(password) where the registry asks for a login.
