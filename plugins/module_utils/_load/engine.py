@@ -29,12 +29,13 @@ from .inquiry import TO_DO, Answer, Inquiry
 from .ledger import PUSHED, BlobLedger
 from .options import FIRST, Options
 from .projects import Projects, prepare_projects, refuse_names_without_project
-from .push import Push, push_in_stream_order
+from .push import Push
 from .receipt_file import refuse_foreign
 from .referrers import waves
 from .report_file import refuse_foreign as refuse_foreign_report
 from .result import Result
 from .side_by_side import work_on
+from .stream_order import push_in_stream_order
 from .tools import Tools, ends_run, prepared
 from .verify import verify_parts
 

@@ -18,8 +18,6 @@ from .._oci.image import hex_of
 from .._oci.reference import Repository
 from .._registry.pusher import PushedManifest, Pusher
 from .._registry.refusals import BlobsUnknown
-from .._source.archive import Archive
-from .carrier import ArchiveCarrier
 from .contents import Child, Content, LoadImage
 from .inquiry import Answer, conflict, digest_of_tag
 from .ledger import MOUNTED as BLOB_MOUNTED
@@ -254,59 +252,3 @@ class Push:
             "then run again",
             heals=False,
         )
-
-
-def push_in_stream_order(
-    archives: Sequence[Archive],
-    todo: Sequence[Answer],
-    carrier: ArchiveCarrier,
-    ledger: BlobLedger,
-    *,
-    ends_run: Callable[[ImagesError], bool],
-    warn: Callable[[str], None],
-) -> None:
-    """Push the blobs of archives that can only be read from their beginning to their end, in one pass over each.
-
-    What fails here is tried again with its image, which then fails by name.
-
-    :param warn: is told what keeps an archive from being read to its end.
-    :raises ImagesError: an error after which no image can do better.
-    """
-    for archive in archives:
-        needed = {} if archive.has_offsets else _needed_from(archive, todo, ledger)
-        if not needed:
-            continue
-        try:
-            for digest, source in archive.in_stream_order(needed):
-                with carrier.reading(source):
-                    _bring_to_all(needed[digest], ledger, ends_run)
-        except ImagesError as error:
-            if ends_run(error):
-                raise
-            warn(f"{archive.path} cannot be read to its end in one pass: {error}")
-
-
-def _bring_to_all(
-    places: Sequence[tuple[Repository, Descriptor]], ledger: BlobLedger, ends_run: Callable[[ImagesError], bool]
-) -> None:
-    """Bring a blob to the repositories that need it, as long as it can be read."""
-    for repository, blob in places:
-        try:
-            ledger.bring(repository, blob)
-        except TransferError as error:
-            if ends_run(error):
-                raise
-
-
-def _needed_from(
-    archive: Archive, todo: Sequence[Answer], ledger: BlobLedger
-) -> dict[str, list[tuple[Repository, Descriptor]]]:
-    """Return the blobs that images lack, each with the repositories that need it."""
-    needed: dict[str, dict[Repository, Descriptor]] = {}
-    for answer in todo:
-        repository = answer.image.target.repository
-        for child in answer.lacking if answer.image.archive is archive else ():
-            for blob in child.blobs:
-                if ledger.way_of(repository, blob.digest) == BLOB_PUSHED:
-                    needed.setdefault(blob.digest, {})[repository] = blob
-    return {digest: list(places.items()) for digest, places in needed.items()}
