@@ -146,6 +146,8 @@ class Ground:
         """Runs a play that fetches the archives, as verbose as it gets without debugging."""
         dest = f"{self.site.media}/{{{{ inventory_hostname }}}}"
         given = {"src": "{{ source }}", "dest": dest, "retries": "{{ again | default(0) }}"}
+        # For a list that is missing, the interpreter is asked, and not the shell, which does not lie here.
+        given["failed_list"] = "{{ source }}-failed.txt"
         task = {"name": "Fetch", "airgap.images.image_fetch": given}
         play = {"name": "Play", "hosts": "all", "gather_facts": False, "tasks": [task]}
         inventory = {host.name: {**host.variables, "source": host.source} for host in hosts}

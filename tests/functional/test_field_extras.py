@@ -28,6 +28,11 @@ IMAGES = [small(14, platform=each) for each in (AMD64, ARM64)]
 PROOFS = [attestation(each) for each in IMAGES]
 ATTESTED = build_index([*IMAGES, *PROOFS])
 
+# Others, as a manifest that one repository gives is known to a run for all.
+LAYER_IMAGES = [small(15, platform=each) for each in (AMD64, ARM64)]
+LAYER_PROOFS = [attestation(each) for each in LAYER_IMAGES]
+LAYER_ATTESTED = build_index([*LAYER_IMAGES, *LAYER_PROOFS])
+
 GONE = {
     "missing": Reply(404),
     "refused": Reply(403),
@@ -61,25 +66,25 @@ def without(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
     """For each answer a repository that gives it for an attestation, or for its layer: in check mode, for real, and
     once more."""
     with served(tmp_path_factory.mktemp("without")) as batch:
-        registry, layer = batch.registry, PROOFS[0].item.layers[0].digest
+        registry, layer = batch.registry, LAYER_PROOFS[0].item.layers[0].digest
         for name, reply in GONE.items():
             registry.manners.append(gives(PROOFS[0], reply, name=f"gone/{name}"))
         for name in NO_LAYER:
             registry.manners.append(when(f"layer/{name}/blobs/{layer}", always(GONE[name])))
-        repositories = [*(f"gone/{name}" for name in GONE), *(f"layer/{name}" for name in NO_LAYER)]
-        references = [registry.add(name, ATTESTED) for name in repositories]
+        references = [registry.add(f"gone/{name}", ATTESTED) for name in GONE]
+        references += [registry.add(f"layer/{name}", LAYER_ATTESTED) for name in NO_LAYER]
         batch.results.append(run_module(batch.site.params(references), env=batch.site.env, check=True))
         for _time in range(2):
             batch.save(*references)
         yield batch
 
 
-def assert_without(result: Result, reference: str) -> None:
+def assert_without(result: Result, reference: str, proof: Entry) -> None:
     """The image is saved without the attestation, which a note names."""
     image = named(result, reference)
     assert names(image)[:2] == ["linux/amd64", "linux/arm64"]
     [note] = image["notes"]
-    assert note.startswith(f"without the attestation {PROOFS[0].item.digest} of linux/amd64: ")
+    assert note.startswith(f"without the attestation {proof.item.digest} of linux/amd64: ")
 
 
 @pytest.mark.field(
@@ -90,7 +95,7 @@ def assert_without(result: Result, reference: str) -> None:
 @pytest.mark.parametrize("name", GONE)
 def test_an_attestation_that_is_not_there(without: Batch, name: str) -> None:
     for result in without.results:
-        assert_without(result, without.registry.reference(f"gone/{name}"))
+        assert_without(result, without.registry.reference(f"gone/{name}"), PROOFS[0])
     assert PROOFS[0].item.digest not in without.archive.blobs
 
 
@@ -103,8 +108,8 @@ def test_an_attestation_that_is_not_there(without: Batch, name: str) -> None:
 def test_an_attestation_without_its_layer(without: Batch, name: str) -> None:
     reference = without.registry.reference(f"layer/{name}")
     for result in without.results:
-        assert_without(result, reference)
-    assert PROOFS[0].item.layers[0].digest not in without.archive.blobs
+        assert_without(result, reference, LAYER_PROOFS[0])
+    assert LAYER_PROOFS[0].item.layers[0].digest not in without.archive.blobs
 
 
 def test_nothing_changes_as_long_as_it_is_not_there(without: Batch) -> None:
