@@ -27,6 +27,7 @@ PAGES = {
     "CONTRIBUTING.md": "project/contributing.md",
     "SECURITY.md": "project/security.md",
     "roles/image_save/README.md": "role.md",
+    "roles/image_load/README.md": "load-role.md",
 }
 # What antsibull-docs makes a page of, and that page.
 GENERATED = {
