@@ -9,6 +9,7 @@ differs between runs: paths, ports, sizes and digests have names, and lines that
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -121,12 +122,17 @@ class Month:
         """Save while ``south`` refuses connections."""
         return self.run(inventory={**self._inventory, **self.site.unreachable("south")}, install=True)
 
-    def run_alone(self) -> PlaybookResult:
-        """Save with ``north`` alone the images that it has, once all steps were taken."""
-        self.result([*STEPS][-1])
-        self.write("postgres:17", "quay.io/shop/cart:5.1")
+    def run_alone(self) -> tuple[PlaybookResult, int]:
+        """Save with ``north`` alone the images that it has.
+
+        :returns: the outcome, and the number of images.
+        """
+        lock = json.loads((self.site.on_host("north") / "out" / "images-north.tar.gz.lock.json").read_bytes())
+        images = [str(image["reference"]) for image in lock["images"]]
+        self.write(*images)
         inventory = self.site.inventory("north")
-        return self.run(inventory=inventory, distribute=False, install=True, dest="{{ work }}/out/images-north.tar.gz")
+        alone = {"distribute": False, "install": True, "dest": "{{ work }}/out/images-north.tar.gz"}
+        return self.run(inventory=inventory, **alone), len(images)
 
     def result(self, step: str) -> PlaybookResult:
         """Return the outcome of a step, having taken it and all before it once."""
