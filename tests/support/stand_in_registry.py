@@ -217,6 +217,8 @@ def _handler(registry: StandInRegistry) -> type[BaseHTTPRequestHandler]:
             for key, value in answer.headers.items():
                 self.send_header(key, value)
             self.send_header("Content-Length", "0" if answer.status == 204 else str(len(answer.body)))
+            if self.close_connection:  # as servers say it that leave a body unread
+                self.send_header("Connection", "close")
             self.end_headers()
             if self.command != "HEAD" and answer.status != 204:
                 self.wfile.write(answer.body)
