@@ -196,6 +196,7 @@ class StandInRegistry(Served):
 def _handler(registry: StandInRegistry) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # an answer of two pieces would wait for the client's acknowledgement
         received = 0
 
         def serve(self) -> None:

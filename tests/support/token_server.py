@@ -183,6 +183,7 @@ def _access(scope: str, *, pull_only: bool) -> dict[str, object]:
 def _handler(server: TokenServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             self._reply(parse_qs(urlsplit(self.path).query))

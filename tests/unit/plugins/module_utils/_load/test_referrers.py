@@ -172,7 +172,7 @@ def test_a_load_that_breaks_off_anywhere(src: Path, manners: Manners) -> None:
     with Dying(manners) as whole:
         load_into(whole, src, jobs=1)
     count = 1_000_000 - whole.left
-    for done in range(0, count, 1 if is_full() else 9):
+    for done in range(0, count, 1 if is_full() else 17):
         with Dying(manners) as registry:
             registry.left = done
             load_into(registry, src, jobs=1, retries=0)
