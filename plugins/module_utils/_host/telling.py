@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .._base.stop import Stop
 from .log import Log
-from .progress import Progress, shown
+from .progress import TO_END, Progress, shown
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,20 @@ class ToldFiles:
     log: str = ""
     progress: tuple[str, ...] = ()
     to_end: str = ""
+
+
+def told_to(log: str | None, progress: str | None, private: str | None) -> ToldFiles:
+    """Return the files of a run.
+
+    :param log: path that the user named, if any.
+    :param progress: the same for a progress file.
+    :param private: a progress file of the action plugin's own, beside which a file asks the run to end.
+    """
+    return ToldFiles(
+        log=log or "",
+        progress=tuple(path for path in (private, progress) if path),
+        to_end=f"{private}{TO_END}" if private else "",
+    )
 
 
 @contextmanager

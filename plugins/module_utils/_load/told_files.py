@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 from .._host.paths import refuse_strange_path
-from .._host.progress import TO_END, refuse_foreign
-from .._host.telling import ToldFiles
+from .._host.progress import refuse_foreign
+from .._host.telling import ToldFiles, told_to
 from .params import Params
 
 
@@ -27,8 +27,4 @@ def told_files(params: Params, private: str | None, *, check: bool) -> ToldFiles
         beside = (params["dest"], params["failed_list"], params["receipt"], params["report"], params["log_file"])
         named = (*beside, *params["src"], *params["list_files"])
         refuse_foreign(asked, [path for path in named if path])
-    return ToldFiles(
-        log=params["log_file"] or "",
-        progress=tuple(path for path in (private, asked) if path),
-        to_end=f"{private}{TO_END}" if private else "",
-    )
+    return told_to(params["log_file"], asked, private)

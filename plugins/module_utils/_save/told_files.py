@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from .._archive.name_clashes import refuse_name_of_archive
 from .._host.paths import refuse_strange_path
-from .._host.progress import TO_END, refuse_foreign
-from .._host.telling import ToldFiles
+from .._host.progress import refuse_foreign
+from .._host.telling import ToldFiles, told_to
 from .options import Options
 from .params import Params
 
@@ -29,11 +29,7 @@ def told_files(params: Params, options: Options, private: str | None) -> ToldFil
     if asked:
         refuse_name_of_archive("progress_file", asked, options.output)
         refuse_foreign(asked, _taken(params, options))
-    return ToldFiles(
-        log=params["log_file"] or "",
-        progress=tuple(path for path in (private, asked) if path),
-        to_end=f"{private}{TO_END}" if private else "",
-    )
+    return told_to(params["log_file"], asked, private)
 
 
 def _taken(params: Params, options: Options) -> list[str]:
