@@ -7,12 +7,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError, OptionError, quoted
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.cargo import cargo_of
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.checks import check_options
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.lists import listed_on_controller
@@ -22,36 +19,18 @@ from ansible_collections.airgap.images.plugins.plugin_utils._carry.target import
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import refuse_facts
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.search import check_types, find_beside, play_of
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.steps import Step, StepsAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(StepsAction):
     """C(airgap.images.image_carry)."""
 
-    _supports_async = False
-    _supports_check_mode = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        variables = task_vars or {}
-        steps: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    def steps(self) -> dict[str, Step]:
+        return {
             "validate": self._validate,
             "probe": self._probe,
             "send": self._send,
         }
-        try:
-            result.update(changed=False)
-            step = str(self._task.args.get("step"))
-            if step not in steps:
-                raise OptionError(f"step: {quoted(step, 100)} is not a step; expected one of {', '.join(steps)}")
-            result.update(steps[step](variables))
-        except ImagesError as error:
-            result.update(failed=True, msg=str(error))
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
-        key = getattr(self, "_discovered_interpreter_key", None)
-        if key:  # so that later tasks need not search again
-            result["ansible_facts"] = {key: self._discovered_interpreter}
-        return result
 
     def _validate(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Check the variables of the role, and read the lists on the controller."""

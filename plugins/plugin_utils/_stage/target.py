@@ -23,8 +23,8 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError, printable
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.login import as_login
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.shell import ask_shell, shell_path
-from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import refuse_facts
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.lists import shown_url, url_of
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.steps import ask_module
 
 _MODULE = "airgap.images.image_stage"
 
@@ -176,15 +176,7 @@ class Target:
 
         :raises StorageError: when it failed there.
         """
-        said: Mapping[str, Any] = self._action._execute_module(
-            module_name=_MODULE, module_args=dict(arguments), task_vars=self._task_vars
-        )
-        facts = said.get("ansible_facts")
-        refuse_facts([*facts] if isinstance(facts, Mapping) else [], self.name)
-        if said.get("failed"):
-            words = [said.get(name) for name in ("msg", "module_stderr", "module_stdout")]
-            raise StorageError(printable(": ".join(str(word).strip() for word in words if word), 2000))
-        return said
+        return ask_module(self._action, _MODULE, arguments, self._task_vars, host=self.name)
 
     def _directory(self, said: Mapping[str, Any]) -> Directory:
         exists, is_closed = said.get("exists"), said.get("is_closed")

@@ -17,6 +17,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible_collections.airgap.images.plugins.action.image_carry import ActionModule
 from ansible_collections.airgap.images.tests.unit.carried import carry
 from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._carry.test_carry_checks import USUAL
+from ansible_collections.airgap.images.tests.unit.results import result_of
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 NOTHING_LACKING = {"lacking": [], "uid": 0, "python": "/usr/bin/python3", "python_version": "3.11"}
@@ -84,7 +85,7 @@ class Ground:
             "ansible_facts": facts,
             **{f"ansible_play_{name}": ["one", "two"] for name in ("hosts", "batch", "hosts_all")},
         }
-        return action.run(task_vars=variables)
+        return result_of(action, variables)
 
 
 def failed(result: dict[str, Any]) -> str:
