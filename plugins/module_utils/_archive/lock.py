@@ -77,8 +77,38 @@ class LockedSkip:
 
 
 @dataclass(frozen=True)
+class LockedBase:
+    """An earlier archive that a bundle rests on.
+
+    :param name: of the archive.
+    :param lock_sha256: hex digits of the sha256 of its lock file.
+    :param has_receipt: whether a receipt said that it arrived; else that is assumed.
+    """
+
+    name: str
+    lock_sha256: str
+    has_receipt: bool
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A blob that a bundle leaves out, as its base has it.
+
+    :param size: bytes.
+    :param repositories: those of the base that have it: ``registry/path``; sorted.
+    :param archive: name of the archive that carried it.
+    :param parts: names of that archive's parts that it may be in.
+    """
+
+    size: int
+    repositories: tuple[str, ...]
+    archive: str
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Lock:
-    """The record of an archive.
+    """The record of an archive. An archive with a base is a bundle: it leaves out layers that the base has.
 
     :param options: those that determine its content and its bytes.
     :param failed: references that a partial archive lacks.
@@ -86,6 +116,9 @@ class Lock:
     :param offsets: where each of them can be read from, by digest; empty if only the whole stream can be read.
     :param compressor: the library that made its bytes.
     :param writer: number of the writer that made them.
+    :param base: the earlier archives that a bundle rests on; empty: the archive is full.
+    :param requires: what a bundle leaves out, by digest.
+    :param parity: the files from which a lost part can be made again; they are not parts.
     """
 
     options: dict[str, Json]
@@ -97,6 +130,14 @@ class Lock:
     compressor: str = ""
     writer: int = WRITER
     offsets: Mapping[str, Offset] = field(default_factory=dict)
+    base: tuple[LockedBase, ...] = ()
+    requires: Mapping[str, Requirement] = field(default_factory=dict)
+    parity: tuple[Part, ...] = ()
+
+    @property
+    def is_bundle(self) -> bool:
+        """True if the archive needs what an earlier one carried."""
+        return bool(self.base)
 
     def is_of_same_writer(self, other: Lock) -> bool:
         """Return True if equal input gives equal bytes for both."""

@@ -10,16 +10,19 @@ Equal content gives equal bytes: no times, no host names, no paths. docs/archive
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from .._base.errors import InvalidReferenceError, LockFileError, printable, quoted
 from .._base.json import Json, JsonError, JsonObject, canonical, parse_object
 from .._oci.platform_json import parse_platform, platform_json
 from .._oci.reference import is_digest, parse_reference
-from .lock import FIRST_WRITER, Lock, LockedImage, LockedPlatform, LockedSkip
+from .lock import FIRST_WRITER, Lock, LockedBase, LockedImage, LockedPlatform, LockedSkip, Requirement
 from .offsets import Offset
 from .parts import Part
 
 VERSION = 1
+BUNDLE_VERSION = 2
+"""The version of a bundle's lock file, which readers of full archives must refuse."""
 
 _LARGEST = 2**63 - 1
 _LONGEST_NAME = 255
@@ -30,7 +33,8 @@ def write_lock(lock: Lock) -> bytes:
     """Write a lock file."""
     return canonical(
         {
-            **numbers_json(lock.writer),
+            **numbers_json(lock.writer, version=BUNDLE_VERSION if lock.is_bundle else VERSION),
+            **_base_json(lock),
             "options": lock.options,
             "images": [_image_json(image) for image in lock.images],
             "skipped": [
@@ -40,15 +44,41 @@ def write_lock(lock: Lock) -> bytes:
             "failed": list(lock.failed),
             "blobs": {digest: lock.blobs[digest] for digest in sorted(lock.blobs)},
             **_offsets_json(lock),
+            **({"requires": _requires_json(lock)} if lock.is_bundle else {}),
             "compressor": lock.compressor,
-            "parts": [{"name": part.name, "size": part.size, "sha256": part.sha256} for part in lock.parts],
+            "parts": _parts_json(lock.parts),
+            **({"parity": _parts_json(lock.parity)} if lock.parity else {}),
         }
     )
 
 
-def numbers_json(writer: int) -> dict[str, Json]:
+def numbers_json(writer: int, *, version: int = VERSION) -> dict[str, Json]:
     """Return the first members of a lock file; the first writer is not recorded."""
-    return {"version": VERSION, **({} if writer == FIRST_WRITER else {"writer": writer})}
+    return {"version": version, **({} if writer == FIRST_WRITER else {"writer": writer})}
+
+
+def _base_json(lock: Lock) -> dict[str, Json]:
+    if not lock.is_bundle:
+        return {}
+    base: list[Json] = [
+        {"name": one.name, "lock_sha256": one.lock_sha256, "receipt": one.has_receipt} for one in lock.base
+    ]
+    return {"base": base}
+
+
+def _requires_json(lock: Lock) -> Json:
+    return {
+        digest: {
+            "size": one.size,
+            "in": list(one.repositories),
+            "from": {"archive": one.archive, "parts": list(one.parts)},
+        }
+        for digest, one in sorted(lock.requires.items())
+    }
+
+
+def _parts_json(parts: Iterable[Part]) -> list[Json]:
+    return [{"name": part.name, "size": part.size, "sha256": part.sha256} for part in parts]
 
 
 def _offsets_json(lock: Lock) -> dict[str, Json]:
@@ -91,17 +121,21 @@ def read_lock(raw: bytes, *, path: str, most: int = 0) -> Lock:
     try:
         document = parse_object(raw, most=most)
         version = document.integer("version")
-        if version != VERSION:
+        if version not in (VERSION, BUNDLE_VERSION):
             raise LockFileError(
-                f"{path} is a lock file of version {printable(str(version), 20)}; this release reads version {VERSION}"
+                f"{path} is a lock file of version {printable(str(version), 20)}; this release reads versions "
+                f"{VERSION} and {BUNDLE_VERSION}"
             )
-        return _parse(document)
+        lock = _parse(document)
+        if lock.is_bundle != (version == BUNDLE_VERSION):
+            raise JsonError(f"base contradicts version {version}")
+        return lock
     except (JsonError, InvalidReferenceError) as error:
         raise LockFileError(f"{path} is not a lock file: {printable(str(error))}") from error
 
 
 def _parse(document: JsonObject) -> Lock:
-    blobs, offsets = document.object("blobs"), document.object("offsets")
+    blobs, offsets, requires = document.object("blobs"), document.object("offsets"), document.object("requires")
     return Lock(
         options=_parse_options(document.object("options")),
         images=tuple(_parse_image(image) for image in document.objects("images")),
@@ -115,7 +149,40 @@ def _parse(document: JsonObject) -> Lock:
         compressor=document.text("compressor"),
         writer=_writer(document),
         offsets={_digest(name): _offset(offsets, name) for name in offsets.names()},
+        base=tuple(_parse_base(base) for base in document.objects("base")),
+        requires={_digest(name): _parse_requirement(requires.object(name)) for name in requires.names()},
+        parity=tuple(_parse_part(part) for part in document.objects("parity")),
     )
+
+
+def _parse_base(document: JsonObject) -> LockedBase:
+    sha256 = document.text("lock_sha256")
+    _digest(f"sha256:{sha256}")
+    return LockedBase(_name(document, "name"), sha256, document.values().get("receipt") is True)
+
+
+def _parse_requirement(document: JsonObject) -> Requirement:
+    carried = document.object("from")
+    return Requirement(
+        size=_size(document, "size"),
+        repositories=tuple(_repository(name) for name in document.texts("in")),
+        archive=_name(carried, "archive"),
+        parts=carried.texts("parts"),
+    )
+
+
+def _repository(text: str) -> str:
+    found = parse_reference(text).name
+    if found != text:
+        raise JsonError(f"{quoted(text, 100)} is not a repository")
+    return found
+
+
+def _name(document: JsonObject, key: str) -> str:
+    name = document.text(key)
+    if not _stays_inside(name) or "/" in name:
+        raise JsonError(f"{quoted(name, 100)} is not the name of an archive")
+    return name
 
 
 def _writer(document: JsonObject) -> int:

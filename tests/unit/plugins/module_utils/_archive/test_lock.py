@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
     WRITER,
     Lock,
+    LockedBase,
     LockedImage,
     LockedPlatform,
     LockedSkip,
+    Requirement,
     form_of,
     image_key,
     links_in,
@@ -154,12 +156,26 @@ def changed(**members: Any) -> bytes:
     return json.dumps({**json.loads(WRITTEN), **members}).encode()
 
 
+BASE = {"name": "a.tar.gz", "lock_sha256": SHA, "receipt": True}
+REQUIRED = {"size": 7, "in": ["r.io/a", "r.io/b"], "from": {"archive": "a.tar.gz", "parts": ["a.tar.gz.part0"]}}
 PART = {"name": "a.part0", "size": 1, "sha256": SHA}
 REFUSED: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "is not a lock file"),
     "half of it": (WRITTEN[:-20].encode(), "is not a lock file"),
     "another document": (b"{}", "version must be an integer"),
-    "a later version": (changed(version=2), "is a lock file of version 2; this release reads version 1"),
+    "a later version": (changed(version=3), "is a lock file of version 3; this release reads versions 1 and 2"),
+    "a bundle without a base": (changed(version=2), "base contradicts version 2"),
+    "a full archive with a base": (changed(base=[BASE]), "base contradicts version 1"),
+    "a base without a name": (changed(version=2, base=[{**BASE, "name": "../x"}]), "is not the name of an archive"),
+    "a base without its lock": (changed(version=2, base=[{**BASE, "lock_sha256": "x"}]), "is not a sha256 digest"),
+    "a requirement that is none": (
+        changed(version=2, base=[BASE], requires={DIGEST: {"size": 1}}),
+        "is not the name of an archive",
+    ),
+    "a requirement in a tag": (
+        changed(version=2, base=[BASE], requires={DIGEST: {**REQUIRED, "in": ["r.io/a:1"]}}),
+        "'r.io/a:1' is not a repository",
+    ),
     "a writer that is none": (changed(writer=0), "writer is 0, expected 1 or more"),
     "a writer that is no number": (changed(writer="2"), "writer must be an integer"),
     "images that are none": (changed(images=["a"]), "images[0] must be an object"),
@@ -451,3 +467,22 @@ def test_a_record_is_renewed_without_touching_what_stands() -> None:
 def test_parts_are_added() -> None:
     part = Part("b", 1, SHA)
     assert with_parts(FULL, [part], "zstd 1.5") == replace(FULL, parts=(part,), compressor="zstd 1.5")
+
+
+def test_a_bundle_is_read_as_it_was_written() -> None:
+    bundle = replace(
+        read_lock(WRITTEN.encode(), path="x"),
+        base=(LockedBase("a.tar.gz", SHA, has_receipt=True), LockedBase("b.tar.gz", SHA, has_receipt=False)),
+        requires={DIGEST: Requirement(7, ("r.io/a", "r.io/b"), "a.tar.gz", ("a.tar.gz.part0",))},
+        parity=(Part("a.tar.gz.parity", 5, SHA),),
+    )
+    raw = write_lock(bundle)
+    assert json.loads(raw)["version"] == 2
+    assert json.loads(raw)["requires"] == {DIGEST: REQUIRED}
+    assert read_lock(raw, path="x") == bundle
+
+
+def test_a_full_archive_has_nothing_of_a_bundle_in_its_lock_file() -> None:
+    raw = write_lock(read_lock(WRITTEN.encode(), path="x"))
+    assert json.loads(raw)["version"] == 1
+    assert not {"base", "requires", "parity"} & json.loads(raw).keys()

@@ -1,0 +1,79 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The file by which the closed side asks the connected side for what it lacks. Pure.
+
+One file serves a damaged stick, a blob that the registry has collected, and a bundle with the wrong base. Like a
+receipt it has no host, user, path or time in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._base.errors import LockFileError, printable, quoted
+from .._base.json import JsonError, canonical, parse_object
+from .._oci.reference import is_digest
+from .parts import MAX_PARTS
+
+REQUEST_SUFFIX = ".request.json"
+VERSION = 1
+
+_MOST_VALUES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """The files and blobs of an archive that are asked for.
+
+    :param archive: name of the archive.
+    :param lock_sha256: hex digits of the sha256 of its lock file.
+    :param parts: numbers of its files in the order of the lock file, from 0; sorted.
+    :param digests: blobs that are needed beside them; sorted.
+    """
+
+    archive: str
+    lock_sha256: str
+    parts: tuple[int, ...] = ()
+    digests: tuple[str, ...] = ()
+
+
+def write_request(request: Request) -> bytes:
+    """Write a request; equal content gives equal bytes."""
+    return canonical(
+        {
+            "version": VERSION,
+            "archive": request.archive,
+            "lock_sha256": request.lock_sha256,
+            "parts": [*sorted(request.parts)],
+            "digests": [*sorted(request.digests)],
+        }
+    )
+
+
+def read_request(raw: bytes, *, path: str) -> Request:
+    """Read a request.
+
+    :param path: its path, for the error.
+    :raises LockFileError: when it is not one, or asks for nothing.
+    """
+    try:
+        document = parse_object(raw, most=_MOST_VALUES)
+        if document.integer("version") != VERSION:
+            raise JsonError(f"version {document.integer('version')} is not supported; expected {VERSION}")
+        name, lock_sha256 = document.text("archive"), document.text("lock_sha256")
+        parts, digests = document.integers("parts"), document.texts("digests")
+        if name in ("", ".", "..") or "/" in name or name != printable(name):
+            raise JsonError(f"archive: {quoted(name, 100)} is not the name of an archive")
+        if not is_digest(f"sha256:{lock_sha256}"):
+            raise JsonError("lock_sha256 is not 64 hex digits")
+        wrong = [*(str(number) for number in parts if not 0 <= number < MAX_PARTS)]
+        wrong += [digest for digest in digests if not is_digest(digest)]
+        if wrong:
+            raise JsonError(f"{quoted(wrong[0], 100)} is neither the number of a part nor a digest")
+        if not parts and not digests:
+            raise JsonError("it asks for nothing")
+        return Request(name, lock_sha256, tuple(sorted({*parts})), tuple(sorted({*digests})))
+    except JsonError as error:
+        raise LockFileError(f"{path} is not a request: {error}") from error
