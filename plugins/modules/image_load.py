@@ -638,6 +638,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.airgap.images.plugins.module_utils._archive.receipt import DEPTHS, TAGS
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError
 from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import reason
 from ansible_collections.airgap.images.plugins.module_utils._host.environment import forget, text_of_environment
@@ -658,7 +659,6 @@ from ansible_collections.airgap.images.plugins.module_utils._load.options import
     SOURCE,
     WHILE,
 )
-from ansible_collections.airgap.images.plugins.module_utils._load.receipt import DEPTHS, TAGS
 from ansible_collections.airgap.images.plugins.module_utils._load.task import do_task
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import LIST_FORMATS, PLAIN
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from .._archive.receipt import BLOBS
 from .._base.errors import OptionError, quoted
 from .naming import Naming
 from .options import AUTO, FIRST, SOURCE, Choice
 from .params import Params, read_choice, read_naming, refuse_strange_paths
-from .receipt import BLOBS
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from .._archive.receipt import receipt_of
 from .._base.errors import ImagesError, OptionError
 from .._host.attributes import NoAttributes
 from .._host.stages import Stages
@@ -22,7 +23,6 @@ from .choice import Chosen
 from .cluster_files import cluster_files
 from .ledger import MOUNTED, PRESENT, PUSHED, Moved
 from .options import Options
-from .receipt import receipt_of
 from .receipt_file import read_receipt, update_receipt
 from .report_file import facts_of, update_report
 from .result import FAILED, Loaded, Result, Stats

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Callable
 
+from .._archive.receipt import BLOBS, TAGS
 from .._base.deadline import not_done_in_time
 from .._base.errors import ImagesError, Interrupted, OptionError, TransferError
 from .._base.parallel import parallel_map
@@ -27,7 +28,6 @@ from .ledger import BlobLedger
 from .naming import Target
 from .options import AUTO, FAIL, KEEP, REPLACE, Rules
 from .projects import Projects
-from .receipt import BLOBS, TAGS
 from .result import KEPT, PRESENT
 
 CONNECTIONS = 8

@@ -64,7 +64,7 @@ class Rules:
 
     :param on_conflict: one of :data:`ON_CONFLICT`.
     :param index: ``auto``, or ``source`` to push the source's index though not all of its manifests were saved.
-    :param check_target: one of :data:`receipt.DEPTHS`: how far to look before something counts as there.
+    :param check_target: one of :data:`_archive.receipt.DEPTHS`: how far to look before something counts as there.
     :param verify: ``while`` blobs are sent, or ``first`` all parts before.
     :param referrers: ``auto``, or ``none`` to leave out what refers to other images.
     """

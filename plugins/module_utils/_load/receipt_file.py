@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
+from .._archive.receipt import Receipt, parse, render, with_number
 from .._base.errors import LockFileError, OptionError
 from .._host.disk_errors import explained
 from .._host.files import open_regular, put_whole
 from .._host.hold import Hold
-from .receipt import Receipt, parse, render, with_number
 
 _LARGEST = 16 * 1024 * 1024
 _PATIENCE = 60  # seconds for another load to write it

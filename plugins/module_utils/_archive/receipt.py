@@ -2,18 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The receipt of a load: what arrived in which way, to be carried back to where archives are saved. Pure but for I/O.
+"""The receipt of a load: what arrived, to be carried back to where archives are saved. Pure, except for its number.
 
-It has no host, user, path or time in it, as it has to leave a closed site.
+It has no host, user, path or time in it, as it has to leave a closed site. Where no file may leave, a line that can be
+read out over the telephone confirms a complete one.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from .._base.errors import LockFileError
+from .._base.errors import LockFileError, quoted
 from .._base.json import Json, JsonError, canonical, parse_object
 
 VERSION = 1
@@ -22,6 +25,8 @@ DEPTHS = (TAGS, MANIFESTS, BLOBS)
 """How far a load looked before it took something for there."""
 
 _MOST_VALUES = 1_000_000
+_CODE_DIGITS = 16
+_CONFIRMATION = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})")
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,35 @@ def receipt_of(
 def with_number(receipt: Receipt) -> Receipt:
     """Draw the number by which the two sides know that they speak of the same receipt."""
     return replace(receipt, number=secrets.token_hex(8))
+
+
+def confirmation_of(receipt: Receipt) -> str:
+    """Return the line that confirms a complete receipt: its number, and the first digits of a sha256 over it.
+
+    The connected side knows all of a receipt but its number and C(target), which is left out here. So the line shows
+    which archives arrived, and that it was made from a receipt.
+
+    :returns: ``NUMBER-CODE``, 16 hex digits each; empty for a receipt that is not complete, or has no number yet.
+    """
+    if not receipt.is_complete or not receipt.number:
+        return ""
+    code = hashlib.sha256(render(replace(receipt, target=""))).hexdigest()[:_CODE_DIGITS]
+    return f"{receipt.number}-{code}"
+
+
+def confirmed_by(text: str, lock_sha256: Iterable[tuple[str, str]]) -> Receipt | None:
+    """Return the complete receipt that a line confirms, without its target; ``None`` if it confirms another one.
+
+    :param text: as :func:`confirmation_of` returns it; spaces and capital letters do not matter.
+    :param lock_sha256: the lock files that the receipt would name.
+    :raises LockFileError: when the text is not such a line.
+    """
+    found = _CONFIRMATION.fullmatch("".join(text.split()).lower())
+    if found is None:
+        raise LockFileError(f"{quoted(text, 100)} is not a confirmation: expected 16 hex digits, '-', 16 hex digits")
+    locks = tuple(sorted(lock_sha256))
+    candidates = [Receipt(locks, checked, target="", number=found[1]) for checked in DEPTHS]
+    return next((one for one in candidates if confirmation_of(one) == found[0]), None)
 
 
 def render(receipt: Receipt) -> bytes:

@@ -14,14 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError, OptionError, StorageError
-from ansible_collections.airgap.images.plugins.module_utils._load.receipt import (
+from ansible_collections.airgap.images.plugins.module_utils._archive.receipt import (
     DEPTHS,
+    confirmation_of,
+    confirmed_by,
     parse,
     receipt_of,
     render,
     with_number,
 )
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError, OptionError, StorageError
 from ansible_collections.airgap.images.plugins.module_utils._load.receipt_file import read_receipt, update_receipt
 
 LOCKS = [("images.lock.json", "a" * 64), ("images.lock.json", "b" * 64)]
@@ -99,3 +101,23 @@ def test_a_receipt_is_not_written_through_a_link(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="receipt: cannot read"):
         update_receipt(str(tmp_path / "link"), made(lacking="x"), check=False)
     assert parse((tmp_path / "real").read_bytes()).is_complete
+
+
+@pytest.mark.parametrize("checked", DEPTHS)
+def test_a_complete_receipt_is_confirmed_by_a_line(checked: str) -> None:
+    receipt = with_number(made(checked=checked))
+    line = confirmation_of(receipt)
+    found = confirmed_by(f" {line[:4]} {line[4:].upper()}", reversed(LOCKS))
+    assert found is not None
+    assert (found.lock_sha256, found.checked, found.number) == (receipt.lock_sha256, checked, receipt.number)
+    assert found.is_complete
+
+
+def test_a_line_confirms_nothing_else() -> None:
+    line = confirmation_of(with_number(made()))
+    assert confirmed_by(line, LOCKS[:1]) is None
+    assert confirmed_by(f"{'0' * 16}{line[16:]}", LOCKS) is None
+    assert confirmation_of(with_number(made(lacking="x"))) == ""
+    assert confirmation_of(made()) == ""
+    with pytest.raises(LockFileError, match="is not a confirmation"):
+        confirmed_by("0123", LOCKS)
