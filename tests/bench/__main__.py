@@ -34,6 +34,7 @@ from . import (
     rerun,
     shaped,
     startup,
+    whole,
 )
 from .context import SHORT, Bench, Sizes, say
 from .figures import Figure
@@ -41,6 +42,7 @@ from .plot import as_svg
 from .process import module_start
 
 _MODULES = (
+    whole,
     copying,
     shaped,
     live,

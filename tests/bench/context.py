@@ -39,6 +39,7 @@ class Sizes:
     :param requests: HEADs of manifests that each HTTP stack sends, and ten times as many as GETs.
     :param blob: megabytes of the blob that each HTTP stack downloads.
     :param loaded: megabytes of unique blobs that are loaded into a registry, in ``images`` references.
+    :param whole: megabytes of unique blobs that whole runs save.
     """
 
     rounds: int = 3
@@ -55,6 +56,7 @@ class Sizes:
     requests: int = 3000
     blob: float = 500.0
     loaded: float = 1700.0
+    whole: float = 1644.0
 
 
 SHORT = Sizes(
@@ -72,6 +74,7 @@ SHORT = Sizes(
     requests=10,
     blob=2.0,
     loaded=2.0,
+    whole=2.0,
 )
 """Enough to see that the harness is right, and nothing else."""
 

@@ -69,6 +69,8 @@ def earlier(bench: Bench, commit: str) -> Path:
     """
     root = bench.folder / commit
     collection = root / "ansible_collections" / "airgap" / "images"
+    if collection.is_dir():
+        return root
     collection.mkdir(parents=True)
     try:
         archive = run(["git", "-C", bench.checkout, "archive", commit, "plugins", "roles", "meta", "galaxy.yml"])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Becomes a module, and writes at its end how much memory it has had: ``python -m … launcher MODULE FILE``.
+"""Becomes a module, and writes at its end how much memory it has had: ``launcher.py MODULE FILE``.
 
 Not ``ru_maxrss``: after a fork that shares memory until exec it begins with what the parent had.
 """

@@ -22,7 +22,7 @@ from ..support.module import environment
 T = TypeVar("T")
 MEGA = 1_000_000
 SAVE, LOAD = "image_save", "image_load"
-_LAUNCHER = "ansible_collections.airgap.images.tests.bench.launcher"
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
 class BenchError(Exception):
@@ -114,7 +114,8 @@ def run_module(
     internal = {"_ansible_remote_tmp": "~/.ansible/tmp", "_ansible_module_name": f"airgap.images.{name}"}
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**params, **internal}}, default=os.fspath).encode("utf-8")
     with tempfile.NamedTemporaryFile() as told:
-        done = run([sys.executable, "-m", _LAUNCHER, name, told.name], stdin=arguments, env=environment(env))
+        # By its path, as the collection that PYTHONPATH leads to need not have it.
+        done = run([sys.executable, "-P", _LAUNCHER, name, told.name], stdin=arguments, env=environment(env))
         peak = int(Path(told.name).read_text(encoding="ascii"))
     return ModuleRun(done.wall, done.cpu, peak, json.loads(done.stdout))
 
