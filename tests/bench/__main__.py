@@ -34,6 +34,7 @@ from . import (
     rerun,
     shaped,
     startup,
+    through,
     whole,
 )
 from .context import SHORT, Bench, Sizes, say
@@ -58,6 +59,7 @@ _MODULES = (
     play,
     fetching,
     http_stacks,
+    through,
 )
 
 GROUPS: dict[str, Callable[[Bench], list[Figure]]] = {module.GROUP: module.measure for module in _MODULES}

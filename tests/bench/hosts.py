@@ -119,10 +119,27 @@ def play(
     options: Sequence[str] = (),
     env: Mapping[str, str] = NO_CHANGES,
 ) -> Run:
-    """Run a play with the role.
+    """Run a play with the role; see :func:`run_play`."""
+    content = {"roles": [{"role": "airgap.images.image_save"}]}
+    return run_play(bench, root, folder, content, hosts=hosts, variables=variables, options=options, env=env)
+
+
+def run_play(
+    bench: Bench,
+    root: Path,
+    folder: Path,
+    content: Mapping[str, Any],
+    *,
+    hosts: Mapping[str, Mapping[str, str]],
+    variables: Mapping[str, Any],
+    options: Sequence[str] = (),
+    env: Mapping[str, str] = NO_CHANGES,
+) -> Run:
+    """Run a play.
 
     :param root: folder with the collection below it.
     :param folder: for the inventory and the playbook; it is made if necessary.
+    :param content: its roles or tasks.
     :param hosts: variables of each host.
     :param variables: those of all hosts.
     :param options: of C(ansible-playbook).
@@ -130,11 +147,10 @@ def play(
     :raises BenchError: it fails
     """
     folder.mkdir(exist_ok=True)
-    content = {"all": {"hosts": hosts, "vars": {"ansible_python_interpreter": sys.executable, **variables}}}
-    tasks = {"hosts": "all", "gather_facts": False, "roles": [{"role": "airgap.images.image_save"}]}
     inventory, playbook = folder / "inventory.json", folder / "play.json"
-    inventory.write_text(json.dumps(content), encoding="utf-8")
-    playbook.write_text(json.dumps([tasks]), encoding="utf-8")
+    known = {"all": {"hosts": hosts, "vars": {"ansible_python_interpreter": sys.executable, **variables}}}
+    inventory.write_text(json.dumps(known), encoding="utf-8")
+    playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, **content}]), encoding="utf-8")
     return run(
         [_playbook_program(), "--inventory", inventory, *options, playbook],
         env=environment(
