@@ -65,7 +65,12 @@ def build_archive(
     """
     if output.compress == DIR:
         tree = TreeWriter(
-            os.path.join(directory, output.name), ROOT, standing, link=not output.has_attributes, check=check
+            os.path.join(directory, output.name),
+            ROOT,
+            standing,
+            link=not output.has_attributes,
+            is_checked=blobs.is_checked,
+            check=check,
         )
         saved, sizes = write_members(images, blobs, tree)
         return Built(saved, sizes, tree.written)
@@ -75,7 +80,7 @@ def build_archive(
             with Stage(parts.write, check=check) as writing:
                 encoder = make_encoder(output.compress, output.compress_level, _Queue(writing))
                 with Stage(_encode_with(encoder), check=check) as encoding:
-                    tar = TarWriter(_Encoding(encoding))
+                    tar = TarWriter(_Encoding(encoding), blobs.is_checked)
                     saved, sizes = write_members(images, blobs, tar)
                     tar.finish()
                 encoder.finish()

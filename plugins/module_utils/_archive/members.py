@@ -36,6 +36,9 @@ class Blobs(Protocol):
     def path(self, digest: str) -> str:
         """Path of the blob's file, whether it is there or not."""
 
+    def is_checked(self, digest: str, descriptor: int) -> bool:
+        """Whether the blob in an open file was checked in this run, and the file was not touched since."""
+
     def read_document(self, digest: str) -> bytes | None:
         """A small blob, if its bytes are those that the digest names."""
 

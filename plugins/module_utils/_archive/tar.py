@@ -10,9 +10,10 @@ POSIX.1-1988 (ustar), with GNU's spelling of sizes above 8 GiB, which GNU tar, b
 from __future__ import annotations
 
 import hashlib
+import os
 import tarfile
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Callable, Protocol
 
 from .._base.errors import DamagedBlobError
 from .._host.files import keep_from_others, open_regular
@@ -24,6 +25,14 @@ CHUNK = 16 * STORED_CHUNK
 _MTIME = 315532800  # 1980-01-01: tar warns of older files, and zip knows none
 RECORD = 20 * 512
 """Bytes of which a tar is a multiple."""
+
+IsChecked = Callable[[str, int], bool]
+"""Returns whether the blob of a digest, in an open file, was checked in this run, and the file not touched since."""
+
+
+def nothing_is_checked(digest: str, descriptor: int) -> bool:
+    """Answer for blobs of which nothing is known."""
+    return False
 
 
 class Writer(Protocol):
@@ -48,11 +57,13 @@ class Writer(Protocol):
 class TarWriter:
     """Writes a tar stream into an encoder.
 
+    :param is_checked: says which blobs need not be hashed once more.
     :ivar contents: where the content of each blob begins in the stream, by its digest.
     """
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, is_checked: IsChecked = nothing_is_checked) -> None:
         self._encoder = encoder
+        self._is_checked = is_checked
         self._size = 0
         self.contents: dict[str, int] = {}
 
@@ -70,7 +81,7 @@ class TarWriter:
         self._header(name, tarfile.REGTYPE, 0o644, size=blob.size)
         self.contents[blob.digest] = self._size
         stored: bool | None = None
-        for chunk in checked_chunks(path, blob):
+        for chunk in checked_chunks(path, blob, self._is_checked):
             stored = is_compressed(chunk) if stored is None else stored
             self._write(chunk, stored=stored)
         self._write(_padding(blob.size), stored=False)
@@ -97,15 +108,16 @@ def header_of(name: str, kind: bytes, mode: int, *, size: int = 0, target: str =
     return info.tobuf(tarfile.GNU_FORMAT)
 
 
-def checked_chunks(path: str, blob: Descriptor) -> Iterator[bytes]:
+def checked_chunks(path: str, blob: Descriptor, is_checked: IsChecked = nothing_is_checked) -> Iterator[bytes]:
     """Read a blob in chunks of a fixed size, and compare size and sha256 with its descriptor; make its mode harmless.
 
+    :param is_checked: says whether it need not be hashed, asked before and after it is read.
     :raises DamagedBlobError: at the latest after the last chunk.
     """
-    hasher = hashlib.sha256()
     size = 0
     try:
         with open_regular(path) as file:
+            hasher = None if is_checked(blob.digest, file.fileno()) else hashlib.sha256()
             while True:
                 chunk = file.read(CHUNK)
                 if not chunk:
@@ -113,15 +125,27 @@ def checked_chunks(path: str, blob: Descriptor) -> Iterator[bytes]:
                 size += len(chunk)
                 if size > blob.size:
                     raise DamagedBlobError(blob.digest, f"it has more than {blob.size} bytes")
-                hasher.update(chunk)
+                if hasher is not None:
+                    hasher.update(chunk)
                 yield chunk
             if size != blob.size:
                 raise DamagedBlobError(blob.digest, f"it has {size} bytes instead of {blob.size}")
-            if hasher.hexdigest() != hex_of(blob.digest):
+            if hasher is not None and hasher.hexdigest() != hex_of(blob.digest):
                 raise DamagedBlobError(blob.digest, "its bytes have another sha256")
+            if hasher is None and not is_checked(blob.digest, file.fileno()):
+                raise DamagedBlobError(blob.digest, "it was touched while it was read")
             keep_from_others(file.fileno())
     except OSError as error:
         raise DamagedBlobError(blob.digest, str(error.strerror)) from error
+
+
+def is_sound(path: str, blob: Descriptor, is_checked: IsChecked) -> bool:
+    """Return True if a blob of the right size was checked in this run, so that it need not be read at all."""
+    try:
+        with open_regular(path) as file:
+            return os.fstat(file.fileno()).st_size == blob.size and is_checked(blob.digest, file.fileno())
+    except OSError:
+        return False
 
 
 def _padding(size: int) -> bytes:

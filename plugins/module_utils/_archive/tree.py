@@ -17,7 +17,7 @@ from .._host.filesystem import link_if_possible
 from .._oci.descriptor import Descriptor
 from .._oci.image import hex_of
 from .parts import WrittenFile, explain_write_error
-from .tar import checked_chunks
+from .tar import IsChecked, checked_chunks, is_sound, nothing_is_checked
 
 _CHUNK = 1024 * 1024
 _PIECE = 64 * _CHUNK  # one call copies up to 2 GiB, and is not ended by a signal
@@ -39,14 +39,25 @@ class TreeWriter:
     :param prefix: the root's name in the members' names.
     :param link: share blobs with the cache; False where files get a mode or owner of their own.
     :param standing: shares its files, so that they need not be read again.
+    :param is_checked: says which blobs need not be read before they are linked or copied.
     :param check: called between the pieces of a file; raises when the run is to end.
     """
 
-    def __init__(self, root: str, prefix: str, standing: Standing, *, link: bool, check: Check = go_on) -> None:
+    def __init__(
+        self,
+        root: str,
+        prefix: str,
+        standing: Standing,
+        *,
+        link: bool,
+        is_checked: IsChecked = nothing_is_checked,
+        check: Check = go_on,
+    ) -> None:
         self._root = root
         self._prefix = prefix
         self._standing = standing
         self._place = _link_or_copy if link else _copy
+        self._is_checked = is_checked
         self._check = check
         self.written: list[WrittenFile] = []
 
@@ -65,8 +76,9 @@ class TreeWriter:
     def blob(self, name: str, path: str, blob: Descriptor) -> None:
         self._check()
         if not self._is_shared(name, hex_of(blob.digest)):
-            for _chunk in checked_chunks(path, blob):
-                self._check()
+            if not is_sound(path, blob, self._is_checked):
+                for _chunk in checked_chunks(path, blob):
+                    self._check()
             self._try(lambda: self._place(path, self._path(name), self._check))
         self.written.append(WrittenFile(self._path(name), blob.size, hex_of(blob.digest)))
 

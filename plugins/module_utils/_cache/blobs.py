@@ -14,8 +14,9 @@ from contextlib import suppress
 
 from .._base.errors import DamagedBlobError, ManifestError
 from .._base.stop import Check
+from .._host.file_mark import Mark, mark_of, may_change_unseen
 from .._host.files import open_regular, sha256_of_open
-from .._host.filesystem import set_mode
+from .._host.filesystem import filesystem_of, set_mode
 from .._oci.descriptor import Descriptor, digest_of
 from .._oci.image import hex_of
 from .disk import FILE_MODE, LARGEST_DOCUMENT, explaining, remove
@@ -34,6 +35,8 @@ class BlobStore:
         self._workspace = workspace
         self._check = check
         self._foreseen: dict[str, int] = {}
+        self._marks: dict[str, Mark] = {}
+        self._keeps_what_is_written = True
         self.repaired: set[str] = set()
 
     def path(self, digest: str) -> str:
@@ -66,6 +69,19 @@ class BlobStore:
             raise DamagedBlobError(blob.digest, str(error.strerror)) from error
         if sha256 != hex_of(blob.digest):
             raise DamagedBlobError(blob.digest, "its bytes have another sha256")
+
+    def is_checked(self, digest: str, descriptor: int) -> bool:
+        """Return True if a blob was hashed as it came in this run, and its file has not been touched since.
+
+        :param descriptor: of the file, open for reading.
+        """
+        mark = self._marks.get(digest)
+        return mark is not None and mark == mark_of(os.fstat(descriptor))
+
+    def distrust(self) -> None:
+        """Have every blob hashed again from now on, wherever it came from: one that had been checked was damaged."""
+        self._keeps_what_is_written = False
+        self._marks.clear()
 
     def drop(self, digest: str) -> None:
         """Remove whatever has the blob's name, because it is damaged.
@@ -119,6 +135,14 @@ class BlobStore:
         with explaining(f"cannot write to cache_dir {self._workspace.root}"):
             set_mode(path, FILE_MODE)
             os.replace(path, self.path(digest))
+            self._remember(digest)
+
+    def _remember(self, digest: str) -> None:
+        """Remember a blob's file as it is now that its bytes were checked, where a change would be noticed."""
+        path = self.path(digest)
+        found = os.lstat(path)
+        if self._keeps_what_is_written and filesystem_of(path).tells_changes and not may_change_unseen(found):
+            self._marks[digest] = mark_of(found)
 
     def read_document(self, digest: str) -> bytes | None:
         """Return the bytes of a manifest, index or configuration; ``None`` if it is missing or damaged."""

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from contextlib import suppress
 
 from .._base.json import Json, JsonError, compact, parse_object
 from .._base.stop import Check, go_on
+from .file_mark import mark_of, may_change_unseen
 from .files import open_regular, put_whole, sha256_of
 from .filesystem import filesystem_of
 
 _NAME = "verified.json"
 _FAILED = "failed: "  # the other names in the record are absolute paths
-_COARSEST_NS = 2_000_000_000
 
 
 class VerifiedFiles:
@@ -79,7 +78,7 @@ class VerifiedFiles:
 
     def _record(self, path: str, mark: str, sha256: str) -> None:
         self._known[path] = f"{mark} {sha256}"
-        if _may_change_unseen(os.lstat(path)) or not filesystem_of(path).tells_changes:
+        if may_change_unseen(os.lstat(path)) or not filesystem_of(path).tells_changes:
             del self._known[path]
 
     def save(self) -> None:
@@ -112,13 +111,4 @@ class VerifiedFiles:
 
 
 def _mark(found: os.stat_result) -> str:
-    return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
-
-
-def _may_change_unseen(found: os.stat_result) -> bool:
-    """Return True if a file is so new that another change could leave its times as they are.
-
-    That can happen where a filesystem records times in steps of one or two seconds, as on USB sticks.
-    """
-    counts_seconds = found.st_mtime_ns % 1_000_000_000 == 0
-    return counts_seconds and time.time_ns() - found.st_mtime_ns < _COARSEST_NS
+    return ":".join(map(str, mark_of(found)))

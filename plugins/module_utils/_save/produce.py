@@ -129,6 +129,7 @@ def _build_sound(job: Job, copies: Copies, staging: Staging) -> Built:
             except DamagedBlobError as error:
                 run.log.warning(f"{error}; it is fetched again, and the archive is written anew")
                 copies.pool.give_up(ImagesError("the archive is written anew"))
+        run.cache.blobs.distrust()
         plan = _repaired(job, copies, plan)
     raise StorageError(
         f"the cache {run.cache.root} does not keep what is written to it: blobs were damaged {_BUILD_ROUNDS} times. "

@@ -120,7 +120,7 @@ def test_the_end_is_that_of_tar(sizes: list[int]) -> None:
 
 @pytest.mark.parametrize("size", [8 * GIB - 1, 8 * GIB, 100 * GIB, 5000 * GIB])
 def test_large_members_have_a_header_that_can_be_read(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tar, "checked_chunks", lambda _path, _blob: iter(()))
+    monkeypatch.setattr(tar, "checked_chunks", lambda *_arguments: iter(()))
     recorder = Recorder()
     TarWriter(recorder).blob("saved-image-cache/x", "/none", Descriptor("", "sha256:" + "ab" * 32, size))
     header = tarfile.TarInfo.frombuf(recorder.data[:512], "utf-8", "strict")
@@ -157,6 +157,31 @@ def test_a_sound_blob_is_read_whole(tmp_path: Path) -> None:
 
 def test_an_empty_blob_is_sound(tmp_path: Path) -> None:
     assert list(checked_chunks(*put(tmp_path, b""))) == []
+
+
+def test_what_was_checked_is_not_hashed_again(tmp_path: Path) -> None:
+    """Seen by bytes of another hash, which are taken for what was checked."""
+    path, _blob = put(tmp_path, b"123456780")
+    blob = describe(b"123456789")
+    asked: list[str] = []
+
+    def is_checked(digest: str, descriptor: int) -> bool:
+        assert os.path.samestat(os.fstat(descriptor), os.stat(path))
+        asked.append(digest)
+        return True
+
+    assert b"".join(checked_chunks(path, blob, is_checked)) == b"123456780"
+    assert asked == [blob.digest] * 2, "before and after it is read"
+    Path(path).write_bytes(b"12345678")
+    with pytest.raises(DamagedBlobError, match="it has 8 bytes instead of 9"):
+        list(checked_chunks(path, blob, is_checked))
+
+
+def test_what_is_touched_while_it_is_read_is_not_taken_for_checked(tmp_path: Path) -> None:
+    path, blob = put(tmp_path, b"data")
+    answers = [True, False]
+    with pytest.raises(DamagedBlobError, match="it was touched while it was read"):
+        list(checked_chunks(path, blob, lambda _digest, _descriptor: answers.pop(0)))
 
 
 DAMAGED: dict[str, tuple[bytes, str]] = {

@@ -155,6 +155,23 @@ def test_a_damaged_blob_does_not_get_in(root: Path, source: str) -> None:
     assert not (root / "share/sha256/x").exists()
 
 
+@pytest.mark.parametrize(("data", "enters"), [(DATA[:-1] + b"x", True), (DATA[:-1], False)], ids=["same size", "other"])
+@pytest.mark.parametrize("link", [True, False])
+def test_what_was_checked_is_not_read_again(root: Path, source: str, data: bytes, enters: bool, link: bool) -> None:
+    """Seen by bytes of another hash, which are taken for what was checked."""
+    Path(source).write_bytes(data)
+    writer = TreeWriter(
+        str(root), "cache", Nothing(), link=link, is_checked=lambda digest, _file: digest == BLOB.digest
+    )
+    writer.directory("cache")
+    if enters:
+        writer.blob("cache/x", source, BLOB)
+        assert (root / "x").read_bytes() == data
+    else:
+        with pytest.raises(DamagedBlobError):
+            writer.blob("cache/x", source, BLOB)
+
+
 def test_nothing_is_overwritten(root: Path) -> None:
     writer = TreeWriter(str(root), "cache", Nothing(), link=True)
     writer.directory("cache")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import threading
 from dataclasses import replace
@@ -20,7 +21,9 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     ManifestError,
     StorageError,
 )
+from ansible_collections.airgap.images.plugins.module_utils._cache import blobs
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
+from ansible_collections.airgap.images.plugins.module_utils._host.filesystem import Filesystem
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import digest_of
 from ansible_collections.airgap.images.tests.unit.fakes import (
     Sample,
@@ -188,3 +191,71 @@ def test_a_blob_whose_size_nobody_told_is_kept_if_it_is_sound(cache: Cache) -> N
     Path(cache.blobs.path(LAYER.digest)).write_bytes(b"x")
     cache.blobs.drop_unsound([replace(LAYER, size=0)])
     assert cache.blobs.repaired == {LAYER.digest}
+
+
+# -- what was checked as it came
+
+
+def come(cache: Cache) -> str:
+    """Have a layer pulled, and return the path of its file."""
+    pulled = os.path.join(cache.workspace.run_directory, "pulled")
+    Path(pulled).write_bytes(SAMPLE.blobs[LAYER.digest])
+    cache.blobs.adopt(pulled, LAYER.digest)
+    return cache.blobs.path(LAYER.digest)
+
+
+def is_checked(cache: Cache) -> bool:
+    with open(cache.blobs.path(LAYER.digest), "rb") as file:
+        return cache.blobs.is_checked(LAYER.digest, file.fileno())
+
+
+def write_again(path: Path) -> None:
+    """The same bytes, with the time of change that they had."""
+    found = path.stat()
+    path.write_bytes(path.read_bytes())
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def replace_it(path: Path) -> None:
+    """Another file, with the times that one has."""
+    copy = path.with_name("copy")
+    shutil.copy2(path, copy)
+    os.replace(copy, path)
+
+
+TOUCHES: dict[str, Callable[[Path], object]] = {
+    "written": write_again,
+    "replaced": replace_it,
+    "longer": lambda path: path.open("ab").write(b"x"),
+    "its mode": lambda path: path.chmod(0o600),
+    "a second name": lambda path: os.link(path, path.with_name(f"second-{path.stat().st_nlink}")),
+}
+
+
+def test_what_came_is_checked(cache: Cache, root: Path) -> None:
+    come(cache)
+    assert is_checked(cache)
+    assert not is_checked(Cache(str(root))), "a cache of an earlier run"
+    cache.blobs.distrust()
+    assert not is_checked(cache)
+    come(cache)
+    assert not is_checked(cache), "a cache that was found damaged"
+
+
+@pytest.mark.parametrize("touch", TOUCHES.values(), ids=TOUCHES)
+def test_what_was_touched_is_not(cache: Cache, touch: Callable[[Path], object]) -> None:
+    path = Path(come(cache))
+    before = path.stat().st_ctime_ns
+    while path.stat().st_ctime_ns == before:  # the clock of files goes in steps
+        touch(path)
+    assert not is_checked(cache)
+
+
+def test_what_would_change_unseen_is_not(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blobs, "filesystem_of", lambda _path: Filesystem(tells_changes=False))
+    come(cache)
+    assert not is_checked(cache), "there is no time of change"
+    monkeypatch.undo()
+    monkeypatch.setattr(blobs, "may_change_unseen", lambda _found: True)
+    come(cache)
+    assert not is_checked(cache), "times go in seconds"

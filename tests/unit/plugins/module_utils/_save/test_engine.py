@@ -31,14 +31,13 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     TransferError,
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
+from ansible_collections.airgap.images.plugins.module_utils._cache.blobs import BlobStore
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._host import space
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import Attributes, NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._host.hold import Hold
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
-from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage
-from ansible_collections.airgap.images.plugins.module_utils._oci.reference import Repository
 from ansible_collections.airgap.images.plugins.module_utils._publish import ready as ready_module
 from ansible_collections.airgap.images.plugins.module_utils._publish import staging as staging_module
 from ansible_collections.airgap.images.plugins.module_utils._save import finish, preflight, produce, tools
@@ -431,8 +430,31 @@ def test_a_truncated_blob_of_the_cache_is_fetched_again(bench: Bench) -> None:
     archived(bench.out / "images.tar.gz")
 
 
-def test_a_disk_that_does_not_keep_what_is_written(bench: Bench) -> None:
-    bench.registries.blobs[TOP.digest] = bytes(len(TOP.data))
+def spoil_what_comes(monkeypatch: pytest.MonkeyPatch, *, times: int, layer: layers.Layer = TOP) -> None:
+    """Spoil a layer right after it has come and was found sound, so many times."""
+    adopt, left = BlobStore.adopt, [layer.digest] * times
+
+    def spoiled(self: BlobStore, path: str, digest: str) -> None:
+        adopt(self, path, digest)
+        if digest in left:
+            left.remove(digest)
+            Path(self.path(digest)).write_bytes(bytes(len(layer.data)))
+
+    monkeypatch.setattr(BlobStore, "adopt", spoiled)
+
+
+@pytest.mark.parametrize("compress", ["gzip", "dir"])
+def test_what_is_spoilt_after_it_was_checked_is_noticed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, compress: str
+) -> None:
+    spoil_what_comes(monkeypatch, times=2)
+    result = bench.run(compress=compress)
+    assert (result.is_failure, result.stats.blobs_repaired) == (False, 1)
+    assert bench.blob(TOP.digest).read_bytes() == TOP.data
+
+
+def test_a_disk_that_does_not_keep_what_is_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil_what_comes(monkeypatch, times=9)
     with pytest.raises(StorageError, match="does not keep what is written to it"):
         bench.run()
     assert os.listdir(bench.out) == []
@@ -800,19 +822,12 @@ def test_platforms_of_an_image_that_failed_keep_nobody_waiting(bench: Bench) -> 
     assert [str(image.reference) for image in result.lock.images] == IMAGES
 
 
-def test_a_damaged_blob_is_fetched_again_where_the_cache_is_not_kept(bench: Bench) -> None:
+def test_a_damaged_blob_is_fetched_again_where_the_cache_is_not_kept(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected = bench.run().lock
     bench.folder = bench.folder / "again"
-    real = bench.registries.fetch_blob
-    damaged: list[str] = []
-
-    def damage_once(repository: Repository, blob: Descriptor, path: str, *, deadline: float) -> None:
-        real(repository, blob, path)
-        if blob.digest == NEW.digest and not damaged:
-            damaged.append(blob.digest)
-            Path(path).write_bytes(bytes(blob.size))
-
-    bench.registries.fetch_blob = damage_once  # type: ignore[method-assign, assignment]
+    spoil_what_comes(monkeypatch, times=1, layer=NEW)
     result = bench.run(keep_cache=False)
     assert result.is_failure is False
     assert result.lock == expected
