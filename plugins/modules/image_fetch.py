@@ -150,7 +150,8 @@ dest:
   type: str
   sample: /home/me/media/build1
 parts:
-  description: The files of the archive on the controller, in order.
+  description: The files of the archive on the controller, in order. Empty if the archive is a directory; the lock file
+    lists its files.
   returned: success
   type: list
   elements: dict
@@ -168,6 +169,11 @@ parts:
     - path: /home/me/media/build1/rancher-v2.7.9.tar.gz.part0
       size: 4294967296
       sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+part_count:
+  description: The number of files of the archive, those of a directory included.
+  returned: success
+  type: int
+  sample: 2
 checksum_file:
   description: Path of the checksums on the controller. Null without O(src).
   returned: success

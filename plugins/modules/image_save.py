@@ -531,7 +531,8 @@ dest:
   type: str
   sample: /srv/airgap/rancher.tar.gz
 parts:
-  description: The files of the archive in order. With O(compress=dir), all files of the directory.
+  description: The files of the archive in order. Empty with O(compress=dir); the lock file lists the files of the
+    directory.
   returned: when the list could be processed
   type: list
   elements: dict
@@ -552,6 +553,11 @@ parts:
     - path: /srv/airgap/rancher.tar.gz.part1
       size: 1873651200
       sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752
+part_count:
+  description: The number of files of the archive, those of a directory included.
+  returned: when the list could be processed
+  type: int
+  sample: 2
 images:
   description: The images of the list, in order, with their results.
   returned: when the list could be processed

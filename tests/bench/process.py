@@ -60,9 +60,9 @@ class ModuleRun:
 
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:
-        """Name below the destination and sha256 of every file of the archive."""
-        dest = str(self.data["dest"])
-        return tuple((each["path"].removeprefix(dest), each["sha256"]) for each in self.data["parts"])
+        """Name and sha256 of every file of the archive, which must still be there."""
+        lock = json.loads(Path(self.data["lock_file"]).read_text("utf-8"))
+        return tuple((each["name"], each["sha256"]) for each in lock["parts"])
 
 
 def run(

@@ -68,9 +68,9 @@ def _save(bench: Bench, root: Path, images: Sequence[Stored], compress: str) -> 
     with bench.empty() as folder:
         done = run_module(bench.params(images, folder, compress=compress), env={"PYTHONPATH": str(root)})
         gets = sum(1 for each in bench.registry.requests() if each.method == "GET" and each.manifest)
-    if not done.data["changed"]:
-        raise BenchError("a save with nothing in the cache has changed nothing")
-    return Whole(done.wall, done.cpu, gets, done.parts)
+        if not done.data["changed"]:
+            raise BenchError("a save with nothing in the cache has changed nothing")
+        return Whole(done.wall, done.cpu, gets, done.parts)
 
 
 def _rows(compress: str, samples: dict[str, list[Whole]]) -> list[Figure]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -86,11 +87,13 @@ def test_a_directory_has_hard_links_into_the_cache(press: Press, workdir: Path) 
     dest = workdir / "out" / "images"
     result = press.save(dest, compress="dir")
     archive = saved(result)
-    assert {each["path"] for each in result["parts"]} == {
-        str(path) for path in dest.rglob("*") if path.is_file() and not path.is_symlink()
-    }
-    for part in result["parts"]:
-        assert (Path(part["path"]).stat().st_size, file_sha256(Path(part["path"]))) == (part["size"], part["sha256"])
+    files = {path for path in dest.rglob("*") if path.is_file() and not path.is_symlink()}
+    assert (result["parts"], result["part_count"]) == ([], len(files))
+    listed = json.loads(Path(result["lock_file"]).read_text("utf-8"))["parts"]
+    assert {dest / each["name"] for each in listed} == files
+    for part in listed:
+        path = dest / part["name"]
+        assert (path.stat().st_size, file_sha256(path)) == (part["size"], part["sha256"])
     for digest in archive.blobs:
         (path,) = dest.rglob(f"sha256/{digest[7:]}")
         assert path.stat().st_ino == cached(press.cache, digest).stat().st_ino

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from .._archive.lock import Lock, LockedImage
 from .._archive.names import path_of
-from .._archive.output import BESIDE, Output
+from .._archive.output import BESIDE, DIR, Output
 from .._base.json import Json
 from .._report.causes import cause_json
 from .decide import describe
@@ -26,7 +26,7 @@ def as_returned(result: Result, output: Output, *, check: bool) -> dict[str, Jso
         "succeeded": not result.is_failure,
         "notes": list(result.notes),
         "dest": output.dest,
-        "parts": _parts(result, output),
+        **_parts(result, output),
         "images": _images(result),
         "failed_images": [
             {"reference": str(one.listed.reference), "origin": str(one.listed.origin), "reason": one.reason}
@@ -57,12 +57,18 @@ def diff_of(result: Result, output: Output) -> dict[str, Json]:
     }
 
 
-def _parts(result: Result, output: Output) -> list[Json]:
-    """Return the parts that are on disk now: after a failure, those of the archive before."""
+def _parts(result: Result, output: Output) -> dict[str, Json]:
+    """Return the parts that are on disk now: after a failure, those of the archive before.
+
+    The files of a directory, which may be a hundred thousand, are only counted; its lock file lists them.
+    """
     lock = result.lock if result.is_published else result.before
-    if lock is None:
-        return []
-    return [{"path": path_of(output, part), "size": part.size, "sha256": part.sha256} for part in lock.parts]
+    parts = lock.parts if lock is not None else ()
+    listed = parts if output.compress != DIR else ()
+    return {
+        "parts": [{"path": path_of(output, part), "size": part.size, "sha256": part.sha256} for part in listed],
+        "part_count": len(parts),
+    }
 
 
 def _images(result: Result) -> list[Json]:

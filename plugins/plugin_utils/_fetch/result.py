@@ -30,16 +30,21 @@ from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import 
 def paths(place: Place, parts: Sequence[Item], records: Mapping[str, Item], failed: Item | None) -> dict[str, Any]:
     """Return where everything is on the controller, by the names of return values.
 
+    The files of a directory, which may be a hundred thousand, are only counted; its lock file lists them.
+
     :param records: the files beside the archive, by the names of :data:`BESIDE`.
     :param failed: the list of failed images.
     """
-    files = [*parts, *records.values(), *([failed] if failed else [])]
+    listed = [part for part in parts if not os.path.dirname(part.name)]
+    directory = [place.root] if parts and not listed else []
+    beside = [place.final(item) for item in (*records.values(), *([failed] if failed else []))]
     return {
         "dest": place.directory,
-        "parts": [{"path": place.final(part), "size": part.size, "sha256": part.sha256} for part in parts],
+        "parts": [{"path": place.final(part), "size": part.size, "sha256": part.sha256} for part in listed],
+        "part_count": len(parts),
         **{name: place.final(records[name]) if name in records else None for name in BESIDE},
         "failed_list": place.final(failed) if failed else None,
-        "files": [place.final(item) for item in files],
+        "files": [*(place.final(part) for part in listed), *directory, *beside],
     }
 
 

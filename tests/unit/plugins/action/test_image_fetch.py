@@ -570,7 +570,8 @@ def test_a_directory_is_fetched(scene: Scene) -> None:
     assert [os.readlink(scene.path(link)) for link in LINKS] == ["share", "../share"]
     assert (scene.path(f"images/{FOLDER}/blobs") / "sha256").is_dir()
     assert {name: scene.path(f"images/{name}").read_bytes() for name in LAYOUT} == LAYOUT
-    assert [part["path"] for part in result["parts"]] == [str(scene.path(f"images/{name}")) for name in LAYOUT]
+    assert (result["parts"], result["part_count"]) == ([], len(LAYOUT))
+    assert result["files"][:2] == [str(scene.path("images")), str(scene.path("images.sha256"))]
     assert scene.fetch(src=str(scene.host / "images"))["changed"] is False
 
 
