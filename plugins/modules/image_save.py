@@ -104,7 +104,7 @@ options:
     description:
       - Path of the archive on the target. If the suffix is missing, it is added according to the format, V(.tar.gz),
         V(.tar.zst) or V(.tar). With O(compress=dir) this is the path of a directory.
-      - With O(part_size) the archive is C(DEST.part0), C(DEST.part1) and so on.
+      - With O(part_size) or O(part_at=image), the archive is C(DEST.part0), C(DEST.part1) and so on.
       - The other files are next to it and have the same name with a suffix. C(DEST.sha256) has the checksums,
         C(DEST.lock.json) records the contents, C(DEST.report.html) and C(DEST.report.csv) describe them for people,
         C(DEST.report.json) has the facts of the report that the lock file does not have, and the script
@@ -287,6 +287,18 @@ options:
         compressed. With zstd, the library skips incompressible content. This is many times faster and costs about half
         a percent in size.
     type: int
+  part_at:
+    description:
+      - Where parts end. With V(size), all parts but the last have O(part_size).
+      - With V(image), a part also ends behind each image. Then the bytes of a part depend only on its own image and on
+        which of its blobs an earlier image has brought. When a few images of the list change, all other parts keep
+        their content, and only their numbers shift. The last part has the documents of the whole archive, and always
+        changes. O(part_size) is optional then.
+      - With more than 10,000 parts, the task fails before the first byte. This is estimated from the number of images
+        and their sizes.
+    type: str
+    choices: [size, image]
+    default: size
   part_digits:
     description:
       - Minimum number of digits in the name of a part, padded with zeros.
@@ -904,6 +916,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         # -- files of the archive
         "compress": {"type": "str", "choices": ["gzip", "zstd", "none", "dir"], "default": "gzip"},
         "compress_level": {"type": "int"},
+        "part_at": {"type": "str", "choices": ["size", "image"], "default": "size"},
         "part_digits": {"type": "int"},
         "verify": {"type": "str", "choices": ["digest", "size"], "default": "digest"},
         "force": {"type": "bool", "default": False},

@@ -27,6 +27,9 @@ class _Pieces:
     def end_blob(self) -> None:
         pass
 
+    def end_image(self) -> None:
+        pass
+
     def finish(self) -> None:
         pass
 

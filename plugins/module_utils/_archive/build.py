@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Callable, Optional
+from enum import Enum
+from typing import Callable, Union
 
 from .._base.stage import Stage
 from .._base.stop import Check
@@ -17,7 +18,7 @@ from .._oci.layout import ROOT, SavedImage
 from .compress import Encoder, make_encoder
 from .members import Blobs, write_members
 from .offsets import Offset
-from .output import DIR, Output
+from .output import AT_IMAGE, DIR, Output
 from .parts import PartWriter, WrittenFile, at_once
 from .tar import TarWriter
 from .tree import Standing, TreeWriter
@@ -77,10 +78,11 @@ def build_archive(
     with Stage(at_once, check=check, waiting=_SYNCS_WAITING) as syncing:
         parts = PartWriter(directory, output.part_size, syncing.put)
         try:
-            with Stage(parts.write, check=check) as writing:
+            with Stage(_write_with(parts), check=check) as writing:
                 encoder = make_encoder(output.compress, output.compress_level, _Queue(writing))
                 with Stage(_encode_with(encoder), check=check) as encoding:
-                    tar = TarWriter(_Encoding(encoding), blobs.is_checked)
+                    sink = _Encoding(encoding, ends_images=output.part_at == AT_IMAGE)
+                    tar = TarWriter(sink, blobs.is_checked)
                     saved, sizes = write_members(images, blobs, tar)
                     tar.finish()
                 encoder.finish()
@@ -95,42 +97,70 @@ def build_archive(
     return Built(saved, sizes, parts.written, offsets)
 
 
-_Piece = Optional[tuple[bytes, bool]]
-"""Bytes, and whether they are to be stored; ``None``: a blob ends."""
+_Piece = Union[tuple[bytes, bool], "_End"]
+"""Bytes, and whether they are to be stored; or the end of a blob or an image."""
+
+
+class _End(Enum):
+    BLOB = "blob"
+    IMAGE = "image"
 
 
 def _encode_with(encoder: Encoder) -> Callable[[_Piece], None]:
     def encode(piece: _Piece) -> None:
-        if piece is None:
+        if piece is _End.BLOB:
             encoder.end_blob()
+        elif piece is _End.IMAGE:
+            encoder.end_image()
         else:
             encoder.write(piece[0], stored=piece[1])
 
     return encode
 
 
-class _Queue:
-    """Passes the encoder's output to the stage that writes files."""
+def _write_with(parts: PartWriter) -> Callable[[bytes | None], None]:
+    def write(piece: bytes | None) -> None:
+        if piece is None:
+            parts.end_file()
+        else:
+            parts.write(piece)
 
-    def __init__(self, stage: Stage[bytes]) -> None:
+    return write
+
+
+class _Queue:
+    """Passes the encoder's output to the stage that writes files; ``None``: a file ends."""
+
+    def __init__(self, stage: Stage[bytes | None]) -> None:
         self._stage = stage
 
     def write(self, data: bytes) -> None:
         if data:
             self._stage.put(data)
 
+    def end_file(self) -> None:
+        self._stage.put(None)
+
 
 class _Encoding(Encoder):
-    """Passes the tar writer's output to the stage that compresses."""
+    """Passes the tar writer's output to the stage that compresses.
 
-    def __init__(self, stage: Stage[_Piece]) -> None:
+    :param ends_images: whether parts end where images do.
+    """
+
+    def __init__(self, stage: Stage[_Piece], *, ends_images: bool) -> None:
         self._stage = stage
+        self._ends_images = ends_images
 
     def write(self, data: bytes, *, stored: bool) -> None:
         self._stage.put((data, stored))
 
     def end_blob(self) -> None:
-        self._stage.put(None)
+        self._stage.put(_End.BLOB)
+
+    def end_image(self) -> None:
+        if self._ends_images:
+            self._stage.put(_End.IMAGE)
 
     def finish(self) -> None:
         """The encoder behind the stage is finished by its owner, once the stage is empty."""

@@ -49,6 +49,9 @@ class Sink(Protocol):
     def write(self, data: bytes) -> None:
         """Take the next bytes."""
 
+    def end_file(self) -> None:
+        """Take what follows into another file."""
+
 
 class Encoder(Protocol):
     """Turns a stream into another one.
@@ -62,6 +65,9 @@ class Encoder(Protocol):
 
     def end_blob(self) -> None:
         """Make the next bytes readable without a long stretch before them; called behind each blob."""
+
+    def end_image(self) -> None:
+        """Make the next bytes independent of those before them, and begin another file; called behind each image."""
 
     def finish(self) -> None:
         """End the stream."""
@@ -116,6 +122,9 @@ class _Output:
         self.written += len(data)
         self._sink.write(data)
 
+    def end_file(self) -> None:
+        self._sink.end_file()
+
 
 class PlainEncoder:
     """No compression."""
@@ -128,6 +137,9 @@ class PlainEncoder:
 
     def end_blob(self) -> None:
         pass
+
+    def end_image(self) -> None:
+        self._sink.end_file()
 
     def finish(self) -> None:
         pass
@@ -160,6 +172,11 @@ class GzipEncoder:
     def end_blob(self) -> None:
         if not self._is_one_stretch and self._starts.length_since(self._output.plain) > _LONG:
             self._end_deflated()
+
+    def end_image(self) -> None:
+        self._end_deflated()
+        self._is_storing = False
+        self._output.end_file()
 
     def finish(self) -> None:
         self._end_deflated()
@@ -222,6 +239,11 @@ class ZstdEncoder:
     def end_blob(self) -> None:
         if not self._is_one_frame and self._starts.length_since(self._output.plain) > _LONG:
             self._end_compressed()
+
+    def end_image(self) -> None:
+        self._end_stored()
+        self._end_compressed()
+        self._output.end_file()
 
     def finish(self) -> None:
         self._end_stored()

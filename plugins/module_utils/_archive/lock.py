@@ -18,6 +18,7 @@ from .._oci.layout import links_of
 from .._oci.platform import Platform
 from .._oci.reference import Reference
 from .offsets import Offset
+from .output import AT_SIZE
 from .parts import Part
 
 WRITER = 4
@@ -172,7 +173,7 @@ def form_of(options: Mapping[str, Json]) -> dict[str, Json]:
         "include_foreign_layers",
         "signature_policy",
     )
-    return {name: options.get(name) for name in names}
+    return {**{name: options.get(name) for name in names}, "part_at": options.get("part_at", AT_SIZE)}
 
 
 def links_in(lock: Lock) -> dict[str, str]:

@@ -59,6 +59,7 @@ def write_members(
     """
     for name in (ROOT, f"{ROOT}/share", f"{ROOT}/{SHARE}"):
         writer.directory(name)
+    writer.end_image()
     members = _Members(blobs, writer)
     saved: list[SavedImage] = []
     for image in images:
@@ -66,6 +67,7 @@ def write_members(
             members.add_platform(stored)
         for digest, raw in image.documents.items():
             members.add_document(digest, raw)
+        writer.end_image()
         saved.append(image)
     for name, raw in whole_documents(saved).items():
         writer.document(f"{ROOT}/{name}", raw)

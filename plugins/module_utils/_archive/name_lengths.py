@@ -50,7 +50,7 @@ def _refuse_path(option: str, path: str, deepest: str) -> None:
 def _names(output: Output) -> list[str]:
     """List the names that will be in the directory."""
     names = [f".{output.name}.staging", *(f"{output.name}{suffix}" for suffix in BESIDE.values())]
-    if output.part_size is not None:
+    if output.is_split:
         names.append(f"{output.name}.part{'0' * max(_PART_DIGITS, output.part_digits or 0)}")
     return names
 

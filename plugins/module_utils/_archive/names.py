@@ -70,7 +70,7 @@ def part_names(name: str, count: int, *, split: bool, digits: int | None) -> lis
     """Name the files of an archive.
 
     :param name: the archive's name.
-    :param split: whether ``part_size`` was given; then even a single file is a part.
+    :param split: whether it is in parts; then even a single file is a part.
     :param digits: ``part_digits``; ``None``: as wide as the last number, so that ``cat NAME.part*`` is in order.
     """
     if not split:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from .._base.errors import OptionError
 
 GZIP, ZSTD, NONE, DIR = "gzip", "zstd", "none", "dir"
+AT_SIZE, AT_IMAGE = "size", "image"
+"""Where parts end: at their size alone, or at the end of each image as well."""
+
 # Files beside an archive are named after it.
 LOCK_SUFFIX, CHECKSUM_SUFFIX = ".lock.json", ".sha256"
 REPORT_SUFFIX, TABLE_SUFFIX, FACTS_SUFFIX = ".report.html", ".report.csv", ".report.json"
@@ -44,7 +47,8 @@ class Output:
 
     :param dest: absolute path of the archive, with its suffix; of the directory for ``dir``.
     :param compress_level: ``None``: layers that are compressed already are stored, the rest is compressed lightly.
-    :param part_size: bytes of each part; ``None``: one file.
+    :param part_size: bytes of each part at most; ``None``: one file, or one for each image.
+    :param part_at: :data:`AT_SIZE` or :data:`AT_IMAGE`.
     :param has_attributes: whether files are to get a mode, an owner, or anything of that kind, of their own.
     :param part_digits: least width of the part's number; ``None``: as wide as the last part's number.
     """
@@ -58,6 +62,7 @@ class Output:
     allow_partial: bool
     force: bool
     has_attributes: bool = False
+    part_at: str = AT_SIZE
 
     @property
     def directory(self) -> str:
@@ -68,6 +73,11 @@ class Output:
     def name(self) -> str:
         """Name of the archive."""
         return os.path.basename(self.dest)
+
+    @property
+    def is_split(self) -> bool:
+        """True if the archive is in parts, even if that is a single one."""
+        return self.part_size is not None or self.part_at == AT_IMAGE
 
     @property
     def lock_file(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Callable
 
@@ -50,10 +51,10 @@ def at_once(action: Callable[[], None]) -> None:
 
 
 class PartWriter:
-    """Cuts a stream at exact byte counts into files ``0``, ``1``, … of a directory.
+    """Cuts a stream into files ``0``, ``1``, … of a directory: at exact byte counts, and where it is told to.
 
     :param directory: exists and is empty.
-    :param part_size: bytes of each file but the last; ``None``: one file.
+    :param part_size: bytes of each file at most; ``None``: it is not cut for its size.
     :param behind: runs actions in their order, perhaps on another thread, so that the disk can flush while more is
         written.
     :ivar written: the files; on disk to the last byte once ``behind`` has run everything.
@@ -89,6 +90,10 @@ class PartWriter:
                 continue
             self._write_here(view[:room])
             view = view[room:]
+
+    def end_file(self) -> None:
+        """Begin another file with the next byte."""
+        self._close()
 
     def finish(self) -> None:
         """Close the last file."""
@@ -145,30 +150,47 @@ class PartWriter:
         return os.path.join(self._directory, str(len(self.written)))
 
 
-def check_part_count(archive_bytes: int, part_size: int | None) -> None:
-    """Refuse a ``part_size`` that would give an absurd number of files.
+def most_parts(pieces: Sequence[int], part_size: int | None) -> int:
+    """Return how many parts an archive has at most.
 
-    :param archive_bytes: upper estimate of the archive's size.
-    :raises OptionError: names the least size.
+    :param pieces: upper estimates of its bytes between two places where a part ends in any case.
     """
-    if part_size is not None and archive_bytes // part_size >= MAX_PARTS:
-        least = exact_size(-(-archive_bytes // MAX_PARTS))
+    return sum(1 if part_size is None else -(-size // part_size) for size in pieces if size)
+
+
+def check_part_count(pieces: Sequence[int], part_size: int | None) -> None:
+    """Refuse what would give an absurd number of files.
+
+    :param pieces: as :func:`most_parts` has them.
+    :raises OptionError: names the least size of a part, unless there are too many pieces.
+    """
+    count, least_count = most_parts(pieces, part_size), most_parts(pieces, None)
+    if count <= MAX_PARTS:
+        return
+    if part_size is None or least_count > MAX_PARTS:
         raise OptionError(
-            f"part_size: {part_size} bytes would make up to {archive_bytes // part_size + 1} parts; at most "
-            f"{MAX_PARTS} are accepted, so give at least {least}"
+            f"part_at: at least {least_count} parts would be needed, as each image begins one; at most {MAX_PARTS} are "
+            f"accepted. Leave part_at out, or save the list as several archives"
         )
+    room = MAX_PARTS + 1 - least_count  # a piece has one part that is not full, and others that are
+    least = exact_size(-(-sum(pieces) // room))
+    raise OptionError(
+        f"part_size: {part_size} bytes would make up to {count} parts; at most {MAX_PARTS} are accepted, so give at "
+        f"least {least}"
+    )
 
 
-def check_part_fits(archive_bytes: int, part_size: int | None, largest: int, place: str) -> None:
+def check_part_fits(pieces: Sequence[int], part_size: int | None, largest: int, place: str) -> None:
     """Refuse files that are too large for the filesystem: FAT32 takes 4 GiB less one byte.
 
-    :param archive_bytes: upper estimate of the archive's size.
+    :param pieces: as :func:`most_parts` has them.
     :param largest: bytes that a file may have there.
     :raises OptionError: names a size that fits.
     """
-    longest = archive_bytes if part_size is None else min(part_size, archive_bytes)
+    longest = max(pieces) if part_size is None else min(part_size, max(pieces))
     if longest > largest:
-        what = "the archive" if part_size is None else f"a part of {exact_size(part_size)}"
+        whole = "the archive" if len(pieces) == 1 else "a part with one image"
+        what = whole if part_size is None else f"a part of {exact_size(part_size)}"
         raise OptionError(
             f"part_size: {what} may have up to {format_bytes(longest)}, and a file in {place} may have "
             f"{format_bytes(largest)} at most; set part_size to {handy_size(largest)}, or choose a directory on "

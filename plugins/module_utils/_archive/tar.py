@@ -53,6 +53,9 @@ class Writer(Protocol):
     def link(self, name: str, target: str) -> None:
         """Take a symbolic link."""
 
+    def end_image(self) -> None:
+        """Take note that the members of an image end here, or those that precede all images."""
+
 
 class TarWriter:
     """Writes a tar stream into an encoder.
@@ -86,6 +89,9 @@ class TarWriter:
             self._write(chunk, stored=stored)
         self._write(_padding(blob.size), stored=False)
         self._encoder.end_blob()
+
+    def end_image(self) -> None:
+        self._encoder.end_image()
 
     def finish(self) -> None:
         """End the stream: two empty blocks, filled up to a whole record as ``tar`` does."""

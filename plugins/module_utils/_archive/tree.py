@@ -82,6 +82,9 @@ class TreeWriter:
             self._try(lambda: self._place(path, self._path(name), self._check))
         self.written.append(WrittenFile(self._path(name), blob.size, hex_of(blob.digest)))
 
+    def end_image(self) -> None:
+        pass
+
     def finish(self) -> None:
         pass
 

@@ -78,7 +78,7 @@ class Progress:
     :ivar images_done: those of them that are in the cache.
     :ivar bytes: to be downloaded, or downloaded already.
     :ivar archive_bytes: upper estimate of the archive's size.
-    :ivar part_size: bytes of each of its parts; 0: it is in one.
+    :ivar parts: upper estimate of the number of its files.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,8 @@ class Progress:
         self._downloaded: Callable[[], int] = int
         self._written: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self.stage = ""
-        self.images = self.images_done = self.bytes = self.archive_bytes = self.part_size = 0
+        self.images = self.images_done = self.bytes = self.archive_bytes = 0
+        self.parts = 1
 
     def measure(self, downloaded: Callable[[], int]) -> None:
         """Set the function that counts the bytes that have arrived, including those of files that still grow."""
@@ -164,7 +165,7 @@ class Progress:
                     "bytes": written,
                     "of": self.archive_bytes,
                     "part": files,
-                    "parts": -(-self.archive_bytes // self.part_size) if self.part_size else 1,
+                    "parts": self.parts,
                 },
                 "events": list(self._events),
             }

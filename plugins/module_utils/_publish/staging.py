@@ -152,7 +152,7 @@ class Staging:
         if output.compress == DIR:
             root = os.path.join(self._data, output.name)
             return [Part(file.path[len(root) + 1 :], file.size, file.sha256) for file in written]
-        names = part_names(output.name, len(written), split=output.part_size is not None, digits=output.part_digits)
+        names = part_names(output.name, len(written), split=output.is_split, digits=output.part_digits)
         return [Part(name, file.size, file.sha256) for name, file in zip(names, written)]
 
     def publish(self, lock: Lock, written: Sequence[WrittenFile], facts: Facts | None) -> None:

@@ -53,6 +53,7 @@ _OPTIONS = {
     "compress": "Compression",
     "compress_level": "Compression level",
     "part_size": "Part size",
+    "part_at": "Parts end at",
     "part_digits": "Digits of the part number",
     "signature_policy": "Signature policy",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._archive.output import Output
+from .._archive.output import AT_SIZE, Output
 from .._base.json import Json
 from .._oci.image_list import Origin
 from .._oci.platform import PlatformFilter
@@ -58,6 +58,8 @@ def lock_options(options: Options, policy: str) -> dict[str, Json]:
     :param policy: name of the signature policy in force.
     """
     selection, output = options.selection, options.output
+    # Lock files of archives that do not use an option keep the bytes that they had before it came.
+    later: dict[str, Json] = {} if output.part_at == AT_SIZE else {"part_at": output.part_at}
     return {
         "arch": [str(architecture) for architecture in selection.platforms.architectures],
         "os": list(selection.platforms.operating_systems),
@@ -68,4 +70,5 @@ def lock_options(options: Options, policy: str) -> dict[str, Json]:
         "part_size": output.part_size,
         "part_digits": output.part_digits,
         "signature_policy": policy,
+        **later,
     }

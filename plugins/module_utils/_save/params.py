@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Literal, TypedDict
 
-from .._archive.output import DIR, Output, check_level, complete_dest
+from .._archive.output import AT_IMAGE, DIR, Output, check_level, complete_dest
 from .._base.checks import check_range, is_text
 from .._base.errors import InvalidReferenceError, OptionError, quoted
 from .._base.size import parse_size
@@ -53,6 +53,7 @@ class Params(TypedDict):
     compress: str
     compress_level: int | None
     part_size: str | None
+    part_at: str
     part_digits: int | None
     failed_list: str | None
     allow_partial: bool
@@ -157,6 +158,8 @@ def _output(params: Params) -> Output:
     part_size = params["part_size"]
     if part_size is not None and compress == "dir":
         raise OptionError("part_size: has no effect with compress=dir; leave it out")
+    if params["part_at"] == AT_IMAGE and compress == DIR:
+        raise OptionError("part_at: has no effect with compress=dir, which has a file for each blob; leave it out")
     if params["part_digits"] is not None:
         check_range("part_digits", params["part_digits"], 1, 9)
     return Output(
@@ -164,6 +167,7 @@ def _output(params: Params) -> Output:
         compress=compress,
         compress_level=params["compress_level"],
         part_size=None if part_size is None else parse_size(part_size, option="part_size"),
+        part_at=params["part_at"],
         part_digits=params["part_digits"],
         failed_list=params["failed_list"],
         allow_partial=params["allow_partial"],

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable
 
+from .._archive.output import AT_IMAGE
 from .._oci.descriptor import Descriptor
 from .._oci.image import PlatformImage, ResolvedImage, StoredImage
 
@@ -31,6 +32,8 @@ class Plan:
     :param fetched: bytes of what was fetched while resolving, by digest.
     :param reused: bytes of each blob that the cache has, by digest.
     :param archive_bytes: an upper estimate: all blobs as they are, and the tar around them.
+    :param image_bytes: upper estimates of what each image adds to the archive, in list order.
+    :param document_bytes: an upper estimate of what is at the archive's end.
     """
 
     platform_images: tuple[PlatformImage, ...]
@@ -39,6 +42,14 @@ class Plan:
     reused: dict[str, int]
     fetched: Mapping[str, int]
     archive_bytes: int
+    image_bytes: tuple[int, ...] = ()
+    document_bytes: int = 0
+
+    def pieces_of(self, part_at: str) -> tuple[int, ...]:
+        """Return upper estimates of the bytes between two places where a part ends in any case."""
+        if part_at == AT_IMAGE:
+            return (_TAR_END, *self.image_bytes, self.document_bytes)
+        return (self.archive_bytes,)
 
     @property
     def incomplete(self) -> tuple[PlatformImage, ...]:
@@ -93,11 +104,29 @@ def make_plan(
         reused=reused,
         fetched=fetched,
         archive_bytes=_archive_bytes(list(sizes.values()), folders=folders, entries=entries),
+        image_bytes=tuple(_image_bytes(resolved, whole)),
+        document_bytes=_TAR_END + _ROOT_FILES * _TAR_BLOCK + 2 * _INDEX_ENTRY * entries,
     )
 
 
 def _blobs(image: PlatformImage, stored: StoredImage | None) -> Iterable[Descriptor]:
     return (stored or image).all_blobs()
+
+
+def _image_bytes(images: Iterable[ResolvedImage], whole: Mapping[str, StoredImage]) -> Iterator[int]:
+    """Yield upper estimates of what each image adds to those before it."""
+    seen: set[str] = set()
+    for one in images:
+        new: dict[str, int] = {}
+        for image in one.children:
+            if image.folder not in seen:
+                new[image.folder] = 3 * _TAR_BLOCK + _INDEX_ENTRY
+            new.update({blob.digest: blob.size for blob in _blobs(image, whole.get(image.key))})
+        if one.index is not None:
+            new[one.digest] = 2 * (len(one.index) + _TAR_BLOCK)
+        added = sum(size + 2 * _TAR_BLOCK for name, size in new.items() if name not in seen)
+        seen.update(new)
+        yield added + added // _STORED_OVERHEAD
 
 
 def _archive_bytes(sizes: Sequence[int], *, folders: int, entries: int) -> int:

@@ -70,11 +70,12 @@ def prepare(run: Run, tools: Tools, images: ResolvedList, before: Lock | None, *
     if plan.incomplete:
         tools.skopeo.check()
     if writes_archive:
-        check_part_count(plan.archive_bytes, output.part_size)
+        pieces = plan.pieces_of(output.part_at)
+        check_part_count(pieces, output.part_size)
         refuse_protected(replaced_paths(output))
         if output.compress != DIR:
             largest = filesystem_of(output.directory).largest_file
-            check_part_fits(plan.archive_bytes, output.part_size, largest, output.directory)
+            check_part_fits(pieces, output.part_size, largest, output.directory)
     ensure_space(_demands(run, images, plan, writes_archive=writes_archive))
     return Preflight(plan, forecast, "" if run.ahead is None else _pulled_again(plan, before))
 

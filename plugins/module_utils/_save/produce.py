@@ -18,7 +18,7 @@ from .._archive.lock import Lock
 from .._archive.members import whole_documents
 from .._archive.names import path_of
 from .._archive.output import DIR
-from .._archive.parts import Part, WrittenFile
+from .._archive.parts import Part, WrittenFile, most_parts
 from .._archive.record import lock_image, with_parts
 from .._base.errors import DamagedBlobError, ImagesError, NotPulled, StorageError
 from .._cache.eviction import NOT_PULLED, Eviction, evict_pulled
@@ -75,7 +75,8 @@ def _archive(job: Job, copies: Copies) -> Outcome | None:
         staging.ensure_unchanged(job.published.raw_lock)
         staging.try_attributes()
         if output.compress != DIR:
-            run.progress.archive_bytes, run.progress.part_size = job.plan.archive_bytes, output.part_size or 0
+            run.progress.archive_bytes = job.plan.archive_bytes
+            run.progress.parts = most_parts(job.plan.pieces_of(output.part_at), output.part_size)
             run.progress.measure_archive(staging.written)
         built = _build_sound(job, copies, staging)
         run.stop.check()

@@ -437,6 +437,7 @@ def test_the_form_of_an_archive() -> None:
         "part_digits": None,
         "include_foreign_layers": None,
         "signature_policy": None,
+        "part_at": "size",
     }
 
 

@@ -34,6 +34,7 @@ class Recorder:
     def __init__(self) -> None:
         self.members: list[tuple[str, str]] = []
         self.content: dict[str, bytes] = {}
+        self.ends: list[int] = []
 
     def directory(self, name: str) -> None:
         self.members.append(("d", name))
@@ -50,6 +51,9 @@ class Recorder:
 
     def link(self, name: str, target: str) -> None:
         self.members.append(("l", f"{name} -> {target}"))
+
+    def end_image(self) -> None:
+        self.ends.append(len(self.members))
 
 
 @pytest.fixture

@@ -225,23 +225,50 @@ def test_parts_sort_by_name_as_by_number(count: int) -> None:
     assert len(set(names)) == count
 
 
-@pytest.mark.parametrize(("archive", "part_size"), [(10**12, None), (9_999, 1), (10**12, 10**9), (0, 1)])
-def test_a_reasonable_number_of_parts(archive: int, part_size: int | None) -> None:
-    check_part_count(archive, part_size)
+REASONABLE: list[tuple[list[int], int | None]] = [
+    ([10**12], None),
+    ([10_000], 1),
+    ([10**12], 10**9),
+    ([0], 1),
+    ([5, 0, *[7] * 9_998], None),  # what brings nothing has no part
+    ([5, *[7] * 9_999], 7),
+]
 
 
-@pytest.mark.parametrize(("archive", "part_size", "least"), [(10_000, 1, "1"), (10**12, 1000, "100000000")])
-def test_too_many_parts(archive: int, part_size: int, least: str) -> None:
-    with pytest.raises(OptionError, match=f"^part_size: .*at most 10000 are accepted, so give at least {least}$"):
-        check_part_count(archive, part_size)
+@pytest.mark.parametrize(("pieces", "part_size"), REASONABLE)
+def test_a_reasonable_number_of_parts(pieces: list[int], part_size: int | None) -> None:
+    check_part_count(pieces, part_size)
 
 
-@given(st.integers(1, 2**50), st.integers(1, 2**20))
-def test_the_least_size_that_is_named_is_accepted(archive: int, part_size: int) -> None:
+@pytest.mark.parametrize(
+    ("pieces", "part_size", "count", "least"),
+    [
+        ([10_001], 1, 10_001, "2"),
+        ([10**12], 1000, 10**9, "100000000"),
+        ([100] * 5_000, 10, 50_000, "100"),
+    ],
+)
+def test_too_many_parts(pieces: list[int], part_size: int, count: int, least: str) -> None:
+    said = f"part_size: {part_size} bytes would make up to {count} parts; at most 10000 are accepted, so give at least"
+    with pytest.raises(OptionError, match=f"^{said} {least}$"):
+        check_part_count(pieces, part_size)
+
+
+@pytest.mark.parametrize("part_size", [None, 10**9])
+def test_too_many_images(part_size: int | None) -> None:
+    said = "part_at: at least 10001 parts would be needed, as each image begins one; at most 10000 are accepted."
+    with pytest.raises(
+        OptionError, match=f"^{re.escape(said)} Leave part_at out, or save the list as several archives$"
+    ):
+        check_part_count([0, *[5] * 10_001, 0], part_size)
+
+
+@given(st.lists(st.integers(0, 2**50), min_size=1, max_size=50), st.integers(1, 2**20))
+def test_the_least_size_that_is_named_is_accepted(pieces: list[int], part_size: int) -> None:
     try:
-        check_part_count(archive, part_size)
+        check_part_count(pieces, part_size)
     except OptionError as error:
-        check_part_count(archive, parse_size(str(error).rpartition(" ")[2], option="part_size"))
+        check_part_count(pieces, parse_size(str(error).rpartition(" ")[2], option="part_size"))
 
 
 FAT = 2**32 - 1
@@ -260,8 +287,24 @@ FAT = 2**32 - 1
 )
 def test_a_file_that_the_filesystem_would_end_is_refused(archive: int, part: int | None, told: str) -> None:
     if not told:
-        check_part_fits(archive, part, FAT, "/stick")
+        check_part_fits([archive], part, FAT, "/stick")
         return
     limit = "a file in /stick may have 4294967295 bytes (4.0 GiB) at most; set part_size to 4095M, or choose"
     with pytest.raises(OptionError, match=re.escape(f"part_size: {told}, and {limit}")):
-        check_part_fits(archive, part, FAT, "/stick")
+        check_part_fits([archive], part, FAT, "/stick")
+
+
+def test_the_largest_image_must_fit_as_a_part() -> None:
+    check_part_fits([FAT] * 5, None, FAT, "/stick")
+    with pytest.raises(OptionError, match=r"^part_size: a part with one image may have up to 4294967296 bytes"):
+        check_part_fits([5, FAT + 1], None, FAT, "/stick")
+    check_part_fits([5, FAT + 1], FAT, FAT, "/stick")
+
+
+def test_files_end_where_they_are_told_to(tmp_path: Path) -> None:
+    writer = PartWriter(str(tmp_path), 4)
+    for piece in (b"", b"abcdef", b"gh", b"i", b""):
+        writer.write(piece)
+        writer.end_file()
+    writer.finish()
+    assert [Path(file.path).read_bytes() for file in writer.written] == [b"abcd", b"ef", b"gh", b"i"]

@@ -34,6 +34,7 @@ class Recorder:
         self.data = b""
         self.stored: list[tuple[int, bool]] = []
         self.ends: list[int] = []
+        self.image_ends: list[int] = []
         self.finished = False
 
     def write(self, data: bytes, *, stored: bool) -> None:
@@ -42,6 +43,9 @@ class Recorder:
 
     def end_blob(self) -> None:
         self.ends.append(len(self.data))
+
+    def end_image(self) -> None:
+        self.image_ends.append(len(self.data))
 
     def finish(self) -> None:
         self.finished = True

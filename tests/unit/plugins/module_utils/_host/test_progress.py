@@ -103,7 +103,7 @@ def test_time_left_is_that_of_the_download_and_then_of_the_archive(monkeypatch: 
 
 def test_parts_are_foreseen() -> None:
     progress = Progress()
-    progress.archive_bytes, progress.part_size = 101, 50
+    progress.archive_bytes, progress.parts = 101, 3
     progress.measure_archive(lambda: (60, 2))
     assert progress.as_json()["archive"] == {"bytes": 60, "of": 101, "part": 2, "parts": 3}
 
