@@ -52,11 +52,19 @@ CASES: dict[str, dict[str, Any]] = {
     "parts as hangar has them": {"compress": "zstd", "part_size": "300K", "part_digits": 1},
     "parts of four digits": {"compress": "none", "part_size": "2000000", "part_digits": 4},
     "one part": {"compress": "gzip", "part_size": "1G"},
+    "a part for each image": {"compress": "gzip", "part_at": "image"},
+    "a part for each image, level 9": {"compress": "gzip", "compress_level": 9, "part_at": "image"},
+    "parts of each image": {"compress": "zstd", "part_at": "image", "part_size": "100K"},
+    "a part for each image, level 3": {"compress": "zstd", "compress_level": 3, "part_at": "image"},
+    "a part for each image, plain": {"compress": "none", "part_at": "image"},
     "foreign layers too": {"compress": "none", "include_foreign_layers": True, "images": ["oci/foreign-present:1"]},
     "one platform": {"compress": "zstd", "arch": ["arm64"], "os": ["linux"]},
     "partial": {"compress": "gzip", "allow_partial": True, "images": [FAILING, "oci/gzip:1", "docker/list:1"]},
     "a policy of its own": {"compress": "gzip", "signature_policy": "policy.json", "images": ["oci/gzip:1"]},
 }
+
+
+BY_IMAGE = [case for case, options in CASES.items() if "part_at" in options]
 
 
 @dataclass(frozen=True)

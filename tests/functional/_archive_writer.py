@@ -12,7 +12,7 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import zstandard
@@ -36,8 +36,14 @@ Starts = list[tuple[int, int]]
 
 def members_of(lock: Json, blobs: Mapping[str, bytes]) -> list[Member]:
     """The members of an archive in their order."""
+    return [member for group in groups_of(lock, blobs) for member in group]
+
+
+def groups_of(lock: Json, blobs: Mapping[str, bytes]) -> list[list[Member]]:
+    """The members in groups: the directories, those of each reference, the documents of the whole."""
     layout = compact({"imageLayoutVersion": "1.0.0"})
     members = [Member(name, DIRECTORY) for name in (ROOT, f"{ROOT}/share", SHARE)]
+    groups = [members]
     names: set[str] = set()
 
     def blob(digest: str) -> None:
@@ -46,6 +52,8 @@ def members_of(lock: Json, blobs: Mapping[str, bytes]) -> list[Member]:
             members.append(Member(f"{SHARE}/{digest[7:]}", FILE, blobs[digest]))
 
     for image in lock["images"]:
+        members = []
+        groups.append(members)
         for platform in image["platforms"]:
             folder = f"{ROOT}/{_source(platform)[7:]}"
             if folder not in names:
@@ -64,12 +72,25 @@ def members_of(lock: Json, blobs: Mapping[str, bytes]) -> list[Member]:
         if _is_index(image):
             blob(image["digest"])
         blob(_entry_of(image, blobs)["digest"])
+    members = []
+    groups.append(members)
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [_named_entry(i, blobs) for i in lock["images"]]}
     members.append(Member(f"{ROOT}/index.json", FILE, compact(index)))
     members.append(Member(f"{ROOT}/oci-layout", FILE, layout))
     members.append(Member(f"{ROOT}/blobs", LINK, b"share"))
     members.append(Member(f"{ROOT}/saved-images-list.json", FILE, indented(saved_images(lock, blobs))))
-    return members
+    return groups
+
+
+def ends_of(groups: Iterable[Iterable[Member]]) -> list[int]:
+    """Where each group but the last ends in the tar stream, each place once."""
+    ends: dict[int, None] = {}
+    at = 0
+    for group in groups:
+        ends[at] = None
+        sizes = [len(member.content) if member.kind == FILE else 0 for member in group]
+        at += sum(BLOCK + size + -size % BLOCK for size in sizes)
+    return [*ends][1:]
 
 
 def compact(value: Json) -> bytes:
@@ -254,17 +275,25 @@ def _header(member: Member) -> bytes:
     return head + f"{total:06o}\0 ".encode() + tail
 
 
-def compressed(pieces: Pieces, compress: str, level: int | None) -> tuple[bytes, Starts]:
-    """The bytes of an archive, and where its stretches begin."""
+def compressed(pieces: Pieces, compress: str, level: int | None, ends: Collection[int] = ()) -> tuple[bytes, Starts]:
+    """The bytes of an archive, and where its stretches begin.
+
+    :param ends: places of the tar stream where they end in any case.
+    """
     if compress == "none":
-        return b"".join(piece for piece, _stored in pieces), []
-    return _gzip(pieces, level) if compress == "gzip" else _zstd(pieces, level)
+        return b"".join(piece for piece, _stored in pieces), [(end, end) for end in ends]
+    return _gzip(pieces, level, ends) if compress == "gzip" else _zstd(pieces, level, ends)
 
 
-def _stretches(pieces: Pieces, level: int | None) -> Iterator[tuple[bool, list[bytes]]]:
+def _stretches(pieces: Pieces, level: int | None, ends: Collection[int]) -> Iterator[tuple[bool, list[bytes]]]:
     """Neighbours that are stored, or not, together; what is deflated up to the end of a blob where it is long."""
     current: tuple[bool, list[bytes]] | None = None
+    size = 0
     for piece, may_store in pieces:
+        if piece and size in ends and current is not None:
+            yield current
+            current = None
+        size += len(piece)
         if (piece, may_store) == BLOB_END:
             if level is None and current is not None and sum(map(len, current[1])) > _LONG:
                 yield current
@@ -280,11 +309,11 @@ def _stretches(pieces: Pieces, level: int | None) -> Iterator[tuple[bool, list[b
         yield current
 
 
-def _gzip(pieces: Pieces, level: int | None) -> tuple[bytes, Starts]:
+def _gzip(pieces: Pieces, level: int | None, ends: Collection[int]) -> tuple[bytes, Starts]:
     out = [b"\x1f\x8b\x08\0\0\0\0\0\0\xff"]
     starts: Starts = []
     crc = size = 0
-    for stored, stretch in _stretches(pieces, level):
+    for stored, stretch in _stretches(pieces, level, ends):
         starts.append((size, sum(map(len, out))))
         deflater = zlib.compressobj(4 if level is None else level, zlib.DEFLATED, -15, 8, zlib.Z_DEFAULT_STRATEGY)
         for piece in stretch:
@@ -300,11 +329,11 @@ def _gzip(pieces: Pieces, level: int | None) -> tuple[bytes, Starts]:
     return b"".join([*out, b"\x01\0\0\xff\xff", struct.pack("<II", crc, size % 2**32)]), starts
 
 
-def _zstd(pieces: Pieces, level: int | None) -> tuple[bytes, Starts]:
+def _zstd(pieces: Pieces, level: int | None, ends: Collection[int]) -> tuple[bytes, Starts]:
     out: list[bytes] = []
     starts: Starts = []
     size = 0
-    for stored, stretch in _stretches(pieces, level):
+    for stored, stretch in _stretches(pieces, level, ends):
         starts.append((size, sum(map(len, out))))
         size += sum(map(len, stretch))
         if stored:
@@ -320,10 +349,18 @@ def _zstd(pieces: Pieces, level: int | None) -> tuple[bytes, Starts]:
     return b"".join(out), starts
 
 
-def cut(name: str, raw: bytes, part_size: int | None, digits: int | None) -> dict[str, bytes]:
-    """The files of an archive by name."""
-    if part_size is None:
+def cut(
+    name: str, raw: bytes, part_size: int | None, digits: int | None, places: Collection[int] = ()
+) -> dict[str, bytes]:
+    """The files of an archive by name.
+
+    :param places: where parts end in any case.
+    """
+    if part_size is None and not places:
         return {name: raw}
-    parts = [raw[at : at + part_size] for at in range(0, len(raw), part_size)]
+    edges = [0, *places, len(raw)]
+    pieces = [raw[start:end] for start, end in zip(edges, edges[1:])]
+    most = part_size or len(raw)
+    parts = [piece[at : at + most] for piece in pieces for at in range(0, len(piece), most)]
     width = digits or len(str(len(parts) - 1))
     return {f"{name}.part{number:0{width}}": part for number, part in enumerate(parts)}

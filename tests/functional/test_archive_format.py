@@ -33,10 +33,12 @@ from ansible_collections.airgap.images.tests.functional._archive_format import (
     read,
     read_blob,
 )
-from ansible_collections.airgap.images.tests.functional._archive_press import CASES, FAILING, Press, push_all
+from ansible_collections.airgap.images.tests.functional._archive_press import BY_IMAGE, CASES, FAILING, Press, push_all
 from ansible_collections.airgap.images.tests.functional._archive_writer import (
     compressed,
     cut,
+    ends_of,
+    groups_of,
     indented,
     members_of,
     offsets_of,
@@ -57,7 +59,10 @@ def press(seeded_source: Source, tmp_path_factory: pytest.TempPathFactory) -> It
         yield Press(push_all(seeded_source, bench.registry()), folder)
 
 
-MORE = ("gzip level 9", "gzip level 0", "zstd level 12", "one part", "none")
+LATER = ("part_at",)
+"""Options that are in a lock file only if they are set."""
+
+MORE = ("gzip level 9", "gzip level 0", "zstd level 12", "one part", "none", *BY_IMAGE[1:])
 """Cases that differ from another one in a number alone: of a level, or of parts."""
 
 EACH_CASE = [pytest.param(case, marks=pytest.mark.thorough) if case in MORE else case for case in CASES]
@@ -146,10 +151,12 @@ def test_the_writer_gives_the_same_files(made: tuple[Path, Result, Read]) -> Non
         assert {name: (path / name).read_bytes() for name in below} == below
         return
     assert b"".join(piece for piece, _stored in tar_of(members)) == found.stream
-    raw, starts = compressed(tar_of(members), options["compress"], options["compress_level"])
+    ends = ends_of(groups_of(found.lock, found.blobs)) if options.get("part_at") == "image" else []
+    raw, starts = compressed(tar_of(members), options["compress"], options["compress_level"], ends)
     if has_offsets(found.lock):
         assert offsets_of(members, options["compress"], starts) == found.lock["offsets"]
-    files = cut(path.name, raw, options["part_size"], options["part_digits"])
+    places = [max(position for plain, position in starts if plain == end) for end in ends]
+    files = cut(path.name, raw, options["part_size"], options["part_digits"], places)
     assert [part["name"] for part in found.lock["parts"]] == list(files)
     for name, content in files.items():
         assert (path.parent / name).read_bytes() == content, f"{name} has other bytes"
@@ -205,7 +212,8 @@ def test_the_lock_file_is_what_schema_and_page_say(made: tuple[Path, Result, Rea
     assert list(found.lock) == [row for row in top if row != "offsets" or has_offsets(found.lock)]
     assert set(found.lock.get("offsets", found.lock["blobs"])) == set(found.lock["blobs"])
     assert list(found.lock.get("offsets", ())) == sorted(found.lock.get("offsets", ()))
-    assert list(found.lock["options"]) == [row.partition(".")[2] for row in rows if row.startswith("options.")]
+    options = [row.partition(".")[2] for row in rows if row.startswith("options.")]
+    assert list(found.lock["options"]) == [one for one in options if one in found.lock["options"] or one not in LATER]
     order = [row.partition("[].platforms[].")[2] for row in rows if ".platforms[]." in row]
     of_image = [row.partition("[].")[2] for row in rows if row.startswith("images[].") and row.count("[]") == 1]
     for image in found.lock["images"]:
