@@ -176,10 +176,15 @@ def open_archives(sources: Sequence[str], *, stop: Stop, log: Log) -> list[Archi
     :raises LockFileError: when a lock file is not valid.
     :raises SourceGone: when a disk, stick or share does not answer.
     """
-    return [_open(found, stop, log) for found in find_archives(sources)]
+    return [open_found(found, stop=stop, log=log) for found in find_archives(sources)]
 
 
-def _open(found: FoundArchive, stop: Stop, log: Log) -> Archive:
+def open_found(found: FoundArchive, *, stop: Stop, log: Log) -> Archive:
+    """Open an archive whose files were found.
+
+    :raises SourceError: when it has no lock file, and does not name its images by itself.
+    :raises SourceGone: when a disk, stick or share does not answer.
+    """
     checked = PartCheck(stop.check)
     blobs: StreamBlobs | TreeBlobs
     if found.compress == DIR:

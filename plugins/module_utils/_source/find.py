@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from .._archive.lock import Lock
 from .._archive.lock_file import read_lock
 from .._archive.output import BESIDE, CHECKSUM_SUFFIX, DIR, GZIP, LOCK_SUFFIX, NONE, ZSTD, compress_of
+from .._archive.parity import PARITY_SUFFIX
 from .._archive.parts import MAX_PARTS
 from .._base.errors import LockFileError, printable, quoted
 from .._base.json import JsonError, parse_object
@@ -28,6 +29,7 @@ from .tree import FOLDERS
 
 _MOST_VALUES = 4 * 1024 * 1024
 _PART = re.compile(r"(.+)\.part([0-9]{1,9})")
+_PARITY = re.compile(rf"(.+){re.escape(PARITY_SUFFIX)}[0-9]{{0,4}}")
 _HOST = re.compile(r"(?!\.{1,2}$)[^/\x00-\x1f\x7f]{1,255}")
 _SUM = re.compile(r"([0-9a-f]{64}) [ *]([^/\x00-\x1f\x7f]+)")
 _IN_TREE = re.compile(
@@ -47,6 +49,7 @@ class FoundArchive:
     :param parts: its files in order. Without a lock file, a directory has none.
     :param compress: ``gzip``, ``zstd``, ``none`` or ``dir``.
     :param lock_sha256: hex digits of the sha256 of its lock file; empty without one.
+    :param parity: its parity files in order, if its lock file names any.
     """
 
     path: str
@@ -55,6 +58,7 @@ class FoundArchive:
     parts: tuple[PartFile, ...]
     compress: str
     lock_sha256: str = ""
+    parity: tuple[PartFile, ...] = ()
 
 
 def find_archives(sources: Sequence[str]) -> list[FoundArchive]:
@@ -101,15 +105,15 @@ def _names_in(path: str) -> tuple[str, list[tuple[str, str]]]:
     except OSError as error:
         raise cannot_read(path, error) from error
     locks = [name for name in names if name.endswith(LOCK_SUFFIX)]
-    wanted = locks + [name for name in names if _PART.fullmatch(name) or compress_of(name) != DIR]
+    wanted = locks + [name for name in names if _name_of_file(name) or compress_of(name) != DIR]
     return "", [pair for name in wanted for pair in _names_of_file(os.path.join(path, name))]
 
 
 def _names_of_file(path: str) -> list[tuple[str, str]]:
     folder, name = os.path.split(path)
-    part = _PART.fullmatch(name)
-    if part:
-        return [(folder, part[1])]
+    archive = _name_of_file(name)
+    if archive:
+        return [(folder, archive)]
     if name.endswith(LOCK_SUFFIX):
         hosts = _hosts_of_set(path)
         if not hosts:
@@ -121,6 +125,12 @@ def _names_of_file(path: str) -> list[tuple[str, str]]:
     if compress_of(name) == DIR:
         raise SourceError(f"src: {path} is not a file of an archive; {_EXPECTED}")
     return [(folder, name)]
+
+
+def _name_of_file(name: str) -> str:
+    """Return the archive whose part or parity file has a name; empty if it is neither."""
+    found = _PART.fullmatch(name) or _PARITY.fullmatch(name)
+    return found[1] if found else ""
 
 
 def _hosts_of_set(path: str) -> list[str]:
@@ -184,7 +194,7 @@ def _with_lock(name: str, raw: bytes, folders: list[str]) -> FoundArchive:
         if not root:
             raise SourceError(f"src: {path} belongs to a directory {name}, which is not beside it")
         return _tree_of(lock, root, path, sha256)
-    wrong = [one for one in names if "/" in one]
+    wrong = [one for one in (*names, *(one.name for one in lock.parity)) if "/" in one]
     if wrong or len(names) > MAX_PARTS:
         raise LockFileError(f"{path} lists {quoted((wrong or names)[-1], 200)}, which is not a part of {name}")
     parts: list[PartFile] = []
@@ -194,7 +204,8 @@ def _with_lock(name: str, raw: bytes, folders: list[str]) -> FoundArchive:
         start += part.size
     if not any(part.path for part in parts):
         raise SourceError(f"src: {path} is there, but none of its parts; add the directory that holds them")
-    return FoundArchive(path, lock, "", tuple(parts), _format_of(parts[0], lock), sha256)
+    parity = [PartFile(one.name, _path_of(one.name, folders, one.size), 0, one.size, one.sha256) for one in lock.parity]
+    return FoundArchive(path, lock, "", tuple(parts), _format_of(parts[0], lock), sha256, tuple(parity))
 
 
 def _without_lock(name: str, folders: list[str]) -> FoundArchive:

@@ -20,6 +20,11 @@ _SAVING = {
     "plan": "comparing with the cache",
     "publish": "putting the archive in place",
 }
+_VERIFYING = {
+    "read": "finding the archives",
+    "images": "finding the images that need what is lost",
+}
+_READING = {"verify": "checking", "repair": "making lost parts again"}
 _LOADING = {
     "read": "reading the archives",
     "verify": "checking the parts",
@@ -71,6 +76,24 @@ def load_line(progress: JsonObject) -> Line | None:
     if retries:
         pieces.append(Piece("1 retry" if retries == 1 else f"{retries} retries", 4, joint="; "))
     return Line(tuple(pieces), news=(*_counts(progress), retries))
+
+
+def verify_line(progress: JsonObject) -> Line | None:
+    """Describe the progress of a verification.
+
+    :param progress: the progress file; see docs/progress.md.
+    :returns: ``None`` if there is nothing to show yet.
+    :raises JsonError: when it is not a progress file.
+    """
+    stage = progress.text("stage")
+    if stage in _VERIFYING:
+        return _step(_VERIFYING[stage], 0)
+    if stage not in _READING:
+        return None
+    wrong = progress.object("images").integer("failed")
+    pieces = [Piece(_READING[stage]), *([Piece(f"{format_count(wrong, 'part')} wrong")] if wrong else [])]
+    pieces += [*_bytes(progress), *_under_way("reading", progress.texts("copying"))]
+    return Line(tuple(pieces), news=(wrong, progress.object("bytes").integer("done")))
 
 
 def fetch_line(name: str, number: int, count: int, *, done: int, of: int, rate: int, left: int | None) -> Line:

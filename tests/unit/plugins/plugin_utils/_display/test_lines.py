@@ -16,6 +16,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._display.lines impor
     save_line,
     send_line,
     still_piece,
+    verify_line,
 )
 
 MIB = 1024 * 1024
@@ -93,6 +94,16 @@ def test_the_steps_before_a_push_are_named(stage: str) -> None:
 
 def test_a_file_of_images_is_told_by_its_bytes() -> None:
     assert loaded(stage="write") == "writing the file, 3.0 MiB of 41.0 MiB, 1.0 MiB/s, 38 s left"
+
+
+def test_a_verification_tells_what_is_read_and_how_much_is_wrong() -> None:
+    usual: dict[str, Any] = {"images": {"done": 0, "failed": 0, "of": 0}, "copying": ["a.part00", "a.part01"]}
+    said = str(verify_line(progress(**usual, stage="verify")))
+    assert said.startswith("checking, ") and said.endswith("; reading a.part00 and 1 more")
+    wrong = verify_line(progress(**{**usual, "images": {"done": 0, "failed": 2, "of": 0}, "stage": "repair"}))
+    assert str(wrong).startswith("making lost parts again, 2 parts wrong, ")
+    assert str(verify_line(progress(**usual, stage="images"))) == "finding the images that need what is lost"
+    assert verify_line(progress(**usual, stage="")) is None
 
 
 def test_a_retry_is_news() -> None:
