@@ -174,6 +174,25 @@ part_count:
   returned: success
   type: int
   sample: 2
+parity_files:
+  description: The files on the controller from which a lost part can be made again, if the archive has any.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Path of the file.
+      type: str
+    size:
+      description: Its size in bytes.
+      type: int
+    sha256:
+      description: Its sha256 in hex digits.
+      type: str
+  sample:
+    - path: /home/me/media/build1/rancher-v2.7.9.tar.gz.parity
+      size: 4294967296
+      sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
 checksum_file:
   description: Path of the checksums on the controller. Null without O(src).
   returned: success

@@ -306,6 +306,18 @@ options:
         V(.part41), so that C(cat DEST.part*) joins them in the right order. C(hangar load) only reads parts without
         leading zeros, so set V(1) for it if there are more than ten.
     type: int
+  parity:
+    description:
+      - Also write C(DEST.parity), from which any one part that is lost or damaged on the way can be made again on the
+        other side, without another trip. It is as large as the largest part. With 20 parts or more, these are
+        C(DEST.parity0), C(DEST.parity1) and so on, one for every 20 parts, and each of them makes one part again of
+        those that belong to it.
+      - Requires O(part_size), and an archive of at least two parts. The parts are read once more for it.
+      - Parity files are not parts. RV(checksum_file) does not name them, and nothing that reads the archive needs them.
+        Carry them on another medium than the parts.
+      - For an existing archive, they are written or removed without writing the parts again.
+    type: bool
+    default: false
   verify:
     description:
       - How the published archive is checked if nothing else has changed. V(digest) compares the sha256 of each part.
@@ -570,6 +582,26 @@ part_count:
   returned: when the list could be processed
   type: int
   sample: 2
+parity_files:
+  description: The files from which a lost part can be made again, see O(parity). Empty in check mode if they do not
+    exist yet.
+  returned: when the list could be processed
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Path of the file.
+      type: str
+    size:
+      description: Its size in bytes.
+      type: int
+    sha256:
+      description: Its sha256 in hex digits.
+      type: str
+  sample:
+    - path: /srv/airgap/rancher.tar.gz.parity
+      size: 4294967296
+      sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
 images:
   description: The images of the list, in order, with their results.
   returned: when the list could be processed
@@ -918,6 +950,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "compress_level": {"type": "int"},
         "part_at": {"type": "str", "choices": ["size", "image"], "default": "size"},
         "part_digits": {"type": "int"},
+        "parity": {"type": "bool", "default": False},
         "verify": {"type": "str", "choices": ["digest", "size"], "default": "digest"},
         "force": {"type": "bool", "default": False},
         # -- images that fail

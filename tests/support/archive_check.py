@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import subprocess
 from collections.abc import Collection
@@ -63,9 +64,30 @@ def check_files(dest: Path, *, beside: Collection[str] = (), part_digits: int = 
         listed = [line.split(maxsplit=1)[1].lstrip("*") for line in checksums.read_text("utf-8").splitlines()]
         assert set(listed) >= {path.name for path in files}, f"a file has no checksum: {listed}"
     companions = {f"{dest.name}{suffix}" for suffix in COMPANIONS}
-    known = {path.name for path in files} | {checksums.name, f"{dest.name}.lock.json", *companions, *beside}
+    parity = check_parity(dest, files)
+    known = {path.name for path in files} | {checksums.name, f"{dest.name}.lock.json", *companions, *parity, *beside}
     strange = [path.name for path in dest.parent.iterdir() if dest.name in path.name and path.name not in known]
     assert not strange, f"files that are not part of the archive: {strange}"
+
+
+def check_parity(dest: Path, files: list[Path]) -> list[str]:
+    """The parity files are those that the lock file names, and the XOR of their parts; returns their names."""
+    lock_file = dest.parent / f"{dest.name}.lock.json"
+    lock = json.loads(lock_file.read_bytes()) if lock_file.is_file() else {}
+    recorded = lock.get("parity", [])
+    assert bool(recorded) == lock.get("options", {}).get("parity", False), "parity is wanted, and not there"
+    count = max(1, len(files) // 20)
+    for number, one in enumerate(recorded):
+        assert one["name"] == f"{dest.name}.parity{number if len(files) >= 20 else ''}"
+        path = dest.parent / one["name"]
+        members = [file.read_bytes() for file in files[number::count]]
+        whole = 0
+        for member in members:
+            whole ^= int.from_bytes(member, "little")
+        assert path.read_bytes() == whole.to_bytes(max(map(len, members)), "little"), f"{path} is not the XOR"
+        assert (one["size"], one["sha256"]) == (path.stat().st_size, file_sha256(path))
+    assert len(recorded) in (0, count)
+    return [one["name"] for one in recorded]
 
 
 def check_parts(dest: Path, parts: list[Path], *, part_digits: int = 0) -> None:

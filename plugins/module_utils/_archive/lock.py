@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .._base.json import Json
 from .._oci.layout import links_of
@@ -25,6 +25,9 @@ WRITER = 4
 """Rises whenever equal input gives other archive bytes than before; docs/archive.md says what each brought."""
 
 FIRST_WRITER = 1
+PARITY = "parity"
+"""The option of a lock file that is there if the archive has parity files."""
+
 _WRITER_WITH_FOLDER_LINKS = 2
 _FOLDER = re.compile(r"([0-9a-f]{64})/index\.json")
 
@@ -136,6 +139,11 @@ class Lock:
     parity: tuple[Part, ...] = ()
 
     @property
+    def files(self) -> tuple[Part, ...]:
+        """The parts and the parity files."""
+        return (*self.parts, *self.parity)
+
+    @property
     def is_bundle(self) -> bool:
         """True if the archive needs what an earlier one carried."""
         return bool(self.base)
@@ -150,6 +158,12 @@ class Lock:
         return [key(image) for image in self.images] == [key(image) for image in other.images] and form_of(
             self.options
         ) == form_of(other.options)
+
+
+def without_parity(lock: Lock) -> Lock:
+    """Return the record of the same archive as it is without parity files."""
+    options = {name: value for name, value in lock.options.items() if name != PARITY}
+    return replace(lock, options=options, parity=())
 
 
 def image_key(image: LockedImage) -> tuple[str, str, tuple[tuple[str, str], ...]]:

@@ -10,7 +10,7 @@ import os
 
 from .._base.errors import OptionError
 from .._host.filesystem import existing, ignores_case, spelled_otherwise
-from .names import is_part_name
+from .names import is_file_name
 from .output import BESIDE, DIR, Output
 
 
@@ -47,7 +47,7 @@ def archive_spelled_otherwise(directory: str, archive: str) -> str:
 
 def is_name_of(archive: str, name: str) -> bool:
     """Return True if a file of this name belongs to an archive."""
-    return is_part_name(archive, name) or name in {f"{archive}{suffix}" for suffix in BESIDE.values()}
+    return is_file_name(archive, name) or name in {f"{archive}{suffix}" for suffix in BESIDE.values()}
 
 
 def refuse_name_of_archive(option: str, path: str, output: Output) -> None:

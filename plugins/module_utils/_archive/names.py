@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from .._host.filesystem import filesystem_of
 from .._oci.layout import BLOBS
 from .output import DIR, Output
+from .parity import is_parity_name
 from .parts import Part
 
 
@@ -27,16 +28,24 @@ def checksum_lines(output: Output, parts: Sequence[Part]) -> bytes:
     return "".join(f"{part.sha256}  {prefix}{part.name}\n" for part in parts).encode()
 
 
-def stale_names(output: Output, parts: Sequence[Part]) -> list[str]:
-    """List files that readers of ``NAME`` or ``NAME.part*`` would wrongly take for the archive."""
+def stale_names(output: Output, files: Sequence[Part]) -> list[str]:
+    """List files that readers of ``NAME``, ``NAME.part*`` or ``NAME.parity*`` would wrongly take for the archive's.
+
+    :param files: of the archive: parts and parity files.
+    """
     if output.compress == DIR:
         return []
-    ours = {part.name for part in parts}
+    ours = {file.name for file in files}
     try:
         names = os.listdir(output.directory)
     except FileNotFoundError:
         return []
-    return sorted(name for name in names if is_part_name(output.name, name) and name not in ours)
+    return sorted(name for name in names if is_file_name(output.name, name) and name not in ours)
+
+
+def is_file_name(archive: str, name: str) -> bool:
+    """Return True if a file of this name would be taken for the archive, a part of it, or one of its parity files."""
+    return is_part_name(archive, name) or is_parity_name(archive, name)
 
 
 def is_part_name(archive: str, name: str) -> bool:

@@ -51,6 +51,7 @@ class Output:
     :param part_at: :data:`AT_SIZE` or :data:`AT_IMAGE`.
     :param has_attributes: whether files are to get a mode, an owner, or anything of that kind, of their own.
     :param part_digits: least width of the part's number; ``None``: as wide as the last part's number.
+    :param parity: whether there are files from which a lost part can be made again.
     """
 
     dest: str
@@ -63,6 +64,7 @@ class Output:
     force: bool
     has_attributes: bool = False
     part_at: str = AT_SIZE
+    parity: bool = False
 
     @property
     def directory(self) -> str:

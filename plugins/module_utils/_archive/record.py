@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .._oci.image import ResolvedImage, SkippedImage
 from .._oci.layout import SavedImage, loaded_digest
-from .lock import Lock, LockedImage, LockedPlatform, LockedSkip
+from .lock import PARITY, Lock, LockedImage, LockedPlatform, LockedSkip
 from .parts import Part
 
 
@@ -63,9 +63,18 @@ def predict_image(resolved: ResolvedImage) -> LockedImage:
 
 
 def renew_record(before: Lock, wanted: Lock) -> Lock:
-    """Renew the record of a published archive: its parts and images stay, the rest comes from this run."""
-    images = [replace(old, notes=new.notes) for old, new in zip(before.images, wanted.images)]
-    return replace(before, options=wanted.options, images=tuple(images), skipped=wanted.skipped, failed=wanted.failed)
+    """Renew the record of a published archive: its parts and images stay, the rest comes from this run.
+
+    So do the parity files, if parity is still wanted.
+    """
+    return replace(
+        before,
+        options=wanted.options,
+        images=tuple(replace(old, notes=new.notes) for old, new in zip(before.images, wanted.images)),
+        skipped=wanted.skipped,
+        failed=wanted.failed,
+        parity=before.parity if wanted.options.get(PARITY) else (),
+    )
 
 
 def lock_skips(skipped: Iterable[SkippedImage]) -> tuple[LockedSkip, ...]:

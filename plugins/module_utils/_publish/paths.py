@@ -24,17 +24,17 @@ def tree_paths(root: str) -> Iterator[str]:
 
 def final_paths(output: Output, lock: Lock) -> list[str]:
     """List all files of an archive under their final names; the lock file is the last."""
-    parts = (path_of(output, part) for part in lock.parts)
-    archive = tree_paths(output.dest) if output.compress == DIR else parts
+    files = (path_of(output, file) for file in lock.files)
+    archive = tree_paths(output.dest) if output.compress == DIR else files
     return [*archive, output.checksum_file, *output.companions, output.lock_file]
 
 
-def beside_paths(output: Output, parts: Sequence[Part]) -> list[str]:
-    """List what is replaced or removed, with its directory, when the files beside these parts are written again.
+def beside_paths(output: Output, files: Sequence[Part]) -> list[str]:
+    """List what is replaced or removed, with its directory, when the files beside these ones are written again.
 
-    :param parts: none: of a new archive, whose parts are new too.
+    :param files: parts and parity files that stay; none: of a new archive, all of whose files are new.
     """
-    stale = [os.path.join(output.directory, name) for name in stale_names(output, parts)]
+    stale = [os.path.join(output.directory, name) for name in stale_names(output, files)]
     return [output.directory, *stale, output.checksum_file, *output.companions, output.lock_file]
 
 

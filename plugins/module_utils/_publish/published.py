@@ -11,10 +11,11 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .._archive.lock import Lock, links_in
+from .._archive.lock import PARITY, Lock, links_in
 from .._archive.lock_file import read_lock
 from .._archive.names import checksum_lines, lacking_links, path_of, stale_names
 from .._archive.output import DIR, Output
+from .._archive.parity import parity_names
 from .._archive.parts import Part
 from .._base.errors import LockFileError, OptionError
 from .._host.attributes import Attributes
@@ -35,6 +36,7 @@ class PublishedArchive:
     :param untidy: what is wrong beside it: stale parts, or checksums or a report that do not match.
     :param raw_lock: the lock file's bytes; another run that writes the archive changes them.
     :param failures: digest of the failures that the report lists; empty if that is not known.
+    :param unfit: names of parity files that are missing or damaged. That is untidy, too.
     """
 
     lock: Lock | None
@@ -42,6 +44,7 @@ class PublishedArchive:
     untidy: tuple[str, ...] = ()
     raw_lock: bytes = b""
     failures: str = ""
+    unfit: tuple[str, ...] = ()
 
     def tells_of(self, failures: str) -> bool:
         """Return True if the report lists exactly these failures, or does not know which it lists.
@@ -84,7 +87,7 @@ def inspect(output: Output, verified: VerifiedFiles, *, verify: str) -> Publishe
         lock = read_lock(raw, path=output.lock_file)
     except LockFileError as error:
         return PublishedArchive(None, damage=str(error), raw_lock=raw)
-    stale = tuple(f"{name} is not part of the archive" for name in stale_names(output, lock.parts))
+    stale = tuple(f"{name} is not part of the archive" for name in stale_names(output, lock.files))
     for part in lock.parts:
         damage = _damage(path_of(output, part), part, verified, verify)
         if damage:
@@ -93,8 +96,17 @@ def inspect(output: Output, verified: VerifiedFiles, *, verify: str) -> Publishe
     if lacking:
         return PublishedArchive(lock, damage=f"its link {lacking[0]} is missing", raw_lock=raw)
     companions = inspect_companions(output, lock, raw)
-    untidy = (*stale, *_untidy_checksums(output, lock.parts), *companions.untidy)
-    return PublishedArchive(lock, untidy=untidy, raw_lock=raw, failures=companions.failures)
+    unfit = {
+        file.name: damage for file in lock.parity if (damage := _damage(path_of(output, file), file, verified, verify))
+    }
+    untidy = (
+        *stale,
+        *_untidy_parity(output, lock),
+        *(f"{name} {damage}" for name, damage in unfit.items()),
+        *_untidy_checksums(output, lock.parts),
+        *companions.untidy,
+    )
+    return PublishedArchive(lock, untidy=untidy, raw_lock=raw, failures=companions.failures, unfit=tuple(unfit))
 
 
 def is_rewritten(output: Output, raw_lock: bytes) -> bool:
@@ -169,6 +181,13 @@ def _damage(path: str, part: Part, verified: VerifiedFiles, verify: str) -> str:
         refuse_lack_of_files(error, path)
         return f"cannot be read ({error.strerror})"
     return ""
+
+
+def _untidy_parity(output: Output, lock: Lock) -> tuple[str, ...]:
+    expected = parity_names(output.name, len(lock.parts)) if lock.options.get(PARITY) else []
+    if [file.name for file in lock.parity] == expected:
+        return ()
+    return ("the lock file does not name the parity files of the archive",)
 
 
 def _untidy_checksums(output: Output, parts: Sequence[Part]) -> tuple[str, ...]:

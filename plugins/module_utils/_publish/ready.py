@@ -49,7 +49,7 @@ def roll_forward(output: Output, ready: str, lock: Lock) -> None:
     lock_name = os.path.basename(output.lock_file)
     changed = False
     try:
-        for name in stale_names(output, lock.parts):
+        for name in stale_names(output, lock.files):
             os.unlink(os.path.join(output.directory, name))
             changed = True
         for name in sorted(set(os.listdir(ready)) - {lock_name}):
@@ -91,7 +91,7 @@ def read_ready(output: Output) -> Lock | None:
     try:
         with open_regular(path) as file:
             lock = read_lock(file.read(), path=path)
-        sizes = {part.name: part.size for part in lock.parts}
+        sizes = {file.name: file.size for file in lock.files}
         with os.scandir(ready) as entries:
             is_sound = all(_is_as_written(entry, output, sizes) for entry in entries)
     except LockFileError:

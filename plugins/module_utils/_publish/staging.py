@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .._report.facts import Facts
 
 _LOCK = "lock"
+NO_FILES: Mapping[str, WrittenFile] = {}
 
 
 class Staging:
@@ -155,14 +156,22 @@ class Staging:
         names = part_names(output.name, len(written), split=output.is_split, digits=output.part_digits)
         return [Part(name, file.size, file.sha256) for name, file in zip(names, written)]
 
-    def publish(self, lock: Lock, written: Sequence[WrittenFile], facts: Facts | None) -> None:
+    def publish(
+        self,
+        lock: Lock,
+        written: Sequence[WrittenFile],
+        facts: Facts | None,
+        parity: Mapping[str, WrittenFile] = NO_FILES,
+    ) -> None:
         """Put the archive, its checksums, report, script and lock file in place.
 
+        :param written: the files of a new archive; empty if its parts stay.
         :param facts: what the report says beyond the lock file.
+        :param parity: the parity files that are new, by name.
         :raises StorageError: the old archive is then as it was, or the next run completes the new one.
         """
         try:
-            self._make_ready(lock, written, facts)
+            self._make_ready(lock, written, facts, parity)
             roll_forward(self._output, self._ready, lock)
             shutil.rmtree(self._old, ignore_errors=True)
         except OSError as error:
@@ -198,9 +207,9 @@ class Staging:
                 f"{self._root} is not a directory that only this user can write to; remove it, then run again"
             )
 
-    def publish_beside(self, lock: Lock, facts: Facts | None) -> None:
-        """Write the files beside published parts again, and remove stale parts."""
-        self.publish(lock, [], facts)
+    def publish_beside(self, lock: Lock, facts: Facts | None, parity: Mapping[str, WrittenFile] = NO_FILES) -> None:
+        """Write the files beside published parts again, and remove stale parts; see :meth:`publish`."""
+        self.publish(lock, [], facts, parity)
 
     def _start_clean(self) -> None:
         try:
@@ -214,7 +223,9 @@ class Staging:
         except OSError as error:
             raise explain_write_error(error, self._root) from error
 
-    def _make_ready(self, lock: Lock, written: Sequence[WrittenFile], facts: Facts | None) -> None:
+    def _make_ready(
+        self, lock: Lock, written: Sequence[WrittenFile], facts: Facts | None, parity: Mapping[str, WrittenFile]
+    ) -> None:
         output = self._output
         if output.compress == DIR:
             root = os.path.join(self._data, output.name)
@@ -224,7 +235,8 @@ class Staging:
                 sync_filesystem(root)
                 os.rename(root, os.path.join(self._ready, output.name))
         else:
-            for part, file in zip(lock.parts, written):
+            new = [*zip(lock.parts, written), *((one, parity[one.name]) for one in lock.parity if one.name in parity)]
+            for part, file in new:
                 self._attributes.give(file.path, path_of(output, part))
                 os.rename(file.path, os.path.join(self._ready, part.name))
         raw_lock = write_lock(lock)

@@ -15,6 +15,7 @@ from .._archive.lock import Lock
 from .._archive.lock_file import read_lock, write_lock
 from .._archive.names import is_part_name
 from .._archive.output import BESIDE, CHECKSUM_SUFFIX, DIR, FACTS_SUFFIX, LOCK_SUFFIX
+from .._archive.parity import is_parity_name
 from .._base.errors import LockFileError
 from .._host.files import open_regular, put_whole
 
@@ -63,7 +64,7 @@ def _moves(lock: Lock, renamed: Lock, formerly: str, archive: str) -> Iterator[t
         yield formerly, archive
         return
     old_folder, new_folder = os.path.dirname(formerly), os.path.dirname(archive)
-    for old, new in zip(lock.parts, renamed.parts):
+    for old, new in zip(lock.files, renamed.files):
         yield os.path.join(old_folder, old.name), os.path.join(new_folder, new.name)
 
 
@@ -77,8 +78,13 @@ def _renamed(lock: Lock | None, formerly: str, archive: str) -> Lock | None:
         return lock
     if not all(is_part_name(old, part.name) for part in lock.parts):
         return None
-    parts = (replace(part, name=f"{new}{part.name[len(old) :]}") for part in lock.parts)
-    return replace(lock, parts=tuple(parts))
+    if not all(is_parity_name(old, file.name) for file in lock.parity):
+        return None
+    parts, parity = (
+        tuple(replace(file, name=f"{new}{file.name[len(old) :]}") for file in files)
+        for files in (lock.parts, lock.parity)
+    )
+    return replace(lock, parts=parts, parity=parity)
 
 
 def _read(archive: str) -> Lock | None:

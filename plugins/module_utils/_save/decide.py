@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from .._archive.lock import WRITER, Lock, form_of, image_key
+from .._archive.lock import PARITY, WRITER, Lock, form_of, image_key, without_parity
 from .._archive.output import Output
 from .._base.json import Json
 from .._base.size import format_count
@@ -82,10 +82,22 @@ def compare(published: PublishedArchive, wanted: Lock, failures: str, *, force: 
     if published.untidy:
         return Decision(Action.RECORD, "; ".join(published.untidy))
     if not _records_same(before, wanted):
+        turned = _parity_turned(before, wanted)
+        if turned:
+            return Decision(Action.RECORD, turned)
         return Decision(Action.RECORD, "the same images, but options or left out images differ from the lock file")
     if not published.tells_of(failures):
         return Decision(Action.RECORD, OTHER_FAILURES)
     return Decision(Action.KEEP, nothing_changed(before))
+
+
+def _parity_turned(before: Lock, wanted: Lock) -> str:
+    """Say that parity files are made or removed; empty if neither, or if anything else differs as well."""
+    is_wanted = bool(wanted.options.get(PARITY))
+    is_turned = is_wanted != bool(before.options.get(PARITY))
+    if not is_turned or not _records_same(without_parity(before), without_parity(wanted)):
+        return ""
+    return "the same images, now with parity files" if is_wanted else "the same images, without parity files"
 
 
 def nothing_changed(lock: Lock) -> str:

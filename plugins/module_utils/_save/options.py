@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .._archive.lock import PARITY
 from .._archive.output import AT_SIZE, Output
 from .._base.json import Json
 from .._oci.image_list import Origin
@@ -60,6 +61,7 @@ def lock_options(options: Options, policy: str) -> dict[str, Json]:
     selection, output = options.selection, options.output
     # Lock files of archives that do not use an option keep the bytes that they had before it came.
     later: dict[str, Json] = {} if output.part_at == AT_SIZE else {"part_at": output.part_at}
+    later.update({PARITY: True} if output.parity else {})
     return {
         "arch": [str(architecture) for architecture in selection.platforms.architectures],
         "os": list(selection.platforms.operating_systems),

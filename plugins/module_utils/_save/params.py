@@ -55,6 +55,7 @@ class Params(TypedDict):
     part_size: str | None
     part_at: str
     part_digits: int | None
+    parity: bool
     failed_list: str | None
     allow_partial: bool
     force: bool
@@ -160,6 +161,10 @@ def _output(params: Params) -> Output:
         raise OptionError("part_size: has no effect with compress=dir; leave it out")
     if params["part_at"] == AT_IMAGE and compress == DIR:
         raise OptionError("part_at: has no effect with compress=dir, which has a file for each blob; leave it out")
+    if params["parity"] and compress == DIR:
+        raise OptionError("parity: has no effect with compress=dir; leave it out")
+    if params["parity"] and part_size is None and params["part_at"] != AT_IMAGE:
+        raise OptionError("parity: a lost part is made again from the other ones, so part_size is needed too")
     if params["part_digits"] is not None:
         check_range("part_digits", params["part_digits"], 1, 9)
     return Output(
@@ -172,6 +177,7 @@ def _output(params: Params) -> Output:
         failed_list=params["failed_list"],
         allow_partial=params["allow_partial"],
         force=params["force"],
+        parity=params["parity"],
         has_attributes=any(params[name] is not None for name in _ATTRIBUTES),
     )
 

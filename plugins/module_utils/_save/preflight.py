@@ -28,6 +28,7 @@ from .._host.space import (
 )
 from .._publish.companions import FILES_PER_FOLDER, bytes_beside
 from .._publish.failed_list import size_of_list
+from .._publish.parity_files import expected_bytes, refuse_single_part
 from .._publish.paths import replaced_paths, staging_path
 from .._publish.ready import is_decided
 from .plan import Plan, make_plan
@@ -72,6 +73,8 @@ def prepare(run: Run, tools: Tools, images: ResolvedList, before: Lock | None, *
     if writes_archive:
         pieces = plan.pieces_of(output.part_at)
         check_part_count(pieces, output.part_size)
+        if output.parity and len(pieces) == 1 and plan.archive_bytes <= (output.part_size or 0):
+            refuse_single_part(plan.archive_bytes)
         refuse_protected(replaced_paths(output))
         if output.compress != DIR:
             largest = filesystem_of(output.directory).largest_file
@@ -107,7 +110,7 @@ def _demands(run: Run, images: ResolvedList, plan: Plan, *, writes_archive: bool
     if writes_archive:
         links, blobs = _links(run), len(plan.missing) + len(plan.reused)
         archive = 0 if links else plan.archive_bytes
-        beside = bytes_beside(images.resolved, blobs=blobs)
+        beside = bytes_beside(images.resolved, blobs=blobs) + expected_bytes(output, plan.pieces_of(output.part_at))
         if output.compress == DIR:  # of whole blocks each
             files_there = (0 if links else blobs) + FILES_PER_FOLDER * (len(plan.platform_images) + 2)
             beside += files_there * block_bytes(output.directory)

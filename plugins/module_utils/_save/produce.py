@@ -9,7 +9,7 @@ The archive is written while copies run: it takes each image as soon as it is re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from .._archive.build import Built, build_archive
@@ -18,6 +18,7 @@ from .._archive.lock import Lock
 from .._archive.members import whole_documents
 from .._archive.names import path_of
 from .._archive.output import DIR
+from .._archive.parity import LEAST_PARTS
 from .._archive.parts import Part, WrittenFile, most_parts
 from .._archive.record import lock_image, with_parts
 from .._base.errors import DamagedBlobError, ImagesError, NotPulled, StorageError
@@ -25,6 +26,7 @@ from .._cache.eviction import NOT_PULLED, Eviction, evict_pulled
 from .._oci.image import FailedImage
 from .._oci.layout import SAVED_IMAGES, SavedImage, saved_images_list
 from .._publish.companions import published_facts
+from .._publish.parity_files import make_parity, refuse_single_part, wanted_names
 from .._publish.published import ReusableFiles
 from .._publish.staging import Staging
 from .._report.facts import Facts
@@ -84,11 +86,32 @@ def _archive(job: Job, copies: Copies) -> Outcome | None:
             return None
         run.progress.measure_archive(lambda: (built.size, len(built.files)))
         lock = _lock_of(job, copies, built, staging.name_parts(built.files))
+        lock, parity = _with_parity(job, built, lock, staging)
         with run.stages.stage("publish"):
-            return _publish(job, copies, built, lock, staging)
+            return _publish(job, copies, built, lock, staging, parity)
 
 
-def _publish(job: Job, copies: Copies, built: Built, lock: Lock, staging: Staging) -> Outcome:
+def _with_parity(job: Job, built: Built, lock: Lock, staging: Staging) -> tuple[Lock, Mapping[str, WrittenFile]]:
+    """Write the parity files of a new archive, if it is to have any."""
+    run, output = job.run, job.run.options.output
+    if not output.parity:
+        return lock, {}
+    if len(lock.parts) < LEAST_PARTS:
+        refuse_single_part(built.size)
+    with run.stages.stage("parity"):
+        return make_parity(
+            lock,
+            [file.path for file in built.files],
+            staging.data,
+            wanted_names(output, len(lock.parts)),
+            archive=output.name,
+            check=run.stop.check,
+        )
+
+
+def _publish(
+    job: Job, copies: Copies, built: Built, lock: Lock, staging: Staging, parity: Mapping[str, WrittenFile]
+) -> Outcome:
     """Publish the new archive, or leave the one that exists if it came out the same."""
     run, output = job.run, job.run.options.output
     failed = _failed(job, copies)
@@ -100,10 +123,10 @@ def _publish(job: Job, copies: Copies, built: Built, lock: Lock, staging: Stagin
         outcome = replace(outcome, lock=before, archive_bytes=sum(part.size for part in before.parts))
         if job.published.tells_of(digest_now(failed, run.images.invalid)):
             return replace(outcome, changed=False, reason=nothing_changed(before))
-        outcome, written = replace(outcome, reason=OTHER_FAILURES), ()
-    staging.publish(outcome.lock, written, _facts(job, built, outcome.lock, failed))
-    for part in outcome.lock.parts:
-        run.memory.learn(path_of(output, part), part.sha256)
+        outcome, written, parity = replace(outcome, reason=OTHER_FAILURES), (), {}
+    staging.publish(outcome.lock, written, _facts(job, built, outcome.lock, failed), parity)
+    for file in outcome.lock.files:
+        run.memory.learn(path_of(output, file), file.sha256)
     return outcome
 
 

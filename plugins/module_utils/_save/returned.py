@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from .._archive.lock import Lock, LockedImage
 from .._archive.names import path_of
 from .._archive.output import BESIDE, DIR, Output
+from .._archive.parts import Part
 from .._base.json import Json
 from .._report.causes import cause_json
 from .decide import describe
@@ -58,17 +60,21 @@ def diff_of(result: Result, output: Output) -> dict[str, Json]:
 
 
 def _parts(result: Result, output: Output) -> dict[str, Json]:
-    """Return the parts that are on disk now: after a failure, those of the archive before.
+    """Return the files that are on disk now: after a failure, those of the archive before.
 
     The files of a directory, which may be a hundred thousand, are only counted; its lock file lists them.
     """
     lock = result.lock if result.is_published else result.before
     parts = lock.parts if lock is not None else ()
-    listed = parts if output.compress != DIR else ()
     return {
-        "parts": [{"path": path_of(output, part), "size": part.size, "sha256": part.sha256} for part in listed],
+        "parts": _described(output, parts if output.compress != DIR else ()),
         "part_count": len(parts),
+        "parity_files": _described(output, lock.parity if lock is not None else ()),
     }
+
+
+def _described(output: Output, files: Sequence[Part]) -> list[Json]:
+    return [{"path": path_of(output, file), "size": file.size, "sha256": file.sha256} for file in files]
 
 
 def _images(result: Result) -> list[Json]:

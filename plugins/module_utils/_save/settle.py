@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 
 from .._archive.lock import Lock
 from .._archive.names import path_of
+from .._archive.output import Output
+from .._archive.parity import LEAST_PARTS
+from .._archive.parts import WrittenFile
 from .._archive.record import renew_record
 from .._base.errors import ImagesError
 from .._base.size import format_count
@@ -21,6 +24,7 @@ from .._host.attributes import is_shared, refuse_protected
 from .._host.space import free_bytes, require
 from .._oci.image import FailedImage
 from .._publish.companions import published_facts
+from .._publish.parity_files import bytes_of, make_parity, refuse_single_part, wanted_names
 from .._publish.paths import beside_paths, final_paths, staging_path
 from .._publish.published import PublishedArchive
 from .._publish.ready import is_damaged, is_decided
@@ -66,16 +70,22 @@ def settle(
     :raises BusyError: when another run has written the archive meanwhile.
     :raises StorageError: when a file cannot be written, or is protected.
     """
+    output = run.options.output
     record = renew_record(published.lock, wanted) if published.lock is not None else wanted
     todo = _check_attributes(run, record)
     is_renewed, reason = decision.action is Action.RECORD, decision.reason
     if is_renewed:
-        refuse_protected(beside_paths(run.options.output, record.parts))
+        names = _parity_to_make(output, record, published.unfit)
+        replaced = [*beside_paths(output, record.files), *(os.path.join(output.directory, name) for name in names)]
+        refuse_protected(replaced)
         if not run.options.check:
             with _staging(run) as staging:
                 staging.ensure_unchanged(published.raw_lock)
-                staging.publish_beside(record, _facts(run, record, failed))
-            todo = todo.without(beside_paths(run.options.output, record.parts))
+                record, parity = _with_parity(run, record, staging, names)
+                staging.publish_beside(record, _facts(run, record, failed), parity)
+            for name in names:
+                run.memory.learn(os.path.join(output.directory, name), parity[name].sha256)
+            todo = todo.without(replaced)
     if todo and not run.options.check:
         _give_attributes(run, record, todo)
     if todo and not is_renewed:
@@ -87,6 +97,34 @@ def settle(
         lock=record,
         archive_bytes=sum(part.size for part in record.parts),
     )
+
+
+def _parity_to_make(output: Output, record: Lock, unfit: Collection[str]) -> list[str]:
+    """Name the parity files that are to be made from parts that stay.
+
+    :param record: the lock file to come, with the parity files that are there.
+    :param unfit: names of those that are damaged or missing.
+    :raises OptionError: when there is one part only.
+    :raises SpaceError: when there is not enough space for them.
+    """
+    if not output.parity:
+        return []
+    if len(record.parts) < LEAST_PARTS:
+        refuse_single_part(sum(part.size for part in record.parts))
+    fit = {file.name for file in record.parity} - {*unfit}
+    names = [name for name in wanted_names(output, len(record.parts)) if name not in fit]
+    size = bytes_of(record.parts, names, output.name)
+    require(output.directory, free_bytes(output.directory), size, otherwise="or leave parity out")
+    return names
+
+
+def _with_parity(run: Run, record: Lock, staging: Staging, names: Sequence[str]) -> tuple[Lock, dict[str, WrittenFile]]:
+    if not names:
+        return record, {}
+    output = run.options.output
+    with run.stages.stage("parity"):
+        paths = [path_of(output, part) for part in record.parts]
+        return make_parity(record, paths, staging.data, names, archive=output.name, check=run.stop.check)
 
 
 def _facts(run: Run, record: Lock, failed: Sequence[FailedImage]) -> Facts | None:
@@ -159,7 +197,7 @@ def _given(run: Run, lock: Lock, todo: _Todo) -> Iterator[str]:
         yield path
     if shared:
         run.log.info(f"{format_count(len(shared), 'file')} with other names get attributes, and so are copied first")
-        sums = {path_of(run.options.output, part): part.sha256 for part in lock.parts}
+        sums = {path_of(run.options.output, part): part.sha256 for part in lock.files}
         with _staging(run) as staging:
             for path in shared:
                 staging.give(path, sums.get(path, ""))

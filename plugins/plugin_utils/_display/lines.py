@@ -18,6 +18,7 @@ _SAVING = {
     "inspect": "checking the existing archive",
     "resolve": "asking registries for digests and manifests",
     "plan": "comparing with the cache",
+    "parity": "making parity files",
     "publish": "putting the archive in place",
 }
 _VERIFYING = {

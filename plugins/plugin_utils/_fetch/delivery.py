@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, links_in
 from ansible_collections.airgap.images.plugins.module_utils._archive.names import (
-    is_part_name,
+    is_file_name,
     lacking_links,
     lacks_links,
 )
@@ -20,7 +20,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.output impo
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._publish.failed_list import is_failed_list
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place, explain
-from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import names_of
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import names_of, parity_names_of
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,13 @@ def items_of(lock: Lock, source: str) -> list[Item]:
     folder, archive = os.path.split(source)
     names = names_of(lock, archive, where=f"{source}{LOCK_SUFFIX}")
     return [Item(os.path.join(folder, name), name, part.size, part.sha256) for part, name in zip(lock.parts, names)]
+
+
+def parity_items_of(lock: Lock, source: str) -> list[Item]:
+    """List the parity files of an archive; see :func:`items_of`."""
+    folder, archive = os.path.split(source)
+    names = parity_names_of(lock, archive, where=f"{source}{LOCK_SUFFIX}")
+    return [Item(os.path.join(folder, name), name, file.size, file.sha256) for file, name in zip(lock.parity, names)]
 
 
 def compare(
@@ -156,7 +163,7 @@ def _files_of(place: Place, links: Mapping[str, str]) -> Iterator[str]:
     if os.path.lexists(place.directory):
         for name in os.listdir(place.directory):
             path = os.path.join(place.directory, name)
-            if is_part_name(place.archive, name) and (os.path.islink(path) or not os.path.isdir(path)):
+            if is_file_name(place.archive, name) and (os.path.islink(path) or not os.path.isdir(path)):
                 yield path
 
 

@@ -27,7 +27,7 @@ from ansible_collections.airgap.images.plugins.module_utils._host.verified_files
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch import result
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.carrier import Carrier
-from ansible_collections.airgap.images.plugins.plugin_utils._fetch.delivery import compare, items_of
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch.delivery import compare, items_of, parity_items_of
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.host import Host
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.incoming import tidy_if_refused
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place
@@ -111,12 +111,13 @@ class Fetch:
         with tidy_if_refused(place, [] if self.is_check else records):
             lock = receiver.lock(records[-1], is_check=self.is_check) if records else None
             parts = items_of(lock, records[-1].source[: -len(LOCK_SUFFIX)]) if lock else []
-            items = [*parts, *([failed] if failed else []), *records]
+            parity = parity_items_of(lock, records[-1].source[: -len(LOCK_SUFFIX)]) if lock else []
+            items = [*parts, *parity, *([failed] if failed else []), *records]
             outdated = [*self.arguments["outdated"]]
             if not self.is_check:
                 receiver.recover(items)
                 if lock and self.arguments["formerly"]:
-                    outdated += take_over(place, parts, self.arguments["formerly"])
+                    outdated += take_over(place, [*parts, *parity], self.arguments["formerly"])
             delivery = compare(
                 place,
                 items,
@@ -140,7 +141,7 @@ class Fetch:
             "msg": result.message(self.host.name, delivery, transferred, is_check=self.is_check),
             "transferred": [item.name for item in transferred],
             "removed": list(delivery.stale),
-            **result.paths(place, parts, found, failed),
+            **result.paths(place, parts, parity, found, failed),
             **difference,
         }
 

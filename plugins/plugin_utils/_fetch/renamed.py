@@ -11,15 +11,15 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.names import is_part_name
+from ansible_collections.airgap.images.plugins.module_utils._archive.names import is_file_name
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import BESIDE, LOCK_SUFFIX
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place, explain
 
 
 def take_over(place: Place, parts: Sequence[Item], formerly: str) -> list[str]:
-    """Move the parts that an archive of another name has to where files arrive, as if they had been transferred.
+    """Move the files that an archive of another name has to where files arrive, as if they had been transferred.
 
-    :param parts: those of the new name.
+    :param parts: those of the new name, and its parity files.
     :param formerly: the other name, in the same directory.
     :returns: the paths that are left of that archive, to be removed when the new one is published.
     :raises StorageError: when a file cannot be read or moved.
@@ -39,7 +39,7 @@ def take_over(place: Place, parts: Sequence[Item], formerly: str) -> list[str]:
         names = os.listdir(place.directory) if os.path.isdir(place.directory) else []
     except OSError as error:
         raise explain(error, root) from error
-    files = [os.path.join(place.directory, name) for name in names if is_part_name(formerly, name)]
+    files = [os.path.join(place.directory, name) for name in names if is_file_name(formerly, name)]
     return [path for path in [*beside, *files] if os.path.lexists(path) and not os.path.isdir(path)]
 
 

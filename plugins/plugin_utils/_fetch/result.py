@@ -24,28 +24,36 @@ from ansible_collections.airgap.images.plugins.module_utils._base.size import fo
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.delivery import Delivery
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD, MOST_VALUES
-from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import names_of
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import names_of, parity_names_of
 
 
-def paths(place: Place, parts: Sequence[Item], records: Mapping[str, Item], failed: Item | None) -> dict[str, Any]:
+def paths(
+    place: Place, parts: Sequence[Item], parity: Sequence[Item], records: Mapping[str, Item], failed: Item | None
+) -> dict[str, Any]:
     """Return where everything is on the controller, by the names of return values.
 
     The files of a directory, which may be a hundred thousand, are only counted; its lock file lists them.
 
+    :param parity: the parity files.
     :param records: the files beside the archive, by the names of :data:`BESIDE`.
     :param failed: the list of failed images.
     """
     listed = [part for part in parts if not os.path.dirname(part.name)]
     directory = [place.root] if parts and not listed else []
-    beside = [place.final(item) for item in (*records.values(), *([failed] if failed else []))]
+    beside = [place.final(item) for item in (*parity, *records.values(), *([failed] if failed else []))]
     return {
         "dest": place.directory,
-        "parts": [{"path": place.final(part), "size": part.size, "sha256": part.sha256} for part in listed],
+        "parts": _described(place, listed),
         "part_count": len(parts),
+        "parity_files": _described(place, parity),
         **{name: place.final(records[name]) if name in records else None for name in BESIDE},
         "failed_list": place.final(failed) if failed else None,
         "files": [*(place.final(part) for part in listed), *directory, *beside],
     }
+
+
+def _described(place: Place, items: Sequence[Item]) -> list[dict[str, Any]]:
+    return [{"path": place.final(item), "size": item.size, "sha256": item.sha256} for item in items]
 
 
 def message(whose: str, delivery: Delivery, items: Sequence[Item], *, is_check: bool) -> str:
@@ -87,8 +95,8 @@ def _replaced(delivery: Delivery, before: Lock | None) -> Iterator[str]:
     place = delivery.place
     known = {}
     if before is not None:
-        names = names_of(before, place.archive, where=place.root)
-        known = {name: file_line(name, part.size, part.sha256) for part, name in zip(before.parts, names)}
+        names = [*names_of(before, place.archive, where=place.root), *(file.name for file in before.parity)]
+        known = {name: file_line(name, file.size, file.sha256) for file, name in zip(before.files, names)}
     replaced = [item.name for item in delivery.wanted if os.path.lexists(place.final(item))]
     for name in [*replaced, *(os.path.relpath(path, place.directory) for path in delivery.stale)]:
         yield known.get(name, f"file {name}")
@@ -101,5 +109,6 @@ def _lock_before(place: Place) -> Lock | None:
         with open(path, "rb") as file:
             lock = read_lock(file.read(LARGEST_RECORD), path=path, most=MOST_VALUES)
         names_of(lock, place.archive, where=path)
+        parity_names_of(lock, place.archive, where=path)
         return lock
     return None

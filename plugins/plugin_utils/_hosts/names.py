@@ -14,10 +14,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from itertools import zip_longest
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.names import part_names
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import DIR, compress_of
+from ansible_collections.airgap.images.plugins.module_utils._archive.parity import parity_names
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import MAX_PARTS, Part
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
     LockFileError,
@@ -63,6 +65,23 @@ def names_of(lock: Lock, archive: str, *, where: str) -> list[str]:
         if part.name != name:
             raise LockFileError(f"{where} lists {quoted(part.name, 200)}, which is not expected in {archive}")
     return [f"{archive}/{name}" for name in names] if kind == DIR else names
+
+
+def parity_names_of(lock: Lock, archive: str, *, where: str) -> list[str]:
+    """List the names of an archive's parity files, relative to its lock file, as the format prescribes them.
+
+    :param archive: name of the archive, as the play gave it.
+    :param where: path of the lock file, for the error.
+    :raises LockFileError: when the lock file lists anything else.
+    """
+    if not lock.parity:
+        return []
+    names = [] if compress_of(archive) == DIR else parity_names(archive, min(len(lock.parts), MAX_PARTS))
+    for file, name in zip_longest(lock.parity, names):
+        if file is None or file.name != name:
+            said = quoted(file.name, 200) if file else f"no {name}"
+            raise LockFileError(f"{where} lists {said}, which is not expected in {archive}")
+    return names
 
 
 def _layout_names(lock: Lock) -> list[str]:

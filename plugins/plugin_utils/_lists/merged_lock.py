@@ -17,7 +17,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.json import Js
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count, format_size
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import Origin, parse_lines
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD, MOST_VALUES
-from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import names_of
+from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import names_of, parity_names_of
 
 
 def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
@@ -53,9 +53,20 @@ def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
                 for item, lock in locks.items()
                 for part, name in zip(lock.parts, names[item])
             ],
+            **_parity(locks),
             "hosts": [*documents],
         }
     )
+
+
+def _parity(locks: Mapping[_Archive, Lock]) -> dict[str, Json]:
+    """Return the parity files of all archives, if any has one."""
+    files: list[Json] = [
+        {"name": f"{item.host}/{name}", "size": file.size, "sha256": file.sha256}
+        for item, lock in locks.items()
+        for file, name in zip(lock.parity, parity_names_of(lock, item.name, where=item.path))
+    ]
+    return {"parity": files} if files else {}
 
 
 @dataclass(frozen=True)

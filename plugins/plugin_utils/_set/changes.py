@@ -31,6 +31,6 @@ def _lines(raw: bytes, path: str) -> list[str]:
     with suppress(LockFileError, JsonError):
         lock = read_lock(raw, path=path)
         hosts = {entry.text("reference"): entry.text("host") for entry in parse_object(raw).objects("images")}
-        files = [file_line(part.name, part.size, part.sha256) for part in lock.parts]
+        files = [file_line(part.name, part.size, part.sha256) for part in lock.files]
         return [*record_lines(lock, hosts), *files]
     return []

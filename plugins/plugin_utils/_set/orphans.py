@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.names import is_part_name
+from ansible_collections.airgap.images.plugins.module_utils._archive.names import is_file_name
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import LOCK_SUFFIX
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError
 from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import explained
@@ -63,7 +63,7 @@ def _files_of(folder: str, archive: str) -> Iterator[str]:
         path = os.path.join(folder, name)
         is_directory = os.path.isdir(path) and not os.path.islink(path)
         # A directory without a lock file beside it was not made by a fetch.
-        if is_part_name(archive, name) and (not is_directory or (is_fetched and name == archive)):
+        if is_file_name(archive, name) and (not is_directory or (is_fetched and name == archive)):
             yield path
 
 

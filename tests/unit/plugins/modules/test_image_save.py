@@ -149,7 +149,7 @@ def full_result() -> Result:
     """A result in which nothing is empty."""
     platform = LockedPlatform(DIGEST, DIGEST, OCI_MANIFEST, 7, AMD64)
     image = LockedImage(parse_reference("reg.lan/a:1"), DIGEST, OCI_INDEX, (platform,), ("a note",))
-    lock = Lock({}, (image,), parts=(Part("a.tar.gz", 9, "ab" * 32),))
+    lock = Lock({}, (image,), parts=(Part("a.tar.gz", 9, "ab" * 32),), parity=(Part("a.tar.gz.parity", 9, "ab" * 32),))
     return Result(
         changed=True,
         reason="1 image added",

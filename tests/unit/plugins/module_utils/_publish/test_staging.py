@@ -13,22 +13,27 @@ import subprocess
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import COMPANIONS, Output
+from ansible_collections.airgap.images.plugins.module_utils._archive.parity import xor
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part, PartWriter, WrittenFile
 from ansible_collections.airgap.images.plugins.module_utils._archive.tree import TreeWriter
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import BusyError, Interrupted, StorageError
-from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
+from ansible_collections.airgap.images.plugins.module_utils._base.json import Json
+from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop, go_on
 from ansible_collections.airgap.images.plugins.module_utils._host import hold
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
 from ansible_collections.airgap.images.plugins.module_utils._publish import ready as ready_module
 from ansible_collections.airgap.images.plugins.module_utils._publish import staging as staging_module
+from ansible_collections.airgap.images.plugins.module_utils._publish.parity_files import make_parity, wanted_names
 from ansible_collections.airgap.images.plugins.module_utils._publish.paths import staging_path, tree_paths
 from ansible_collections.airgap.images.plugins.module_utils._publish.published import inspect
 from ansible_collections.airgap.images.plugins.module_utils._publish.ready import is_damaged, is_decided, roll_forward
@@ -61,13 +66,18 @@ def write(output: Output, staging: Staging, data: bytes) -> tuple[Lock, list[Wri
         writer.write(data)
         writer.finish()
         files = writer.written
-    return Lock({"content": data.decode()}, (), parts=tuple(staging.name_parts(files))), files
+    options: dict[str, Json] = {"content": data.decode(), **({"parity": True} if output.parity else {})}
+    return Lock(options, (), parts=tuple(staging.name_parts(files))), files
 
 
 def publish(output: Output, data: bytes) -> Lock:
     with Staging(output, NoAttributes()).opened(0) as staging:
         lock, files = write(output, staging, data)
-        staging.publish(lock, files, None)
+        parity: dict[str, WrittenFile] = {}
+        if output.parity:
+            paths, names = [file.path for file in files], wanted_names(output, len(files))
+            lock, parity = make_parity(lock, paths, staging.data, names, archive=output.name, check=go_on)
+        staging.publish(lock, files, None, parity)
     return lock
 
 
@@ -85,6 +95,7 @@ def content(output: Output) -> bytes:
 
 FORMS: dict[str, dict[str, Any]] = {
     "parts": {},
+    "parts and parity": {"parity": True},
     "one file": {"part_size": None},
     "dir": {"compress": "dir", "part_size": None},
 }
@@ -170,6 +181,59 @@ def test_checksums_and_lock_can_be_written_alone(tmp_path: Path) -> None:
     assert [mark(Path(output.directory, part.name)) for part in lock.parts] == parts
 
 
+def parity_names(output: Output) -> list[str]:
+    return sorted(name for name in os.listdir(output.directory) if ".parity" in name)
+
+
+def test_parity_files_have_names_of_their_own_and_are_no_parts(tmp_path: Path) -> None:
+    output = make_output(tmp_path, parity=True)
+    lock = publish(output, OLD)
+    assert parity_names(output) == ["images.tar.parity"]
+    assert b"parity" not in Path(output.checksum_file).read_bytes()
+    parts = [Path(output.directory, part.name).read_bytes() for part in lock.parts]
+    assert Path(output.directory, "images.tar.parity").read_bytes() == b"".join(xor([BytesIO(part) for part in parts]))
+
+
+def test_of_many_parts_every_twenty_have_a_parity_file(tmp_path: Path) -> None:
+    output = make_output(tmp_path, parity=True)
+    publish(output, b"0123456789" * 17)  # 43 parts of four bytes
+    assert parity_names(output) == ["images.tar.parity0", "images.tar.parity1"]
+    publish(output, NEW)
+    assert parity_names(output) == ["images.tar.parity"]
+    publish(make_output(tmp_path), NEW)
+    assert parity_names(output) == []
+
+
+@pytest.mark.parametrize(
+    "spoil", [os.unlink, lambda path: path.write_bytes(b"abcd"), lambda path: path.write_bytes(b"")]
+)
+def test_a_damaged_parity_file_is_no_damage_of_the_archive(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
+    output = make_output(tmp_path, parity=True)
+    publish(output, OLD)
+    spoil(Path(output.directory, "images.tar.parity"))
+    published = inspect(output, VerifiedFiles(output.directory), verify="digest")
+    assert (published.damage, published.unfit) == ("", ("images.tar.parity",))
+    assert published.untidy[0].startswith("images.tar.parity ")
+
+
+def test_a_lock_file_that_does_not_name_the_parity_files_is_untidy(tmp_path: Path) -> None:
+    output = make_output(tmp_path, parity=True)
+    lock = publish(output, OLD)
+    Path(output.lock_file).write_bytes(write_lock(replace(lock, parity=())))
+    published = inspect(output, VerifiedFiles(output.directory), verify="digest")
+    assert "the lock file does not name the parity files of the archive" in published.untidy
+    assert "images.tar.parity is not part of the archive" in published.untidy
+
+
+def test_no_parity_file_is_made_from_a_part_that_was_changed(tmp_path: Path) -> None:
+    output = make_output(tmp_path)
+    lock = publish(output, OLD)
+    paths = [os.path.join(output.directory, part.name) for part in lock.parts]
+    Path(paths[1]).write_bytes(b"abcd")
+    with pytest.raises(StorageError, match=r"images\.tar\.part1 does not have the bytes that the lock file records"):
+        make_parity(lock, paths, str(tmp_path), ["images.tar.parity"], archive="images.tar", check=go_on)
+
+
 @forms
 def test_a_run_that_fails_leaves_the_old_archive(tmp_path: Path, options: dict[str, Any]) -> None:
     output = make_output(tmp_path, **options)
@@ -237,7 +301,7 @@ def killed_publishing(output: Output, data: bytes, at: int) -> bool:
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param(each, id=name, marks=pytest.mark.thorough if name == "one file" else ())
+        pytest.param(each, id=name, marks=pytest.mark.thorough if name in ("one file", "parts") else ())
         for name, each in FORMS.items()
     ],
 )
@@ -267,7 +331,7 @@ def test_a_killed_run_leaves_the_old_archive_or_the_new_one(tmp_path: Path, opti
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param(each, id=name, marks=() if name == "parts" else pytest.mark.thorough)
+        pytest.param(each, id=name, marks=() if name == "parts and parity" else pytest.mark.thorough)
         for name, each in FORMS.items()
     ],
 )
@@ -287,7 +351,7 @@ def test_rolling_forward_can_be_repeated(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     with Staging(output, NoAttributes()).opened(0) as staging:
         lock, files = write(output, staging, NEW)
-        staging._make_ready(lock, files, None)
+        staging._make_ready(lock, files, None, {})
         os.rename(os.path.join(staging_path(output), "ready"), ready)
     # One part is in place already, as after a kill.
     os.rename(ready / "images.tar.part1", os.path.join(output.directory, "images.tar.part1"))

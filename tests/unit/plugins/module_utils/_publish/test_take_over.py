@@ -64,6 +64,18 @@ def test_parts_are_renamed(tmp_path: Path) -> None:
     assert not can_take_over(old, new)
 
 
+def test_parity_files_are_renamed(tmp_path: Path) -> None:
+    old, new = archive(tmp_path, "gzip"), str(tmp_path / "images-north.tar.gz")
+    (tmp_path / "images.tar.gz.parity").write_bytes(b"xor")
+    parity = Part("images.tar.gz.parity", 3, sha256(b"xor").hexdigest())
+    Path(f"{old}.lock.json").write_bytes(write_lock(replace(lock_at(old), parity=(parity,))))
+    assert can_take_over(old, new)
+    take_over(old, new)
+    assert (tmp_path / "images-north.tar.gz.parity").read_bytes() == b"xor"
+    assert lock_at(new).parity == (replace(parity, name="images-north.tar.gz.parity"),)
+    assert "images.tar.gz.parity" not in names(tmp_path)
+
+
 def test_a_directory_is_renamed(tmp_path: Path) -> None:
     old, new = archive(tmp_path, "dir"), str(tmp_path / "images-north")
     assert can_take_over(old, new)

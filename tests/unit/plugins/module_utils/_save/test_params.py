@@ -99,6 +99,8 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str]] = {
         {"from_lock": "/x", "images": [], "list_files": ["/y"]},
         "from_lock: replaces images and list_files",
     ),
+    "parity of a directory": ({"parity": True, "compress": "dir"}, "parity: has no effect with compress=dir"),
+    "parity without parts": ({"parity": True}, "parity: a lost part is made again from the other ones, so part_size"),
     "two policies": (
         {"signature_policy": "/p", "insecure_policy": True},
         "signature_policy: has no effect with insecure_policy=true",

@@ -36,7 +36,12 @@ SAVED = LockedImage(
     (LockedPlatform(D2, D2, OCI_MANIFEST, 7, ARM_V7), LockedPlatform(D3, D3, OCI_MANIFEST, 8, None)),
     ("a note",),
 )
-LOCK = Lock({}, (SAVED,), parts=(Part("images.tar.gz.part0", 9, SHA),))
+LOCK = Lock(
+    {},
+    (SAVED,),
+    parts=(Part("images.tar.gz.part0", 9, SHA),),
+    parity=(Part("images.tar.gz.parity", 9, SHA),),
+)
 BEFORE = Lock({}, (replace(SAVED, digest=D3),), parts=(Part("images.tar.gz", 3, SHA),))
 
 
@@ -80,6 +85,7 @@ def test_every_value() -> None:
         "dest": "/srv/out/images.tar.gz",
         "parts": [{"path": "/srv/out/images.tar.gz.part0", "size": 9, "sha256": SHA}],
         "part_count": 1,
+        "parity_files": [{"path": "/srv/out/images.tar.gz.parity", "size": 9, "sha256": SHA}],
         "images": [
             entry("reg.lan/skipped:latest", "skipped", D2, "windows only"),
             {

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import PartWriter
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import BusyError
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import BusyError, OptionError, SpaceError
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import Attributes, NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
@@ -24,6 +24,7 @@ from ansible_collections.airgap.images.plugins.module_utils._host.verified_files
 from ansible_collections.airgap.images.plugins.module_utils._publish.paths import staging_path
 from ansible_collections.airgap.images.plugins.module_utils._publish.published import inspect
 from ansible_collections.airgap.images.plugins.module_utils._publish.staging import Staging
+from ansible_collections.airgap.images.plugins.module_utils._save import settle as settle_module
 from ansible_collections.airgap.images.plugins.module_utils._save.decide import Action, Decision
 from ansible_collections.airgap.images.plugins.module_utils._save.result import Outcome
 from ansible_collections.airgap.images.plugins.module_utils._save.run import Run
@@ -60,6 +61,10 @@ class Bench:
             lock = Lock({}, (), parts=tuple(staging.name_parts(files)))
             staging.publish(lock, files, None)
         return lock
+
+
+def parity_wanted(bench: Bench) -> Lock:
+    return replace(bench.lock, options={"parity": True})
 
 
 @pytest.fixture
@@ -121,7 +126,7 @@ def leave_behind(bench: Bench, *, ready: bool) -> str:
     with Staging(run.options.output, run.attributes).opened(0) as staging:
         Path(staging.data, "0").write_bytes(b"half")
         if ready:
-            staging._make_ready(replace(bench.lock, failed=("new",)), [], None)
+            staging._make_ready(replace(bench.lock, failed=("new",)), [], None, {})
         os.rename(path, f"{path}.kept")
     os.rename(f"{path}.kept", path)
     return path
@@ -157,3 +162,68 @@ def test_a_run_that_is_still_at_work_is_not_disturbed(bench: Bench) -> None:
     run = bench.run()
     with Staging(run.options.output, run.attributes).opened(0), pytest.raises(BusyError):
         clear_interrupted(run)
+
+
+def parts_of(bench: Bench) -> dict[str, tuple[int, int]]:
+    return {name: place for name, place in standing(bench).items() if ".part0" in name or ".part1" in name}
+
+
+def test_parity_files_are_made_from_parts_that_stay(bench: Bench) -> None:
+    before = parts_of(bench)
+    outcome = bench.settle(bench.run(parity=True), RECORD, parity_wanted(bench))
+    made = bench.folder / "out" / "images.tar.parity"
+    assert made.read_bytes() == bytes(a ^ b for a, b in zip(b"abcd", b"ef\0\0"))
+    assert [file.name for file in outcome.lock.parity] == ["images.tar.parity"]
+    assert outcome.archive_bytes == len(b"abcdef")
+    assert parts_of(bench) == before
+    published = inspect(bench.run(parity=True).options.output, bench.memory, verify="digest")
+    assert (published.damage, published.untidy, published.lock) == ("", (), outcome.lock)
+
+
+@pytest.mark.parametrize("content", [None, b"abc", b"abcd"])
+def test_only_the_damaged_parity_file_is_made_again(bench: Bench, content: bytes | None) -> None:
+    bench.settle(bench.run(parity=True), RECORD, parity_wanted(bench))
+    made = bench.folder / "out" / "images.tar.parity"
+    whole, before = made.read_bytes(), parts_of(bench)
+    made.unlink()
+    if content is not None:
+        made.write_bytes(content)
+    bench.settle(bench.run(parity=True), RECORD, parity_wanted(bench))
+    assert made.read_bytes() == whole
+    assert parts_of(bench) == before
+
+
+def test_a_parity_file_that_is_whole_stays_when_others_are_renewed(bench: Bench) -> None:
+    bench.settle(bench.run(parity=True), RECORD, parity_wanted(bench))
+    before = standing(bench)["images.tar.parity"]
+    (bench.folder / "out" / "images.tar.sha256").unlink()
+    bench.settle(bench.run(parity=True), RECORD, parity_wanted(bench))
+    assert standing(bench)["images.tar.parity"] == before
+
+
+def test_parity_files_go_when_they_are_no_longer_wanted(bench: Bench) -> None:
+    bench.settle(bench.run(parity=True), RECORD, parity_wanted(bench))
+    before = parts_of(bench)
+    outcome = bench.settle(bench.run(), RECORD)
+    assert outcome.lock.parity == ()
+    assert not (bench.folder / "out" / "images.tar.parity").exists()
+    assert parts_of(bench) == before
+
+
+def test_check_mode_makes_no_parity_files(bench: Bench) -> None:
+    before = standing(bench)
+    outcome = bench.settle(bench.run(parity=True, check=True), RECORD, parity_wanted(bench))
+    assert outcome.changed and standing(bench) == before
+
+
+def test_no_parity_for_a_single_part(bench: Bench) -> None:
+    wanted = replace(parity_wanted(bench), parts=bench.lock.parts[:1])
+    published = replace(inspect(bench.run().options.output, bench.memory, verify="digest"), lock=wanted)
+    with pytest.raises(OptionError, match="at least 2 parts are needed, but all of the archive \\(4 bytes\\) fits"):
+        settle(bench.run(parity=True), published, wanted, RECORD, ())
+
+
+def test_parity_files_need_room(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settle_module, "free_bytes", lambda _path: 3)
+    with pytest.raises(SpaceError, match="4 bytes are needed, 3 bytes are free"):
+        bench.settle(bench.run(parity=True), RECORD, parity_wanted(bench))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError, OptionError, StorageError
-from ansible_collections.airgap.images.plugins.plugin_utils._fetch.delivery import items_of
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch.delivery import items_of, parity_items_of
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item
 from ansible_collections.airgap.images.tests.unit.archives import (
     ARCHIVE,
@@ -40,6 +41,40 @@ def test_the_files_of_an_archive() -> None:
         Item(f"/srv/out/{NAME}.part0", f"{NAME}.part0", 5, SHA),
         Item(f"/srv/out/{NAME}.part1", f"{NAME}.part1", 4, SHA),
     ]
+
+
+def parity_lock(*names: str, parts: int = 2) -> Lock:
+    files = tuple(Part(f"{NAME}.part{number}", 5, SHA) for number in range(parts))
+    return Lock({"compress": "gzip"}, (), parts=files, parity=tuple(Part(name, 5, SHA) for name in names))
+
+
+def test_the_parity_files_of_an_archive() -> None:
+    source = f"/srv/out/{NAME}"
+    assert parity_items_of(parity_lock(), source) == []
+    assert parity_items_of(parity_lock(f"{NAME}.parity"), source) == [
+        Item(f"{source}.parity", f"{NAME}.parity", 5, SHA)
+    ]
+    two = (f"{NAME}.parity0", f"{NAME}.parity1")
+    assert [one.name for one in parity_items_of(parity_lock(*two, parts=40), source)] == [*two]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["../parity"], "'../parity'"),
+        ([f"{NAME}.parity0"], f"'{NAME}.parity0'"),
+        ([f"{NAME}.part9"], f"'{NAME}.part9'"),
+        ([f"{NAME}.parity", f"{NAME}.parity"], f"'{NAME}.parity'"),
+    ],
+)
+def test_parity_files_that_cannot_be_are_refused(names: list[str], said: str) -> None:
+    with pytest.raises(LockFileError, match=f"lists {re.escape(said)}, which is not expected in {NAME}"):
+        parity_items_of(parity_lock(*names), f"/srv/out/{NAME}")
+
+
+def test_all_parity_files_have_to_be_there() -> None:
+    with pytest.raises(LockFileError, match=rf"lists no {NAME}\.parity1, which"):
+        parity_items_of(parity_lock(f"{NAME}.parity0", parts=40), f"/srv/out/{NAME}")
 
 
 def test_the_files_of_a_directory() -> None:
@@ -115,14 +150,15 @@ OTHERS = [
 
 
 def test_what_is_older(tmp_path: Path) -> None:
-    parts = [NAME, f"{NAME}.part0", f"{NAME}.part1", f"{NAME}.part007", f"{NAME}.part12"]
+    parts = [NAME, f"{NAME}.part0", f"{NAME}.part1", f"{NAME}.part007", f"{NAME}.part12", f"{NAME}.parity3"]
     for name in [*parts, *OTHERS]:
         (tmp_path / name).touch()
     (tmp_path / f"{NAME}.part5").mkdir()
     (tmp_path / f"{NAME}.part6").symlink_to("notes.txt")
     (tmp_path / f"{NAME}.part7").symlink_to(tmp_path)
     found = stale(place_at(tmp_path), item(f"{NAME}.part0"))
-    expected = [NAME, f"{NAME}.part1", f"{NAME}.part007", f"{NAME}.part12", f"{NAME}.part6", f"{NAME}.part7"]
+    names = ("part1", "part007", "part12", "part6", "part7", "parity3")
+    expected = [NAME, *(f"{NAME}.{name}" for name in names)]
     assert found == sorted(str(tmp_path / name) for name in expected)
 
 

@@ -264,3 +264,10 @@ def test_every_image_is_in_it_once(names: list[str], owners: list[str]) -> None:
 def test_the_order_of_the_hosts_does_not_matter() -> None:
     found = raw({"one": ONE, "two": TWO})
     assert merge(found) == merge(dict(reversed(found.items())))
+
+
+def test_parity_files_are_named_below_their_hosts() -> None:
+    parity = Part("images.tar.gz.parity", 5, SHA)
+    found = merged({"two": replace(TWO, parity=(parity,)), "one": ONE})
+    assert found.parity == (replace(parity, name="two/images.tar.gz.parity"),)
+    assert "parity" not in json.loads(merge(raw({"two": TWO, "one": ONE})))
