@@ -42,9 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seconds = time.monotonic() - started
     done = Report(options.seed, machine.describe(options.work), seconds, outcomes)
     print(report.as_text(done))
-    is_everything = not (options.only or options.trial or options.short)
-    if options.output is not None and is_everything:
-        write(done, options.output)
+    is_whole = not (options.trial or options.short)
+    if options.output is not None and is_whole:
+        if not options.only:
+            write(done, options.output)
+        elif options.only == [load.GROUP]:
+            write_table(done, options.output, group=load.GROUP)
     return 1 if done.violations or not outcomes else 0
 
 
@@ -52,9 +55,18 @@ def write(done: Report, output: Path) -> None:
     """Writes ``faults.json``, and the table into the page beside the folder if there is one."""
     output.mkdir(parents=True, exist_ok=True)
     (output / "faults.json").write_text(report.as_json(done), encoding="utf-8")
+    write_table(done, output)
+
+
+def write_table(done: Report, output: Path, *, group: str = "") -> None:
+    """Writes the table into the page beside the folder, if there is one.
+
+    :param group: of the trials, if there was only one.
+    """
     page = output.with_suffix(".md")
     if page.exists():
-        page.write_text(report.in_page(page.read_text("utf-8"), report.as_markdown(done)), encoding="utf-8")
+        table = report.as_markdown(done)
+        page.write_text(report.in_page(page.read_text("utf-8"), table, group=group), encoding="utf-8")
 
 
 def _say(outcome: Outcome) -> None:

@@ -206,6 +206,10 @@ def _require_told(running: RunningModule) -> None:
 
 
 def _again_and_again(ground: Ground, chance: random.Random) -> str:
+    return first_hit(_again_and_again_within(ground, chance, share) for share in (0.8, 0.5, 0.2))
+
+
+def _again_and_again_within(ground: Ground, chance: random.Random, share: float) -> str:
     """Five runs one after the other are killed; each goes on from what the one before has left."""
     kind = _choose(ground, chance)
     quiet = _quiet(ground, *kind)
@@ -213,7 +217,7 @@ def _again_and_again(ground: Ground, chance: random.Random) -> str:
         hits = 0
         for _round in range(5):
             running = made.start()
-            time.sleep(chance.uniform(0.0, quiet.seconds * 0.8))
+            time.sleep(chance.uniform(0.0, quiet.seconds * share))
             hits += alive(running.pid)
             running.kill()
             made.site.require_nothing_running()

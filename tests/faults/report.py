@@ -12,8 +12,6 @@ from dataclasses import asdict
 
 from .trial import OUTCOMES, Report
 
-_BEGIN, _END = "<!-- table of tests/faults.sh: begin -->", "<!-- table of tests/faults.sh: end -->"
-
 
 def as_json(report: Report) -> str:
     """Counts, and every violation in full."""
@@ -62,15 +60,18 @@ def as_markdown(report: Report) -> str:
     return "\n".join([made, "", *lines]) + "\n"
 
 
-def in_page(page: str, table: str) -> str:
+def in_page(page: str, table: str, *, group: str = "") -> str:
     """The page with the table between its two marks.
 
+    :param group: of trials, for the table of a run with that group only.
     :raises ValueError: the page does not have them
     """
-    before, begin, rest = page.partition(_BEGIN)
-    _old, end, after = rest.partition(_END)
+    command = f"tests/faults.sh --only {group}" if group else "tests/faults.sh"
+    first, last = f"<!-- table of {command}: begin -->", f"<!-- table of {command}: end -->"
+    before, begin, rest = page.partition(first)
+    _old, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"the page lacks {_BEGIN} or {_END}")
+        raise ValueError(f"the page lacks {first} or {last}")
     return f"{before}{begin}\n\n{table}\n{end}{after}"
 
 
