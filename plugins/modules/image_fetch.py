@@ -244,6 +244,15 @@ transferred:
   type: list
   elements: str
   sample: [rancher-v2.7.9.tar.gz.part0]
+renamed:
+  description:
+    - Names of the files that were on the controller under another number, and were renamed instead of transferred (in
+      check mode, that would be). With O(airgap.images.image_save#module:part_at=image), numbers shift when images come
+      or go.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 removed:
   description: Paths of the files of an older archive that were removed (in check mode, that would be).
   returned: success

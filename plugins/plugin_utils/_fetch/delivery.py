@@ -20,6 +20,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.output impo
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._publish.failed_list import is_failed_list
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place, explain
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch.renamed import find_renamed
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import names_of, parity_names_of
 
 
@@ -29,7 +30,9 @@ class Delivery:
 
     :param items: all files, in the order in which they are published: the lock file is the last.
     :param wanted: those that are not there by their final names with the right content.
-    :param coming: those wanted that have to be transferred; the others arrived in an earlier run.
+    :param coming: those wanted that have to be transferred; the others arrived in an earlier run, or are renamed.
+    :param renamed: the paths of those wanted that are there under other names, as numbers of parts shift: under their
+        final names until then, or set aside by a run that was interrupted.
     :param stale: paths of files that look like files of this archive, but are not.
     :param is_layout: whether the archive is a directory (C(compress=dir)).
     :param links: the links that make it and its subdirectories image layouts: their targets by their names below it.
@@ -40,6 +43,7 @@ class Delivery:
     items: tuple[Item, ...]
     wanted: tuple[Item, ...]
     coming: tuple[Item, ...]
+    renamed: Mapping[Item, str]
     stale: tuple[str, ...]
     is_layout: bool
     links: Mapping[str, str]
@@ -95,7 +99,11 @@ def compare(
     try:
         if lock:
             _refuse_foreign_root(place, {place.final(item) for item in {*items} - {*wanted}}, links)
-        stale = _other_files(place, items, links) if lock else []
+        others = _other_files(place, items, links) if lock else []
+        lacking = [item for item in wanted if not place.holds(place.temporary(item), item)]
+        renamed = {} if links else _renamed(place, lacking, [*others, *map(place.final, wanted)])
+        used = {*renamed.values()}
+        stale = [path for path in others if path not in used]
         ours = {place.final(item) for item in items}
         stale += [path for path in untrue if path not in ours and os.path.lexists(path) and not os.path.isdir(path)]
         if failed_list is not None:
@@ -106,12 +114,20 @@ def compare(
         place=place,
         items=tuple(items),
         wanted=wanted,
-        coming=tuple(item for item in wanted if not place.holds(place.temporary(item), item)),
+        coming=tuple(item for item in lacking if item not in renamed),
+        renamed=renamed,
         stale=tuple(stale),
         is_layout=is_layout(lock),
         links=links,
         lacks_link=bool(lacking_links(place.root, links)),
     )
+
+
+def _renamed(place: Place, items: Sequence[Item], paths: Sequence[str]) -> dict[Item, str]:
+    """Find items that are set aside, or in files of this archive that have another number."""
+    aside = {item: place.kept(item) for item in items if place.holds(place.kept(item), item)}
+    parts = [path for path in paths if is_file_name(place.archive, os.path.relpath(path, place.directory))]
+    return {**aside, **find_renamed(place, [item for item in items if item not in aside], parts)}
 
 
 def _refuse_foreign_root(place: Place, held: set[str], links: Mapping[str, str]) -> None:

@@ -33,7 +33,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._fetch.incoming impo
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.publish import publish
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.receive import Receiver
-from ansible_collections.airgap.images.plugins.plugin_utils._fetch.renamed import take_over
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch.renamed import keep_arrived, take_over
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.room import ensure_fits, refuse_other_spelling
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import check_carried, check_length
 
@@ -116,6 +116,7 @@ class Fetch:
             outdated = [*self.arguments["outdated"]]
             if not self.is_check:
                 receiver.recover(items)
+                keep_arrived(place, parts)
                 if lock and self.arguments["formerly"]:
                     outdated += take_over(place, [*parts, *parity], self.arguments["formerly"])
             delivery = compare(
@@ -140,6 +141,7 @@ class Fetch:
             "changed": delivery.is_change,
             "msg": result.message(self.host.name, delivery, transferred, is_check=self.is_check),
             "transferred": [item.name for item in transferred],
+            "renamed": [item.name for item in delivery.renamed],
             "removed": list(delivery.stale),
             **result.paths(place, parts, parity, found, failed),
             **difference,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError
@@ -79,18 +79,34 @@ class Place:
         """Return the path at which an item arrives, in the hidden directory."""
         return os.path.join(self.incoming, item.name)
 
+    def kept(self, item: Item) -> str:
+        """Return the path in the hidden directory at which an item is kept that was there under another number.
+
+        It has no number itself, so that parts can exchange theirs, and the next run finds it whatever is wanted then.
+        """
+        return os.path.join(self.incoming, f".airgap-images-{item.sha256}")
+
     def holds(self, path: str, item: Item) -> bool:
         """Return True if the item's content is there, as a regular file below this directory, with no link on the way.
 
         :raises StorageError: when it cannot be read.
         """
+        return self.content(path, (item.size,)) == (item.size, item.sha256)
+
+    def content(self, path: str, sizes: Collection[int]) -> tuple[int, str]:
+        """Return size and sha256 of a regular file below this directory, with no link on the way.
+
+        :param sizes: only a file of one of these is read.
+        :returns: an empty sha256 for any other file.
+        :raises StorageError: when it cannot be read.
+        """
         try:
-            return (
-                not self.is_through_link(path)
-                and os.path.isfile(path)
-                and os.path.getsize(path) == item.size
-                and (self.memory.sha256(path) if self.memory else sha256_of(path)) == item.sha256
-            )
+            if self.is_through_link(path) or not os.path.isfile(path):
+                return 0, ""
+            size = os.path.getsize(path)
+            if size not in sizes:
+                return size, ""
+            return size, self.memory.sha256(path) if self.memory else sha256_of(path)
         except OSError as error:
             raise explain(error, path) from error
 

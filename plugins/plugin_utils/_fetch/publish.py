@@ -16,7 +16,7 @@ from ansible_collections.airgap.images.plugins.module_utils._host.filesystem imp
 from ansible_collections.airgap.images.plugins.module_utils._host.move import sync_filesystem
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.delivery import Delivery
 from ansible_collections.airgap.images.plugins.plugin_utils._fetch.incoming import discard_arrived
-from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, Place, explain
+from ansible_collections.airgap.images.plugins.plugin_utils._fetch.place import Item, explain
 
 
 def publish(delivery: Delivery, outdated: Collection[str]) -> None:
@@ -33,11 +33,12 @@ def publish(delivery: Delivery, outdated: Collection[str]) -> None:
             if not place.is_through_link(folder) and not _stands_in_the_way(folder, removed):
                 place.make_folder(folder)
         _bring_to_disk(delivery)
+        _set_aside(delivery)
         for path in (*outdated, *delivery.stale):
             with suppress(FileNotFoundError):
                 os.unlink(path)
-        _rename(place, delivery.wanted[:-1])
-        _rename(place, delivery.wanted[-1:])  # the lock file must not be there before what it describes
+        _rename(delivery, delivery.wanted[:-1])
+        _rename(delivery, delivery.wanted[-1:])  # the lock file must not be there before what it describes
         if delivery.is_layout:
             _tidy_layout(place.root, delivery.links)
         discard_arrived(place)
@@ -57,7 +58,7 @@ def _bring_to_disk(delivery: Delivery) -> None:
     """
     place = delivery.place
     for item in delivery.wanted:
-        with open(place.temporary(item), "rb") as file:
+        with open(delivery.renamed.get(item, place.temporary(item)), "rb") as file:
             keep_from_others(file.fileno())  # whatever umask or default ACL it was made under
             if not delivery.is_layout:
                 os.fsync(file.fileno())
@@ -65,14 +66,33 @@ def _bring_to_disk(delivery: Delivery) -> None:
         sync_filesystem(place.incoming)
 
 
-def _rename(place: Place, items: Sequence[Item]) -> None:
+def _set_aside(delivery: Delivery) -> None:
+    """Move files that are there under other names to where they have no number, before anything takes their places.
+
+    Wherever a run is killed, each of them has exactly one name, and the next run looks there.
+    """
+    place = delivery.place
+    moved = {item: path for item, path in delivery.renamed.items() if path != place.kept(item)}
+    if not moved:
+        return
+    place.make_folder(place.incoming)
+    for item, path in moved.items():
+        os.replace(path, place.kept(item))
+        if place.memory:
+            place.memory.learn(place.kept(item), item.sha256)
+    for folder in (place.incoming, place.directory):
+        sync_directory(folder)
+
+
+def _rename(delivery: Delivery, items: Sequence[Item]) -> None:
     """Give files their final names, and bring these to disk: those in many directories together."""
+    place = delivery.place
     folders = dict.fromkeys(os.path.dirname(place.final(item)) for item in items)
     for folder in folders:
         place.make_folder(folder)
     for item in items:
         final = place.final(item)
-        os.replace(place.temporary(item), final)
+        os.replace(place.kept(item) if item in delivery.renamed else place.temporary(item), final)
         if place.memory:
             place.memory.learn(final, item.sha256)
     if len(folders) == 1:

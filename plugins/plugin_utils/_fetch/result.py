@@ -65,12 +65,14 @@ def message(whose: str, delivery: Delivery, items: Sequence[Item], *, is_check: 
     directory = delivery.place.directory
     older = format_count(len(delivery.stale), "older file")
     removed = f", {older} {'would be removed' if is_check else 'removed'}" if delivery.stale else ""
+    renumbered = format_count(len(delivery.renamed), "file")
+    renamed = f", {renumbered} {'would be renamed' if is_check else 'renamed'}" if delivery.renamed else ""
     links = ", whose filesystem has no links: those called blobs are left out" if delivery.goes_without_link else ""
     if not items:
-        return f"nothing new to fetch from {whose} to {directory}{links}{removed}"
+        return f"nothing new to fetch from {whose} to {directory}{links}{renamed}{removed}"
     verb = "would be fetched" if is_check else "fetched"
     count, size = format_count(len(items), "file"), format_size(sum(item.size for item in items))
-    return f"{count} ({size}) {verb} from {whose} to {directory}{links}{removed}"
+    return f"{count} ({size}) {verb} from {whose} to {directory}{links}{renamed}{removed}"
 
 
 def difference(delivery: Delivery, lock: Lock | None) -> dict[str, str]:
@@ -98,7 +100,8 @@ def _replaced(delivery: Delivery, before: Lock | None) -> Iterator[str]:
         names = [*names_of(before, place.archive, where=place.root), *(file.name for file in before.parity)]
         known = {name: file_line(name, file.size, file.sha256) for file, name in zip(before.files, names)}
     replaced = [item.name for item in delivery.wanted if os.path.lexists(place.final(item))]
-    for name in [*replaced, *(os.path.relpath(path, place.directory) for path in delivery.stale)]:
+    gone = [*delivery.stale, *(path for path in delivery.renamed.values() if os.path.lexists(path))]
+    for name in dict.fromkeys([*replaced, *(os.path.relpath(path, place.directory) for path in gone)]):
         yield known.get(name, f"file {name}")
 
 
