@@ -147,6 +147,36 @@ options:
         whatever the tags are now.
       - The lock file then determines which images and platforms are saved. O(arch) and O(os) have no effect.
     type: path
+  since:
+    description:
+      - Paths on the target of the lock files and receipts of archives that were carried before. The archive then is a
+        bundle, which leaves out the layers that these archives had. The lock file of a set stands for the lock files of
+        its hosts, which must be in the directories next to it.
+      - A receipt, which M(airgap.images.image_load) writes, says which images of an archive have arrived. An archive
+        without a receipt is assumed to have arrived, and the lock file of the bundle says so. The other side checks it
+        before anything is changed there.
+      - A bundle always has all manifests, indexes and configurations, and its lock file describes the whole list. A
+        layer that it leaves out need not be in O(cache_dir), and is not downloaded.
+      - If there is no new blob, no moved tag and no changed list, no bundle is written, and the task reports no change.
+      - A bundle only replaces a bundle of the same base. The task fails if anything else is at O(dest).
+      - Leave it out to save a full archive, which is always possible.
+    type: list
+    elements: path
+    default: []
+  since_missing:
+    description:
+      - What happens if a file in O(since) does not exist, or cannot be used. V(error) fails, V(full) saves a full
+        archive.
+    type: str
+    choices: [error, full]
+    default: error
+  since_confirmed:
+    description:
+      - Lines that were read out over the telephone where no receipt may leave the other side. Each confirms that
+        archives in O(since) have arrived completely. M(airgap.images.image_load) returns them.
+    type: list
+    elements: str
+    default: []
   fail_on_missing_platform:
     description:
       - Count images that have none of the requested platforms as failed. By default they are skipped, and returned in
@@ -554,6 +584,42 @@ dest:
   returned: when the list could be processed
   type: str
   sample: /srv/airgap/rancher.tar.gz
+bundle:
+  description: What the other side already has. Only sizes of blobs are added up, without the tar around them.
+  returned: with O(since), unless the archive is full because of O(since_missing=full)
+  type: dict
+  contains:
+    base:
+      description: The archives in O(since).
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: Name of the archive.
+          type: str
+        receipt:
+          description: Whether there is a receipt. Otherwise it is assumed that the archive has arrived.
+          type: bool
+    is_needed:
+      description: Whether there is anything to carry. If not, no bundle is written.
+      type: bool
+    left_out:
+      description: Number of layers that the bundle leaves out.
+      type: int
+    bytes_left_out:
+      description: Their size.
+      type: int
+    bytes_full:
+      description: Size of all blobs of a full archive, or V(0) if nothing was written.
+      type: int
+  sample:
+    base:
+      - name: rancher-2026-10.tar.gz
+        receipt: true
+    is_needed: true
+    left_out: 4210
+    bytes_left_out: 41234567890
+    bytes_full: 43234567890
 parts:
   description: The files of the archive in order. Empty with O(compress=dir); the lock file lists the files of the
     directory.
@@ -613,7 +679,8 @@ images:
       type: str
     status:
       description: V(saved), V(skipped) or V(failed). V(fetched) if the image is in the cache, but no archive was
-        written because others failed. In check mode, V(saved) means that it would be saved.
+        written because others failed. V(carried) if no bundle was written because an earlier archive has everything. In
+        check mode, V(saved) means that it would be saved.
       type: str
     digest:
       description: The digest of the reference in the registry. Empty if it could not be determined.
@@ -917,6 +984,9 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "list_format": {"type": "str", "choices": list(LIST_FORMATS), "default": PLAIN},
         "origins": {"type": "list", "elements": "str", "default": []},
         "from_lock": {"type": "path"},
+        "since": {"type": "list", "elements": "path", "default": []},
+        "since_missing": {"type": "str", "choices": ["error", "full"], "default": "error"},
+        "since_confirmed": {"type": "list", "elements": "str", "default": []},
         "fail_on_missing_platform": {"type": "bool", "default": False},
         "include_foreign_layers": {"type": "bool", "default": False},
         # -- registries and signatures

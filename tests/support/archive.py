@@ -81,6 +81,11 @@ class Archive:
     lock: dict[str, Any] = field(repr=False)
 
     @property
+    def whole_blobs(self) -> dict[str, int]:
+        """The blobs, and of a bundle those that its lock file says are in its base."""
+        return {**{digest: one["size"] for digest, one in self.lock.get("requires", {}).items()}, **self.blobs}
+
+    @property
     def names(self) -> list[str]:
         """The names of the members, in order."""
         return [member.name for member in self.members]

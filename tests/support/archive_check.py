@@ -139,7 +139,7 @@ def check_folders(archive: Archive) -> None:
         assert archive.blobs.get(folder.digest) == folder.size, f"no manifest of that size: {folder}"
         for descriptor in _content(archive, folder):
             digest, size = descriptor["digest"], descriptor["size"]
-            assert archive.blobs.get(digest) == size, f"{folder.digest} needs {digest} of {size} bytes"
+            assert archive.whole_blobs.get(digest) == size, f"{folder.digest} needs {digest} of {size} bytes"
 
 
 def check_index(archive: Archive) -> None:

@@ -93,6 +93,11 @@ class LockedBase:
     lock_sha256: str
     has_receipt: bool
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells the archive from any other."""
+        return self.name, self.lock_sha256
+
 
 @dataclass(frozen=True)
 class Requirement:
@@ -148,6 +153,11 @@ class Lock:
         """True if the archive needs what an earlier one carried."""
         return bool(self.base)
 
+    @property
+    def whole_size(self) -> int:
+        """Bytes of everything that its images consist of, in this archive or an earlier one."""
+        return sum(self.blobs.values()) + sum(one.size for one in self.requires.values())
+
     def is_of_same_writer(self, other: Lock) -> bool:
         """Return True if equal input gives equal bytes for both."""
         return self.writer == other.writer
@@ -155,9 +165,16 @@ class Lock:
     def holds_same(self, other: Lock) -> bool:
         """Return True if both list the same content in the same form, so that one archive serves both."""
         key = image_key if self.is_of_same_writer(other) else _manifests_of
-        return [key(image) for image in self.images] == [key(image) for image in other.images] and form_of(
-            self.options
-        ) == form_of(other.options)
+        return (
+            [key(image) for image in self.images] == [key(image) for image in other.images]
+            and form_of(self.options) == form_of(other.options)
+            and self.rests_on_same(other)
+            and self.requires.keys() == other.requires.keys()
+        )
+
+    def rests_on_same(self, other: Lock) -> bool:
+        """Return True if both have the same base, whether it was confirmed or not; also if neither has one."""
+        return [one.key for one in self.base] == [one.key for one in other.base]
 
 
 def without_parity(lock: Lock) -> Lock:

@@ -47,7 +47,7 @@ def predict_image(resolved: ResolvedImage) -> LockedImage:
             digest=image.digest,
             source_digest=image.digest,
             media_type=image.descriptor.media_type,
-            size=image.descriptor.size + sum(blob.size for blob in image.blobs),
+            size=image.size,
             platform=image.descriptor.platform,
         )
         for image in resolved.children
@@ -74,6 +74,7 @@ def renew_record(before: Lock, wanted: Lock) -> Lock:
         skipped=wanted.skipped,
         failed=wanted.failed,
         parity=before.parity if wanted.options.get(PARITY) else (),
+        base=wanted.base,
     )
 
 

@@ -36,6 +36,7 @@ class PlatformImage:
     :param descriptor: the entry that names it, with its platform if that is known.
     :param blobs: configuration and layers that have to be in the cache; sizes in bytes.
     :param tag: names exactly this manifest; empty if the tag names an index, or only the digest is known.
+    :param left_out: layers that an earlier archive carried, and this one therefore does not.
     """
 
     descriptor: Descriptor
@@ -43,6 +44,7 @@ class PlatformImage:
     content: Manifest | Schema1
     blobs: tuple[Descriptor, ...]
     tag: str = ""
+    left_out: tuple[Descriptor, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -63,6 +65,11 @@ class PlatformImage:
         """Yield the manifest, and the wanted blobs that it names."""
         yield self.descriptor
         yield from self.blobs
+
+    @property
+    def size(self) -> int:
+        """The bytes of manifest, configuration and layers, whatever carries them."""
+        return self.descriptor.size + sum(blob.size for blob in (*self.blobs, *self.left_out))
 
     @property
     def is_converted(self) -> bool:
@@ -97,8 +104,8 @@ class StoredImage:
 
     @property
     def size(self) -> int:
-        """The bytes of manifest, configuration and layers."""
-        return self.descriptor.size + sum(blob.size for blob in self.blobs)
+        """The bytes of manifest, configuration and layers, whatever carries them."""
+        return self.descriptor.size + sum(blob.size for blob in (*self.blobs, *self.source.left_out))
 
     def all_blobs(self) -> Iterator[Descriptor]:
         """Yield the manifest and the blobs that it names."""

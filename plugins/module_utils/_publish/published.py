@@ -26,6 +26,8 @@ from .._host.space import mount_points_among
 from .._host.verified_files import VerifiedFiles
 from .companions import inspect_companions
 
+_NEW = "the archive is new"
+
 
 @dataclass(frozen=True)
 class PublishedArchive:
@@ -45,6 +47,11 @@ class PublishedArchive:
     raw_lock: bytes = b""
     failures: str = ""
     unfit: tuple[str, ...] = ()
+
+    @property
+    def is_new(self) -> bool:
+        """True if there is nothing under the final names."""
+        return self.lock is None and self.damage == _NEW
 
     def tells_of(self, failures: str) -> bool:
         """Return True if the report lists exactly these failures, or does not know which it lists.
@@ -126,9 +133,7 @@ def _read_beside(output: Output) -> bytes:
             return file.read()
     except FileNotFoundError:
         is_there = os.path.lexists(output.dest) or stale_names(output, ())
-        raise LockFileError(
-            f"an archive is there, but no {output.lock_file}" if is_there else "the archive is new"
-        ) from None
+        raise LockFileError(f"an archive is there, but no {output.lock_file}" if is_there else _NEW) from None
     except OSError as error:
         raise LockFileError(f"{output.lock_file} cannot be read: {error.strerror}") from error
 

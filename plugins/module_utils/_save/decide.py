@@ -28,6 +28,7 @@ class Action(Enum):
     KEEP = "keep"  # all is as it should be
     RECORD = "record"  # the archive is right; the files beside it are not
     BUILD = "build"  # the archive has to be written
+    NOTHING = "nothing"  # of a bundle, everything was carried before
     PULL = "pull"  # it cannot be written: what can be pulled is, and the archive stays as it was
 
 
@@ -48,17 +49,26 @@ OTHER_FAILURES = "the report names other failures"
 
 
 def decide(
-    published: PublishedArchive, images: ResolvedList, invalid: Sequence[InvalidLine], output: Output, failures: str
+    published: PublishedArchive,
+    images: ResolvedList,
+    invalid: Sequence[InvalidLine],
+    output: Output,
+    failures: str,
+    *,
+    is_needless: bool = False,
 ) -> Decision:
     """Compare the archive that exists with the images that are wanted.
 
     :param failures: digest over the failures of this run.
+    :param is_needless: whether the other side has everything already.
     """
     count = len(images.failed) + len(invalid)
     if count and not output.allow_partial:
         return Decision(Action.PULL, f"{count} of the images asked for failed")
     if not images.lock.images:
         return Decision(Action.PULL, "there is nothing to save")
+    if is_needless and published.is_new and not output.force:
+        return Decision(Action.NOTHING, nothing_since(images.lock))
     return compare(published, images.lock, failures, force=output.force)
 
 
@@ -106,6 +116,14 @@ def nothing_changed(lock: Lock) -> str:
         return "nothing changed"
     release = "an earlier" if lock.writer < WRITER else "a later"
     return f"nothing changed; {release} release made it (writer {lock.writer}, now {WRITER}), force=true renews it"
+
+
+def nothing_since(lock: Lock) -> str:
+    """Return why no bundle is written.
+
+    :param lock: that of the bundle to come.
+    """
+    return f"there is no new blob, no moved tag and no changed list since {', '.join(one.name for one in lock.base)}"
 
 
 def still_holds(lock: Lock | None, images: Sequence[LookedUp], options: Mapping[str, Json]) -> bool:
@@ -166,6 +184,8 @@ def difference(before: Lock, after: Lock) -> str:
         for name in new_form
         if old_form[name] != new_form[name]
     ]
+    told += [] if told or before.rests_on_same(after) else ["what is there is a bundle"]
+    told += [] if told or before.requires.keys() == after.requires.keys() else ["another part of its base has arrived"]
     return ", ".join(told) or "the order of the images changed"
 
 
@@ -196,7 +216,7 @@ def _records_same(before: Lock, wanted: Lock) -> bool:
 
 
 def _rest_of_record(lock: Lock) -> tuple[object, ...]:
-    return dict(lock.options), lock.skipped, lock.failed
+    return dict(lock.options), lock.skipped, lock.failed, lock.base
 
 
 def _show(value: Json) -> str:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
+from .._archive.bases import Bases
+from .._archive.lock import Lock
 from .._archive.name_clashes import (
     refuse_cache_as_archive,
     refuse_name_of_archive,
@@ -32,6 +34,7 @@ from .._host.space import capacity_bytes
 from .._host.stages import Stages
 from .._host.verified_files import VerifiedFiles
 from .._oci.image import PlatformImage
+from .._oci.limits import MAX_MANIFEST_BYTES
 from .._publish.failed_list import refuse_foreign
 from .._publish.paths import staging_path
 from .._publish.published import PublishedArchive, inspect, is_rewritten
@@ -39,7 +42,7 @@ from .._publish.ready import is_decided
 from .._report.failures import NO_FAILURES, digest_now
 from .._skopeo.policy import configuration_now, policy_name
 from .accepted import Accepted
-from .decide import Action, Decision, decide, saved_of, skipped_of, still_holds
+from .decide import Action, Decision, decide, nothing_since, saved_of, skipped_of, still_holds
 from .finish import finish, kept_by
 from .image_set import ImageSet, read_image_set
 from .options import Options
@@ -92,6 +95,7 @@ def save(
     cache = Cache(options.work.cache_dir, configuration_now(options.work, os.environ), stop.check)
     stages = Stages(log, progress or Progress())
     _refuse_clashes(options, cache)
+    bases, since_note = _read_bases(options, cache)
     with stages.stage("list"):
         images = read_image_set(options.selection, options.access.source, options.access.mirrors)
         options = replace(options, selection=images.selection)
@@ -109,8 +113,20 @@ def save(
             stop=stop,
             attributes=attributes,
             stages=stages,
+            bases=bases,
+            since_note=since_note,
         )
         return _save(run, tools)
+
+
+def _read_bases(options: Options, cache: Cache) -> tuple[Bases | None, str]:
+    """Read what the other side has; see :func:`since.read_bases`."""
+    if not options.since.paths:
+        return None, ""
+    # Code that most runs would read in vain.
+    from .since import read_bases
+
+    return read_bases(options.since, options.output, cache)
 
 
 def _refuse_clashes(options: Options, cache: Cache) -> None:
@@ -136,10 +152,15 @@ def _without_secrets(images: ImageSet, tools: Tools) -> ImageSet:
 
 def _save(run: Run, tools: Tools) -> Result:
     """Look first: only a run that has something to do takes hold of the cache and writes."""
-    with run.stages.stage("inspect"):
-        published = inspect(run.options.output, run.memory, verify=run.options.work.verify)
+    published = _inspect(run)
     with run.stages.stage("resolve"):
         images = tools.resolver.look_up(run.images.images)
+    if published.is_new and run.bases is not None and not run.images.invalid and not run.options.output.force:
+        from .since_bundle import unchanged_since
+
+        same = unchanged_since(run.bases, images, run.lock_options)
+        if same is not None and not os.path.lexists(staging_path(run.options.output)):
+            return _write_nothing(run, tools, replace(same.lock, options=run.lock_options, base=run.bases.recorded))
     findings = _findings(run, published, images)
     if run.options.check or _is_all_done(run, findings):
         return _go_on(run, tools, findings, completed=is_decided(run.options.output))
@@ -147,8 +168,7 @@ def _save(run: Run, tools: Tools) -> Result:
         completed = clear_interrupted(run)
         try:
             if completed or is_rewritten(run.options.output, published.raw_lock):
-                with run.stages.stage("inspect"):
-                    published = inspect(run.options.output, run.memory, verify=run.options.work.verify)
+                published = _inspect(run)
                 findings = _findings(run, published, images)
             return _go_on(run, tools, findings, completed=completed)
         except ImagesError as error:
@@ -156,8 +176,45 @@ def _save(run: Run, tools: Tools) -> Result:
             raise
 
 
+def _write_nothing(run: Run, tools: Tools, lock: Lock) -> Result:
+    """End a run in which the other side has everything already.
+
+    :param lock: of the bundle that is not written.
+    """
+    images = as_recorded(replace(lock, blobs={}, offsets={}, parts=(), requires={}, parity=()))
+    return finish(run, tools, images, None, _needless(images), None)
+
+
+def _needless(images: ResolvedList) -> Outcome:
+    return Outcome(False, nothing_since(images.lock), is_published=True, lock=images.lock, is_needless=True)
+
+
+def _inspect(run: Run) -> PublishedArchive:
+    """Compare what is at the final names with its lock file.
+
+    :raises OptionError: when something else is there than what may be replaced.
+    """
+    with run.stages.stage("inspect"):
+        published = inspect(run.options.output, run.memory, verify=run.options.work.verify)
+    if run.bases is not None:
+        from .since import refuse_other
+
+        refuse_other(published, run.bases, run.options.output)
+    return published
+
+
 def _findings(run: Run, published: PublishedArchive, images: list[LookedUp]) -> _Findings:
-    return _Findings(published, images, still_holds(published.lock, images, run.lock_options))
+    is_current = still_holds(published.lock, images, run.lock_options) and _has_right_base(run, published.lock)
+    return _Findings(published, images, is_current)
+
+
+def _has_right_base(run: Run, lock: Lock | None) -> bool:
+    """Return True if an archive leaves out what it should, as far as its lock file shows that."""
+    if run.bases is None:
+        return lock is None or not lock.is_bundle
+    from .since_bundle import rests_on
+
+    return lock is not None and rests_on(lock, run.bases, document_size=MAX_MANIFEST_BYTES)
 
 
 def _is_all_done(run: Run, findings: _Findings) -> bool:
@@ -193,6 +250,8 @@ def _go_on(run: Run, tools: Tools, findings: _Findings, *, completed: bool) -> R
     preflight: Preflight | None = None
     if decision.is_kept:
         outcome = settle(run, published, images.lock, decision, images.failed)
+    elif decision.action is Action.NOTHING:
+        outcome = _needless(images)
     elif decision.action is Action.PULL and not run.options.work.keep_cache:
         outcome = _pull_nothing(run, tools, images, decision)
     elif decision.action is Action.PULL and stayed:  # of an archive that was right, nothing has to be pulled
@@ -217,10 +276,32 @@ def _resolve(run: Run, tools: Tools, findings: _Findings) -> ResolvedList:
             return as_recorded(lock)
         resolved = tools.resolver.that_keeps_nothing().resolve(saved_of(lock, findings.images))
         return as_recorded(lock, [*resolved, *skipped_of(lock, findings.images)])
-    resolutions = without_giants(tools.resolver.resolve(findings.images), capacity_bytes(cache), cache)
+    resolutions = tools.resolver.resolve(findings.images)
+    if run.bases is not None:
+        from .since_bundle import without_base
+
+        resolutions = without_base(resolutions, run.bases)
+    resolutions = without_giants(resolutions, capacity_bytes(cache), cache)
     for place in (cache, output.directory) if output.compress == DIR else (cache,):
         resolutions = without_large_blobs(resolutions, filesystem_of(place).largest_file, place)
-    return as_resolved_list(resolutions, run.lock_options)
+    return _with_base(run, as_resolved_list(resolutions, run.lock_options))
+
+
+def _with_base(run: Run, images: ResolvedList) -> ResolvedList:
+    """Record in the lock file to come what a bundle rests on."""
+    if run.bases is None:
+        return images
+    from .since_bundle import as_bundle
+
+    return replace(images, lock=as_bundle(images.lock, images.resolved, run.bases))
+
+
+def _is_needless(run: Run, images: ResolvedList) -> bool:
+    if run.bases is None:
+        return False
+    from .since_bundle import is_needless
+
+    return is_needless(images, run.bases)
 
 
 def _without_foreseen_failures(run: Run, images: ResolvedList) -> ResolvedList:
@@ -232,12 +313,13 @@ def _without_foreseen_failures(run: Run, images: ResolvedList) -> ResolvedList:
         reason = run.memory.failure(image.key)
         return TransferError(reason, heals=False) if reason else None
 
-    return without_failing(images, foreseen)
+    return _with_base(run, without_failing(images, foreseen))
 
 
 def _decide(run: Run, published: PublishedArchive, images: ResolvedList) -> Decision:
     failures = digest_now(images.failed, run.images.invalid)
-    return decide(published, images, run.images.invalid, run.options.output, failures)
+    is_needless = published.is_new and _is_needless(run, images)
+    return decide(published, images, run.images.invalid, run.options.output, failures, is_needless=is_needless)
 
 
 def _accept_again(

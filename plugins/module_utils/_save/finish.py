@@ -61,12 +61,14 @@ def finish(
     options, warnings = run.options, _Warnings()
     failed = tuple(sorted((*images.failed, *outcome.failed), key=lambda one: one.listed.number))
     listed_anew = warnings.attempt(lambda: _write_failed_list(run, failed))
-    if outcome.is_published and not options.check:
+    if outcome.is_published and not outcome.is_needless and not options.check:
         warnings.attempt(lambda: _record_acceptance(run, outcome.lock))
     failures = len(failed) + len(run.images.invalid)
     pruned = 0
-    if options.work.prune_cache and not is_failure(
-        failures, allow_partial=options.output.allow_partial, is_published=outcome.is_published
+    if (
+        options.work.prune_cache
+        and not outcome.is_needless
+        and not is_failure(failures, allow_partial=options.output.allow_partial, is_published=outcome.is_published)
     ):
         pruned = warnings.attempt(lambda: _prune(run, images, outcome.lock))
     if not options.check:
@@ -84,9 +86,10 @@ def finish(
         is_published=outcome.is_published,
         is_as_it_was=not outcome.changed,
         warnings=tuple(warnings.texts),
-        notes=_notes(run, is_published=outcome.is_published),
+        notes=_notes(run, is_published=outcome.is_published and not outcome.is_needless),
         allow_partial=options.output.allow_partial,
         keep_cache=options.work.keep_cache,
+        is_needless=outcome.is_needless,
     )
 
 
@@ -113,7 +116,7 @@ def _prune(run: Run, images: ResolvedList, lock: Lock) -> int:
 
 def _stats(run: Run, tools: Tools, outcome: Outcome, plan: Plan | None, pruned: int) -> Stats:
     lock, count = outcome.lock, tools.registries.count
-    saved = lock.images if outcome.is_published else ()
+    saved = lock.images if outcome.is_published and not outcome.is_needless else ()
     return Stats(
         images=len(saved),
         platform_images=len({platform.digest for image in saved for platform in image.platforms}),
@@ -134,7 +137,7 @@ def _stats(run: Run, tools: Tools, outcome: Outcome, plan: Plan | None, pruned: 
 def _notes(run: Run, *, is_published: bool) -> tuple[str, ...]:
     """Return what the filesystems of archive and cache do not allow."""
     cache, output = run.options.work.cache_dir, run.options.output
-    notes: list[str] = []
+    notes = [f"the archive is full, as since_missing=full was set: {run.since_note}"] if run.since_note else []
     if is_published and output.compress == DIR and lacks_links(output.dest):
         notes.append(
             f"{output.dest} has no links blobs, as there are no links on its filesystem; the restore script makes them "
@@ -153,13 +156,13 @@ class Kept(TypedDict):
 
 
 def kept_by(lock: Lock, more: Collection[str] = ()) -> Kept:
-    """Return what an archive is made of.
+    """Return what an archive is made of, and what a full one would be.
 
     :param more: digests that the lock file of an archive does not name which is still to be written.
     """
     platforms = [platform for image in lock.images for platform in image.platforms]
     folders = {hex_of(platform.source_digest) for platform in platforms}
-    return Kept(folders=folders, blobs={*lock.blobs, *more})
+    return Kept(folders=folders, blobs={*lock.blobs, *lock.requires, *more})
 
 
 def _named_by(run: Run, images: ResolvedList) -> set[str]:
@@ -168,6 +171,6 @@ def _named_by(run: Run, images: ResolvedList) -> set[str]:
     for image in images.resolved:
         found = ((one, run.cache.folders.stored(one)) for one in image.children)
         stored = [there or StoredImage(one, one.descriptor, one.blobs) for one, there in found]
-        digests.update(blob.digest for one in stored for blob in one.all_blobs())
+        digests.update(blob.digest for one in stored for blob in (*one.all_blobs(), *one.source.left_out))
         digests.update(assemble(image, stored).documents)
     return digests

@@ -16,7 +16,7 @@ from typing import Callable
 from .._base.errors import ManifestError, Missing, TransferError
 from .._cache.cache import Cache
 from .._oci.descriptor import Descriptor
-from .._oci.image import PlatformImage, StoredImage
+from .._oci.image import PlatformImage, StoredImage, hex_of
 from .._oci.manifest import Manifest
 from .accepted import Accepted
 from .blob_puller import BlobPuller, removed_on_failure
@@ -51,8 +51,12 @@ class ImageCopier:
         config = image.content.config if isinstance(image.content, Manifest) else None
         if config is not None:  # skopeo writes it anew, and would not tell that it was damaged
             self._cache.blobs.drop_damaged(config)
-        is_ours = self._tools.unsupported.includes(image)
-        stored = self._copy_without_skopeo(image, deadline) if is_ours else self._copy_with_skopeo(image, deadline)
+        if self._tools.unsupported.includes(image):
+            stored = self._copy_without_skopeo(image, deadline)
+        elif all(map(self._cache.blobs.has, image.left_out)):
+            stored = self._copy_with_skopeo(image, deadline)
+        else:
+            stored = self._copy_in_part(image, deadline)
         self._accepted.record(image)
         return stored
 
@@ -80,6 +84,29 @@ class ImageCopier:
                 return self._cache.folders.adopt(folder, image)
             except ManifestError as error:
                 raise TransferError(str(error), heals=True) from error
+
+    def _copy_in_part(self, image: PlatformImage, deadline: float) -> StoredImage:
+        """Copy an image with skopeo, but for the layers that an earlier archive carried and the cache lacks."""
+        skopeo, blobs = self._tools.skopeo, self._cache.blobs
+        wanted = self.missing(image)
+        config = image.content.config if isinstance(image.content, Manifest) else None
+        wanted.update({blob.digest: blob for blob in (image.descriptor, config) if blob is not None})
+        others = image.layer_digests.difference(wanted)
+
+        def copy(name: str) -> None:
+            with self._cache.workspace.scratch() as directory:
+                copied = skopeo.copy_without(others, image, name, directory, deadline=deadline)
+                for digest in wanted:
+                    path = os.path.join(copied, hex_of(digest))
+                    if os.path.lexists(path):
+                        blobs.adopt(path, digest)
+
+        _by_any_name(image, copy)
+        self._tools.registries.outages.answered(image.repository.registry)
+        try:
+            return self._cache.folders.write(image)
+        except ManifestError as error:
+            raise TransferError(str(error), heals=True) from error
 
     def _copy_without_skopeo(self, image: PlatformImage, deadline: float) -> StoredImage:
         if self._cache.blobs.drop_damaged(image.descriptor):

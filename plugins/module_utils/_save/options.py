@@ -39,11 +39,31 @@ class Selection:
     origins: tuple[Origin, ...] = ()
 
 
+ERROR, FULL = "error", "full"
+MISSING = (ERROR, FULL)
+"""The ways to go on where a base cannot be read."""
+
+
+@dataclass(frozen=True)
+class Since:
+    """The options that make an archive a bundle.
+
+    :param paths: lock files and receipts; none: the archive is full.
+    :param missing: one of :data:`MISSING`.
+    :param confirmed: lines that were read out over the telephone, each for a complete receipt.
+    """
+
+    paths: tuple[str, ...] = ()
+    missing: str = ERROR
+    confirmed: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Options:
     """All options of a run.
 
     :param check: check mode: foresee the result, and change nothing.
+    :param since: what the other side has already.
     """
 
     selection: Selection
@@ -51,6 +71,7 @@ class Options:
     access: Access
     work: Work
     check: bool = False
+    since: Since = Since()
 
 
 def lock_options(options: Options, policy: str) -> dict[str, Json]:

@@ -20,7 +20,7 @@ from .._oci.reference import SourceRegistry, parse_source_registry
 from .._registry.access import Access, Certificates
 from .._registry.registries import RegistryParams, read_registries
 from .._skopeo.work import Work
-from .options import Options, Selection
+from .options import Options, Selection, Since
 
 _AttributeName = Literal["mode", "owner", "group", "seuser", "serole", "setype", "selevel", "attributes"]
 _ATTRIBUTES: tuple[_AttributeName, ...] = (
@@ -44,6 +44,9 @@ class Params(TypedDict):
     list_format: str
     origins: list[str]
     from_lock: str | None
+    since: list[str]
+    since_missing: str
+    since_confirmed: list[str]
     arch: list[str]
     os: list[str]
     source_registry: str | None
@@ -115,6 +118,7 @@ def read_options(params: Params, *, check: bool) -> Options:
         access=_access(params),
         work=_work(params, output),
         check=check,
+        since=Since(tuple(params["since"]), params["since_missing"], tuple(params["since_confirmed"])),
     )
 
 
@@ -123,6 +127,7 @@ def _refuse_strange_paths(params: Params) -> None:
     paths: dict[str, list[str | None]] = {
         "list_files": [*params["list_files"]],
         "from_lock": [params["from_lock"]],
+        "since": [*params["since"]],
         "dest": [params["dest"]],
         "failed_list": [params["failed_list"]],
         "authfile": [params["authfile"]],
@@ -149,6 +154,8 @@ def _refuse_contradictions(params: Params) -> None:
     """Refuse options that exclude each other. Empty lists and false count as left out, as playbooks pass them."""
     if params["from_lock"] and (params["images"] or params["list_files"]):
         raise OptionError("from_lock: replaces images and list_files; give one or the other")
+    if params["since_confirmed"] and not params["since"]:
+        raise OptionError("since_confirmed: confirms lock files that since names; give both or neither")
     if params["signature_policy"] and params["insecure_policy"]:
         raise OptionError("signature_policy: has no effect with insecure_policy=true; give one or the other")
 

@@ -204,6 +204,10 @@ def _lock_of(job: Job, copies: Copies, built: Built, parts: list[Part]) -> Lock:
         blobs=built.blobs,
         offsets=built.offsets,
     )
+    if job.run.bases is not None:  # an image that failed leaves nothing out
+        from .since_bundle import as_bundle
+
+        lock = as_bundle(lock, (image.resolved for image in built.images), job.run.bases)
     return with_parts(lock, parts, library_of(job.run.options.output.compress))
 
 

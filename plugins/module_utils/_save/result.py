@@ -76,6 +76,7 @@ class Outcome:
     :param failed: images that failed after they were resolved.
     :param archive_bytes: size of the archive, where it is known.
     :param downloaded: bytes of what came from registries, by digest.
+    :param is_needless: whether there is no archive because the other side has everything already.
     """
 
     changed: bool
@@ -85,6 +86,7 @@ class Outcome:
     failed: tuple[FailedImage, ...] = ()
     archive_bytes: int = 0
     downloaded: Mapping[str, int] = field(default_factory=dict)
+    is_needless: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class Result:
     :param warnings: what went wrong beside the archive.
     :param notes: sentences on what is different because of where the archive or the cache is.
     :param keep_cache: whether what was pulled stays in the cache.
+    :param is_needless: whether there is no archive because the other side has everything already.
     """
 
     changed: bool
@@ -117,6 +120,7 @@ class Result:
     notes: tuple[str, ...] = ()
     allow_partial: bool = False
     keep_cache: bool = True
+    is_needless: bool = False
 
     @property
     def failures(self) -> int:
@@ -167,6 +171,9 @@ class Result:
 
     def _success(self, dest: str, *, check: bool) -> str:
         images = format_count(len(self.lock.images) if self.lock else 0, "image")
+        if self.is_needless:
+            listed = "; only the failed list is different" if self.changed else ""
+            return f"no bundle {'would be' if check else 'was'} written to {dest}: {self.reason}{listed}"
         if not self.changed or self.is_as_it_was:
             listed = "; only the failed list is different" if self.changed else ""
             return f"{dest} already holds {images}: {self.reason}{listed}"

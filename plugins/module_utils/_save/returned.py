@@ -43,9 +43,22 @@ def as_returned(result: Result, output: Output, *, check: bool) -> dict[str, Jso
         "stats": _stats(result.stats),
         **{name: f"{output.dest}{suffix}" for name, suffix in BESIDE.items()},
     }
+    if result.lock is not None and result.lock.is_bundle:
+        returned["bundle"] = _bundle(result.lock, is_needed=not result.is_needless)
     if result.forecast is not None:
         returned["plan"] = dict(asdict(result.forecast))
     return returned
+
+
+def _bundle(lock: Lock, *, is_needed: bool) -> Json:
+    base: list[Json] = [{"name": one.name, "receipt": one.has_receipt} for one in lock.base]
+    return {
+        "base": base,
+        "is_needed": is_needed,
+        "left_out": len(lock.requires),
+        "bytes_left_out": sum(one.size for one in lock.requires.values()),
+        "bytes_full": lock.whole_size if lock.blobs else 0,
+    }
 
 
 def diff_of(result: Result, output: Output) -> dict[str, Json]:
@@ -89,8 +102,14 @@ def _images(result: Result) -> list[Json]:
         elif name in skipped:
             images.append(_entry(name, "skipped", skipped[name].digest, reason=skipped[name].reason))
         elif name in saved:
-            images.append(_saved_entry(saved[name], "saved" if result.is_published else "fetched"))
+            images.append(_saved_entry(saved[name], _status(result)))
     return images
+
+
+def _status(result: Result) -> str:
+    if result.is_needless:
+        return "carried"
+    return "saved" if result.is_published else "fetched"
 
 
 def _saved(lock: Lock | None) -> tuple[LockedImage, ...]:

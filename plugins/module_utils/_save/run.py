@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from .._archive.bases import Bases
 from .._base.json import Json
 from .._base.stop import Stop
 from .._cache.cache import Cache
@@ -37,6 +38,8 @@ class Run:
     :param stop: set when the run is to end.
     :param attributes: mode, owner and the like, which files are given.
     :param stages: times the stages.
+    :param bases: what the other side has; ``None``: the archive is full.
+    :param since_note: why the archive is full although a base was given; empty if it is not.
     :param seen: the causes of failures that were told, by kind and pattern.
     """
 
@@ -50,6 +53,8 @@ class Run:
     stop: Stop
     attributes: Attributes
     stages: Stages
+    bases: Bases | None = None
+    since_note: str = ""
     seen: set[tuple[str, str]] = field(default_factory=set)
 
     def tell_failed(self, one: FailedImage) -> None:

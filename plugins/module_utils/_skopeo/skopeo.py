@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import BinaryIO, Callable
 
 from .._base.deadline import not_done_in_time
@@ -95,14 +95,28 @@ class Skopeo:
         :param deadline: ``time.monotonic()`` at which it is given up.
         :raises TransferError: what went wrong, and whether trying again can help.
         """
+        self.copy_without(image.layer_digests, image, name, directory, deadline=deadline)
+
+    def copy_without(
+        self, layers: Iterable[str], image: PlatformImage, name: str, directory: str, *, deadline: float
+    ) -> str:
+        """Copy an image without some of its layers, as :meth:`check_policy` does without any.
+
+        :param layers: digests of those that are not to be fetched.
+        :param directory: empty.
+        :returns: path of the directory that has the blobs then, by their hex digits; those of the layers are empty.
+        :raises TransferError: what went wrong, and whether trying again can help.
+        """
         share = os.path.join(directory, "share")
-        os.makedirs(os.path.join(share, "sha256"))
-        for digest in image.layer_digests:
-            with open(os.path.join(share, "sha256", hex_of(digest)), "xb"):
+        blobs = os.path.join(share, "sha256")
+        os.makedirs(blobs)
+        for digest in layers:
+            with open(os.path.join(blobs, hex_of(digest)), "xb"):
                 pass
         folder = os.path.join(directory, "layout")
         command = self.commands.check_policy(image, name, folder, share)
         self._run(command, image.repository, lambda: _progress(folder), deadline=deadline)
+        return blobs
 
     def manifest(self, repository: Repository, name: str, *, limit: int, deadline: float) -> bytes:
         """Ask for a manifest or index as it is; nothing is checked.

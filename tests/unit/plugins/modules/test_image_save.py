@@ -21,6 +21,7 @@ from ansible.module_utils import basic
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
     Lock,
+    LockedBase,
     LockedImage,
     LockedPlatform,
     LockedSkip,
@@ -149,7 +150,9 @@ def full_result() -> Result:
     """A result in which nothing is empty."""
     platform = LockedPlatform(DIGEST, DIGEST, OCI_MANIFEST, 7, AMD64)
     image = LockedImage(parse_reference("reg.lan/a:1"), DIGEST, OCI_INDEX, (platform,), ("a note",))
-    lock = Lock({}, (image,), parts=(Part("a.tar.gz", 9, "ab" * 32),), parity=(Part("a.tar.gz.parity", 9, "ab" * 32),))
+    base = (LockedBase("b.tar.gz", "cd" * 32, has_receipt=False),)
+    parts, parity = (Part("a.tar.gz", 9, "ab" * 32),), (Part("a.tar.gz.parity", 9, "ab" * 32),)
+    lock = Lock({}, (image,), parts=parts, parity=parity, base=base)
     return Result(
         changed=True,
         reason="1 image added",

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bundles: archives that leave out the layers which earlier archives carried."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.airgap.images.tests.functional._helpers import contents, saved, snapshot, without_reports
+from ansible_collections.airgap.images.tests.support.archive import file_sha256
+from ansible_collections.airgap.images.tests.support.images import AMD64, ARM64, build_image, build_index
+from ansible_collections.airgap.images.tests.support.layers import random_layer
+from ansible_collections.airgap.images.tests.support.push import PushedImage, push
+from ansible_collections.airgap.images.tests.support.registry import Registry
+from ansible_collections.airgap.images.tests.support.samples import oci_index, small
+from ansible_collections.airgap.images.tests.support.workbench import Workbench
+
+BOTH = {"arch": ["amd64", "arm64"]}
+
+
+def lock_of(dest: Path) -> Path:
+    return Path(f"{dest}.lock.json")
+
+
+def layers(image: PushedImage) -> set[str]:
+    return {layer.digest for one in image.platforms if one.arch in BOTH["arch"] for layer in one.layers}
+
+
+class Months:
+    """A registry over months: each has one image that stays, one whose tag moves, and a new one."""
+
+    def __init__(self, registry: Registry, bench: Workbench) -> None:
+        self._registry = registry
+        self._bench = bench
+        self._stays = push(registry, "some/stays", "1", oci_index())
+
+    def images(self, month: int) -> list[PushedImage]:
+        moves = push(
+            self._registry, "some/moves", "latest", build_index([_moving(month, one) for one in (AMD64, ARM64)])
+        )
+        return [self._stays, moves, *(push(self._registry, "some/new", str(n), small(70 + n)) for n in range(month))]
+
+    def dest(self, name: str) -> Path:
+        return self._bench.dest.with_name(name)
+
+
+def _moving(month: int, platform: Any) -> Any:
+    return build_image([random_layer(900, 60_000), random_layer(910 + month, 8_000)], platform=platform)
+
+
+def test_bundles_of_two_months(registry: Registry, bench: Workbench) -> None:
+    """A chain: the lock file of each describes everything, and a layer is carried once. No layer comes again.
+
+    The cache is empty each time, so what the base has is not even there.
+    """
+    months = Months(registry, bench)
+    first = saved(bench.save(months.images(0), dest=months.dest("one.tar.gz"), **BOTH))
+    carried = {**first.blobs}
+    since = [lock_of(months.dest("one.tar.gz"))]
+    for month, name in ((1, "two.tar.gz"), (2, "three.tar.gz")):
+        images = months.images(month)
+        shutil.rmtree(bench.cache)
+        registry.clear()
+        result = bench.save(images, dest=months.dest(name), since=since, **BOTH)
+        archive = saved(result)
+        fetched = {each.blob for each in registry.requests() if each.blob and each.method == "GET"}
+        assert not fetched & {*archive.lock["requires"]}, "a layer of the base was downloaded"
+        assert archive.lock["version"] == 2
+        base = {(one["name"], one["lock_sha256"]) for one in archive.lock["base"]}
+        assert base == {(path.name.removesuffix(".lock.json"), file_sha256(path)) for path in since}
+        every = set().union(*map(layers, images))
+        assert set(archive.lock["requires"]) == every & carried.keys()
+        assert every <= {*archive.lock["requires"], *archive.blobs}
+        assert result["bundle"]["left_out"] == len(archive.lock["requires"])
+        carried.update(archive.blobs)
+        since.append(lock_of(months.dest(name)))
+
+
+def test_again_and_when_nothing_is_new(registry: Registry, bench: Workbench) -> None:
+    """The second run changes nothing; without anything new, there is no bundle, whatever the cache has."""
+    months = Months(registry, bench)
+    images = months.images(1)
+    saved(bench.save(images, **BOTH))
+    registry.clear()
+    dest = months.dest("next.tar.gz")
+    for check in (True, False):
+        result = bench.save(images[::-1], dest=dest, since=[lock_of(bench.dest)], check=check, **BOTH)
+        assert not result.failed and not result.changed
+        assert "no new blob, no moved tag" in result.msg
+        assert result["bundle"]["is_needed"] is False
+        assert not [path for path in dest.parent.iterdir() if path.name.startswith("next")]
+    assert not [each for each in registry.requests() if each.method == "GET" and each.path != "/v2/"]
+    images = months.images(2)
+    params: dict[str, Any] = {"dest": dest, "since": [lock_of(bench.dest)], "part_size": 8192, **BOTH}
+    saved(bench.save(images, **params))
+    before = snapshot(dest.parent)
+    assert not bench.save(images, **params).changed
+    assert snapshot(dest.parent) == before
+    other = bench.dest.parent.parent / "elsewhere" / "next.tar.gz"
+    saved(bench.save(images, **{**params, "dest": other, "cache_dir": bench.directory / "empty"}))
+    same = {name for name in contents(other.parent) if name.startswith("next")}
+    found = without_reports({name: contents(dest.parent)[name] for name in same})
+    assert without_reports(contents(other.parent)).items() >= found.items()
+
+
+def test_a_bundle_that_is_a_directory(registry: Registry, bench: Workbench) -> None:
+    months = Months(registry, bench)
+    saved(bench.save(months.images(0), **BOTH))
+    archive = saved(bench.save(months.images(1), dest=months.dest("next"), compress="dir", since=[lock_of(bench.dest)]))
+    assert archive.lock["requires"]
+    assert not archive.blobs.keys() & archive.lock["requires"].keys()
