@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -24,6 +24,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._stage.failure impor
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options, paths_of
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import Pool, read_shares
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.search import check_types, find_beside, play_of
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.since import read_base, references_in
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.staging import Stager
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.steps import Step, StepsAction
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.target import Target
@@ -116,10 +117,16 @@ class ActionModule(StepsAction):
                 done=arguments["done"],
                 failed=arguments["failed"],
                 sharing=arguments["sharing"],
+                needless=arguments.get("needless") or (),
+                carried=self._carried(options) if arguments.get("needless") else (),
                 lines=lines,
                 shares=shares,
             )
         )
+
+    def _carried(self, options: Options) -> Collection[str]:
+        """Return the references of the archives that were carried before."""
+        return references_in(read_base(options.since, options.since_missing, self._find)[0])
 
     def _pool(self, call: object) -> Pool:
         return Pool(_folder(), str(call))

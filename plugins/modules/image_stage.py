@@ -93,6 +93,12 @@ options:
     type: list
     elements: str
     default: []
+  needless:
+    description:
+      - The hosts that have nothing to carry because earlier archives have everything, for O(step=close).
+    type: list
+    elements: str
+    default: []
   shares_file:
     description:
       - Path of a file on the controller with the shares of all hosts, for O(step=close).
@@ -143,6 +149,11 @@ options:
       - Content of O(list_file).
     type: str
     default: ''
+  files:
+    description:
+      - Contents of more files on the host, by their paths.
+    type: dict
+    default: {}
   lists:
     description:
       - Paths of files on the host to be read.
@@ -198,6 +209,11 @@ from_lock:
   description: Path of the lock file on the host that takes the place of a list; may be empty.
   returned: with O(step=stage)
   type: str
+since:
+  description: Paths of the files on the host that a bundle rests on.
+  returned: with O(step=stage)
+  type: list
+  elements: str
 missing:
   description: The images that no archive of the set has, by the host whose share they are.
   returned: with O(step=close), unless it fails
@@ -349,15 +365,19 @@ def write(module: AnsibleModule, found: dict[str, bool]) -> dict[str, object]:
     directory, path = module.params["directory"], module.params["list_file"]
     is_missing, is_renamed, is_changed = not found["exists"], False, False
     staged = List(module, path, module.params["text"]) if path else None
+    files = [List(module, name, text) for name, text in module.params["files"].items()]
     try:
         if is_missing and not module.check_mode:
             make_directory(directory, 0o755)
         is_renamed = rename(module)
         if staged:
             is_changed = staged.write()
+        are_new = [file.write() for file in files]
     except OSError as error:
         raise StorageError(f"cannot write {error.filename or path} on the host: {error.strerror}") from error
-    result: dict[str, object] = {"changed": is_missing or is_renamed or is_changed}
+    has_files = not (module.check_mode and any(are_new))
+    is_any_changed = is_missing or is_renamed or is_changed or any(are_new)
+    result: dict[str, object] = {"changed": is_any_changed, "has_files": has_files}
     if staged and is_changed and module._diff:
         result["diff"] = staged.diff()
     return result
@@ -417,6 +437,7 @@ def main() -> None:
             "done": {"type": "list", "elements": "str", "default": []},
             "failed": {"type": "list", "elements": "str", "default": []},
             "sharing": {"type": "list", "elements": "str", "default": []},
+            "needless": {"type": "list", "elements": "str", "default": []},
             "shares_file": {"type": "str"},
             "is_current": {"type": "bool", "default": True},
             "program": {"type": "path"},
@@ -432,6 +453,7 @@ def main() -> None:
             "formerly": {"type": "path"},
             "list_file": {"type": "path"},
             "text": {"type": "str", "default": ""},
+            "files": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )

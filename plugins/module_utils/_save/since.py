@@ -11,14 +11,13 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from .._archive.base_files import LARGEST, GivenFile, archives_of, hosts_of_set, is_receipt, with_confirmations
+from .._archive.base_files import archives_of, with_confirmations
+from .._archive.base_reading import files_of
 from .._archive.bases import Bases
 from .._archive.lock import LockedBase
 from .._archive.output import LOCK_SUFFIX, Output, with_word
 from .._base.errors import LockFileError, OptionError, printable
-from .._base.size import format_size
 from .._cache.cache import Cache
-from .._host.files import open_regular
 from .._oci.limits import MAX_MANIFEST_BYTES
 from .._publish.published import PublishedArchive
 from .options import FULL, Since
@@ -35,7 +34,7 @@ def read_bases(since: Since, output: Output, cache: Cache) -> tuple[Bases | None
         return None, ""
     _refuse_own(since.paths, output)
     try:
-        archives = archives_of(_files_of(since.paths))
+        archives = archives_of(files_of(since.paths))
     except LockFileError as error:
         if since.missing == FULL:
             return None, f"since: {error}"
@@ -102,42 +101,6 @@ def _words() -> Iterator[str]:
 
 def _names(archives: Sequence[LockedBase]) -> str:
     return ", ".join(printable(one.name, 100) for one in archives)
-
-
-def _files_of(paths: Sequence[str]) -> list[GivenFile]:
-    """Read files; the lock file of a set stands for those of its hosts, which are below its directory."""
-    files: list[GivenFile] = []
-    for given in paths:
-        path = os.path.realpath(given)
-        raw = _read(path)
-        hosts = () if is_receipt(raw) else hosts_of_set(raw, path=path)
-        if not hosts:
-            files.append(GivenFile(path, raw))
-        for host in hosts:
-            folder = os.path.join(os.path.dirname(path), host)
-            files += [GivenFile(each, _read(each)) for each in _locks_in(folder, path)]
-    return files
-
-
-def _locks_in(folder: str, of: str) -> list[str]:
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(LOCK_SUFFIX))
-    except OSError:
-        names = []
-    if not names:
-        raise LockFileError(f"{of} is the lock file of a set, and no lock file was found in {folder}; copy it there")
-    return [os.path.join(folder, name) for name in names]
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open_regular(path) as file:
-            raw = file.read(LARGEST + 1)
-    except OSError as error:
-        raise LockFileError(f"cannot read {path}: {error.strerror}") from error
-    if len(raw) > LARGEST:
-        raise LockFileError(f"{path} has more than {format_size(LARGEST)}; expected a lock file or a receipt")
-    return raw
 
 
 def _document(cache: Cache, digest: str) -> bytes | None:

@@ -12,7 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import InvalidReferenceError, StorageError
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
+    InvalidReferenceError,
+    StorageError,
+    printable,
+)
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._lists.merged_lock import covered
@@ -35,6 +39,8 @@ class Ending:
     :param done: the hosts that have saved their shares.
     :param failed: the hosts that have tried, and failed.
     :param sharing: those that have an archive.
+    :param needless: those that say that earlier archives have all of their shares, and so have none.
+    :param carried: the references of these earlier archives.
     :param lines: the list of all hosts together; empty if it was not read in this run.
     :param shares: the lines of each host; empty in that case.
     """
@@ -48,6 +54,25 @@ class Ending:
     sharing: Sequence[str]
     lines: Sequence[str]
     shares: Mapping[str, Sequence[str]]
+    needless: Collection[str] = ()
+    carried: Collection[str] = ()
+
+    @property
+    def lines_to_carry(self) -> list[str]:
+        """The lines of the list that the archives of this run have to cover.
+
+        :raises StorageError: when a host has no archive, although not all of its share was carried before.
+        """
+        spared: set[str] = set()
+        for host in self.needless:
+            new = [line for line in self.shares.get(host, ()) if _full(line) not in self.carried]
+            if new:
+                raise StorageError(
+                    f"{host} says that earlier archives have all of its share, but {printable(new[0], 500)} is not in "
+                    "any of image_save_since; run again"
+                )
+            spared.update(self.shares.get(host, ()))
+        return [line for line in self.lines if line not in spared]
 
 
 @dataclass(frozen=True)
@@ -134,7 +159,7 @@ class Closing:
             return {"changed": False, "msg": f"{notices.WHO}: {line}", "missing": lacking}
         if not locks:
             return {}
-        content = content_of(locks, archives, ending.lines)
+        content = content_of(locks, archives, ending.lines_to_carry)
         before = self.before or shelf.old_lock()
         changed = shelf.differing(content.files) if self.is_check else shelf.put(content.files)
         line = notices.of_set(content, self.media, check=self.is_check)

@@ -17,7 +17,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import 
 from ansible_collections.airgap.images.plugins.plugin_utils._set.record import is_file_name
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options
 
-_LISTS = ("images", "list_files", "manifest_files", "remote_list_files", "include", "exclude", "take_over")
+_LISTS = ("images", "list_files", "manifest_files", "remote_list_files", "include", "exclude", "take_over", "since")
 _SOURCES = ("images", "list_files", "remote_list_files", "list_urls", "manifest_files")
 _OURS = re.compile(r"_*image_(save|load)_")
 _URL = re.compile(r"(https?|ftp)://\S+")
@@ -75,6 +75,8 @@ def check_options(options: Options, play: Play, find: Callable[[str], str | None
             "image_save_from_lock (a lock file on the host), image_save_from_lock_file (a lock file on the "
             "controller): give one or the other."
         )
+    for path in options.since if options.since_missing == "error" else ():
+        require_file("image_save_since", path, find)
     if options.from_lock_file:
         require_file("image_save_from_lock_file", options.from_lock_file, find)
     if not options.is_locked and not any(getattr(options, name) for name in _SOURCES):

@@ -14,8 +14,8 @@ from typing import Any
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import with_suffix
 from ansible_collections.airgap.images.plugins.plugin_utils._set import names
 
-_TEXTS = ("list_format", "dest", "staging_dir", "failed_list", "from_lock", "compress", "fetch_dest")
-_LISTS_OF_TEXTS = ("images", "list_files", "manifest_files", "remote_list_files", "include", "exclude")
+_TEXTS = ("list_format", "dest", "staging_dir", "failed_list", "from_lock", "compress", "fetch_dest", "since_missing")
+_LISTS_OF_TEXTS = ("images", "list_files", "manifest_files", "remote_list_files", "include", "exclude", "since")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Options:
     failed_list: str
     from_lock: str
     from_lock_file: str
+    since: Sequence[str]
+    since_missing: str
     compress: str
     fetch: bool
     fetch_dest: str
@@ -90,6 +92,7 @@ class Paths:
     :param files: the archive and everything beside it, on the host.
     :param directory: of the archive on the host.
     :param list_file: on the host.
+    :param since_dir: directory of the lock files and receipts on the host that a bundle rests on.
     :param local_dir: directory of the host's archive on the controller; empty if nothing is fetched.
     :param media: directory of all hosts' archives on the controller; empty if nothing is fetched.
     :param merged_lock: lock file of the set on the controller; empty if nothing is fetched.
@@ -101,6 +104,7 @@ class Paths:
     files: list[str]
     directory: str
     list_file: str
+    since_dir: str
     local_dir: str
     media: str
     merged_lock: str
@@ -124,6 +128,7 @@ def paths_of(options: Options, host: str) -> Paths:
         files=names.files_of(archive),
         directory=os.path.dirname(options.dest),
         list_file=os.path.join(options.staging_dir, staged),
+        since_dir=os.path.join(options.staging_dir, f"{os.path.basename(options.dest)}.since"),
         local_dir=os.path.normpath(os.path.join(media, host)) if media else "",
         media=os.path.normpath(media) if media else "",
         merged_lock=os.path.join(media, names.LOCK) if media else "",

@@ -34,6 +34,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._stage.lock_file imp
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options, Paths, paths_of
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import Pool, read_shares
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.since import read_base, staged_files
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.target import Directory, Target
 
 _ROOT = 0
@@ -70,17 +71,20 @@ class Stager:
         paths = paths_of(self.options, self.play.host)
         login = self._refuse_what_cannot_be_fetched(paths.directory)
         share, origins, shared = self._share()
-        arguments = self._arguments(paths, share)
+        bases = self._bases(paths)
+        arguments = {**self._arguments(paths, share), **({"files": bases} if bases else {})}
         must_be_open = self.options.fetch and login is None
         seen, shown = self.target.write(
             {**arguments, "directory": paths.directory, "write": True, "must_be_open": must_be_open}
         )
         if must_be_open:
             self._refuse_closed(seen, paths.directory)
+        are_staged = bool(shown.pop("has_files", False))
         return {
             **shown,
             "count": len(share),
             **self._for_the_module(paths, share, is_staged=not self.target.is_check or not shown["changed"]),
+            "since": self._since_for_the_module(bases, are_staged=are_staged),
             "origins": origins,
             "shares_file": shared,
             "is_other_user": _are_others(login or seen, seen),
@@ -107,6 +111,22 @@ class Stager:
         if is_staged:
             return {"share": [], "from_lock": paths.list_file}
         return {"share": pinned(self._lock_file(), share), "from_lock": ""}
+
+    def _bases(self, paths: Paths) -> dict[str, str]:
+        """Return the files that a bundle rests on, by their paths on the host."""
+        files, why_full = read_base(self.options.since, self.options.since_missing, self.find)
+        if why_full:
+            self.ticker.warn(f"the archive is full, as image_save_since_missing is full: {why_full}")
+        return staged_files(files, paths.since_dir)
+
+    def _since_for_the_module(self, bases: dict[str, str], *, are_staged: bool) -> list[str]:
+        if bases and not are_staged:  # in check mode, which writes nothing on the host
+            self.ticker.warn(
+                "image_save_since: its files are not on the host yet, and check mode does not copy them there, so a "
+                "full archive is foreseen"
+            )
+            return []
+        return [*bases]
 
     def _lock_file(self) -> bytes:
         return read_lock_file(self.options.from_lock_file, self.find)

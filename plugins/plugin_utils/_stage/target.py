@@ -97,9 +97,9 @@ class Target:
         """
         seen = self._seen_by_shell(arguments)
         if seen is not None:
-            return seen, {"changed": False}
+            return seen, {"changed": False, "has_files": True}
         said = self._ask(arguments)
-        shown: dict[str, Any] = {"changed": said.get("changed") is True}
+        shown: dict[str, Any] = {"changed": said.get("changed") is True, "has_files": said.get("has_files") is True}
         if isinstance(said.get("diff"), Mapping):
             shown["diff"] = _diff(arguments, str(said["diff"].get("before", "")))
         return self._directory(said), shown
@@ -155,19 +155,21 @@ class Target:
         :returns: ``None`` if the module has to be asked.
         """
         folder, path = str(arguments["directory"]), str(arguments.get("list_file", ""))
-        words = [shell_path(each) for each in (folder, path, os.path.dirname(path)) if path or each == folder]
-        if arguments.get("formerly") or None in words:
+        texts = {**({path: str(arguments["text"])} if path else {}), **arguments.get("files", {})}
+        words = {each: shell_path(each) for one in texts for each in (one, os.path.dirname(one))}
+        words[folder] = shell_path(folder)
+        if arguments.get("formerly") or None in words.values():
             return None
-        wanted, command = "", f"[ -d {words[0]} ] && [ -x {words[0]} ] && id -u"
-        if path:
-            # The modes are those that the module sets.
-            wanted = hashlib.sha256(str(arguments["text"]).encode("utf-8", "surrogateescape")).hexdigest()
+        command = f"[ -d {words[folder]} ] && [ -x {words[folder]} ] && id -u"
+        for one in texts:  # the modes are those that the module sets
             command += (
-                f' && [ -n "$(find {words[1]} -prune -type f -perm 644 -print)" ]'
-                f' && [ -n "$(find {words[2]} -prune -type d -perm -700 -print)" ] && sha256sum < {words[1]}'
+                f' && [ -n "$(find {words[one]} -prune -type f -perm 644 -print)" ]'
+                f' && [ -n "$(find {words[os.path.dirname(one)]} -prune -type d -perm -700 -print)" ]'
+                f" && sha256sum < {words[one]}"
             )
+        wanted = [hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest() for text in texts.values()]
         answer = (ask_shell(self._action, command) or "").split()
-        if not answer or not re.fullmatch("[0-9]{1,10}", answer[0]) or (wanted and answer[1:2] != [wanted]):
+        if not answer or not re.fullmatch("[0-9]{1,10}", answer[0]) or answer[1::2] != wanted:
             return None
         return Directory(int(answer[0]), exists=True, is_closed=False)
 

@@ -232,6 +232,7 @@ def test_nothing_else_of_an_answer_is_handed_on(ground: Ground) -> None:
         "count",
         "share",
         "from_lock",
+        "since",
         "origins",
         "shares_file",
         "is_other_user",

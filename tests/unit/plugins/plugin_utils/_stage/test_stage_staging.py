@@ -112,6 +112,7 @@ def test_one_question_is_enough(ground: Ground) -> None:
         "changed": True,
         "count": 2,
         "share": [],
+        "since": [],
         "from_lock": "",
         "origins": ["image_save_images, item 1", "image_save_images, item 3"],
         "shares_file": "",
