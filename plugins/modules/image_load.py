@@ -64,6 +64,12 @@ options:
         which is not there fail by name, and the others are loaded. Run again with the next stick.
       - Archives of hangar and of earlier releases of this collection can be loaded as well. They are read from their
         beginning to their end.
+      - Full archives and bundles that rest on them can be named together, in any order. If several have an image, the
+        newest one counts, which is a bundle over what it rests on. Of archives that do not rest on each other, it is
+        the one that is named last.
+      - What a bundle leaves out is looked for before anything is changed, in the registry first, and then in the other
+        archives. If it is in another repository, it is mounted from there, or copied within a registry that refuses
+        that. If anything is nowhere, nothing is loaded, and RV(lacking) lists it.
     type: list
     elements: path
     required: true
@@ -230,7 +236,22 @@ options:
     description:
       - Path of a file on the target that records what the registry has, to be carried back. It has no host, user, path
         or time in it.
+      - If O(src) names several archives, each has a receipt of its own, and those of a set have one. That of the newest
+        archive is here, and others are beside it with the start of their lock file's sha256 in the name. RV(receipts)
+        lists all.
+      - Where no file may be carried back, RV(confirmation) can be read out over the telephone.
       - A file that is not a receipt is never touched, and the task fails.
+    type: path
+  request_file:
+    description:
+      - Path of a file on the target that asks for what is missing, to be carried to where archives are saved. It names
+        parts that were found damaged or missing, and blobs that a bundle rests on and that are nowhere. It has no host,
+        user, path or time in it.
+      - The path of a directory that exists, or that ends with a slash, stands for a file C(NAME.request.json) in it for
+        each archive. Otherwise, if something is missing from several archives, that of the newest one is here, and
+        others are beside it with the start of their lock file's sha256 in the name. RV(request_files) lists all.
+      - If nothing is missing, the file is not created, and the file of an earlier run is removed. A file that is not a
+        request is never touched, and the task fails.
     type: path
   report:
     description:
@@ -550,6 +571,66 @@ receipt:
   returned: with O(to=registry), when the archives could be read
   type: str
   sample: /srv/airgap/rancher.receipt.json
+receipts:
+  description: The receipts that are there after the run, one for each archive or set, the newest first.
+  returned: with O(to=registry), when the archives could be read
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Path of the file.
+      type: str
+    archives:
+      description: The lock files that it is for.
+      type: list
+      elements: str
+    complete:
+      description: Whether the registry has all that they list.
+      type: bool
+    confirmation:
+      description: The line that confirms it. Empty if it is not complete, and in check mode if it would be new.
+      type: str
+  sample:
+    - path: /srv/airgap/rancher.receipt.json
+      archives: [rancher-2024-02.tar.gz.lock.json]
+      complete: true
+      confirmation: 6d2f0a91c44be870-1b9c03f5a7e82d64
+confirmation:
+  description: The line that confirms that all of the newest archive arrived, to be read out over the telephone. Empty
+    if it did not, or if there is no receipt.
+  returned: with O(to=registry), when the archives could be read
+  type: str
+  sample: 6d2f0a91c44be870-1b9c03f5a7e82d64
+lacking:
+  description: Blobs that bundles rest on and that are nowhere. If there are any, nothing was loaded.
+  returned: when the archives could be read
+  type: list
+  elements: dict
+  contains:
+    digest:
+      description: Digest of the blob.
+      type: str
+    size:
+      description: Its bytes.
+      type: int
+    images:
+      description: The images that need it.
+      type: list
+      elements: str
+    archive:
+      description: Name of the archive that carried it.
+      type: str
+    parts:
+      description: The parts of that archive that it may be in.
+      type: list
+      elements: str
+  sample: []
+request_files:
+  description: Paths of the files that ask for what is missing.
+  returned: when the archives could be read
+  type: list
+  elements: str
+  sample: []
 report:
   description: Path of the report. Empty if none was asked for.
   returned: with O(to=registry), when the archives could be read
@@ -693,6 +774,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "project_public": {"type": "bool", "default": False},
         "project_quota": {"type": "str"},
         "receipt": {"type": "path"},
+        "request_file": {"type": "path"},
         "report": {"type": "path"},
         "failed_list": {"type": "path"},
         "username": {"type": "str", "fallback": (text_of_environment, ["DEST_USERNAME"])},

@@ -10,7 +10,7 @@ import gzip
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.json import Js
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop, go_on
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
+from ansible_collections.airgap.images.plugins.module_utils._oci.image import ResolvedImage, StoredImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.layout import assemble
 from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import DOCKER_LIST
 from ansible_collections.airgap.images.plugins.module_utils._source.archive import Archive, open_archive
@@ -104,13 +105,32 @@ def opened(*sources: Path | str, stop: Stop | None = None, log: Log | None = Non
 
 def carry(folder: Path, form: str = "gzip in parts", **options: Any) -> Carried:
     """Save an archive of :data:`IMAGES`."""
+    return carry_images(folder, IMAGES, form, **options)
+
+
+def carry_images(
+    folder: Path,
+    images: Sequence[tuple[ResolvedImage, Sequence[Sample]]],
+    form: str = "gzip in parts",
+    *,
+    left_out: Container[str] = (),
+    recorded: Callable[[Lock], Lock] = lambda lock: lock,
+    **options: Any,
+) -> Carried:
+    """Save an archive.
+
+    :param images: references, each with its samples.
+    :param left_out: digests of layers that are not in it.
+    :param recorded: completes the lock file.
+    """
     output = make_options(folder, **{**FORMS[form], **options}).output
     place = Path(output.directory)
     place.mkdir(parents=True, exist_ok=True)
-    with cache_of(ONE, TWO, THREE, folder=folder / "cache") as cache:
+    samples = {sample.image.digest: sample for _image, each in images for sample in each}
+    with cache_of(*samples.values(), folder=folder / "cache") as cache:
         staging = folder / "staging"
         staging.mkdir()
-        saved = [assemble(image, [sample.stored for sample in samples]) for image, samples in IMAGES]
+        saved = [assemble(image, [_without(one.stored, left_out) for one in each]) for image, each in images]
         built = build_archive(iter(saved), cache.blobs, output, str(staging), Nothing(), check=go_on)
     if output.compress == "dir":
         shutil.move(staging / output.name, output.dest)
@@ -123,15 +143,19 @@ def carry(folder: Path, form: str = "gzip in parts", **options: Any) -> Carried:
             os.rename(file.path, place / part.name)
     wishes: dict[str, Json] = {"compress": output.compress, "compress_level": output.compress_level}
     lock = Lock(wishes, tuple(lock_image(image) for image in saved), blobs=built.blobs, offsets=built.offsets)
-    lock = with_parts(lock, parts, library_of(output.compress))
+    lock = recorded(with_parts(lock, parts, library_of(output.compress)))
     Path(output.lock_file).write_bytes(write_lock(lock))
     Path(output.checksum_file).write_bytes(checksum_lines(output, parts))
-    blobs = {**ONE.blobs, **TWO.blobs, **THREE.blobs}
+    blobs = {digest: data for sample in samples.values() for digest, data in sample.blobs.items()}
     blobs.update({digest: raw for image in saved for digest, raw in image.documents.items()})
     shutil.rmtree(staging)
     shutil.rmtree(folder / "cache")
     blobs = {digest: blobs[digest] for digest in built.blobs}
     return Carried(Path(output.dest), lock, blobs)
+
+
+def _without(stored: StoredImage, left_out: Container[str]) -> StoredImage:
+    return replace(stored, blobs=tuple(blob for blob in stored.blobs if blob.digest not in left_out))
 
 
 @contextmanager

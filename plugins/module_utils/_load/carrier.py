@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Carries blobs from archives into the target registry, and finds out from where they can be mounted."""
+"""Carries blobs into the target registry, from archives or other repositories, and finds out where those are."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from typing import Callable
 from .._base.stop import Check
 from .._oci.descriptor import Descriptor
 from .._oci.reference import Reference, Repository
+from .._registry.blob_stream import RegistryBlobs
 from .._registry.push_requests import OpenUpload
 from .._registry.pusher import Pusher
 from .._source.archive import Archive
 from .._source.blob_reader import BlobReader
 from .._source.errors import DamagedPart, MissingBlob, MissingPart, SourceError, WrongLock, WrongOffset
 from .contents import LoadImage, blobs_named_in
+from .home import Home
 
 _Source = Callable[[], AbstractContextManager[BlobReader]]
 
@@ -42,14 +44,22 @@ class Sent:
 class ArchiveCarrier:
     """Brings blobs of archives into the target registry; a :class:`ledger.Carrier`.
 
+    :param blobs: reads blobs of repositories that cannot be mounted, and that no archive has.
     :param timeout: seconds for one blob.
     :param on_sent: is told of the bytes of each piece that was sent.
     """
 
     def __init__(
-        self, registry: Pusher, archives: Sequence[Archive], *, timeout: float, on_sent: Callable[[int], None]
+        self,
+        registry: Pusher,
+        blobs: RegistryBlobs,
+        archives: Sequence[Archive],
+        *,
+        timeout: float,
+        on_sent: Callable[[int], None],
     ) -> None:
         self._registry = registry
+        self._blobs = blobs
         self._archives = archives
         self._timeout = timeout
         self._on_sent = on_sent
@@ -69,21 +79,26 @@ class ArchiveCarrier:
         return self._registry.has_blob(repository, blob.digest)
 
     def mount(self, repository: Repository, blob: Descriptor, home: Repository) -> bool:
-        """Mount a blob from another repository; where the registry opens an upload instead, send the blob there."""
+        """Mount a blob from another repository; where the registry opens an upload instead, send the blob there.
+
+        It is taken from an archive, or else from that other repository.
+        """
         opened = self._registry.mount(repository, blob.digest, home)
         if opened is not None:
-            self._send(repository, blob, opened)
+            self._send(repository, blob, opened, home)
         return opened is None
 
     def send(self, repository: Repository, blob: Descriptor) -> None:
         """Send a blob."""
-        self._send(repository, blob, None)
+        self._send(repository, blob, None, None)
 
-    def _send(self, repository: Repository, blob: Descriptor, opened: OpenUpload | None) -> None:
-        """Send a blob from the first archive that has it, or from another one if it is damaged or missing there."""
+    def _send(
+        self, repository: Repository, blob: Descriptor, opened: OpenUpload | None, home: Repository | None
+    ) -> None:
+        """Send a blob from the first archive that has it, or from elsewhere if it is damaged or missing there."""
         deadline = time.monotonic() + self._timeout
         failures: list[SourceError] = []
-        for source in self._sources_of(blob.digest):
+        for source in self._sources_of(blob, home):
             try:
                 self._send_from(source, repository, blob, opened=None if failures else opened, deadline=deadline)
             except (DamagedPart, MissingPart, MissingBlob, WrongLock) as error:
@@ -107,12 +122,22 @@ class ArchiveCarrier:
         with source() as reader:
             self._registry.upload(repository, blob, reader, opened=opened, on_sent=self._on_sent, deadline=deadline)
 
-    def _sources_of(self, digest: str) -> list[_Source]:
-        """Return what opens a blob, best first; a reader that is open already stays open for its owner."""
-        opened = self._opened.get(digest)
-        archives = [one for one in self._archives if one.has(digest)] or [self._archives[0]]
-        sources: list[_Source] = [partial(one.open_blob, digest) for one in archives]
-        return sources if opened is None else [lambda: nullcontext(opened), *sources]
+    def _sources_of(self, blob: Descriptor, home: Repository | None) -> list[_Source]:
+        """Return what opens a blob, best first; a reader that is open already stays open for its owner.
+
+        :raises MissingBlob: when there is nothing.
+        """
+        opened = self._opened.get(blob.digest)
+        sources: list[_Source] = [] if opened is None else [lambda: nullcontext(opened)]
+        sources += [partial(one.open_blob, blob.digest) for one in self._archives if one.has(blob.digest)]
+        if home is not None:
+            sources.append(partial(Home(self._blobs, home).reader, blob.digest, blob.size))
+        if not sources:
+            raise MissingBlob(
+                f"no archive in src contains {blob.digest}, and the registry does not have it. Name the archive that "
+                "carried it in src as well, or save a full archive"
+            )
+        return sources
 
 
 class Holders:

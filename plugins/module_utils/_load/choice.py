@@ -48,6 +48,7 @@ def choose(
 ) -> Chosen:
     """Choose from the archives, and name what was chosen.
 
+    :param archives: in the order of their chain: of several that have a reference, the last one counts.
     :param naming: ``None``: references keep their names.
     :param index: ``source`` to push the source's index though not all of its manifests were saved.
     :param referrers: ``none`` to leave out what refers to other images.
@@ -76,7 +77,7 @@ def choose(
 
 @dataclass(frozen=True)
 class _Held:
-    """A reference that an archive has; of several archives that have it, the last one given counts."""
+    """A reference that an archive has; of several archives that have it, the last one counts."""
 
     archive: Archive
     locked: LockedImage

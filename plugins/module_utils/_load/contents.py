@@ -119,7 +119,12 @@ def _read_child(archive: Archive, digest: str) -> Child:
 
 
 def _child(archive: Archive, descriptor: Descriptor, parsed: Manifest) -> Child:
-    blobs = tuple(blob for blob in parsed.blobs() if archive.has(blob.digest) or not blob.is_foreign)
+    # A bundle may leave out a foreign layer that its base has.
+    blobs = tuple(
+        blob
+        for blob in parsed.blobs()
+        if not blob.is_foreign or archive.has(blob.digest) or blob.digest in archive.lock.requires
+    )
     return Child(descriptor, blobs, subject=parsed.subject)
 
 

@@ -29,16 +29,22 @@ from .._oci.platform import Architecture, PlatformFilter, parse_architecture
 from .._publish.failed_list import refuse_foreign, render, update
 from .._source.archive import Archive, open_archives
 from .._source.errors import SourceError, SourceGone
+from .asking import requests_for_blobs
 from .carrier import Sent
+from .chain import in_chain_order
 from .choice import Chosen, choose
 from .contents import Content, LoadImage, read_content
 from .file_options import FileOptions
 from .file_result import FAILED, NOT_WRITTEN, PRESENT, WRITTEN, FileResult
 from .image_file import FileImage, ImageFile, lay_out
 from .image_file_writer import FileWriter, is_there
+from .lacking import LackingBlob, errors_of, failure_of_file, lacking_blob
 from .options import AUTO
+from .request_file import refuse_foreign as refuse_foreign_request
+from .request_file import update_requests
+from .requirements import carried_by, needed_from_base
 from .result import Loaded
-from .verify import verify_parts
+from .verify import verify_first
 
 
 @dataclass(frozen=True)
@@ -46,13 +52,15 @@ class Draft:
     """The content of the file that a run writes.
 
     :param images: those whose documents could be read, each with its place in the file.
-    :param errors: why others could not, by their identity.
+    :param errors: why others could not, by their identity; why none is written, if blobs are nowhere.
+    :param lacking: the blobs that bundles leave out and that no archive has.
     """
 
     chosen: Chosen
     images: tuple[tuple[LoadImage, FileImage], ...]
     errors: Mapping[int, ImagesError]
     file: ImageFile
+    lacking: tuple[LackingBlob, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -70,20 +78,20 @@ def write_images(options: FileOptions, *, log: Log, stop: Stop, progress: Progre
     stages = Stages(log, progress or Progress())
     _refuse_foreign_files(options)
     with stages.stage("read"):
-        archives = open_archives(options.src, stop=stop, log=log)
+        archives = in_chain_order(open_archives(options.src, stop=stop, log=log))
         chosen = choose(archives, options.choice, options.naming, index=AUTO, referrers=options.referrers)
         stages.progress.images = len(chosen.images)
-        draft = _draft(chosen, stop)
+        draft = _draft(chosen, archives, stop)
     if options.verifies_first:
         with stages.stage("verify"):
-            verify_parts(archives)
+            verify_first(archives, None if options.check else options.request_file)
     with stages.stage("compare"):
         is_same = is_there(options.dest, draft.file, thoroughly=options.is_thorough, check=stop.check)
     errors: Mapping[str, SourceError] = {}
     if draft.is_complete and not is_same and not options.check:
         with stages.stage("write"):
             errors = _write(options, draft, archives, stages.progress, stop)
-    return _finish(options, draft, errors, is_same=is_same, stages=stages)
+    return _finish(options, draft, archives, errors, is_same=is_same, stages=stages)
 
 
 def _refuse_foreign_files(options: FileOptions) -> None:
@@ -93,6 +101,8 @@ def _refuse_foreign_files(options: FileOptions) -> None:
     """
     if options.failed_list is not None:
         refuse_foreign(options.failed_list, made=os.path.dirname(os.path.abspath(options.failed_list)))
+    if options.request_file is not None:
+        refuse_foreign_request(options.request_file)
     first = lay_out(()).members[0].header
     try:
         with open_regular(options.dest) as file:
@@ -107,7 +117,7 @@ def _refuse_foreign_files(options: FileOptions) -> None:
         )
 
 
-def _draft(chosen: Chosen, stop: Stop) -> Draft:
+def _draft(chosen: Chosen, archives: Sequence[Archive], stop: Stop) -> Draft:
     """Read the documents of all images, and give each byte its place."""
     wanted = _platform_of_host()
     images: list[tuple[LoadImage, FileImage]] = []
@@ -116,13 +126,22 @@ def _draft(chosen: Chosen, stop: Stop) -> Draft:
         stop.check()
         try:
             content = read_content(image)
-            docker = _for_docker(image, content, wanted)
+            docker = _for_docker(image, content, archives, wanted)
             images.append((image, FileImage(image.reference, image.target, content, docker)))
         except SourceGone:
             raise
         except ImagesError as error:
             errors[id(image)] = error
-    return Draft(chosen, tuple(images), errors, lay_out([one for _image, one in images]))
+    lacking = _lacking(images, archives)
+    if lacking:
+        errors = {**errors_of([image for image, _one in images], lacking), **errors}
+    return Draft(chosen, tuple(images), errors, lay_out([one for _image, one in images]), lacking)
+
+
+def _lacking(images: Sequence[tuple[LoadImage, FileImage]], archives: Sequence[Archive]) -> tuple[LackingBlob, ...]:
+    """Return the blobs that bundles leave out and that no archive has."""
+    needed = needed_from_base((image, one.needs()) for image, one in images).values()
+    return tuple(lacking_blob(one.blob, one.images, archives) for one in needed if not carried_by(archives, one))
 
 
 def _platform_of_host() -> PlatformFilter:
@@ -133,7 +152,9 @@ def _platform_of_host() -> PlatformFilter:
         return PlatformFilter((Architecture("amd64"),), ("linux",))
 
 
-def _for_docker(image: LoadImage, content: Content, wanted: PlatformFilter) -> Manifest | None:
+def _for_docker(
+    image: LoadImage, content: Content, archives: Sequence[Archive], wanted: PlatformFilter
+) -> Manifest | None:
     """Return the manifest that a program which knows one platform only is to find; ``None`` if there is none."""
     locked = [one for one in image.archive.images if one.reference == image.reference]
     fitting = {one.digest for each in locked for one in each.platforms if one.platform and wanted.matches(one.platform)}
@@ -142,7 +163,7 @@ def _for_docker(image: LoadImage, content: Content, wanted: PlatformFilter) -> M
             parsed = parse_manifest(image.document(child.descriptor.digest))
             if not isinstance(parsed, Manifest) or not parsed.is_image:
                 continue
-            if all(image.archive.has(layer.digest) for layer in parsed.layers):
+            if all(any(one.has(layer.digest) for one in archives) for layer in parsed.layers):
                 return parsed
     return None
 
@@ -171,7 +192,13 @@ def _write(
 
 
 def _finish(
-    options: FileOptions, draft: Draft, errors: Mapping[str, SourceError], *, is_same: bool, stages: Stages
+    options: FileOptions,
+    draft: Draft,
+    archives: Sequence[Archive],
+    errors: Mapping[str, SourceError],
+    *,
+    is_same: bool,
+    stages: Stages,
 ) -> FileResult:
     """Write the list of what failed, and return the result."""
     chosen = draft.chosen
@@ -185,7 +212,15 @@ def _finish(
     )
     failed = tuple(FailedImage(one.listed, one.error, one.digest) for one in images if one.error is not None)
     warnings: list[str] = []
+    requests: tuple[str, ...] = ()
     is_changed = action == WRITTEN
+    if options.request_file is not None and (draft.lacking or is_complete):
+        try:
+            asked = requests_for_blobs(draft.lacking, archives)
+            is_new, requests = update_requests(options.request_file, asked, archives, check=options.check)
+            is_changed |= is_new
+        except ImagesError as error:
+            warnings.append(str(error))
     if options.failed_list is not None:
         made = os.path.dirname(os.path.abspath(options.failed_list))
         content = render(failed, chosen.listed.invalid, done="loaded")
@@ -202,6 +237,11 @@ def _finish(
         listed=chosen.listed,
         left_out=len(chosen.left_out),
         blobs=len(draft.file.blobs()),
+        lacking=draft.lacking,
+        lacking_told=(
+            failure_of_file(draft.lacking, options.dest, requests, check=options.check) if draft.lacking else ""
+        ),
+        requests=requests,
         notes=_notes(draft),
         warnings=tuple(warnings),
         seconds=dict(stages.seconds),

@@ -26,6 +26,7 @@ class FileOptions:
     :param is_thorough: whether all of an existing file is read, to compare it.
     :param referrers: ``none`` to leave out what refers to other images.
     :param failed_list: path of the list of what failed; ``None``: none is written.
+    :param request_file: path of the file that asks for what is lacking; ``None``: none is written.
     :param check: check mode: foresee the result, and change nothing.
     """
 
@@ -37,6 +38,7 @@ class FileOptions:
     is_thorough: bool = False
     referrers: str = AUTO
     failed_list: str | None = None
+    request_file: str | None = None
     check: bool = False
 
 
@@ -59,6 +61,7 @@ def read_file_options(params: Params, *, check: bool) -> FileOptions:
         is_thorough=params["check_target"] == BLOBS,
         referrers=params["referrers"],
         failed_list=params["failed_list"],
+        request_file=params["request_file"],
         check=check,
     )
 

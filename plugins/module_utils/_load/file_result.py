@@ -14,6 +14,7 @@ from .._base.size import format_count, format_size
 from .._oci.image import FailedImage
 from .._oci.image_list import ImageList
 from .._report.causes import Cause, Share, cause_json, causes_of, failure_told, why_told
+from .lacking import LackingBlob
 from .result import Loaded
 
 WRITTEN, PRESENT, FAILED, NOT_WRITTEN = "written", "present", "failed", "not_written"
@@ -30,6 +31,9 @@ class FileResult:
     :param failed: those of them that failed.
     :param left_out: number of images of the archives that were not asked for.
     :param blobs: number of blobs in the file.
+    :param lacking: blobs that images need and that no archive has; nothing was written for that reason.
+    :param lacking_told: the sentences about them.
+    :param requests: paths of the files that ask for them.
     :param notes: sentences on what is unusual.
     :param warnings: what went wrong beside the images.
     :param seconds: wall time of each stage.
@@ -43,6 +47,9 @@ class FileResult:
     listed: ImageList
     left_out: int
     blobs: int
+    lacking: tuple[LackingBlob, ...] = ()
+    lacking_told: str = ""
+    requests: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
@@ -67,6 +74,8 @@ class FileResult:
 
         :param failed_list: path of the list of what failed; empty if there is none.
         """
+        if self.lacking_told:
+            return self.lacking_told
         if self.is_failure:
             total = len(self.images) + len(self.listed.invalid)
             share = Share(len(self.failed) + len(self.listed.invalid), total)
@@ -96,6 +105,8 @@ class FileResult:
             ],
             "causes": [cause_json(cause) for cause in self.causes],
             "left_out": self.left_out,
+            "lacking": [one.as_json() for one in self.lacking],
+            "request_files": list(self.requests),
             "stats": {"images": len(self.images), "blobs": self.blobs, "bytes": self.size, "seconds": {**self.seconds}},
         }
 

@@ -2,17 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ends a run: the receipt, the list of what failed, and the result."""
+"""Ends a run: receipts, requests, the list of what failed, the report, and the result."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from typing import Callable
 
-from .._archive.receipt import receipt_of
-from .._base.errors import ImagesError, OptionError
+from .._archive.request import Request
+from .._base.errors import ImagesError
 from .._host.attributes import NoAttributes
 from .._host.stages import Stages
 from .._oci.image import FailedImage
@@ -21,61 +21,100 @@ from .._source.archive import Archive
 from .._source.errors import SourceGone
 from .choice import Chosen
 from .cluster_files import cluster_files
+from .lacking import LackingBlob, failure_of_load
 from .ledger import MOUNTED, PRESENT, PUSHED, Moved
 from .options import Options
-from .receipt_file import read_receipt, update_receipt
+from .receipts import KeptReceipt, notice_of_other_names, write_receipts
 from .report_file import facts_of, update_report
+from .request_file import update_requests
 from .result import FAILED, Loaded, Result, Stats
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of the work itself.
+
+    :param loaded: the outcome of each chosen image (in check mode: what it would be).
+    :param moved: what became of blobs.
+    :param is_changed: whether the registry is different (in check mode: would be).
+    :param lacking: what is nowhere, so that nothing was begun.
+    :param requests: what is asked for, the newest archive first; ``None``: check mode cannot know.
+    :param projects_created: the Harbor projects that were created (in check mode: would be).
+    """
+
+    loaded: Sequence[Loaded]
+    moved: Moved
+    is_changed: bool = False
+    lacking: Sequence[LackingBlob] = ()
+    requests: Sequence[Request] | None = ()
+    projects_created: tuple[str, ...] = ()
+
+
+@dataclass
+class _Told:
+    """The files about a run, as they are written."""
+
+    is_changed: bool
+    warnings: list[str] = field(default_factory=list)
+    receipts: tuple[KeptReceipt, ...] = ()
+    requests: tuple[str, ...] = ()
+
+    def attempt(self, step: Callable[[], bool]) -> None:
+        """Write a file; that it cannot be written is a warning."""
+        try:
+            self.is_changed = step() or self.is_changed
+        except ImagesError as error:
+            self.warnings.append(str(error))
 
 
 def finish(
     options: Options,
     archives: Sequence[Archive],
     chosen: Chosen,
-    loaded: Sequence[Loaded],
-    moved: Moved,
+    outcome: Outcome,
     *,
-    is_changed: bool,
     heads: int,
-    projects_created: tuple[str, ...],
     is_plain: bool,
     stages: Stages,
 ) -> Result:
     """Do what every run does at its end, and return its result.
 
-    :param loaded: the outcome of each chosen image (in check mode: what it would be).
-    :param moved: what became of blobs.
-    :param is_changed: whether the registry is different (in check mode: would be).
+    :param archives: in the order of their chain.
     :param heads: requests that only asked.
-    :param projects_created: the Harbor projects that were created (in check mode: would be).
     :param is_plain: whether the target registry is spoken to by HTTP.
     """
-    warnings: list[str] = []
+    loaded = outcome.loaded
     images = (*loaded, *(Loaded(one.listed, None, "", FAILED, error=one.error) for one in chosen.absent))
     failed = [FailedImage(one.listed, one.error, one.digest) for one in images if one.error is not None]
-    steps = (
-        partial(_write_receipt, options, archives, chosen, loaded),
-        partial(_write_failed_list, options, chosen, failed),
-    )
-    for step in steps:
-        try:
-            is_changed = step() or is_changed
-        except ImagesError as error:
-            warnings.append(str(error))
+    told = _Told(outcome.is_changed or bool(outcome.projects_created))
+    first = notice_of_other_names(options, archives) if outcome.lacking else ""
+    told.attempt(lambda: _write_receipts(told, options, archives, outcome))
+    told.attempt(lambda: _write_requests(told, options, archives, outcome))
+    told.attempt(lambda: _write_failed_list(options, chosen, failed))
+    registry = str(options.naming.registry)
     result = Result(
-        registry=str(options.naming.registry),
-        changed=is_changed,
+        registry=registry,
+        changed=told.is_changed,
         images=images,
         failed=tuple(failed),
         listed=chosen.listed,
         left_out=len(chosen.left_out),
-        stats=_stats(loaded, moved, heads, stages),
+        stats=_stats(loaded, outcome.moved, heads, stages),
         cluster=cluster_files([one.reference.name for one in loaded], options.naming, is_plain=is_plain),
         receipt=options.receipt or "",
+        receipts=tuple(one.as_json() for one in told.receipts),
+        confirmation=next((one.confirmation for one in told.receipts if one.path == options.receipt), ""),
         report=options.report or "",
-        projects_created=projects_created,
+        lacking=tuple(outcome.lacking),
+        lacking_told=(
+            first + failure_of_load(outcome.lacking, registry, told.requests, check=options.check)
+            if outcome.lacking
+            else ""
+        ),
+        requests=told.requests,
+        projects_created=outcome.projects_created,
         remarks=chosen.remarks,
-        warnings=tuple(warnings),
+        warnings=tuple(told.warnings),
     )
     return _with_report(options, archives, result)
 
@@ -91,31 +130,25 @@ def _with_report(options: Options, archives: Sequence[Archive], result: Result) 
     return replace(result, changed=result.changed or is_changed)
 
 
-def _write_receipt(options: Options, archives: Sequence[Archive], chosen: Chosen, loaded: Sequence[Loaded]) -> bool:
-    """Write or renew the receipt; returns whether it was different.
+def _write_receipts(told: _Told, options: Options, archives: Sequence[Archive], outcome: Outcome) -> bool:
+    """Write or renew the receipts; returns whether any was different.
 
-    A run that lost its archive on the way leaves it alone. So does one that saw nothing, unless one is there that says
-    more.
+    A run that lost its archive on the way leaves them alone, and so does one that began nothing.
     """
-    if options.receipt is None or any(isinstance(one.error, SourceGone) for one in loaded):
+    is_cut_short = any(isinstance(one.error, SourceGone) for one in outcome.loaded)
+    if options.receipt is None or outcome.lacking or is_cut_short:
         return False
-    locks = [(os.path.basename(one.path), one.lock_sha256) for one in archives if one.lock_sha256]
-    if not locks:
-        raise OptionError(
-            f"receipt: {options.receipt} was not written, as no archive in src has a lock file that it could name"
-        )
-    is_there = {str(one.reference) for one in loaded if one.is_there}
-    lacking = {str(one.reference) for one in loaded} - is_there | {str(one) for one in chosen.left_out}
-    receipt = receipt_of(
-        locks,
-        checked=options.rules.check_target,
-        target=options.target_key,
-        loaded=is_there,
-        lacking=lacking,
-    )
-    if not is_there and read_receipt(options.receipt) is None:
+    is_changed, told.receipts = write_receipts(options, archives, outcome.loaded)
+    return is_changed
+
+
+def _write_requests(told: _Told, options: Options, archives: Sequence[Archive], outcome: Outcome) -> bool:
+    """Write, renew or remove what asks for parts and blobs; returns whether any of it was different."""
+    is_cut_short = any(isinstance(one.error, SourceGone) for one in outcome.loaded)
+    if options.request_file is None or outcome.requests is None or is_cut_short:
         return False
-    return update_receipt(options.receipt, receipt, check=options.check)
+    is_changed, told.requests = update_requests(options.request_file, outcome.requests, archives, check=options.check)
+    return is_changed
 
 
 def _write_failed_list(options: Options, chosen: Chosen, failed: Sequence[FailedImage]) -> bool:

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._base.size import format_count, format_size
 from .inquiry import TO_DO, Answer
+from .lacking import LackingBlob, errors_of
 from .ledger import MOUNTED, PUSHED, WAYS, BlobLedger, Moved
 from .result import FAILED, TAGGED, Loaded
 from .result import PUSHED as WITH_MANIFESTS
@@ -61,3 +62,14 @@ def outcome_of(answer: Answer) -> Loaded:
     else:
         action = TAGGED if answer.has_top else WITH_MANIFESTS
     return Loaded(image.listed, image.target, image.digest, action, before=answer.before, error=answer.error)
+
+
+def outcomes_without(answers: Sequence[Answer], lacking: Sequence[LackingBlob]) -> list[Loaded]:
+    """Return what becomes of images where nothing is begun because blobs are nowhere."""
+    errors = errors_of([answer.image for answer in answers], lacking)
+    return [
+        outcome_of(replace(answer, error=answer.error or errors[id(answer.image)]))
+        if answer.state == TO_DO
+        else outcome_of(answer)
+        for answer in answers
+    ]

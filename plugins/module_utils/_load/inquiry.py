@@ -203,8 +203,11 @@ class Inquiry:
         if child.subject and self._rules.check_target != TAGS and not self._is_listed(repository, child):
             return True
         if self._rules.check_target != BLOBS:
+            requires = image.archive.lock.requires
             for blob in child.blobs:
-                self._ledger.note(repository, blob.digest, is_there=True)
+                # What a bundle leaves out counts as there only if the registry says so.
+                if blob.digest not in requires:
+                    self._ledger.note(repository, blob.digest, is_there=True)
             return False
         answers = [self._has_blob(repository, blob) for blob in child.blobs]
         return not all(answers)
@@ -225,6 +228,25 @@ class Inquiry:
             present = self._registry.fallback_referrers(repository, child.subject)
             return present is not None and child.descriptor.digest in digests_in_list(present.raw)
         return any(one.digest == child.descriptor.digest for one in listed)
+
+
+def without_projects(
+    answers: Iterable[Answer], projects: Projects, failure: Callable[[LoadImage, ImagesError], ImagesError]
+) -> list[Answer]:
+    """Return answers with an error for each image whose project could not be created after all.
+
+    :param failure: returns the error as an image keeps it, without secrets.
+    """
+    found: list[Answer] = []
+    for answer in answers:
+        try:
+            projects.ensure(answer.image.target.repository)
+        except TransferError as error:
+            is_open = answer.state == TO_DO and answer.error is None
+            found.append(replace(answer, error=failure(answer.image, error)) if is_open else answer)
+        else:
+            found.append(answer)
+    return found
 
 
 def digest_of_tag(registry: Pusher, target: Target, rules: Rules) -> str:

@@ -44,6 +44,11 @@ class Moved:
     bytes: dict[str, int]
 
 
+def nothing_moved() -> Moved:
+    """Return what a run has moved that did nothing."""
+    return Moved(dict.fromkeys(WAYS, 0), dict.fromkeys(WAYS, 0))
+
+
 class BlobLedger:
     """Knows which repositories have which blobs, for all threads of a run.
 

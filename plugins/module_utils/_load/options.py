@@ -94,6 +94,7 @@ class Options:
     :param src: paths of archives, locks, first parts or unpacked directories.
     :param receipt: path of the receipt; ``None``: none is written.
     :param report: path of the report; ``None``: none is written.
+    :param request_file: path of the file that asks for what is lacking; ``None``: none is written.
     :param failed_list: path of the list of what failed; ``None``: none is written.
     :param new_project: the settings of Harbor projects that are created; ``None``: none is created.
     :param check: check mode: foresee the result, and change nothing.
@@ -107,6 +108,7 @@ class Options:
     work: Work
     receipt: str | None = None
     report: str | None = None
+    request_file: str | None = None
     failed_list: str | None = None
     new_project: NewProject | None = None
     check: bool = False

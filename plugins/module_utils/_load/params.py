@@ -48,6 +48,7 @@ class Params(TypedDict):
     project_quota: str | None
     receipt: str | None
     report: str | None
+    request_file: str | None
     failed_list: str | None
     username: str | None
     password: str | None
@@ -86,6 +87,7 @@ def read_options(params: Params, *, check: bool) -> Options:
         work=_work(params),
         receipt=params["receipt"],
         report=params["report"],
+        request_file=params["request_file"],
         failed_list=params["failed_list"],
         new_project=_new_project(params),
         check=check,
@@ -122,6 +124,7 @@ def refuse_strange_paths(params: Params) -> None:
         "dest": [params["dest"]],
         "receipt": [params["receipt"]],
         "report": [params["report"]],
+        "request_file": [params["request_file"]],
         "failed_list": [params["failed_list"]],
         "authfile": [params["authfile"]],
         "ca_path": [params["ca_path"]],

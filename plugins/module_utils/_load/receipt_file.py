@@ -42,25 +42,29 @@ def read_receipt(path: str) -> Receipt | None:
         raise OptionError(f"receipt: {path} would be replaced, but {error}; name another file") from error
 
 
-def update_receipt(path: str, receipt: Receipt, *, check: bool) -> bool:
+def update_receipt(path: str, receipt: Receipt, *, check: bool) -> tuple[bool, Receipt]:
     """Write a receipt if it says something else than the one that is there.
 
     :param check: only report, change nothing.
-    :returns: whether it was (or would be) different.
+    :returns: whether it was (or would be) different, and the receipt with its number; in check mode a new one has none.
     :raises ImagesError: when it cannot be written.
     """
     if check:
-        return _differs(path, receipt)
+        same = _same_as(path, receipt)
+        return same is None, same or receipt
     with Hold(f"{path}.lock", what=f"the receipt {path}", timeout=_PATIENCE):
-        if not _differs(path, receipt):
-            return False
+        same = _same_as(path, receipt)
+        if same is not None:
+            return False, same
+        written = with_number(receipt)
         try:
-            put_whole(path, render(with_number(receipt)))
+            put_whole(path, render(written))
         except OSError as error:
             raise explained(f"receipt: cannot write {path}", error) from error
-    return True
+    return True, written
 
 
-def _differs(path: str, receipt: Receipt) -> bool:
+def _same_as(path: str, receipt: Receipt) -> Receipt | None:
+    """Return the receipt that is there, if it says the same."""
     before = read_receipt(path)
-    return before is None or not before.says_same(receipt)
+    return before if before is not None and before.says_same(receipt) else None

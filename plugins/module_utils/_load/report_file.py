@@ -54,6 +54,7 @@ def facts_of(result: Result, archives: Sequence[Archive]) -> LoadFacts:
         hosts_toml=cluster.hosts_toml,
         system_default_registry=cluster.system_default_registry,
         notes=result.notes,
+        confirmation=result.confirmation,
     )
 
 

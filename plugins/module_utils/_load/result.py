@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,6 +18,7 @@ from .._oci.image_list import ImageList, ListedImage
 from .._oci.reference import Reference
 from .._report.causes import Cause, Share, causes_of, why_told
 from .cluster_files import ClusterFiles
+from .lacking import LackingBlob
 from .naming import Target
 
 PUSHED, TAGGED, PRESENT, KEPT, FAILED = "pushed", "tagged", "present", "kept", "failed"
@@ -68,6 +70,12 @@ class Loaded:
         return self.action in (PUSHED, TAGGED) and self.before not in ("", self.digest)
 
 
+def notice_of_requests(requests: Sequence[str]) -> str:
+    """Return the sentence about files that ask for parts."""
+    files = " and ".join(requests)
+    return f"What has to be carried again is named in {files}: image_save makes it from that, with its option request"
+
+
 @dataclass(frozen=True)
 class Stats:
     """Figures of a run; sizes in bytes.
@@ -96,6 +104,11 @@ class Result:
     :param images: in the order of the archives or the list; those that no archive has at the end.
     :param failed: those of them that failed.
     :param left_out: number of images of the archives that were not asked for.
+    :param receipts: what is kept for each archive, the newest first, as the module returns it.
+    :param confirmation: the line that confirms the newest archive over the telephone; empty if it did not all arrive.
+    :param lacking: blobs that images need and that are nowhere; nothing was loaded for that reason.
+    :param lacking_told: the sentences about them.
+    :param requests: paths of the files that ask for what is lacking.
     :param remarks: sentences on what may surprise about names and digests.
     :param warnings: what went wrong beside the images.
     """
@@ -109,7 +122,12 @@ class Result:
     stats: Stats
     cluster: ClusterFiles
     receipt: str = ""
+    receipts: tuple[Json, ...] = ()
+    confirmation: str = ""
     report: str = ""
+    lacking: tuple[LackingBlob, ...] = ()
+    lacking_told: str = ""
+    requests: tuple[str, ...] = ()
     projects_created: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -139,6 +157,8 @@ class Result:
 
         :param failed_list: path of the list of what failed; empty if there is none.
         """
+        if self.lacking_told:
+            return self.lacking_told
         if not self.is_failure:
             return self._success(check=check)
         total = len(self.images) + len(self.listed.invalid)
@@ -146,7 +166,8 @@ class Result:
         why = why_told(self.causes, "" if check else failed_list).rstrip(".")
         verb = "would not be loaded" if check else ("was not loaded" if share.failed == 1 else "were not loaded")
         others = self._success(check=check, others=True) if share.failed < share.total else ""
-        return f"{share} {verb}: {why}. {others}".removesuffix(". ")
+        told = f"{share} {verb}: {why}. {others}".removesuffix(". ")
+        return f"{told}. {notice_of_requests(self.requests)}" if self.requests else told
 
     def _success(self, *, check: bool, others: bool = False) -> str:
         there = sum(one.is_there for one in self.images)

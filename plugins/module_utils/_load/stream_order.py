@@ -14,6 +14,7 @@ from .._oci.descriptor import Descriptor
 from .._oci.reference import Repository
 from .._source.archive import Archive
 from .carrier import ArchiveCarrier
+from .chain import carrier_of
 from .inquiry import Answer
 from .ledger import PUSHED, BlobLedger
 
@@ -35,7 +36,7 @@ def push_in_stream_order(
     :raises ImagesError: an error after which no image can do better.
     """
     for archive in archives:
-        needed = {} if archive.has_offsets else _needed_from(archive, todo, ledger)
+        needed = {} if archive.has_offsets else _needed_from(archive, archives, todo, ledger)
         if not needed:
             continue
         try:
@@ -61,14 +62,14 @@ def _bring_to_all(
 
 
 def _needed_from(
-    archive: Archive, todo: Sequence[Answer], ledger: BlobLedger
+    archive: Archive, archives: Sequence[Archive], todo: Sequence[Answer], ledger: BlobLedger
 ) -> dict[str, list[tuple[Repository, Descriptor]]]:
-    """Return the blobs that images lack, each with the repositories that need it."""
+    """Return the blobs that images lack and that come from an archive, each with the repositories that need it."""
     needed: dict[str, dict[Repository, Descriptor]] = {}
     for answer in todo:
         repository = answer.image.target.repository
-        for child in answer.lacking if answer.image.archive is archive else ():
-            for blob in child.blobs:
-                if ledger.way_of(repository, blob.digest) == PUSHED:
-                    needed.setdefault(blob.digest, {})[repository] = blob
+        for blob in (blob for child in answer.lacking for blob in child.blobs):
+            is_from_here = carrier_of(blob.digest, answer.image.archive, archives) is archive
+            if is_from_here and ledger.way_of(repository, blob.digest) == PUSHED:
+                needed.setdefault(blob.digest, {})[repository] = blob
     return {digest: list(places.items()) for digest, places in needed.items()}

@@ -24,7 +24,7 @@ def told_files(params: Params, private: str | None, *, check: bool) -> ToldFiles
         return ToldFiles()
     asked = params["progress_file"]
     if asked:
-        beside = (params["dest"], params["failed_list"], params["receipt"], params["report"], params["log_file"])
-        named = (*beside, *params["src"], *params["list_files"])
+        results = (params["dest"], params["failed_list"], params["receipt"], params["report"], params["request_file"])
+        named = (*results, params["log_file"], *params["src"], *params["list_files"])
         refuse_foreign(asked, [path for path in named if path])
     return told_to(params["log_file"], asked, private)

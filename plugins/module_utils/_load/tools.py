@@ -15,6 +15,7 @@ from .._base.errors import ImagesError, Interrupted
 from .._base.stop import Stop
 from .._host.log import Log
 from .._http.trust_store import TrustStore, check_trust_files
+from .._registry.blob_stream import RegistryBlobs
 from .._registry.credentials import gather_credentials
 from .._registry.endpoint import Endpoint
 from .._registry.endpoints import Endpoints
@@ -35,12 +36,14 @@ _ENDING = (Interrupted, SourceGone, EndsRun)
 class Tools:
     """The parts of a run that talk to the target registry.
 
+    :param blobs: reads blobs that it has.
     :param harbor: its projects, if it is a Harbor.
     :param failures: makes the failures of images.
     :param endpoint: of the target registry.
     """
 
     registry: Pusher
+    blobs: RegistryBlobs
     harbor: Harbor
     failures: Failures
     endpoint: Endpoint
@@ -88,7 +91,7 @@ def prepared(options: Options, *, log: Log, stop: Stop) -> Iterator[Tools]:
     endpoint = endpoints.of(registry)
     harbor = Harbor(registry, endpoint, policy, stop=stop, on_retry=log.retry)
     try:
-        yield Tools(pusher, harbor, Failures(log.secrets, endpoints.outages), endpoint)
+        yield Tools(pusher, RegistryBlobs(endpoints), harbor, Failures(log.secrets, endpoints.outages), endpoint)
     finally:
         endpoints.close()
         trust.close()

@@ -10,16 +10,26 @@ from collections.abc import Sequence
 
 from .._source.archive import Archive
 from .._source.errors import SourceError
+from .asking import requests_for_parts
+from .request_file import update_requests
+from .result import notice_of_requests
 
 
-def verify_parts(archives: Sequence[Archive]) -> None:
+def verify_first(archives: Sequence[Archive], request: str | None) -> None:
     """Read all parts before anything is sent.
 
+    :param archives: in the order of their chain.
+    :param request: path of the file that asks for those that are damaged or missing; ``None``: none is written.
     :raises SourceError: names the parts that are damaged or missing.
     """
-    wrong = [str(error) for archive in archives for error in archive.verify().values()]
-    if wrong:
-        raise SourceError(
-            f"{'; '.join(wrong)}. Nothing was loaded. Carry these parts across again; verify=while loads the images "
-            "that need none of them"
-        )
+    wrong = {id(archive): archive.verify() for archive in archives}
+    told = [str(error) for errors in wrong.values() for error in errors.values()]
+    if not told:
+        return
+    paths: tuple[str, ...] = ()
+    if request is not None:
+        _is_changed, paths = update_requests(request, requests_for_parts(wrong, archives), archives, check=False)
+    raise SourceError(
+        f"{'; '.join(told)}. Nothing was loaded. Carry these parts across again; verify=while loads the images "
+        f"that need none of them{f'. {notice_of_requests(paths)}' if paths else ''}"
+    )

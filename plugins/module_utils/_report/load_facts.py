@@ -71,6 +71,7 @@ class LoadFacts:
     :param hosts_toml: settings for containerd, by the source registry.
     :param system_default_registry: Rancher's setting; empty where it cannot be used.
     :param notes: sentences on what is unusual.
+    :param confirmation: the line that confirms over the telephone that all arrived; empty if there is none.
     """
 
     registry: str
@@ -84,6 +85,7 @@ class LoadFacts:
     hosts_toml: Mapping[str, str] = field(default_factory=dict)
     system_default_registry: str = ""
     notes: tuple[str, ...] = ()
+    confirmation: str = ""
 
     @property
     def failed(self) -> tuple[LoadedImage, ...]:
@@ -107,5 +109,6 @@ class LoadFacts:
         """
         images: list[Json] = [[one.reference, one.target, one.digest, one.status] for one in self.images]
         failed = [Failure(one.reference, one.digest, one.reason) for one in self.failed]
-        values: Json = [self.registry, images, failures_digest(failed, self.invalid), self.left_out]
+        values: list[Json] = [self.registry, images, failures_digest(failed, self.invalid), self.left_out]
+        values += [self.confirmation] if self.confirmation else []
         return hashlib.sha256(compact(values)).hexdigest()

@@ -123,7 +123,8 @@ def _outcome(facts: LoadFacts) -> Markup:
             element("a", "what failed", href="#missing"),
             ".",
         ]
-    return card("outcome", "Did everything arrive?", answer, element("p", *told, class_="soft"))
+    said = [rows(("Confirmation", element("code", facts.confirmation)))] if facts.confirmation else []
+    return card("outcome", "Did everything arrive?", answer, element("p", *told, class_="soft"), *said)
 
 
 def _kept(facts: LoadFacts) -> list[LoadedImage]:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Callable, Protocol
 
 from .._archive.lock import FIRST_WRITER, Lock, LockedImage
@@ -58,6 +58,7 @@ class Archive:
     :ivar lock: its lock file. For an archive without one, this is made of its documents: C(options) has C(compress)
         only, and there are no offsets, and no checksums unless there is a checksum file.
     :ivar lock_sha256: hex digits of the lock file's own sha256; empty without one.
+    :ivar of_set: path of the lock file of the set that led to it; empty: none did.
     """
 
     def __init__(
@@ -70,10 +71,12 @@ class Archive:
         generated: Mapping[str, bytes],
         *,
         lock_sha256: str = "",
+        of_set: str = "",
     ) -> None:
         self.path = path
         self.lock = lock
         self.lock_sha256 = lock_sha256
+        self.of_set = of_set
         self._blobs = blobs
         self._parts = tuple(parts)
         self._checked = checked
@@ -91,6 +94,11 @@ class Archive:
         It can become False while the archive is read, if the lock file turns out to be wrong.
         """
         return self._blobs.has_offsets
+
+    @property
+    def is_directory(self) -> bool:
+        """True if its lock file says that it is a directory."""
+        return self.lock.options.get("compress") == DIR
 
     @property
     def missing_parts(self) -> tuple[str, ...]:
@@ -135,6 +143,10 @@ class Archive:
         """
         return self._blobs.in_stream_order(digests)
 
+    def has_blob(self, digest: str) -> bool:
+        """Return True if a blob or document should be in the archive's parts."""
+        return digest in self._blobs.sizes
+
     def part_of(self, digest: str) -> tuple[str, ...]:
         """Return the names of the parts that a blob may be in.
 
@@ -143,6 +155,15 @@ class Archive:
         if digest not in self._blobs.sizes:
             raise MissingBlob(f"the archive does not contain {digest}")
         return tuple(part.name for part in self._blobs.parts_of(digest))
+
+    def wrong_among(self, names: Container[str]) -> frozenset[str]:
+        """Return the names of those parts that are damaged or missing. Each part is read once in a run.
+
+        :param names: of the parts in question.
+        :raises SourceGone: when the disk, stick or share does not answer any more.
+        """
+        parts = [part for part in self._parts if part.name in names]
+        return frozenset(self._checked.verify(parts, lambda _size: None))
 
     def verify(self, passed: Callable[[int], None] = lambda _size: None) -> dict[str, SourceError]:
         """Compare sizes and sha256 of all parts with the lock file or the checksums.
@@ -200,7 +221,16 @@ def open_found(found: FoundArchive, *, stop: Stop, log: Log) -> Archive:
             log=log,
         )
     if found.lock is not None:
-        return Archive(found.path, found.lock, blobs, found.parts, checked, {}, lock_sha256=found.lock_sha256)
+        return Archive(
+            found.path,
+            found.lock,
+            blobs,
+            found.parts,
+            checked,
+            {},
+            lock_sha256=found.lock_sha256,
+            of_set=found.of_set,
+        )
     derived = derive_images(blobs, path=found.path, log=log)
     parts = tuple(Part(part.name, part.size, part.sha256) for part in found.parts)
     lock = Lock(

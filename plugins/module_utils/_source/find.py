@@ -11,26 +11,25 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from .._archive.lock import Lock
 from .._archive.lock_file import read_lock
 from .._archive.output import BESIDE, CHECKSUM_SUFFIX, DIR, GZIP, LOCK_SUFFIX, NONE, ZSTD, compress_of
 from .._archive.parity import PARITY_SUFFIX
 from .._archive.parts import MAX_PARTS
-from .._base.errors import LockFileError, printable, quoted
-from .._base.json import JsonError, parse_object
+from .._base.errors import LockFileError, quoted
 from .._host.files import open_regular
 from .._oci.layout import ROOT, SAVED_IMAGES
 from .errors import SourceError, cannot_read
 from .joined import PartFile
+from .sets import MOST_VALUES, hosts_of_set, locks_below
 from .small_file import read_small
 from .tree import FOLDERS
 
-_MOST_VALUES = 4 * 1024 * 1024
 _PART = re.compile(r"(.+)\.part([0-9]{1,9})")
 _PARITY = re.compile(rf"(.+){re.escape(PARITY_SUFFIX)}[0-9]{{0,4}}")
-_HOST = re.compile(r"(?!\.{1,2}$)[^/\x00-\x1f\x7f]{1,255}")
 _SUM = re.compile(r"([0-9a-f]{64}) [ *]([^/\x00-\x1f\x7f]+)")
 _IN_TREE = re.compile(
     r"[0-9a-f]{64}/(oci-layout|index\.json)|share/sha256/[0-9a-f]{64}|index\.json|oci-layout|saved-images-list\.json"
@@ -50,6 +49,7 @@ class FoundArchive:
     :param compress: ``gzip``, ``zstd``, ``none`` or ``dir``.
     :param lock_sha256: hex digits of the sha256 of its lock file; empty without one.
     :param parity: its parity files in order, if its lock file names any.
+    :param of_set: path of the lock file of the set that led to it; empty: none did.
     """
 
     path: str
@@ -59,6 +59,7 @@ class FoundArchive:
     compress: str
     lock_sha256: str = ""
     parity: tuple[PartFile, ...] = ()
+    of_set: str = ""
 
 
 def find_archives(sources: Sequence[str]) -> list[FoundArchive]:
@@ -74,21 +75,33 @@ def find_archives(sources: Sequence[str]) -> list[FoundArchive]:
     """
     trees: dict[str, None] = {}
     places: dict[str, dict[str, None]] = {}
+    sets: dict[str, str] = {}
     for source in sources:
-        root, pairs = _names_in(os.path.abspath(source))
+        root, named = _names_in(os.path.abspath(source))
         if root:
             trees[root] = None
-        for folder, name in pairs:
-            places.setdefault(name, {})[folder] = None
+        for one in named:
+            places.setdefault(one.name, {})[one.folder] = None
+            if one.of_set:
+                sets[os.path.join(one.folder, f"{one.name}{LOCK_SUFFIX}")] = one.of_set
     if sources and not trees and not places:
         raise SourceError(f"src: {', '.join(sources)} does not contain an archive; {_EXPECTED}")
     streams = [found for name, folders in places.items() for found in _find(name, [*folders])]
     known = {found.root for found in streams}
-    return [*streams, *(_tree(root) for root in trees if root not in known)]
+    trees_alone = [_tree(root) for root in trees if root not in known]
+    return [replace(found, of_set=sets.get(found.path, "")) for found in (*streams, *trees_alone)]
 
 
-def _names_in(path: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return what a path means: the root of a tree; or archives, each with its folder and name."""
+class _Named(NamedTuple):
+    """The place of an archive: its folder and name, and the lock file of the set that led there, if one did."""
+
+    folder: str
+    name: str
+    of_set: str = ""
+
+
+def _names_in(path: str) -> tuple[str, list[_Named]]:
+    """Return what a path means: the root of a tree; or archives."""
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
@@ -106,60 +119,32 @@ def _names_in(path: str) -> tuple[str, list[tuple[str, str]]]:
         raise cannot_read(path, error) from error
     locks = [name for name in names if name.endswith(LOCK_SUFFIX)]
     wanted = locks + [name for name in names if _name_of_file(name) or compress_of(name) != DIR]
-    return "", [pair for name in wanted for pair in _names_of_file(os.path.join(path, name))]
+    return "", [one for name in wanted for one in _names_of_file(os.path.join(path, name))]
 
 
-def _names_of_file(path: str) -> list[tuple[str, str]]:
+def _names_of_file(path: str) -> list[_Named]:
     folder, name = os.path.split(path)
     archive = _name_of_file(name)
     if archive:
-        return [(folder, archive)]
+        return [_Named(folder, archive)]
     if name.endswith(LOCK_SUFFIX):
-        hosts = _hosts_of_set(path)
+        hosts = hosts_of_set(path)
         if not hosts:
-            return [(folder, name[: -len(LOCK_SUFFIX)])]
-        return [pair for host in hosts for pair in _locks_below(os.path.join(folder, host), path)]
+            return [_Named(folder, name[: -len(LOCK_SUFFIX)])]
+        folders = [os.path.join(folder, host) for host in hosts]
+        return [_Named(below, one[: -len(LOCK_SUFFIX)], path) for below in folders for one in locks_below(below, path)]
     for suffix in BESIDE.values():
         if name.endswith(suffix) and name != suffix:
-            return [(folder, name[: -len(suffix)])]
+            return [_Named(folder, name[: -len(suffix)])]
     if compress_of(name) == DIR:
         raise SourceError(f"src: {path} is not a file of an archive; {_EXPECTED}")
-    return [(folder, name)]
+    return [_Named(folder, name)]
 
 
 def _name_of_file(name: str) -> str:
     """Return the archive whose part or parity file has a name; empty if it is neither."""
     found = _PART.fullmatch(name) or _PARITY.fullmatch(name)
     return found[1] if found else ""
-
-
-def _hosts_of_set(path: str) -> list[str]:
-    """Return the hosts that the lock file of a set names; none for the lock file of an archive."""
-    raw = read_small(path)
-    if raw is None or b'"hosts"' not in raw:
-        return []
-    try:
-        hosts = parse_object(raw, most=_MOST_VALUES).texts("hosts")
-    except JsonError as error:
-        raise LockFileError(f"{path} is not a lock file: {printable(str(error))}") from error
-    wrong = [host for host in hosts if not _HOST.fullmatch(host)]
-    if wrong:
-        raise LockFileError(f"{path} is not a lock file: {quoted(wrong[0], 100)} is not the name of a host")
-    return [*hosts]
-
-
-def _locks_below(folder: str, of: str) -> list[tuple[str, str]]:
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(LOCK_SUFFIX))
-    except FileNotFoundError:
-        names = []
-    except OSError as error:
-        raise cannot_read(folder, error) from error
-    if not names:
-        raise SourceError(
-            f"src: {of} is the lock file of a set, and {folder} has no lock file; copy that directory too"
-        )
-    return [(folder, name[: -len(LOCK_SUFFIX)]) for name in names]
 
 
 def _root_of_tree(path: str) -> str:
@@ -185,7 +170,7 @@ def _find(name: str, folders: list[str]) -> list[FoundArchive]:
 def _with_lock(name: str, raw: bytes, folders: list[str]) -> FoundArchive:
     path = os.path.join(folders[0], f"{name}{LOCK_SUFFIX}")
     sha256 = hashlib.sha256(raw).hexdigest()
-    lock = read_lock(raw, path=path, most=_MOST_VALUES)
+    lock = read_lock(raw, path=path, most=MOST_VALUES)
     names = [part.name for part in lock.parts]
     if not names or len({*names}) != len(names):
         raise LockFileError(f"{path} lists no parts, or one of them twice")
@@ -229,7 +214,7 @@ def _tree(root: str) -> FoundArchive:
     lock_path = f"{root}{LOCK_SUFFIX}"
     raw = read_small(lock_path)
     if raw is not None:
-        lock = read_lock(raw, path=lock_path, most=_MOST_VALUES)
+        lock = read_lock(raw, path=lock_path, most=MOST_VALUES)
         if lock.options.get("compress") == DIR:
             return _tree_of(lock, root, lock_path, hashlib.sha256(raw).hexdigest())
     return FoundArchive(root, None, root, (), DIR)
@@ -239,7 +224,9 @@ def _tree_of(lock: Lock, root: str, path: str, sha256: str) -> FoundArchive:
     for part in lock.parts:
         if not _IN_TREE.fullmatch(part.name):
             raise LockFileError(f"{path} lists {quoted(part.name, 200)}, which is not a file of an archive")
-    parts = [PartFile(part.name, os.path.join(root, part.name), 0, part.size, part.sha256) for part in lock.parts]
+    parts = [
+        PartFile(part.name, _path_of(part.name, [root], part.size), 0, part.size, part.sha256) for part in lock.parts
+    ]
     return FoundArchive(path, lock, root, tuple(parts), DIR, sha256)
 
 

@@ -42,6 +42,7 @@ OWN: dict[str, dict[str, Any]] = {
     "async": {"type": "int", "default": 0},
     "poll": {"type": "int", "default": 5},
     "distribute": {"type": "bool", "default": False},
+    "fetch_dest": {"type": "path"},
 }
 # What the role decides by itself.
 DECIDED = ("origins", "share", "share_among")

@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 import yaml
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import TransferError
 from ansible_collections.airgap.images.plugins.module_utils._load.cluster_files import cluster_files
+from ansible_collections.airgap.images.plugins.module_utils._load.lacking import LackingBlob
 from ansible_collections.airgap.images.plugins.module_utils._load.naming import target_of
+from ansible_collections.airgap.images.plugins.module_utils._load.receipts import KeptReceipt
 from ansible_collections.airgap.images.plugins.module_utils._load.result import (
     FAILED,
     KEPT,
@@ -110,7 +113,10 @@ def test_a_line_that_is_not_valid_is_a_failure() -> None:
 
 def test_all_that_is_returned_is_documented() -> None:
     documented = {*yaml.safe_load(RETURN)} - {"log", "diff", "dest", "size"}
-    returned = as_returned(ended(one("a", FAILED, reason="no"), one("b", TAGGED, OLD), invalid=1), OPTIONS)
+    lacking = LackingBlob(NEW, 1, ("quay.io/a:1",), "a.tar", ("a.tar.part0",), cast(Any, None))
+    receipt = KeptReceipt("/srv/r", ("a.tar.lock.json",), is_complete=False, confirmation="")
+    result = ended(one("a", FAILED, reason="no"), one("b", TAGGED, OLD), invalid=1)
+    returned = as_returned(replace(result, lacking=(lacking,), receipts=(receipt.as_json(),)), OPTIONS)
     assert {*returned} - {"changed"} == documented
     for name, value in yaml.safe_load(RETURN).items():
         inner = {*value.get("contains", ())}

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a load asks for: the parts that were damaged or missing, and the blobs that are nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from .._archive.parts import MAX_PARTS
+from .._archive.request import Request
+from .._base.errors import ImagesError
+from .._oci.layout import SHARE
+from .._source.archive import Archive
+from .._source.errors import SourceError, SourceGone
+from .chain import archive_name, carrier_of
+from .inquiry import Answer
+from .lacking import LackingBlob
+from .ledger import BlobLedger
+from .result import Loaded
+
+_BLOBS = f"{SHARE}/"
+
+
+def requests_for_blobs(lacking: Sequence[LackingBlob], archives: Sequence[Archive]) -> list[Request]:
+    """Return what asks for blobs that are nowhere, for the newest archive that needs each, the newest first."""
+    found: list[Request] = []
+    for archive in reversed(archives):
+        digests = sorted(one.digest for one in lacking if one.bundle is archive)
+        if digests and archive.lock_sha256:
+            found.append(Request(archive_name(archive), archive.lock_sha256, digests=tuple(digests)))
+    return found
+
+
+def requests_for_failures(
+    answers: Sequence[Answer], loaded: Sequence[Loaded], ledger: BlobLedger, archives: Sequence[Archive]
+) -> list[Request]:
+    """Return what asks for the parts by which images failed, the newest archive first. Reads these parts once more.
+
+    So all of them are found, and not only the first one of each image.
+
+    :param loaded: the outcome of each answer.
+    :param archives: in the order of their chain.
+    """
+    names: dict[int, set[str]] = {}
+    for answer, outcome in zip(answers, loaded):
+        if isinstance(outcome.error, SourceError) and not isinstance(outcome.error, SourceGone):
+            for archive, part in _parts_for(answer, ledger, archives):
+                names.setdefault(id(archive), set()).add(part)
+    try:
+        wrong = {id(one): one.wrong_among(names[id(one)]) for one in archives if id(one) in names}
+    except ImagesError:
+        return []  # it is gone now, and the next run will tell
+    return requests_for_parts(wrong, archives)
+
+
+def requests_for_parts(wrong: Mapping[int, Collection[str]], archives: Sequence[Archive]) -> list[Request]:
+    """Return what asks for parts, the newest archive first.
+
+    :param wrong: the names of parts that are damaged or missing, by the identity of their archive.
+    """
+    found: list[Request] = []
+    for archive in reversed(archives):
+        names = wrong.get(id(archive), ())
+        # Of a directory, blobs are asked for by their digests.
+        blobs = {name for name in names if name.startswith(_BLOBS)} if archive.is_directory else frozenset()
+        digests = tuple(sorted(f"sha256:{name[len(_BLOBS) :]}" for name in blobs))
+        files = {part.name: number for number, part in enumerate(archive.lock.parts[:MAX_PARTS])}
+        numbers = tuple(sorted(files[name] for name in names if name in files and name not in blobs))
+        if (numbers or digests) and archive.lock_sha256:
+            found.append(Request(archive_name(archive), archive.lock_sha256, numbers, digests))
+    return found
+
+
+def _parts_for(answer: Answer, ledger: BlobLedger, archives: Sequence[Archive]) -> Iterator[tuple[Archive, str]]:
+    """Yield the parts that may hold what an image still needs."""
+    own, repository = answer.image.archive, answer.image.target.repository
+    if answer.content is None:  # its documents could not be read, so nobody knows what it needs
+        yield from ((own, part.name) for part in own.lock.parts)
+        return
+    documents = [answer.content.top.digest, *(child.descriptor.digest for child in answer.content.children)]
+    blobs = [blob.digest for child in answer.lacking for blob in child.blobs]
+    for digest in (*documents, *(one for one in blobs if not ledger.answer(repository, one))):
+        archive = carrier_of(digest, own, archives)
+        if archive.has_blob(digest):
+            yield from ((archive, name) for name in archive.part_of(digest))

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The order of archives that rest on each other: what an archive needs comes before it. Pure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Callable
+
+from .._archive.output import LOCK_SUFFIX
+from .._base.errors import OptionError
+from .._source.archive import Archive
+
+
+def in_chain_order(archives: Sequence[Archive]) -> list[Archive]:
+    """Return archives in an order in which each bundle comes after what it rests on, and else as they were given.
+
+    So of several that have one reference, the last one is the newest, in whatever order they were given.
+
+    :raises OptionError: when one has the name of what a bundle rests on, but other bytes.
+    """
+    _refuse_other_bytes(archives)
+    needs = {id(one): _Needs(one) for one in archives}
+    left, ordered = [*archives], []
+    while left:
+        ways: tuple[Callable[[Archive, Archive], bool], ...] = (
+            lambda one, other: needs[id(one)].has(other) or needs[id(one)].may_have(other),
+            lambda one, other: needs[id(one)].has(other),
+        )
+        free = (one for way in ways for one in left if not any(way(one, other) for other in left if other is not one))
+        chosen = next(free, left[0])
+        left.remove(chosen)
+        ordered.append(chosen)
+    return ordered
+
+
+def archive_name(archive: Archive) -> str:
+    """Return the name of an archive, by its lock file."""
+    return os.path.basename(archive.path).removesuffix(LOCK_SUFFIX)
+
+
+def carrier_of(digest: str, own: Archive, archives: Sequence[Archive]) -> Archive:
+    """Return the archive that a blob is read from: that of its image, or for a bundle another one that has it."""
+    if own.has(digest):
+        return own
+    return next((one for one in archives if one.has(digest)), own)
+
+
+class _Needs:
+    """The archives that one rests on."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._locks = {base.lock_sha256 for base in archive.lock.base}
+        self._names = {one.archive for one in archive.lock.requires.values()}
+
+    def has(self, other: Archive) -> bool:
+        """Return True for an archive whose lock file is named as a base."""
+        return other.lock_sha256 in self._locks
+
+    def may_have(self, other: Archive) -> bool:
+        """Return True for one that has carried something for a base of a base, as far as its name says so."""
+        return archive_name(other) in self._names
+
+
+def _refuse_other_bytes(archives: Sequence[Archive]) -> None:
+    there = {one.lock_sha256 for one in archives}
+    for one in archives:
+        for base in one.lock.base:
+            if base.lock_sha256 in there:
+                continue
+            wrong = [other for other in archives if other is not one and archive_name(other) == base.name]
+            if wrong:
+                raise OptionError(
+                    f"src: {wrong[0].path} has the name of the archive that {one.path} rests on, but is another one: "
+                    f"its lock file has the sha256 {wrong[0].lock_sha256 or '(none)'}, expected {base.lock_sha256}. "
+                    "Name the right one, or leave it out if the registry has what it carried"
+                )
