@@ -189,6 +189,24 @@ options:
         registry by digest. If the registry does not have them, the image fails.
     type: bool
     default: false
+  referrers:
+    description:
+      - Whether to save what refers to the images in their repositories, such as signatures, attestations and SBOMs.
+      - With V(auto), the index and each saved manifest of an image are looked for in the registry's lists of referrers,
+        or under the tags C(sha256-DIGEST) that take their place, and under the tags C(sha256-DIGEST.sig),
+        C(sha256-DIGEST.att) and C(sha256-DIGEST.sbom) of cosign. Whatever refers to what was found is looked for as
+        well. O(arch) and O(os) make no difference to them.
+      - Each is saved as a reference of its own, right behind its image. M(airgap.images.image_load) loads them after
+        what they refer to.
+      - They are asked for in every run, because a new signature does not change the digest of its image. This takes
+        one request for the tags of each repository, one for each tag that is found, and one for each manifest where
+        the registry keeps lists of referrers.
+      - The signature policy decides about images. It is not asked about artefacts that refer to them, because nobody
+        signs signatures. What names a platform is treated as an image.
+      - With O(from_lock), the lock file decides.
+    type: str
+    choices: [auto, none]
+    default: none
   # -- registries and signatures
   registries:
     description:
@@ -708,6 +726,26 @@ images:
         size:
           description: Size of manifest, configuration and layers in bytes.
           type: int
+    referrers:
+      description: With O(referrers=auto), what was saved with it because it refers to it, or to another one of these.
+      type: list
+      elements: dict
+      contains:
+        reference:
+          description: The reference in the archive.
+          type: str
+        kind:
+          description: What it is. By a tag of cosign, V(signature), V(attestation) or V(SBOM); otherwise its own type.
+          type: str
+        refers_to:
+          description: Digest of the manifest or index that it refers to.
+          type: str
+        digest:
+          description: Digest of its manifest or index.
+          type: str
+        size:
+          description: Size of its manifests, configurations and layers in bytes.
+          type: int
   sample:
     - reference: docker.io/rancher/rancher:v2.7.9
       status: saved
@@ -718,6 +756,7 @@ images:
         - platform: linux/amd64
           digest: sha256:0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9
           size: 583924117
+      referrers: []
 failed_images:
   description: The images that could not be saved, in the order of the list.
   returned: when the list could be processed
@@ -825,7 +864,10 @@ stats:
   type: dict
   contains:
     images:
-      description: References in the archive.
+      description: References in the archive that were asked for.
+      type: int
+    referrers:
+      description: References in the archive that were saved because they refer to others.
       type: int
     platform_images:
       description: Distinct platform images in the archive.
@@ -862,6 +904,7 @@ stats:
       type: dict
   sample:
     images: 3
+    referrers: 0
     platform_images: 6
     duplicates: 0
     blobs_downloaded: 12
@@ -965,6 +1008,7 @@ from ansible_collections.airgap.images.plugins.module_utils._host.umask import s
 from ansible_collections.airgap.images.plugins.module_utils._http.transport import REQUESTS_ERROR
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import LIST_FORMATS, PLAIN
 from ansible_collections.airgap.images.plugins.module_utils._save.engine import save
+from ansible_collections.airgap.images.plugins.module_utils._save.options import AUTO, NO_REFERRERS
 from ansible_collections.airgap.images.plugins.module_utils._save.params import read_options
 from ansible_collections.airgap.images.plugins.module_utils._save.returned import as_returned, diff_of
 from ansible_collections.airgap.images.plugins.module_utils._save.told_files import told_files
@@ -989,6 +1033,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "since_confirmed": {"type": "list", "elements": "str", "default": []},
         "fail_on_missing_platform": {"type": "bool", "default": False},
         "include_foreign_layers": {"type": "bool", "default": False},
+        "referrers": {"type": "str", "choices": [AUTO, NO_REFERRERS], "default": NO_REFERRERS},
         # -- registries and signatures
         "registries": {
             "type": "list",

@@ -31,6 +31,7 @@ _ROUTES = (
     ("upload", re.compile(r"/v2/(?P<repository>.+)/blobs/uploads/(?P<name>[^/]+)")),
     ("blob", re.compile(r"/v2/(?P<repository>.+)/blobs/(?P<name>[^/]+)")),
     ("manifest", re.compile(r"/v2/(?P<repository>.+)/manifests/(?P<name>[^/]+)")),
+    ("tags", re.compile(r"/v2/(?P<repository>.+)/tags/list")),
     ("referrers", re.compile(r"/v2/(?P<repository>.+)/referrers/(?P<name>[^/]+)")),
 )
 _PIECE = 64 * 1024

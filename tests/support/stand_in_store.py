@@ -105,6 +105,9 @@ class Store:
             return self._blob(repository, name)
         if kind == "referrers":
             return self._referrers(repository, name)
+        if kind == "tags":
+            tags = sorted(tag for owner, tag in self.tags if owner == repository)
+            return Answer(200, json.dumps({"name": repository, "tags": tags}).encode())
         return self._put_manifest(repository, name, asked) if method == "PUT" else self._manifest(repository, name)
 
     def append(self, name: str, piece: bytes) -> None:

@@ -226,6 +226,7 @@ class FakeRegistries:
 
     :ivar asked: what was asked for, one ``METHOD NAME`` each.
     :ivar failures: raised instead of an answer, by ``METHOD NAME``; each once.
+    :ivar lists: what refers to each digest, if it ``keeps_lists``.
     :ivar lost: digests of blobs that a repository has not, though others have.
     """
 
@@ -236,6 +237,9 @@ class FakeRegistries:
         self.failures: dict[str, TransferError] = {}
         self.lost: dict[str, set[str]] = {}
         self.tells_digests = True
+        self.keeps_lists = False
+        self.lists_tags = True
+        self.lists: dict[str, tuple[Descriptor, ...]] = {}
         self._mutex = threading.Lock()
         self._tags: dict[str, str] = {}
         self.manifests: dict[str, tuple[bytes, str]] = {}
@@ -283,6 +287,18 @@ class FakeRegistries:
 
     def gives_blobs(self, repository: Repository) -> bool:
         return True
+
+    def lists_referrers(self, repository: Repository) -> bool:
+        return True
+
+    def referrers(self, repository: Repository, digest: str) -> tuple[Descriptor, ...] | None:
+        self._ask("GET", f"referrers {digest}")
+        return self.lists.get(digest, ()) if self.keeps_lists else None
+
+    def tags(self, repository: Repository) -> frozenset[str] | None:
+        self._ask("GET", f"tags {repository}")
+        names = (name.rpartition(":") for name in self._tags)
+        return frozenset(tag for name, _colon, tag in names if name == str(repository)) if self.lists_tags else None
 
     def has_open_door(self, registry: str) -> bool:
         return False

@@ -60,6 +60,9 @@ class LockedImage:
         before the archive is made, and in lock files of early releases.
     :param loaded_digest: the one that its tag is to name in another registry: that of the source, or of an index of
         what was saved. Empty where writers up to 3 did not record it.
+    :param refers_to: for what was found with an image that it refers to, as signatures are: the digest of that manifest
+        or index; else empty.
+    :param artifact_type: the kind of artefact that it says it is; only where ``refers_to`` is not empty.
     """
 
     reference: Reference
@@ -69,6 +72,8 @@ class LockedImage:
     notes: tuple[str, ...]
     entry: str = field(default="", compare=False)
     loaded_digest: str = ""
+    refers_to: str = ""
+    artifact_type: str = ""
 
 
 @dataclass(frozen=True)

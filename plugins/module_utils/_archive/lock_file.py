@@ -93,6 +93,8 @@ def _image_json(image: LockedImage) -> Json:
         "digest": image.digest,
         **({"loaded_digest": image.loaded_digest} if image.loaded_digest else {}),
         "media_type": image.media_type,
+        **({"refers_to": image.refers_to} if image.refers_to else {}),
+        **({"artifact_type": image.artifact_type} if image.artifact_type else {}),
         **({"entry": image.entry} if image.entry else {}),
         "platforms": [_platform_json(platform) for platform in image.platforms],
         "notes": list(image.notes),
@@ -211,6 +213,8 @@ def _parse_image(document: JsonObject) -> LockedImage:
         notes=document.texts("notes"),
         entry=_digest_if_any(document, "entry"),
         loaded_digest=_digest_if_any(document, "loaded_digest"),
+        refers_to=_digest_if_any(document, "refers_to"),
+        artifact_type=document.text("artifact_type"),
     )
 
 

@@ -37,6 +37,8 @@ def lock_image(image: SavedImage) -> LockedImage:
         notes=resolved.notes,
         entry=image.entry.digest,
         loaded_digest=loaded_digest(resolved, [stored.descriptor for stored in image.stored]),
+        refers_to=resolved.listed.refers_to,
+        artifact_type=resolved.artifact_type if resolved.listed.refers_to else "",
     )
 
 
@@ -59,6 +61,8 @@ def predict_image(resolved: ResolvedImage) -> LockedImage:
         platforms=tuple(platforms),
         notes=resolved.notes,
         loaded_digest=loaded_digest(resolved, [image.descriptor for image in resolved.children]),
+        refers_to=resolved.listed.refers_to,
+        artifact_type=resolved.artifact_type if resolved.listed.refers_to else "",
     )
 
 
@@ -67,10 +71,14 @@ def renew_record(before: Lock, wanted: Lock) -> Lock:
 
     So do the parity files, if parity is still wanted.
     """
+    images = [
+        replace(old, notes=new.notes, refers_to=new.refers_to, artifact_type=new.artifact_type)
+        for old, new in zip(before.images, wanted.images)
+    ]
     return replace(
         before,
         options=wanted.options,
-        images=tuple(replace(old, notes=new.notes) for old, new in zip(before.images, wanted.images)),
+        images=tuple(images),
         skipped=wanted.skipped,
         failed=wanted.failed,
         parity=before.parity if wanted.options.get(PARITY) else (),

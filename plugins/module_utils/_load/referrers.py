@@ -18,10 +18,9 @@ from .._base.errors import ManifestError, TransferError
 from .._oci.descriptor import Descriptor
 from .._oci.media_types import OCI_INDEX
 from .._oci.reference import Repository
-from .._oci.referrer import list_of_referrers, referrer_entry, subject_of_tag, with_referrers
+from .._oci.referrer import list_of_referrers, list_tag, referrer_entry, subject_of_tag, with_referrers
 from .._registry.fetched_manifest import FetchedManifest
 from .._registry.pusher import Pusher
-from .._registry.referrers import fallback_tag
 from .._registry.refusals import Faulty
 from .inquiry import Answer
 
@@ -64,7 +63,7 @@ class Referrers:
                 raw = entries if present is None else _merged(present.raw, entries, repository, subject)
                 if present is not None and raw == present.raw:
                     return count > 0
-                self._registry.put_manifest(repository, fallback_tag(subject), raw, OCI_INDEX)
+                self._registry.put_manifest(repository, list_tag(subject), raw, OCI_INDEX)
         raise TransferError(
             f"the list of what refers to {subject} in {repository} was overwritten {_MOST_TRIES} times by others. Run "
             "again when no other load goes on",
@@ -84,7 +83,7 @@ def _merged(present: bytes, entries: bytes, repository: Repository, subject: str
     try:
         return with_referrers(present, entries)
     except ManifestError as error:
-        raise TransferError(f"{repository}:{fallback_tag(subject)}: {error}", heals=False) from error
+        raise TransferError(f"{repository}:{list_tag(subject)}: {error}", heals=False) from error
 
 
 def waves(answers: Sequence[Answer]) -> Iterator[list[Answer]]:

@@ -60,7 +60,7 @@ def notes_on(lacking: Mapping[str, ImagesError], entries: Sequence[Descriptor]) 
     for entry in left_out[:_MOST_NAMED]:
         about = platforms.get(entry.attests)
         of = f" of {about}" if about is not None else ""
-        yield f"without {_kind(entry)} {entry.digest}{of}: {_why(lacking[entry.digest])}"
+        yield f"without {_kind(entry)} {entry.digest}{of}: {why_left_out(lacking[entry.digest])}"
     if len(left_out) > _MOST_NAMED:
         yield f"without {len(left_out) - _MOST_NAMED} more attestations, signatures or artefacts, for such reasons"
 
@@ -71,7 +71,8 @@ def _kind(entry: Descriptor) -> str:
     return "the attestation or signature" if entry.platform is not None else "the artefact"
 
 
-def _why(error: ImagesError) -> str:
+def why_left_out(error: ImagesError) -> str:
+    """Return in words why an extra was left out, the same in every run."""
     if isinstance(error, Missing):
         return "its registry does not have it"
     if isinstance(error, Refused):

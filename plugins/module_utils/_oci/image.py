@@ -13,7 +13,7 @@ from typing import Union
 from .._base.errors import ImagesError
 from .descriptor import Descriptor
 from .image_list import ListedImage
-from .manifest import Manifest
+from .manifest import AnyManifest, Manifest, parse_manifest
 from .media_types import OCI_INDEX
 from .reference import Repository
 from .schema1 import Schema1
@@ -37,6 +37,7 @@ class PlatformImage:
     :param blobs: configuration and layers that have to be in the cache; sizes in bytes.
     :param tag: names exactly this manifest; empty if the tag names an index, or only the digest is known.
     :param left_out: layers that an earlier archive carried, and this one therefore does not.
+    :param is_referrer: whether it was found because it refers to an image, or such an index names it.
     """
 
     descriptor: Descriptor
@@ -45,6 +46,12 @@ class PlatformImage:
     blobs: tuple[Descriptor, ...]
     tag: str = ""
     left_out: tuple[Descriptor, ...] = ()
+    is_referrer: bool = False
+
+    @property
+    def is_artefact(self) -> bool:
+        """True for what runs nowhere, as no platform is named for it: a chart, a signature."""
+        return self.descriptor.platform is None or self.descriptor.platform.is_unknown
 
     @property
     def digest(self) -> str:
@@ -140,6 +147,22 @@ class ResolvedImage:
     children: tuple[PlatformImage, ...]
     is_whole: bool
     notes: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        """The digest that its manifest or index says it refers to; empty if it says none."""
+        content = self._content
+        return "" if isinstance(content, Schema1) else content.subject
+
+    @property
+    def artifact_type(self) -> str:
+        """The kind of artefact that its manifest or index says it is; empty if it says none."""
+        content = self._content
+        return "" if isinstance(content, Schema1) else content.artifact_type
+
+    @property
+    def _content(self) -> AnyManifest:
+        return self.children[0].content if self.index is None else parse_manifest(self.index)
 
     @property
     def whole_index(self) -> bytes | None:

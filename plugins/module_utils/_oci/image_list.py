@@ -54,11 +54,23 @@ def read_origin(text: str) -> Origin:
 
 @dataclass(frozen=True)
 class ListedImage:
-    """A reference of the list, with its number (from 1, without duplicates) and its first place."""
+    """A reference of the list, with its number (from 1, without duplicates) and its first place.
+
+    :param refers_to: for what is not on the list but refers to one of its images, as a signature does: the digest that
+        it refers to; else empty.
+    :param behind: the number of the image that it was found with; 0: it is on the list.
+    """
 
     number: int
     reference: Reference
     origin: Origin
+    refers_to: str = ""
+    behind: int = 0
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its place among all: what refers to an image comes right behind it."""
+        return self.behind or self.number, self.number
 
 
 @dataclass(frozen=True)

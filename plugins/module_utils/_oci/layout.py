@@ -132,8 +132,12 @@ class ListedPlatform:
 
 
 def saved_images_list(images: Iterable[SavedImage]) -> bytes:
-    """Return the list that ``hangar load`` reads. hangar needs a platform, so artefacts are left out."""
-    return hangar_list((image.reference, [_listed(stored) for stored in image.stored]) for image in images)
+    """Return the list that ``hangar load`` reads. hangar needs a platform, so artefacts are left out.
+
+    What was found because it refers to an image is left out too, whatever platform it claims to be for.
+    """
+    listed = (image for image in images if not image.resolved.listed.refers_to)
+    return hangar_list((image.reference, [_listed(stored) for stored in image.stored]) for image in listed)
 
 
 def hangar_list(images: Iterable[tuple[Reference, Iterable[ListedPlatform]]]) -> bytes:

@@ -15,6 +15,10 @@ MAX_VALUES = 100_000
 """Values in a document; see :func:`_base.json.parse_object`."""
 
 MAX_CHILDREN = 1000
+MAX_REFERRERS = 1000
+"""Manifests that refer to an image: directly, or to others that do."""
+
+MAX_REFERRER_DEPTH = 5
 MAX_LAYERS = 2000
 MAX_BLOB_BYTES = 2**50
 

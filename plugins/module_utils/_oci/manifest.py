@@ -9,8 +9,9 @@ Formats: image-spec manifest.md, image-index.md; Docker "Image Manifest V 2, Sch
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Union
 
 from .._base.errors import ManifestError, printable, quoted
@@ -30,6 +31,8 @@ from .media_types import (
 from .reference import is_digest
 from .schema1 import Schema1, parse_schema1
 
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")  # RFC 6838
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -37,12 +40,14 @@ class Manifest:
 
     :param config: ``None`` for an OCI artifact manifest, whose blobs are the layers.
     :param subject: digest of the manifest that it refers to, as a signature does; empty if there is none.
+    :param artifact_type: the kind of artefact that it says it is; empty if it says none.
     """
 
     media_type: str
     config: Descriptor | None
     layers: tuple[Descriptor, ...]
     subject: str = ""
+    artifact_type: str = field(default="", compare=False)
 
     @property
     def is_image(self) -> bool:
@@ -69,11 +74,13 @@ class Index:
     """A list of manifests, one per platform.
 
     :param subject: digest of the manifest that it refers to; empty if there is none.
+    :param artifact_type: the kind of artefact that it says it is; empty if it says none.
     """
 
     media_type: str
     manifests: tuple[Descriptor, ...]
     subject: str = ""
+    artifact_type: str = field(default="", compare=False)
 
 
 AnyManifest = Union[Manifest, Index, Schema1]
@@ -140,7 +147,12 @@ def _parse_index(document: JsonObject, media_type: str) -> Index:
     entries = document.objects("manifests")
     if len(entries) > MAX_CHILDREN:
         raise ManifestError(f"the index names {len(entries)} manifests; at most {MAX_CHILDREN} are accepted")
-    return Index(media_type, tuple(parse_entry(entry) for entry in entries), subject=_subject(document))
+    return Index(
+        media_type,
+        tuple(parse_entry(entry) for entry in entries),
+        subject=_subject(document),
+        artifact_type=_artifact_type(document),
+    )
 
 
 def _parse_image_manifest(document: JsonObject, media_type: str) -> Manifest:
@@ -153,6 +165,7 @@ def _parse_image_manifest(document: JsonObject, media_type: str) -> Manifest:
         config=parse_descriptor(document.object("config")),
         layers=tuple(parse_descriptor(layer) for layer in layers),
         subject=_subject(document),
+        artifact_type=_artifact_type(document),
     )
 
 
@@ -162,10 +175,28 @@ def _parse_artifact_manifest(document: JsonObject) -> Manifest:
         raise ManifestError(f"it says it is an artifact ({OCI_ARTIFACT}) but holds an image; refused")
     blobs = document.objects("blobs")
     ensure_few_layers(len(blobs))
-    return Manifest(OCI_ARTIFACT, None, tuple(parse_descriptor(blob) for blob in blobs), _subject(document))
+    return Manifest(
+        OCI_ARTIFACT,
+        None,
+        tuple(parse_descriptor(blob) for blob in blobs),
+        _subject(document),
+        _artifact_type(document),
+    )
 
 
 def _subject(document: JsonObject) -> str:
     """Return the digest of the manifest that one refers to; empty if there is none, or none that can be right."""
     digest = document.object("subject").text("digest")
     return digest if is_digest(digest) else ""
+
+
+def _artifact_type(document: JsonObject) -> str:
+    """Return the kind of artefact that a document says it is; empty if it says none, or none that can be right.
+
+    Where an image manifest states none, its configuration's media type takes its place (image-spec, manifest.md,
+    "Guidelines for Artifact Usage").
+    """
+    values = document.values()
+    config = values.get("config")
+    stated = values.get("artifactType") or (config.get("mediaType") if isinstance(config, dict) else "")
+    return stated if isinstance(stated, str) and _MEDIA_TYPE.fullmatch(stated) else ""

@@ -20,6 +20,8 @@ from .media_types import OCI_INDEX
 
 _LIST = re.compile(r"sha256-([0-9a-f]{64})")
 _OF_COSIGN = re.compile(r"sha256-([0-9a-f]{64})\.(?:sig|att|sbom)")
+_KINDS = {"att": "attestation", "sbom": "SBOM", "sig": "signature"}
+"""By the ends of cosign's tags."""
 
 
 def subject_of_list(tag: str) -> str:
@@ -32,6 +34,23 @@ def subject_of_tag(tag: str) -> str:
     """Return the digest that what has a tag refers to, as far as the tag says so; else an empty string."""
     found = _OF_COSIGN.fullmatch(tag) or _LIST.fullmatch(tag)
     return f"sha256:{found.group(1)}" if found else ""
+
+
+def cosign_tags(digest: str) -> tuple[str, ...]:
+    """Return the tags under which cosign puts what it attaches to a digest."""
+    return tuple(f"{list_tag(digest)}.{end}" for end in _KINDS)
+
+
+def list_tag(digest: str) -> str:
+    """Return the tag under which the list of referrers is where the registry keeps none itself."""
+    algorithm, _colon, encoded = digest.partition(":")
+    return f"{algorithm[:32]}-{encoded[:64]}"
+
+
+def kind_of(tag: str, artifact_type: str) -> str:
+    """Return what refers to an image in words: by its tag if that is one of cosign's, else by its own type."""
+    end = tag.rpartition(".")[2] if _OF_COSIGN.fullmatch(tag) else ""
+    return _KINDS.get(end, artifact_type or "artefact")
 
 
 def referrer_entry(raw: bytes, descriptor: Descriptor) -> bytes:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Callable, TypeVar
 
 from .._base.deadline import not_done_in_time, time_left
@@ -23,8 +24,8 @@ from .._http.response import Response, number_of
 from .._http.status_errors import explain_status
 from .._http.trust_store import TrustStore
 from .._oci.descriptor import Descriptor, digest_of
-from .._oci.limits import MAX_MANIFEST_BYTES
-from .._oci.media_types import ACCEPTED_TYPES
+from .._oci.limits import MAX_MANIFEST_BYTES, MAX_REFERRERS
+from .._oci.media_types import ACCEPTED_TYPES, OCI_INDEX
 from .._oci.reference import Repository, is_digest
 from .access import Access
 from .blob_file import BlobFile, EncodingError
@@ -32,6 +33,7 @@ from .credentials import Credentials
 from .endpoint import Asked
 from .endpoints import Endpoints
 from .fetched_manifest import FetchedManifest, checked_manifest
+from .referrers import NO_REFERRERS, gather_referrers, gather_tags
 from .retry import RetryPolicy, retrying
 from .scope import pull
 
@@ -133,6 +135,42 @@ class RegistryClient:
     def gives_blobs(self, repository: Repository) -> bool:
         """Every blob can be asked for."""
         return True
+
+    def lists_referrers(self, repository: Repository) -> bool:
+        """Every registry can be asked for what refers to a manifest."""
+        return True
+
+    def referrers(self, repository: Repository, digest: str) -> tuple[Descriptor, ...] | None:
+        """Ask which manifests refer to one.
+
+        :returns: ``None`` if the registry keeps no such lists.
+        :raises TransferError: when the registry does not say.
+        """
+        what = f"the list of what refers to {repository}@{digest}"
+
+        def page(target: str) -> Response:
+            headers = {"Accept": OCI_INDEX}
+            return self._ask_once("GET", repository, target, what=what, headers=headers, accepted=(200, *NO_REFERRERS))
+
+        return gather_referrers(
+            lambda target: self._retrying(partial(page, target), what), repository, digest, most=MAX_REFERRERS
+        )
+
+    def tags(self, repository: Repository) -> frozenset[str] | None:
+        """Ask for the tags of a repository that say what they refer to.
+
+        :returns: ``None`` if the registry does not list its tags.
+        :raises TransferError: when it cannot be asked.
+        """
+        what = f"the tags of {repository}"
+
+        def page(target: str) -> Response:
+            response = self._ask_once("GET", repository, target, what=what, headers={}, accepted=_ANY_STATUS)
+            if response.status == 429 or response.status >= 500:
+                raise explain_status(response, host=repository.registry, what=what)
+            return response
+
+        return gather_tags(lambda target: self._retrying(partial(page, target), what), repository)
 
     def has_open_door(self, registry: str) -> bool:
         """Return True if a registry asks for a login, but not at ``/v2/``: skopeo then never logs in."""

@@ -24,21 +24,20 @@ from .._oci.descriptor import Descriptor
 from .._oci.limits import MAX_MANIFEST_BYTES
 from .._oci.media_types import ACCEPTED_TYPES
 from .._oci.reference import Repository, is_digest
+from .._oci.referrer import list_tag
 from .._oci.schema1 import manifest_digest
 from .blob_upload import BlobUpload
 from .endpoints import Endpoints
 from .fetched_manifest import FetchedManifest, checked_manifest
 from .push_errors import SentManifest
 from .push_requests import NO_BODY, OpenUpload, PushRequests, opened_by
-from .referrers import fallback_tag, next_page, referrers_in
+from .referrers import NO_REFERRERS, gather_referrers
 from .refusals import EndsRun, Faulty
 from .retry import RetryPolicy, retrying
 from .scope import push
 from .upload_body import BlobSource, SourceFailed, UploadBody
 
 _Result = TypeVar("_Result")
-_NO_REFERRERS = (400, 404, 405, 501)  # of registries that do not know the request
-_MOST_PAGES = 100
 _ACCEPT = {"Accept": ", ".join(ACCEPTED_TYPES)}
 
 
@@ -254,26 +253,14 @@ class Pusher:
                 repository,
                 target,
                 what=what,
-                accepted=(200, *_NO_REFERRERS),
+                accepted=(200, *NO_REFERRERS),
                 limit=MAX_MANIFEST_BYTES,
             )
 
-        found: dict[str, Descriptor] = {}
-        target = f"/v2/{repository.path}/referrers/{digest}"
-        for _page in range(_MOST_PAGES):
-            response = self._retrying(partial(page, target), what)
-            listed = referrers_in(response) if response.status == 200 else None
-            if listed is None:
-                return None
-            found.update((descriptor.digest, descriptor) for descriptor in listed)
-            following = next_page(response, repository.registry)
-            if following is None:
-                return tuple(found.values())
-            target = following
-        raise TransferError(
-            f"the list of referrers of {digest} has more than {_MOST_PAGES} parts, which is refused",
-            heals=False,
-        )
+        def ask(target: str) -> Response:
+            return self._retrying(partial(page, target), what)
+
+        return gather_referrers(ask, repository, digest)
 
     def fallback_referrers(self, repository: Repository, digest: str) -> FetchedManifest | None:
         """Pull the index that takes the place of a list of referrers in a registry that keeps none.
@@ -281,7 +268,7 @@ class Pusher:
         :returns: ``None`` if there is none.
         :raises TransferError: when the registry does not say.
         """
-        return self.get_manifest(repository, fallback_tag(digest))
+        return self.get_manifest(repository, list_tag(digest))
 
     def _retrying(self, attempt: Callable[[], _Result], what: str, deadline: float = math.inf) -> _Result:
         return retrying(

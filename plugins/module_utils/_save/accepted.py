@@ -38,10 +38,14 @@ class Accepted:
     def __init__(self, cache: Cache, archive: str, repositories: Mapping[Reference, Repository]) -> None:
         self._cache = cache
         self._archive = archive
-        self._repositories = repositories
+        self._repositories = dict(repositories)
         self._path = os.path.join(cache.root, RECORD)
         self._before = frozenset(self._read().get(archive, {}).get(cache.acceptances.configuration, ()))
         self._new: set[str] = set()
+
+    def learn(self, repositories: Mapping[Reference, Repository]) -> None:
+        """Take in where more images of the run are pulled from: what was found with those of the list."""
+        self._repositories.update(repositories)
 
     def knows(self, repository: Repository, digest: str) -> bool:
         """Return True if the archive's record has a manifest or index of this repository."""

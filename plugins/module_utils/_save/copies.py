@@ -101,7 +101,8 @@ class Copies:
         :raises Interrupted: when the run was stopped.
         """
         for image in self.job.images.resolved:
-            stored = self._wait(image)
+            # What refers to an image that failed is of no use, and is left out with it.
+            stored = None if image.listed.behind in self.failed else self._wait(image)
             yield image, None if stored is None else assemble(image, stored)
 
     def _incomplete(self, plan: Plan) -> list[PlatformImage]:

@@ -216,7 +216,7 @@ def _records_same(before: Lock, wanted: Lock) -> bool:
 
 
 def _rest_of_record(lock: Lock) -> tuple[object, ...]:
-    return dict(lock.options), lock.skipped, lock.failed, lock.base
+    return dict(lock.options), lock.skipped, lock.failed, lock.base, [one.refers_to for one in lock.images]
 
 
 def _show(value: Json) -> str:

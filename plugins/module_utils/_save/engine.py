@@ -52,6 +52,7 @@ from .resolved_list import (
     ResolvedList,
     as_recorded,
     as_resolved_list,
+    repositories_of,
     without_failing,
     without_giants,
     without_large_blobs,
@@ -67,12 +68,14 @@ class _Findings:
     """The findings of a run, before it decides anything.
 
     :param published: the archive that exists, and its state.
-    :param images: the images that are wanted, with their digests of today.
+    :param images: the images of the list, with their digests of today.
+    :param found: the same, with what refers to them where the archive's record lets it be found.
     :param is_current: whether these digests alone show that the archive's content is what is wanted.
     """
 
     published: PublishedArchive
     images: list[LookedUp]
+    found: list[LookedUp]
     is_current: bool
 
 
@@ -158,10 +161,10 @@ def _save(run: Run, tools: Tools) -> Result:
     if published.is_new and run.bases is not None and not run.images.invalid and not run.options.output.force:
         from .since_bundle import unchanged_since
 
-        same = unchanged_since(run.bases, images, run.lock_options)
+        same = unchanged_since(run.bases, lambda lock: _with_referrers(run, tools, images, lock), run.lock_options)
         if same is not None and not os.path.lexists(staging_path(run.options.output)):
             return _write_nothing(run, tools, replace(same.lock, options=run.lock_options, base=run.bases.recorded))
-    findings = _findings(run, published, images)
+    findings = _findings(run, tools, published, images)
     if run.options.check or _is_all_done(run, findings):
         return _go_on(run, tools, findings, completed=is_decided(run.options.output))
     with run.cache.opened(run.options.work.lock_timeout):
@@ -169,7 +172,7 @@ def _save(run: Run, tools: Tools) -> Result:
         try:
             if completed or is_rewritten(run.options.output, published.raw_lock):
                 published = _inspect(run)
-                findings = _findings(run, published, images)
+                findings = _findings(run, tools, published, images)
             return _go_on(run, tools, findings, completed=completed)
         except ImagesError as error:
             error.changed |= completed
@@ -203,9 +206,20 @@ def _inspect(run: Run) -> PublishedArchive:
     return published
 
 
-def _findings(run: Run, published: PublishedArchive, images: list[LookedUp]) -> _Findings:
-    is_current = still_holds(published.lock, images, run.lock_options) and _has_right_base(run, published.lock)
-    return _Findings(published, images, is_current)
+def _findings(run: Run, tools: Tools, published: PublishedArchive, images: list[LookedUp]) -> _Findings:
+    found = _with_referrers(run, tools, images, published.lock)
+    is_current = still_holds(published.lock, found, run.lock_options) and _has_right_base(run, published.lock)
+    return _Findings(published, images, found, is_current)
+
+
+def _with_referrers(run: Run, tools: Tools, images: list[LookedUp], lock: Lock | None) -> list[LookedUp]:
+    """Look up what refers to images, if that is wanted, as far as an archive's record lets it be found."""
+    if tools.referrers is None:
+        return images
+    with run.stages.stage("resolve"):
+        found = tools.referrers.look_up(images, lock)
+    run.accepted.learn({one.listed.reference: one.repository for one in found})
+    return found
 
 
 def _has_right_base(run: Run, lock: Lock | None) -> bool:
@@ -274,9 +288,12 @@ def _resolve(run: Run, tools: Tools, findings: _Findings) -> ResolvedList:
     if may_stay and lock is not None:
         if run.accepted.covers(lock):
             return as_recorded(lock)
-        resolved = tools.resolver.that_keeps_nothing().resolve(saved_of(lock, findings.images))
+        resolved = tools.resolver.that_keeps_nothing().resolve(saved_of(lock, findings.found))
         return as_recorded(lock, [*resolved, *skipped_of(lock, findings.images)])
     resolutions = tools.resolver.resolve(findings.images)
+    if tools.referrers is not None:
+        resolutions = tools.referrers.resolve(resolutions)
+        run.accepted.learn(repositories_of(resolutions))
     if run.bases is not None:
         from .since_bundle import without_base
 

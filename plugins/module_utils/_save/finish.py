@@ -13,6 +13,7 @@ from typing import TypedDict
 from .._archive.lock import Lock
 from .._archive.names import lacks_links
 from .._archive.output import DIR
+from .._archive.referrers import images_only
 from .._base.errors import StorageError
 from .._oci.image import FailedImage, StoredImage, hex_of
 from .._oci.layout import assemble
@@ -59,7 +60,7 @@ def finish(
     :param preflight: the plan; ``None`` if nothing had to be pulled or written.
     """
     options, warnings = run.options, _Warnings()
-    failed = tuple(sorted((*images.failed, *outcome.failed), key=lambda one: one.listed.number))
+    failed = tuple(sorted((*images.failed, *outcome.failed), key=lambda one: one.listed.place))
     listed_anew = warnings.attempt(lambda: _write_failed_list(run, failed))
     if outcome.is_published and not outcome.is_needless and not options.check:
         warnings.attempt(lambda: _record_acceptance(run, outcome.lock))
@@ -118,7 +119,8 @@ def _stats(run: Run, tools: Tools, outcome: Outcome, plan: Plan | None, pruned: 
     lock, count = outcome.lock, tools.registries.count
     saved = lock.images if outcome.is_published and not outcome.is_needless else ()
     return Stats(
-        images=len(saved),
+        images=len(images_only(saved)),
+        referrers=len(saved) - len(images_only(saved)),
         platform_images=len({platform.digest for image in saved for platform in image.platforms}),
         duplicates=run.images.list.duplicates,
         blobs_downloaded=len(outcome.downloaded),

@@ -61,7 +61,7 @@ def _wrong_sizes(image: ResolvedImage) -> Iterator[str]:
 def _absent_platforms(image: ResolvedImage, selection: Selection) -> Iterator[str]:
     found = (child.descriptor.platform for child in image.children)
     platforms = [platform for platform in found if platform is not None and not platform.is_unknown]
-    absent = selection.platforms.absent(platforms) if platforms else ()
+    absent = selection.platforms.absent(platforms) if platforms and not image.listed.refers_to else ()
     if absent:
         yield f"not available for {', '.join(str(architecture) for architecture in absent)}"
 

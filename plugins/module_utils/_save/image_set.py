@@ -23,7 +23,7 @@ from .._oci.image_list import (
 )
 from .._oci.platform import parse_filter
 from .._oci.reference import NO_MIRRORS, Reference, Repository, SourceRegistry, pulled_from
-from .options import Selection
+from .options import AUTO, NO_REFERRERS, Selection
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ def chosen_by(selection: Selection, lock: Lock) -> Selection:
         platforms=parse_filter(_texts(lock.options.get("arch")), _texts(lock.options.get("os"))),
         include_foreign_layers=lock.options.get("include_foreign_layers") is True,
         fail_on_missing_platform=lock.options.get("fail_on_missing_platform") is True,
+        referrers=AUTO if lock.options.get("referrers") == AUTO else NO_REFERRERS,
     )
 
 
@@ -139,7 +140,7 @@ def _from_lock(selection: Selection, path: str, place_of: Callable[[Reference], 
     if len(selection.origins) == len(origins):
         origins = [*selection.origins]
     listed = tuple(
-        ListedImage(number, image.reference, origin)
+        ListedImage(number, image.reference, origin, refers_to=image.refers_to)
         for number, (image, origin) in enumerate(zip(lock.images, origins), start=1)
     )
     images = (RequestedImage(one, place_of(one.reference), pin_of(image)) for one, image in zip(listed, lock.images))

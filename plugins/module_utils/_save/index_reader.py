@@ -83,8 +83,7 @@ class IndexReader:
         looked = {e.digest: self._child_unless_lacking(reading, e) for e in index.manifests if e.platform is None}
         entries = [_described(entry, looked.get(entry.digest)) for entry in index.manifests]
         present = [entry for entry in entries if entry.digest not in reading.lacking]
-        selection = self._selection
-        chosen = choose(present, selection) if pin is None else choose_pinned(present, selection, pin)
+        chosen = self._chosen(image, present)
         platforms = tuple(entry.platform for entry in entries if entry.platform is not None)
         if not chosen and reading.lacking:
             raise next(iter(reading.lacking.values()))
@@ -93,6 +92,13 @@ class IndexReader:
         images = self._read(reading, chosen, looked)
         is_whole = {identity(child.descriptor) for child in images} == {identity(entry) for entry in entries}
         return Children(tuple(images), is_whole, platforms, tuple(notes_on(reading.lacking, entries)))
+
+    def _chosen(self, image: RequestedImage, entries: Sequence[Descriptor]) -> list[Descriptor]:
+        """Choose the entries of an index to save: of one that refers to an image all, whatever platforms it names."""
+        pin = image.pin
+        if image.listed.refers_to:
+            return [entry for entry in entries if pin is None or entry.digest in pin.platforms]
+        return choose(entries, self._selection) if pin is None else choose_pinned(entries, self._selection, pin)
 
     def _read(
         self, reading: _Reading, chosen: Sequence[Descriptor], looked: dict[str, PlatformImage | None]
@@ -121,7 +127,11 @@ class IndexReader:
 
     def _child_unless_lacking(self, reading: _Reading, entry: Descriptor) -> PlatformImage | None:
         """Read a manifest of an index; record an extra that cannot be had."""
-        return self._unless_lacking(reading, entry, lambda: self._images.child(reading.image.repository, entry))
+        return self._unless_lacking(reading, entry, lambda: self._child(reading, entry))
+
+    def _child(self, reading: _Reading, entry: Descriptor) -> PlatformImage:
+        image = self._images.child(reading.image.repository, entry)
+        return replace(image, is_referrer=bool(reading.image.listed.refers_to))
 
     def _carried_unless_lacking(
         self, reading: _Reading, entry: Descriptor, read: PlatformImage | None
@@ -132,7 +142,7 @@ class IndexReader:
         """
 
         def get() -> PlatformImage:
-            image = read or self._images.child(reading.image.repository, entry)
+            image = read or self._child(reading, entry)
             self._images.ensure_carried(image)
             if is_extra(entry, reading.entries):
                 self._images.have_small_blobs(image)

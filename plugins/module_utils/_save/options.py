@@ -16,6 +16,9 @@ from .._oci.platform import PlatformFilter
 from .._registry.access import Access
 from .._skopeo.work import Work
 
+AUTO, NO_REFERRERS = "auto", "none"
+"""Values of ``referrers``."""
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -24,6 +27,7 @@ class Selection:
     :param images: references of the ``images`` option.
     :param list_files: paths of lists.
     :param list_format: their format (:data:`_oci.image_list.LIST_FORMATS`).
+    :param referrers: ``auto`` to save what refers to the images, such as signatures, with them; or ``none``.
     :param origins: the places of the lines in the lists that those of the options were made of; empty: they are their
         own.
     :param from_lock: path of a lock file whose digests are saved instead of a list.
@@ -36,6 +40,7 @@ class Selection:
     platforms: PlatformFilter
     fail_on_missing_platform: bool
     include_foreign_layers: bool
+    referrers: str = NO_REFERRERS
     origins: tuple[Origin, ...] = ()
 
 
@@ -83,6 +88,7 @@ def lock_options(options: Options, policy: str) -> dict[str, Json]:
     # Lock files of archives that do not use an option keep the bytes that they had before it came.
     later: dict[str, Json] = {} if output.part_at == AT_SIZE else {"part_at": output.part_at}
     later.update({PARITY: True} if output.parity else {})
+    later.update({"referrers": AUTO} if selection.referrers == AUTO else {})
     return {
         "arch": [str(architecture) for architecture in selection.platforms.architectures],
         "os": list(selection.platforms.operating_systems),

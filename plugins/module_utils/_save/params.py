@@ -52,6 +52,7 @@ class Params(TypedDict):
     source_registry: str | None
     fail_on_missing_platform: bool
     include_foreign_layers: bool
+    referrers: str
     dest: str
     compress: str
     compress_level: int | None
@@ -112,6 +113,7 @@ def read_options(params: Params, *, check: bool) -> Options:
             platforms=parse_filter(params["arch"], params["os"]),
             fail_on_missing_platform=params["fail_on_missing_platform"],
             include_foreign_layers=params["include_foreign_layers"],
+            referrers=params["referrers"],
             origins=tuple(map(read_origin, params["origins"])),
         ),
         output=output,

@@ -222,7 +222,7 @@ def _facts(job: Job, built: Built, lock: Lock, failed: Sequence[FailedImage]) ->
 
 def _failed(job: Job, copies: Copies) -> list[FailedImage]:
     """Return the images that could not be resolved or copied, in list order."""
-    return sorted([*job.images.failed, *copies.failed.values()], key=lambda one: one.listed.number)
+    return sorted([*job.images.failed, *copies.failed.values()], key=lambda one: one.listed.place)
 
 
 def _as_before(job: Job, lock: Lock) -> Lock | None:

@@ -42,6 +42,15 @@ class Client(Protocol):
     def gives_blobs(self, repository: Repository) -> bool:
         """Return True if any small blob can be asked for, and not only configurations."""
 
+    def lists_referrers(self, repository: Repository) -> bool:
+        """Return True if :meth:`referrers` may be answered."""
+
+    def referrers(self, repository: Repository, digest: str) -> tuple[Descriptor, ...] | None:
+        """Return what refers to a manifest; ``None`` if the registry keeps no such lists."""
+
+    def tags(self, repository: Repository) -> frozenset[str] | None:
+        """Return the tags of a repository that say what they refer to; ``None`` if they cannot be listed."""
+
 
 class Questions:
     """Asks each registry with the client that reaches it.
@@ -75,6 +84,18 @@ class Questions:
     def gives_blobs(self, repository: Repository) -> bool:
         """See :meth:`RegistryClient.gives_blobs`."""
         return self._of(repository).gives_blobs(repository)
+
+    def lists_referrers(self, repository: Repository) -> bool:
+        """See :meth:`RegistryClient.lists_referrers`."""
+        return self._of(repository).lists_referrers(repository)
+
+    def referrers(self, repository: Repository, digest: str) -> tuple[Descriptor, ...] | None:
+        """See :meth:`RegistryClient.referrers`."""
+        return self._of(repository).referrers(repository, digest)
+
+    def tags(self, repository: Repository) -> frozenset[str] | None:
+        """See :meth:`RegistryClient.tags`."""
+        return self._of(repository).tags(repository)
 
     def _of(self, repository: Repository) -> Client:
         return self._skopeo if self._configuration.applies_to(repository) else self._ours

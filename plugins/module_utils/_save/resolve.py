@@ -168,7 +168,7 @@ class Resolver:
                 return FailedImage(image.listed, image.error)
             with self._log.about(image.listed.number), time_left(self._timeout):
                 try:
-                    return self._resolve_as_of_now(image)
+                    return self.resolve_as_of_now(image)
                 except (TransferError, ManifestError) as error:
                     return FailedImage(image.listed, self._failure(image.image, error), image.digest)
 
@@ -188,8 +188,12 @@ class Resolver:
         fetched = self._client.get_manifest(image.repository, tag)
         return LookedUp(image, digest=fetched.digest, is_told=True, fetched=fetched)
 
-    def _resolve_as_of_now(self, image: LookedUp) -> Resolution:
-        """Resolve; if a manifest has vanished since its tag was looked up, look the tag up once more."""
+    def resolve_as_of_now(self, image: LookedUp) -> Resolution:
+        """Resolve; if a manifest has vanished since its tag was looked up, look the tag up once more.
+
+        :raises TransferError: when a registry does not give what is needed.
+        :raises ManifestError: when something is not valid, or cannot be saved.
+        """
         try:
             return self._resolve_where_it_is(image)
         except Missing:
@@ -230,12 +234,14 @@ class Resolver:
         """
         descriptor = Descriptor(content.media_type, image.digest, size)
         child = self._images.image(image.repository, descriptor, content)
+        is_referrer = bool(image.listed.refers_to)
+        child = replace(child, is_referrer=is_referrer)
         if image.is_told:
             child = replace(child, tag=image.listed.reference.tag or "")
         platform, pin = child.descriptor.platform, image.image.pin
         if pin is not None:
             ensure_all(pin, {child.digest})
-        elif platform is not None and not self._selection.platforms.matches(platform):
+        elif platform is not None and not is_referrer and not self._selection.platforms.matches(platform):
             return self._unwanted(image, [platform])
         self._images.ensure_carried(child)
         if image.fetched is None:

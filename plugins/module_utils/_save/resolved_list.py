@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Callable
 
@@ -22,7 +22,7 @@ from .._oci.image import (
     ResolvedImage,
     SkippedImage,
 )
-from .._oci.reference import Repository
+from .._oci.reference import Reference, Repository
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,16 @@ class ResolvedList:
 
 
 def as_resolved_list(resolutions: Sequence[Resolution], options: Mapping[str, Json]) -> ResolvedList:
-    """Group what resolving gave, and foresee the lock file.
+    """Group what resolving gave, and foresee the lock file. What refers to an image that failed is left out with it.
 
     :param resolutions: in list order.
     :param options: as the lock file records them.
     """
-    resolved = tuple(one for one in resolutions if isinstance(one, ResolvedImage))
-    skipped = tuple(one for one in resolutions if isinstance(one, SkippedImage))
-    failed = tuple(one for one in resolutions if isinstance(one, FailedImage))
+    lost = {one.listed.number for one in resolutions if isinstance(one, FailedImage)}
+    left = [one for one in resolutions if one.listed.behind not in lost]
+    resolved = tuple(one for one in left if isinstance(one, ResolvedImage))
+    skipped = tuple(one for one in left if isinstance(one, SkippedImage))
+    failed = tuple(one for one in left if isinstance(one, FailedImage))
     lock = Lock(
         options=dict(options),
         images=tuple(predict_image(one) for one in resolved),
@@ -90,8 +92,14 @@ def as_recorded(lock: Lock, resolutions: Sequence[Resolution] = ()) -> ResolvedL
     :param lock: the archive's.
     :param resolutions: its images, where they have to be accepted again; any of them may have failed.
     """
-    images = as_resolved_list(sorted(resolutions, key=lambda one: one.listed.number), lock.options)
+    images = as_resolved_list(sorted(resolutions, key=lambda one: one.listed.place), lock.options)
     return images if images.failed else replace(images, lock=lock)
+
+
+def repositories_of(resolutions: Iterable[Resolution]) -> dict[Reference, Repository]:
+    """Return where each image that can be saved is pulled from."""
+    resolved = (one for one in resolutions if isinstance(one, ResolvedImage))
+    return {one.listed.reference: one.children[0].repository for one in resolved}
 
 
 def without_giants(resolutions: Sequence[Resolution], capacity: int, place: str) -> list[Resolution]:
@@ -143,4 +151,4 @@ def without_failing(images: ResolvedList, why: Callable[[PlatformImage], ImagesE
     for one in images.resolved:
         error = next(filter(None, map(why, one.children)), None)
         resolutions.append(one if error is None else FailedImage(one.listed, error, one.digest))
-    return as_resolved_list(sorted(resolutions, key=lambda one: one.listed.number), images.lock.options)
+    return as_resolved_list(sorted(resolutions, key=lambda one: one.listed.place), images.lock.options)

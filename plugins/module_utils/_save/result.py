@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from .._archive.lock import Lock, LockedSkip
+from .._archive.lock import Lock, LockedImage, LockedSkip
+from .._archive.referrers import images_only
 from .._base.size import format_count, format_size
 from .._oci.image import FailedImage
 from .._oci.image_list import ImageList
@@ -21,10 +22,13 @@ from .._report.causes import Cause, Share, causes_of, failure_told, why_told
 class Stats:
     """Figures of a run; sizes in bytes.
 
+    :param images: references in the archive that were asked for.
+    :param referrers: what was saved with them because it refers to them.
     :param seconds: wall time of each stage; copying and archiving overlap.
     """
 
     images: int = 0
+    referrers: int = 0
     platform_images: int = 0
     duplicates: int = 0
     blobs_downloaded: int = 0
@@ -140,7 +144,8 @@ class Result:
     @property
     def share(self) -> Share:
         """How many of the images and lines that were asked for are not in the archive."""
-        return Share(self.failures, len(self.listed.images) + len(self.listed.invalid))
+        found = sum(1 for one in self.failed if one.listed.behind)
+        return Share(self.failures, len(self.listed.images) + len(self.listed.invalid) + found)
 
     def hint(self, *, check: bool) -> str:
         """Return what can be done beside removing the causes; empty if the task does not fail because of images."""
@@ -170,7 +175,7 @@ class Result:
         return ". ".join([*sentences, *self.notes])
 
     def _success(self, dest: str, *, check: bool) -> str:
-        images = format_count(len(self.lock.images) if self.lock else 0, "image")
+        images = _counted(self.lock.images if self.lock else ())
         if self.is_needless:
             listed = "; only the failed list is different" if self.changed else ""
             return f"no bundle {'would be' if check else 'was'} written to {dest}: {self.reason}{listed}"
@@ -188,6 +193,13 @@ class Result:
         if total == 1:
             return "the image has none of the wanted platforms, so there is nothing to save; see skipped_images"
         return f"none of the {total} images has a wanted platform, so there is nothing to save; see skipped_images"
+
+
+def _counted(images: Sequence[LockedImage]) -> str:
+    asked_for = len(images_only(images))
+    told = format_count(asked_for, "image")
+    found = len(images) - asked_for
+    return f"{told} and {format_count(found, 'referrer')}" if found else told
 
 
 def is_failure(failures: int, *, allow_partial: bool, is_published: bool) -> bool:

@@ -13,6 +13,7 @@ from .._archive.lock import Lock, LockedImage
 from .._archive.names import path_of
 from .._archive.output import BESIDE, DIR, Output
 from .._archive.parts import Part
+from .._archive.referrers import kind_of_referrer, referrers_by_image
 from .._base.json import Json
 from .._report.causes import cause_json
 from .decide import describe
@@ -92,6 +93,7 @@ def _described(output: Output, files: Sequence[Part]) -> list[Json]:
 
 def _images(result: Result) -> list[Json]:
     saved = {str(image.reference): image for image in _saved(result.lock)}
+    referrers = referrers_by_image(_saved(result.lock))
     skipped = {str(one.reference): one for one in result.skipped}
     failed = {str(one.listed.reference): one for one in result.failed}
     images: list[Json] = []
@@ -102,7 +104,8 @@ def _images(result: Result) -> list[Json]:
         elif name in skipped:
             images.append(_entry(name, "skipped", skipped[name].digest, reason=skipped[name].reason))
         elif name in saved:
-            images.append(_saved_entry(saved[name], _status(result)))
+            entry = _saved_entry(saved[name], _status(result))
+            images.append({**entry, "referrers": [*map(_referrer, referrers.get(listed.reference, ()))]})
     return images
 
 
@@ -130,6 +133,16 @@ def _saved_entry(image: LockedImage, status: str) -> dict[str, Json]:
     return entry
 
 
+def _referrer(image: LockedImage) -> Json:
+    return {
+        "reference": str(image.reference),
+        "kind": kind_of_referrer(image),
+        "refers_to": image.refers_to,
+        "digest": image.digest,
+        "size": sum(platform.size for platform in image.platforms),
+    }
+
+
 def _entry(reference: str, status: str, digest: str, *, reason: str = "") -> dict[str, Json]:
     return {
         "reference": reference,
@@ -138,6 +151,7 @@ def _entry(reference: str, status: str, digest: str, *, reason: str = "") -> dic
         "reason": reason,
         "notes": [],
         "platforms": [],
+        "referrers": [],
     }
 
 

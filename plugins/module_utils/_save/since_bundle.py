@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Callable
 
 from .._archive.bases import BaseArchive, Bases
 from .._archive.lock import Lock, image_key
@@ -22,7 +23,7 @@ from .decide import still_holds
 from .resolve import LookedUp
 from .resolved_list import ResolvedList
 
-_OF_CONTENT = ("arch", "os", "fail_on_missing_platform", "include_foreign_layers")
+_OF_CONTENT = ("arch", "os", "fail_on_missing_platform", "include_foreign_layers", "referrers")
 
 
 def without_base(resolutions: Sequence[Resolution], bases: Bases) -> list[Resolution]:
@@ -98,10 +99,12 @@ def _is_news(image: PlatformImage, bases: Bases) -> bool:
     return any(blob.digest not in bases.sizes for blob in image.blobs if blob.digest != config)
 
 
-def unchanged_since(bases: Bases, images: Sequence[LookedUp], options: Mapping[str, Json]) -> BaseArchive | None:
+def unchanged_since(
+    bases: Bases, wanted: Callable[[Lock], Sequence[LookedUp]], options: Mapping[str, Json]
+) -> BaseArchive | None:
     """Return the archive that has exactly what is wanted, if digests alone show that.
 
-    :param images: all that are wanted, with their digests of today.
+    :param wanted: returns all that are wanted, with their digests of today, as far as an archive lets them be found.
     :param options: as a lock file would record them today.
     """
     if len(bases.newest) != 1 or not bases.newest[0].is_whole:
@@ -110,4 +113,4 @@ def unchanged_since(bases: Bases, images: Sequence[LookedUp], options: Mapping[s
     recorded = archive.lock.options
     if any(recorded.get(name) != options.get(name) for name in _OF_CONTENT):
         return None
-    return archive if still_holds(archive.lock, images, recorded) else None
+    return archive if still_holds(archive.lock, wanted(archive.lock), recorded) else None

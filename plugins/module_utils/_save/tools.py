@@ -34,8 +34,10 @@ from .._skopeo.registries_conf import RegistriesConf
 from .._skopeo.skopeo import Skopeo
 from .._skopeo.unsupported import UnsupportedImages
 from .image_set import ImageSet
-from .options import Options
+from .options import AUTO, Options
 from .questions import Questions
+from .referrer_questions import ReferrerQuestions
+from .referrers import Referrers
 from .resolve import CONNECTIONS, Resolver, nothing_is_known
 
 
@@ -44,6 +46,7 @@ class Tools:
     """The parts of a run that talk to registries.
 
     :param failures: makes the failures of images.
+    :param referrers: finds what refers to images; ``None`` where that is not wanted, or a lock file names it.
     """
 
     registries: RegistryClient
@@ -55,6 +58,7 @@ class Tools:
     stop: Stop
     credentials: Credentials
     configuration: RegistriesConf
+    referrers: Referrers | None = None
 
     def log_in(self, cache: Cache) -> None:
         """Give skopeo the logins and certificates that it would not find itself; called once a copy is due.
@@ -172,6 +176,16 @@ def _client(
     )
 
 
+def _referrers(
+    options: Options, questions: Questions, resolver: Resolver, failures: Failures, *, log: Log, stop: Stop
+) -> Referrers | None:
+    """Return what finds that which refers to images, if it is wanted; a lock file names it with its images."""
+    if options.selection.referrers != AUTO or options.selection.from_lock is not None:
+        return None
+    timeout = options.work.timeout
+    return Referrers(ReferrerQuestions(questions), resolver, failures, log, timeout=timeout, check=stop.check)
+
+
 @contextmanager
 def prepared(
     options: Options,
@@ -210,8 +224,9 @@ def prepared(
 
     inspector = _inspector(skopeo, policy, client, log=log, stop=stop, get_ready=get_ready)
     failures = Failures(log.secrets, client.outages)
+    questions = Questions(client, inspector, configuration)
     resolver = Resolver(
-        Questions(client, inspector, configuration),
+        questions,
         cache,
         log,
         options.selection,
@@ -233,6 +248,7 @@ def prepared(
             stop=stop,
             credentials=credentials,
             configuration=configuration,
+            referrers=_referrers(options, questions, resolver, failures, log=log, stop=stop),
         )
     finally:
         client.close()

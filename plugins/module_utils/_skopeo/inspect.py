@@ -115,6 +115,18 @@ class Inspector:
         """Return False: skopeo gives manifests and configurations only."""
         return False
 
+    def lists_referrers(self, repository: Repository) -> bool:
+        """Return False: skopeo knows no lists of referrers."""
+        return False
+
+    def referrers(self, repository: Repository, digest: str) -> tuple[Descriptor, ...] | None:
+        """Return ``None``: skopeo knows no lists of referrers."""
+        return None
+
+    def tags(self, repository: Repository) -> frozenset[str] | None:
+        """Return ``None``: skopeo lists no tags of mirrors, so that each tag has to be asked for."""
+        return None
+
     def _configuration(self, repository: Repository, name: str, descriptor: Descriptor, limit: int) -> bytes:
         what = f"the configuration of {_named(repository, name)}"
 

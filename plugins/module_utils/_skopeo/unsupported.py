@@ -5,7 +5,8 @@
 """Platform images that skopeo cannot copy, although the client can fetch and check all of them.
 
 They are copied byte for byte without skopeo, if nothing is left for it to decide: the signature policy accepts
-anything, and registries.conf does not name their registry.
+anything, and registries.conf does not name their registry. Artefacts that were found because they refer to an image,
+such as its signature, are copied so under any policy.
 """
 
 from __future__ import annotations
@@ -37,18 +38,26 @@ class UnsupportedImages:
         self._configuration = configuration
 
     def includes(self, image: PlatformImage) -> bool:
-        """Return True if skopeo cannot copy an image, and the client may."""
-        return bool(self._hindrance(image)) and self._is_free(image)
+        """Return True if skopeo cannot or need not copy an image, and the client may."""
+        return self._is_beyond_policies(image) or (bool(self._hindrance(image)) and self._is_free(image))
 
     def ensure_can_copy(self, image: PlatformImage) -> None:
         """:raises NotCarried: when it can be copied neither with skopeo nor without."""
         hindrance = self._hindrance(image)
-        if hindrance and not self._is_free(image):
+        if hindrance and not self.includes(image):
             raise NotCarried(
                 f"{hindrance}. Without skopeo it is copied only where the signature policy accepts anything for "
                 f"{image.repository.as_named}, and registries.conf does not name its registry (and no Docker schema 1 "
                 "image is)"
             )
+
+    def _is_beyond_policies(self, image: PlatformImage) -> bool:
+        """Return True for an artefact that refers to an image, such as its signature, as nobody signs signatures.
+
+        A policy has its say about the image that it refers to. What names a platform could be run, so it is an image.
+        """
+        is_proof = image.is_referrer and image.is_artefact and isinstance(image.content, Manifest)
+        return is_proof and not self._configuration.applies_to(image.repository)
 
     def _is_free(self, image: PlatformImage) -> bool:
         if isinstance(image.content, Schema1) or self._configuration.applies_to(image.repository):

@@ -31,7 +31,8 @@ def merged_list(lock: Lock) -> bytes:
 
     :param lock: of the set.
     """
-    return hangar_list((image.reference, [*map(_listed, image.platforms)]) for image in lock.images)
+    listed = (image for image in lock.images if not image.refers_to)
+    return hangar_list((image.reference, [*map(_listed, image.platforms)]) for image in listed)
 
 
 def _entry(image: LockedImage, lock: Lock) -> Descriptor:

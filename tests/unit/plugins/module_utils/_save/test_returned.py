@@ -73,6 +73,7 @@ def entry(reference: str, status: str, digest: str, reason: str = "") -> dict[st
         "reason": reason,
         "notes": [],
         "platforms": [],
+        "referrers": [],
     }
 
 
@@ -123,6 +124,7 @@ def test_every_value() -> None:
         "invalid_lines": [{"origin": "/l:4", "line": "A", "reason": "upper case"}],
         "stats": {
             "images": 1,
+            "referrers": 0,
             "platform_images": 0,
             "duplicates": 0,
             "blobs_downloaded": 0,
