@@ -6,9 +6,10 @@
 
 It contains the names and checksums of the archive's files, and is the same for the same archive. This module writes
 what differs from archive to archive: the variables ``archive``, ``first``, ``total``, ``step``, ``size``, ``unpacked``,
-``largest``, ``room``, ``count``, ``example`` and ``example_path``, and the functions ``each_file``, ``list_images``,
-``tell_lacking``, ``need_all``, ``show_loop``, ``at``, ``unpack`` and ``gather``. The rest is in the modules
-``restore_*``. The script of a whole set, C(plugin_utils/_set/restore.py), is made of the same pieces.
+``largest``, ``room``, ``count``, ``example`` and ``example_path``, and the functions ``each_file``, ``each_group``,
+``list_images``, ``tell_lacking``, ``need_all``, ``show_loop``, ``at``, ``unpack`` and ``gather``. The rest is in the
+modules ``restore_*``. The script of a whole set, C(plugin_utils/_set/restore.py), is made of the same
+pieces.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from .restore_basics import BASICS
 from .restore_check import BESIDE_THE_SCRIPT, CHECK
 from .restore_main import MAIN
 from .restore_next import NEXT
+from .restore_parity import group_calls, parity
 from .restore_target import TARGET
 from .restore_unpack import (
     EXTRACT,
@@ -73,6 +75,7 @@ def restore_script(name: str, lock: Lock) -> bytes:
             function("each_file", ["doing=$1", "number=0", *file_calls(name, lock)]),
             BESIDE_THE_SCRIPT,
             _unpack(lock, compress),
+            parity(group_calls(name, lock)),
         ],
     )
 
@@ -83,7 +86,7 @@ def assemble(lock: Lock, values: dict[str, str], needed: list[str], pieces: list
     :param lock: of all images that it restores.
     :param values: the variables that differ from script to script.
     :param needed: the programs that it calls.
-    :param pieces: with the functions ``each_file``, ``at``, ``unpack`` and ``gather``.
+    :param pieces: with the functions ``each_file``, ``at``, ``unpack`` and ``gather``, and those for parity files.
     """
     written = [
         _HEAD,

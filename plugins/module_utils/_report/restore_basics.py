@@ -56,6 +56,7 @@ help() {
         "  then unpacks $count ($unpacked) to TARGET_DIR/saved-image-cache, whole or not at all" \
         "other uses:" \
         "  --check          only check the files" \
+        "  --rebuild        check them, and make a lost one again beside this script, if there are parity files" \
         "  --oci-tar FILE   check them, then write one tar that containerd, podman and buildah read" \
         "  --images         list the images, one a line" \
         "  --help           show this"

@@ -37,6 +37,7 @@ find_file() {
     if ! [ -f "$file" ]; then
         say "missing: $1"
         missing=$((missing + 1))
+        lost="$lost $index"
     fi
 }
 
@@ -57,13 +58,21 @@ check_file() {
         say "damaged: $3 has the right size, but not the sha256 $1"
     fi
     damaged=$((damaged + 1))
+    lost="$lost $index"
 }
+
+# The numbers of lost files, from 1, and where those are that were made again.
+index=0
+lost=
+rebuilt=
 
 # one_file SHA256 SIZE NAME: what each_file was called for
 one_file() {
+    index=$((index + 1))
     case $doing in
         find) find_file "$3" ;;
         check) check_file "$@" ;;
+        visit) visit_file "$@" ;;
         *) put_file "$3" ;;
     esac
 }
@@ -71,9 +80,17 @@ one_file() {
 check() {
     missing=0
     damaged=0
+    lost=
+    index=0
     each_file find
+    index=0
     each_file check
-    if [ $((missing + damaged)) -gt 0 ]; then
+    if [ -n "$lost" ]; then
+        if can_rebuild; then
+            say "of $total files, $missing are missing and $damaged are damaged; they can be made again from the \
+parity files"
+            return 0
+        fi
         fail "of $total files, $missing are missing and $damaged are damaged; they are listed above. Copy them again \
 to $(quote "$here"), then call this script again. Nothing was unpacked"
     fi
@@ -85,5 +102,8 @@ BESIDE_THE_SCRIPT = r"""
 # at NAME: where a file is
 at() {
     file=$here$1
+    if [ -n "$rebuilt" ] && [ -f "$rebuilt$1" ]; then
+        file=$rebuilt$1
+    fi
 }
 """

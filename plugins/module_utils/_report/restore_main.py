@@ -25,7 +25,16 @@ main() {
             need sha256sum
             find_here
             check
+            [ -z "$lost" ] || fail "the files are not whole. Call this script with TARGET_DIR, which makes them again \
+on the way, or with --rebuild, which makes them again beside it"
+            check_parity
             tell_lacking
+            exit 0
+            ;;
+        --rebuild)
+            [ $# -eq 1 ] || misuse "--rebuild takes no directory"
+            has_parity || misuse "there are no parity files, from which a lost file could be made again"
+            rebuild_here
             exit 0
             ;;
         --oci-tar)

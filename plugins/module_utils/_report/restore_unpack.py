@@ -10,6 +10,7 @@ UNPACK = r"""
 restore() {
     open_work
     [ -n "$links" ] || say "the filesystem of $target has no symbolic links, so the links called blobs are left out"
+    rebuild_lost
     unpack || give_up "cannot unpack to $target; see the messages above. $unpacked are needed there, in files of up to \
 $largest; a file on FAT32 has less than 4 GiB. Nothing is left of it"
     publish "$work/saved-image-cache"
@@ -17,6 +18,7 @@ $largest; a file on FAT32 has less than 4 GiB. Nothing is left of it"
 
 restore_as_tar() {
     open_work
+    rebuild_lost
     if ! gather || ! pack; then
         give_up "cannot write $final; see the messages above. $room are needed in $target meanwhile, and the tar is \
 one file of them; a file on FAT32 has less than 4 GiB. Nothing is left of it"

@@ -27,6 +27,7 @@ from ansible_collections.airgap.images.plugins.module_utils._report.restore impo
     programs,
     settings,
 )
+from ansible_collections.airgap.images.plugins.module_utils._report.restore_parity import group_calls, parity
 from ansible_collections.airgap.images.plugins.module_utils._report.restore_unpack import (
     EXTRACT,
     GATHER_BY_UNPACKING,
@@ -40,6 +41,9 @@ _AT = """
 at() {
     file=$here$1
     [ -f "$file" ] || file=$here${1#*/}
+    if [ -n "$rebuilt" ] && [ -f "$rebuilt$1" ]; then
+        file=$rebuilt$1
+    fi
 }
 """
 
@@ -117,9 +121,11 @@ def set_script(archives: Sequence[Archive], merged: Lock, documents: Mapping[str
         _PUT,
     ]
     before = len(parts)
+    groups: list[str] = []
     for number, archive in zip(numbers, archives):
         pieces.append(function(f"each_file_{number}", file_calls(archive.name, archive.lock, f"{archive.host}/")))
         pieces.append(_unpack(number, archive, before=before))
+        groups += group_calls(archive.name, archive.lock, f"{archive.host}/", before=before)
         before += len(archive.lock.parts)
     steps = " && ".join([*(f'unpack_{number} "$@"' for number in numbers), "put_documents"])
     pieces += [
@@ -127,6 +133,7 @@ def set_script(archives: Sequence[Archive], merged: Lock, documents: Mapping[str
         _FINISH,
         f"unpack() {{\n{SET_TAR_OPTIONS.strip(chr(10))}\n    {steps}\n}}\n",
         GATHER_BY_UNPACKING,
+        parity(groups),
     ]
     everything = Lock(
         options=merged.options,
@@ -134,6 +141,7 @@ def set_script(archives: Sequence[Archive], merged: Lock, documents: Mapping[str
         failed=merged.failed,
         blobs=merged.blobs,
         parts=(*parts, *(part for archive in archives for part in archive.lock.parts)),
+        parity=tuple(file for archive in archives for file in archive.lock.parity),
     )
     what = f"the set of {format_count(len(archives), 'host')}"
     return assemble(

@@ -160,3 +160,15 @@ def test_the_number_of_lines_that_tell_progress_is_bounded() -> None:
 def test_the_script_grows_with_the_parts_and_not_faster() -> None:
     small, large = (len(restore_script("images", a_lock("gzip", parts=parts))) for parts in (1000, 10_000))
     assert large < 10.5 * small
+
+
+def test_shellcheck_finds_nothing_in_the_functions_for_parity_files() -> None:
+    lock = a_lock("gzip", HOSTILE)
+    parts = tuple(Part(f"{HOSTILE}.part{number:02d}", 5, "ab" * 32) for number in range(41))
+    parity = tuple(Part(f"{HOSTILE}.parity{number}", 5, "cd" * 32) for number in range(2))
+    script = restore_script(HOSTILE, replace(lock, parts=parts, parity=parity))
+    assert shellcheck(script, "sh") == ""
+    calls = [
+        line.split() for line in script.decode("utf-8", "surrogateescape").splitlines() if "one_group cdcd" in line
+    ]
+    assert [call[-3:] for call in calls] == [["1", "2", "21"], ["2", "2", "20"]]
