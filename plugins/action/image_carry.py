@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps of the role image_load before loading. The documentation is in plugins/modules/image_carry.py."""
+"""Steps of the roles image_load and image_verify. The documentation is in plugins/modules/image_carry.py."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ from ansible_collections.airgap.images.plugins.plugin_utils._carry.lists import 
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.options import Options
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.sending import Patience, send
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.target import Target
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.verification import (
+    Verification,
+    check_verification,
+    write_requests,
+)
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import refuse_facts
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.search import check_types, find_beside, play_of
@@ -30,6 +35,8 @@ class ActionModule(StepsAction):
             "validate": self._validate,
             "probe": self._probe,
             "send": self._send,
+            "check": self._check,
+            "request": self._request,
         }
 
     def _validate(self, variables: dict[str, Any]) -> dict[str, Any]:
@@ -78,6 +85,28 @@ class ActionModule(StepsAction):
             "src": [os.path.join(directory, name) for name in cargo.sources],
             "files": [os.path.join(directory, item.name) for item in cargo.items],
         }
+
+    def _check(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Check the variables of the role image_verify."""
+        play = play_of(variables)
+        refuse_facts(variables.get("ansible_facts") or {}, play.host)
+        check_types(self, variables)
+        options = self._verification(variables)
+        check_verification(options)
+        return {
+            "is_check": bool(self._task.check_mode),
+            "src": [*options.src, *map(os.path.expanduser, options.controller_src)],
+            "request_file": os.path.expanduser(options.request_file),
+        }
+
+    def _request(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Write the request files on the controller."""
+        path, said = str(self._task.args["path"]), self._task.args["requests"]
+        files, is_changed = write_requests(path, said, check=bool(self._task.check_mode))
+        return {"changed": is_changed, "request_files": files}
+
+    def _verification(self, variables: Mapping[str, Any]) -> Verification:
+        return Verification.of(self._templar.template(variables[self._task.args["variables"]]))
 
     def _patience(self) -> Patience:
         given = {name: value for name, value in self._task.args.items() if value not in ("", None)}

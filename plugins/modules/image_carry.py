@@ -10,11 +10,12 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: image_carry
-short_description: Steps of the role image_load before loading
+short_description: Steps of the roles image_load and image_verify
 version_added: 0.2.0
 description:
-  - Does the steps of the role P(airgap.images.image_load#role) before loading. It is private to the role and may change
-    at any time; call the role.
+  - Does the steps of the role P(airgap.images.image_load#role) before loading, and of the role
+    P(airgap.images.image_verify#role) around verifying. It is private to the roles and may change at any time; call the
+    roles.
   - On the controller it checks the variables of the role, reads lists, and finds the files that are to be copied.
   - On the host it looks for libraries that are lacking, and for files that are there already, and checks those that
     arrive.
@@ -48,15 +49,17 @@ options:
       - V(validate) checks the variables, and reads the lists on the controller. It does not contact the host.
       - V(probe) finds out what the host lacks.
       - V(send) copies files from the controller to the host.
+      - V(check) checks the variables of the role P(airgap.images.image_verify#role).
+      - V(request) writes request files on the controller.
     type: str
-    choices: [validate, probe, send]
+    choices: [validate, probe, send, check, request]
   variables:
     description:
       - Name of the variable with the options of the role. It is given by name because Ansible can show arguments.
     type: str
   types:
     description:
-      - Types of the role's variables, for O(step=validate).
+      - Types of the role's variables, for O(step=validate) and O(step=check).
     type: dict
     default: {}
   libraries:
@@ -81,6 +84,16 @@ options:
       - Seconds before the first retry. Each further delay is twice as long, up to a minute.
     type: float
     default: 2.0
+  path:
+    description:
+      - Path on the controller of a request file, or of a directory for them, for O(step=request).
+    type: path
+  requests:
+    description:
+      - What the hosts ask for, as RV(airgap.images.image_verify#module:requests) has it, for O(step=request).
+    type: list
+    elements: dict
+    default: []
   directory:
     description:
       - Directory on the host to which files are copied. Given by the controller, as all of the following.
@@ -134,13 +147,22 @@ lacking:
   type: list
   elements: str
 src:
-  description: Paths on the host of the archives that were copied.
-  returned: with O(step=send)
+  description: Paths on the host of the archives that were copied. With O(step=check), those of all archives.
+  returned: with O(step=send) and O(step=check)
   type: list
   elements: str
 files:
   description: Paths on the host of all their files.
   returned: with O(step=send)
+  type: list
+  elements: str
+request_file:
+  description: Path on the controller of the request file, or of a directory for them. Empty if none was asked for.
+  returned: with O(step=check)
+  type: str
+request_files:
+  description: Paths on the controller of the request files. In check mode, those that would be there.
+  returned: with O(step=request)
   type: list
   elements: str
 copied:
@@ -238,13 +260,15 @@ def receive(directory: str, *, name: str, temporary: str, sha256: str) -> bool:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "step": {"type": "str", "choices": ["validate", "probe", "send"]},
+            "step": {"type": "str", "choices": ["validate", "probe", "send", "check", "request"]},
             "variables": {"type": "str"},
             "types": {"type": "dict", "default": {}},
             "libraries": {"type": "list", "elements": "str", "default": []},
             "src": {"type": "list", "elements": "path", "default": []},
             "retries": {"type": "int", "default": 3},
             "retry_delay": {"type": "float", "default": 2.0},
+            "path": {"type": "path"},
+            "requests": {"type": "list", "elements": "dict", "default": []},
             "directory": {"type": "path"},
             "write": {"type": "bool", "default": False},
             "files": {"type": "list", "elements": "dict", "default": []},

@@ -79,7 +79,7 @@ options:
       - Path of a file on the target that asks for what is damaged or missing, to be carried out. With it,
         M(airgap.images.image_save) makes exactly these parts again. It has no host, user, path or time in it.
       - The path of a directory that exists, or that ends with a slash, stands for a file C(NAME.request.json) in it for
-        each archive. If parts of several archives are damaged or missing, it must be a directory.
+        each archive. With several archives, it must be a directory.
       - If nothing is damaged or missing, the file is not created, and that of an earlier run is removed. A file that is
         not a request is never touched, and the task fails.
     type: path

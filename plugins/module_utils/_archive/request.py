@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._base.errors import LockFileError, printable, quoted
-from .._base.json import JsonError, canonical, parse_object
+from .._base.json import JsonError, JsonObject, canonical, parse_object
 from .._oci.reference import is_digest
 from .parts import MAX_PARTS
 
@@ -52,6 +52,24 @@ def write_request(request: Request) -> bytes:
     )
 
 
+def parse_request(document: JsonObject) -> Request:
+    """Take a request out of a document; it may ask for nothing.
+
+    :raises JsonError: when it is not one.
+    """
+    name, lock_sha256 = document.text("archive"), document.text("lock_sha256")
+    parts, digests = document.integers("parts"), document.texts("digests")
+    if name in ("", ".", "..") or "/" in name or name != printable(name):
+        raise JsonError(f"archive: {quoted(name, 100)} is not the name of an archive")
+    if not is_digest(f"sha256:{lock_sha256}"):
+        raise JsonError("lock_sha256 is not 64 hex digits")
+    wrong = [*(str(number) for number in parts if not 0 <= number < MAX_PARTS)]
+    wrong += [digest for digest in digests if not is_digest(digest)]
+    if wrong:
+        raise JsonError(f"{quoted(wrong[0], 100)} is neither the number of a part nor a digest")
+    return Request(name, lock_sha256, tuple(sorted({*parts})), tuple(sorted({*digests})))
+
+
 def read_request(raw: bytes, *, path: str) -> Request:
     """Read a request.
 
@@ -62,18 +80,9 @@ def read_request(raw: bytes, *, path: str) -> Request:
         document = parse_object(raw, most=_MOST_VALUES)
         if document.integer("version") != VERSION:
             raise JsonError(f"version {document.integer('version')} is not supported; expected {VERSION}")
-        name, lock_sha256 = document.text("archive"), document.text("lock_sha256")
-        parts, digests = document.integers("parts"), document.texts("digests")
-        if name in ("", ".", "..") or "/" in name or name != printable(name):
-            raise JsonError(f"archive: {quoted(name, 100)} is not the name of an archive")
-        if not is_digest(f"sha256:{lock_sha256}"):
-            raise JsonError("lock_sha256 is not 64 hex digits")
-        wrong = [*(str(number) for number in parts if not 0 <= number < MAX_PARTS)]
-        wrong += [digest for digest in digests if not is_digest(digest)]
-        if wrong:
-            raise JsonError(f"{quoted(wrong[0], 100)} is neither the number of a part nor a digest")
-        if not parts and not digests:
+        request = parse_request(document)
+        if not request.parts and not request.digests:
             raise JsonError("it asks for nothing")
-        return Request(name, lock_sha256, tuple(sorted({*parts})), tuple(sorted({*digests})))
+        return request
     except JsonError as error:
         raise LockFileError(f"{path} is not a request: {error}") from error

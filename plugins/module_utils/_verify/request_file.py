@@ -17,7 +17,7 @@ from .._base.errors import LockFileError, OptionError
 from .._base.json import Json
 from .._host.disk_errors import explained
 from .._host.files import open_regular, put_whole
-from .state import CheckedArchive
+from .state import CheckedArchive, named
 
 _LARGEST = 16 * 1024 * 1024
 _BLOBS = "share/sha256/"
@@ -79,27 +79,27 @@ def check_requests(path: str, wishes: Sequence[Wish]) -> dict[str, Wish]:
     :param path: of one file, or of a directory.
     :param wishes: also those that ask for nothing.
     :returns: the same by the paths of their files.
-    :raises OptionError: when one file would have to ask for several archives, or would replace another file.
+    :raises OptionError: when there are several archives and one file, or another file would be replaced.
     """
-    named = _in_directory(path, wishes) if is_directory(path) else _in_file(path, wishes)
-    for each in named:
+    files = _in_directory(path, wishes) if is_directory(path) else _in_file(path, wishes)
+    for each in files:
         _read(each)
-    return named
+    return files
 
 
-def update_requests(named: dict[str, Wish], *, check: bool) -> tuple[list[str], bool]:
+def update_requests(files: dict[str, Wish], *, check: bool) -> tuple[list[str], bool]:
     """Write the files of requests, and remove those of archives that are whole.
 
     What else a file asks for of the same archive, such as blobs that a registry lost, it goes on to ask for.
 
-    :param named: as :func:`check_requests` returns it.
+    :param files: as :func:`check_requests` returns it.
     :param check: change nothing.
     :returns: the paths of the files that are (or would be) there, and whether anything is (or would be) different.
     :raises ImagesError: when one cannot be read, written or removed.
     """
     there: list[str] = []
     is_changed = False
-    for path, wish in named.items():
+    for path, wish in files.items():
         before = _read(path)
         wanted = _merged(wish, before)
         if wanted is not None:
@@ -137,17 +137,13 @@ def _in_directory(path: str, wishes: Sequence[Wish]) -> dict[str, Wish]:
 
 
 def _in_file(path: str, wishes: Sequence[Wish]) -> dict[str, Wish]:
-    asking = [wish for wish in wishes if wish.asks]
-    if len(asking) > 1:
-        names = ", ".join(wish.request.archive for wish in asking)
+    if len(wishes) > 1:
+        names = named([wish.request.archive for wish in wishes])
         raise OptionError(
-            f"request_file: {path} can ask for one archive only, and parts of several are damaged or missing "
-            f"({names}); name a directory instead, by a slash at the end"
+            f"request_file: {path} can ask for one archive only, and there are {len(wishes)} ({names}); name a "
+            "directory instead, by a slash at the end"
         )
-    if not asking and len(wishes) > 1:
-        before = _read(path)
-        asking = [wish for wish in wishes if _is_for(wish, before)]
-    return dict(zip([path], asking or wishes))
+    return dict(zip([path], wishes))
 
 
 def _read(path: str) -> Request | None:

@@ -19,7 +19,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._stage.options impor
 
 _LISTS = ("images", "list_files", "manifest_files", "remote_list_files", "include", "exclude", "take_over", "since")
 _SOURCES = ("images", "list_files", "remote_list_files", "list_urls", "manifest_files")
-_OURS = re.compile(r"_*image_(save|load)_")
+_OURS = re.compile(r"_*image_(save|load|verify)_")
 _URL = re.compile(r"(https?|ftp)://\S+")
 
 

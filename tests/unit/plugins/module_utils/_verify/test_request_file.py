@@ -69,7 +69,6 @@ def test_several_archives_need_a_directory(tmp_path: Path) -> None:
     one, two = carry(tmp_path / "1"), carry(tmp_path / "2", "zstd in parts")
     file, folder = tmp_path / "a.request.json", tmp_path / "out"
     change(one.parts[0], 3)
-    assert verified(one.lock_file, two.lock_file, request_file=str(file)).request_files == (str(file),)
     change(two.parts[0], 3)
     with pytest.raises(OptionError, match="can ask for one archive only"):
         verified(one.lock_file, two.lock_file, request_file=str(file))
