@@ -28,6 +28,7 @@ PAGES = {
     "SECURITY.md": "project/security.md",
     "roles/image_save/README.md": "role.md",
     "roles/image_load/README.md": "load-role.md",
+    "roles/image_verify/README.md": "verify-role.md",
 }
 # What antsibull-docs makes a page of, and that page.
 GENERATED = {

@@ -60,6 +60,7 @@ _CLUSTER = "needs a node to install a cluster on, and the product's own files"
 _HANGAR = "needs hangar, which no package index has"
 _DISTRIBUTED = "test_role_distribute.py and test_role_set.py do this with hosts and archives of their own"
 _LOADED = "names a stick and a registry of a site; test_load_role.py does this with its own"
+_VERIFIED = "names sticks of a site; test_verify.py does this with its own"
 _OTHER_GATE = "is a gate of its own, or a long run beside the tests"
 _RANCHER = "tests/functional/test_docs_rancher.py runs this with settings for loopback"
 _REGISTRIES = "names registries that are not to be had here; test_save_registries.py has such entries"
@@ -145,6 +146,11 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
         "- name: Put the images on each node of an RKE2 cluster": "test_load_file.py writes one by the module",
         "- name: Mirror images into the registry of the site": _LOADED,
         "- name: Have the nodes of a K3s cluster find the images under their old names": _CLUSTER,
+    },
+    "roles/image_verify/README.md": {
+        "- name: Verify what was carried across": _VERIFIED,
+        "$ ansible-playbook airgap.images.image_verify -i inventory.ini -e @verify-vars.yml": _VERIFIED,
+        "image_verify_controller_src: [/media/usb, /media/parity]": _VERIFIED,
     },
     "roles/image_save/README.md": {
         "- name: Prepare the images of a Rancher release for the site without network": _SAME_SAVE,

@@ -18,7 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.airgap.images.plugins.module_utils._base.size import parse_size
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import Progress
 from ansible_collections.airgap.images.plugins.module_utils._report.table import COLUMNS
-from ansible_collections.airgap.images.plugins.modules import image_load, image_save
+from ansible_collections.airgap.images.plugins.modules import image_load, image_save, image_verify
 from ansible_collections.airgap.images.tests.functional._pages import (
     FOLLOWED,
     NOT_RUN,
@@ -102,15 +102,16 @@ def test_scripts_are_sound(tmp_path: Path) -> None:
 
 
 def test_options_and_variables_are_known() -> None:
-    """Those of both modules and both roles, with values of the right kind."""
+    """Those of all modules and roles, with values of the right kind."""
     modules = {
         f"airgap.images.{name}": ArgumentSpecValidator({**spec, required: {"type": "raw"}})
         for name, spec, required in (
             ("image_save", image_save.argument_spec(), "dest"),
             ("image_load", image_load.argument_spec(), "src"),
+            ("image_verify", image_verify.argument_spec(), "src"),
         )
     }
-    roles = {f"{name}_": validator_of_role(name) for name in ("image_save", "image_load")}
+    roles = {f"{name}_": validator_of_role(name) for name in ("image_save", "image_load", "image_verify")}
     seen = Counter[str]()
     for place, block in each_block("yaml"):
         for each in each_value(yaml.safe_load(block.text)):

@@ -136,6 +136,7 @@ def test_the_source_has_links_that_sphinx_knows(tmp_path: Path) -> None:
         "SECURITY.md": "# S\n",
         "roles/image_save/README.md": "# R\n\n[all](meta/argument_specs.yml)\n",
         "roles/image_load/README.md": "# L\n",
+        "roles/image_verify/README.md": "# V\n",
         "roles/image_save/meta/argument_specs.yml": "x",
         "plugins/modules/image_save.py": "x",
         "tests/versions.toml": "x",
