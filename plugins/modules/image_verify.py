@@ -66,7 +66,7 @@ options:
   repair:
     description:
       - Whether to make lost parts again from parity files, which archives have that were saved with
-        C(parity). From each parity file, one damaged or missing part of those that
+        O(airgap.images.image_save#module:parity). From each parity file, one damaged or missing part of those that
         belong to it can be made again.
       - A part is made as a new file, which takes the place of the damaged one only if it has the sha256 of the lock
         file. A missing part is put beside the lock file. Whole parts are never touched.

@@ -183,9 +183,9 @@ def _needed_by(verdict: Verdict) -> str:
     names = [one.reference for one in verdict.harm.images]
     if not names:
         return "No image needs what is lost, but the archive cannot be unpacked"
-    of = f" of {verdict.images}" if verdict.images else ""
-    verb = "image needs" if len(names) == 1 else "images need"
-    return f"{len(names)}{of} {verb} what is lost: {named(names)}"
+    total = f"{len(names)} of {format_count(verdict.images, 'image')}"
+    count = total if verdict.images else format_count(len(names), "image")
+    return f"{count} {'needs' if len(names) == 1 else 'need'} what is lost: {named(names)}"
 
 
 def _explain_unknown(verdict: Verdict) -> str:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps of the role image_load as tasks, and the host that answers them; it may answer anything."""
+"""The steps of the roles image_load and image_verify as tasks, and the host that answers; it may answer anything."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Ground:
 
     def run(self, step: str, answer: Answer | None = None, *, check: bool = False, **changed: Any) -> dict[str, Any]:
         """Run a step of the role with these options."""
-        facts = changed.pop("facts", {})
-        arguments = {"step": step, "variables": "options", "types": {}, "libraries": ["requests"], "retries": 0}
+        facts, more = changed.pop("facts", {}), changed.pop("arguments", {})
+        arguments = {"step": step, "variables": "options", "types": {}, "libraries": ["requests"], "retries": 0, **more}
         task = SimpleNamespace(
             args=arguments,
             async_val=0,
@@ -102,7 +102,9 @@ def test_validation_says_what_is_loaded_by_whom() -> None:
     assert ground.run("validate")["share_among"] == [] and ground.asked == []
 
 
-@pytest.mark.parametrize("name", ["image_load_registry", "__image_load_options", "image_save_dest"])
+@pytest.mark.parametrize(
+    "name", ["image_load_registry", "__image_load_options", "image_save_dest", "image_verify_request_file"]
+)
 def test_facts_cannot_replace_variables(name: str) -> None:
     assert name in failed(Ground().run("validate", facts={name: "evil"}))
 
@@ -165,3 +167,26 @@ def test_a_host_that_keeps_saying_that_files_are_damaged(tmp_path: Path) -> None
     said = {"missing": [0], "wrong": [0]}
     result = Ground().run("send", lambda asked: said, controller_src=[str(lock)], staging_dir="/srv/in")
     assert "does not have the right sha256" in failed(result)
+
+
+def test_the_paths_of_a_verification_are_those_of_one_machine() -> None:
+    ground = Ground()
+    asked: dict[str, Any] = {"src": [], "controller_src": ["~/media"], "request_file": "~/out/"}
+    result = ground.run("check", **asked)
+    home = str(Path.home())
+    assert (result["src"], result["request_file"]) == ([f"{home}/media"], f"{home}/out/")
+    assert not result["is_check"] and not result["changed"] and ground.asked == []
+    assert "set one or the other" in failed(ground.run("check", **{**asked, "src": ["/media/usb"]}))
+    assert "image_verify_src" in failed(ground.run("check", **asked, facts={"image_verify_src": ["/evil"]}))
+
+
+@pytest.mark.parametrize("is_check", [False, True])
+def test_what_hosts_lack_is_asked_for_on_the_controller(is_check: bool, tmp_path: Path) -> None:
+    said = {"archive": "a.tar.gz", "lock_sha256": 64 * "a", "parts": [3], "digests": [], "is_directory": False}
+    path, ground = tmp_path / "request.json", Ground()
+    arguments = {"path": str(path), "requests": [said]}
+    result = ground.run("request", check=is_check, arguments=arguments)
+    assert result["changed"] and result["request_files"] == [str(path)] and path.exists() is not is_check
+    path.write_text("mine", encoding="utf-8")
+    assert "would be replaced" in failed(ground.run("request", arguments=arguments))
+    assert path.read_text(encoding="utf-8") == "mine" and ground.asked == []

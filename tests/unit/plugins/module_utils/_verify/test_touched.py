@@ -51,7 +51,7 @@ def test_bytes_that_really_differ(tmp_path: Path) -> None:
     change(carried.parts[5], 50)
     result = verified(carried.lock_file)
     assert touched(result) == {"a:1": [carried.parts[5].name]}
-    assert "1 of 3 image needs what is lost: reg.lan/a:1" in result.sentence(check=False)
+    assert "1 of 3 images needs what is lost: reg.lan/a:1" in result.sentence(check=False)
 
 
 @pytest.mark.parametrize("form", ["gzip level 6", "zstd level 3"])
