@@ -151,6 +151,7 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
         "- name: Verify what was carried across": _VERIFIED,
         "$ ansible-playbook airgap.images.image_verify -i inventory.ini -e @verify-vars.yml": _VERIFIED,
         "image_verify_controller_src: [/media/usb, /media/parity]": _VERIFIED,
+        "- name: Verify a stick that was just written": _VERIFIED,
     },
     "roles/image_save/README.md": {
         "- name: Prepare the images of a Rancher release for the site without network": _SAME_SAVE,

@@ -42,7 +42,7 @@ GROUPS = (
         ("archive", "bench", "restore", "support"),
         "archives read and restored by others; what tests rest on",
     ),
-    Group("load", ("load",), "loads into a registry: every kind of image, trouble, what registries want"),
+    Group("load", ("load", "verify"), "loads into a registry: every kind of image, trouble; lost parts"),
     Group("field", ("field",), "registries and hosts as they are found in the field"),
     Group("functional", ("",), "saves, with a registry and skopeo"),
 )

@@ -160,6 +160,7 @@ def test_the_source_has_links_that_sphinx_knows(tmp_path: Path) -> None:
             "reliability.md",
             "role.md",
             "load-role.md",
+            "verify-role.md",
             "files/tests/versions.toml",
         ),
         *("project/changelog.rst", "project/contributing.md", "project/security.md"),
