@@ -23,6 +23,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.compress im
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.names import checksum_lines, part_names
+from ansible_collections.airgap.images.plugins.module_utils._archive.output import AT_IMAGE
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._archive.record import lock_image, with_parts
 from ansible_collections.airgap.images.plugins.module_utils._base.json import Json
@@ -62,6 +63,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "none in parts": {"compress": "none", "part_size": "65537B"},
     "gzip level 6": {"compress": "gzip", "compress_level": 6, "part_size": "300KB"},
     "zstd level 3": {"compress": "zstd", "compress_level": 3, "part_size": "300KB"},
+    "gzip by image": {"compress": "gzip", "part_at": "image"},
     "dir": {"compress": "dir"},
 }
 
@@ -137,11 +139,13 @@ def carry_images(
         root = f"{staging / output.name}/"
         parts = [Part(file.path[len(root) :], file.size, file.sha256) for file in built.files]
     else:
-        names = part_names(output.name, len(built.files), split=output.part_size is not None, digits=None)
+        names = part_names(output.name, len(built.files), split=output.is_split, digits=None)
         parts = [Part(name, file.size, file.sha256) for name, file in zip(names, built.files)]
         for part, file in zip(parts, built.files):
             os.rename(file.path, place / part.name)
     wishes: dict[str, Json] = {"compress": output.compress, "compress_level": output.compress_level}
+    if output.part_at == AT_IMAGE:
+        wishes["part_at"] = AT_IMAGE
     lock = Lock(wishes, tuple(lock_image(image) for image in saved), blobs=built.blobs, offsets=built.offsets)
     lock = recorded(with_parts(lock, parts, library_of(output.compress)))
     Path(output.lock_file).write_bytes(write_lock(lock))

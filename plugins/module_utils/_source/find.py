@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from .._archive.lock import Lock
 from .._archive.lock_file import read_lock
-from .._archive.output import BESIDE, CHECKSUM_SUFFIX, DIR, GZIP, LOCK_SUFFIX, NONE, ZSTD, compress_of
+from .._archive.output import AT_IMAGE, BESIDE, CHECKSUM_SUFFIX, DIR, GZIP, LOCK_SUFFIX, NONE, ZSTD, compress_of
 from .._archive.parity import PARITY_SUFFIX
 from .._archive.parts import MAX_PARTS
 from .._base.errors import LockFileError, quoted
@@ -24,6 +24,7 @@ from .._host.files import open_regular
 from .._oci.layout import ROOT, SAVED_IMAGES
 from .errors import SourceError, cannot_read
 from .joined import PartFile
+from .renumbered import find_renumbered
 from .sets import MOST_VALUES, hosts_of_set, locks_below
 from .small_file import read_small
 from .tree import FOLDERS
@@ -187,6 +188,8 @@ def _with_lock(name: str, raw: bytes, folders: list[str]) -> FoundArchive:
     for part in lock.parts:
         parts.append(PartFile(part.name, _path_of(part.name, folders, part.size), start, part.size, part.sha256))
         start += part.size
+    if lock.options.get("part_at") == AT_IMAGE:
+        parts = find_renumbered(parts, _sizes_of_parts(name, folders))
     if not any(part.path for part in parts):
         raise SourceError(f"src: {path} is there, but none of its parts; add the directory that holds them")
     parity = [PartFile(one.name, _path_of(one.name, folders, one.size), 0, one.size, one.sha256) for one in lock.parity]
@@ -254,15 +257,24 @@ def _checksums(folder: str, name: str) -> dict[str, str]:
     return sums if all(one == name or _is_part_of(one, name) for one in sums) else {}
 
 
+def _parts_in(folder: str, name: str) -> list[str]:
+    try:
+        return [one for one in os.listdir(folder) if _is_part_of(one, name)]
+    except OSError as error:
+        raise cannot_read(folder, error) from error
+
+
+def _sizes_of_parts(name: str, folders: Iterable[str]) -> dict[str, int]:
+    """Return the bytes of all parts of an archive's name, by path."""
+    paths = [os.path.join(folder, one) for folder in folders for one in _parts_in(folder, name)]
+    return {path: size for path in paths if (size := _size_of(path)) is not None}
+
+
 def _part_names(name: str, folders: Iterable[str]) -> list[str]:
     """Name the parts up to the last one that is there, or the archive in one piece."""
     numbers: dict[int, str] = {}
     for folder in folders:
-        try:
-            names = os.listdir(folder)
-        except OSError as error:
-            raise cannot_read(folder, error) from error
-        numbers.update({int(one[len(name) + 5 :]): one for one in names if _is_part_of(one, name)})
+        numbers.update({int(one[len(name) + 5 :]): one for one in _parts_in(folder, name)})
     last = max(numbers, default=-1)
     if last >= MAX_PARTS:
         raise SourceError(f"src: {numbers[last]} is not a part of an archive, which has at most {MAX_PARTS}")
