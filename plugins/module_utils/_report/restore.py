@@ -29,6 +29,7 @@ from .restore_check import BESIDE_THE_SCRIPT, CHECK
 from .restore_main import MAIN
 from .restore_next import NEXT
 from .restore_parity import group_calls, parity
+from .restore_renamed import renamed
 from .restore_target import TARGET
 from .restore_unpack import (
     EXTRACT,
@@ -76,6 +77,7 @@ def restore_script(name: str, lock: Lock) -> bytes:
             BESIDE_THE_SCRIPT,
             _unpack(lock, compress),
             parity(group_calls(name, lock)),
+            renamed([lock]),
         ],
     )
 
@@ -86,7 +88,8 @@ def assemble(lock: Lock, values: dict[str, str], needed: list[str], pieces: list
     :param lock: of all images that it restores.
     :param values: the variables that differ from script to script.
     :param needed: the programs that it calls.
-    :param pieces: with the functions ``each_file``, ``at``, ``unpack`` and ``gather``, and those for parity files.
+    :param pieces: with the functions ``each_file``, ``at``, ``unpack`` and ``gather``, and those for parity files and
+        for parts under other numbers.
     """
     written = [
         _HEAD,

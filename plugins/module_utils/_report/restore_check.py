@@ -33,25 +33,33 @@ progress() {
 }
 
 find_file() {
-    at "$1"
-    if ! [ -f "$file" ]; then
-        say "missing: $1"
-        missing=$((missing + 1))
-        lost="$lost $index"
+    at "$3"
+    if ! [ -f "$file" ] && ! has_candidate "$2" "$3"; then
+        miss_file "$3"
     fi
+}
+
+miss_file() {
+    say "missing: $1"
+    missing=$((missing + 1))
+    lost="$lost $index"
 }
 
 check_file() {
     at "$3"
+    found=
     if ! [ -f "$file" ]; then
         number=$((number + 1))
+        ! has_candidate "$2" "$3" || find_other "$@" || miss_file "$3"
         return 0
     fi
     progress checking "$3"
-    if ! found=$(sha256sum <"$file"); then
-        say "damaged: $3 cannot be read"
-    elif [ "${found%% *}" = "$1" ]; then
+    hash_file "$2" "$3" || found=
+    readable=$found
+    if [ "${found%% *}" = "$1" ] || find_other "$@"; then
         return 0
+    elif [ -z "$readable" ]; then
+        say "damaged: $3 cannot be read"
     elif command -v wc >/dev/null 2>&1 && found=$(wc -c <"$file") && [ "$found" -ne "$2" ]; then
         say "damaged: $3 has $((found)) bytes instead of $2"
     else
@@ -70,7 +78,7 @@ rebuilt=
 one_file() {
     index=$((index + 1))
     case $doing in
-        find) find_file "$3" ;;
+        find) find_file "$@" ;;
         check) check_file "$@" ;;
         visit) visit_file "$@" ;;
         *) put_file "$3" ;;
@@ -82,6 +90,7 @@ check() {
     damaged=0
     lost=
     index=0
+    renumbered=0
     each_file find
     index=0
     each_file check
@@ -94,6 +103,7 @@ parity files"
         fail "of $total files, $missing are missing and $damaged are damaged; they are listed above. Copy them again \
 to $(quote "$here"), then call this script again. Nothing was unpacked"
     fi
+    [ "$renumbered" -eq 0 ] || say "$renumbered of them are here under other numbers, and are read there"
     say "all $total files are whole"
 }
 """
@@ -102,6 +112,7 @@ BESIDE_THE_SCRIPT = r"""
 # at NAME: where a file is
 at() {
     file=$here$1
+    at_other_number "$1"
     if [ -n "$rebuilt" ] && [ -f "$rebuilt$1" ]; then
         file=$rebuilt$1
     fi

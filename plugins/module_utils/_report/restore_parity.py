@@ -204,6 +204,11 @@ rebuild_lost() {
 keep_rebuilt() {
     if [ -n "$beside_script" ]; then
         at "$lost_name"
+        if [ "$renumbered" -gt 0 ]; then  # what has its number may be another part, which is read there
+            while [ -e "$file" ]; do
+                file=${file}0
+            done
+        fi
         bring_to_disk
         mv -f "$work/rebuilding" "$file" || give_up "cannot write $file"
         say "$file is whole again"

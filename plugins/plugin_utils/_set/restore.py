@@ -28,6 +28,7 @@ from ansible_collections.airgap.images.plugins.module_utils._report.restore impo
     settings,
 )
 from ansible_collections.airgap.images.plugins.module_utils._report.restore_parity import group_calls, parity
+from ansible_collections.airgap.images.plugins.module_utils._report.restore_renamed import renamed
 from ansible_collections.airgap.images.plugins.module_utils._report.restore_unpack import (
     EXTRACT,
     GATHER_BY_UNPACKING,
@@ -41,6 +42,7 @@ _AT = """
 at() {
     file=$here$1
     [ -f "$file" ] || file=$here${1#*/}
+    at_other_number "$1"
     if [ -n "$rebuilt" ] && [ -f "$rebuilt$1" ]; then
         file=$rebuilt$1
     fi
@@ -134,6 +136,7 @@ def set_script(archives: Sequence[Archive], merged: Lock, documents: Mapping[str
         f"unpack() {{\n{SET_TAR_OPTIONS.strip(chr(10))}\n    {steps}\n}}\n",
         GATHER_BY_UNPACKING,
         parity(groups),
+        renamed(archive.lock for archive in archives),
     ]
     everything = Lock(
         options=merged.options,
