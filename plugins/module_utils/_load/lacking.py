@@ -58,9 +58,8 @@ class LackingBlob:
         }
 
     def __str__(self) -> str:
-        return (
-            f"{self.digest} ({format_size(self.size)}, carried by {self.carrier} in {_some(self.parts, _MOST_PARTS)})"
-        )
+        where = f" in {_some(self.parts, _MOST_PARTS)}" if self.parts else ""
+        return f"{self.digest} ({format_size(self.size)}, carried by {self.carrier}{where})"
 
 
 def lacking_blob(blob: Descriptor, images: Sequence[LoadImage], archives: Sequence[Archive]) -> LackingBlob:

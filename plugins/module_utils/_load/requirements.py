@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Callable
 
 from .._base.deadline import not_done_in_time
-from .._base.errors import Refused
+from .._base.errors import OptionError, Refused
 from .._base.parallel import parallel_map
 from .._base.stop import Check
 from .._oci.descriptor import Descriptor
@@ -117,9 +118,11 @@ class BaseInquiry:
     def _candidates(self, needed: Needed, archives: Sequence[Archive]) -> Iterator[Repository]:
         """Yield the repositories that may have a blob, the most likely ones first."""
         digest = needed.blob.digest
-        names = [one.lock.requires[digest].repositories for one in archives if digest in one.lock.requires]
-        mapped = (self._naming.repository_of(name) for each in names for name in each)
-        yield from dict.fromkeys((*needed.places, *mapped))
+        yield from needed.places
+        for requires in (one.lock.requires for one in archives if digest in one.lock.requires):
+            for name in requires[digest].repositories:
+                with suppress(OptionError):  # its images have no valid name here, so they never came
+                    yield self._naming.repository_of(name)
         yield from self._likely(digest)
 
     def _has(self, repository: Repository, digest: str) -> bool:
