@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -60,7 +61,9 @@ def test_parts_on_the_host(source: Source, bench: Workbench, site: Site, registr
     inventory = site.inventory("inside")
     inventory["inside"].update(without_values())
     carried(source, bench, site.on_host("inside", "media"))
-    wanted = variables(registry, src=["{{ work }}/media"], receipt="{{ work }}/receipt.json")
+    fetched = bench.directory / "fetched"
+    about = {"receipt": "{{ work }}/receipt.json", "request_file": "{{ work }}/out/", "fetch_dest": str(fetched)}
+    wanted = variables(registry, src=["{{ work }}/media"], **about)
 
     done = site.run(inventory, wanted, plays=[play()])
     assert_well(done)
@@ -71,7 +74,9 @@ def test_parts_on_the_host(source: Source, bench: Workbench, site: Site, registr
     }
     assert [one["action"] for one in result["images"]] == ["pushed"] * len(SAMPLES)
     assert re.search(r"^inside: 2 of 2 images, .* of ", done.stderr, re.MULTILINE), done.stderr
-    assert site.on_host("inside", "receipt.json").is_file()
+    receipt = site.on_host("inside", "receipt.json").read_bytes()
+    assert {path.name: path.read_bytes() for path in (fetched / "inside").iterdir()} == {"receipt.json": receipt}
+    assert result["confirmation"].startswith(json.loads(receipt)["number"])
 
     registry.clear()
     assert_unchanged(site.run(inventory, wanted, plays=[play()]))

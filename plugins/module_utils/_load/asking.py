@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from .._archive.parts import MAX_PARTS
 from .._archive.request import Request
@@ -43,11 +43,31 @@ def requests_for_failures(
     :param loaded: the outcome of each answer.
     :param archives: in the order of their chain.
     """
-    names: dict[int, set[str]] = {}
+    needed: list[tuple[Archive, str]] = []
     for answer, outcome in zip(answers, loaded):
         if isinstance(outcome.error, SourceError) and not isinstance(outcome.error, SourceGone):
-            for archive, part in _parts_for(answer, ledger, archives):
-                names.setdefault(id(archive), set()).add(part)
+            needed += _parts_for(answer, ledger, archives)
+    return _requests_for_wrong(needed, archives)
+
+
+def requests_for_digests(
+    digests: Iterable[tuple[Archive, str]], unread: Iterable[Archive], archives: Sequence[Archive]
+) -> list[Request]:
+    """Return what asks for the parts by which blobs could not be read, the newest archive first.
+
+    :param digests: each with the archive of an image that needs it.
+    :param unread: archives with documents that could not be read, so that nobody knows what is needed.
+    """
+    needed = [part for own, digest in digests for part in _parts_of(digest, own, archives)]
+    needed += [(archive, part.name) for archive in unread for part in archive.lock.parts]
+    return _requests_for_wrong(needed, archives)
+
+
+def _requests_for_wrong(needed: Iterable[tuple[Archive, str]], archives: Sequence[Archive]) -> list[Request]:
+    """Return what asks for those of some parts that are damaged or missing."""
+    names: dict[int, set[str]] = {}
+    for archive, part in needed:
+        names.setdefault(id(archive), set()).add(part)
     try:
         wrong = {id(one): one.wrong_among(names[id(one)]) for one in archives if id(one) in names}
     except ImagesError:
@@ -82,6 +102,10 @@ def _parts_for(answer: Answer, ledger: BlobLedger, archives: Sequence[Archive]) 
     documents = [answer.content.top.digest, *(child.descriptor.digest for child in answer.content.children)]
     blobs = [blob.digest for child in answer.lacking for blob in child.blobs]
     for digest in (*documents, *(one for one in blobs if not ledger.answer(repository, one))):
-        archive = carrier_of(digest, own, archives)
-        if archive.has_blob(digest):
-            yield from ((archive, name) for name in archive.part_of(digest))
+        yield from _parts_of(digest, own, archives)
+
+
+def _parts_of(digest: str, own: Archive, archives: Sequence[Archive]) -> list[tuple[Archive, str]]:
+    """Return the parts that a blob may be in, of the archive that it is read from."""
+    archive = carrier_of(digest, own, archives)
+    return [(archive, name) for name in archive.part_of(digest)] if archive.has_blob(digest) else []

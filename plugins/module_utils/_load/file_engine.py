@@ -10,10 +10,11 @@ Knows nothing of Ansible: takes typed options, raises :class:`ImagesError`, retu
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from .._archive.request import Request
 from .._base.errors import ImagesError, OptionError
 from .._base.stop import Stop
 from .._host.attributes import NoAttributes
@@ -29,7 +30,7 @@ from .._oci.platform import Architecture, PlatformFilter, parse_architecture
 from .._publish.failed_list import refuse_foreign, render, update
 from .._source.archive import Archive, open_archives
 from .._source.errors import SourceError, SourceGone
-from .asking import requests_for_blobs
+from .asking import requests_for_blobs, requests_for_digests
 from .carrier import Sent
 from .chain import in_chain_order
 from .choice import Chosen, choose
@@ -214,9 +215,9 @@ def _finish(
     warnings: list[str] = []
     requests: tuple[str, ...] = ()
     is_changed = action == WRITTEN
-    if options.request_file is not None and (draft.lacking or is_complete):
+    if options.request_file is not None and (draft.lacking or is_complete or not options.check):
         try:
-            asked = requests_for_blobs(draft.lacking, archives)
+            asked = requests_for_blobs(draft.lacking, archives) or _requests_for(draft, errors, archives)
             is_new, requests = update_requests(options.request_file, asked, archives, check=options.check)
             is_changed |= is_new
         except ImagesError as error:
@@ -246,6 +247,13 @@ def _finish(
         warnings=tuple(warnings),
         seconds=dict(stages.seconds),
     )
+
+
+def _requests_for(draft: Draft, errors: Iterable[str], archives: Sequence[Archive]) -> list[Request]:
+    """Return what asks for the parts by which blobs could not be read."""
+    needs = {blob.digest: image.archive for image, one in draft.images for blob in one.needs()}
+    unread = [image.archive for image in draft.chosen.images if isinstance(draft.errors.get(id(image)), SourceError)]
+    return requests_for_digests([(needs[digest], digest) for digest in errors if digest in needs], unread, archives)
 
 
 def _failures(draft: Draft, errors: Mapping[str, SourceError]) -> dict[int, ImagesError]:

@@ -15,7 +15,7 @@ from .._oci.image import FailedImage
 from .._oci.image_list import ImageList
 from .._report.causes import Cause, Share, cause_json, causes_of, failure_told, why_told
 from .lacking import LackingBlob
-from .result import Loaded
+from .result import Loaded, notice_of_requests
 
 WRITTEN, PRESENT, FAILED, NOT_WRITTEN = "written", "present", "failed", "not_written"
 
@@ -80,7 +80,8 @@ class FileResult:
             total = len(self.images) + len(self.listed.invalid)
             share = Share(len(self.failed) + len(self.listed.invalid), total)
             why = why_told(self.causes, "" if check else failed_list)
-            return failure_told(share, self.dest, why=why, hint="", check=check)
+            told = failure_told(share, self.dest, why=why, hint="", check=check)
+            return f"{told.rstrip('.')}. {notice_of_requests(self.requests)}" if self.requests else told
         count = format_count(len(self.images), "image")
         if not self.is_written:
             return f"{self.dest} already has {count}"

@@ -239,3 +239,29 @@ def test_packages_are_those_of_the_other_role(name: str) -> None:
     values = yaml.safe_load(other)
     values["__image_load_packages"].pop("skopeo")
     assert VARIABLES[name] == values
+
+
+FETCHED = {
+    "/srv/r.receipt.json": True,
+    "/srv/r.receipt-0123456789ab.json": True,
+    "/srv/r.receipt-0123456789ag.json": False,
+    "/srv/r.receipt.json.py": False,
+    "/srv/out/a.tar.gz.request.json": True,
+    "/srv/out/x/a.request.json": False,
+    "/srv/out/../../site.yml": False,
+    "/etc/shadow": False,
+}
+
+
+def test_a_host_may_only_have_fetched_what_was_asked_for() -> None:
+    """Names of files on the controller would be those that it likes."""
+    result = {"receipts": [{"path": path} for path in FETCHED], "request_files": [*FETCHED]}
+    given = {"image_load_result": result, "image_load_receipt": "/srv/r.receipt.json"}
+    common = {**COMMON, "omit": OMIT}
+    found = evaluate("{{ __image_load_about }}", {**common, **given, "image_load_request_file": "/srv/out/"})
+    assert {*found} == {path for path, may in FETCHED.items() if may}
+    assert evaluate("{{ __image_load_about }}", {**common, **given, "image_load_receipt": ""}) == []
+    one = {"image_load_receipt": "", "image_load_request_file": "/srv/a.request.json"}
+    asked = ["/srv/a.request.json", "/srv/a.request-0123456789ab.json", "/srv/b.request.json"]
+    made = {"image_load_result": {"request_files": asked}}
+    assert evaluate("{{ __image_load_about }}", {**common, **one, **made}) == asked[:2]

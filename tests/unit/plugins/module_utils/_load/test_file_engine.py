@@ -38,6 +38,7 @@ from ansible_collections.airgap.images.plugins.module_utils._load.params import 
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor, digest_of
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 from ansible_collections.airgap.images.plugins.modules.image_load import RETURN, argument_spec
+from ansible_collections.airgap.images.tests.unit.bundles import DIGESTS, FEBRUARY, JANUARY, MARCH, bundle, full
 from ansible_collections.airgap.images.tests.unit.carried import FORMS, Carried, carry, change
 
 
@@ -267,3 +268,49 @@ def test_an_image_by_tag_and_digest_has_both_names() -> None:
         (f"reg.lan/a@{digest}",),
         ("reg.lan/a:1", f"reg.lan/a@{digest}"),
     ]
+
+
+def test_bundles_are_completed_from_what_they_rest_on(tmp_path: Path) -> None:
+    """In any order, and the file is that of a full archive."""
+    first = full(tmp_path, JANUARY, name="jan")
+    second = bundle(tmp_path, FEBRUARY, first, name="feb")
+    third = bundle(tmp_path, MARCH, second, name="mar")
+    src = [str(one.lock_file) for one in (third, first, second)]
+    assert not write(first, tmp_path / "a.tar", src=src).is_failure
+    write(full(tmp_path, MARCH, name="all"), tmp_path / "b.tar")
+    assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
+    one_pass = bundle(tmp_path, FEBRUARY, full(tmp_path, JANUARY, "gzip level 6", "j"), form="gzip level 6", name="f")
+    src = [str(one_pass.lock_file), str(tmp_path / "out" / "j.tar.gz.lock.json")]
+    assert not write(first, tmp_path / "c.tar", src=src).is_failure
+
+
+@pytest.mark.parametrize("check", [False, True], ids=["run", "check"])
+def test_what_no_archive_has_is_named_before_anything_is_written(tmp_path: Path, check: bool) -> None:
+    news = bundle(tmp_path, FEBRUARY, full(tmp_path, JANUARY, name="jan"), name="feb")
+    dest, asking = tmp_path / "images.tar", tmp_path / "out.request.json"
+    dest.write_bytes(b"")
+    result = write(news, dest, check=check, request_file=str(asking))
+    assert {one.digest for one in result.lacking} == {*DIGESTS[:3]}
+    told = result.sentence(check=check)
+    assert told.startswith(
+        f"{dest} {'would not be' if check else 'was not'} written: 3 images need 3 blobs that no archive"
+    )
+    assert f"Name jan.tar.gz in src as well; or carry {asking} out" in told
+    assert {one.action for one in result.images} == {"failed"}
+    assert (dest.read_bytes(), asking.exists()) == (b"", not check)
+    assert not write(news, dest, src=[str(news.lock_file), str(tmp_path / "out" / "jan.tar.gz.lock.json")]).is_failure
+
+
+def test_a_damaged_part_is_asked_for(tmp_path: Path) -> None:
+    carried = full(tmp_path, JANUARY)
+    name = carried.open().part_of(DIGESTS[2])[0]
+    change(carried.dest.parent / name, 100)
+    asking = tmp_path / "asked"
+    result = write(carried, tmp_path / "images.tar", request_file=f"{asking}/")
+    (path,) = asking.iterdir()
+    assert result.requests == (str(path),)
+    assert path.name == f"{carried.dest.name}.request.json"
+    assert [carried.lock.parts[number].name for number in json.loads(path.read_bytes())["parts"]] == [name]
+    change(carried.dest.parent / name, 100)
+    assert not write(carried, tmp_path / "images.tar", request_file=f"{asking}/").is_failure
+    assert not [*asking.iterdir()]

@@ -19,7 +19,8 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError, OptionError
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
 from ansible_collections.airgap.images.plugins.module_utils._load.result import Result
-from ansible_collections.airgap.images.tests.support.stand_in_answers import Answer
+from ansible_collections.airgap.images.tests.support.stand_in_answers import Answer, error
+from ansible_collections.airgap.images.tests.support.stand_in_harbor import ADMIN, StandInHarbor
 from ansible_collections.airgap.images.tests.support.stand_in_registry import StandInRegistry
 from ansible_collections.airgap.images.tests.support.stand_in_store import (
     ALL,
@@ -273,6 +274,49 @@ def test_check_mode_foresees_a_load_of_bundles(months: Months, scene: Scene) -> 
     figures = [{name: value for name, value in vars(one.stats).items() if "s_" in name} for one in (foreseen, real)]
     assert figures[0] == figures[1]
     assert [one.action for one in foreseen.images] == [one.action for one in real.images]
+
+
+def test_no_project_is_created_while_something_is_lacking(months: Months) -> None:
+    with StandInHarbor() as harbor:
+        scene = Scene(harbor, "")
+        rules = [{"from": f"reg.lan/{name}", "to": f"library/{name}"} for name in "ab"]
+        rules.append({"from": "reg.lan/c", "to": "team/c"})
+        wanted: dict[str, Any] = {
+            "rewrites": rules,
+            "username": ADMIN[0],
+            "password": ADMIN[1],
+            "create_projects": True,
+        }
+        result = scene.load(src=months.src("feb"), **wanted)
+        assert len(result.lacking) == 3
+        assert ([*harbor.projects], result.projects_created, written(scene)) == (["library"], (), [])
+        scene.load(src=months.src("jan"), **wanted)
+        foreseen = scene.load(src=months.src("feb"), check=True, **wanted)
+        assert (foreseen.projects_created, [*harbor.projects]) == (("team",), ["library"])
+        scene.forget()
+        result = loaded(scene.load(src=months.src("feb"), **wanted))
+        assert ([*harbor.projects], result.projects_created) == (["library", "team"], ("team",))
+        assert ("library/b", DIGESTS[2]) in mounts(scene)
+        assert gaps(harbor) == []
+
+
+def test_an_image_whose_project_cannot_be_created_fails_alone(months: Months) -> None:
+    with StandInHarbor() as harbor:
+        scene = Scene(harbor, "")
+        rules = [
+            {"from": f"reg.lan/{name}", "to": f"{place}/{name}"}
+            for name, place in zip("abc", ["library"] * 2 + ["team"])
+        ]
+        wanted: dict[str, Any] = {
+            "rewrites": rules,
+            "username": ADMIN[0],
+            "password": ADMIN[1],
+            "create_projects": True,
+        }
+        harbor.answer("POST", "api", error(403, "FORBIDDEN", "Only system admin can create project"))
+        result = scene.load(src=months.src("feb", "jan"), **wanted)
+        assert [one.action for one in result.images] == ["pushed", "pushed", "failed"]
+        assert "did not let user 'admin' create the project team" in result.failed[0].reason
 
 
 def parts_of(carried: Carried, digest: str) -> list[Path]:

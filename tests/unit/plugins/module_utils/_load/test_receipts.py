@@ -1,0 +1,116 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each archive has a receipt of its own, which says no more than what was seen of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.images.plugins.module_utils._archive.receipt import confirmed_by
+from ansible_collections.airgap.images.plugins.module_utils._load.returned import as_returned
+from ansible_collections.airgap.images.tests.support.stand_in_registry import StandInRegistry
+from ansible_collections.airgap.images.tests.unit.bundles import FEBRUARY, JANUARY, Month, bundle, full
+from ansible_collections.airgap.images.tests.unit.carried import Carried
+from ansible_collections.airgap.images.tests.unit.load_scene import Scene, load_options
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    with StandInRegistry() as registry:
+        yield Scene(registry, "")
+
+
+def sha256_of(carried: Carried) -> str:
+    return hashlib.sha256(carried.lock_file.read_bytes()).hexdigest()
+
+
+def said(path: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(path.read_bytes())
+    return values
+
+
+def test_a_bundle_confirms_its_own_lock_file(scene: Scene, tmp_path: Path) -> None:
+    """Of the full archive, what the bundle has replaced was never seen."""
+    first = full(tmp_path, JANUARY)
+    news = bundle(tmp_path, FEBRUARY, first)
+    path = tmp_path / "site.receipt.json"
+    wanted = {"src": [str(news.lock_file), str(first.lock_file)], "receipt": str(path)}
+    foreseen = scene.load(check=True, **wanted)
+    result = scene.load(**wanted)
+    other = tmp_path / f"site.receipt-{sha256_of(first)[:12]}.json"
+    assert said(path)["locks"] == {sha256_of(news): news.lock_file.name}
+    assert said(path)["complete"] is True
+    assert said(other)["locks"] == {sha256_of(first): first.lock_file.name}
+    assert (said(other)["complete"], said(other)["lacking"]) == (False, ["reg.lan/a:1"])
+    returned = as_returned(result, load_options(**wanted))
+    assert returned["receipts"] == [
+        {
+            "path": str(path),
+            "archives": [news.lock_file.name],
+            "complete": True,
+            "confirmation": result.confirmation,
+        },
+        {"path": str(other), "archives": [first.lock_file.name], "complete": False, "confirmation": ""},
+    ]
+    found = confirmed_by(result.confirmation, [(news.lock_file.name, sha256_of(news))])
+    assert found is not None
+    assert found.number == said(path)["number"]
+    assert (foreseen.confirmation, foreseen.changed) == ("", True)
+    assert [one["path"] for one in map(dict, foreseen.receipts)] == [str(path), str(other)]  # type: ignore[call-overload]
+    before = path.read_bytes()
+    again = scene.load(**wanted)
+    assert (again.changed, again.confirmation, path.read_bytes()) == (False, result.confirmation, before)
+    assert scene.load(check=True, **wanted).confirmation == result.confirmation
+
+
+def test_archives_of_one_content_are_all_seen(scene: Scene, tmp_path: Path) -> None:
+    """What the newer one repeats was seen of the older one too."""
+    first = full(tmp_path, JANUARY)
+    news = bundle(tmp_path, Month({**JANUARY.samples, "c": FEBRUARY.samples["c"]}), first)
+    path = tmp_path / "site.receipt.json"
+    scene.load(src=[str(first.lock_file), str(news.lock_file)], receipt=str(path))
+    receipts = [said(one) for one in tmp_path.glob("site.*.json")]
+    assert [one["complete"] for one in receipts] == [True, True]
+
+
+def test_the_archives_of_a_set_have_one_receipt(scene: Scene, tmp_path: Path) -> None:
+    """So do the bundles of a set, in the same directories."""
+    hosts, firsts, news = ["one", "two"], [], []
+    months = (Month({"a": JANUARY.samples["a"]}), Month({"b": JANUARY.samples["b"]}))
+    later = (Month({"a": FEBRUARY.samples["a"]}), Month({"b": FEBRUARY.samples["b"], "c": FEBRUARY.samples["c"]}))
+    media = tmp_path / "media"
+    for host, month, next_month in zip(hosts, months, later):
+        firsts.append(full(tmp_path / host, month, name="full"))
+        news.append(bundle(tmp_path / host, next_month, firsts[-1], name="news"))
+        shutil.copytree(tmp_path / host / "out", media / host)
+    for name in ("full", "news"):
+        (media / f"{name}.lock.json").write_text(json.dumps({"version": 1, "hosts": hosts}))
+    path = tmp_path / "site.receipt.json"
+    scene.load(src=[str(media / "full.lock.json")], receipt=str(path), exclude=["reg.lan/c"])
+    result = scene.load(src=[str(media / "news.lock.json")], receipt=str(path))
+    assert not result.is_failure
+    assert said(path)["locks"] == {sha256_of(one): one.lock_file.name for one in news}
+    assert said(path)["complete"] is True
+    assert result.confirmation
+    (other,) = (one for one in tmp_path.glob("site.receipt-*.json"))
+    assert said(other)["locks"] == {sha256_of(one): one.lock_file.name for one in firsts}
+
+
+def test_the_report_shows_the_confirmation(scene: Scene, tmp_path: Path) -> None:
+    first = full(tmp_path, JANUARY)
+    page = tmp_path / "page.html"
+    wanted = {"src": [str(first.lock_file)], "report": str(page)}
+    scene.load(**wanted)
+    assert "Confirmation" not in page.read_text("utf-8")
+    result = scene.load(**wanted, receipt=str(tmp_path / "r.json"))
+    assert f"<code>{result.confirmation}</code>" in page.read_text("utf-8")
+    assert not scene.load(**wanted, receipt=str(tmp_path / "r.json")).changed
