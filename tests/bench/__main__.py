@@ -18,6 +18,7 @@ from ..support.module import COLLECTION
 from ..support.registry import Registry
 from . import (
     archiving,
+    bundles,
     copying,
     disk,
     fetching,
@@ -49,6 +50,7 @@ _MODULES = (
     live,
     archiving,
     rerun,
+    bundles,
     growth,
     memory,
     disk,
