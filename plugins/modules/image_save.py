@@ -310,8 +310,8 @@ options:
     description:
       - Path of a signature policy on the target (containers-policy.json) to use instead of the system's.
       - The current policy always applies. If its content, the content of a key that it names, C(registries.d) or
-        C(registries.conf) has changed since the previous run, skopeo checks every image of the existing archive again.
-        No layers are fetched for this. Images that are refused now fail.
+        C(registries.conf) has changed since the previous run, every image of the existing archive has to be accepted
+        again. No layers are fetched for this. Images that are refused now fail.
     type: path
   insecure_policy:
     description:
@@ -433,8 +433,7 @@ options:
   # -- networks
   jobs:
     description:
-      - Number of simultaneous transfers, 1 to 20. Each one fetches a blob from the registry, or has skopeo complete an
-        image.
+      - Number of simultaneous transfers, 1 to 20. Each one fetches a blob from the registry, or completes an image.
     type: int
     default: 4
   retries:
@@ -467,6 +466,18 @@ options:
       - Name or path of the skopeo program on the target.
     type: path
     default: skopeo
+  skopeo_copy:
+    description:
+      - Which images are copied by C(skopeo copy).
+      - With V(auto), those of which skopeo has anything to decide. Other images are written without it, with the same
+        bytes. These are images from repositories for which the signature policy accepts anything, and whose registry
+        C(registries.conf) does not name. The first one of each registry in a run is copied by skopeo too, and compared.
+        If the copies differ, skopeo copies all images of that registry, and RV(notes) says so.
+      - With V(always), skopeo copies every image. What it cannot read is refused before its layers are fetched.
+      - Docker schema 1 images are always converted by skopeo.
+    type: str
+    choices: [auto, always]
+    default: auto
   # -- log and progress
   log_file:
     description:
@@ -494,9 +505,10 @@ notes:
     also apply. The same is true for the options of O(registries).
   - Proxies are taken from the environment of the task (E(HTTPS_PROXY), E(HTTP_PROXY), E(NO_PROXY), also in lower case),
     which is interpreted as by skopeo and other Go programs. SOCKS proxies are not supported.
-  - The module fetches each layer itself, once. skopeo then completes each image, and therefore makes the final decision
-    about the signature policy, after the layers were fetched, for every repository under which an image is listed. If
-    one of these repositories has lost a layer, it is taken from another one in the list that has it.
+  - The module fetches each layer itself, once. Where the signature policy has any requirement, skopeo then completes
+    each image, and therefore makes the final decision about the policy, after the layers were fetched, for every
+    repository under which an image is listed; see also O(skopeo_copy). If one of these repositories has lost a layer,
+    it is taken from another one in the list that has it.
   - Registries that appear in C(registries.conf), in its drop-in directories or in the file that
     E(CONTAINERS_REGISTRIES_CONF) names are left to skopeo completely, for manifests as well as layers. Mirrors,
     C(location), C(insecure) and C(blocked) therefore have the same effect as for skopeo, and a blocked registry is
@@ -590,8 +602,8 @@ msg:
   type: str
   sample: 'saved 3 images to /srv/airgap/rancher.tar.gz (4 files, 6.3 GiB): 1 image added'
 notes:
-  description: Special circumstances due to the location of the archive or the cache, such as links that are left out on
-    a USB stick. Also part of RV(msg).
+  description: Special circumstances, such as links that are left out because the archive or the cache is on a USB
+    stick, or a registry whose images were copied by skopeo after all, see O(skopeo_copy). Also part of RV(msg).
   returned: when the list could be processed
   type: list
   elements: str
@@ -1084,6 +1096,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "stall_timeout": {"type": "int", "default": 120},
         # -- programs and jobs on the host
         "skopeo_path": {"type": "path", "default": "skopeo"},
+        "skopeo_copy": {"type": "str", "choices": ["auto", "always"], "default": "auto"},
         # -- log and progress
         "log_file": {"type": "path"},
         "progress_file": {"type": "path"},

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,9 @@ THOROUGH = pytest.mark.thorough
 NAMES = ("oci/plain:1", "docker/list:1", "oci/zstd:1", "oci/many-layers:1")
 NAMES += ("oci/index:1", "docker/single:1") if is_full() else ()
 OURS = "airgap.images/"
+WAYS, MORE_WAYS = ("oci/plain:1", "docker/list:1", "oci/attested:1"), ("docker/single:1", "oci/zstd:1")
+WAYS += ("oci/artifact:1", "oci/gzip:1", "oci/variants:1") if is_full() else ()
+MORE_WAYS += ("oci/index:1", "oci/many-layers:1", "oci/no-platforms:1") if is_full() else ()
 
 
 def layers_of(image: PushedImage) -> set[str]:
@@ -56,6 +60,41 @@ def test_both_ways_give_the_same_bytes(source: Source, bench: Workbench, home: P
     assert fetched_by_us(proxy, wanted) == set()
     assert [proxy.blob_gets()[digest] for digest in sorted(wanted)] == [1] * len(wanted)
     assert contents(ours.parent) == contents(theirs.parent)
+
+
+def manifests_given(proxy: Proxy, *, to_us: bool) -> Counter[str]:
+    """How often each manifest was given, by path."""
+    given = [each for each in proxy.requests() if each.method == "GET" and "/manifests/" in each.path]
+    return Counter(each.path for each in given if each.headers.get("user-agent", "").startswith(OURS) is to_us)
+
+
+@pytest.mark.thorough(repeats=True)
+@pytest.mark.parametrize("compress", ["zstd", pytest.param("dir", marks=THOROUGH)])
+def test_with_and_without_skopeo_the_archive_is_the_same(source: Source, bench: Workbench, compress: str) -> None:
+    """Without it, each manifest and index is asked for once; skopeo copies one image of each registry, as a witness."""
+    first, second = bench.proxy(source.registry), bench.proxy(source.registry)
+    references = [f"{proxy.host}/{name}" for proxy, names in ((first, WAYS), (second, MORE_WAYS)) for name in names]
+    ours, theirs = bench.directory / "auto" / "images", bench.directory / "always" / "images"
+    auto = bench.save(references, dest=ours, compress=compress, cache_dir=bench.directory / "cache-1")
+    saved(auto)
+    assert auto["notes"] == []
+    for proxy in (first, second):
+        assert set(manifests_given(proxy, to_us=True).values()) == {1}
+        assert sum(manifests_given(proxy, to_us=False).values()) == 1
+        proxy.clear()
+    always = bench.save(
+        references, dest=theirs, compress=compress, cache_dir=bench.directory / "cache-2", skopeo_copy="always"
+    )
+    saved(always)
+    copied = [manifests_given(proxy, to_us=False) for proxy in (first, second)]
+    assert [sum(each.values()) for each in copied] == [len(each) for each in copied]
+    assert sum(len(each) for each in copied) == always["stats"]["platform_images"]
+    assert contents(ours.parent) == contents(theirs.parent)
+    folders = [contents(bench.directory / name) for name in ("cache-1", "cache-2")]
+    for found in folders:
+        for name in ("verified.json", "accepted.json"):  # they name the archive
+            found.pop(name)
+    assert folders[0] == folders[1], "the caches too"
 
 
 def test_a_mirror_is_used(source: Source, bench: Workbench, home: Path) -> None:

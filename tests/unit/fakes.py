@@ -37,6 +37,7 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.image import (
     ResolvedImage,
     StoredImage,
     hex_of,
+    key_of,
 )
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList, ListedImage, Origin
 from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Manifest
@@ -242,6 +243,7 @@ class FakeRegistries:
         self.lists: dict[str, tuple[Descriptor, ...]] = {}
         self._mutex = threading.Lock()
         self._tags: dict[str, str] = {}
+        self._given: set[str] = set()
         self.manifests: dict[str, tuple[bytes, str]] = {}
         self.blobs: dict[str, bytes] = {}
         self.closed = False
@@ -277,7 +279,11 @@ class FakeRegistries:
         if digest not in self.manifests:
             raise Missing(f"{repository}@{name} does not exist", heals=False)
         raw, media_type = self.manifests[digest]
+        self._given.add(key_of(repository, digest))
         return FetchedManifest(raw, digest, media_type)
+
+    def has_given(self, repository: Repository, digest: str) -> bool:
+        return key_of(repository, digest) in self._given
 
     def get_blob(self, repository: Repository, descriptor: Descriptor, *, limit: int, of: str = "") -> bytes:
         self._ask("GET", f"blob {descriptor.digest}")
@@ -345,7 +351,7 @@ class FakeSkopeo:
     """Copies from :class:`FakeRegistries` what the cache lacks, as skopeo does.
 
     :ivar copied: digests of the manifests, in the order of the copies.
-    :ivar accepted: keys of the images that it was asked to let through, in that order.
+    :ivar accepted: keys of the images that it copied without layers, in that order.
     :ivar failures: raised instead of a copy, by digest; each once.
     :ivar refused: raised whenever an image is asked for, by its key.
     :ivar before: called at the start of each copy.
@@ -369,11 +375,21 @@ class FakeSkopeo:
         self.checks += 1
         return "/usr/bin/skopeo"
 
-    def check_policy(self, image: PlatformImage, name: str, directory: str, *, deadline: float) -> None:
+    def copy_without_layers(self, image: PlatformImage, name: str, directory: str, *, deadline: float) -> None:
         with self._mutex:
             self.accepted.append(image.key)
             if image.key in self.refused:
                 raise self.refused[image.key]
+        share = os.path.join(directory, "share")
+        os.makedirs(os.path.join(share, "sha256"))
+        for digest in image.layer_digests:
+            self._write(share, digest, b"")
+        raw, media_type = self._registries.manifests[image.digest]
+        self._write(share, image.digest, raw)
+        assert isinstance(image.content, Manifest) and image.content.config is not None
+        config = image.content.config.digest
+        self._write(share, config, self._registries.blobs[config])
+        write_folder(os.path.join(directory, "layout"), Descriptor(media_type, image.digest, len(raw)))
 
     def copy(self, image: PlatformImage, name: str, folder: str, share: str, *, deadline: float) -> None:
         self.before(image)

@@ -148,6 +148,10 @@ class Refused(TransferError):
     """A registry, or the storage behind it, does not give this account what was asked for."""
 
 
+class Unreadable(TransferError):
+    """skopeo does not read what a registry gives it."""
+
+
 class WrongBytes(TransferError):
     """The content that came for a digest has another digest."""
 

@@ -128,14 +128,22 @@ class BlobStore:
             remove(self.path(digest))
 
     def adopt(self, path: str, digest: str) -> None:
-        """Give a file that was pulled and checked its final name.
+        """Give a file that was pulled and checked its final name, and remember that it was checked.
+
+        :raises StorageError: when that fails.
+        """
+        with explaining(f"cannot write to cache_dir {self._workspace.root}"):
+            self.place(path, digest)
+            self._remember(digest)
+
+    def place(self, path: str, digest: str) -> None:
+        """Give a file its final name whose bytes are still to be checked.
 
         :raises StorageError: when that fails.
         """
         with explaining(f"cannot write to cache_dir {self._workspace.root}"):
             set_mode(path, FILE_MODE)
             os.replace(path, self.path(digest))
-            self._remember(digest)
 
     def _remember(self, digest: str) -> None:
         """Remember a blob's file as it is now that its bytes were checked, where a change would be noticed."""

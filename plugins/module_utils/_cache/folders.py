@@ -15,8 +15,8 @@ from .._base.json import JsonError, parse_object
 from .._host.files import open_regular, write_new
 from .._host.filesystem import link_if_possible, set_mode
 from .._oci.descriptor import Descriptor, parse_descriptor
-from .._oci.image import PlatformImage, StoredImage
-from .._oci.layout import BLOBS, FOLDER_TARGET, OCI_LAYOUT, folder_index
+from .._oci.image import PlatformImage, StoredImage, hex_of
+from .._oci.layout import BLOBS, FOLDER_TARGET, OCI_LAYOUT, SHARE, folder_index
 from .._oci.manifest import Manifest, parse_manifest
 from .acceptances import RECORD, Acceptances
 from .blobs import BlobStore
@@ -84,6 +84,38 @@ class ImageFolders:
         if self._blobs.read_document(descriptor.digest) is None:
             raise ManifestError(f"skopeo left no sound manifest {descriptor.digest}")
         return self._place(copied, descriptor, image)
+
+    def difference(self, directory: str, image: PlatformImage) -> str:
+        """Compare what skopeo has copied without layers with what :meth:`write` writes.
+
+        Descriptor, manifest and configuration have to be the same bytes. ``oci-layout``, which is written anew either
+        way, has to say the same.
+
+        :param directory: see :meth:`Skopeo.copy_without_layers`.
+        :returns: the first difference in words; empty if there is none.
+        """
+        layout, share = os.path.join(directory, "layout"), os.path.join(directory, SHARE)
+        try:
+            stored = _with_source_values(_read_folder(layout), image.descriptor)
+            version = parse_object(read_small(os.path.join(layout, "oci-layout"))).values()
+            names = {entry.name: entry.stat(follow_symlinks=False).st_size for entry in os.scandir(share)}
+        except (ManifestError, JsonError, OSError) as error:
+            return str(error)
+        if folder_index(stored) != folder_index(image.descriptor):
+            return f"it stored {stored.digest} as {stored.media_type} with {stored.size} bytes"
+        if version != parse_object(OCI_LAYOUT).values():
+            return "it wrote another oci-layout"
+        content = image.content
+        config = content.config if isinstance(content, Manifest) else None
+        written = [image.descriptor] if config is None else [image.descriptor, config]
+        expected = {hex_of(digest): 0 for digest in image.layer_digests}
+        expected.update({hex_of(blob.digest): blob.size for blob in written})
+        if names != expected:
+            return "it wrote other blobs"
+        for blob in written:
+            if read_small(os.path.join(share, hex_of(blob.digest))) != read_small(self._blobs.path(blob.digest)):
+                return f"it wrote other bytes for {blob.digest}"
+        return ""
 
     def write(self, image: PlatformImage) -> StoredImage:
         """Write the folder of an image whose blobs are all in the cache, as it would be if skopeo had copied it.

@@ -24,6 +24,7 @@ from .._http.response import Response, number_of
 from .._http.status_errors import explain_status
 from .._http.trust_store import TrustStore
 from .._oci.descriptor import Descriptor, digest_of
+from .._oci.image import key_of
 from .._oci.limits import MAX_MANIFEST_BYTES, MAX_REFERRERS
 from .._oci.media_types import ACCEPTED_TYPES, OCI_INDEX
 from .._oci.reference import Repository, is_digest
@@ -81,6 +82,7 @@ class RegistryClient:
         self._stop = stop
         self._on_retry = on_retry
         self.count = RequestCount()
+        self._given: set[str] = set()
         self.outages = self.endpoints.outages
 
     def head_manifest(self, repository: Repository, tag: str) -> str:
@@ -107,7 +109,13 @@ class RegistryClient:
             response = self._ask_once("GET", repository, url_path, what=what, headers=_ACCEPT)
             return checked_manifest(response, name, what)
 
-        return self._retrying(attempt, what)
+        fetched = self._retrying(attempt, what)
+        self._given.add(key_of(repository, fetched.digest))
+        return fetched
+
+    def has_given(self, repository: Repository, digest: str) -> bool:
+        """Return True if a repository has given a manifest in this run."""
+        return key_of(repository, digest) in self._given
 
     def get_blob(self, repository: Repository, descriptor: Descriptor, *, limit: int, of: str = "") -> bytes:
         """Pull a small blob (an image configuration) into memory, and check its digest.

@@ -87,7 +87,10 @@ def finish(
         is_published=outcome.is_published,
         is_as_it_was=not outcome.changed,
         warnings=tuple(warnings.texts),
-        notes=_notes(run, is_published=outcome.is_published and not outcome.is_needless),
+        notes=(
+            *_notes(run, is_published=outcome.is_published and not outcome.is_needless),
+            *tools.witnesses.notes(),
+        ),
         allow_partial=options.output.allow_partial,
         keep_cache=options.work.keep_cache,
         is_needless=outcome.is_needless,

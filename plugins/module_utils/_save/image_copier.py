@@ -2,17 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Copies single images into the cache, with skopeo, or without it where skopeo cannot copy them.
+"""Copies single images into the cache, with skopeo, or without it where nothing is left for skopeo to decide.
 
 skopeo writes an image's layout and checks the signature policy, once for every repository that the image is wanted
-from. It also pulls the blobs that are missing.
+from. It also pulls the blobs that are missing. Without skopeo, the repository has to give the manifest in the same run.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from typing import Callable
 
+from .._base.deadline import time_left
 from .._base.errors import ManifestError, Missing, TransferError
 from .._cache.cache import Cache
 from .._oci.descriptor import Descriptor
@@ -51,30 +53,67 @@ class ImageCopier:
         config = image.content.config if isinstance(image.content, Manifest) else None
         if config is not None:  # skopeo writes it anew, and would not tell that it was damaged
             self._cache.blobs.drop_damaged(config)
-        if self._tools.unsupported.includes(image):
-            stored = self._copy_without_skopeo(image, deadline)
-        elif all(map(self._cache.blobs.has, image.left_out)):
-            stored = self._copy_with_skopeo(image, deadline)
-        else:
-            stored = self._copy_in_part(image, deadline)
+        is_ours = self._is_ours(image)
+        if is_ours:
+            self._complete(image, deadline)
+            is_ours = self._is_confirmed(image, deadline)
+        stored = self._write(image) if is_ours else self._copy_with_skopeo(image, deadline)
         self._accepted.record(image)
         return stored
 
     def accept(self, image: PlatformImage, deadline: float) -> None:
-        """Ask the image's repository for its manifest, and have skopeo check the signature policy; pull no layer.
+        """Ask the image's repository for its manifest, and have the signature policy checked; pull no layer.
 
         :raises TransferError: why it was not accepted.
         """
-        if self._tools.unsupported.includes(image):
-            self._manifest_now(image)  # no policy applies, so it is accepted if its repository has it
+        ways, registry = self._tools.unsupported, image.repository.registry
+        if ways.includes(image) or (ways.may_be_copied(image) and not self._tools.witnesses.disagree(registry)):
+            self._ensure_given(image, deadline)  # the policy accepts anything
             return
-        outages, skopeo = self._tools.registries.outages, self._tools.skopeo
-        outages.check(image.repository.registry)
-        with self._cache.workspace.scratch() as directory:
-            _by_any_name(image, lambda name: skopeo.check_policy(image, name, directory, deadline=deadline))
-        outages.answered(image.repository.registry)
+        self._tools.registries.outages.check(registry)
+        self._copied_by_skopeo(image, deadline, lambda _directory: "")
+
+    def _is_ours(self, image: PlatformImage) -> bool:
+        """Return True if an image may be copied without skopeo, and the client was not refused any of its blobs."""
+        ways = self._tools.unsupported
+        if ways.includes(image):
+            return True
+        return ways.may_be_copied(image) and self.missing(image).keys() <= {image.digest}
+
+    def _is_confirmed(self, image: PlatformImage, deadline: float) -> bool:
+        """Return True if an image that is complete may be written without skopeo; see :class:`Witnesses`."""
+        ways, witnesses, registry = self._tools.unsupported, self._tools.witnesses, image.repository.registry
+        if not ways.can_be_read(image):
+            witnesses.cannot_read(registry)
+            return True
+        if not ways.may_be_copied(image):  # an artefact that the policy says nothing about
+            return True
+
+        def compare() -> str:
+            return self._copied_by_skopeo(image, deadline, lambda made: self._cache.folders.difference(made, image))
+
+        return witnesses.agree(registry, compare)
+
+    def _copied_by_skopeo(self, image: PlatformImage, deadline: float, look: Callable[[str], str]) -> str:
+        """Have skopeo copy an image without its layers, and look at the copy, which is then removed.
+
+        :param look: is given the directory; see :meth:`Skopeo.copy_without_layers`.
+        :returns: what ``look`` returns.
+        """
+        found: list[str] = []
+
+        def copy(name: str) -> None:
+            with self._cache.workspace.scratch() as directory:
+                self._tools.skopeo.copy_without_layers(image, name, directory, deadline=deadline)
+                found.append(look(directory))
+
+        _by_any_name(image, copy)
+        self._tools.registries.outages.answered(image.repository.registry)
+        return found[-1]
 
     def _copy_with_skopeo(self, image: PlatformImage, deadline: float) -> StoredImage:
+        if not all(map(self._cache.blobs.has, image.left_out)):
+            return self._copy_in_part(image, deadline)
         skopeo, share = self._tools.skopeo, os.path.dirname(self._cache.workspace.share)
         folder = self._cache.folders.new(image)
         with removed_on_failure(folder):
@@ -99,26 +138,32 @@ class ImageCopier:
                 for digest in wanted:
                     path = os.path.join(copied, hex_of(digest))
                     if os.path.lexists(path):
-                        blobs.adopt(path, digest)
+                        blobs.place(path, digest)
 
         _by_any_name(image, copy)
         self._tools.registries.outages.answered(image.repository.registry)
-        try:
-            return self._cache.folders.write(image)
-        except ManifestError as error:
-            raise TransferError(str(error), heals=True) from error
+        return self._write(image)
 
-    def _copy_without_skopeo(self, image: PlatformImage, deadline: float) -> StoredImage:
+    def _complete(self, image: PlatformImage, deadline: float) -> None:
+        """Have everything that an image consists of in the cache, and its manifest given by its own repository."""
         if self._cache.blobs.drop_damaged(image.descriptor):
-            self._cache.blobs.store_document(image.digest, self._manifest_now(image))
+            self._cache.blobs.store_document(image.digest, self._manifest_now(image, deadline))
+        self._ensure_given(image, deadline)
         for blob in self.missing(image).values():
             self._blobs.pull_from(image.repository, blob, deadline)
+
+    def _write(self, image: PlatformImage) -> StoredImage:
         try:
             return self._cache.folders.write(image)
         except ManifestError as error:
             raise TransferError(str(error), heals=True) from error
 
-    def _manifest_now(self, image: PlatformImage) -> bytes:
+    def _ensure_given(self, image: PlatformImage, deadline: float) -> None:
+        """Ask the image's repository for its manifest, unless it has given it in this run: others may have it too."""
+        if not self._tools.registries.has_given(image.repository, image.digest):
+            self._manifest_now(image, deadline)
+
+    def _manifest_now(self, image: PlatformImage, deadline: float) -> bytes:
         """Return the image's manifest as its repository gives it now."""
         found: list[bytes] = []
 
@@ -129,7 +174,8 @@ class ImageCopier:
                 raise Missing(f"{reference} names another image by now; run again", heals=False)
             found.append(fetched.raw)
 
-        _by_any_name(image, ask)
+        with time_left(deadline - time.monotonic()):
+            _by_any_name(image, ask)
         return found[-1]
 
 

@@ -82,6 +82,7 @@ class Params(TypedDict):
     keep_cache: bool
     prune_cache: bool
     skopeo_path: str
+    skopeo_copy: str
     signature_policy: str | None
     insecure_policy: bool
     log_file: str | None
@@ -242,6 +243,7 @@ def _work(params: Params, output: Output) -> Work:
         skopeo_path=params["skopeo_path"],
         signature_policy=params["signature_policy"],
         insecure_policy=params["insecure_policy"],
+        skopeo_copy=params["skopeo_copy"],
     )
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From registry to cache: single blobs by our own client, each image as a whole by skopeo.
+"""From registry to cache: single blobs by our own client, and each image as a whole, with skopeo or without it.
 
 skopeo pulls blobs as well where it may know a way that the client does not: registries that its configuration mentions,
 conversions, and whatever the client was refused.
@@ -138,10 +138,7 @@ class Puller:
         """
         with self._working_on(image) as deadline:
             self._log.info(f"asking whether {image.key} may be saved ({image.descriptor.platform or 'artefact'})")
-            if self._tools.unsupported.includes(image):
-                self._images.accept(image, deadline)  # the client tries again by itself
-            else:
-                self._patiently(lambda: self._images.accept(image, deadline), deadline)
+            self._patiently(lambda: self._images.accept(image, deadline), deadline)
             self._accepted.record(image)
 
     def _copy_patiently(self, image: PlatformImage, deadline: float) -> StoredImage:
@@ -196,7 +193,7 @@ class Puller:
         content = image.content
         if isinstance(content, Schema1):
             return {}  # skopeo converts it
-        if self._tools.unsupported.includes(image):
+        if self._tools.unsupported.may_be_copied(image):
             return {digest: blob for digest, blob in missing.items() if digest != image.digest}
         # skopeo fetches manifest and configuration at every copy.
         own = {image.digest, content.config.digest if content.config is not None else ""}

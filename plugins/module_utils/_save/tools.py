@@ -39,18 +39,21 @@ from .questions import Questions
 from .referrer_questions import ReferrerQuestions
 from .referrers import Referrers
 from .resolve import CONNECTIONS, Resolver, nothing_is_known
+from .witnesses import Witnesses
 
 
 @dataclass(frozen=True)
 class Tools:
     """The parts of a run that talk to registries.
 
+    :param witnesses: know of which registries images are copied without skopeo.
     :param failures: makes the failures of images.
     :param referrers: finds what refers to images; ``None`` where that is not wanted, or a lock file names it.
     """
 
     registries: RegistryClient
     unsupported: UnsupportedImages
+    witnesses: Witnesses
     resolver: Resolver
     failures: Failures
     skopeo: Skopeo
@@ -210,7 +213,8 @@ def prepared(
     trust = TrustStore(options.access, os.environ, configuration.others)
     policy = RetryPolicy(options.work.retries, options.work.retry_delay)
     client = _client(options, credentials, trust, policy, log=log, stop=stop)
-    unsupported = UnsupportedImages(client, PolicyRules(options.work, os.environ), configuration)
+    rules = PolicyRules(options.work, os.environ)
+    unsupported = UnsupportedImages(client, rules, configuration, options.work.skopeo_copy)
 
     def account(repository: Repository) -> str:
         """Return whose login skopeo sends; of a registry that its configuration mentions, that is not known here."""
@@ -241,6 +245,7 @@ def prepared(
         yield Tools(
             registries=client,
             unsupported=unsupported,
+            witnesses=Witnesses(stop, log.warning),
             resolver=resolver,
             failures=failures,
             skopeo=skopeo,

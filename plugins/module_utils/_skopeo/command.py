@@ -67,7 +67,7 @@ class Commands:
         # Of a schema 1 manifest skopeo would keep the bytes, but under a name that is not their sha256.
         return self._copy(image, name, folder, share, [] if image.is_converted else [_KEEP_MANIFEST])
 
-    def check_policy(self, image: PlatformImage, name: str, folder: str, share: str) -> list[str]:
+    def copy_without_layers(self, image: PlatformImage, name: str, folder: str, share: str) -> list[str]:
         """Return the same for a directory ``share`` that has the names of all layers already."""
         # A conversion would need the layers.
         return self._copy(image, name, folder, share, [_KEEP_MANIFEST])

@@ -85,13 +85,14 @@ class Skopeo:
         command = self.commands.copy(image, name, folder, share)
         self._run(command, image.repository, lambda: _progress(folder), deadline=deadline)
 
-    def check_policy(self, image: PlatformImage, name: str, directory: str, *, deadline: float) -> None:
-        """Ask the registry for a platform image's manifest and configuration, and check the signature policy.
+    def copy_without_layers(self, image: PlatformImage, name: str, directory: str, *, deadline: float) -> None:
+        """Copy one platform image into ``layout``, with manifest and configuration in ``share/sha256`` beside it.
 
-        That is what a copy does first. It then takes a layer for present whose name is there, and fetches none.
+        As with any copy, the signature policy is checked first. skopeo takes a layer for present whose name is there,
+        and so fetches none.
 
         :param name: ``@DIGEST`` or ``:TAG`` by which its repository is asked for it.
-        :param directory: empty; what comes there is of no use.
+        :param directory: empty.
         :param deadline: ``time.monotonic()`` at which it is given up.
         :raises TransferError: what went wrong, and whether trying again can help.
         """
@@ -100,7 +101,7 @@ class Skopeo:
     def copy_without(
         self, layers: Iterable[str], image: PlatformImage, name: str, directory: str, *, deadline: float
     ) -> str:
-        """Copy an image without some of its layers, as :meth:`check_policy` does without any.
+        """Copy an image without some of its layers, as :meth:`copy_without_layers` does without any.
 
         :param layers: digests of those that are not to be fetched.
         :param directory: empty.
@@ -114,7 +115,7 @@ class Skopeo:
             with open(os.path.join(blobs, hex_of(digest)), "xb"):
                 pass
         folder = os.path.join(directory, "layout")
-        command = self.commands.check_policy(image, name, folder, share)
+        command = self.commands.copy_without_layers(image, name, folder, share)
         self._run(command, image.repository, lambda: _progress(folder), deadline=deadline)
         return blobs
 

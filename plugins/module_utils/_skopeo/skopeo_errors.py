@@ -16,6 +16,7 @@ from .._base.errors import (
     ProxyLoginRefused,
     Refused,
     TransferError,
+    Unreadable,
     WrongBytes,
     printable,
 )
@@ -92,8 +93,14 @@ _CAUSES = (
         "unsupported docker v2s2 media type",
         False,
         "push the image again with OCI types (docker buildx: oci-mediatypes=true)",
+        Unreadable,
     ),
-    _Cause("unsupported schema version|nimplemented manifest MIME", False, "the registry gives a wrong Content-Type"),
+    _Cause(
+        "unsupported schema version|nimplemented manifest MIME",
+        False,
+        "the registry gives a wrong Content-Type",
+        Unreadable,
+    ),
 )
 
 

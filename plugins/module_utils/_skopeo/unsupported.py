@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Platform images that skopeo cannot copy, although the client can fetch and check all of them.
+"""Platform images that the client copies byte for byte, without skopeo.
 
-They are copied byte for byte without skopeo, if nothing is left for it to decide: the signature policy accepts
-anything, and registries.conf does not name their registry. Artefacts that were found because they refer to an image,
-such as its signature, are copied so under any policy.
+That is where nothing is left for skopeo to decide: the signature policy accepts anything, and registries.conf does not
+name their registry. There the client also copies what skopeo cannot, although it can be fetched and checked. Artefacts
+that were found because they refer to an image, such as its signature, are copied so under any policy.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .._oci.schema1 import Schema1
 from .._registry.client import RegistryClient
 from .policy_rules import PolicyRules
 from .registries_conf import RegistriesConf
+from .work import AUTO
 
 _DOCKER_LAYERS = frozenset(
     f"application/vnd.docker.image.rootfs.{kind}"
@@ -30,25 +31,42 @@ class UnsupportedImages:
     """Tells the platform images that the client copies from those that skopeo copies.
 
     :param registries: knows how they have answered.
+    :param skopeo_copy: see :class:`Work`.
     """
 
-    def __init__(self, registries: RegistryClient, rules: PolicyRules, configuration: RegistriesConf) -> None:
+    def __init__(
+        self, registries: RegistryClient, rules: PolicyRules, configuration: RegistriesConf, skopeo_copy: str = AUTO
+    ) -> None:
+        self._is_allowed = skopeo_copy == AUTO
         self._registries = registries
         self._rules = rules
         self._configuration = configuration
 
     def includes(self, image: PlatformImage) -> bool:
-        """Return True if skopeo cannot or need not copy an image, and the client may."""
-        return self._is_beyond_policies(image) or (bool(self._hindrance(image)) and self._is_free(image))
+        """Return True if skopeo cannot, or would not, copy an image, and the client may."""
+        is_readable = not self._hindrance(image)
+        if self._is_beyond_policies(image) and (self._is_allowed or (is_readable and not self._accepts(image))):
+            return True
+        return not is_readable and self.may_be_copied(image)
+
+    def may_be_copied(self, image: PlatformImage) -> bool:
+        """Return True if nothing is left for skopeo to decide, so that the client may copy an image."""
+        if not self._is_allowed or isinstance(image.content, Schema1):
+            return False
+        return not self._configuration.applies_to(image.repository) and self._accepts(image)
+
+    def can_be_read(self, image: PlatformImage) -> bool:
+        """Return True if skopeo can read an image, as far as is known."""
+        return not self._hindrance(image)
 
     def ensure_can_copy(self, image: PlatformImage) -> None:
         """:raises NotCarried: when it can be copied neither with skopeo nor without."""
         hindrance = self._hindrance(image)
         if hindrance and not self.includes(image):
             raise NotCarried(
-                f"{hindrance}. Without skopeo it is copied only where the signature policy accepts anything for "
-                f"{image.repository.as_named}, and registries.conf does not name its registry (and no Docker schema 1 "
-                "image is)"
+                f"{hindrance}. Without skopeo it is copied only if skopeo_copy is auto, the signature policy accepts "
+                f"anything for {image.repository.as_named}, and registries.conf does not name its registry (and no "
+                "Docker schema 1 image is)"
             )
 
     def _is_beyond_policies(self, image: PlatformImage) -> bool:
@@ -59,9 +77,7 @@ class UnsupportedImages:
         is_proof = image.is_referrer and image.is_artefact and isinstance(image.content, Manifest)
         return is_proof and not self._configuration.applies_to(image.repository)
 
-    def _is_free(self, image: PlatformImage) -> bool:
-        if isinstance(image.content, Schema1) or self._configuration.applies_to(image.repository):
-            return False
+    def _accepts(self, image: PlatformImage) -> bool:
         return self._rules.accept_anything(image.repository.as_named, image.digest)
 
     def _hindrance(self, image: PlatformImage) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SYSTEM_POLICY, INSECURE_POLICY = "system", "insecure"
+AUTO, ALWAYS = "auto", "always"
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class Work:
 
     :param timeout: for all copies of one platform image, its retries included.
     :param stall_timeout: for a transfer in which no byte moves.
+    :param skopeo_copy: :data:`ALWAYS` if skopeo copies every image; :data:`AUTO` if only those of which it decides
+        anything.
     """
 
     cache_dir: str
@@ -32,3 +35,4 @@ class Work:
     skopeo_path: str
     signature_policy: str | None
     insecure_policy: bool
+    skopeo_copy: str

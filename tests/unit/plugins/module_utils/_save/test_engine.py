@@ -86,7 +86,7 @@ class Bench:
         self.skopeo.fetched.clear()
         self.registries.count.head = self.registries.count.get = 0
         self.log = Log(debug=True)
-        defaults = {"images": list(images or IMAGES), "os": ["linux"], "retry_delay": 0}
+        defaults = {"images": list(images or IMAGES), "os": ["linux"], "retry_delay": 0, "skopeo_copy": "always"}
         made = make_options(self.folder, **{**defaults, **options})
         return save(made, log=self.log, stop=self.stop, attributes=self.attributes)
 

@@ -57,7 +57,8 @@ class Bench:
         self.registries.asked.clear()
         for told in (self.skopeo.copied, self.skopeo.accepted, self.skopeo.fetched):
             told.clear()
-        made = make_options(self.folder, **{"images": list(images or [A]), "retry_delay": 0, **options})
+        defaults = {"images": list(images or [A]), "retry_delay": 0, "skopeo_copy": "always"}
+        made = make_options(self.folder, **{**defaults, **options})
         return save(made, log=Log(debug=True), stop=Stop(), attributes=NoAttributes())
 
     def refuse(self, *keys: str) -> None:

@@ -44,7 +44,7 @@ class Bench:
         self.log = Log(debug=True)
 
     def run(self, **options: Any) -> Result:
-        made = make_options(self.folder, **{"images": IMAGES, "retry_delay": 0, **options})
+        made = make_options(self.folder, **{"images": IMAGES, "retry_delay": 0, "skopeo_copy": "always", **options})
         return save(made, log=self.log, stop=Stop(), attributes=NoAttributes())
 
     @property

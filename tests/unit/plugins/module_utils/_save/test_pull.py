@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     Missing,
     StorageError,
     TransferError,
+    Unreadable,
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
@@ -40,6 +42,7 @@ from ansible_collections.airgap.images.plugins.module_utils._registry.failures i
 from ansible_collections.airgap.images.plugins.module_utils._registry.retry import RetryPolicy
 from ansible_collections.airgap.images.plugins.module_utils._save.pull import Puller
 from ansible_collections.airgap.images.plugins.module_utils._save.tools import Tools
+from ansible_collections.airgap.images.plugins.module_utils._save.witnesses import Witnesses
 from ansible_collections.airgap.images.plugins.module_utils._skopeo.policy_rules import PolicyRules
 from ansible_collections.airgap.images.plugins.module_utils._skopeo.registries_conf import RegistriesConf
 from ansible_collections.airgap.images.plugins.module_utils._skopeo.unsupported import UnsupportedImages
@@ -92,11 +95,14 @@ class Bench:
         retries: int = 2,
         **options: Any,
     ) -> Puller:
-        made = make_options(self._folder, **options)
+        made = make_options(self._folder, **{"skopeo_copy": "always", **options})
         registries, configuration = cast(Any, self.registries), RegistriesConf(os.environ)
         tools = Tools(
             registries=registries,
-            unsupported=UnsupportedImages(registries, PolicyRules(made.work, os.environ), configuration),
+            unsupported=UnsupportedImages(
+                registries, PolicyRules(made.work, os.environ), configuration, made.work.skopeo_copy
+            ),
+            witnesses=Witnesses(self.stop, self.log.warning),
             resolver=cast(Any, None),
             failures=Failures(self.log.secrets, self.registries.outages),
             skopeo=cast(Any, self.skopeo),
@@ -571,3 +577,159 @@ def test_what_skopeo_cannot_have_from_one_repository_comes_from_another(bench: B
     assert puller.copy(SAMPLE.image) == SAMPLE.stored
     assert bench.skopeo.copied == [SAMPLE.image.digest] * 2
     assert not {ONE.digest, TWO.digest} & {*bench.skopeo.fetched}
+
+
+# -- without skopeo
+
+
+SECOND, THIRD = Sample(b"one", b"three"), Sample(b"four", platform=None)
+
+
+@pytest.fixture
+def free(bench: Bench) -> Bench:
+    """Nothing is left for skopeo to decide."""
+    for sample in (SECOND, THIRD):
+        bench.push(sample)
+    places = {sample.image.key: (1, 1) for sample in (SAMPLE, SECOND, THIRD)}
+    bench.puller = bench.make(places=places, skopeo_copy="auto", insecure_policy=True)
+    return bench
+
+
+def asked_for(bench: Bench, image: PlatformImage) -> int:
+    """How often its repository was asked for a manifest."""
+    return bench.registries.asked.count(f"GET {image.repository}@{image.digest}")
+
+
+def test_without_skopeo_all_blobs_are_the_clients(free: Bench) -> None:
+    assert free.puller.lack(SAMPLE.image) == Lack((CONFIG, ONE, TWO), frozenset({SAMPLE.image.digest}))
+
+
+def test_the_first_image_alone_is_copied_by_skopeo_too(free: Bench) -> None:
+    for sample in (SAMPLE, SECOND, THIRD):
+        assert free.bring(sample.image) == sample.stored
+        assert free.cache.acceptances.has(sample.image)
+        assert asked_for(free, sample.image) == 1, "once by us"
+    assert (free.skopeo.copied, free.skopeo.accepted) == ([], [SAMPLE.image.key])
+    assert not [path for path in Path(free.cache.workspace.run_directory).iterdir() if "scratch" in path.name]
+    assert SAMPLE.blobs.keys() <= free.puller.downloaded.keys()
+
+
+def test_a_manifest_that_was_given_in_this_run_is_not_asked_for_again(free: Bench) -> None:
+    image = SAMPLE.image
+    free.cache.blobs.store_document(image.digest, SAMPLE.raw)
+    free.registries.get_manifest(image.repository, image.digest)
+    free.bring()
+    assert asked_for(free, image) == 1
+
+
+def test_what_the_cache_has_from_elsewhere_is_asked_of_the_repository(free: Bench) -> None:
+    """A manifest that lies there says nothing of the repository that the image is wanted from."""
+    free.bring()
+    there = replace(SECOND.image, repository=OTHER)
+    free.puller = free.make(places={there.key: (1, 1)}, skopeo_copy="auto", insecure_policy=True)
+    free.cache.blobs.store_document(there.digest, SECOND.raw)
+    free.registries.failures[f"GET {OTHER}@{there.digest}"] = TransferError("denied", heals=False)
+    with pytest.raises(TransferError, match="denied"):
+        free.bring(there)
+    assert not (Path(free.cache.root) / there.folder).exists()
+
+
+def spoil_skopeo(bench: Bench, spoil: Callable[[Path], object]) -> None:
+    """Have skopeo write something else into the layouts that are compared."""
+    copy = bench.skopeo.copy_without_layers
+
+    def spoiled(image: PlatformImage, name: str, directory: str, *, deadline: float) -> None:
+        copy(image, name, directory, deadline=deadline)
+        spoil(Path(directory))
+
+    bench.skopeo.copy_without_layers = spoiled  # type: ignore[method-assign]
+
+
+def put_index(directory: Path, **changed: Any) -> None:
+    (directory / "layout" / "index.json").unlink()
+    (directory / "layout" / "oci-layout").unlink()
+    (directory / "layout").rmdir()
+    write_folder(str(directory / "layout"), replace(SAMPLE.image.descriptor, **changed))
+
+
+def blob_in(directory: Path, blob: Descriptor) -> Path:
+    return directory / "share" / "sha256" / blob.digest[7:]
+
+
+DIFFERENCES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no layout": (lambda place: (place / "layout/index.json").unlink(), r"index\.json cannot be read"),
+    "no index": (lambda place: (place / "layout/index.json").write_text("{}"), "names 0 manifests instead of one"),
+    "digest": (lambda place: put_index(place, digest=ONE.digest), f"it stored {ONE.digest} as application/vnd"),
+    "size": (lambda place: put_index(place, size=7), "with 7 bytes"),
+    "media type": (lambda place: put_index(place, media_type="text/x"), "as text/x with"),
+    "version": (lambda place: (place / "layout/oci-layout").write_text("{}"), "it wrote another oci-layout"),
+    "a blob more": (lambda place: (place / "share/sha256/more").write_text(""), "it wrote other blobs"),
+    "a blob less": (lambda place: blob_in(place, CONFIG).unlink(), "it wrote other blobs"),
+    "a layer": (lambda place: blob_in(place, ONE).write_bytes(b"one"), "it wrote other blobs"),
+    "a manifest": (
+        lambda place: blob_in(place, SAMPLE.image.descriptor).write_bytes(bytes(SAMPLE.image.descriptor.size)),
+        f"it wrote other bytes for {SAMPLE.image.digest}",
+    ),
+    "a configuration": (
+        lambda place: blob_in(place, CONFIG).write_bytes(bytes(CONFIG.size)),
+        f"it wrote other bytes for {CONFIG.digest}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "told"), DIFFERENCES.values(), ids=DIFFERENCES)
+def test_where_copies_differ_all_are_skopeos(free: Bench, spoil: Callable[[Path], object], told: str) -> None:
+    spoil_skopeo(free, spoil)
+    for sample in (SAMPLE, SECOND, THIRD):
+        assert free.bring(sample.image) == sample.stored
+    assert free.skopeo.copied == [sample.image.digest for sample in (SAMPLE, SECOND, THIRD)]
+    (warning,) = [line for line in free.log.lines if "are copied by skopeo" in line]
+    assert re.search(told, warning)
+
+
+def test_what_the_client_was_refused_is_skopeos(free: Bench) -> None:
+    free.registries.lost = {str(SAMPLE.image.repository): {TWO.digest}}
+    assert free.bring() == SAMPLE.stored
+    assert (free.skopeo.copied, free.skopeo.fetched) == ([SAMPLE.image.digest], [TWO.digest])
+
+
+def test_what_skopeo_cannot_read_is_no_witness(free: Bench) -> None:
+    free.skopeo.refused[SAMPLE.image.key] = Unreadable("skopeo: it does not read that", heals=False)
+    for sample in (SAMPLE, SECOND, THIRD):
+        assert free.bring(sample.image) == sample.stored
+    assert (free.skopeo.copied, free.skopeo.accepted) == ([], [SAMPLE.image.key, SECOND.image.key])
+
+
+def test_a_witness_that_fails_is_tried_again(free: Bench) -> None:
+    failures = [heals(), heals()]
+    copy = free.skopeo.copy_without_layers
+
+    def fail_twice(*arguments: Any, **more: Any) -> None:
+        if failures:
+            raise failures.pop()
+        copy(*arguments, **more)
+
+    free.skopeo.copy_without_layers = fail_twice  # type: ignore[method-assign]
+    assert free.bring() == SAMPLE.stored
+    free.skopeo.refused[SECOND.image.key] = TransferError("denied", heals=False)
+    assert free.bring(SECOND.image) == SECOND.stored, "skopeo is not asked any more"
+
+
+def test_an_image_that_is_there_is_asked_of_each_repository(free: Bench) -> None:
+    free.puller = free.make(places=BOTH, sources=NAMED_BY_BOTH, skopeo_copy="auto", insecure_policy=True)
+    free.bring()
+    free.registries.failures[f"GET {OTHER}@{THERE.digest}"] = TransferError("denied", heals=False)
+    with pytest.raises(TransferError, match="denied"):
+        free.puller.copy(THERE)
+    assert free.puller.copy(THERE) == replace(SAMPLE.stored, source=THERE)
+    assert free.skopeo.accepted == [SAMPLE.image.key], "the witness"
+    assert free.cache.acceptances.has(THERE)
+
+
+def test_one_that_is_there_is_let_through_by_skopeo_where_copies_differ(free: Bench) -> None:
+    spoil_skopeo(free, lambda place: (place / "layout/oci-layout").write_text("{}"))
+    free.puller = free.make(places=BOTH, sources=NAMED_BY_BOTH, skopeo_copy="auto", insecure_policy=True)
+    free.bring()
+    free.skopeo.refused[THERE.key] = TransferError("denied by policy", heals=False)
+    with pytest.raises(TransferError, match="denied by policy"):
+        free.puller.copy(THERE)

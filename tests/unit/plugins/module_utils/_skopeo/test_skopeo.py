@@ -327,7 +327,7 @@ def test_a_mirror_is_copied_from_under_the_name_of_the_list(
     assert command[-2] == f"docker://docker.io/team/app{NAME}"
     written = path.read_text()
     assert written == '[[registry]]\nprefix = "docker.io/team/app"\nlocation = "mirror.lan/hub/team/app"\n'
-    assert commands.check_policy(image, NAME, "/c/folder", "/c/share")[2] == str(path)
+    assert commands.copy_without_layers(image, NAME, "/c/folder", "/c/share")[2] == str(path)
     other = replace(image, repository=Repository("mirror.lan", "hub/library/nginx", "docker.io/library/nginx"))
     assert commands.copy(other, NAME, "/c/folder", "/c/share")[2] == str(tmp_path / "mirror-2.conf")
     assert commands.copy(IMAGE, NAME, "/c/folder", "/c/share")[1:3] == (
