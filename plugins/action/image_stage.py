@@ -141,7 +141,14 @@ class ActionModule(StepsAction):
             play,
             self._find,
             self._pool(self._task.args["call"]),
+            lambda: self._access(variables),
         )
+
+    def _access(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options that say how to reach registries. Only what has a value is an option."""
+        values = self._templar.template(variables[self._task.args["access"]])
+        empty = ("", None, variables.get("omit"))
+        return {name: value for name, value in values.items() if value not in empty}
 
     def _options(self, variables: Mapping[str, Any]) -> Options:
         return Options.of(self._templar.template(variables[self._task.args["variables"]]))

@@ -60,6 +60,10 @@ options:
       - Name of the variable with the options of the role. It is given by name because Ansible can show arguments, and
         these may hold secrets.
     type: str
+  access:
+    description:
+      - Name of the variable with the options of M(airgap.images.image_sizes), for O(step=stage).
+    type: str
   types:
     description:
       - Types of the role's variables, for O(step=validate).
@@ -431,6 +435,7 @@ def main() -> None:
         argument_spec={
             "step": {"type": "str", "choices": ["validate", "probe", "read", "stage", "fail", "close"]},
             "variables": {"type": "str"},
+            "access": {"type": "str"},
             "types": {"type": "dict", "default": {}},
             "call": {"type": "str"},
             "archives": {"type": "dict", "default": {}},

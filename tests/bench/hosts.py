@@ -100,6 +100,7 @@ def stage(bench: Bench, root: Path, count: int) -> Run:
             "image_save_dest": "{{ work }}/out/images.tar.gz",
             "image_save_fetch_dest": str(folder / "media"),
             "image_save_distribute": True,
+            "image_save_balance": "count",  # there is no registry that could be asked for sizes
             "image_save_install": False,
         }
         done = play(bench, root, folder, hosts=hosts, variables=variables, options=["--tags", "image_save_stage"])

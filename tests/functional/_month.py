@@ -199,7 +199,7 @@ def _wrong_password(month: Month) -> PlaybookResult:
 
 
 def _full_disk(month: Month) -> PlaybookResult:
-    month.push("quay.io/shop/web:5.1", 72)
+    month.push("quay.io/shop/cart:5.1", 72)  # of south
     taken = month.fill()
     try:
         return month.run()

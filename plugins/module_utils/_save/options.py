@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from .._archive.lock import PARITY
 from .._archive.output import AT_SIZE, Output
@@ -61,6 +62,26 @@ class Since:
     paths: tuple[str, ...] = ()
     missing: str = ERROR
     confirmed: tuple[str, ...] = ()
+
+
+class Asking(Protocol):
+    """The options that say what is asked of registries, and how."""
+
+    @property
+    def selection(self) -> Selection:
+        """The images, and their platforms."""
+
+    @property
+    def access(self) -> Access:
+        """How to reach registries."""
+
+    @property
+    def work(self) -> Work:
+        """How the work is done."""
+
+    @property
+    def check(self) -> bool:
+        """True if nothing is kept."""
 
 
 @dataclass(frozen=True)

@@ -36,41 +36,23 @@ _ATTRIBUTES: tuple[_AttributeName, ...] = (
 _CACHE_NAME = "saved-image-cache"
 
 
-class Params(TypedDict):
-    """The parameters as the module's argument specification gives them."""
+class AccessParams(TypedDict):
+    """The parameters that say how to reach registries."""
 
-    images: list[str]
-    list_files: list[str]
-    list_format: str
-    origins: list[str]
-    from_lock: str | None
-    since: list[str]
-    since_missing: str
-    since_confirmed: list[str]
-    arch: list[str]
-    os: list[str]
-    source_registry: str | None
-    fail_on_missing_platform: bool
-    include_foreign_layers: bool
-    referrers: str
-    dest: str
-    compress: str
-    compress_level: int | None
-    part_size: str | None
-    part_at: str
-    part_digits: int | None
-    parity: bool
-    failed_list: str | None
-    allow_partial: bool
-    force: bool
     username: str | None
     password: str | None
     registries: list[RegistryParams]
     authfile: str | None
+    source_registry: str | None
     validate_certs: bool
     ca_path: str | None
     client_cert: str | None
     client_key: str | None
+
+
+class WorkParams(TypedDict):
+    """The parameters that say how the work is done."""
+
     cache_dir: str | None
     jobs: int
     retries: int
@@ -85,6 +67,34 @@ class Params(TypedDict):
     skopeo_copy: str
     signature_policy: str | None
     insecure_policy: bool
+
+
+class Params(AccessParams, WorkParams):
+    """The parameters as the module's argument specification gives them."""
+
+    images: list[str]
+    list_files: list[str]
+    list_format: str
+    origins: list[str]
+    from_lock: str | None
+    since: list[str]
+    since_missing: str
+    since_confirmed: list[str]
+    arch: list[str]
+    os: list[str]
+    fail_on_missing_platform: bool
+    include_foreign_layers: bool
+    referrers: str
+    dest: str
+    compress: str
+    compress_level: int | None
+    part_size: str | None
+    part_at: str
+    part_digits: int | None
+    parity: bool
+    failed_list: str | None
+    allow_partial: bool
+    force: bool
     log_file: str | None
     progress_file: str | None
     mode: object
@@ -118,7 +128,7 @@ def read_options(params: Params, *, check: bool) -> Options:
             origins=tuple(map(read_origin, params["origins"])),
         ),
         output=output,
-        access=_access(params),
+        access=read_access(params),
         work=_work(params, output),
         check=check,
         since=Since(tuple(params["since"]), params["since_missing"], tuple(params["since_confirmed"])),
@@ -192,7 +202,11 @@ def _output(params: Params) -> Output:
     )
 
 
-def _access(params: Params) -> Access:
+def read_access(params: AccessParams) -> Access:
+    """Return how to reach registries.
+
+    :raises OptionError: names the option, its value and what is accepted.
+    """
     username, password = params["username"], params["password"]
     usual = Certificates(params["validate_certs"], params["ca_path"], params["client_cert"], params["client_key"])
     registries = read_registries(params["registries"], usual)
@@ -220,17 +234,26 @@ def _source(text: str | None) -> SourceRegistry | None:
         raise OptionError(f"source_registry: {error}") from error
 
 
-def _work(params: Params, output: Output) -> Work:
+def _work(params: WorkParams, output: Output) -> Work:
+    work = read_work(params, params["cache_dir"] or os.path.join(output.directory, _CACHE_NAME))
+    _check_cache_dir(work.cache_dir, output)
+    return work
+
+
+def read_work(params: WorkParams, cache_dir: str) -> Work:
+    """Return how the work is done.
+
+    :param cache_dir: path, which the parameters need not name.
+    :raises OptionError: names the option, its value and what is accepted.
+    """
     check_range("jobs", params["jobs"], 1, 20)
     check_range("retries", params["retries"], 0, 100)
     check_range("retry_delay", params["retry_delay"], 0, 3600)
     check_range("timeout", params["timeout"], 1, 7 * 86400)
     check_range("stall_timeout", params["stall_timeout"], 1, 86400)
     check_range("lock_timeout", params["lock_timeout"], 0, 7 * 86400)
-    cache_dir = os.path.abspath(params["cache_dir"] or os.path.join(output.directory, _CACHE_NAME))
-    _check_cache_dir(cache_dir, output)
     return Work(
-        cache_dir=cache_dir,
+        cache_dir=os.path.abspath(cache_dir),
         jobs=params["jobs"],
         retries=params["retries"],
         retry_delay=params["retry_delay"],

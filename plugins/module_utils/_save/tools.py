@@ -34,7 +34,7 @@ from .._skopeo.registries_conf import RegistriesConf
 from .._skopeo.skopeo import Skopeo
 from .._skopeo.unsupported import UnsupportedImages
 from .image_set import ImageSet
-from .options import AUTO, Options
+from .options import AUTO, Asking
 from .questions import Questions
 from .referrer_questions import ReferrerQuestions
 from .referrers import Referrers
@@ -145,7 +145,7 @@ def _inspector(
 
 
 def _gather_credentials(
-    options: Options, repositories: set[Repository], configuration: RegistriesConf, *, log: Log, stop: Stop
+    options: Asking, repositories: set[Repository], configuration: RegistriesConf, *, log: Log, stop: Stop
 ) -> Credentials:
     """Gather the logins for these repositories, and have the log hide all secrets of the run from now on.
 
@@ -165,7 +165,7 @@ def _gather_credentials(
 
 
 def _client(
-    options: Options, credentials: Credentials, trust: TrustStore, policy: RetryPolicy, *, log: Log, stop: Stop
+    options: Asking, credentials: Credentials, trust: TrustStore, policy: RetryPolicy, *, log: Log, stop: Stop
 ) -> RegistryClient:
     return RegistryClient(
         options.access,
@@ -180,7 +180,7 @@ def _client(
 
 
 def _referrers(
-    options: Options, questions: Questions, resolver: Resolver, failures: Failures, *, log: Log, stop: Stop
+    options: Asking, questions: Questions, resolver: Resolver, failures: Failures, *, log: Log, stop: Stop
 ) -> Referrers | None:
     """Return what finds that which refers to images, if it is wanted; a lock file names it with its images."""
     if options.selection.referrers != AUTO or options.selection.from_lock is not None:
@@ -191,7 +191,7 @@ def _referrers(
 
 @contextmanager
 def prepared(
-    options: Options,
+    options: Asking,
     images: ImageSet,
     cache: Cache,
     *,

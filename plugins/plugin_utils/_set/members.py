@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError, printable, quoted
+from ansible_collections.airgap.images.plugins.plugin_utils._lists.balancing import Placed, placements
 from ansible_collections.airgap.images.plugins.plugin_utils._lists.sharing import repository_of
 from ansible_collections.airgap.images.plugins.plugin_utils._set.record import Record
 
@@ -61,10 +62,23 @@ def members_of(
     return Members(present, absent, left)
 
 
-def holders(record: Record, members: Members) -> dict[str, str]:
-    """Return the host of each repository that stays where it is."""
+def placed_by(record: Record, members: Members) -> Placed:
+    """Return what stays where it is, and the hosts that get their share from others.
+
+    Those wait as long as hosts are left out of the run: the archives of these would keep what moves.
+    """
     stay = {*members.all}
-    return {repository: host for repository, host in record.repositories.items() if host in stay}
+    return Placed(
+        repositories={repository: host for repository, host in record.repositories.items() if host in stay},
+        lines={reference: host for reference, host in record.references.items() if host in stay},
+        joining=frozenset() if members.absent else frozenset(_joining(record, members)),
+    )
+
+
+def _joining(record: Record, members: Members) -> list[str]:
+    if not record.repositories:
+        return []
+    return [host for host in members.all if host in record.joining or host not in record.archives]
 
 
 def next_record(
@@ -75,14 +89,13 @@ def next_record(
     :param shares: the lines of each host.
     :param archives: the names of the archives, by host, as this run has them.
     """
-    shared = {
-        repository: host
-        for host, lines in shares.items()
-        for line in lines
-        if (repository := repository_of(line)) is not None
-    }
+    placed = placed_by(record, members)
+    split = {name for reference in record.references if (name := repository_of(reference)) is not None}
+    now = placements(shares, split)
     return Record(
         archives={host: archives.get(host) or record.archives.get(host, "") for host in members.all},
-        repositories={**holders(record, members), **shared},
+        repositories={**placed.repositories, **now.repositories},
         left=members.left,
+        references={**placed.lines, **now.lines},
+        joining=tuple(_joining(record, members)) if members.absent else (),
     )

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import printable
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count, format_size
+from ansible_collections.airgap.images.plugins.plugin_utils._lists.balancing import Balance
 from ansible_collections.airgap.images.plugins.plugin_utils._set import names
 from ansible_collections.airgap.images.plugins.plugin_utils._set.members import Members
 from ansible_collections.airgap.images.plugins.plugin_utils._set.shelf import Content
@@ -86,6 +87,45 @@ def notice_of_gap(lacking: Shares) -> str:
 def notice_of_orphan(host: str, folder: str) -> str:
     """Say that the archive of a host is no longer part of the set."""
     return f"the archive of {host} in {folder} is no longer part of the set; image_save_remove_orphans: true removes it"
+
+
+def notice_of_question(images: int) -> str:
+    """Say that registries are asked for sizes, which takes its time."""
+    return (
+        f"asking for the sizes of {format_count(images, 'image')}, so that all hosts get about the same number of bytes"
+    )
+
+
+def notice_of_no_answer(images: int, reason: str, *, some: bool) -> str:
+    """Say that sizes are not known.
+
+    :param reason: why they could not be found out.
+    :param some: whether those of other images are known.
+    """
+    instead = "they count as large as the others" if some else "all hosts get about the same number of images"
+    return (
+        f"the sizes of {format_count(images, 'image')} could not be found out, so {instead}: {printable(reason, 1000)}"
+    )
+
+
+def notice_of_joining(hosts: Sequence[str], shares: Shares) -> str:
+    """Say which hosts join a set, and get what others had."""
+    images = format_count(sum(len(shares.get(host, [])) for host in hosts), "image")
+    return f"{_enumerated(hosts)} {'joins' if len(hosts) == 1 else 'join'} the set, and {images} move there or are new"
+
+
+def notice_of_bound(made: Balance, media: str, *, by_size: bool) -> str:
+    """Say that a share is too large because images stay where they are.
+
+    :param media: the directory of the set.
+    :param by_size: whether sizes are known; else a share is a number of images.
+    """
+    most, mean = made.bytes[made.largest], round(made.mean)
+    shown = [format_size(each) if by_size else format_count(each, "image") for each in (most, mean)]
+    return (
+        f"the share of {made.largest} ({shown[0]}) is {made.ratio:.1f} times the mean of all hosts ({shown[1]}), "
+        f"because images stay on the host that has them; remove {media}/{names.RECORD} to share everything out again"
+    )
 
 
 def of_set(content: Content, media: str, *, check: bool) -> str:

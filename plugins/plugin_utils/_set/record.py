@@ -28,17 +28,25 @@ class Record:
     :param archives: the name of each host's archive, by host: all hosts of the set.
     :param repositories: the host of each repository.
     :param left: the hosts that are no longer in the set, with the names of their archives.
+    :param references: the host of each image of a repository that is on several hosts.
+    :param joining: hosts that get their share from the others in the next run of all hosts.
     """
 
     archives: Mapping[str, str] = field(default_factory=dict)
     repositories: Mapping[str, str] = field(default_factory=dict)
     left: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
+    joining: tuple[str, ...] = ()
 
 
 def write_record(record: Record) -> bytes:
     """Write the record; equal shares give equal bytes."""
     members = {"hosts": record.archives, "repositories": record.repositories, "left": record.left}
+    if record.references:
+        members["references"] = record.references
     ordered: dict[str, Json] = {name: {key: values[key] for key in sorted(values)} for name, values in members.items()}
+    if record.joining:
+        ordered["joining"] = [*sorted(record.joining)]
     return canonical({"version": VERSION, **ordered})
 
 
@@ -52,11 +60,18 @@ def read_record(raw: bytes, *, path: str) -> Record:
         document = parse_object(raw)
         if document.integer("version") != VERSION:
             raise JsonError(f"version is {document.integer('version')}, expected {VERSION}")
-        record = Record(document.text_map("hosts"), document.text_map("repositories"), document.text_map("left"))
+        record = Record(
+            document.text_map("hosts"),
+            document.text_map("repositories"),
+            document.text_map("left"),
+            document.text_map("references"),
+            document.texts("joining"),
+        )
         for host, archive in [*record.archives.items(), *record.left.items()]:
             if not is_file_name(host) or (archive and not is_file_name(archive)):
                 raise JsonError(f"{quoted(host, 100)} or {quoted(archive, 100)} is not a valid file name")
-        strangers = sorted({*record.repositories.values()} - {*record.archives})
+        holders = {*record.repositories.values(), *record.references.values(), *record.joining}
+        strangers = sorted(holders - {*record.archives})
         if strangers:
             raise JsonError(f"{quoted(strangers[0], 100)} has repositories, but is not a host of the set")
     except JsonError as error:

@@ -101,6 +101,14 @@ class Shelf:
         }
         return {host: raw for host, raw in found.items() if raw is not None}
 
+    def locks_of_set(self, record: Record) -> list[bytes]:
+        """Return the lock file of the set; where there is none, as after a run that failed, those of its hosts.
+
+        :raises StorageError: when one of those cannot be read.
+        """
+        whole = self.old_lock()
+        return [whole] if whole else [*self.locks({**record.left, **record.archives}).values()]
+
     def put_record(self, record: Record) -> None:
         """Write the record, if it differs.
 

@@ -14,7 +14,17 @@ from typing import Any
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import with_suffix
 from ansible_collections.airgap.images.plugins.plugin_utils._set import names
 
-_TEXTS = ("list_format", "dest", "staging_dir", "failed_list", "from_lock", "compress", "fetch_dest", "since_missing")
+_TEXTS = (
+    "list_format",
+    "dest",
+    "staging_dir",
+    "failed_list",
+    "from_lock",
+    "compress",
+    "fetch_dest",
+    "since_missing",
+    "balance",
+)
 _LISTS_OF_TEXTS = ("images", "list_files", "manifest_files", "remote_list_files", "include", "exclude", "since")
 
 
@@ -44,6 +54,7 @@ class Options:
     fetch: bool
     fetch_dest: str
     distribute: bool
+    balance: str
     take_over: Sequence[str]
     remove_orphans: bool
     keep_remote_archive: bool
@@ -66,6 +77,11 @@ class Options:
     def reads_from_host(self) -> bool:
         """True if some lists can be read on the managed host only."""
         return not self.is_locked and bool(self.remote_list_files or self.list_urls)
+
+    @property
+    def balances_sizes(self) -> bool:
+        """True if the shares of several hosts are to have the same size, and not the same number of images."""
+        return self.balance == "size"
 
     @property
     def is_locked(self) -> bool:

@@ -14,7 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -26,7 +26,9 @@ from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection imp
     choose,
     compile_choice,
 )
-from ansible_collections.airgap.images.plugins.plugin_utils._lists.sharing import NOWHERE, share_out
+
+ShareOut = Callable[[Sequence[str]], "dict[str, list[str]]"]
+"""Takes the lines of all hosts, and returns those of each."""
 
 _LOCK = "set.lock.json"
 
@@ -75,7 +77,7 @@ class Pool:
         *,
         include: Sequence[str],
         exclude: Sequence[str],
-        holders: Mapping[str, str] = NOWHERE,
+        share_out: ShareOut,
     ) -> str:
         """Choose from the lists of all hosts, and share the rest out. This is done once, whatever fails meanwhile.
 
@@ -83,7 +85,7 @@ class Pool:
         :param running: those of them that have not failed.
         :param include: see :func:`_lists.selection.compile_choice`.
         :param exclude: see there.
-        :param holders: see :func:`_lists.sharing.share_out`.
+        :param share_out: shares the rest out; called by the first host that comes here.
         :returns: path of the file that :func:`read_shares` reads.
         :raises OptionError: when a host has not read its lists, or an expression is invalid.
         """
@@ -95,14 +97,14 @@ class Pool:
                 "out."
             )
         # Not of those that run: while the first hosts stage their lists, one may fail, and the last ones see fewer.
-        key = _name(json.dumps([[*hosts], [*include], [*exclude], {**holders}], sort_keys=True))
+        key = _name(json.dumps([[*hosts], [*include], [*exclude]]))
         path = os.path.join(self._folder, f"shares-{key}.json")
         with open(f"{path}.lock", "wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # held by another host of this call, for as long as this takes
             if not os.path.exists(path):
                 sources = dict.fromkeys(source for host in running for source in self._read(host))
                 chosen = choose([*sources], compile_choice(include, exclude))
-                shares = share_out(chosen.lines, hosts, holders)
+                shares = share_out(chosen.lines)
                 put_whole(path, json.dumps({"chosen": asdict(chosen), "shares": shares}).encode())
         return path
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._lists.selection imp
     source_of_items,
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._set import notices
-from ansible_collections.airgap.images.plugins.plugin_utils._set.members import Members, holders, members_of
+from ansible_collections.airgap.images.plugins.plugin_utils._set.members import Members, members_of
 from ansible_collections.airgap.images.plugins.plugin_utils._set.record import Record
 from ansible_collections.airgap.images.plugins.plugin_utils._set.shelf import Shelf
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import Play
@@ -34,6 +34,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._stage.lock_file imp
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options, Paths, paths_of
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import Pool, read_shares
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.sharing import Sharer
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.since import read_base, staged_files
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.target import Directory, Target
 
@@ -46,6 +47,7 @@ class Stager:
 
     :param find: returns the path of a file on the controller, or None if there is none.
     :param pool: the lists of all hosts of this call.
+    :param access: returns the options of the module that say how to reach registries.
     """
 
     options: Options
@@ -54,6 +56,7 @@ class Stager:
     play: Play
     find: Callable[[str], str | None]
     pool: Pool
+    access: Callable[[], Mapping[str, Any]]
 
     def read(self) -> None:
         """Read the lists of this host, to be shared out with those of all hosts.
@@ -180,7 +183,7 @@ class Stager:
                 self.play.running,
                 include=options.include,
                 exclude=options.exclude,
-                holders=holders(record, members),
+                share_out=self._sharer(record, members).share_out,
             )
             chosen, shares = read_shares(shared)
             share = shares.get(self.play.host, [])
@@ -195,6 +198,17 @@ class Stager:
             )
         self._show_invalid(chosen, share)
         return share, origins_of(share, chosen), shared
+
+    def _sharer(self, record: Record, members: Members) -> Sharer:
+        return Sharer(
+            media=self.options.media,
+            record=record,
+            members=members,
+            locks=[self._lock_file()] if self.options.from_lock_file else [],
+            ask=(lambda lines: self.target.sizes(lines, self.access())) if self.options.balances_sizes else None,
+            is_check=self.target.is_check,
+            ticker=self.ticker.renamed(notices.WHO),
+        )
 
     def _sources(self) -> list[Source]:
         """Read the lists, in the order of the role's variables, or the lock file that takes their place."""

@@ -27,6 +27,8 @@ from ansible_collections.airgap.images.plugins.plugin_utils._stage.lists import 
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.steps import ask_module
 
 _MODULE = "airgap.images.image_stage"
+_SIZES = "airgap.images.image_sizes"
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,28 @@ class Target:
             "python": printable(str(said.get("python"))),
             "python_version": printable(str(said.get("python_version"))),
         }
+
+    def sizes(self, lines: Sequence[str], access: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+        """Have the host ask registries for the sizes of images.
+
+        :param access: options of the module.
+        :returns: the blobs of each image that could be found, with their bytes, by its reference in full.
+        :raises StorageError: when none could be found, or the answer is not one.
+        """
+        said = ask_module(self._action, _SIZES, {**access, "images": [*lines]}, self._task_vars, host=self.name)
+        blobs, images = said.get("blobs"), said.get("images")
+        if not isinstance(blobs, list) or not isinstance(images, Mapping):
+            raise StorageError(self._unexpected())
+        try:
+            sizes = [(str(digest), int(size)) for digest, size in blobs]
+            found = {str(name): dict(sizes[number] for number in numbers) for name, numbers in images.items()}
+        except (TypeError, ValueError, IndexError, OverflowError) as error:
+            raise StorageError(self._unexpected()) from error
+        if any(not 0 <= size <= _LARGEST for _digest, size in sizes):
+            raise StorageError(self._unexpected())
+        if not found:
+            raise StorageError(printable(str(said.get("problem") or "no registry answered"), 1000))
+        return found
 
     def _download(self, entry: str | Mapping[str, Any], path: str) -> None:
         """Have the host download a list. What says who may do so is neither logged there, nor sent to where a server

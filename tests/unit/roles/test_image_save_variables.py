@@ -17,7 +17,7 @@ import pytest
 import yaml
 from ansible.module_utils.basic import FILE_COMMON_ARGUMENTS
 
-from ansible_collections.airgap.images.plugins.modules import image_save
+from ansible_collections.airgap.images.plugins.modules import image_save, image_sizes
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options
 from ansible_collections.airgap.images.tests.unit.roles.test_image_save_packages import COMMON, OMIT, evaluate
 from ansible_collections.airgap.images.tests.unit.roles.test_image_save_packages import load as load_for_ansible
@@ -41,6 +41,7 @@ OWN: dict[str, dict[str, Any]] = {
     "fetch_dest": {"type": "path"},
     "from_lock_file": {"type": "path"},
     "distribute": {"type": "bool", "default": False},
+    "balance": {"type": "str", "choices": ["size", "count"], "default": "size"},
     "take_over": {"type": "list", "elements": "str", "default": []},
     "remove_orphans": {"type": "bool", "default": False},
     "keep_remote_archive": {"type": "bool", "default": True},
@@ -359,6 +360,24 @@ def test_the_first_step_gets_what_it_needs() -> None:
     assert Options.of(values).list_format == "plain"
 
 
+def test_sizes_are_asked_for_with_the_options_of_a_save() -> None:
+    access = VARIABLES["main.yml"]["__image_save_access"]
+    asked = image_sizes.argument_spec()
+    assert {*access} == {*asked} - {"images", "debug"}
+    for name, option in asked.items():
+        save = image_save.argument_spec()[name]
+        assert {**option, "required": None, "default": None} == {
+            **{key: value for key, value in save.items() if key != "aliases"},
+            "required": None,
+            "default": None,
+        }, name
+        if name not in ("images", "cache_dir"):
+            assert option.get("default") == save.get("default"), name
+    for name in {*access} - {"cache_dir"}:
+        usual = "" if "default" in expected()[PREFIX + name] else " | default('')"
+        assert access[name] == f"{{{{ {PREFIX}{name}{usual} }}}}", name
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_loops_do_not_take_the_variables_of_the_play(name: str) -> None:
     """Such as ``item``, which may be that of a loop around the role."""
@@ -381,7 +400,8 @@ def test_the_role_looks_at_options_in_one_place() -> None:
     for name, tasks in TASKS.items():
         found = {variable for variable in used(tasks) if variable in specified()} - shown(tasks)
         assert found <= (handed_on if name in ("save.yml", "fetch.yml", "failed.yml") else set()), name
-    in_vars = {name: value for name, value in VARIABLES["main.yml"].items() if name not in OPTIONS}
+    handed_on_later = {*OPTIONS, "__image_save_access"}
+    in_vars = {name: value for name, value in VARIABLES["main.yml"].items() if name not in handed_on_later}
     mentioned = {"image_save_install"}
     assert {variable for variable in used(in_vars) if variable in specified()} <= mentioned
 

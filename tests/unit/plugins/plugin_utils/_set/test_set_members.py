@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
-from ansible_collections.airgap.images.plugins.plugin_utils._lists.sharing import share_out
-from ansible_collections.airgap.images.plugins.plugin_utils._set.members import holders, members_of, next_record
+from ansible_collections.airgap.images.plugins.plugin_utils._lists.balancing import balance
+from ansible_collections.airgap.images.plugins.plugin_utils._set.members import members_of, next_record, placed_by
 from ansible_collections.airgap.images.plugins.plugin_utils._set.names import archive_of
 from ansible_collections.airgap.images.plugins.plugin_utils._set.record import Record, read_record, write_record
 
@@ -22,8 +24,8 @@ ARCHIVES = {host: f"images-{host}.tar.gz" for host in HOSTS}
 def after(record: Record, *play: str, inventory: list[str] | None = None, taken_over: tuple[str, ...] = ()) -> Record:
     """The record after a run with these hosts."""
     members = members_of(record, play=play, inventory=inventory or HOSTS, taken_over=taken_over)
-    shares = share_out(LINES, members.all, holders(record, members))
-    return next_record(record, members, shares=shares, archives=ARCHIVES)
+    made = balance(LINES, members.all, sizes={}, placed=placed_by(record, members))
+    return next_record(record, members, shares=made.shares, archives=ARCHIVES)
 
 
 def test_the_record_is_read_as_it_was_written() -> None:
@@ -45,6 +47,8 @@ def test_the_record_is_read_as_it_was_written() -> None:
         b'{"version": 1, "left": {"a": "b/c"}}',
         b'{"version": 1, "hosts": {}, "repositories": {"x": "a"}}',
         b'{"version": 1, "hosts": ["a"]}',
+        b'{"version": 1, "hosts": {}, "references": {"x:1": "a"}}',
+        b'{"version": 1, "hosts": {}, "joining": ["a"]}',
     ],
 )
 def test_what_is_not_a_record(raw: bytes) -> None:
@@ -52,11 +56,13 @@ def test_what_is_not_a_record(raw: bytes) -> None:
         read_record(raw, path="/m/images.set.json")
 
 
-def test_a_repository_stays_when_hosts_join_or_leave() -> None:
+def test_only_what_is_needed_moves_when_hosts_join_or_leave() -> None:
     first = after(Record(), *HOSTS)
-    assert {*first.archives} == {*HOSTS} and len({*first.repositories.values()}) == 3
+    assert {*first.archives} == {*HOSTS} and [*Counter(first.repositories.values()).values()] == [4, 4, 4]
     joined = after(first, *HOSTS, "west", inventory=[*HOSTS, "west"])
-    assert joined.repositories == first.repositories and "west" in joined.archives
+    moved = {key: host for key, host in joined.repositories.items() if first.repositories[key] != host}
+    assert [*moved.values()] == ["west"] * 3 and "west" in joined.archives
+    assert after(joined, *HOSTS, "west", inventory=[*HOSTS, "west"]) == joined
     left = after(first, "north", "east", inventory=["north", "east"])
     assert left.left == {"south": "images-south.tar.gz"} and {*left.archives} == {"north", "east"}
     for repository, host in first.repositories.items():
@@ -86,7 +92,44 @@ def test_a_share_is_taken_over_for_good() -> None:
     again = after(taken, "north", "east")
     assert again.repositories == taken.repositories, "the variable is not needed twice"
     back = after(taken, *HOSTS)
-    assert back.repositories == taken.repositories and back.left == {} and "south" in back.archives
+    moved = [host for repository, host in back.repositories.items() if taken.repositories[repository] != host]
+    assert moved == ["south"] * 4 and back.left == {} and "south" in back.archives
+
+
+def test_a_host_that_joins_waits_for_those_that_are_left_out() -> None:
+    """Their archives would keep the images that move."""
+    first = after(Record(), *HOSTS)
+    inventory = [*HOSTS, "west"]
+    limited = after(first, "west", inventory=inventory)
+    assert limited.repositories == first.repositories and limited.joining == ("west",)
+    assert b'"joining": [' in write_record(limited)
+    assert read_record(write_record(limited), path="x") == limited
+    whole = after(limited, *inventory, inventory=inventory)
+    assert Counter(whole.repositories.values())["west"] == 3 and whole.joining == ()
+
+
+def test_a_host_of_the_set_that_has_nothing_gets_nothing_of_the_others() -> None:
+    """As earlier releases left some, who went by names alone."""
+    record = Record(ARCHIVES, {f"docker.io/team/app-{number}": HOSTS[number % 2] for number in range(12)})
+    assert after(record, *HOSTS).repositories == record.repositories
+
+
+def test_the_images_of_a_split_repository_are_recorded() -> None:
+    members = members_of(Record(), play=HOSTS, inventory=HOSTS, taken_over=())
+    shares = {"north": ["team/app:1", "team/app:2"], "south": ["team/app:3"], "east": ["team/web:1"]}
+    record = next_record(Record(), members, shares=shares, archives=ARCHIVES)
+    assert record.repositories == {"docker.io/team/app": "north", "docker.io/team/web": "east"}
+    assert record.references == {
+        "docker.io/team/app:1": "north",
+        "docker.io/team/app:2": "north",
+        "docker.io/team/app:3": "south",
+    }
+    assert read_record(write_record(record), path="x") == record
+    # In a run of fewer images it counts as split all the same.
+    narrow = next_record(record, members, shares={"south": ["team/app:4"]}, archives=ARCHIVES)
+    assert narrow.references == {**record.references, "docker.io/team/app:4": "south"}
+    left = members_of(record, play=["north", "east"], inventory=["north", "east"], taken_over=())
+    assert [*placed_by(record, left).lines] == ["docker.io/team/app:1", "docker.io/team/app:2"]
 
 
 def test_hosts_that_nobody_knows() -> None:

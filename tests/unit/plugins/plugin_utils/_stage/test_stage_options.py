@@ -36,6 +36,7 @@ USUAL: dict[str, Any] = {
     "fetch": True,
     "fetch_dest": "/media",
     "distribute": False,
+    "balance": "size",
     "take_over": [],
     "remove_orphans": False,
     "keep_remote_archive": True,

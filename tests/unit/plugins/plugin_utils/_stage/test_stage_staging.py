@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError, OptionError
+from ansible_collections.airgap.images.plugins.plugin_utils._lists.balancing import full
 from ansible_collections.airgap.images.plugins.plugin_utils._set.record import Record, write_record
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import Play
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.lists import shown_url
@@ -36,6 +37,7 @@ class FakeTarget:
     is_check: bool = False
     name: str = "one"
     files: dict[str, bytes] = field(default_factory=dict)
+    bytes: dict[str, int] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     written: dict[str, Any] = field(default_factory=dict)
 
@@ -58,6 +60,11 @@ class FakeTarget:
         self.asked.append("read")
         return [self.files[path] for path in paths], [self.files[shown_url(url)] for url in urls]
 
+    def sizes(self, lines: list[str], access: dict[str, Any]) -> dict[str, dict[str, int]]:
+        self.asked.append("sizes")
+        assert access == {"jobs": 4}
+        return {full(line): {line: self.bytes[line]} for line in lines if line in self.bytes}
+
     def write(self, arguments: dict[str, Any]) -> tuple[Directory, dict[str, Any]]:
         self.asked.append("write")
         seen = self._directory(self.saver)
@@ -69,9 +76,13 @@ class FakeTarget:
 class FakeTicker:
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.said: list[str] = []
 
     def warn(self, text: str) -> None:
         self.lines.append(text)
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
     def renamed(self, who: str) -> FakeTicker:
         assert who == "the set"
@@ -91,6 +102,7 @@ class Ground:
             play or Play("one", ["one"], ["one"], ["one"]),
             self._find,
             Pool(str(self.folder / "pool"), "call"),
+            lambda: {"jobs": 4},
         )
 
     def _find(self, name: str) -> str | None:
