@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 from ansible import constants
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ansible_collections.airgap.images.plugins.module_utils._archive.base_files import archives_of
+from ansible_collections.airgap.images.plugins.module_utils._archive.bases import BaseArchive
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._set.closing import Closing, Ending
 from ansible_collections.airgap.images.plugins.plugin_utils._set.notices import WHO
@@ -24,7 +26,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._stage.failure impor
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options, paths_of
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import Pool, read_shares
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.search import check_types, find_beside, play_of
-from ansible_collections.airgap.images.plugins.plugin_utils._stage.since import read_base, references_in
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.since import read_base
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.staging import Stager
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.steps import Step, StepsAction
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.target import Target
@@ -124,9 +126,9 @@ class ActionModule(StepsAction):
             )
         )
 
-    def _carried(self, options: Options) -> Collection[str]:
-        """Return the references of the archives that were carried before."""
-        return references_in(read_base(options.since, options.since_missing, self._find)[0])
+    def _carried(self, options: Options) -> Sequence[BaseArchive]:
+        """Return the archives that were carried before."""
+        return archives_of(read_base(options.since, options.since_missing, self._find)[0])
 
     def _pool(self, call: object) -> Pool:
         return Pool(_folder(), str(call))

@@ -6,49 +6,13 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.images.tests.functional._helpers import contents, saved, snapshot, without_reports
+from ansible_collections.airgap.images.tests.functional._since import BOTH, Months, layers_of, lock_of
 from ansible_collections.airgap.images.tests.support.archive import file_sha256
-from ansible_collections.airgap.images.tests.support.images import AMD64, ARM64, build_image, build_index
-from ansible_collections.airgap.images.tests.support.layers import random_layer
-from ansible_collections.airgap.images.tests.support.push import PushedImage, push
 from ansible_collections.airgap.images.tests.support.registry import Registry
-from ansible_collections.airgap.images.tests.support.samples import oci_index, small
 from ansible_collections.airgap.images.tests.support.workbench import Workbench
-
-BOTH = {"arch": ["amd64", "arm64"]}
-
-
-def lock_of(dest: Path) -> Path:
-    return Path(f"{dest}.lock.json")
-
-
-def layers(image: PushedImage) -> set[str]:
-    return {layer.digest for one in image.platforms if one.arch in BOTH["arch"] for layer in one.layers}
-
-
-class Months:
-    """A registry over months: each has one image that stays, one whose tag moves, and a new one."""
-
-    def __init__(self, registry: Registry, bench: Workbench) -> None:
-        self._registry = registry
-        self._bench = bench
-        self._stays = push(registry, "some/stays", "1", oci_index())
-
-    def images(self, month: int) -> list[PushedImage]:
-        moves = push(
-            self._registry, "some/moves", "latest", build_index([_moving(month, one) for one in (AMD64, ARM64)])
-        )
-        return [self._stays, moves, *(push(self._registry, "some/new", str(n), small(70 + n)) for n in range(month))]
-
-    def dest(self, name: str) -> Path:
-        return self._bench.dest.with_name(name)
-
-
-def _moving(month: int, platform: Any) -> Any:
-    return build_image([random_layer(900, 60_000), random_layer(910 + month, 8_000)], platform=platform)
 
 
 def test_bundles_of_two_months(registry: Registry, bench: Workbench) -> None:
@@ -71,7 +35,7 @@ def test_bundles_of_two_months(registry: Registry, bench: Workbench) -> None:
         assert archive.lock["version"] == 2
         base = {(one["name"], one["lock_sha256"]) for one in archive.lock["base"]}
         assert base == {(path.name.removesuffix(".lock.json"), file_sha256(path)) for path in since}
-        every = set().union(*map(layers, images))
+        every = set().union(*map(layers_of, images))
         assert set(archive.lock["requires"]) == every & carried.keys()
         assert every <= {*archive.lock["requires"], *archive.blobs}
         assert result["bundle"]["left_out"] == len(archive.lock["requires"])

@@ -71,6 +71,12 @@ class BaseArchive:
         return len(self.arrived()) == len(self.lock.images)
 
 
+def newest_of(archives: Sequence[BaseArchive]) -> tuple[BaseArchive, ...]:
+    """Return the archives that no other one rests on: what they name was loaded last."""
+    older = {base.lock_sha256 for one in archives for base in one.lock.base}
+    return tuple(one for one in archives if one.lock_sha256 not in older)
+
+
 class Bases:
     """Everything that counts as arrived on the other side.
 
@@ -93,8 +99,7 @@ class Bases:
     @property
     def newest(self) -> tuple[BaseArchive, ...]:
         """The archives that no other one rests on: what they name was loaded last."""
-        older = {base.lock_sha256 for one in self.archives for base in one.lock.base}
-        return tuple(one for one in self.archives if one.lock_sha256 not in older)
+        return newest_of(self.archives)
 
     def requirements(self, digests: Iterable[str]) -> dict[str, Requirement]:
         """Say where blobs that a bundle leaves out can be found on the other side.

@@ -24,18 +24,28 @@ from .._archive.output import DIR, GZIP, ZSTD
 from .._base.size import format_size
 from .._oci.layout import load_tag
 from .._oci.reference import Reference
-from .restore_basics import BASICS
+from .restore_basics import BASICS, HELP
+from .restore_bundle import (
+    FINAL_OF_BUNDLE,
+    HELP_OF_BUNDLE,
+    OPTIONS_OF_BUNDLE,
+    PUBLISH_BUNDLE,
+    REQUIRED,
+    required_calls,
+    required_in_words,
+)
 from .restore_check import BESIDE_THE_SCRIPT, CHECK
 from .restore_main import MAIN
 from .restore_next import NEXT
 from .restore_parity import group_calls, parity
 from .restore_renamed import renamed
-from .restore_target import TARGET
+from .restore_tar import GATHER_BY_UNPACKING, GATHER_FROM_DIRECTORY, OPTIONS_OF_TAR, TAR
+from .restore_target import FINAL, TARGET
 from .restore_unpack import (
     EXTRACT,
     FROM_DIRECTORY,
-    GATHER_BY_UNPACKING,
     PIPELINE,
+    PUBLISH,
     PUT_TO_TAR,
     SET_TAR_OPTIONS,
     UNPACK,
@@ -71,7 +81,7 @@ def restore_script(name: str, lock: Lock) -> bytes:
     return assemble(
         lock,
         settings(name, first, lock, needs_copy=compress != DIR),
-        programs([compress]),
+        programs([compress], is_bundle=lock.is_bundle),
         [
             function("each_file", ["doing=$1", "number=0", *file_calls(name, lock)]),
             BESIDE_THE_SCRIPT,
@@ -100,10 +110,22 @@ def assemble(lock: Lock, values: dict[str, str], needed: list[str], pieces: list
         function("need_all", [f"need {' '.join(needed)}"]),
         function("show_loop", _loop([image.reference for image in lock.images])),
         *pieces[1:],
-        BASICS + CHECK + TARGET + UNPACK + NEXT + MAIN,
+        *_common(lock),
     ]
     # A name that is not valid text keeps its bytes.
     return _sealed("".join(piece.lstrip("\n") + "\n" for piece in written)[:-1].encode("utf-8", "surrogateescape"))
+
+
+def _common(lock: Lock) -> list[str]:
+    """Return what is the same in all scripts of full archives, and in all of bundles."""
+    if not lock.is_bundle:
+        main = MAIN.replace("@OPTIONS@", OPTIONS_OF_TAR.strip("\n")).replace("@REQUIRED@", "")
+        return [BASICS + HELP + CHECK + TARGET + FINAL + UNPACK + PUBLISH + NEXT + TAR + main]
+    main = MAIN.replace("@OPTIONS@", OPTIONS_OF_BUNDLE.strip("\n")).replace("@REQUIRED@", "    check_required\n")
+    return [
+        function("each_required", required_calls(lock)),
+        BASICS + HELP_OF_BUNDLE + CHECK + TARGET + FINAL_OF_BUNDLE + UNPACK + REQUIRED + PUBLISH_BUNDLE + NEXT + main,
+    ]
 
 
 def _sealed(script: bytes) -> bytes:
@@ -151,11 +173,16 @@ def settings(archive: str, first: str, lock: Lock, *, needs_copy: bool) -> dict[
         "size": format_size(sum(part.size for part in lock.parts)),
         "unpacked": format_size(content),
         "largest": format_size(max(lock.blobs.values(), default=0)),
-        "room": format_size(2 * content if needs_copy else content),
         "count": f"{len(lock.images)} image{'s' if len(lock.images) != 1 else ''}",
         "example": str(example or ""),
         "example_path": target_path(example) if example else "",
+        **(_settings_of_bundle(lock) if lock.is_bundle else {"room": format_size(content * (1 + needs_copy))}),
     }
+
+
+def _settings_of_bundle(lock: Lock) -> dict[str, str]:
+    names = dict.fromkeys(one.name for one in lock.base)
+    return {"base": ", ".join(names), "required": required_in_words(lock), "verify": ""}
 
 
 def target_path(reference: Reference) -> str:
@@ -192,12 +219,12 @@ def _lacking(failed: tuple[str, ...]) -> list[str]:
     ]
 
 
-def programs(formats: Iterable[str]) -> list[str]:
+def programs(formats: Iterable[str], *, is_bundle: bool = False) -> list[str]:
     """List the programs that a script calls.
 
     :param formats: of its archives.
     """
-    needed = ["sha256sum", "cat", "mkdir", "mv", "rm", "ln"]
+    needed = ["sha256sum", "cat", "mkdir", "mv", "rm", "ln", *(["ls"] if is_bundle else [])]
     for compress in formats:
         expand = _EXPAND.get(compress)
         needed += [] if compress == DIR else ["tar", *([expand.split()[0]] if expand else [])]
@@ -227,9 +254,11 @@ def _loop(references: list[Reference]) -> list[str]:
 def _unpack(lock: Lock, compress: str) -> str:
     if compress == DIR:
         made = ['mkdir "$1" || return 1', *(f'mkdir "$1"/{each} || return 1' for each in directories_of(lock))]
-        return function("make_directories", made) + FROM_DIRECTORY
+        gather = "" if lock.is_bundle else GATHER_FROM_DIRECTORY
+        return function("make_directories", made) + FROM_DIRECTORY + gather
     body = SET_TAR_OPTIONS.lstrip("\n") + pipeline(compress, "each_file put")
-    return f"{PUT_TO_TAR.lstrip()}\nunpack() {{\n{body}}}\n{EXTRACT}{GATHER_BY_UNPACKING}"
+    gather = "" if lock.is_bundle else GATHER_BY_UNPACKING
+    return f"{PUT_TO_TAR.lstrip()}\nunpack() {{\n{body}}}\n{EXTRACT}{gather}"
 
 
 def pipeline(compress: str, each_file: str) -> str:

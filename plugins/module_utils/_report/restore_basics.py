@@ -49,6 +49,16 @@ quote() {
     done
 }
 
+need() {
+    lacking=
+    for program in "$@"; do
+        command -v "$program" >/dev/null 2>&1 || lacking="$lacking $program"
+    done
+    [ -z "$lacking" ] || fail "not found, but needed:$lacking. Install them. Nothing was done"
+}
+"""
+
+HELP = r"""
 help() {
     printf '%s\n' \
         "usage: sh $(quote "$0") TARGET_DIR" \
@@ -60,13 +70,5 @@ help() {
         "  --oci-tar FILE   check them, then write one tar that containerd, podman and buildah read" \
         "  --images         list the images, one a line" \
         "  --help           show this"
-}
-
-need() {
-    lacking=
-    for program in "$@"; do
-        command -v "$program" >/dev/null 2>&1 || lacking="$lacking $program"
-    done
-    [ -z "$lacking" ] || fail "not found, but needed:$lacking. Install them. Nothing was done"
 }
 """

@@ -37,18 +37,7 @@ on the way, or with --rebuild, which makes them again beside it"
             rebuild_here
             exit 0
             ;;
-        --oci-tar)
-            [ $# -eq 2 ] || misuse "--oci-tar takes the name of a file to write"
-            need_all
-            need tar
-            find_here
-            aim_at_tar "$2"
-            check
-            restore_as_tar
-            show_next_of_tar
-            tell_lacking
-            exit 0
-            ;;
+@OPTIONS@
         --) shift ;;
         -*) misuse "$1 is not an option. To unpack to a directory of that name, write ./$1" ;;
     esac
@@ -59,7 +48,7 @@ on the way, or with --rebuild, which makes them again beside it"
     find_here
     aim_at_directory "$1"
     check
-    restore
+@REQUIRED@    restore
     show_next
     tell_lacking
     exit 0

@@ -40,25 +40,4 @@ need the links: for them, call this script with a TARGET_DIR on a filesystem tha
         printf '  %s\n' "(cd $(quote "$final") && tar -c -h -f ../images.tar oci-layout index.json blobs)"
     fi
 }
-
-show_next_of_tar() {
-    before=
-    after=
-    file=$(quote "$final")
-    case $final in
-        *:*)
-            file=$(quote "./${final##*/}")
-            before="(cd $(quote "$target") && "
-            after=")"
-            ;;
-    esac
-    printf '%s\n' "$final is whole: $count."
-    if [ -n "$example" ]; then
-        printf '\n%s\n' "Import all of them into containerd, here for Kubernetes:"
-        printf '  %s\n' "ctr --namespace k8s.io image import --no-unpack $(quote "$final")"
-        printf '\n%s\n' "Or one of them into podman, or buildah:"
-        printf '  %s\n' "${before}podman pull oci-archive:$file:$example$after"
-        printf '  %s\n' "${before}buildah pull oci-archive:$file:$example$after"
-    fi
-}
 """

@@ -31,29 +31,6 @@ aim_at_directory() {
     aim_at "$1" saved-image-cache
 }
 
-# podman, buildah and skopeo read what is after the first colon as the image.
-aim_at_tar() {
-    asked=FILE
-    case ${1##*/} in
-        '' | . | ..) misuse "--oci-tar takes the name of a file to write" ;;
-        *:*) misuse "a colon in the name of FILE ends it for podman, buildah and skopeo. Name another FILE" ;;
-    esac
-    case $1 in
-        */*)
-            directory=${1%/*}
-            aim_at "${directory:-/}" "${1##*/}"
-            ;;
-        *) aim_at . "$1" ;;
-    esac
-}
-
-refuse_final() {
-    if [ -e "$final" ] || [ -h "$final" ]; then
-        fail "$final already exists and is left as it is. Name another $asked, or remove it with rm -r \
-$(quote "$final") if nothing in it is needed. The archives of several hosts are restored together by images.restore.sh"
-    fi
-}
-
 # Several machines may share a target: a file in each directory there names its machine.
 find_host() {
     host=
@@ -121,5 +98,14 @@ open_work() {
     mkdir -m 700 "$work" || give_up "cannot make the directory $work"
     find_links
     { printf '%s\n' "$host" >"$work/host"; } 2>/dev/null
+}
+"""
+
+FINAL = r"""
+refuse_final() {
+    if [ -e "$final" ] || [ -h "$final" ]; then
+        fail "$final already exists and is left as it is. Name another $asked, or remove it with rm -r \
+$(quote "$final") if nothing in it is needed. The archives of several hosts are restored together by images.restore.sh"
+    fi
 }
 """

@@ -16,41 +16,6 @@ $largest; a file on FAT32 has less than 4 GiB. Nothing is left of it"
     publish "$work/saved-image-cache"
 }
 
-restore_as_tar() {
-    open_work
-    rebuild_lost
-    if ! gather || ! pack; then
-        give_up "cannot write $final; see the messages above. $room are needed in $target meanwhile, and the tar is \
-one file of them; a file on FAT32 has less than 4 GiB. Nothing is left of it"
-    fi
-    publish "$work/oci.tar"
-}
-
-# Readers of such a tar expect blobs to be a directory. -h is for the links that gather has made.
-pack() {
-    say "writing the tar"
-    rm -f "$work/saved-image-cache/blobs" || return 1
-    mv "$work/saved-image-cache/share" "$work/saved-image-cache/blobs" || return 1
-    { cd "$work/saved-image-cache" && exec tar -c -h -f - oci-layout index.json blobs; } >"$work/oci.tar" &
-    child=$!
-    wait "$child" || return 1
-    child=
-}
-
-# publish PATH: the new file or directory gets its name.
-publish() {
-    say "writing to disk"
-    bring_to_disk
-    trap '' HUP INT PIPE QUIT TERM
-    if [ -e "$final" ] || [ -h "$final" ]; then
-        rm -rf "$work"
-        fail "$final has appeared in the meantime and is left as it is"
-    fi
-    mv "$1" "$final" || give_up "cannot rename $1 to $final"
-    rm -rf "$work"
-    trap - HUP INT PIPE QUIT TERM
-}
-
 # USB sticks have no symbolic links: what is unpacked there has none.
 find_links() {
     links=yes
@@ -69,6 +34,22 @@ bring_to_disk() {
         wait "$child"
         child=
     fi
+}
+"""
+
+PUBLISH = r"""
+# publish PATH: the new file or directory gets its name.
+publish() {
+    say "writing to disk"
+    bring_to_disk
+    trap '' HUP INT PIPE QUIT TERM
+    if [ -e "$final" ] || [ -h "$final" ]; then
+        rm -rf "$work"
+        fail "$final has appeared in the meantime and is left as it is"
+    fi
+    mv "$1" "$final" || give_up "cannot rename $1 to $final"
+    rm -rf "$work"
+    trap - HUP INT PIPE QUIT TERM
 }
 """
 
@@ -119,12 +100,6 @@ extract() {
 }
 """
 
-GATHER_BY_UNPACKING = r"""
-gather() {
-    unpack
-}
-"""
-
 FROM_DIRECTORY = r"""
 put_file() {
     [ "$ended" -eq 0 ] || return 0
@@ -155,16 +130,5 @@ put_all() {
 
 unpack() {
     put_all copying
-}
-
-# Nothing is copied just to be read once more.
-gather() {
-    if [ -z "$links" ]; then
-        unpack
-        return
-    fi
-    from=$(cd "$here$archive" && pwd -P && echo .) || return 1
-    from=${from%??}
-    put_all linking
 }
 """

@@ -10,7 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import numbers_json, read_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import (
+    BUNDLE_VERSION,
+    VERSION,
+    numbers_json,
+    read_lock,
+)
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import LOCK_SUFFIX
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError, printable
 from ansible_collections.airgap.images.plugins.module_utils._base.json import Json, JsonObject, canonical, parse_object
@@ -41,12 +46,14 @@ def merge(raw_locks: Mapping[str, bytes], lines: Iterable[str] = ()) -> bytes:
     _refuse_gaps(locks.values(), lines)
     return canonical(
         {
-            **numbers_json(min(lock.writer for lock in locks.values())),
+            **numbers_json(min(lock.writer for lock in locks.values()), version=_version(locks.values())),
+            **_bases(documents.values()),
             "options": _common(document.object("options").values() for document in documents.values()),
             "images": _with_host(documents, "images"),
             "skipped": _with_host(documents, "skipped"),
             "failed": [*sorted({name for lock in locks.values() for name in lock.failed})],
             "blobs": _blobs(locks.values()),
+            **_requires(documents.values()),
             "compressor": ", ".join(sorted({lock.compressor for lock in locks.values() if lock.compressor})),
             "parts": [
                 {"name": f"{item.host}/{name}", "size": part.size, "sha256": part.sha256}
@@ -150,6 +157,33 @@ def _common(options: Iterable[dict[str, Json]]) -> dict[str, Json]:
     """Return the options that are the same everywhere."""
     first, *others = options
     return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
+
+
+def _version(locks: Iterable[Lock]) -> int:
+    return BUNDLE_VERSION if any(lock.is_bundle for lock in locks) else VERSION
+
+
+def _bases(documents: Iterable[JsonObject]) -> dict[str, Json]:
+    """Return the base of all bundles together."""
+    found = {
+        (one.text("name"), one.text("lock_sha256")): one.values()
+        for document in documents
+        for one in document.objects("base")
+    }
+    return {"base": [found[key] for key in sorted(found)]} if found else {}
+
+
+def _requires(documents: Iterable[JsonObject]) -> dict[str, Json]:
+    """Return what none of the archives carries that one of them needs."""
+    found: dict[str, Json] = {}
+    carried: set[str] = set()
+    is_bundle = False
+    for document in documents:
+        found.update(document.object("requires").values())
+        carried.update(document.object("blobs").names())
+        is_bundle = is_bundle or "base" in document
+    left = {digest: found[digest] for digest in sorted(found) if digest not in carried}
+    return {"requires": left} if is_bundle else {}
 
 
 def _blobs(locks: Iterable[Lock]) -> dict[str, Json]:

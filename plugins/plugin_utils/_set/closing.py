@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.airgap.images.plugins.module_utils._archive.bases import BaseArchive
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
     InvalidReferenceError,
@@ -26,6 +27,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._set.members import 
 from ansible_collections.airgap.images.plugins.plugin_utils._set.orphans import find_orphans, remove_orphans
 from ansible_collections.airgap.images.plugins.plugin_utils._set.record import Record
 from ansible_collections.airgap.images.plugins.plugin_utils._set.shelf import Content, Shelf, content_of
+from ansible_collections.airgap.images.plugins.plugin_utils._set.spared import references_in
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Ending:
     :param failed: the hosts that have tried, and failed.
     :param sharing: those that have an archive.
     :param needless: those that say that earlier archives have all of their shares, and so have none.
-    :param carried: the references of these earlier archives.
+    :param carried: these earlier archives.
     :param lines: the list of all hosts together; empty if it was not read in this run.
     :param shares: the lines of each host; empty in that case.
     """
@@ -55,24 +57,26 @@ class Ending:
     lines: Sequence[str]
     shares: Mapping[str, Sequence[str]]
     needless: Collection[str] = ()
-    carried: Collection[str] = ()
+    carried: Sequence[BaseArchive] = ()
 
     @property
-    def lines_to_carry(self) -> list[str]:
-        """The lines of the list that the archives of this run have to cover.
+    def spared(self) -> frozenset[str]:
+        """The references that no archive of this run has, as earlier ones have them.
 
         :raises StorageError: when a host has no archive, although not all of its share was carried before.
         """
+        references = references_in(self.carried)
         spared: set[str] = set()
         for host in self.needless:
-            new = [line for line in self.shares.get(host, ()) if _full(line) not in self.carried]
+            share = [reference for line in self.shares.get(host, ()) if (reference := _full(line))]
+            new = [reference for reference in share if reference not in references]
             if new:
                 raise StorageError(
                     f"{host} says that earlier archives have all of its share, but {printable(new[0], 500)} is not in "
                     "any of image_save_since; run again"
                 )
-            spared.update(self.shares.get(host, ()))
-        return [line for line in self.lines if line not in spared]
+            spared.update(share)
+        return frozenset(spared)
 
 
 @dataclass(frozen=True)
@@ -159,7 +163,13 @@ class Closing:
             return {"changed": False, "msg": f"{notices.WHO}: {line}", "missing": lacking}
         if not locks:
             return {}
-        content = content_of(locks, archives, ending.lines_to_carry)
+        content = content_of(
+            locks,
+            archives,
+            [line for line in ending.lines if _full(line) not in ending.spared],
+            spared=ending.spared,
+            carried=ending.carried,
+        )
         before = self.before or shelf.old_lock()
         changed = shelf.differing(content.files) if self.is_check else shelf.put(content.files)
         line = notices.of_set(content, self.media, check=self.is_check)

@@ -37,12 +37,13 @@ def merged_list(lock: Lock) -> bytes:
 
 def _entry(image: LockedImage, lock: Lock) -> Descriptor:
     """Return the descriptor of a reference: of its only manifest, or of an index, which has no platform."""
-    if image.entry not in lock.blobs:
+    sizes = {**{digest: one.size for digest, one in lock.requires.items()}, **lock.blobs}
+    if image.entry not in sizes:
         raise LockFileError(
             f"the lock file of an archive does not record the entry of {printable(str(image.reference))} in its "
             "index.json, as early releases did not; run again with image_save_force: true"
         )
-    size = lock.blobs[image.entry]
+    size = sizes[image.entry]
     first = image.platforms[0] if image.platforms else None
     if first is not None and first.digest == image.entry:
         return Descriptor(first.media_type, image.entry, size, first.platform)

@@ -29,11 +29,8 @@ from ansible_collections.airgap.images.plugins.module_utils._report.restore impo
 )
 from ansible_collections.airgap.images.plugins.module_utils._report.restore_parity import group_calls, parity
 from ansible_collections.airgap.images.plugins.module_utils._report.restore_renamed import renamed
-from ansible_collections.airgap.images.plugins.module_utils._report.restore_unpack import (
-    EXTRACT,
-    GATHER_BY_UNPACKING,
-    SET_TAR_OPTIONS,
-)
+from ansible_collections.airgap.images.plugins.module_utils._report.restore_tar import GATHER_BY_UNPACKING
+from ansible_collections.airgap.images.plugins.module_utils._report.restore_unpack import EXTRACT, SET_TAR_OPTIONS
 from ansible_collections.airgap.images.plugins.plugin_utils._set.names import INDEX, LIST
 
 # A file of a host is in the directory of the host, or beside the script.
@@ -134,9 +131,9 @@ def set_script(archives: Sequence[Archive], merged: Lock, documents: Mapping[str
         *([EXTRACT] if any(archive.compress != DIR for archive in archives) else []),
         _FINISH,
         f"unpack() {{\n{SET_TAR_OPTIONS.strip(chr(10))}\n    {steps}\n}}\n",
-        GATHER_BY_UNPACKING,
         parity(groups),
         renamed(archive.lock for archive in archives),
+        *([] if merged.is_bundle else [GATHER_BY_UNPACKING]),
     ]
     everything = Lock(
         options=merged.options,
@@ -145,12 +142,14 @@ def set_script(archives: Sequence[Archive], merged: Lock, documents: Mapping[str
         blobs=merged.blobs,
         parts=(*parts, *(part for archive in archives for part in archive.lock.parts)),
         parity=tuple(file for archive in archives for file in archive.lock.parity),
+        base=merged.base,
+        requires=merged.requires,
     )
     what = f"the set of {format_count(len(archives), 'host')}"
     return assemble(
         everything,
         settings(what, INDEX, everything, needs_copy=True),
-        programs(archive.compress for archive in archives),
+        programs((archive.compress for archive in archives), is_bundle=merged.is_bundle),
         pieces,
     )
 

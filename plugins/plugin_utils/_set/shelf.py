@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.airgap.images.plugins.module_utils._archive.bases import BaseArchive
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import LOCK_SUFFIX
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError
@@ -22,6 +23,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._set.documents impor
 from ansible_collections.airgap.images.plugins.plugin_utils._set.record import Record, read_record, write_record
 from ansible_collections.airgap.images.plugins.plugin_utils._set.report import set_report
 from ansible_collections.airgap.images.plugins.plugin_utils._set.restore import Archive, set_script
+from ansible_collections.airgap.images.plugins.plugin_utils._set.spared import with_spared
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,21 @@ class Content:
         return sum(archive.size for archive in self.archives)
 
 
-def content_of(locks: Mapping[str, bytes], archives: Mapping[str, str], lines: Iterable[str]) -> Content:
+def content_of(
+    locks: Mapping[str, bytes],
+    archives: Mapping[str, str],
+    lines: Iterable[str],
+    *,
+    spared: Collection[str] = (),
+    carried: Sequence[BaseArchive] = (),
+) -> Content:
     """Make the files of a set. Pure.
 
     :param locks: the lock file of each host.
     :param archives: the name of each host's archive.
     :param lines: the list that all of them together have to cover.
+    :param spared: references that no host has to carry, and so none has in its archive.
+    :param carried: the archives that have these.
     :raises LockFileError: when they do not, or one of them is not a lock file.
     """
     raw = merge({f"{host}/{archives[host]}{LOCK_SUFFIX}": lock for host, lock in locks.items()}, lines)
@@ -60,10 +71,11 @@ def content_of(locks: Mapping[str, bytes], archives: Mapping[str, str], lines: I
         Archive(host, archives[host], read_lock(locks[host], path=f"{host}/{archives[host]}{LOCK_SUFFIX}"))
         for host in sorted(locks)
     )
-    documents = {names.INDEX: merged_index(merged), names.LIST: merged_list(merged)}
+    everything = with_spared(merged, spared, carried)
+    documents = {names.INDEX: merged_index(everything), names.LIST: merged_list(everything)}
     files = {
         names.REPORT: set_report(made, merged),
-        names.RESTORE: set_script(made, merged, documents),
+        names.RESTORE: set_script(made, everything, documents),
         **documents,
         names.LOCK: raw,
     }

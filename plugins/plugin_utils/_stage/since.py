@@ -50,8 +50,3 @@ def staged_files(files: Sequence[GivenFile], directory: str) -> dict[str, str]:
         os.path.join(directory, str(number), os.path.basename(file.path)): file.raw.decode("utf-8", "surrogateescape")
         for number, file in enumerate(files, start=1)
     }
-
-
-def references_in(files: Sequence[GivenFile]) -> frozenset[str]:
-    """Return the references that the lock files have."""
-    return frozenset(str(image.reference) for one in archives_of(files) for image in one.lock.images)

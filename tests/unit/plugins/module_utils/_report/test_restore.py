@@ -15,7 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, LockedImage
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
+    Lock,
+    LockedBase,
+    LockedImage,
+    Requirement,
+)
 from ansible_collections.airgap.images.plugins.module_utils._archive.names import part_names
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_INDEX
@@ -51,6 +56,16 @@ def a_lock(
     )
 
 
+def a_bundle(compress: str, name: str = "images") -> Lock:
+    """A lock file that leaves out two layers."""
+    base = (LockedBase(HOSTILE, SHA, has_receipt=True), LockedBase("b.tar", SHA, has_receipt=False))
+    requires = {
+        DIGEST: Requirement(7, ("a.lan/b",), HOSTILE, (f"{HOSTILE}.part1", f"{HOSTILE}.part2")),
+        f"sha256:{SHA}": Requirement(8, (), "b.tar", ("b.tar",)),
+    }
+    return replace(a_lock(compress, name), base=base, requires=requires)
+
+
 def body(script: bytes, function: str) -> list[str]:
     """The lines of a function."""
     lines = script.decode().split("\n")
@@ -76,6 +91,7 @@ def test_shellcheck_finds_nothing(compress: str, dialect: str) -> None:
     references = ("a.lan/b:1", f"a.lan/b@{DIGEST}", "[2001:db8::1]:5000/c:x")
     for lock in (
         a_lock(compress, HOSTILE, references=references),
+        a_bundle(compress, HOSTILE),
         replace(a_lock(compress), failed=("a.lan/lost:1", HOSTILE), images=()),
     ):
         assert shellcheck(restore_script(HOSTILE, lock), dialect) == ""
@@ -83,6 +99,19 @@ def test_shellcheck_finds_nothing(compress: str, dialect: str) -> None:
 
 def test_shellcheck_finds_what_is_there() -> None:
     assert "SC2086" in shellcheck(b"#!/bin/sh\necho $1\n", "sh")
+
+
+def test_a_bundle_asks_for_what_it_leaves_out() -> None:
+    """By size, and with the name of what carried it; a full archive asks for nothing."""
+    script = restore_script("images", a_bundle("gzip"))
+    told = [shlex.split(line) for line in body(script, "each_required")]
+    assert told == [
+        [f"where_0={HOSTILE} ({HOSTILE}.part1, {HOSTILE}.part2)"],
+        ["where_1=b.tar"],
+        ["one_required", "ab" * 32, "7", "$where_0"],
+        ["one_required", SHA, "8", "$where_1"],
+    ]
+    assert b"required" not in restore_script("images", a_lock("gzip"))
 
 
 @pytest.mark.parametrize("compress", KINDS)

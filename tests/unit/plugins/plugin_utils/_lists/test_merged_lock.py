@@ -164,7 +164,7 @@ def test_a_gap_is_refused() -> None:
     [
         (b"{}", "is not a lock file: "),
         (b"\xed\xa0\x80", "is not a lock file: "),
-        (write_lock(TWO).replace(b'"version": 1', b'"version": 2'), "is a lock file of version 2"),
+        (write_lock(TWO).replace(b'"version": 1', b'"version": 3'), "is a lock file of version 3"),
     ],
 )
 def test_what_is_no_lock_file_is_named(content: bytes, said: str) -> None:

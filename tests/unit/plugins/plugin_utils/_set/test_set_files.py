@@ -14,10 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.bases import BaseArchive
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, LockedBase, Requirement
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock, write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError
@@ -52,9 +54,59 @@ def name_of(host: str, compress: str) -> str:
     return f"images-{host}{ {'gzip': '.tar.gz', 'zstd': '.tar.zst', 'none': '.tar', 'dir': ''}[compress] }"
 
 
-def content(made: Mapping[str, Lock]) -> Content:
+def content(made: Mapping[str, Lock], **more: Any) -> Content:
     names = {host: name_of(host, str(lock.options["compress"])) for host, lock in made.items()}
-    return content_of({host: write_lock(lock) for host, lock in made.items()}, names, [])
+    return content_of({host: write_lock(lock) for host, lock in made.items()}, names, [], **more)
+
+
+def bundles() -> dict[str, Lock]:
+    """Bundles of two hosts with the base of both; one carries what the other leaves out."""
+    made = locks(IMAGES)
+    base = (LockedBase("old-north.tar.gz", "cd" * 32, has_receipt=True), LockedBase("old.tar.gz", "ef" * 32, False))
+    theirs = next(digest for digest in made["south"].blobs if digest not in made["north"].blobs)
+    wanted = {
+        "north": {f"sha256:{'01' * 32}": ("a.lan/one", 3), theirs: ("b.lan/two", made["south"].blobs[theirs])},
+        "south": {f"sha256:{'02' * 32}": ("b.lan/two", 4)},
+    }
+    return {
+        host: replace(
+            lock,
+            base=base,
+            requires={
+                name: Requirement(size, (where,), "old.tar.gz", ()) for name, (where, size) in wanted[host].items()
+            },
+        )
+        for host, lock in made.items()
+    }
+
+
+def test_bundles_of_several_hosts_make_a_set_of_bundles() -> None:
+    """With the base of all, and all that no host carries."""
+    files = content(bundles()).files
+    lock = read_lock(files["images.lock.json"], path="x")
+    assert [one.name for one in lock.base] == ["old-north.tar.gz", "old.tar.gz"]
+    assert {*lock.requires} == {f"sha256:{'01' * 32}", f"sha256:{'02' * 32}"}
+    script = files["images.restore.sh"].decode()
+    assert f"\n    one_required {'01' * 32} 3 " in script and f"\n    one_required {'02' * 32} 4 " in script
+    for dialect in ("sh", "busybox"):
+        assert shellcheck(files["images.restore.sh"], dialect) == ""
+
+
+def test_images_of_a_host_without_news_are_listed_all_the_same() -> None:
+    """As the newest of the earlier archives has them; what they need of it is asked for."""
+    made = bundles()
+    before = locks(IMAGES)["south"]
+    spared = [str(image.reference) for image in IMAGES["south"]]
+    carried = [BaseArchive("old.tar.gz", "ef" * 32, before)]
+    files = content({"north": made["north"]}, spared=spared, carried=carried).files
+    whole = content(locks(IMAGES)).files
+    assert files["images.index.json"] == whole["images.index.json"]
+    assert files["images.list.json"] == whole["images.list.json"]
+    assert [str(image.reference) for image in read_lock(files["images.lock.json"], path="x").images] == sorted(
+        str(image.reference) for image in IMAGES["north"]
+    )
+    for platform in before.images[0].platforms:
+        assert f"one_required {platform.digest[7:]} " in files["images.restore.sh"].decode()
 
 
 def test_the_documents_are_those_of_one_archive_of_all() -> None:
