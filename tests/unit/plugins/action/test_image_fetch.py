@@ -143,6 +143,27 @@ def test_only_what_is_different_is_transferred(scene: Scene) -> None:
     assert scene.path(f"{NAME}.part1").read_bytes() == b"other"
 
 
+def test_parts_whose_numbers_shift_are_renamed(scene: Scene) -> None:
+    numbered = {f"{NAME}.part{number}": f"image {number}".encode() for number in range(4)}
+    scene.save(numbered)
+    scene.fetch()
+    before = {path.read_bytes(): path.stat().st_ino for path in scene.media.iterdir()}
+    first, *rest = numbered.values()
+    shifted = {f"{NAME}.part{number}": data for number, data in enumerate([first, b"a new image", *rest])}
+    scene.save(shifted)
+    scene.connection.fetched.clear()
+    foreseen, result = scene.fetch(check=True), scene.fetch()
+    assert sorted(result["transferred"]) == sorted([f"{NAME}.part1", LOCK, SUMS])
+    assert scene.connection.fetched.count(f"{NAME}.part1") == 1 and f"{NAME}.part2" not in scene.connection.fetched
+    assert result["renamed"] == foreseen["renamed"] == [f"{NAME}.part{number}" for number in (2, 3, 4)]
+    assert result["removed"] == []
+    assert result["msg"].endswith(f" to {scene.media}, 3 files renamed")
+    assert foreseen["msg"].endswith(f" to {scene.media}, 3 files would be renamed")
+    assert scene.names() == sorted([*shifted, LOCK, SUMS])
+    assert {name: scene.path(name).read_bytes() for name in shifted} == shifted
+    assert all(scene.path(f"{NAME}.part{n}").stat().st_ino == before[shifted[f"{NAME}.part{n}"]] for n in (2, 3, 4))
+
+
 @pytest.mark.parametrize("name", [*PARTS, LOCK, SUMS])
 def test_what_is_lacking_or_damaged_is_fetched_again(scene: Scene, name: str) -> None:
     scene.fetch()
@@ -528,7 +549,15 @@ def new_archive(scene: Scene) -> None:
     scene.save({NAME: b"one file instead"})
 
 
-SITUATIONS = [nothing_there, all_there, part_damaged, lock_lacking, older_there, half_arrived, all_arrived, new_archive]
+def shifted(scene: Scene) -> None:
+    scene.fetch()
+    scene.save(dict(zip(PARTS, reversed(PARTS.values()))))
+
+
+SITUATIONS = [
+    *(nothing_there, all_there, part_damaged, lock_lacking, older_there, half_arrived, all_arrived, new_archive),
+    shifted,
+]
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
@@ -544,7 +573,17 @@ def test_check_mode_touches_nothing_and_tells_the_same(
     done = scene.fetch(outdated=[outdated])
     assert told["changed"] is done["changed"] is (situation is not all_there)
     assert sorted(done["transferred"]) == sorted(scene.connection.fetched)
-    for key in ("dest", "parts", "files", "transferred", "removed", "lock_file", "checksum_file", "failed_list"):
+    for key in (
+        "dest",
+        "parts",
+        "files",
+        "transferred",
+        "renamed",
+        "removed",
+        "lock_file",
+        "checksum_file",
+        "failed_list",
+    ):
         assert told[key] == done[key]
     verb = "would be fetched" if told["transferred"] else "nothing new to fetch"
     assert f"{verb} from build1 to " in told["msg"]
