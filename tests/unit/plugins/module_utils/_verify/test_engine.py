@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import LockedBase, Requirement
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError, Interrupted, OptionError
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._verify.engine import make_again
@@ -199,3 +201,31 @@ def test_a_request_file_that_is_something_else_is_refused_before_anything_is_rea
     with pytest.raises(OptionError, match="would be replaced"):
         verified(carried.lock_file, request_file=str(other))
     assert other.read_text(encoding="utf-8") == "mine"
+
+
+def test_a_bundle_needs_nothing_of_its_base(tmp_path: Path) -> None:
+    """What it leaves out is the business of a load; its own parts say which of its images they carry."""
+    carried = carry_with_parity(tmp_path)
+    layer = max(carried.blobs, key=lambda digest: len(carried.blobs[digest]))
+    requires = {layer: Requirement(len(carried.blobs[layer]), ("reg.lan/a",), "old.tar.gz", ("old.tar.gz.part0",))}
+    blobs, offsets = (
+        {digest: value for digest, value in each.items() if digest != layer}
+        for each in (carried.lock.blobs, carried.lock.offsets)
+    )
+    parity = read_lock(carried.lock_file.read_bytes(), path="").parity
+    carried.write_lock(
+        base=(LockedBase("old.tar.gz", 64 * "a", True),),
+        requires=requires,
+        blobs=blobs,
+        offsets=offsets,
+        parity=parity,
+    )
+    assert not verified(carried.lock_file).is_failure
+    place = carried.lock.offsets[layer].position
+    number = next(n for n in range(len(carried.parts)) if (n + 1) * 100_000 > place + 300_000)
+    whole = carried.parts[number].read_bytes()
+    change(carried.parts[number], 3)
+    result = verified(carried.lock_file)
+    assert states(result) == {carried.parts[number].name: "damaged"} and touched(result) == {}
+    assert result.verdicts[0].harm.is_known
+    assert not verified(carried.lock_file, repair=True).is_failure and carried.parts[number].read_bytes() == whole
