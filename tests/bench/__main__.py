@@ -36,6 +36,7 @@ from . import (
     shaped,
     startup,
     through,
+    verifying,
     whole,
 )
 from .context import SHORT, Bench, Sizes, say
@@ -56,6 +57,7 @@ _MODULES = (
     disk,
     loading,
     reloading,
+    verifying,
     startup,
     hosts,
     play,
