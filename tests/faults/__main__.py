@@ -14,12 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..bench import machine
-from . import damage, disk, in_full, kill, load, network, report, signals, together, walk
+from . import damage, disk, in_full, kill, load, load_bundles, network, report, signals, together, walk
 from .runner import run_all
 from .trial import SHORT, VIOLATED, Outcome, Report, Scale, Trial
 
 GROUPS: dict[str, Callable[[Scale], list[Trial]]] = {
-    module.GROUP: module.trials for module in (network, kill, load, signals, together, disk, damage, walk, in_full)
+    module.GROUP: module.trials
+    for module in (network, kill, load, load_bundles, signals, together, disk, damage, walk, in_full)
 }
 """The groups of trials, in the order of the table."""
 

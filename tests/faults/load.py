@@ -130,14 +130,14 @@ class Load:
             said = json.loads(self.receipt.read_bytes())
             require(not said["complete"] or tags(self.target), "the receipt says that all is there")
 
-    def complete(self, quiet: Quiet) -> None:
+    def complete(self, quiet: Quiet, **params: Any) -> None:
         """:raises Violation: the next run does not make all as a quiet one does, or the one after it does something"""
-        result = self._mended(self.run(**PATIENT))
+        result = self._mended(self.run(**PATIENT, **params))
         require(not result.failed, f"the next run failed: {result.msg} {result.data.get('failed_images')}")
         require(tags(self.target) == quiet.tags, f"other tags: {tags(self.target)}, expected {quiet.tags}")
         self.require_whole()
         require(json.loads(self.receipt.read_bytes())["complete"], "the receipt is not complete")
-        again = self.run(**PATIENT)
+        again = self.run(**PATIENT, **params)
         require(not again.failed and not again.changed, f"a run with nothing to do says: {again.msg}")
         self.site.require_nothing_running()
 
@@ -148,7 +148,7 @@ def _choose(ground: Ground, chance: random.Random) -> tuple[int, int]:
 
 
 @contextmanager
-def _load(ground: Ground, form: int, options: int, *, storage: Path | None = None) -> Iterator[Load]:
+def loading(ground: Ground, form: int, options: int, *, storage: Path | None = None) -> Iterator[Load]:
     """A site whose archive has all images of the ground.
 
     :param storage: where the registry keeps them; in a folder of its own if that is not given.
@@ -160,8 +160,8 @@ def _load(ground: Ground, form: int, options: int, *, storage: Path | None = Non
 
 
 @functools.cache
-def _quiet(ground: Ground, form: int, options: int) -> Quiet:
-    with _load(ground, form, options) as made:
+def quiet_load(ground: Ground, form: int, options: int) -> Quiet:
+    with loading(ground, form, options) as made:
         started = time.monotonic()
         result = made.run(**PATIENT)
         seconds = time.monotonic() - started
@@ -176,8 +176,8 @@ def _at_a_moment(ground: Ground, chance: random.Random, *, number: signal.Signal
 
 def _at_one_moment(ground: Ground, chance: random.Random, number: signal.Signals, share: float) -> str:
     kind = _choose(ground, chance)
-    quiet = _quiet(ground, *kind)
-    with _load(ground, *kind) as made:
+    quiet = quiet_load(ground, *kind)
+    with loading(ground, *kind) as made:
         running = made.start()
         # The moment is the point: it is not waited for anything.
         time.sleep(chance.uniform(0.0, quiet.seconds * share))
@@ -212,8 +212,8 @@ def _again_and_again(ground: Ground, chance: random.Random) -> str:
 def _again_and_again_within(ground: Ground, chance: random.Random, share: float) -> str:
     """Five runs one after the other are killed; each goes on from what the one before has left."""
     kind = _choose(ground, chance)
-    quiet = _quiet(ground, *kind)
-    with _load(ground, *kind) as made:
+    quiet = quiet_load(ground, *kind)
+    with loading(ground, *kind) as made:
         hits = 0
         for _round in range(5):
             running = made.start()
@@ -241,8 +241,8 @@ def _fault(chance: random.Random) -> Action:
 def _broken(ground: Ground, chance: random.Random) -> str:
     """Some requests of each kind are not answered, or in the wrong way."""
     kind = _choose(ground, chance)
-    quiet = _quiet(ground, *kind)
-    with _load(ground, *kind) as made:
+    quiet = quiet_load(ground, *kind)
+    with loading(ground, *kind) as made:
         methods = itertools.islice(itertools.cycle(("POST", "PUT", "HEAD", "PUT", "PATCH|PUT")), chance.randint(2, 12))
         paths = (r"/blobs/", r"/manifests/")
         rules = [
@@ -263,10 +263,10 @@ def _broken(ground: Ground, chance: random.Random) -> str:
 def _full(ground: Ground, chance: random.Random) -> str:
     """A disk has room for a part of the images only, and for all of them later."""
     kind = _choose(ground, chance)
-    quiet = _quiet(ground, *kind)
+    quiet = quiet_load(ground, *kind)
     folder = ground.new_folder()
     storage = folder / "storage"
-    with small_disk(storage, 4096 * chance.randint(8, 150)), _load(ground, *kind, storage=folder) as made:
+    with small_disk(storage, 4096 * chance.randint(8, 150)), loading(ground, *kind, storage=folder) as made:
         result = made.run(retries=0)
         made.require_whole()
         resize(storage, size=_ROOM)
@@ -285,8 +285,8 @@ def _registry_killed(ground: Ground, chance: random.Random) -> str:
 
 def _registry_killed_once(ground: Ground, chance: random.Random, share: float) -> str:
     kind = _choose(ground, chance)
-    quiet = _quiet(ground, *kind)
-    with _load(ground, *kind) as made:
+    quiet = quiet_load(ground, *kind)
+    with loading(ground, *kind) as made:
         running = made.start(retries=1)
         time.sleep(chance.uniform(0.2, 1.0) * quiet.seconds * share)
         if not alive(running.pid):

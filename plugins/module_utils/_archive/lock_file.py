@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from .._base.errors import InvalidReferenceError, LockFileError, printable, quoted
 from .._base.json import Json, JsonError, JsonObject, canonical, parse_object
@@ -173,7 +174,9 @@ def _parse_requirement(document: JsonObject) -> Requirement:
     )
 
 
+@lru_cache(maxsize=4096)
 def _repository(text: str) -> str:
+    """Check the name of a repository, of which a lock file has few, and each very often."""
     found = parse_reference(text).name
     if found != text:
         raise JsonError(f"{quoted(text, 100)} is not a repository")
