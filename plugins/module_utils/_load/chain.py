@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Callable
 
 from .._archive.output import LOCK_SUFFIX
 from .._base.errors import OptionError
 from .._source.archive import Archive
+
+_PART = re.compile(r"\.part[0-9]+$")
 
 
 def in_chain_order(archives: Sequence[Archive]) -> list[Archive]:
@@ -38,8 +41,8 @@ def in_chain_order(archives: Sequence[Archive]) -> list[Archive]:
 
 
 def archive_name(archive: Archive) -> str:
-    """Return the name of an archive, by its lock file."""
-    return os.path.basename(archive.path).removesuffix(LOCK_SUFFIX)
+    """Return the name of an archive, by its lock file, or else by its first part or directory."""
+    return _PART.sub("", os.path.basename(archive.path).removesuffix(LOCK_SUFFIX))
 
 
 def carrier_of(digest: str, own: Archive, archives: Sequence[Archive]) -> Archive:
@@ -55,13 +58,14 @@ class _Needs:
     def __init__(self, archive: Archive) -> None:
         self._locks = {base.lock_sha256 for base in archive.lock.base}
         self._names = {one.archive for one in archive.lock.requires.values()}
+        self._names.update(base.name for base in archive.lock.base)
 
     def has(self, other: Archive) -> bool:
         """Return True for an archive whose lock file is named as a base."""
         return other.lock_sha256 in self._locks
 
     def may_have(self, other: Archive) -> bool:
-        """Return True for one that has carried something for a base of a base, as far as its name says so."""
+        """Return True for a base without a lock file, or a base of a base, as far as its name says so."""
         return archive_name(other) in self._names
 
 
@@ -71,10 +75,11 @@ def _refuse_other_bytes(archives: Sequence[Archive]) -> None:
         for base in one.lock.base:
             if base.lock_sha256 in there:
                 continue
-            wrong = [other for other in archives if other is not one and archive_name(other) == base.name]
+            others = [other for other in archives if other is not one and other.lock_sha256]
+            wrong = [other for other in others if archive_name(other) == base.name]
             if wrong:
                 raise OptionError(
                     f"src: {wrong[0].path} has the name of the archive that {one.path} rests on, but is another one: "
-                    f"its lock file has the sha256 {wrong[0].lock_sha256 or '(none)'}, expected {base.lock_sha256}. "
+                    f"its lock file has the sha256 {wrong[0].lock_sha256}, expected {base.lock_sha256}. "
                     "Name the right one, or leave it out if the registry has what it carried"
                 )

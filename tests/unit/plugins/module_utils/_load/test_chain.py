@@ -59,6 +59,12 @@ def test_a_base_of_a_base_is_known_by_its_name() -> None:
     assert names(in_chain_order(made)) == ["jan", "mar"]
 
 
+def test_a_base_without_lock_file_is_known_by_its_name() -> None:
+    base = cast(Archive, Fake("/srv/jan.tar.gz.part0", Lock({}, ()), ""))
+    assert names(in_chain_order([base, archive("feb", "jan.tar.gz")])) == ["jan.tar.gz.part0", "feb"]
+    assert names(in_chain_order([archive("feb", "jan.tar.gz"), base])) == ["jan.tar.gz.part0", "feb"]
+
+
 def test_names_that_go_round_in_a_circle_do_no_harm() -> None:
     made = [archive("a", carriers=("b",)), archive("b", carriers=("a",))]
     assert names(in_chain_order(made)) == ["a", "b"]
