@@ -238,6 +238,7 @@ class FakeRegistries:
         self.failures: dict[str, TransferError] = {}
         self.lost: dict[str, set[str]] = {}
         self.tells_digests = True
+        self.reaches_lists = True
         self.keeps_lists = False
         self.lists_tags = True
         self.lists: dict[str, tuple[Descriptor, ...]] = {}
@@ -295,7 +296,7 @@ class FakeRegistries:
         return True
 
     def lists_referrers(self, repository: Repository) -> bool:
-        return True
+        return self.reaches_lists
 
     def referrers(self, repository: Repository, digest: str) -> tuple[Descriptor, ...] | None:
         self._ask("GET", f"referrers {digest}")

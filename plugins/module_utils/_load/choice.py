@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Callable
 
 from .._archive.lock import LockedImage
+from .._archive.referrers import owners_of
 from .._base.errors import InvalidReferenceError, ManifestError, NotInArchive, OptionError, quoted
 from .._oci.image import FailedImage
 from .._oci.image_list import ImageList, ListedImage, Origin, read_image_list
@@ -58,6 +59,8 @@ def choose(
     listed = _listed(held, choice)
     is_excluded = _exclusion(choice.exclude)
     wanted = [one for one in listed.images if not is_excluded(one.reference)]
+    if referrers == AUTO:
+        wanted = _with_referrers(wanted, held, is_excluded, is_all=choice.is_all)
     images = [_named(one, held[one.reference], naming, index) for one in wanted if one.reference in held]
     if referrers == NO_REFERRERS:
         images = [image for image in images if not _is_referrer(image, held[image.reference].locked)]
@@ -84,6 +87,28 @@ class _Held:
     listed: ListedImage
 
 
+def _with_referrers(
+    wanted: Sequence[ListedImage],
+    held: Mapping[Reference, _Held],
+    is_excluded: Callable[[Reference], bool],
+    *,
+    is_all: bool,
+) -> list[ListedImage]:
+    """Return images with what was saved because it refers to them, which goes where its image goes.
+
+    :param is_all: everything was chosen: what refers to an image that is excluded is left out as well.
+    """
+    owners = owners_of([one.locked for one in held.values()])
+    chosen = {one.reference for one in wanted}
+    if is_all:
+        return [one for one in wanted if owners.get(one.reference, one.reference) in chosen]
+    found: dict[Reference, list[ListedImage]] = {}
+    for reference, owner in owners.items():
+        if reference not in chosen and not is_excluded(reference):
+            found.setdefault(owner, []).append(held[reference].listed)
+    return [each for one in wanted for each in (one, *found.get(one.reference, ()))]
+
+
 def _named(listed: ListedImage, held: _Held, naming: Naming | None, index: str) -> LoadImage:
     digest, generated = top_of(held.archive, held.locked, index=index)
     return LoadImage(held.archive, listed, target_of(listed.reference, naming), digest, generated)
@@ -91,7 +116,7 @@ def _named(listed: ListedImage, held: _Held, naming: Naming | None, index: str) 
 
 def _is_referrer(image: LoadImage, locked: LockedImage) -> bool:
     """Return True for what refers to another image, by its tag or by a subject; may read documents."""
-    if subject_of_tag(image.target.tag):
+    if locked.refers_to or subject_of_tag(image.target.tag):
         return True
     if any(one.platform is not None and not one.platform.is_unknown for one in locked.platforms):
         return False  # what runs somewhere refers to nothing, so that not all documents have to be read

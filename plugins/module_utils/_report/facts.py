@@ -56,6 +56,22 @@ class Holding:
 
 
 @dataclass(frozen=True)
+class Referrer:
+    """A signature, SBOM or the like that was saved because it refers to an image.
+
+    :param image: the reference of that image; of what refers to another one of these, that of the same image.
+    :param kind: what it is, in words or by its media type.
+    :param refers_to: the digest that it refers to.
+    """
+
+    reference: str
+    image: str
+    kind: str
+    refers_to: str
+    size: int
+
+
+@dataclass(frozen=True)
 class Facts:
     """The facts of one archive.
 
@@ -78,6 +94,7 @@ class Facts:
     holdings: tuple[Holding, ...]
     failed: tuple[Failure, ...]
     invalid: tuple[Invalid, ...]
+    referrers: tuple[Referrer, ...] = ()
 
     def is_about(self, lock: Lock) -> bool:
         """Return True if these are facts about the content that a lock file records."""

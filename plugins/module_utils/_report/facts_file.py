@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from .._base.json import Json, JsonError, JsonObject, canonical, compact, parse_object
 from .comparison import Changed, Comparison, Removed
-from .facts import Facts, Holding, Layer
+from .facts import Facts, Holding, Layer, Referrer
 from .failures import Failure, Invalid
 
 VERSION = 1
@@ -96,6 +96,7 @@ def facts_json(facts: Facts) -> Json:
         ],
         "failed": [{"reference": one.reference, "digest": one.digest, "reason": one.reason} for one in facts.failed],
         "invalid": [{"origin": one.origin, "line": one.text, "reason": one.reason} for one in facts.invalid],
+        **({"referrers": [_referrer_json(one) for one in facts.referrers]} if facts.referrers else {}),
     }
 
 
@@ -127,6 +128,27 @@ def read_facts(document: JsonObject) -> Facts:
         invalid=tuple(
             Invalid(one.text("origin"), one.text("line"), one.text("reason")) for one in document.objects("invalid")
         ),
+        referrers=tuple(_read_referrer(one) for one in document.objects("referrers")),
+    )
+
+
+def _referrer_json(one: Referrer) -> Json:
+    return {
+        "reference": one.reference,
+        "image": one.image,
+        "kind": one.kind,
+        "refers_to": one.refers_to,
+        "size": one.size,
+    }
+
+
+def _read_referrer(document: JsonObject) -> Referrer:
+    return Referrer(
+        reference=document.text("reference"),
+        image=document.text("image"),
+        kind=document.text("kind"),
+        refers_to=document.text("refers_to"),
+        size=_number(document, "size"),
     )
 
 

@@ -12,14 +12,15 @@ from dataclasses import replace
 from typing import Callable
 
 from .._archive.lock import Lock
+from .._archive.referrers import kind_of_referrer, owners_of
 from .._oci.descriptor import Descriptor
 from .._oci.image import FailedImage, StoredImage
 from .._oci.image_list import InvalidLine
 from .._oci.layout import SavedImage
 from .._oci.manifest import Manifest
 from .._oci.media_types import IMAGE_CONFIG_TYPES
-from .comparison import compare
-from .facts import Facts, Holding, Layer, fingerprint
+from .comparison import compare, image_size
+from .facts import Facts, Holding, Layer, Referrer, fingerprint
 from .failures import shown_failures, shown_lines
 
 LISTED_LAYERS = 25
@@ -51,12 +52,31 @@ def gather(
         holdings=_holdings(images, before),
         failed=shown_failures(failed),
         invalid=shown_lines(invalid),
+        referrers=_referrers(lock),
     )
 
 
-def with_failures(facts: Facts, failed: Sequence[FailedImage], invalid: Sequence[InvalidLine]) -> Facts:
-    """Update the facts of an archive after a run in which other references failed."""
-    return replace(facts, failed=shown_failures(failed), invalid=shown_lines(invalid))
+def renewed(facts: Facts, lock: Lock, failed: Sequence[FailedImage], invalid: Sequence[InvalidLine]) -> Facts:
+    """Update the facts of an archive after a run in which other references failed, or its record was renewed.
+
+    :param lock: as it is now.
+    """
+    return replace(facts, failed=shown_failures(failed), invalid=shown_lines(invalid), referrers=_referrers(lock))
+
+
+def _referrers(lock: Lock) -> tuple[Referrer, ...]:
+    owners = owners_of(lock.images)
+    found = (image for image in lock.images if image.refers_to)
+    return tuple(
+        Referrer(
+            reference=str(image.reference),
+            image=str(owners.get(image.reference, "")),
+            kind=kind_of_referrer(image),
+            refers_to=image.refers_to,
+            size=image_size(image),
+        )
+        for image in found
+    )
 
 
 def _layers(images: Iterable[SavedImage]) -> list[Layer]:

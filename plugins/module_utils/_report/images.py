@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from .._archive.lock import LockedImage, LockedPlatform
+from .._archive.referrers import kind_of_referrer
 from .comparison import Changed, image_size, platform_names
 from .controls import tools
 from .failures import Failure
@@ -66,7 +68,15 @@ def _image_rows(subject: Subject) -> Iterator[Row]:
     for image in subject.lock.images:
         change = subject.changes[str(image.reference)]
         yield row(
-            join([reference(str(image.reference)), element("br"), digest(image.digest), *map(_note, image.notes)]),
+            join(
+                [
+                    reference(str(image.reference)),
+                    element("br"),
+                    digest(image.digest),
+                    *map(_note, _hanging(subject, image)),
+                    *map(_note, image.notes),
+                ]
+            ),
             badge("saved"),
             badge(change),
             size(image_size(image)),
@@ -83,6 +93,18 @@ def _image_rows(subject: Subject) -> Iterator[Row]:
     for skip in subject.lock.skipped:
         head = [reference(str(skip.reference)), *([element("br"), digest(skip.digest)] if skip.digest else [])]
         yield row(join(head), badge("skipped"), "", "", skip.reason, status="skipped")
+
+
+def _hanging(subject: Subject, image: LockedImage) -> Iterator[str]:
+    """Say what refers to an image, or which image this refers to."""
+    found = Counter(map(kind_of_referrer, subject.referrers.get(image.reference, ())))
+    if found:
+        kinds = ", ".join(kind if times == 1 else f"{kind} ({times})" for kind, times in sorted(found.items()))
+        yield f"Saved with it, as they refer to it: {kinds}"
+    if image.refers_to:
+        owner = subject.owners.get(image.reference)
+        of = f"{owner}, by its digest" if owner is not None else "what is not in the archive,"
+        yield f"{kind_of_referrer(image)}; refers to {of} {image.refers_to}"
 
 
 def _reason(failure: Failure | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from .._archive.referrers import images_only
 from .._oci.reference import Reference
 from .cards import ALERT, DONE, bar, card, icon, rows
 from .commands import check_command, restore_command
@@ -32,6 +33,7 @@ def overview(subject: Subject) -> Markup:
 
 def _content(subject: Subject) -> Markup:
     lock = subject.lock
+    asked_for = len(images_only(lock.images))
     repositories = {image.reference.name for image in lock.images}
     registries = {image.reference.registry for image in lock.images}
     where = f"from {count(len(repositories), 'repository', 'repositories')}"
@@ -39,9 +41,10 @@ def _content(subject: Subject) -> Markup:
     return card(
         "content",
         "What is in here?",
-        element("p", number(len(lock.images)), " image" if len(lock.images) == 1 else " images", class_="big"),
+        element("p", number(asked_for), " image" if asked_for == 1 else " images", class_="big"),
         element("p", f"{where} in {count(len(registries), 'registry', 'registries')}", class_="soft"),
         rows(
+            *_referrers(len(lock.images) - asked_for),
             ("Platform images", number(sum(len(image.platforms) for image in lock.images))),
             ("Platforms", _platforms(subject)),
             ("Archive", join([size(subject.size), f" in {subject.files(len(lock.parts))}"])),
@@ -49,6 +52,10 @@ def _content(subject: Subject) -> Markup:
             ("Content", join([size(subject.content_size), f" in {count(len(lock.blobs), 'blob')}"])),
         ),
     )
+
+
+def _referrers(found: int) -> list[tuple[str, Piece]]:
+    return [("Signatures, SBOMs and the like", number(found))] if found else []
 
 
 def _platforms(subject: Subject) -> Markup:
@@ -172,5 +179,5 @@ def _missing_in_words(subject: Subject) -> str:
     words = [f"{count(failed, 'reference')} failed"] if failed else []
     if invalid:
         words.append(f"{count(invalid, 'line is not a reference', 'lines are not references')}")
-    asked = len(subject.lock.images) + len(subject.lock.skipped) + subject.missing
+    asked = len(images_only(subject.lock.images)) + len(subject.lock.skipped) + subject.missing
     return f"{grouped(subject.missing)} of {grouped(asked)} asked for are missing: {' and '.join(words)}"

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from .._archive.lock import Lock
+from .._archive.lock import Lock, LockedImage
 from .._archive.output import CHECKSUM_SUFFIX, DIR, LOCK_SUFFIX
+from .._archive.referrers import owners_of, referrers_by_image
 from .._base.size import format_size
+from .._oci.reference import Reference
 from .comparison import Comparison, image_size
 from .facts import Facts
 from .markup import LINE_END, Markup, Piece, element, join, text
@@ -79,6 +81,16 @@ class Subject:
     def changes(self) -> dict[str, str]:
         """Say of each saved reference if it is new, changed or the same."""
         return changes([str(image.reference) for image in self.lock.images], self.facts)
+
+    @cached_property
+    def owners(self) -> dict[Reference, Reference]:
+        """The image that each signature or the like was saved with."""
+        return owners_of(self.lock.images)
+
+    @cached_property
+    def referrers(self) -> dict[Reference, list[LockedImage]]:
+        """What was saved with each image because it refers to it."""
+        return referrers_by_image(self.lock.images)
 
     def files(self, number: int) -> str:
         """A number of the archive's files, in words."""

@@ -21,6 +21,7 @@ from collections.abc import Iterable
 
 from .._archive.lock import Lock
 from .._archive.output import DIR, GZIP, ZSTD
+from .._archive.referrers import images_only
 from .._base.size import format_size
 from .._oci.layout import load_tag
 from .._oci.reference import Reference
@@ -165,6 +166,7 @@ def settings(archive: str, first: str, lock: Lock, *, needs_copy: bool) -> dict[
     total = len(lock.parts)
     content = sum(lock.blobs.values())
     example = lock.images[0].reference if lock.images else None
+    images = len(images_only(lock.images))
     return {
         "archive": archive,
         "first": first,
@@ -173,7 +175,7 @@ def settings(archive: str, first: str, lock: Lock, *, needs_copy: bool) -> dict[
         "size": format_size(sum(part.size for part in lock.parts)),
         "unpacked": format_size(content),
         "largest": format_size(max(lock.blobs.values(), default=0)),
-        "count": f"{len(lock.images)} image{'s' if len(lock.images) != 1 else ''}",
+        "count": f"{images} image{'s' if images != 1 else ''}",
         "example": str(example or ""),
         "example_path": target_path(example) if example else "",
         **(_settings_of_bundle(lock) if lock.is_bundle else {"room": format_size(content * (1 + needs_copy))}),

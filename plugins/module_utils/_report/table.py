@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Union
 
 from .._archive.lock import Lock, LockedImage
+from .._archive.referrers import owners_of
 from .._base.errors import printable
 from .comparison import platform_names
 from .facts import Facts
@@ -27,6 +28,8 @@ COLUMNS = (
     "size",
     "media_type",
     "reason",
+    "image",
+    "refers_to",
 )
 _LONGEST = 10_000
 # What a spreadsheet takes for the beginning of a formula, also in the width of East Asian letters. Many split at
@@ -43,12 +46,14 @@ def table(lock: Lock, facts: Facts | None) -> bytes:
     with the archive before, and empty where that is not known. ``digest`` is what the reference names in its registry,
     ``manifest_digest`` and ``size`` are those of the platform image in the archive.
 
+    ``image`` and ``refers_to`` are for what was saved because it refers to an image: that image, and the digest.
+
     :param facts: about this lock file; ``None``: not known any more.
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    writer.writerows([_safe(cell) for cell in row] for row in _rows(lock, facts))
+    writer.writerows([_safe(cell) for cell in _filled(row)] for row in _rows(lock, facts))
     return out.getvalue().encode("utf-8")
 
 
@@ -66,8 +71,9 @@ def changes(references: Iterable[str], facts: Facts | None) -> dict[str, str]:
 
 def _rows(lock: Lock, facts: Facts | None) -> Iterator[tuple[Cell, ...]]:
     told = changes([str(image.reference) for image in lock.images], facts)
+    owners = owners_of(lock.images)
     for image in lock.images:
-        yield from _saved(image, told[str(image.reference)])
+        yield from _saved(image, told[str(image.reference)], str(owners.get(image.reference, "")))
     removed = {} if facts is None or facts.before is None else {one.reference: one for one in facts.before.removed}
     reasons = {} if facts is None else {one.reference: one for one in facts.failed}
     for skip in lock.skipped:
@@ -86,13 +92,18 @@ def _rows(lock: Lock, facts: Facts | None) -> Iterator[tuple[Cell, ...]]:
         yield gone.reference, "removed", "removed", platforms, gone.digest, "", gone.size, "", "no longer asked for"
 
 
-def _saved(image: LockedImage, change: str) -> Iterator[tuple[Cell, ...]]:
+def _filled(row: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    """Return a row with all columns; the last ones may have been left out."""
+    return (*row, *[""] * (len(COLUMNS) - len(row)))
+
+
+def _saved(image: LockedImage, change: str, owner: str) -> Iterator[tuple[Cell, ...]]:
     start = (str(image.reference), "saved", change)
     notes = "; ".join(image.notes)
     for name, one in zip(platform_names(image), image.platforms):
-        yield (*start, name, image.digest, one.digest, one.size, one.media_type, notes)
+        yield (*start, name, image.digest, one.digest, one.size, one.media_type, notes, owner, image.refers_to)
     if not image.platforms:
-        yield (*start, "", image.digest, "", "", image.media_type, notes)
+        yield (*start, "", image.digest, "", "", image.media_type, notes, owner, image.refers_to)
 
 
 def _safe(cell: Cell) -> Cell:

@@ -31,7 +31,7 @@ from .._publish.published import ReusableFiles
 from .._publish.staging import Staging
 from .._report.facts import Facts
 from .._report.failures import digest_now
-from .._report.gather import gather, with_failures
+from .._report.gather import gather, renewed
 from .copies import Copies, Job
 from .decide import OTHER_FAILURES, Action, is_as_before, nothing_changed
 from .plan import Plan
@@ -216,7 +216,7 @@ def _facts(job: Job, built: Built, lock: Lock, failed: Sequence[FailedImage]) ->
     invalid = job.run.images.invalid
     known = published_facts(job.run.options.output, lock)
     if known is not None:
-        return with_failures(known, failed, invalid)
+        return renewed(known, lock, failed, invalid)
     return gather(lock, job.published.lock, built.images, failed, invalid)
 
 

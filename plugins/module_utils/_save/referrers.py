@@ -243,9 +243,10 @@ def _lost_subject(image: ResolvedImage, items: Iterable[FailedImage | ResolvedIm
     if image.index is None or not about_index:
         return
     if loaded_digest(image, [child.descriptor for child in image.children]) != image.digest:
+        referrers = format_count(len(about_index), "referrer")
         yield (
-            f"{format_count(len(about_index), 'referrer')} of its index saved, but where the archive is loaded, the "
-            "tag names an index made anew, as not all platforms are saved. Save all of them, or load with index=source"
+            f"what refers to its index ({referrers}) is saved, but where the archive is loaded, the tag names an index "
+            "made anew, as not all platforms are saved. Save all of them, or load with index=source"
         )
 
 

@@ -129,10 +129,10 @@ def _with_parity(run: Run, record: Lock, staging: Staging, names: Sequence[str])
 
 def _facts(run: Run, record: Lock, failed: Sequence[FailedImage]) -> Facts | None:
     """Return the facts of the report that exists, with the failures of this run."""
-    from .._report.gather import with_failures
+    from .._report.gather import renewed
 
     facts = published_facts(run.options.output, record)
-    return None if facts is None else with_failures(facts, failed, run.images.invalid)
+    return None if facts is None else renewed(facts, record, failed, run.images.invalid)
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,9 @@ def covered(lock: Lock) -> list[str]:
 def _refuse_overlap(locks: Mapping[_Archive, Lock]) -> None:
     holder: dict[str, str] = {}
     for archive, lock in locks.items():
-        for reference in covered(lock):
+        # What refers to an image is found again with each image that has the same manifests.
+        found = {str(image.reference) for image in lock.images if image.refers_to}
+        for reference in (name for name in covered(lock) if name not in found):
             other = holder.setdefault(reference, archive.host)
             if other != archive.host:
                 raise LockFileError(

@@ -23,7 +23,8 @@ def merged_index(lock: Lock) -> bytes:
     :param lock: of the set.
     :raises LockFileError: when the lock file of a host does not say which manifest or index a reference names.
     """
-    return index_of((image.reference, _entry(image, lock)) for image in lock.images)
+    images = {image.reference: image for image in lock.images}  # several hosts may have what refers to an image
+    return index_of((reference, _entry(image, lock)) for reference, image in images.items())
 
 
 def merged_list(lock: Lock) -> bytes:

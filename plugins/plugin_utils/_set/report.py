@@ -14,6 +14,7 @@ from operator import itemgetter
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import BESIDE, DIR, REPORT_SUFFIX
+from ansible_collections.airgap.images.plugins.module_utils._archive.referrers import images_only
 from ansible_collections.airgap.images.plugins.module_utils._report.comparison import image_size, platform_names
 from ansible_collections.airgap.images.plugins.module_utils._report.markup import LINE_END, Markup, Piece, element, join
 from ansible_collections.airgap.images.plugins.module_utils._report.pieces import (
@@ -77,6 +78,7 @@ def set_report(archives: Sequence[Archive], merged: Lock) -> bytes:
 
 def _content(archives: Sequence[Archive], merged: Lock) -> Markup:
     files = sum(len(archive.lock.parts) for archive in archives)
+    images = len(images_only(merged.images))
     told: list[tuple[str, Piece]] = [
         ("Archives", join([size(sum(archive.size for archive in archives)), f" in {count(files, 'file')}"])),
         ("Content", join([size(sum(merged.blobs.values())), f" in {count(len(merged.blobs), 'blob')}"])),
@@ -86,7 +88,7 @@ def _content(archives: Sequence[Archive], merged: Lock) -> Markup:
     return _card(
         "content",
         "What is in here?",
-        element("p", number(len(merged.images)), " image" if len(merged.images) == 1 else " images", class_="big"),
+        element("p", number(images), " image" if images == 1 else " images", class_="big"),
         element(
             "dl", *(element("div", element("dt", name), element("dd", value)) for name, value in told), class_="rows"
         ),
@@ -123,7 +125,7 @@ def _hosts(archives: Sequence[Archive]) -> Markup:
     rows = [
         row(
             element("a", archive.host, href=f"#host-{place}"),
-            number(len(archive.lock.images)),
+            number(len(images_only(archive.lock.images))),
             number(len(archive.lock.parts)),
             size(archive.size),
             element("code", f"{archive.host}/{archive.name}"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ansible_collections.airgap.images.plugins.module_utils._archive.bases import BaseArchive
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import LOCK_SUFFIX
+from ansible_collections.airgap.images.plugins.module_utils._archive.referrers import images_only
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError
 from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import explained
 from ansible_collections.airgap.images.plugins.module_utils._host.files import open_regular, put_whole
@@ -79,7 +80,7 @@ def content_of(
         **documents,
         names.LOCK: raw,
     }
-    return Content(made, files, len(merged.images))
+    return Content(made, files, len(images_only(merged.images)))
 
 
 class Shelf:

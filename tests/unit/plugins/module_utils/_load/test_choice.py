@@ -6,16 +6,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import NotInArchive, OptionError
 from ansible_collections.airgap.images.plugins.module_utils._load.choice import Chosen, choose
-from ansible_collections.airgap.images.plugins.module_utils._load.options import AUTO
+from ansible_collections.airgap.images.plugins.module_utils._load.options import AUTO, NO_REFERRERS
 from ansible_collections.airgap.images.plugins.module_utils._source.archive import Archive
-from ansible_collections.airgap.images.tests.unit.carried import carry, opened
+from ansible_collections.airgap.images.tests.unit.carried import ONE, THREE, TWO, carry, carry_images, opened
+from ansible_collections.airgap.images.tests.unit.fakes import resolved
 from ansible_collections.airgap.images.tests.unit.load_scene import load_options
 
 
@@ -94,3 +97,44 @@ def test_names_that_collide_are_refused(archive: Archive) -> None:
         "reg.lan/a:1",
         "reg.lan/c:1",
     ]
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """Two images, one of which has a signature that was found with it."""
+
+    def recorded(lock: Lock) -> Lock:
+        image, signature, other = lock.images
+        return replace(lock, images=(image, replace(signature, refers_to=ONE.image.digest), other))
+
+    references = (
+        (resolved("reg.lan/a:1", ONE, TWO), (ONE, TWO)),
+        (resolved("reg.lan/a:sig", THREE), (THREE,)),
+        (resolved("reg.lan/a:2", TWO), (TWO,)),
+    )
+    return carry_images(tmp_path_factory.mktemp("signed"), references, recorded=recorded).open()
+
+
+@pytest.mark.parametrize(
+    ("options", "tags"),
+    [
+        ({}, ["1", "sig", "2"]),
+        ({"images": ["reg.lan/a:1"]}, ["1", "sig"]),
+        ({"images": ["reg.lan/a:2", "reg.lan/a:1"]}, ["2", "1", "sig"]),
+        ({"images": ["reg.lan/a:sig", "reg.lan/a:1"]}, ["sig", "1"]),
+        ({"images": ["reg.lan/a:2"]}, ["2"]),
+        ({"exclude": ["reg.lan/a:1"]}, ["2"]),
+        ({"exclude": ["reg.lan/a:sig"]}, ["1", "2"]),
+        ({"images": ["reg.lan/a:1"], "exclude": ["reg.lan/a:sig"]}, ["1"]),
+    ],
+    ids=str,
+)
+def test_what_was_saved_with_an_image_goes_where_it_goes(
+    signed: Archive, options: dict[str, list[str]], tags: list[str]
+) -> None:
+    assert names(chosen(signed, **options)) == [f"reg.lan/a:{tag}" for tag in tags]
+
+
+def test_it_can_be_left_out(signed: Archive) -> None:
+    made = load_options(images=["reg.lan/a:1"])
+    assert names(choose([signed], made.choice, made.naming, index=AUTO, referrers=NO_REFERRERS)) == ["reg.lan/a:1"]

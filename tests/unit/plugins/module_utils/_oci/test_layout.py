@@ -171,6 +171,14 @@ def test_hangar_is_not_told_of_artefacts_and_attestations() -> None:
     assert [image["Digest"] for image in document["List"][0]["Images"]] == [LINUX.image.digest]
 
 
+def test_hangar_is_not_told_of_what_refers_to_images() -> None:
+    """Whatever platform it claims to be for."""
+    image = saved("reg.lan/app:1", Sample(b"layer"))
+    listed = replace(image.resolved.listed, refers_to=image.entry.digest, behind=1)
+    referrer = replace(image, resolved=replace(image.resolved, listed=listed))
+    assert saved_images_list([image, referrer]) == saved_images_list([image])
+
+
 def test_a_list_without_images() -> None:
     assert saved_images_list([]) == b'{\n  "List": [],\n  "Version": "v1.1.0"\n}\n'
 

@@ -711,3 +711,79 @@ def test_docker_hub_has_a_host_of_its_own(bench: Bench) -> None:
     endpoint = client.endpoints.of("docker.io")
     assert endpoint.http.host == "registry-1.docker.io"
     assert client.endpoints.of("docker.io") is endpoint
+
+
+TAGS, REFERRERS = "/v2/team/app/tags/list", f"/v2/team/app/referrers/{DIGEST}"
+LIST_TAG = f"sha256-{DIGEST[7:]}"
+SIG = f"{LIST_TAG}.sig"
+
+
+def tags(*names: str, **headers: str) -> Reply:
+    return Reply(200, json.dumps({"name": "team/app", "tags": names}).encode(), tuple(headers.items()))
+
+
+def referring(*digests: str, **headers: str) -> Reply:
+    entries = [{"mediaType": OCI_MANIFEST, "digest": digest, "size": 2} for digest in digests]
+    raw = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
+    return Reply(200, raw, tuple(headers.items()))
+
+
+def test_of_all_tags_only_those_that_refer_to_something_are_kept(server: Server, bench: Bench) -> None:
+    first = tags("1", SIG, Link=f'<{TAGS}?n=1000&last=1>; rel="next"')
+    server.route(TAGS, first, tags("latest", LIST_TAG, "sha256-1.sig"))
+    assert bench.client().tags(bench.repository) == {SIG, LIST_TAG}
+    assert server.lines[-2:] == [f"GET {TAGS}?n=1000", f"GET {TAGS}?n=1000&last=1"]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405])
+def test_tags_that_are_not_listed(server: Server, bench: Bench, status: int) -> None:
+    server.route(TAGS, Reply(status))
+    assert bench.client().tags(bench.repository) is None
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"tags": 1}', b"[]"])
+def test_a_page_for_people_is_no_list_of_tags(server: Server, bench: Bench, body: bytes) -> None:
+    server.route(TAGS, Reply(200, body))
+    assert bench.client().tags(bench.repository) is None
+
+
+def test_a_repository_without_tags(server: Server, bench: Bench) -> None:
+    server.route(TAGS, Reply(200, b'{"name": "team/app", "tags": null}'))
+    assert bench.client().tags(bench.repository) == frozenset()
+
+
+def test_tags_without_end_count_as_not_listed(server: Server, bench: Bench) -> None:
+    server.route(TAGS, tags("1", Link=f'<{TAGS}>; rel="next"'))
+    assert bench.client().tags(bench.repository) is None
+    assert len([line for line in server.lines if TAGS in line]) == 100
+
+
+def test_tags_do_not_go_on_elsewhere(server: Server, bench: Bench) -> None:
+    server.route(TAGS, tags("1", Link='<http://elsewhere.example/>; rel="next"'))
+    with pytest.raises(TransferError, match="continues a list of tags elsewhere, which is refused"):
+        bench.client().tags(bench.repository)
+
+
+def test_tags_are_asked_for_again_after_an_outage(server: Server, bench: Bench) -> None:
+    server.route(TAGS, Reply(503), tags(SIG))
+    assert bench.client().tags(bench.repository) == {SIG}
+
+
+def test_what_refers_to_a_manifest(server: Server, bench: Bench) -> None:
+    server.route(REFERRERS, referring(OTHER))
+    found = bench.client().referrers(bench.repository, DIGEST)
+    assert found is not None and [one.digest for one in found] == [OTHER]
+    assert server.requests[-1].headers["accept"] == OCI_INDEX
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 501])
+def test_a_registry_that_knows_no_referrers(server: Server, bench: Bench, status: int) -> None:
+    server.route(REFERRERS, Reply(status))
+    assert bench.client().referrers(bench.repository, DIGEST) is None
+
+
+def test_more_referrers_than_any_image_has(server: Server, bench: Bench) -> None:
+    first, second = ([f"sha256:{start}{number:063x}" for number in range(600)] for start in "01")
+    server.route(REFERRERS, referring(*first, Link=f'<{REFERRERS}?last=1>; rel="next"'), referring(*second))
+    with pytest.raises(TransferError, match=f"more than 1000 manifests refer to {DIGEST}, which is refused"):
+        bench.client().referrers(bench.repository, DIGEST)

@@ -115,7 +115,7 @@ def test_no_piece_of_a_cell_is_a_formula(text: str, delimiter: str) -> None:
 def test_a_reason_with_a_semicolon_stays_as_it_is() -> None:
     sample = bundle("x.tar", ["a"])
     raw = table(sample.lock, replace(sample.facts, invalid=(Invalid("list:1", "x", "a; b; c-d = e"),)))
-    assert b"list:1: a; b; c-d = e\r\n" in raw
+    assert b",list:1: a; b; c-d = e,,\r\n" in raw
 
 
 @given(st.text() | st.text(alphabet='=+-@\t\r\n",;|\x00 a'))
@@ -129,3 +129,15 @@ def test_any_text_stays_in_its_cell(text: str) -> None:
     for row in csv.reader(io.StringIO(raw.decode("utf-8"), newline=""), delimiter=";"):
         assert not [cell for cell in row if cell.lstrip().startswith(("=", "+", "-", "@"))]
     assert raw.endswith(b"\r\n") and raw.count(b"\n") == raw.count(b"\r\n") == len(read(raw)) + 1
+
+
+def test_what_refers_to_an_image_names_it() -> None:
+    image, other, *_rest = SAMPLE.lock.images
+    referrer = replace(other, reference=replace(image.reference, tag="sig"), refers_to=image.platforms[0].digest)
+    lock = replace(SAMPLE.lock, images=(image, referrer))
+    rows = rows_of(lock, None, "saved")
+    told = {(row["reference"], row["image"], row["refers_to"]) for row in rows}
+    assert told == {
+        (str(image.reference), "", ""),
+        (str(referrer.reference), str(image.reference), image.platforms[0].digest),
+    }

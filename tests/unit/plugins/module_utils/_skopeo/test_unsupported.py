@@ -73,3 +73,26 @@ def test_what_skopeo_can_copy_is_left_to_it(tmp_path: Path) -> None:
     found = unsupported(tmp_path, "docker.io")
     found.ensure_can_copy(image)
     assert not found.includes(image)
+
+
+PROOF = Sample(b"signature", platform=None).image
+SIGNATURE = replace(PROOF, is_referrer=True, repository=Repository("plain.lan", "app"))
+
+
+def test_what_refers_to_an_image_is_copied_under_any_policy(tmp_path: Path) -> None:
+    found = unsupported(tmp_path, "docker.io")
+    found.ensure_can_copy(SIGNATURE)
+    assert found.includes(SIGNATURE)
+    assert not found.includes(replace(SIGNATURE, is_referrer=False))
+
+
+def test_what_could_be_run_is_an_image_whatever_it_refers_to(tmp_path: Path) -> None:
+    claims = replace(SIGNATURE, descriptor=replace(SIGNATURE.descriptor, platform=IMAGE.descriptor.platform))
+    assert not unsupported(tmp_path, "docker.io").includes(claims)
+
+
+def test_a_registry_that_is_left_to_skopeo_stays_so(tmp_path: Path) -> None:
+    configuration = tmp_path / ".config" / "containers" / "registries.conf"
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text('[[registry]]\nlocation = "plain.lan"\nblocked = true\n')
+    assert not unsupported(tmp_path, "docker.io").includes(SIGNATURE)

@@ -141,6 +141,15 @@ def test_an_image_in_two_of_them_is_refused(first: Lock, second: Lock) -> None:
     )
 
 
+def test_what_refers_to_images_may_be_with_both() -> None:
+    """Two hosts have two tags of one image, and so both have its signature."""
+    first, second = (
+        replace(made, images=(*made.images, *(replace(one, refers_to=one.digest) for one in lock("a:sig").images)))
+        for made in (lock("a:1"), lock("a:2"))
+    )
+    assert len(merged({"one": first, "two": second}).images) == 4
+
+
 def test_two_tags_of_a_repository_are_two_images() -> None:
     assert len(merged({"one": lock("a:1"), "two": lock("a:2")}).images) == 2
 
