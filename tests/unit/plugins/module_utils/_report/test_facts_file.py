@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._report import facts_file
 from ansible_collections.airgap.images.plugins.module_utils._report.comparison import Changed, Comparison, Removed
-from ansible_collections.airgap.images.plugins.module_utils._report.facts import Facts, Holding, Layer
+from ansible_collections.airgap.images.plugins.module_utils._report.facts import Facts, Holding, Layer, Referrer
 from ansible_collections.airgap.images.plugins.module_utils._report.facts_file import (
     VERSION,
     FactsFile,
@@ -110,6 +110,15 @@ def test_members_with_the_right_sum_are_read() -> None:
     assert resealed({}) == REPORT.facts
     found = read_facts_file(resealed(facts_with(unique_bytes=7)))
     assert found is not None and found.facts == replace(SAMPLE.facts, unique=7)
+
+
+def test_referrers_are_there_if_there_are_any() -> None:
+    assert b"referrers" not in REPORT.facts
+    signature = Referrer("reg.lan/a:sig", "reg.lan/a:1", "signature", f"sha256:{'a' * 64}", 7)
+    content = read_facts_file(REPORT.facts)
+    assert content is not None
+    content = replace(content, facts=replace(SAMPLE.facts, referrers=(signature,)))
+    assert read_facts_file(write_facts_file(content)) == content
 
 
 @pytest.mark.parametrize(

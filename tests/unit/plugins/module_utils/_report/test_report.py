@@ -392,3 +392,18 @@ def test_an_archive_of_nearly_nothing_has_a_report(images: int) -> None:
     for known in (True, False):
         page = page_of(sample, known=known)
         assert len(page.by_id("all-images").all("tr")) == 1 + images
+
+
+def test_the_page_shows_what_was_saved_with_which_image() -> None:
+    image, other, third, *_rest = SAMPLE.lock.images
+    tagged = replace(image.reference, tag=f"sha256-{'1' * 64}.sig")
+    signature = replace(other, reference=tagged, refers_to=image.digest, artifact_type="application/x")
+    lost = replace(third, refers_to=f"sha256:{'2' * 64}", artifact_type=EVIL)
+    lock = replace(SAMPLE.lock, images=(image, signature, lost))
+    page = parse(render("images.tar", lock, write_lock(lock), None).page)
+    told = [node.text for node in page.all("span", **{"class": "note"})]
+    assert "Saved with it, as they refer to it: signature" in told
+    assert f"signature; refers to {image.reference}, by its digest {image.digest}" in told
+    assert any(text.endswith(f"refers to what is not in the archive, {lost.refers_to}") for text in told)
+    content = page.by_id("content").text
+    assert "1 image" in content and "Signatures, SBOMs and the like2" in content
