@@ -12,7 +12,7 @@ import math
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from .._base.parallel import parallel_map
@@ -69,8 +69,14 @@ def compare_files(parts: Sequence[PartFile], reading: Reading) -> dict[PartFile,
     found = {part: _look_at(part) for part in parts}
     for checked in found.values():
         _tell(checked, reading)
-    to_read = [part for part, checked in found.items() if checked.is_ok and part.sha256]
-    reading.progress.bytes += sum(part.size for part in to_read)
+    # A file of another part's size may be that part, under a name that it has had in another month.
+    sizes = {part.size for part in parts}
+    to_read = [
+        part
+        for part, checked in found.items()
+        if part.sha256 and (checked.is_ok or (checked.state == DAMAGED and checked.found_size in sizes))
+    ]
+    reading.progress.bytes += sum(found[part].found_size or 0 for part in to_read)
 
     def read_all(queue: list[PartFile]) -> list[Checked]:
         return [_read(found[part], reading) for part in queue]
@@ -111,7 +117,7 @@ def _look_at(part: PartFile) -> Checked:
 
 
 def _read(checked: Checked, reading: Reading) -> Checked:
-    """Compare the content of a file whose size is right."""
+    """Compare the content of a file, or find out what it is if its size is wrong."""
     part = checked.part
     try:
         with open_regular(part.path) as file, reading.progress.working_on(part.name):
@@ -122,6 +128,8 @@ def _read(checked: Checked, reading: Reading) -> Checked:
             raise cannot_read(part.path, error) from error
         result = Checked(part, DAMAGED, _explain_unreadable(part, error), checked.found_size, mark=checked.mark)
     else:
+        if not checked.is_ok:
+            return replace(checked, found_sha256=sha256, mark=mark)
         if sha256 == part.sha256:
             return Checked(part, OK, "", checked.found_size, sha256, mark)
         result = Checked(part, DAMAGED, _explain_sha256(part, sha256), checked.found_size, sha256, mark)

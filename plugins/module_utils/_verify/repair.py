@@ -64,12 +64,36 @@ def plan_repairs(archive: CheckedArchive) -> Plans:
     for group, parity in enumerate(archive.parity):
         files = (*(archive.parts[number] for number in members_of(group, count)), parity)
         lost = [one for one in files if not one.is_ok]
-        if len(lost) == 1 and not (lost[0] is parity and parity.state == MISSING):
+        held = _held_there(lost[0], archive) if len(lost) == 1 else ""
+        if held:
+            problems.append(_explain_name(lost[0], held))
+        elif len(lost) == 1 and not (lost[0] is parity and parity.state == MISSING):
             others = tuple(one for one in files if one is not lost[0])
             plans.append(Plan(lost[0], others, lost[0].part.path or os.path.join(folder, lost[0].part.name)))
         elif len(lost) > 1:
             problems.append(_explain_group([one.part.name for one in lost if one is not parity], parity))
     return Plans(tuple(plans), tuple(problems))
+
+
+def _held_there(lost: Checked, archive: CheckedArchive) -> str:
+    """Return the name of another part of the archive that the file of a lost part is; empty if it is none.
+
+    Part names shift where parts end with images, and somebody may have confused two files.
+    """
+    same = (
+        one.part.name
+        for one in archive.parts
+        if one is not lost
+        and ((one.is_ok and one.part.path == lost.part.path) or one.part.sha256 == lost.found_sha256 != "")
+    )
+    return next(same, "")
+
+
+def _explain_name(lost: Checked, held: str) -> str:
+    return (
+        f"{lost.part.name} cannot be made again because {lost.part.path} is {held}; give that file its name, then run "
+        "again"
+    )
 
 
 def _explain_group(parts: Sequence[str], parity: Checked) -> str:

@@ -229,3 +229,35 @@ def test_a_bundle_needs_nothing_of_its_base(tmp_path: Path) -> None:
     assert states(result) == {carried.parts[number].name: "damaged"} and touched(result) == {}
     assert result.verdicts[0].harm.is_known
     assert not verified(carried.lock_file, repair=True).is_failure and carried.parts[number].read_bytes() == whole
+
+
+def test_a_whole_part_under_the_name_of_a_lost_one_is_left(tmp_path: Path) -> None:
+    """It was part 3 in the archive of another month, or two files were confused."""
+    carried = carry_with_parity(tmp_path, part_size="30000B")
+    lost, other = carried.parts[3], carried.parts[len(carried.parts) - 1]
+    whole = lost.read_bytes()
+    os.replace(other, lost)
+    parity = read_lock(carried.lock_file.read_bytes(), path="").parity
+    held = lost.read_bytes()
+    for part_at in (None, "image"):
+        carried.write_lock(parity=parity, options={**carried.lock.options, "part_at": part_at})
+        result = verified(carried.lock_file, repair=True)
+        said = f"{lost.name} cannot be made again because {lost} is {other.name}; give that file its name"
+        assert result.is_failure and said in result.sentence(check=False)
+        assert lost.read_bytes() == held
+        other.unlink(missing_ok=True)
+    os.replace(lost, other)
+    result = verified(carried.lock_file, repair=True)
+    assert not result.is_failure and lost.read_bytes() == whole and other.read_bytes() == held
+
+
+def test_two_parts_whose_names_were_confused_are_left(tmp_path: Path) -> None:
+    carried = carry_with_parity(tmp_path, part_size="30000B")
+    one, two = carried.parts[0], carried.parts[1]
+    before = [one.read_bytes(), two.read_bytes()]
+    one.write_bytes(before[1])
+    two.write_bytes(before[0])
+    result = verified(carried.lock_file, repair=True)
+    assert result.is_failure and not result.repaired
+    assert f"{two} is {one.name}" in result.sentence(check=False)
+    assert [one.read_bytes(), two.read_bytes()] == before[::-1]
