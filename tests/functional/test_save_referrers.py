@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -204,13 +205,29 @@ def test_a_registry_that_lists_referrers_gives_the_same_archive(bench: Workbench
         (OF_SBOM, ""),
     ):
         stand_in_keep(modern, item, tag=tag)
-    result = save(bench, modern.host, compress="dir")
-    assert named(saved(result)) == expected(modern.host)
+    result = save(bench, modern.host, compress="dir", keep_cache=False)
+    archive = saved(result)
+    assert named(archive) == expected(modern.host)
+    assert [each["Tag"] for each in archive.saved_images["List"]] == ["1"]
+    [image] = result["images"]
+    kinds = ["application/x-sbom", "signature", "application/x-scan", "attestation", "application/x-signature"]
+    assert [each["kind"] for each in image["referrers"]] == kinds
+    assert result["msg"].startswith(f"saved 1 image and 5 referrers to {result['dest']}")
+    saved(save(bench, modern.host, compress="dir", keep_cache=False), changed=False)
     assert predecessors(Path(result["dest"])) == {
         SUBJECT.digest: {SBOM.digest},
         PLATFORM.digest: {SCAN.digest},
         SBOM.digest: {OF_SBOM.digest},
     }
+    for name, item in ((f"@{SBOM.digest}", SBOM), (f":{SIG_TAG}", SIGNATURE)):
+        shown = subprocess.run(
+            ["skopeo", "inspect", "--raw", f"oci:{result['dest']}:{modern.host}/{REPOSITORY}{name}"],
+            capture_output=True,
+            check=True,
+        )
+        assert shown.stdout == item.raw
+    pinned = bench.save([], from_lock=lock_of(Path(result["dest"])), dest=bench.dest.parent / "again", compress="dir")
+    assert saved(pinned).lock["images"] == archive.lock["images"]
 
 
 def test_a_new_signature_makes_the_archive_new(bench: Workbench, source: Registry) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,18 @@ def test_a_lock_file_says_which_platforms(tmp_path: Path) -> None:
     assert str(selection.platforms) == "s390x on linux"
     assert selection.include_foreign_layers is True
     assert selection.fail_on_missing_platform is True
+
+
+@pytest.mark.parametrize("recorded", ["auto", "none"])
+def test_a_lock_file_says_what_refers_to_its_images(tmp_path: Path, recorded: str) -> None:
+    """Whatever the option says; the lock file names all that is to be saved."""
+    image, other = LOCK.images
+    options = {**LOCK.options, **({"referrers": "auto"} if recorded == "auto" else {})}
+    lock = replace(LOCK, options=options, images=(image, replace(other, refers_to=D1)))
+    wanted = wanted_of(tmp_path / "x", lock, referrers="none" if recorded == "auto" else "auto")
+    assert wanted.selection.referrers == recorded
+    assert [one.listed.refers_to for one in wanted.images] == ["", D1]
+    assert [one.listed.place for one in wanted.images] == [(1, 1), (2, 2)]
 
 
 BAD: dict[str, tuple[bytes | None, str]] = {
