@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.images.tests.functional._helpers import contents, saved, snapshot, without_reports
 from ansible_collections.airgap.images.tests.functional._since import BOTH, Months, layers_of, lock_of
 from ansible_collections.airgap.images.tests.support.archive import file_sha256
+from ansible_collections.airgap.images.tests.support.module import run_module
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.workbench import Workbench
 
@@ -76,3 +79,51 @@ def test_a_bundle_that_is_a_directory(registry: Registry, bench: Workbench) -> N
     archive = saved(bench.save(months.images(1), dest=months.dest("next"), compress="dir", since=[lock_of(bench.dest)]))
     assert archive.lock["requires"]
     assert not archive.blobs.keys() & archive.lock["requires"].keys()
+
+
+def test_what_is_at_dest_and_what_cannot_be_read(registry: Registry, bench: Workbench) -> None:
+    """A bundle replaces one of the same base alone, and leaves everything else as it is."""
+    months = Months(registry, bench)
+    months.save(0, "one.tar.gz")
+    months.save(1, "two.tar.gz", ["one.tar.gz"])
+    images = months.images(2)
+    one, two = months.dest("one.tar.gz"), months.dest("two.tar.gz")
+    before = snapshot(one.parent)
+    copy = bench.directory / lock_of(two).name
+    shutil.copy(lock_of(two), copy)
+    gone = lock_of(months.dest("gone.tar.gz"))
+    refused: list[tuple[Path, list[Path], str]] = [
+        (one, [lock_of(one)], "is the lock file of the archive at dest, .*; set .* such as .*/one-bundle.tar.gz$"),
+        (two, [lock_of(one), copy], "since: two.tar.gz.lock.json is the lock file of the archive at dest"),
+        (one, [lock_of(two)], "holds a full archive, which a bundle of two.tar.gz does not replace; set another dest"),
+        (two, [gone], "^since: cannot read .*/gone.tar.gz.lock.json: No such file.* since_missing=full saves a full"),
+    ]
+    for dest, since, said in refused:
+        result = bench.save(images, dest=dest, since=since, **BOTH)
+        assert result.failed and not result.changed and re.search(said, result.msg), result.msg
+    assert snapshot(one.parent) == before
+    moved = months.save(2, "two.tar.gz", ["one.tar.gz"])
+    assert [one["name"] for one in moved.lock["base"]] == ["one.tar.gz"]
+    full = bench.save(images, dest=two, since=[gone], since_missing="full", **BOTH)
+    assert saved(full).lock["version"] == 1 and "gone.tar.gz.lock.json" in full["notes"][0]
+    assert "bundle" not in full.data
+
+
+def test_the_lock_file_of_a_bundle_in_place_of_a_list(registry: Registry, bench: Workbench) -> None:
+    """It names everything, so it gives a full archive, from a cache that was pruned for the bundle."""
+    months = Months(registry, bench)
+    months.save(0, "one.tar.gz")
+    bundle = months.save(1, "two.tar.gz", ["one.tar.gz"], prune_cache=True)
+    months.images(2)
+    registry.clear()
+    params: dict[str, Any] = {**bench.params([]), "from_lock": lock_of(months.dest("two.tar.gz"))}
+    del params["images"]
+    archive = saved(run_module({**params, "dest": months.dest("full.tar.gz")}))
+    assert not [each for each in registry.requests() if each.blob and each.method == "GET"]
+    assert archive.lock["images"] == bundle.lock["images"]
+    assert archive.blobs == {**bundle.blobs, **{name: one["size"] for name, one in bundle.lock["requires"].items()}}
+    rows = months.dest("two.tar.gz.report.csv").read_text("utf-8").splitlines()
+    assert [row.split(",")[6] for row in rows if ",content," in row] == [
+        str(sum(bundle.blobs.values())),
+        str(sum(archive.blobs.values())),
+    ]

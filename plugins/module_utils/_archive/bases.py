@@ -101,6 +101,11 @@ class Bases:
         """The archives that no other one rests on: what they name was loaded last."""
         return newest_of(self.archives)
 
+    def as_lock(self) -> Lock:
+        """Return the record of one archive that would have all of it, with the images of the newest."""
+        images = {str(image.reference): image for one in self.newest for image in one.arrived()}
+        return Lock(options={}, images=tuple(images.values()), blobs=self.sizes)
+
     def requirements(self, digests: Iterable[str]) -> dict[str, Requirement]:
         """Say where blobs that a bundle leaves out can be found on the other side.
 

@@ -73,12 +73,17 @@ def hangar_commands(name: str, lock: Lock) -> list[str]:
     if compress == DIR:
         return [f"hangar load --compress dir -s {word(name)} -d {REGISTRY}"]
     if compress not in (GZIP, ZSTD):
-        return [f"(cd {TARGET} && hangar load --compress dir -s {ROOT} -d {REGISTRY})"]
+        return [hangar_of_directory()]
     names = [part.name for part in lock.parts]
     is_found = names in ([name], [f"{name}.part{number}" for number in range(len(names))])
     joined = [] if is_found else [f"{join_command(name, lock.parts)} > {word(name)}"]
     form = "--compress zstd " if compress == ZSTD else ""
     return [*joined, f"hangar load {form}-s {word(name)} -d {REGISTRY}"]
+
+
+def hangar_of_directory() -> str:
+    """Load what the archive was unpacked to with hangar 1.6."""
+    return f"(cd {TARGET} && hangar load --compress dir -s {ROOT} -d {REGISTRY})"
 
 
 def copy_command(reference: Reference, layout: str = f"{TARGET}/{ROOT}") -> str:

@@ -72,6 +72,18 @@ class Referrer:
 
 
 @dataclass(frozen=True)
+class BundleSize:
+    """What a bundle spares.
+
+    :param bytes: of the blobs in it.
+    :param full: bytes of the blobs of a full archive.
+    """
+
+    bytes: int
+    full: int
+
+
+@dataclass(frozen=True)
 class Facts:
     """The facts of one archive.
 
@@ -82,6 +94,7 @@ class Facts:
     :param layers: how many different ones there are.
     :param largest: the largest layers, by size.
     :param shared: the layers that save most bytes by being shared, by that.
+    :param bundle: ``None``: the archive is full.
     """
 
     content: str
@@ -95,6 +108,7 @@ class Facts:
     failed: tuple[Failure, ...]
     invalid: tuple[Invalid, ...]
     referrers: tuple[Referrer, ...] = ()
+    bundle: BundleSize | None = None
 
     def is_about(self, lock: Lock) -> bool:
         """Return True if these are facts about the content that a lock file records."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from .._base.json import Json, JsonError, JsonObject, canonical, compact, parse_object
 from .comparison import Changed, Comparison, Removed
-from .facts import Facts, Holding, Layer, Referrer
+from .facts import BundleSize, Facts, Holding, Layer, Referrer
 from .failures import Failure, Invalid
 
 VERSION = 1
@@ -97,7 +97,12 @@ def facts_json(facts: Facts) -> Json:
         "failed": [{"reference": one.reference, "digest": one.digest, "reason": one.reason} for one in facts.failed],
         "invalid": [{"origin": one.origin, "line": one.text, "reason": one.reason} for one in facts.invalid],
         **({"referrers": [_referrer_json(one) for one in facts.referrers]} if facts.referrers else {}),
+        **_bundle_json(facts.bundle),
     }
+
+
+def _bundle_json(bundle: BundleSize | None) -> dict[str, Json]:
+    return {} if bundle is None else {"bundle": {"bytes": bundle.bytes, "full_bytes": bundle.full}}
 
 
 def read_facts(document: JsonObject) -> Facts:
@@ -129,6 +134,7 @@ def read_facts(document: JsonObject) -> Facts:
             Invalid(one.text("origin"), one.text("line"), one.text("reason")) for one in document.objects("invalid")
         ),
         referrers=tuple(_read_referrer(one) for one in document.objects("referrers")),
+        bundle=_read_bundle(document.object("bundle")) if "bundle" in document else None,
     )
 
 
@@ -150,6 +156,10 @@ def _read_referrer(document: JsonObject) -> Referrer:
         refers_to=document.text("refers_to"),
         size=_number(document, "size"),
     )
+
+
+def _read_bundle(document: JsonObject) -> BundleSize:
+    return BundleSize(_number(document, "bytes"), _number(document, "full_bytes"))
 
 
 def _comparison_json(comparison: Comparison) -> Json:

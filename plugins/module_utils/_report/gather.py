@@ -20,7 +20,7 @@ from .._oci.layout import SavedImage
 from .._oci.manifest import Manifest
 from .._oci.media_types import IMAGE_CONFIG_TYPES
 from .comparison import compare, image_size
-from .facts import Facts, Holding, Layer, Referrer, fingerprint
+from .facts import BundleSize, Facts, Holding, Layer, Referrer, fingerprint
 from .failures import shown_failures, shown_lines
 
 LISTED_LAYERS = 25
@@ -36,7 +36,7 @@ def gather(
     """Gather what the lock file of an archive does not say.
 
     :param lock: of the archive.
-    :param before: of the one that it replaces.
+    :param before: of the one that it replaces, or of a bundle's base.
     :param images: all that the archive holds, in list order.
     """
     layers = _layers(images)
@@ -53,6 +53,7 @@ def gather(
         failed=shown_failures(failed),
         invalid=shown_lines(invalid),
         referrers=_referrers(lock),
+        bundle=BundleSize(sum(lock.blobs.values()), lock.whole_size) if lock.is_bundle else None,
     )
 
 

@@ -17,6 +17,7 @@ from .commands import (
     containerd_command,
     copy_command,
     hangar_commands,
+    hangar_of_directory,
     oci_tar_command,
     podman_command,
     restore_command,
@@ -98,12 +99,13 @@ def layers(subject: Subject) -> Markup:
         ]
         return section("layers", "Shared and largest layers", element("p", *told))
     saved = facts.named - facts.unique
+    is_bundle = subject.lock.is_bundle
     told = [
         "Each as if it were alone, the platform images would be ",
         size(facts.named),
-        ". The archive has every blob once: ",
+        f". The archive has every blob once{', without those of its base' if is_bundle else ''}: ",
         size(saved),
-        f" ({share(saved, facts.named)}) are shared.",
+        f" ({share(saved, facts.named)}) are {'shared or left out' if is_bundle else 'shared'}.",
     ]
     return section(
         "layers",
@@ -194,6 +196,10 @@ def restore(subject: Subject) -> Markup:
 
 def _unpacking(subject: Subject) -> list[Markup]:
     name = subject.name
+    if subject.lock.is_bundle:
+        names = ", ".join(one.name for one in subject.lock.base)
+        told = f"Check again, and add it to the {ROOT} in TARGET_DIR that was unpacked from {names}, all at once."
+        return [element("p", told), commands(restore_command(name))]
     if subject.is_directory:
         what, by_hand = (
             "Or by hand: it is a directory and only has to be copied.",
@@ -225,6 +231,9 @@ def _loading(subject: Subject) -> list[Markup]:
             class_="soft above",
         )
     )
+    if lock.is_bundle:
+        told.append(commands(hangar_of_directory()))
+        return told
     told.append(commands(*hangar_commands(name, lock)))
     told.append(element("p", "Or without a registry: one tar for containerd and podman.", class_="soft above"))
     pull = [podman_command(named)] if named is not None else []

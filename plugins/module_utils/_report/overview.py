@@ -50,12 +50,27 @@ def _content(subject: Subject) -> Markup:
             ("Archive", join([size(subject.size), f" in {subject.files(len(lock.parts))}"])),
             ("Form", form),
             ("Content", join([size(subject.content_size), f" in {count(len(lock.blobs), 'blob')}"])),
+            *_of_bundle(subject),
         ),
     )
 
 
 def _referrers(found: int) -> list[tuple[str, Piece]]:
     return [("Signatures, SBOMs and the like", number(found))] if found else []
+
+
+def _of_bundle(subject: Subject) -> list[tuple[str, Piece]]:
+    """Say what a bundle rests on, and what it spares."""
+    lock = subject.lock
+    if not lock.is_bundle:
+        return []
+    left_out = sum(one.size for one in lock.requires.values())
+    names = [element("span", f"{one.name} ({'arrived' if one.has_receipt else 'assumed'})") for one in lock.base]
+    return [
+        ("Bundle, based on", join(names)),
+        ("Left out", join([size(left_out), f" in {count(len(lock.requires), 'layer')}"])),
+        ("A full archive", join([size(lock.whole_size), " of content"])),
+    ]
 
 
 def _platforms(subject: Subject) -> Markup:

@@ -42,8 +42,9 @@ Cell = Union[str, int]
 def table(lock: Lock, facts: Facts | None) -> bytes:
     """Write the rows of a report, in UTF-8 with CRLF.
 
-    ``status`` is saved, skipped, failed, invalid or removed; ``change`` is new, changed, same or removed compared
-    with the archive before, and empty where that is not known. ``digest`` is what the reference names in its registry,
+    ``status`` is saved, skipped, failed, invalid, removed or content; ``change`` is new, changed, same or removed
+    compared with the archive before, and empty where that is not known. ``digest`` is what the reference names in its
+    registry,
     ``manifest_digest`` and ``size`` are those of the platform image in the archive.
 
     ``image`` and ``refers_to`` are for what was saved because it refers to an image: that image, and the digest.
@@ -85,6 +86,9 @@ def _rows(lock: Lock, facts: Facts | None) -> Iterator[tuple[Cell, ...]]:
         failure = reasons.get(name)
         digest, reason = (failure.digest, failure.reason) if failure else ("", "not known any more")
         yield name, "failed", change, "", digest, "", "", "", reason
+    if lock.is_bundle:
+        yield "this bundle", "content", "", "", "", "", sum(lock.blobs.values()), "", "bytes of all blobs in it"
+        yield "a full archive", "content", "", "", "", "", lock.whole_size, "", "bytes that it would have"
     for line in facts.invalid if facts is not None else ():
         yield line.text, "invalid", "", "", "", "", "", "", f"{line.origin}: {line.reason}"
     for gone in removed.values():

@@ -217,7 +217,8 @@ def _facts(job: Job, built: Built, lock: Lock, failed: Sequence[FailedImage]) ->
     known = published_facts(job.run.options.output, lock)
     if known is not None:
         return renewed(known, lock, failed, invalid)
-    return gather(lock, job.published.lock, built.images, failed, invalid)
+    before = job.published.lock if job.run.bases is None else job.run.bases.as_lock()
+    return gather(lock, before, built.images, failed, invalid)
 
 
 def _failed(job: Job, copies: Copies) -> list[FailedImage]:
