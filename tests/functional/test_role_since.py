@@ -19,7 +19,7 @@ LINES = [f"team/app-{number}:1" for number in range(6)]
 
 
 def test_a_set_of_bundles(registry: Registry, site: Site) -> None:
-    """One host has news, the other has nothing to carry; the set describes all images, and is added to what is there."""
+    """One host has news, the other nothing to carry; the set describes all images, and is added to what is there."""
     for number, line in enumerate(LINES):
         push(registry, *line.split(":"), small(number))
     inventory = site.inventory(*HOSTS)
@@ -55,7 +55,7 @@ def test_a_set_of_bundles(registry: Registry, site: Site) -> None:
 
 def staged_as(site: Site, host: str, dest: str) -> list[str]:
     name = dest.rpartition("/")[2]
-    return (site.on_host(host) / "lists" / f"{name}.txt").read_text("utf-8").split()
+    return (site.on_host(host, "out/lists") / f"{name}.txt").read_text("utf-8").split()
 
 
 def restore(media: object, target: object) -> subprocess.CompletedProcess[str]:
