@@ -202,7 +202,7 @@ from ansible_collections.airgap.images.plugins.module_utils._host.signals import
 from ansible_collections.airgap.images.plugins.module_utils._http.transport import REQUESTS_ERROR
 from ansible_collections.airgap.images.plugins.module_utils._save.sizes import read_question, sizes_of
 
-_OF_SAVES = {"lock_timeout": 0, "verify": "digest", "keep_cache": True, "prune_cache": False}
+OF_SAVES = {"lock_timeout": 0, "verify": "digest", "keep_cache": True, "prune_cache": False, "skopeo_copy": "auto"}
 """The options of a save that make no difference here."""
 
 
@@ -265,7 +265,7 @@ def main() -> None:
     log = Log(debug=module.params["debug"])
     stop = stop_on_signals(keeps=False)
     try:
-        found = sizes_of(read_question({**module.params, **_OF_SAVES}), log=log, stop=stop)
+        found = sizes_of(read_question({**module.params, **OF_SAVES}), log=log, stop=stop)
     except ImagesError as error:
         fail(module, log, str(error))
     except OSError as error:

@@ -119,6 +119,14 @@ def test_a_set_is_restored_as_one_and_later_runs_follow_its_record(registry: Reg
     assert {each["host"] for each in record["images"]} == {*living}
     assert [each.task for each in taken.tasks if each.status == "failed"] == []
 
+    # It comes back, and gets its share of the others; nothing moves between these.
+    if is_full():
+        assert_well(site.run(inventory, variables))
+        back = shares(site, *HOSTS)
+        assert all(len(each) == len(LINES) // len(HOSTS) for each in back.values()), back
+        assert all({*back[host]} < {*after[host]} for host in living)
+        check_merged(json.loads((site.media / "images.lock.json").read_bytes()), site, LINES, hosts=HOSTS)
+
 
 @pytest.mark.thorough(repeats=True)
 def test_an_archive_without_the_hosts_name_is_taken_over(registry: Registry, site: Site) -> None:

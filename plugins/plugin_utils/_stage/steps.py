@@ -71,5 +71,6 @@ def ask_module(
     refuse_facts([*facts] if isinstance(facts, Mapping) else [], host)
     if said.get("failed"):
         words = [said.get(name) for name in ("msg", "module_stderr", "module_stdout")]
-        raise StorageError(printable(": ".join(str(word).strip() for word in words if word), 2000))
+        told = ": ".join(str(word).strip() for word in words if word) or f"{module} failed on {host} without a message"
+        raise StorageError(printable(told, 2000))
     return said

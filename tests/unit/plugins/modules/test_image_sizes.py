@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import yaml
 
+from ansible_collections.airgap.images.plugins.module_utils._save.sizes import SizesParams
 from ansible_collections.airgap.images.plugins.modules import image_save, image_sizes
 
 
@@ -23,3 +24,10 @@ def test_options_mean_what_they_mean_for_a_save() -> None:
             if name != "images":
                 assert option.get(key) == save[name].get(key), f"{name}: {key}"
         assert {*option.get("suboptions", ())} == {*save[name].get("suboptions", ())}, name
+
+
+def test_the_engine_gets_all_that_it_reads() -> None:
+    given = {*image_sizes.argument_spec(), *image_sizes.OF_SAVES} - {"debug"}
+    assert given == {*SizesParams.__annotations__}
+    save = image_save.argument_spec()
+    assert {name: save[name]["default"] for name in image_sizes.OF_SAVES} == image_sizes.OF_SAVES
