@@ -14,7 +14,7 @@ import bisect
 import math
 import threading
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -101,7 +101,7 @@ class CopyPool:
         self._ahead = ahead
         self._ended = ended
         self._changed = threading.Condition()
-        self._backlog: deque[PlatformImage] = deque()
+        self._backlog: OrderedDict[str, PlatformImage] = OrderedDict()  # by key; a dict is slow at its beginning
         self._unclaimed: set[str] = set()
         self._admitted = 0
         self._tasks: dict[str, _Task] = {}
@@ -144,7 +144,7 @@ class CopyPool:
             for image in images:
                 self._stored.pop(image.key, None)
                 self._failed.pop(image.key, None)
-                self._backlog.append(image)
+                self._backlog[image.key] = image
             self._admit()
 
     def result(self, image: PlatformImage) -> StoredImage:
@@ -155,7 +155,7 @@ class CopyPool:
         """
         with self._changed:
             # The other platforms of an image that failed are never asked for: they must not fill the window forever.
-            while any(image.key == waiting.key for waiting in self._backlog):
+            while image.key in self._backlog:
                 self._unclaimed.clear()
                 self._admit()
             self._stop.check()
@@ -183,20 +183,16 @@ class CopyPool:
                 if chosen is None or task.image.key in chosen:
                     self._forget(task, why)
             self._ready = [(number, task) for number, task in self._ready if task.image.key in self._tasks]
-            waiting = deque(self._backlog)
-            self._backlog.clear()
-            for image in waiting:
-                if chosen is None or image.key in chosen:
-                    self._failed[image.key] = why
-                else:
-                    self._backlog.append(image)
+            for key in [*self._backlog] if chosen is None else chosen & self._backlog.keys():
+                del self._backlog[key]
+                self._failed[key] = why
             self._admit()
 
     # -- from here on, called with the mutex held unless stated otherwise ----------------
 
     def _admit(self) -> None:
         while self._backlog and (self._ahead is None or len(self._unclaimed) < self._ahead):
-            image = self._backlog.popleft()
+            _key, image = self._backlog.popitem(last=False)
             lack = self._transfer.lack(image)
             task = _Task(self._admitted, image, {blob.digest: blob for blob in lack.to_pull}, set(lack.to_copy))
             self._admitted += 1
@@ -342,7 +338,7 @@ class CopyPool:
         self._failed[task.image.key] = why
 
     def _fail_all(self) -> None:
-        for image in [*(task.image for task in self._tasks.values()), *self._backlog]:
+        for image in [*(task.image for task in self._tasks.values()), *self._backlog.values()]:
             self._failed.setdefault(image.key, Interrupted("the run was stopped"))
         self._tasks.clear()
         self._backlog.clear()
