@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -122,6 +123,9 @@ def test_the_lock_file_of_a_bundle_in_place_of_a_list(registry: Registry, bench:
     assert not [each for each in registry.requests() if each.blob and each.method == "GET"]
     assert archive.lock["images"] == bundle.lock["images"]
     assert archive.blobs == {**bundle.blobs, **{name: one["size"] for name, one in bundle.lock["requires"].items()}}
+    facts = json.loads(months.dest("two.tar.gz.report.json").read_bytes())["facts"]
+    assert facts["bundle"] == {"bytes": sum(bundle.blobs.values()), "full_bytes": sum(archive.blobs.values())}
+    assert "A full archive" in months.dest("two.tar.gz.report.html").read_text("utf-8")
     rows = months.dest("two.tar.gz.report.csv").read_text("utf-8").splitlines()
     assert [row.split(",")[6] for row in rows if ",content," in row] == [
         str(sum(bundle.blobs.values())),
