@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -250,3 +251,17 @@ def test_a_new_signature_makes_the_archive_new(bench: Workbench, source: Registr
     registry_tag(source, SIG_TAG).unlink()
     left = saved(save(bench, source.host))
     assert reference(source.host, SIGNATURE, SIG_TAG) not in named(left)
+
+
+def test_check_mode_and_a_cache_that_is_gone(bench: Workbench, source: Registry) -> None:
+    """Without its cache, an archive that is right is accepted again, signatures included, and stays."""
+    foreseen = save(bench, source.host, check=True)
+    assert foreseen.changed and foreseen["msg"].startswith("would save 1 image and 5 referrers to ")
+    done = save(bench, source.host)
+    saved(done)
+    assert foreseen["images"][0]["referrers"] == done["images"][0]["referrers"]
+    shutil.rmtree(bench.cache)
+    again = save(bench, source.host)
+    saved(again, changed=False)
+    assert "accepted anew" in again["reason"]
+    assert not save(bench, source.host, check=True).changed
