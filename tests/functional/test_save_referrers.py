@@ -260,6 +260,10 @@ def test_check_mode_and_a_cache_that_is_gone(bench: Workbench, source: Registry)
     done = save(bench, source.host)
     saved(done)
     assert foreseen["images"][0]["referrers"] == done["images"][0]["referrers"]
+    facts = json.loads(Path(done["facts_file"]).read_bytes())["facts"]
+    told = {one["reference"]: one["refers_to"] for one in facts["referrers"]}
+    assert told == {name: subject for name, subject in expected(source.host).items() if subject}
+    assert {one["image"] for one in facts["referrers"]} == {reference(source.host, SUBJECT, "1")}
     shutil.rmtree(bench.cache)
     again = save(bench, source.host)
     saved(again, changed=False)
