@@ -26,6 +26,7 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "formerly": {"type": "str"},
     "failed_list": {"type": "str"},
     "outdated": {"type": "list", "elements": "path", "default": []},
+    "only": {"type": "list", "elements": "int", "default": []},
     "retries": {"type": "int", "default": 3},
     "retry_delay": {"type": "float", "default": 2.0},
 }

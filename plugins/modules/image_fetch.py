@@ -91,6 +91,14 @@ options:
     type: list
     elements: path
     default: []
+  only:
+    description:
+      - Numbers of the parts to fetch, from 0, if O(src) does not have the others, as in the directory that answers a
+        request (O(airgap.images.image_save#module:request)).
+      - By default, all parts and parity files are fetched.
+    type: list
+    elements: int
+    default: []
   retries:
     description:
       - Number of retries for the transfer of a file, each over a new connection.
@@ -345,6 +353,7 @@ def main() -> None:
             "formerly": {"type": "str"},
             "failed_list": {"type": "path"},
             "outdated": {"type": "list", "elements": "path", "default": []},
+            "only": {"type": "list", "elements": "int", "default": []},
             "retries": {"type": "int", "default": 3},
             "retry_delay": {"type": "float", "default": 2.0},
             "bundle": {

@@ -147,6 +147,21 @@ options:
         whatever the tags are now.
       - The lock file then determines which images and platforms are saved. O(arch) and O(os) have no effect.
     type: path
+  request:
+    description:
+      - Path on the target of a request, C(NAME.request.json), as M(airgap.images.image_verify) and
+        M(airgap.images.image_load) write it on the other side. Makes exactly the parts and blobs that it asks for. The
+        images are those of the lock file. O(images), O(list_files) and the options that decide over the content and the
+        bytes have no effect, so a request can be added to the task that has saved the archive.
+      - The lock file that the request is for must be the one next to O(dest), or in O(from_lock).
+      - What is made is in the directory C(NAME.requested) next to O(dest), which is the whole answer. The archive at
+        O(dest) is not touched, and may be incomplete or gone. Carry the directory, and name it first in the paths of
+        the archive on the other side.
+      - The parts are written from the cache, where nothing but them is kept, and must have the checksums of the lock
+        file. What the cache has lost is fetched again by digest. If this release or its compression library would write
+        other bytes than those of the archive, the task fails before it begins.
+      - Blobs that the request asks for by digest are in C(NAME-requested), a bundle whose base is the archive.
+    type: path
   since:
     description:
       - Paths on the target of the lock files and receipts of archives that were carried before. The archive then is a
@@ -575,6 +590,11 @@ EXAMPLES = r"""
     dest: /srv/airgap/rke2.tar.gz
     failed_list: /srv/airgap/rke2-failed.txt
     allow_partial: true
+
+- name: Make the parts that were damaged on the way once more
+  airgap.images.image_save:
+    request: /srv/airgap/rancher-v2.7.9.tar.gz.request.json
+    dest: /srv/airgap/rancher-v2.7.9.tar.gz
 
 - name: Save again exactly what an earlier archive held
   airgap.images.image_save:
@@ -1022,6 +1042,8 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.image_list impo
 from ansible_collections.airgap.images.plugins.module_utils._save.engine import save
 from ansible_collections.airgap.images.plugins.module_utils._save.options import AUTO, NO_REFERRERS
 from ansible_collections.airgap.images.plugins.module_utils._save.params import read_options
+from ansible_collections.airgap.images.plugins.module_utils._save.request import read_asked
+from ansible_collections.airgap.images.plugins.module_utils._save.result import Result
 from ansible_collections.airgap.images.plugins.module_utils._save.returned import as_returned, diff_of
 from ansible_collections.airgap.images.plugins.module_utils._save.told_files import told_files
 
@@ -1040,6 +1062,7 @@ def argument_spec() -> dict[str, dict[str, object]]:
         "list_format": {"type": "str", "choices": list(LIST_FORMATS), "default": PLAIN},
         "origins": {"type": "list", "elements": "str", "default": []},
         "from_lock": {"type": "path"},
+        "request": {"type": "path"},
         "since": {"type": "list", "elements": "path", "default": []},
         "since_missing": {"type": "str", "choices": ["error", "full"], "default": "error"},
         "since_confirmed": {"type": "list", "elements": "str", "default": []},
@@ -1127,9 +1150,18 @@ def main() -> None:
     stop = stop_on_signals(keeps=not check)
     try:
         options = read_options(params, check=check)
+        output = options.output
         attributes = attributes_of(module)
         with telling(log, stop, told_files(params, options, private)) as progress:
-            result = save(options, log=log, stop=stop, attributes=attributes, progress=progress)
+            if options.request is None:
+                result: Result = save(options, log=log, stop=stop, attributes=attributes, progress=progress)
+            else:
+                # Code that most runs would read in vain.
+                from ansible_collections.airgap.images.plugins.module_utils._save.answer import answer
+
+                asked = read_asked(options.request, options)
+                output = asked.output if asked.request.parts else asked.bundle_output
+                result = answer(asked, options, log=log, stop=stop, attributes=attributes, progress=progress)
     except ImagesError as error:
         fail(module, log, str(error), changed=error.changed)
     except OSError as error:
@@ -1137,9 +1169,9 @@ def main() -> None:
     ignore_signals()
     if stop.reason and not result.is_failure:
         module.warn("the run was asked to end when only its last steps were left, and went on to its end")
-    returned = as_returned(result, options.output, check=check)
+    returned = as_returned(result, output, check=check)
     if module._diff:
-        returned["diff"] = diff_of(result, options.output)
+        returned["diff"] = diff_of(result, output)
     end(module, log, returned, warnings=result.warnings, is_failure=result.is_failure)
 
 

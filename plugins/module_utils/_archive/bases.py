@@ -82,14 +82,17 @@ class Bases:
 
     :param archives: at least one.
     :param document: reads manifests, which say which image has a layer.
+    :param asked: blobs that are carried again although an archive had them.
     """
 
-    def __init__(self, archives: Iterable[BaseArchive], document: ReadDocument) -> None:
+    def __init__(self, archives: Iterable[BaseArchive], document: ReadDocument, *, asked: Iterable[str] = ()) -> None:
+        self.asked = frozenset(asked)
         self.archives = tuple(sorted(archives, key=lambda one: (one.name, one.lock_sha256)))
         self._document = document
         self._named: dict[str, frozenset[str] | None] = {}
         self._sizes = {one.lock_sha256: self._sizes_in(one) for one in self.archives}
-        self.sizes = {digest: size for sizes in self._sizes.values() for digest, size in sizes.items()}
+        sizes = {digest: size for found in self._sizes.values() for digest, size in found.items()}
+        self.sizes = {digest: size for digest, size in sizes.items() if digest not in self.asked}
 
     @property
     def recorded(self) -> tuple[LockedBase, ...]:

@@ -76,7 +76,7 @@ def build_archive(
         saved, sizes = write_members(images, blobs, tree)
         return Built(saved, sizes, tree.written)
     with Stage(at_once, check=check, waiting=_SYNCS_WAITING) as syncing:
-        parts = PartWriter(directory, output.part_size, syncing.put)
+        parts = PartWriter(directory, output.part_size, syncing.put, output.only_parts)
         try:
             with Stage(_write_with(parts), check=check) as writing:
                 encoder = make_encoder(output.compress, output.compress_level, _Queue(writing))

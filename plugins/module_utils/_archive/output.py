@@ -52,6 +52,7 @@ class Output:
     :param has_attributes: whether files are to get a mode, an owner, or anything of that kind, of their own.
     :param part_digits: least width of the part's number; ``None``: as wide as the last part's number.
     :param parity: whether there are files from which a lost part can be made again.
+    :param only_parts: numbers of the parts that are kept while the others are thrown away; ``None``: all are kept.
     """
 
     dest: str
@@ -65,6 +66,7 @@ class Output:
     has_attributes: bool = False
     part_at: str = AT_SIZE
     parity: bool = False
+    only_parts: frozenset[int] | None = None
 
     @property
     def directory(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Callable
 
@@ -57,7 +57,8 @@ class PartWriter:
     :param part_size: bytes of each file at most; ``None``: it is not cut for its size.
     :param behind: runs actions in their order, perhaps on another thread, so that the disk can flush while more is
         written.
-    :ivar written: the files; on disk to the last byte once ``behind`` has run everything.
+    :param only: numbers of the files that are kept; the others are not written at all. ``None``: all are.
+    :ivar written: the files that are kept; on disk to the last byte once ``behind`` has run everything.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class PartWriter:
         directory: str,
         part_size: int | None,
         behind: Callable[[Callable[[], None]], None] = at_once,
+        only: Collection[int] | None = None,
     ) -> None:
         self._directory = directory
         self._part_size = part_size
@@ -74,6 +76,8 @@ class PartWriter:
         self._hasher = hashlib.sha256()
         self._size = 0
         self._unsynced = 0
+        self._only = only
+        self._number = 0
         self.written: list[WrittenFile] = []
 
     def write(self, data: bytes) -> None:
@@ -97,7 +101,7 @@ class PartWriter:
 
     def finish(self) -> None:
         """Close the last file."""
-        if self._file is not None or not self.written:
+        if self._file is not None or not self._number:
             self._write_here(memoryview(b""))
             self._close()
 
@@ -107,6 +111,9 @@ class PartWriter:
             file.close()
 
     def _write_here(self, view: memoryview) -> None:
+        if self._only is not None and self._number not in self._only:
+            self._size += len(view)
+            return
         try:
             if self._file is None:
                 self._file = open(  # noqa: SIM115  # closed by _close
@@ -127,11 +134,13 @@ class PartWriter:
             self._sync(self._file, close=False)
 
     def _close(self) -> None:
-        if self._file is None:
+        if self._file is not None:
+            self._sync(self._file, close=True)
+            self.written.append(WrittenFile(self._path(), self._size, self._hasher.hexdigest()))
+            self._file = None
+        elif not self._size:
             return
-        self._sync(self._file, close=True)
-        self.written.append(WrittenFile(self._path(), self._size, self._hasher.hexdigest()))
-        self._file = None
+        self._number += 1
         self._size = 0
 
     def _sync(self, file: BinaryIO, *, close: bool) -> None:
@@ -147,7 +156,7 @@ class PartWriter:
         self._behind(sync)
 
     def _path(self) -> str:
-        return os.path.join(self._directory, str(len(self.written)))
+        return os.path.join(self._directory, str(self._number))
 
 
 def most_parts(pieces: Sequence[int], part_size: int | None) -> int:

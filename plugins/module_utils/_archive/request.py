@@ -18,6 +18,9 @@ from .._oci.reference import is_digest
 from .parts import MAX_PARTS
 
 REQUEST_SUFFIX = ".request.json"
+REQUESTED_SUFFIX = ".requested"
+"""Of the directory beside an archive that has what was asked for."""
+
 VERSION = 1
 
 _MOST_VALUES = 1_000_000

@@ -86,19 +86,21 @@ def save(
     stop: Stop,
     attributes: Attributes,
     progress: Progress | None = None,
+    bases: Bases | None = None,
 ) -> Result:
     """Save the images that are asked for, or find that nothing has to be done.
 
     :param stop: ends the run as soon as it is set.
     :param attributes: mode, owner and the like, which files are given.
     :param progress: is told how far the run is.
+    :param bases: what the other side has, if it is not read from the files that the options name.
     :raises ImagesError: when the run as a whole cannot go on. Single images that fail are in the result.
     """
     policy = policy_name(options.work)
     cache = Cache(options.work.cache_dir, configuration_now(options.work, os.environ), stop.check)
     stages = Stages(log, progress or Progress())
     _refuse_clashes(options, cache)
-    bases, since_note = _read_bases(options, cache)
+    bases, since_note = (bases, "") if bases is not None else _read_bases(options, cache)
     with stages.stage("list"):
         images = read_image_set(options.selection, options.access.source, options.access.mirrors)
         options = replace(options, selection=images.selection)

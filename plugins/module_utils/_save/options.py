@@ -90,6 +90,7 @@ class Options:
 
     :param check: check mode: foresee the result, and change nothing.
     :param since: what the other side has already.
+    :param request: path of a request, which takes the place of the list; ``None``: there is none.
     """
 
     selection: Selection
@@ -98,6 +99,7 @@ class Options:
     work: Work
     check: bool = False
     since: Since = Since()
+    request: str | None = None
 
 
 def lock_options(options: Options, policy: str) -> dict[str, Json]:

@@ -77,6 +77,7 @@ class Params(AccessParams, WorkParams):
     list_format: str
     origins: list[str]
     from_lock: str | None
+    request: str | None
     since: list[str]
     since_missing: str
     since_confirmed: list[str]
@@ -131,6 +132,7 @@ def read_options(params: Params, *, check: bool) -> Options:
         access=read_access(params),
         work=_work(params, output),
         check=check,
+        request=params["request"],
         since=Since(tuple(params["since"]), params["since_missing"], tuple(params["since_confirmed"])),
     )
 
@@ -140,6 +142,7 @@ def _refuse_strange_paths(params: Params) -> None:
     paths: dict[str, list[str | None]] = {
         "list_files": [*params["list_files"]],
         "from_lock": [params["from_lock"]],
+        "request": [params["request"]],
         "since": [*params["since"]],
         "dest": [params["dest"]],
         "failed_list": [params["failed_list"]],
@@ -165,7 +168,7 @@ def _refuse_strange_paths(params: Params) -> None:
 
 def _refuse_contradictions(params: Params) -> None:
     """Refuse options that exclude each other. Empty lists and false count as left out, as playbooks pass them."""
-    if params["from_lock"] and (params["images"] or params["list_files"]):
+    if params["from_lock"] and not params["request"] and (params["images"] or params["list_files"]):
         raise OptionError("from_lock: replaces images and list_files; give one or the other")
     if params["since_confirmed"] and not params["since"]:
         raise OptionError("since_confirmed: confirms lock files that since names; give both or neither")

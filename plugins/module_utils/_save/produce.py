@@ -80,7 +80,7 @@ def _archive(job: Job, copies: Copies) -> Outcome | None:
             run.progress.archive_bytes = job.plan.archive_bytes
             run.progress.parts = most_parts(job.plan.pieces_of(output.part_at), output.part_size)
             run.progress.measure_archive(staging.written)
-        built = _build_sound(job, copies, staging)
+        built = build_sound(job, copies, staging)
         run.stop.check()
         if not built.images or (copies.failed and not output.allow_partial):
             return None
@@ -130,7 +130,7 @@ def _publish(
     return outcome
 
 
-def _build_sound(job: Job, copies: Copies, staging: Staging) -> Built:
+def build_sound(job: Job, copies: Copies, staging: Staging) -> Built:
     """Write the archive; if a blob in the cache is damaged, pull it again and write the archive anew.
 
     :raises StorageError: when that happens again and again.

@@ -195,6 +195,22 @@ class Result:
         return f"none of the {total} images has a wanted platform, so there is nothing to save; see skipped_images"
 
 
+@dataclass(frozen=True)
+class Answer(Result):
+    """The end of a run that has answered a request.
+
+    :param told: what was made, in a sentence.
+    """
+
+    told: str = ""
+
+    def hint(self, *, check: bool) -> str:
+        return ""
+
+    def _success(self, dest: str, *, check: bool) -> str:
+        return self.told
+
+
 def _counted(images: Sequence[LockedImage]) -> str:
     asked_for = len(images_only(images))
     told = format_count(asked_for, "image")

@@ -45,7 +45,7 @@ def read_bases(since: Since, output: Output, cache: Cache) -> tuple[Bases | None
         archives = with_confirmations(archives, since.confirmed)
     except LockFileError as error:
         raise OptionError(f"since_confirmed: {error}") from error
-    return Bases(archives, lambda digest: _document(cache, digest)), ""
+    return Bases(archives, lambda digest: document_in(cache, digest)), ""
 
 
 def refuse_other(published: PublishedArchive, bases: Bases, output: Output) -> None:
@@ -103,7 +103,8 @@ def _names(archives: Sequence[LockedBase]) -> str:
     return ", ".join(printable(one.name, 100) for one in archives)
 
 
-def _document(cache: Cache, digest: str) -> bytes | None:
+def document_in(cache: Cache, digest: str) -> bytes | None:
+    """Return a manifest that the cache has; ``None`` if it has none of this digest."""
     try:
         is_small = os.path.getsize(cache.blobs.path(digest)) <= MAX_MANIFEST_BYTES
     except OSError:

@@ -78,7 +78,7 @@ def rests_on(lock: Lock, bases: Bases, *, document_size: int) -> bool:
 
 def is_needless(images: ResolvedList, bases: Bases) -> bool:
     """Return True if the other side has everything already: each blob, each tag, and the same list."""
-    if images.failed or any(_is_news(child, bases) for one in images.resolved for child in one.children):
+    if bases.asked or images.failed or any(_is_news(child, bases) for one in images.resolved for child in one.children):
         return False
     wanted = {str(image.reference): image_key(image) for image in images.lock.images}
     newest = [
@@ -107,7 +107,7 @@ def unchanged_since(
     :param wanted: returns all that are wanted, with their digests of today, as far as an archive lets them be found.
     :param options: as a lock file would record them today.
     """
-    if len(bases.newest) != 1 or not bases.newest[0].is_whole:
+    if bases.asked or len(bases.newest) != 1 or not bases.newest[0].is_whole:
         return None
     archive = bases.newest[0]
     recorded = archive.lock.options

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -112,6 +112,8 @@ class Fetch:
             lock = receiver.lock(records[-1], is_check=self.is_check) if records else None
             parts = items_of(lock, records[-1].source[: -len(LOCK_SUFFIX)]) if lock else []
             parity = parity_items_of(lock, records[-1].source[: -len(LOCK_SUFFIX)]) if lock else []
+            if self.arguments["only"]:
+                parts, parity = _only(parts, self.arguments["only"]), []
             items = [*parts, *parity, *([failed] if failed else []), *records]
             outdated = [*self.arguments["outdated"]]
             if not self.is_check:
@@ -165,6 +167,17 @@ def require_records(host: Host, source: str, found: Mapping[str, Item]) -> None:
     for name, suffix in (("checksum_file", CHECKSUM_SUFFIX), ("lock_file", LOCK_SUFFIX)):
         if name not in found:
             raise OptionError(f"src: {source}{suffix} not found on {host.name}; save the archive first")
+
+
+def _only(parts: Sequence[Item], numbers: Iterable[int]) -> list[Item]:
+    """Return the parts with these numbers.
+
+    :raises OptionError: when the archive does not have one of them.
+    """
+    wanted = sorted({*numbers})
+    if wanted[0] < 0 or wanted[-1] >= len(parts):
+        raise OptionError(f"only: the archive has the parts 0 to {len(parts) - 1}, and {wanted} are asked for")
+    return [parts[number] for number in wanted]
 
 
 def _absolute(path: str) -> str:

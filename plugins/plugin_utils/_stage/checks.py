@@ -77,6 +77,8 @@ def check_options(options: Options, play: Play, find: Callable[[str], str | None
         )
     for path in options.since if options.since_missing == "error" else ():
         require_file("image_save_since", path, find)
+    if options.request:
+        require_file("image_save_request", options.request, find)
     if options.from_lock_file:
         require_file("image_save_from_lock_file", options.from_lock_file, find)
     if not options.is_locked and not any(getattr(options, name) for name in _SOURCES):

@@ -50,6 +50,7 @@ class Options:
     from_lock_file: str
     since: Sequence[str]
     since_missing: str
+    request: str
     compress: str
     fetch: bool
     fetch_dest: str
@@ -85,8 +86,8 @@ class Options:
 
     @property
     def is_locked(self) -> bool:
-        """True if a lock file takes the place of all lists."""
-        return bool(self.from_lock or self.from_lock_file)
+        """True if a lock file takes the place of all lists, also that of an archive of which something is asked for."""
+        return bool(self.from_lock or self.from_lock_file or self.request)
 
     @property
     def media(self) -> str:

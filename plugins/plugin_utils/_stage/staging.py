@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._stage.lock_file imp
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options, Paths, paths_of
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import Pool, read_shares
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.request import read_given, refuse_no_host
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.sharing import Sharer
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.since import read_base, staged_files
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.target import Directory, Target
@@ -73,6 +75,8 @@ class Stager:
         """
         paths = paths_of(self.options, self.play.host)
         login = self._refuse_what_cannot_be_fetched(paths.directory)
+        if self.options.request:
+            return self._stage_request(paths, login)
         share, origins, shared = self._share()
         bases = self._bases(paths)
         arguments = {**self._arguments(paths, share), **({"files": bases} if bases else {})}
@@ -90,6 +94,44 @@ class Stager:
             "since": self._since_for_the_module(bases, are_staged=are_staged),
             "origins": origins,
             "shares_file": shared,
+            "is_other_user": _are_others(login or seen, seen),
+        }
+
+    def _stage_request(self, paths: Paths, login: Directory | None) -> dict[str, Any]:
+        """Stage a request on the host whose archive it is for; on all others, there is nothing to do."""
+        given = read_given(self.options.request, self.find)
+        refuse_no_host(given, [paths_of(self.options, host).archive for host in self.play.all])
+        is_ours = given.is_for(paths.archive)
+        raw_lock = self._lock_file() if self.options.from_lock_file else None
+        files = given.staged(os.path.join(paths.since_dir, "request"), raw_lock) if is_ours else {}
+        must_be_open = self.options.fetch and login is None
+        seen, shown = self.target.write(
+            {
+                **({"files": files} if files else {}),
+                "directory": paths.directory,
+                "write": True,
+                "must_be_open": must_be_open,
+            }
+        )
+        if must_be_open:
+            self._refuse_closed(seen, paths.directory)
+        are_staged = bool(shown.pop("has_files", False))
+        if is_ours and not are_staged:
+            self.ticker.warn(
+                "image_save_request: it is not on the host yet, and check mode does not copy it there, so nothing is "
+                "foreseen"
+            )
+        staged = [*files] if are_staged else []
+        return {
+            **shown,
+            "count": len(staged),
+            "share": [],
+            "from_lock": staged[1] if len(staged) > 1 else self.options.from_lock,
+            "request": staged[0] if staged else "",
+            "requested": given.fetched(paths.archive, self.options.compress) if staged else [],
+            "since": [],
+            "origins": [],
+            "shares_file": "",
             "is_other_user": _are_others(login or seen, seen),
         }
 

@@ -182,6 +182,7 @@ def test_every_option_is_passed_on() -> None:
         "list_files": "{{ __image_save_list_files }}",
         "list_format": "plain",
         "from_lock": "{{ __image_save_from_lock }}",
+        "request": "{{ __image_save_staged.request | default(omit, true) }}",
         "since": "{{ __image_save_staged.since | default([]) }}",
         "since_confirmed": "{{ image_save_since_confirmed if __image_save_staged.since | default([]) else [] }}",
         "dest": "{{ __image_save_call.archive }}",

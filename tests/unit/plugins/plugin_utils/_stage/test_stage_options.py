@@ -32,6 +32,7 @@ USUAL: dict[str, Any] = {
     "from_lock_file": "",
     "since": [],
     "since_missing": "error",
+    "request": "",
     "compress": "gzip",
     "fetch": True,
     "fetch_dest": "/media",
