@@ -13,14 +13,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ..support.extent import FULL, MARKERS, VARIABLE
+from ..support.extent import BOTH_WAYS, FULL, MARKERS, VARIABLE
 from ..support.module import COLLECTION, ROOT
 from .ground import Ground
 from .trial import COMPLETED, Scale, Trial, require
 
 GROUP = "tests"
 
-_MARKED = re.compile(rf"pytest\.mark\.({'|'.join(MARKERS)})\b|^@given\(", re.MULTILINE)
+_MARKED = re.compile(rf"pytest\.mark\.({'|'.join((*MARKERS, BOTH_WAYS))})\b|^@given\(", re.MULTILINE)
 _HARD_LIMIT = 3600.0
 
 

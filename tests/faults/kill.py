@@ -26,13 +26,20 @@ from .trial import COMPLETED, HEALED, MISSED, Scale, Trial, first_hit, require
 
 GROUP = "kill"
 
-_VARIANTS: tuple[dict[str, Any], ...] = (
+_FORMS: tuple[dict[str, Any], ...] = (
     *VARIANTS,
     {"compress": "gzip", "part_size": "60K"},
     {"compress": "gzip"},
     {"compress": "zstd", "part_size": "50K"},
     {"compress": "none", "prune_cache": True, "jobs": 1},
 )
+_WAYS = ("auto", "always")
+_VARIANTS = tuple(
+    {**form, "skopeo_copy": _WAYS[(place + turn) % len(_WAYS)]}
+    for turn in range(len(_WAYS))
+    for place, form in enumerate(_FORMS)
+)
+"""Each form in both ways of copying; the first two have another one each."""
 _END_WITHIN = 5.0
 _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 

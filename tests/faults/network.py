@@ -22,7 +22,7 @@ from ..support.push import PushedImage, PushedPlatform
 from ..support.registry import Registry
 from .ground import NAMED, Ground
 from .network_kinds import EVERYWHERE, HEALS, KINDS, PASSING, STORM, Kind
-from .network_parts import LAYER, Part, parts_of
+from .network_parts import CONFIG, COPIED, LAYER, Part, parts_of
 from .network_ways import Way, Ways
 from .site import Site
 from .trial import FAILED, HEALED, Scale, Trial, require
@@ -63,6 +63,7 @@ class _Case:
     parts: dict[str, list[tuple[str, Part]]]
     hit: str
     part: Part
+    skopeo_copy: str
 
     @property
     def others(self) -> list[str]:
@@ -75,7 +76,8 @@ class _Case:
 
     def run(self, host: str, **params: Any) -> Result:
         """A run of the module that is told to fetch from this host."""
-        return self.site.run(**{"images": list(self.names), "source_registry": host, "retries": _RETRIES, **params})
+        usual = {"source_registry": host, "retries": _RETRIES, "skopeo_copy": self.skopeo_copy}
+        return self.site.run(**{"images": list(self.names), **usual, **params})
 
     def cached(self) -> set[str]:
         """The blobs of the images that are in the cache, and sound."""
@@ -115,8 +117,10 @@ def _case(ground: Ground, chance: random.Random, kind: Kind) -> Iterator[_Case]:
     hit, part = chance.choice(found[wanted])
     earlier = tuple(each for each in names if each != hit)[:1] if chance.random() < 0.5 else ()
     like = ground.earlier(0, (("images", earlier),)) if earlier else None
+    # Otherwise skopeo asks for the first image only.
+    skopeo_copy = "always" if part.kind in (COPIED, CONFIG) else chance.choice(("auto", "always"))
     with ground.site(like=like) as site:
-        yield _Case(ground, site, chance, names, found, hit, part)
+        yield _Case(ground, site, chance, names, found, hit, part, skopeo_copy)
 
 
 def _heals(case: _Case, kind: Kind, way: Way) -> str:
@@ -159,7 +163,7 @@ def _storm(case: _Case) -> str:
         assert kind.action is not None
         rules.append(part.rule(kind.action(part, case.chance), times=1))
     front = case.site.proxy(*rules)
-    case.site.require_completed(case.run(front.host, retries=_STORM), quiet)
+    case.site.require_completed(case.run(front.host, retries=_STORM, skopeo_copy="always"), quiet)
     met = sum(rule.hits for rule in rules)
     require(met > _STORM / 3, f"only {met} of {_STORM} faults were met")
     return HEALED

@@ -36,6 +36,7 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
     "mode": (None, None, "0640", "0600"),
     "jobs": (1, 4, 20),
     "insecure_policy": (None, False, True),
+    "skopeo_copy": (None, "auto", "always"),
     "signature_policy": (None, True),
 }
 """Values by option; ``None``: it is not given. Paths are the walker's, so ``True`` stands for one."""

@@ -46,7 +46,7 @@ FULL = Workload(
         ("library/base:1", "team/single:4", "charts/app:6"),
         ("library/next:2", "team/many:5", "team/plain:3"),
     ),
-    variants=10,
+    variants=20,
     empty=0.3,
 )
 

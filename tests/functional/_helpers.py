@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ansible_collections.airgap.images.tests.support.archive import Archive, file_sha256
 from ansible_collections.airgap.images.tests.support.archive_check import check_archive
+from ansible_collections.airgap.images.tests.support.faults import Action, Rule
 from ansible_collections.airgap.images.tests.support.module import Result
 from ansible_collections.airgap.images.tests.support.push import PushedImage, PushedPlatform
 from ansible_collections.airgap.images.tests.support.registry import Registry
@@ -165,6 +166,12 @@ def write_list(path: Path, lines: Iterable[str], *, end: str = "\n", encoding: s
 def below(registry: Registry, image: PushedImage) -> str:
     """The reference without its registry: ``REPOSITORY:TAG``."""
     return image.reference[len(registry.host) + 1 :]
+
+
+def for_skopeo(image: PushedImage, action: Action) -> Rule:
+    """Takes skopeo's requests for configurations, which it makes whether it copies all images or the first one only."""
+    digests = "|".join(each.config_digest for each in image.platforms)
+    return Rule(action, path=f"/blobs/({digests})$", agent="^skopeo/")
 
 
 def command_lines(pids: Iterable[int]) -> list[str]:

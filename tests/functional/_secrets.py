@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.tests.functional._helpers import below
-from ansible_collections.airgap.images.tests.support.faults import Hold, Rule
+from ansible_collections.airgap.images.tests.functional._helpers import below, for_skopeo
+from ansible_collections.airgap.images.tests.support.faults import Hold
 from ansible_collections.airgap.images.tests.support.module import RunningModule
 from ansible_collections.airgap.images.tests.support.proxy import Proxy
 from ansible_collections.airgap.images.tests.support.push import PushedImage, push
@@ -106,9 +106,9 @@ class Closed:
         return f"{self.proxy.host}/{below(self.registry, self.image)}"
 
     def hold(self) -> Hold:
-        """Holds skopeo: the configuration of an image whose index names the platform is asked for by nobody else."""
+        """Holds skopeo."""
         hold = Hold()
-        self.proxy.add(Rule(hold, path=f"/blobs/{self.image.platforms[0].config_digest}"))
+        self.proxy.add(for_skopeo(self.image, hold))
         return hold
 
     def await_skopeo(self, hold: Hold, running: RunningModule) -> None:

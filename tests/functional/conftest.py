@@ -14,8 +14,10 @@ from ansible_collections.airgap.images.tests.functional._restore import KINDS, P
 from ansible_collections.airgap.images.tests.functional._role import Site
 from ansible_collections.airgap.images.tests.support.extent import (  # noqa: F401  # hooks of pytest
     pytest_collection_modifyitems,
+    pytest_generate_tests,
     pytest_report_collectionfinish,
 )
+from ansible_collections.airgap.images.tests.support.module import SKOPEO_COPY
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import push_samples
 from ansible_collections.airgap.images.tests.support.ssh_hosts import SshHosts
@@ -49,6 +51,15 @@ def restorable_pairs(seeded_source: Source, tmp_path_factory: pytest.TempPathFac
             kind: save_kind(bench, images, bench.directory / kind.replace(" ", "-") / "a.b", kind)
             for kind in PAIR_KINDS
         }
+
+
+@pytest.fixture(scope="module")
+def skopeo_copy(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The option of that name, for all saves from here on that do not give it; see ``both_ways`` in ``extent.py``."""
+    way = str(request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SKOPEO_COPY, way)
+        yield way
 
 
 @pytest.fixture

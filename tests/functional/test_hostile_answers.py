@@ -19,6 +19,8 @@ from ansible_collections.airgap.images.tests.support.images import OCI_MANIFEST
 from ansible_collections.airgap.images.tests.support.module import Result
 from ansible_collections.airgap.images.tests.support.samples import small
 
+pytestmark = pytest.mark.both_ways
+
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\u2028\u202egnp.exe"
 HEADERS = (("Content-Type", OCI_MANIFEST),)
 LONG = 1_000_000
@@ -152,7 +154,7 @@ class Batch:
 
 
 @pytest.fixture(scope="module")
-def batch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+def batch(tmp_path_factory: pytest.TempPathFactory, skopeo_copy: str) -> Iterator[Batch]:
     """All cases in one run, with the honest image at the end."""
     with Hostile() as hostile:
         honest = hostile.image("honest", HONEST)
@@ -224,7 +226,7 @@ DOCUMENTS = ("manifest", "blob")
 
 
 @pytest.fixture(scope="module")
-def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+def waiting(tmp_path_factory: pytest.TempPathFactory, skopeo_copy: str) -> Iterator[Batch]:
     """Each of these answers for a manifest and for a blob, all in one run."""
     with Hostile() as hostile:
         honest = hostile.image("honest", HONEST)

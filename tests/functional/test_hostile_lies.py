@@ -28,6 +28,8 @@ from ansible_collections.airgap.images.tests.support.layers import sha256
 from ansible_collections.airgap.images.tests.support.module import Result, run_module
 from ansible_collections.airgap.images.tests.support.samples import oci_index, small
 
+pytestmark = pytest.mark.both_ways
+
 OTHER = small(7)
 FIRST = small(9)
 FALSE = "sha256:" + "ab" * 32
@@ -177,7 +179,7 @@ class Batch:
 
 
 @pytest.fixture(scope="module")
-def batch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+def batch(tmp_path_factory: pytest.TempPathFactory, skopeo_copy: str) -> Iterator[Batch]:
     with Hostile() as hostile:
         references = {name: lie.arrange(hostile, f"bad/{name}") for name, lie in LIES.items()}
         blobs = dict(wrong_blobs(hostile))
@@ -217,6 +219,7 @@ def test_after_the_first_lie_it_is_not_asked_on(batch: Batch, name: str) -> None
     assert len(batch.hostile.asked(f"/bad/{name}/")) < 10
 
 
+@pytest.mark.both_ways(short=True)
 def test_blobs_that_are_not_what_their_digests_say(batch: Batch) -> None:
     for reference, digest in batch.blobs.items():
         assert digest in refused(batch.result, reference)

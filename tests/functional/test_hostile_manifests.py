@@ -24,6 +24,8 @@ from ansible_collections.airgap.images.tests.support.images import (
 from ansible_collections.airgap.images.tests.support.layers import sha256
 from ansible_collections.airgap.images.tests.support.module import Result
 
+pytestmark = pytest.mark.both_ways
+
 HEX = "0123456789abcdef" * 4
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\r\nok: [host]\x9b31m\u2028\u202egnp.exe"
 
@@ -178,7 +180,7 @@ class Batch:
 
 
 @pytest.fixture(scope="module")
-def batch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+def batch(tmp_path_factory: pytest.TempPathFactory, skopeo_copy: str) -> Iterator[Batch]:
     with Hostile() as hostile:
         honest = hostile.image("honest", HONEST)
         for name, case in CASES.items():

@@ -20,6 +20,8 @@ from ansible_collections.airgap.images.tests.support.layers import sha256
 from ansible_collections.airgap.images.tests.support.samples import small
 
 MOST = 4 * 1024 * 1024
+pytestmark = pytest.mark.both_ways
+
 ALLOWED = 40 * 1024 * 1024
 """Bytes that a run may need beyond those of a quiet one."""
 
@@ -150,7 +152,7 @@ class Quiet:
 
 
 @pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quiet]:
+def quiet(tmp_path_factory: pytest.TempPathFactory, skopeo_copy: str) -> Iterator[Quiet]:
     with Hostile() as hostile:
         honest = hostile.image("honest", HONEST)
         for name, case in CASES.items():

@@ -26,6 +26,8 @@ from ansible_collections.airgap.images.tests.support.hostile import Hostile
 from ansible_collections.airgap.images.tests.support.images import OCI_INDEX, Entry, Platform, build_index
 from ansible_collections.airgap.images.tests.support.module import Result
 
+pytestmark = pytest.mark.both_ways
+
 HEX = "ab" * 32
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\r\nok: [host]\x9b31m\u2028\u202egnp.exe"
 
@@ -96,7 +98,9 @@ def written(text: str, hostile: Hostile) -> str:
 
 
 @pytest.fixture(scope="module", params=["images", "list_files"])
-def batch(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+def batch(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, skopeo_copy: str
+) -> Iterator[Batch]:
     """All lines in one run, from the option and from a file, with the honest image at the end."""
     with Hostile() as hostile:
         honest = hostile.image("honest", HONEST)
@@ -172,7 +176,7 @@ KEYS = ("os", "architecture", "variant", "os.version", "os.features")
 
 
 @pytest.fixture(scope="module")
-def platforms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+def platforms(tmp_path_factory: pytest.TempPathFactory, skopeo_copy: str) -> Iterator[Batch]:
     """Indexes with escapes in one word of a platform each, in one run."""
     with Hostile() as hostile:
         for key in KEYS:

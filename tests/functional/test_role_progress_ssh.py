@@ -47,6 +47,7 @@ ARGUMENTS = {
     "cache_dir": "{{ work }}/cache",
     "progress_file": "{{ work }}/progress.json",
     "validate_certs": False,
+    "skopeo_copy": "always",
 }
 
 

@@ -19,6 +19,8 @@ from ansible_collections.airgap.images.tests.support.playbook import PlaybookRes
 from ansible_collections.airgap.images.tests.support.surveillance import FileWatch, ProcessWatch, SystemLog, everybody
 from ansible_collections.airgap.images.tests.support.workbench import Workbench
 
+pytestmark = pytest.mark.both_ways
+
 
 def assert_untold(result: PlaybookResult) -> None:
     """Neither in the output nor in what tasks gave to callbacks."""

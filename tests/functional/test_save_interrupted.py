@@ -17,6 +17,7 @@ from ansible_collections.airgap.images.tests.functional._helpers import (
     cached,
     check,
     command_lines,
+    for_skopeo,
     leftovers,
     saved,
     snapshot,
@@ -31,6 +32,8 @@ from ansible_collections.airgap.images.tests.support.push import PushedImage, pu
 from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.samples import big, small
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
+
+pytestmark = pytest.mark.both_ways
 
 MIB = 1024 * 1024
 
@@ -127,10 +130,10 @@ def test_two_runs_on_one_archive(source: Source, bench: Workbench, begun: bool) 
     saved(first.wait())
 
 
+@pytest.mark.both_ways(short=True)
 def test_hangar_fault_16_kill_9_ends_skopeo_too_and_frees_the_lock(source: Source, bench: Workbench) -> None:
     image, hold = source["oci/index:1"], Hold()
-    # Only skopeo asks for the configuration of an image whose index names the platform.
-    proxy = bench.proxy(source.registry, Rule(hold, path=f"/blobs/{image.platforms[0].config_digest}"))
+    proxy = bench.proxy(source.registry, for_skopeo(image, hold))
     running = bench.start([f"{proxy.host}/{image.repository}:{image.tag}"])
     proxy.wait_for(lambda seen: any(each.action is hold for each in seen))
     children = running.children()

@@ -16,6 +16,7 @@ from ansible_collections.airgap.images.tests.functional._helpers import (
     below,
     check,
     command_lines,
+    for_skopeo,
     holds,
     saved,
 )
@@ -172,11 +173,8 @@ def test_no_credential_is_seen_while_it_runs_or_afterwards(
     """Not in command lines, results, logs, the cache or what is left behind; the file for skopeo is private."""
     registry = bench.registry(tokens=bench.tokens())
     image = push(registry, "some/image", "1", small(1))
-    hold, passed = Hold(), Hold()
-    passed.release()
-    path = f"/blobs/{image.platforms[0].config_digest}"
-    # We ask for the configuration first, for the platform; then skopeo does.
-    proxy = bench.proxy(registry, Rule(passed, path=path, times=1), Rule(hold, path=path))
+    hold = Hold()
+    proxy = bench.proxy(registry, for_skopeo(image, hold))
     params = {"username": USER.username, "password": USER.password, "debug": True}
     log = bench.directory / "logs" / "run.log"
     log.parent.mkdir()

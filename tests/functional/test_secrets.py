@@ -52,6 +52,8 @@ from ansible_collections.airgap.images.tests.support.surveillance import (
 )
 from ansible_collections.airgap.images.tests.support.workbench import Workbench
 
+pytestmark = pytest.mark.both_ways
+
 MORE = (by_registries, by_home)
 """Those of which the module makes the same as of others, by the same code."""
 
@@ -292,6 +294,7 @@ def test_it_is_gone_when_a_run_is_told_to_end(run: Run, number: signal.Signals) 
         run.assert_secret(result, running)
 
 
+@pytest.mark.both_ways(short=True)
 def test_it_is_gone_when_a_copy_fails(run: Run) -> None:
     source = closed(run.bench)
     hold = source.hold()

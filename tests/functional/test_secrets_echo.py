@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from ansible_collections.airgap.images.tests.functional._helpers import below
+from ansible_collections.airgap.images.tests.functional._helpers import below, for_skopeo
 from ansible_collections.airgap.images.tests.functional._secrets import (  # noqa: F401
     NEEDLES,
     OWNER,
@@ -29,6 +29,8 @@ from ansible_collections.airgap.images.tests.support.module import Result
 from ansible_collections.airgap.images.tests.support.proxy import Proxy
 from ansible_collections.airgap.images.tests.support.surveillance import Needles, forms
 from ansible_collections.airgap.images.tests.support.workbench import Workbench
+
+pytestmark = pytest.mark.both_ways
 
 SIGNED = Needles(("T0kenOfARedirect", "S1gnatureOfARedirect"), tokens=False)
 WORDS = {
@@ -99,10 +101,9 @@ def test_a_registry_that_repeats_a_secret_with_any_status(guarded: Guarded, benc
 
 @pytest.mark.parametrize("words", each_of("base64 alone", "the password", "a token"))
 def test_a_registry_that_repeats_a_secret_to_skopeo(guarded: Guarded, bench: Workbench, words: str) -> None:
-    """Only skopeo asks for the configuration of an image whose index names the platform."""
     source = guarded.closed(bench, tokens=False)
     # Of other errors it tells no more than the status.
-    rule = Rule(repeating(401, words), path=f"/blobs/{source.image.platforms[0].config_digest}")
+    rule = for_skopeo(source.image, repeating(401, words))
     source.proxy.add(rule)
     told = by_authfile(bench.directory, source.proxy.host)
     result, logs = run(bench, source.proxy, below(source.registry, source.image), told)

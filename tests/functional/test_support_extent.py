@@ -17,7 +17,15 @@ import pytest
 
 from ansible_collections.airgap.images.tests.faults import in_full
 from ansible_collections.airgap.images.tests.faults.trial import SHORT, Scale
-from ansible_collections.airgap.images.tests.support.extent import FULL, MARKERS, VARIABLE, each_value, pairwise, spread
+from ansible_collections.airgap.images.tests.support.extent import (
+    BOTH_WAYS,
+    FULL,
+    MARKERS,
+    VARIABLE,
+    each_value,
+    pairwise,
+    spread,
+)
 from ansible_collections.airgap.images.tests.support.module import COLLECTION, ROOT
 
 Case = tuple[tuple[int, int], ...]
@@ -130,13 +138,14 @@ def test_what_is_left_out_is_said(tmp_path: Path, extent: str, times: int, passe
 def is_marked(path: Path) -> bool:
     """Read as Python, where the bench looks for words."""
     text = path.read_text("utf-8")
-    if not any(name in text for name in (*MARKERS, "given")):
+    markers = (*MARKERS, BOTH_WAYS)
+    if not any(name in text for name in (*markers, "given")):
         return False
     nodes = list(ast.walk(ast.parse(text)))
     found = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
     decorators = [each for node in nodes if isinstance(node, ast.FunctionDef) for each in node.decorator_list]
     examples = any(isinstance(each, ast.Call) and ast.unparse(each.func) == "given" for each in decorators)
-    return examples or bool(found & {f"pytest.mark.{name}" for name in MARKERS})
+    return examples or bool(found & {f"pytest.mark.{name}" for name in markers})
 
 
 def test_each_marked_file_is_run_in_full_by_the_bench() -> None:

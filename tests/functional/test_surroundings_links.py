@@ -21,9 +21,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._host.files import temporary_of
-from ansible_collections.airgap.images.tests.functional._helpers import cached, check, saved
+from ansible_collections.airgap.images.tests.functional._helpers import cached, check, for_skopeo, saved
 from ansible_collections.airgap.images.tests.support.archive import file_sha256
-from ansible_collections.airgap.images.tests.support.faults import Hold, Rule
+from ansible_collections.airgap.images.tests.support.faults import Hold
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
 OTHER = 4242
@@ -185,7 +185,7 @@ def test_beside_others_in_a_directory_with_the_sticky_bit(source: Source, bench:
     """Nothing of the cache, and no credential, can be read by another user at any time."""
     place = shared(common / "tmp", 0o1777)
     image, hold = source["oci/index:1"], Hold()
-    proxy = bench.proxy(source.registry, Rule(hold, path=f"/blobs/{image.platforms[0].config_digest}"))
+    proxy = bench.proxy(source.registry, for_skopeo(image, hold))
     login = {"registries": [{"host": proxy.host, "username": "me", "password": SECRET}]}
     reference = f"{proxy.host}/{image.repository}:{image.tag}"
     running = bench.start([reference], dest=place / "images.tar.gz", cache_dir=place / "cache", **login)

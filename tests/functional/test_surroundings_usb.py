@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.tests.functional._helpers import flip, holds, outcomes, snapshot
+from ansible_collections.airgap.images.tests.functional._helpers import flip, for_skopeo, holds, outcomes, snapshot
 from ansible_collections.airgap.images.tests.support.archive import file_sha256
 from ansible_collections.airgap.images.tests.support.disks import exfat_disk
 from ansible_collections.airgap.images.tests.support.extent import is_full
-from ansible_collections.airgap.images.tests.support.faults import Hold, Rule
+from ansible_collections.airgap.images.tests.support.faults import Hold
 from ansible_collections.airgap.images.tests.support.module import Result, start_module
 from ansible_collections.airgap.images.tests.support.push import push
 from ansible_collections.airgap.images.tests.support.registry import Registry
@@ -94,7 +94,7 @@ def test_the_same_archive_as_elsewhere_and_nothing_the_second_time(
 def test_without_login_file_or_key_on_the_stick(source: Source, bench: Workbench, stick: Path) -> None:
     """While skopeo has them, they are in a directory that is this user's alone; a killed run's goes with the next."""
     image, hold = source["oci/index:1"], Hold()
-    proxy = bench.proxy(source.registry, Rule(hold, path=f"/blobs/{image.platforms[0].config_digest}"))
+    proxy = bench.proxy(source.registry, for_skopeo(image, hold))
     secret = "s3cr3t-of-the-stick"  # nobody else's
     reference = f"{proxy.host}/{image.repository}:{image.tag}"
     places = {"dest": stick / "images", "cache_dir": stick / "cache"}

@@ -13,6 +13,9 @@ unless ``is_full``. Of the first three, a test's own marker counts before that o
 that last marker without being given it: their random examples are fewer in the test command. A ``conftest.py`` imports
 the hooks below.
 
+``@pytest.mark.both_ways`` is for tests of saves that are run a second time with ``skopeo_copy: always``, and with
+``short=True``, in the test command too. What their fixtures save is saved anew if they ask for ``skopeo_copy``.
+
 Unit tests run on a second Python and a second ``ansible-core`` too, to see what these change: of a test with many
 cases, one shows that.
 """
@@ -40,6 +43,9 @@ CHOOSING = ("pairwise", "each_value", "spread")
 
 MARKERS = (*CHOOSING, "thorough")
 """Of tests that ``tests/faults.sh`` runs in full."""
+
+BOTH_WAYS = "both_ways"
+"""Marker of tests whose second way of copying images is one of those."""
 
 _LEFT_OUT = pytest.StashKey[int]()
 
@@ -96,6 +102,16 @@ def _covering(cases: Sequence[set[Any]]) -> list[int]:
         missing -= cases[best]
         used.update(cases[best])
     return sorted(chosen)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test in both ways of copying images."""
+    marker = metafunc.definition.get_closest_marker(BOTH_WAYS)
+    if marker is None:
+        return
+    marks = () if marker.kwargs.get("short") else (pytest.mark.thorough,)
+    metafunc.fixturenames[:] = ["skopeo_copy", *(name for name in metafunc.fixturenames if name != "skopeo_copy")]
+    metafunc.parametrize("skopeo_copy", ["auto", pytest.param("always", marks=marks)], indirect=True, scope="module")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -262,6 +262,10 @@ def fork_servers(module: str, env: frozenset[tuple[str, str]], *preparations: st
     return itertools.cycle(started())
 
 
+SKOPEO_COPY = "AIRGAP_SKOPEO_COPY"
+"""Environment variable of the tests: the option of that name, where a test does not give it."""
+
+
 def start_module(
     params: Mapping[str, Any],
     *,
@@ -283,6 +287,8 @@ def start_module(
     The arguments go to stdin, where every ansible-core from 2.17 on looks for them when the module is started by hand;
     the serialization profile, which 2.19 introduced, is then ``legacy``, as it is for modules in collections.
     """
+    if module == "image_save" and SKOPEO_COPY in os.environ:
+        params = {"skopeo_copy": os.environ[SKOPEO_COPY], **params}
     internal = {
         "_ansible_check_mode": check,
         "_ansible_diff": diff,

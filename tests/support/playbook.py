@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any
 
 from .forked import can_fork, read_at_start
-from .module import ROOT, TIMEOUT, RunningModule, environment, fork_servers
+from .module import ROOT, SKOPEO_COPY, TIMEOUT, RunningModule, environment, fork_servers
 
 HOST_PYTHON = "/usr/bin/python3"
 """The interpreter of hosts that are this machine: that of the system, whose bytecode is sent with the modules."""
@@ -162,6 +162,8 @@ def start_playbook(
         plays.write_text(json.dumps(list(playbook), default=str), encoding="utf-8")
         playbook = plays
     words = ["-i", str(hosts), *options]
+    if SKOPEO_COPY in os.environ:
+        variables = {"image_save_skopeo_copy": os.environ[SKOPEO_COPY], **(variables or {})}
     if variables:
         words += ["-e", json.dumps(dict(variables), default=str)]
     words.append(str(playbook))
