@@ -41,17 +41,24 @@ class Year:
     """Archives that rest on each other, each named after its list."""
 
     def __init__(self, bench: Workbench) -> None:
-        source = bench.registry()
+        self._bench = bench
+        self._source = bench.registry()
         self._folder = bench.dest.parent
         self.tags: dict[str, dict[str, str]] = {}
         for name, since in SINCE.items():
-            images = self._push(source, LISTS[name])
+            images = self._push(LISTS[name])
             self.tags[name] = {f"{one.repository}:{one.tag}": one.digest for one in images}
             dest = self._folder / f"{name}.tar.gz"
             saved(bench.save(images, dest=dest, part_size=20_000, since=[self.lock(one) for one in since]))
 
-    def _push(self, source: Registry, images: dict[str, list[Layer]]) -> list[PushedImage]:
-        return [push(source, name, "1", build_image(layers)) for name, layers in images.items()]
+    def _push(self, images: dict[str, list[Layer]]) -> list[PushedImage]:
+        return [push(self._source, name, "1", build_image(layers)) for name, layers in images.items()]
+
+    def answer(self, request: Path) -> Result:
+        """Makes what a site asks for of the archive of March."""
+        images = [f"{self._source.host}/{name}:1" for name in LISTS["mar"]]
+        dest = self._folder / "mar.tar.gz"
+        return self._bench.save(images, dest=dest, part_size=20_000, request=request)
 
     def lock(self, name: str) -> Path:
         return lock_of(self._folder / f"{name}.tar.gz")
@@ -164,3 +171,17 @@ def test_two_sites_with_other_bases(year: Year, bench: Workbench) -> None:
             loaded(result, changed=result.changed)
             assert arrived(year, name, site)
     assert not load(year.src("two"), site, check=True).changed
+
+
+def test_what_is_lacking_is_asked_for_and_carried(year: Year, bench: Workbench) -> None:
+    """The request goes out, and a small bundle with what it asks for comes back."""
+    site = site_with(year, bench, "jan")
+    site.clear()
+    path = bench.directory / "site.request.json"
+    lacks(load(year.src("mar"), site, request_file=path), site, NEW, MOVED)
+    result = year.answer(path)
+    assert not result.failed, result.msg
+    small = Path(result["lock_file"])
+    loaded(load([small, *year.src("mar")], site, request_file=path))
+    assert arrived(year, "mar", site)
+    assert not path.exists()
