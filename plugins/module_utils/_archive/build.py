@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Callable, Union
 
+from .._base.buffers import Buffers, Data
 from .._base.stage import Stage
 from .._base.stop import Check
 from .._oci.layout import ROOT, SavedImage
-from .compress import Encoder, make_encoder
+from .compress import BUFFER, Encoder, make_encoder
 from .members import Blobs, write_members
 from .offsets import Offset
 from .output import AT_IMAGE, DIR, Output
@@ -76,13 +77,14 @@ def build_archive(
         saved, sizes = write_members(images, blobs, tree)
         return Built(saved, sizes, tree.written)
     with Stage(at_once, check=check, waiting=_SYNCS_WAITING) as syncing:
+        buffers = Buffers(BUFFER)
         parts = PartWriter(directory, output.part_size, syncing.put, output.only_parts)
         try:
-            with Stage(_write_with(parts), check=check) as writing:
-                encoder = make_encoder(output.compress, output.compress_level, _Queue(writing))
+            with Stage(_write_with(parts, buffers), check=check) as writing:
+                encoder = make_encoder(output.compress, output.compress_level, _Queue(writing), buffers)
                 with Stage(_encode_with(encoder), check=check) as encoding:
                     sink = _Encoding(encoding, ends_images=output.part_at == AT_IMAGE)
-                    tar = TarWriter(sink, blobs.is_checked)
+                    tar = TarWriter(sink, blobs.is_checked, buffers)
                     saved, sizes = write_members(images, blobs, tar)
                     tar.finish()
                 encoder.finish()
@@ -97,7 +99,7 @@ def build_archive(
     return Built(saved, sizes, parts.written, offsets)
 
 
-_Piece = Union[tuple[bytes, bool], "_End"]
+_Piece = Union[tuple[Data, bool], "_End"]
 """Bytes, and whether they are to be stored; or the end of a blob or an image."""
 
 
@@ -118,12 +120,13 @@ def _encode_with(encoder: Encoder) -> Callable[[_Piece], None]:
     return encode
 
 
-def _write_with(parts: PartWriter) -> Callable[[bytes | None], None]:
-    def write(piece: bytes | None) -> None:
+def _write_with(parts: PartWriter, buffers: Buffers) -> Callable[[Data | None], None]:
+    def write(piece: Data | None) -> None:
         if piece is None:
             parts.end_file()
         else:
             parts.write(piece)
+            buffers.give(piece)
 
     return write
 
@@ -131,10 +134,10 @@ def _write_with(parts: PartWriter) -> Callable[[bytes | None], None]:
 class _Queue:
     """Passes the encoder's output to the stage that writes files; ``None``: a file ends."""
 
-    def __init__(self, stage: Stage[bytes | None]) -> None:
+    def __init__(self, stage: Stage[Data | None]) -> None:
         self._stage = stage
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Data) -> None:
         if data:
             self._stage.put(data)
 
@@ -152,7 +155,7 @@ class _Encoding(Encoder):
         self._stage = stage
         self._ends_images = ends_images
 
-    def write(self, data: bytes, *, stored: bool) -> None:
+    def write(self, data: Data, *, stored: bool) -> None:
         self._stage.put((data, stored))
 
     def end_blob(self) -> None:

@@ -14,6 +14,7 @@ import struct
 import zlib
 from typing import Protocol
 
+from .._base.buffers import Buffers, Data
 from .offsets import Offset, Starts
 from .output import GZIP, NONE, ZSTD
 
@@ -25,6 +26,12 @@ except ImportError as missing:  # the module reports it, with the interpreter it
     ZSTANDARD_ERROR = missing
 
 STORED_CHUNK = 65535  # the most that one stored block holds
+CHUNK = 16 * STORED_CHUNK
+"""Bytes of a blob that are handed over at once: raw blocks of zstd end with them."""
+
+BUFFER = CHUNK + 16 * 5
+"""Bytes of a buffer that a stored piece fits in, in any format."""
+
 _GZIP_LEVEL = 4
 _ZSTD_LEVEL = 1
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # no name, no time, unknown system: the same everywhere
@@ -46,8 +53,8 @@ _MAGICS = (
 class Sink(Protocol):
     """Takes bytes in order."""
 
-    def write(self, data: bytes) -> None:
-        """Take the next bytes."""
+    def write(self, data: Data) -> None:
+        """Take the next bytes, and the buffer that they are in."""
 
     def end_file(self) -> None:
         """Take what follows into another file."""
@@ -60,8 +67,8 @@ class Encoder(Protocol):
     input needs equal hints.
     """
 
-    def write(self, data: bytes, *, stored: bool) -> None:
-        """Take the next bytes."""
+    def write(self, data: Data, *, stored: bool) -> None:
+        """Take the next bytes, and the buffer that they are in."""
 
     def end_blob(self) -> None:
         """Make the next bytes readable without a long stretch before them; called behind each blob."""
@@ -80,20 +87,21 @@ class RecordingEncoder(Encoder, Protocol):
         """Return where to read what came after this many bytes; ``None`` if only from the beginning of the stream."""
 
 
-def is_compressed(start: bytes) -> bool:
+def is_compressed(start: Data) -> bool:
     """Return True if a blob that begins with these bytes is already compressed."""
-    return start.startswith(_MAGICS)
+    return bytes(start[:8]).startswith(_MAGICS)
 
 
-def make_encoder(compress: str, level: int | None, sink: Sink) -> RecordingEncoder:
+def make_encoder(compress: str, level: int | None, sink: Sink, buffers: Buffers) -> RecordingEncoder:
     """Make the encoder of a format.
 
+    :param buffers: of :data:`BUFFER` bytes; those that it is given are given back to them.
     :param level: the user's ``compress_level``, which then applies to everything; ``None``: as fast as is useful.
     """
     if compress == GZIP:
-        return GzipEncoder(sink, level)
+        return GzipEncoder(sink, level, buffers)
     if compress == ZSTD:
-        return ZstdEncoder(sink, level)
+        return ZstdEncoder(sink, level, buffers)
     return PlainEncoder(sink)
 
 
@@ -118,12 +126,38 @@ class _Output:
         self.plain = 0
         self.written = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Data) -> None:
         self.written += len(data)
         self._sink.write(data)
 
     def end_file(self) -> None:
         self._sink.end_file()
+
+
+class _Blocks:
+    """Stored blocks on their way to the output, as many in a buffer as fit."""
+
+    def __init__(self, output: _Output, buffers: Buffers) -> None:
+        self._output = output
+        self._buffers = buffers
+        self._buffer = buffers.take()
+        self._filled = 0
+
+    def add(self, header: bytes, content: memoryview) -> None:
+        """Take a block that is shorter than a buffer."""
+        start = self._filled + len(header)
+        end = start + len(content)
+        if end > len(self._buffer):
+            self._output.write(self._buffer[: self._filled])
+            self._buffer, self._filled = self._buffers.take(), 0
+            start, end = len(header), len(header) + len(content)
+        self._buffer[start - len(header) : start] = header
+        self._buffer[start:end] = content
+        self._filled = end
+
+    def finish(self) -> None:
+        """Pass on what is left."""
+        self._output.write(self._buffer[: self._filled])
 
 
 class PlainEncoder:
@@ -132,7 +166,7 @@ class PlainEncoder:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
-    def write(self, data: bytes, *, stored: bool) -> None:
+    def write(self, data: Data, *, stored: bool) -> None:
         self._sink.write(data)
 
     def end_blob(self) -> None:
@@ -151,8 +185,9 @@ class PlainEncoder:
 class GzipEncoder:
     """One gzip member; between stored blocks and deflated ones the stream is brought to a byte boundary."""
 
-    def __init__(self, sink: Sink, level: int | None) -> None:
+    def __init__(self, sink: Sink, level: int | None, buffers: Buffers) -> None:
         self._output = _Output(sink)
+        self._buffers = buffers
         self._level = _GZIP_LEVEL if level is None else level
         self._is_one_stretch = level is not None
         self._deflater: zlib._Compress | None = None
@@ -161,13 +196,14 @@ class GzipEncoder:
         self._starts = Starts()
         self._output.write(_GZIP_HEADER)
 
-    def write(self, data: bytes, *, stored: bool) -> None:
+    def write(self, data: Data, *, stored: bool) -> None:
         self._crc = zlib.crc32(data, self._crc)
         if stored and not self._is_one_stretch:
             self._store(data)
         else:
             self._deflate(data)
         self._output.plain += len(data)
+        self._buffers.give(data)
 
     def end_blob(self) -> None:
         if not self._is_one_stretch and self._starts.length_since(self._output.plain) > _LONG:
@@ -185,25 +221,24 @@ class GzipEncoder:
     def offset_of(self, plain: int) -> Offset | None:
         return None if self._is_one_stretch else self._starts.offset_of(plain)
 
-    def _deflate(self, data: bytes) -> None:
+    def _deflate(self, data: Data) -> None:
         self._is_storing = False
         if self._deflater is None:
             self._start()
             self._deflater = zlib.compressobj(self._level, zlib.DEFLATED, -zlib.MAX_WBITS)
         self._output.write(self._deflater.compress(data))
 
-    def _store(self, data: bytes) -> None:
+    def _store(self, data: Data) -> None:
         self._end_deflated()
         if not self._is_storing:
             self._start()
             self._is_storing = True
-        pieces: list[bytes | memoryview] = []
+        blocks = _Blocks(self._output, self._buffers)
         view = memoryview(data)
         for start in range(0, len(data), STORED_CHUNK):
             piece = view[start : start + STORED_CHUNK]
-            pieces.append(struct.pack("<BHH", 0, len(piece), len(piece) ^ 0xFFFF))
-            pieces.append(piece)
-        self._output.write(b"".join(pieces))
+            blocks.add(struct.pack("<BHH", 0, len(piece), len(piece) ^ 0xFFFF), piece)
+        blocks.finish()
 
     def _end_deflated(self) -> None:
         if self._deflater is not None:
@@ -221,20 +256,22 @@ class ZstdEncoder:
     The library would read every byte to find that it does not compress.
     """
 
-    def __init__(self, sink: Sink, level: int | None) -> None:
+    def __init__(self, sink: Sink, level: int | None, buffers: Buffers) -> None:
         self._output = _Output(sink)
+        self._buffers = buffers
         self._is_one_frame = level is not None
         self._starts = Starts()
         self._compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL if level is None else level, write_checksum=True)
         self._frame: zstandard.ZstdCompressionObj | None = None
         self._is_storing = False
 
-    def write(self, data: bytes, *, stored: bool) -> None:
+    def write(self, data: Data, *, stored: bool) -> None:
         if stored and not self._is_one_frame:
             self._store(data)
         else:
             self._compress(data)
         self._output.plain += len(data)
+        self._buffers.give(data)
 
     def end_blob(self) -> None:
         if not self._is_one_frame and self._starts.length_since(self._output.plain) > _LONG:
@@ -252,25 +289,25 @@ class ZstdEncoder:
     def offset_of(self, plain: int) -> Offset | None:
         return None if self._is_one_frame else self._starts.offset_of(plain)
 
-    def _compress(self, data: bytes) -> None:
+    def _compress(self, data: Data) -> None:
         self._end_stored()
         if self._frame is None:
             self._start()
             self._frame = self._compressor.compressobj()
         self._output.write(self._frame.compress(data))
 
-    def _store(self, data: bytes) -> None:
+    def _store(self, data: Data) -> None:
         self._end_compressed()
         if not self._is_storing:
             self._start()
-        pieces: list[bytes | memoryview] = [] if self._is_storing else [_ZSTD_STORED_FRAME]
-        self._is_storing = True
+            self._output.write(_ZSTD_STORED_FRAME)
+            self._is_storing = True
+        blocks = _Blocks(self._output, self._buffers)
         view = memoryview(data)
         for start in range(0, len(data), _ZSTD_BLOCK):
             piece = view[start : start + _ZSTD_BLOCK]
-            pieces.append((len(piece) << 3).to_bytes(3, "little"))  # a Raw_Block that is not the last
-            pieces.append(piece)
-        self._output.write(b"".join(pieces))
+            blocks.add((len(piece) << 3).to_bytes(3, "little"), piece)  # a Raw_Block that is not the last
+        blocks.finish()
 
     def _end_stored(self) -> None:
         if self._is_storing:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Callable
 
+from .._base.buffers import Data
 from .._base.errors import OptionError, SpaceError, StorageError
 from .._base.size import exact_size, format_bytes, format_size, handy_size
 from .._host.disk_errors import explained, remedy
@@ -80,7 +81,7 @@ class PartWriter:
         self._number = 0
         self.written: list[WrittenFile] = []
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Data) -> None:
         """Write on, over as many files as it takes.
 
         :raises SpaceError: when the filesystem is full.

@@ -15,13 +15,13 @@ import tarfile
 from collections.abc import Iterator
 from typing import Callable, Protocol
 
+from .._base.buffers import Buffers, Data
 from .._base.errors import DamagedBlobError
 from .._host.files import keep_from_others, open_regular
 from .._oci.descriptor import Descriptor
 from .._oci.image import hex_of
-from .compress import STORED_CHUNK, Encoder, is_compressed
+from .compress import BUFFER, CHUNK, Encoder, is_compressed
 
-CHUNK = 16 * STORED_CHUNK
 _MTIME = 315532800  # 1980-01-01: tar warns of older files, and zip knows none
 RECORD = 20 * 512
 """Bytes of which a tar is a multiple."""
@@ -61,11 +61,15 @@ class TarWriter:
     """Writes a tar stream into an encoder.
 
     :param is_checked: says which blobs need not be hashed once more.
+    :param buffers: of :data:`BUFFER` bytes; the encoder gives them back.
     :ivar contents: where the content of each blob begins in the stream, by its digest.
     """
 
-    def __init__(self, encoder: Encoder, is_checked: IsChecked = nothing_is_checked) -> None:
+    def __init__(
+        self, encoder: Encoder, is_checked: IsChecked = nothing_is_checked, buffers: Buffers | None = None
+    ) -> None:
         self._encoder = encoder
+        self._buffers = buffers or Buffers(BUFFER)
         self._is_checked = is_checked
         self._size = 0
         self.contents: dict[str, int] = {}
@@ -84,7 +88,7 @@ class TarWriter:
         self._header(name, tarfile.REGTYPE, 0o644, size=blob.size)
         self.contents[blob.digest] = self._size
         stored: bool | None = None
-        for chunk in checked_chunks(path, blob, self._is_checked):
+        for chunk in checked_chunks(path, blob, self._is_checked, self._buffers):
             stored = is_compressed(chunk) if stored is None else stored
             self._write(chunk, stored=stored)
         self._write(_padding(blob.size), stored=False)
@@ -102,7 +106,7 @@ class TarWriter:
     def _header(self, name: str, kind: bytes, mode: int, *, size: int = 0, target: str = "") -> None:
         self._write(header_of(name, kind, mode, size=size, target=target), stored=False)
 
-    def _write(self, data: bytes, *, stored: bool) -> None:
+    def _write(self, data: Data, *, stored: bool) -> None:
         self._size += len(data)
         self._encoder.write(data, stored=stored)
 
@@ -114,19 +118,25 @@ def header_of(name: str, kind: bytes, mode: int, *, size: int = 0, target: str =
     return info.tobuf(tarfile.GNU_FORMAT)
 
 
-def checked_chunks(path: str, blob: Descriptor, is_checked: IsChecked = nothing_is_checked) -> Iterator[bytes]:
+def checked_chunks(
+    path: str, blob: Descriptor, is_checked: IsChecked = nothing_is_checked, buffers: Buffers | None = None
+) -> Iterator[memoryview]:
     """Read a blob in chunks of a fixed size, and compare size and sha256 with its descriptor; make its mode harmless.
 
     :param is_checked: says whether it need not be hashed, asked before and after it is read.
+    :param buffers: of :data:`BUFFER` bytes, which chunks are in until they are given back.
     :raises DamagedBlobError: at the latest after the last chunk.
     """
     size = 0
+    buffers = buffers or Buffers(BUFFER)
     try:
         with open_regular(path) as file:
             hasher = None if is_checked(blob.digest, file.fileno()) else hashlib.sha256()
             while True:
-                chunk = file.read(CHUNK)
+                memory = buffers.take()
+                chunk = memory[: _read(file.fileno(), memory[:CHUNK])]
                 if not chunk:
+                    buffers.give(memory)
                     break
                 size += len(chunk)
                 if size > blob.size:
@@ -143,6 +153,17 @@ def checked_chunks(path: str, blob: Descriptor, is_checked: IsChecked = nothing_
             keep_from_others(file.fileno())
     except OSError as error:
         raise DamagedBlobError(blob.digest, str(error.strerror)) from error
+
+
+def _read(descriptor: int, memory: memoryview) -> int:
+    """Fill memory from a file; return how many bytes there were, fewer only at its end."""
+    done = 0
+    while done < len(memory):
+        read = os.readv(descriptor, [memory[done:]])
+        if not read:
+            break
+        done += read
+    return done
 
 
 def is_sound(path: str, blob: Descriptor, is_checked: IsChecked) -> bool:

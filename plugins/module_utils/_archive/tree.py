@@ -11,11 +11,13 @@ import hashlib
 import os
 from typing import Callable, Protocol
 
+from .._base.buffers import Buffers
 from .._base.stop import Check, go_on
 from .._host.files import OF_ARCHIVES, make_directories, not_for_others
 from .._host.filesystem import link_if_possible
 from .._oci.descriptor import Descriptor
 from .._oci.image import hex_of
+from .compress import BUFFER
 from .parts import WrittenFile, explain_write_error
 from .tar import IsChecked, checked_chunks, is_sound, nothing_is_checked
 
@@ -59,6 +61,7 @@ class TreeWriter:
         self._place = _link_or_copy if link else _copy
         self._is_checked = is_checked
         self._check = check
+        self._buffers = Buffers(BUFFER)
         self.written: list[WrittenFile] = []
 
     def directory(self, name: str) -> None:
@@ -77,8 +80,9 @@ class TreeWriter:
         self._check()
         if not self._is_shared(name, hex_of(blob.digest)):
             if not is_sound(path, blob, self._is_checked):
-                for _chunk in checked_chunks(path, blob):
+                for chunk in checked_chunks(path, blob, buffers=self._buffers):
                     self._check()
+                    self._buffers.give(chunk)
             self._try(lambda: self._place(path, self._path(name), self._check))
         self.written.append(WrittenFile(self._path(name), blob.size, hex_of(blob.digest)))
 

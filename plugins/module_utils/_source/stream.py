@@ -10,10 +10,9 @@ import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 
-from .._archive.compress import STORED_CHUNK
+from .._archive.compress import CHUNK, STORED_CHUNK
 from .._archive.offsets import Offset
 from .._archive.output import GZIP, NONE, ZSTD
-from .._archive.tar import CHUNK
 from .._base.errors import ImagesError, printable
 from .._host.log import Log
 from .._oci.limits import MAX_MANIFEST_BYTES

@@ -19,7 +19,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._archive import build as build_module
 from ansible_collections.airgap.images.plugins.module_utils._archive.build import Built, build_archive
+from ansible_collections.airgap.images.plugins.module_utils._archive.compress import CHUNK
+from ansible_collections.airgap.images.plugins.module_utils._base.buffers import Buffers
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import DamagedBlobError, Interrupted
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop, go_on
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
@@ -179,3 +182,26 @@ def test_a_stop_ends_it_at_the_next_image(cache: Cache, tmp_path: Path, compress
     assert threading.active_count() == threads
     targets = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
     assert not [target for target in targets if target.startswith(str(tmp_path / "new"))]
+
+
+@pytest.mark.parametrize("compress", ["gzip", "zstd", "none"])
+def test_memory_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compress: str) -> None:
+    """As many buffers as the stages have in hand, however large the blobs are; all of them come back."""
+    made: list[int] = []
+
+    class Counted(Buffers):
+        def take(self) -> memoryview:
+            if not self._free:
+                made.append(self._length)
+            return super().take()
+
+    monkeypatch.setattr(build_module, "Buffers", Counted)
+    large = Sample(gzip.compress(os.urandom(60 * CHUNK), 0, mtime=0), bytes(20 * CHUNK))
+    cache = Cache(str(tmp_path / "cache"))
+    with cache.opened(0):
+        large.put(cache)
+        output = make_options(tmp_path, compress=compress).output
+        (tmp_path / "new").mkdir()
+        saved = [assemble(resolved("a", large), [large.stored])]
+        build_archive(iter(saved), cache.blobs, output, str(tmp_path / "new"), Nothing(), check=go_on)
+    assert 0 < len(made) <= 20

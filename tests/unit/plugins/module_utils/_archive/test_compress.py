@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.compress import (
+    BUFFER,
     STORED_CHUNK,
     GzipEncoder,
     PlainEncoder,
@@ -29,6 +30,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.compress im
     make_encoder,
 )
 from ansible_collections.airgap.images.plugins.module_utils._archive.offsets import Offset
+from ansible_collections.airgap.images.plugins.module_utils._base.buffers import Buffers
 from ansible_collections.airgap.images.tests.unit.fakes import unzstd
 
 Pieces = list[tuple[bytes, bool]]
@@ -73,7 +75,7 @@ class Sink:
 
 def encode(compress: str, level: int | None, pieces: Pieces) -> bytes:
     sink = Sink()
-    encoder = make_encoder(compress, level, sink)
+    encoder = make_encoder(compress, level, sink, Buffers(BUFFER))
     for data, stored in pieces:
         encoder.write(data, stored=stored)
     encoder.finish()
@@ -146,7 +148,7 @@ def test_none_gives_back_what_went_in(pieces: Pieces) -> None:
 @given(PIECES, st.sampled_from(["gzip", "zstd", "none"]))
 def test_each_blob_is_found_at_its_offset(pieces: Pieces, compress: str) -> None:
     sink = Sink()
-    encoder = make_encoder(compress, None, sink)
+    encoder = make_encoder(compress, None, sink, Buffers(BUFFER))
     places = []
     plain = 0
     for data, stored in pieces:
@@ -169,7 +171,7 @@ def test_each_blob_is_found_at_its_offset(pieces: Pieces, compress: str) -> None
 @pytest.mark.parametrize(("size", "is_long"), [(2**20, False), (2**20 + 1, True)])
 def test_a_long_stretch_ends_behind_a_blob(compress: str, size: int, is_long: bool) -> None:
     sink = Sink()
-    encoder = make_encoder(compress, None, sink)
+    encoder = make_encoder(compress, None, sink, Buffers(BUFFER))
     for length in (size, 1):
         encoder.write(bytes(length), stored=False)
         encoder.end_blob()
@@ -183,7 +185,7 @@ def test_a_long_stretch_ends_behind_a_blob(compress: str, size: int, is_long: bo
 @pytest.mark.parametrize("compress", ["gzip", "zstd"])
 def test_with_a_level_there_is_one_stretch_and_no_offset(compress: str) -> None:
     sink = Sink()
-    encoder = make_encoder(compress, 1, sink)
+    encoder = make_encoder(compress, 1, sink, Buffers(BUFFER))
     for _blob in range(2):
         encoder.write(bytes(2**21), stored=True)
         encoder.end_blob()
@@ -296,7 +298,7 @@ def test_python_reads_it_as_a_file() -> None:
     ("compress", "kind"), [("gzip", GzipEncoder), ("zstd", ZstdEncoder), ("none", PlainEncoder)], ids=str
 )
 def test_each_format_has_its_encoder(compress: str, kind: type) -> None:
-    assert make_encoder(compress, None, Sink()).__class__ is kind
+    assert make_encoder(compress, None, Sink(), Buffers(BUFFER)).__class__ is kind
 
 
 def test_the_library_is_named() -> None:
