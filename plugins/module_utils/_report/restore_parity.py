@@ -203,7 +203,9 @@ rebuild_lost() {
 
 keep_rebuilt() {
     if [ -n "$beside_script" ]; then
-        at "$lost_name"
+        # Of a set, it is in the directory of its host, unless all files are beside the script.
+        file=$here$lost_name
+        [ -d "${file%/*}" ] || at "$lost_name"
         if [ "$renumbered" -gt 0 ]; then  # what has its number may be another part, which is read there
             while [ -e "$file" ]; do
                 file=${file}0

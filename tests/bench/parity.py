@@ -1,0 +1,59 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An archive with a parity file, beside the same without it and ``sha256sum`` of its parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .context import Bench
+from .figures import Figure, series
+from .process import MEGA, shell
+from .workload import blobs_of
+
+GROUP = "parity"
+
+_PARTS = 11
+_STAGES = ("copy_and_archive", "parity", "publish")
+_SHA256SUM = 'cd "$1" && sha256sum --quiet -c *.sha256'
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """How long the stages took that write the archive, and sha256sum of all parts, in seconds."""
+
+    stages: float
+    sums: float
+
+
+def measure(bench: Bench) -> list[Figure]:
+    """The rows of this group. Nothing is left to fetch, so copy and archive is archive alone."""
+    size = sum(blobs_of(bench.images).values())
+    with bench.empty() as folder:
+        bench.storage.fill_cache(bench.images, folder / "cache")
+        _save(bench, folder / "cache", size, parity=False)  # makes the files of the cache that the others find there
+        with_it, allowed = [], []
+        for _round in range(bench.sizes.rounds):
+            plain = _save(bench, folder / "cache", size, parity=False)
+            with_it.append(_save(bench, folder / "cache", size, parity=True).stages)
+            allowed.append(1.25 * plain.stages + plain.sums)
+    return [
+        Figure(
+            GROUP,
+            "archive with parity",
+            series("archive stage with a parity file", "s", with_it),
+            series("1.25 times without it, and one sha256sum", "s", allowed),
+            1.00,
+            notes=(f"some {_PARTS} parts, {size / MEGA:.0f} MB",),
+        )
+    ]
+
+
+def _save(bench: Bench, cache: Path, size: int, *, parity: bool) -> _Saved:
+    with bench.empty() as folder:
+        params = bench.params(bench.images, folder, cache_dir=cache, compress="none")
+        options = {"dest": folder / "out" / "images", "part_size": f"{size // _PARTS}B", "parity": parity}
+        done = bench.first_run({**params, **options})
+        return _Saved(done.seconds(*_STAGES), shell(_SHA256SUM, folder / "out").wall)
