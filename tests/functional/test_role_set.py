@@ -95,7 +95,7 @@ def test_a_set_is_restored_as_one_and_later_runs_follow_its_record(registry: Reg
     limited = site.run(inventory, variables, options=["--limit", "north"])
     assert_unchanged(limited)
     assert shares(site, "north")["north"] == before["north"] and of_set(site) == files
-    others = "east, south are not part of this run, and their shares of "
+    others = "east and south are not part of this run, and their shares of "
     assert (others if is_full() else "south is not part of this run, and its share of ") in limited.stderr
     assert traffic(registry).nothing
 

@@ -226,7 +226,32 @@ def _without_names(text: str, reference: Reference) -> str:
     """Leave out what names the image: images that failed of the same cause then have the same text."""
     text = text.replace(str(reference), "…").replace(reference.name, "…")
     if "/" in reference.repository:
-        text = re.sub(rf"(?<![\w.-]){re.escape(reference.repository)}(?![\w-])", "…", text)
+        text = _without_word(text, reference.repository)
     if reference.tag:
         text = text.replace(f"…:{reference.tag}", "…")
     return _SHA256.sub("sha256:…", text)
+
+
+def _without_word(text: str, word: str) -> str:
+    """Leave a word out where it is not a part of a longer one.
+
+    Not with a regular expression, which would be compiled for each of many images.
+    """
+    kept: list[str] = []
+    start = copied = 0
+    while (found := text.find(word, start)) >= 0:
+        end = found + len(word)
+        if _goes_on(text[found - 1 : found], "_.-") or _goes_on(text[end : end + 1], "_-"):
+            start = found + 1
+            continue
+        kept += [text[copied:found], "…"]
+        start = copied = end
+    return "".join([*kept, text[copied:]])
+
+
+def _goes_on(character: str, others: str) -> bool:
+    """Return True if a character, which may be missing, belongs to the word beside it.
+
+    :param others: the characters that do, besides letters and digits.
+    """
+    return character.isalnum() or (character != "" and character in others)

@@ -7,13 +7,17 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Union
 
 from .._base.errors import printable
 
 _LONGEST = 10_000
 _EMPTY = frozenset({"br", "input"})
+_PLAIN = re.compile(r"[ !#-%(-;=?-~]*")
+"""Text that HTML shows as it is: most of a page."""
 
 
 class Markup(str):
@@ -33,6 +37,8 @@ def text(content: str) -> Markup:
     """Any text, as HTML that shows it; also good between double quotes."""
     if isinstance(content, Markup):
         return content
+    if len(content) <= _LONGEST and _PLAIN.fullmatch(content):
+        return Markup(content)
     return Markup(html.escape(printable(content, _LONGEST)))
 
 
@@ -43,17 +49,19 @@ def element(name: str, /, *children: Piece, **attributes: Value) -> Markup:
     :param attributes: a final underscore of a name is dropped, others become hyphens; ``None`` and ``False`` leave the
         attribute out, ``True`` gives it no value.
     """
-    written = "".join(_attribute(key, value) for key, value in attributes.items())
+    written = "".join([_attribute(key, value) for key, value in attributes.items()])
     if name in _EMPTY:
         return Markup(f"<{name}{written}>")
-    return Markup(f"<{name}{written}>{join(children)}</{name}>")
+    # In one go: each copy of a large table takes as much memory as the page.
+    return Markup("".join([f"<{name}{written}>", *map(text, children), f"</{name}>"]))
 
 
 def join(pieces: Iterable[Piece], between: str = "") -> Markup:
     """Pieces one after the other."""
-    return Markup(text(between).join(text(piece) for piece in pieces))
+    return Markup(text(between).join(map(text, pieces)))
 
 
+@lru_cache(maxsize=1024, typed=True)  # typed, as True is equal to 1
 def _attribute(name: str, value: Value) -> str:
     if value is None or value is False:
         return ""
