@@ -204,10 +204,8 @@ def _lock_of(job: Job, copies: Copies, built: Built, parts: list[Part]) -> Lock:
         blobs=built.blobs,
         offsets=built.offsets,
     )
-    if job.run.bases is not None:  # an image that failed leaves nothing out
-        from .since_bundle import as_bundle
-
-        lock = as_bundle(lock, (image.resolved for image in built.images), job.run.bases)
+    # An image that failed leaves nothing out.
+    lock = job.run.base.recorded_in(lock, (image.resolved for image in built.images))
     return with_parts(lock, parts, library_of(job.run.options.output.compress))
 
 
@@ -217,7 +215,7 @@ def _facts(job: Job, built: Built, lock: Lock, failed: Sequence[FailedImage]) ->
     known = published_facts(job.run.options.output, lock)
     if known is not None:
         return renewed(known, lock, failed, invalid)
-    before = job.published.lock if job.run.bases is None else job.run.bases.as_lock()
+    before = job.run.base.compared_with(job.published.lock)
     return gather(lock, before, built.images, failed, invalid)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .._archive.bases import Bases
 from .._base.json import Json
 from .._base.stop import Stop
 from .._cache.cache import Cache
@@ -22,6 +21,7 @@ from .._oci.image import FailedImage
 from .._oci.image_list import InvalidLine
 from .._report.causes import Cause, causes_of
 from .accepted import Accepted
+from .base import Base, NoBase
 from .image_set import ImageSet
 from .options import Options, lock_options
 
@@ -38,7 +38,7 @@ class Run:
     :param stop: set when the run is to end.
     :param attributes: mode, owner and the like, which files are given.
     :param stages: times the stages.
-    :param bases: what the other side has; ``None``: the archive is full.
+    :param base: of the archive; that of a full archive if none was given.
     :param since_note: why the archive is full although a base was given; empty if it is not.
     :param seen: the causes of failures that were told, by kind and pattern.
     """
@@ -53,7 +53,7 @@ class Run:
     stop: Stop
     attributes: Attributes
     stages: Stages
-    bases: Bases | None = None
+    base: Base = field(default_factory=NoBase)
     since_note: str = ""
     seen: set[tuple[str, str]] = field(default_factory=set)
 
