@@ -150,6 +150,12 @@ def only(result: Result, site: Site, hostile: Hostile) -> None:
     assert archive.references == {hostile.reference("honest"): HONEST.digest}
 
 
+def shut_out(result: Result, site: Site, hostile: Hostile) -> None:
+    """Asserts that nothing is saved with skopeo alone: it never logs in where the login is asked for below ``/v2/``."""
+    assert "so that skopeo sends none" in refused(result, hostile.reference("honest"))
+    assert not site.dest.exists()
+
+
 def files(root: Path) -> list[str]:
     """Everything below a folder."""
     return sorted(os.path.relpath(path, root) for path in root.rglob("*"))

@@ -207,7 +207,7 @@ def test_too_few_open_files(source: Source, bench: Workbench) -> None:
     told: set[str] = set()
     limit, result = 4, None
     while result is None or result.failed:
-        limit += repetitions(9, 1)
+        limit += repetitions(5, 1)
         with suppress(ModuleError):  # not even Python has enough to begin with
             result = limited(bench, images, limit, jobs=2, retries=0)
         if result is not None and result.failed:
