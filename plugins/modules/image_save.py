@@ -375,7 +375,8 @@ options:
         other side, without another trip. It is as large as the largest part. With 20 parts or more, these are
         C(DEST.parity0), C(DEST.parity1) and so on, one for every 20 parts, and each of them makes one part again of
         those that belong to it.
-      - Requires O(part_size), and an archive of at least two parts. The parts are read once more for it.
+      - Requires O(part_size), and an archive of at least two parts. The parts are read once more for it. A bundle in
+        one part has no parity file, and RV(notes) says so.
       - Parity files are not parts. RV(checksum_file) does not name them, and nothing that reads the archive needs them.
         Carry them on another medium than the parts.
       - For an existing archive, they are written or removed without writing the parts again.

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.images.tests.functional._helpers import flip, saved, snapshot
+from ansible_collections.airgap.images.tests.functional._since import BOTH, Months, lock_of
 from ansible_collections.airgap.images.tests.support.archive import archive_files
 from ansible_collections.airgap.images.tests.support.module import Result
+from ansible_collections.airgap.images.tests.support.registry import Registry
 from ansible_collections.airgap.images.tests.support.workbench import Source, Workbench
 
 _NAMES = ["oci/gzip:1", "oci/plain:1", "docker/list:1", "oci/many-layers:1"]
@@ -64,3 +66,18 @@ def test_parity_files_come_and_go_while_the_parts_stay(seeded_source: Source, wo
 
     saved(save(source, dest, part_size=_SIZE, parity=True, force=True))
     assert parity.read_bytes() == made, "made with the archive, it is the same"
+
+
+def test_a_bundle_in_one_part_has_none(registry: Registry, bench: Workbench) -> None:
+    """It is written all the same, as the option is set for every month, and a note says why there is none."""
+    months = Months(registry, bench)
+    months.save(0, "one.tar.gz", part_size=_SIZE, parity=True)
+    images, dest = months.images(1), months.dest("two.tar.gz")
+    since = [lock_of(months.dest("one.tar.gz"))]
+    for changed in (True, False):
+        result = bench.save(images, dest=dest, since=since, part_size="1G", parity=True, **BOTH)
+        archive = saved(result, changed=changed)
+        assert result["parity_files"] == [] and "parity" not in archive.lock
+        assert any("two.tar.gz has no parity file" in note for note in result["notes"])
+    smaller = bench.save(images, dest=dest, since=since, part_size=_SIZE, parity=True, **BOTH)
+    assert saved(smaller).lock["parity"] and not smaller["notes"]

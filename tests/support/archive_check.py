@@ -72,10 +72,10 @@ def check_files(dest: Path, *, beside: Collection[str] = (), part_digits: int = 
 
 def check_parity(dest: Path, files: list[Path]) -> list[str]:
     """The parity files are those that the lock file names, and the XOR of their parts; returns their names."""
-    lock_file = dest.parent / f"{dest.name}.lock.json"
-    lock = json.loads(lock_file.read_bytes()) if lock_file.is_file() else {}
+    lock = _lock_beside(dest)
     recorded = lock.get("parity", [])
-    assert bool(recorded) == lock.get("options", {}).get("parity", False), "parity is wanted, and not there"
+    is_wanted = lock.get("options", {}).get("parity", False)
+    assert bool(recorded) == (is_wanted and len(files) > 1), "parity is wanted, and not there"
     count = max(1, len(files) // 20)
     for number, one in enumerate(recorded):
         assert one["name"] == f"{dest.name}.parity{number if len(files) >= 20 else ''}"
@@ -91,14 +91,27 @@ def check_parity(dest: Path, files: list[Path]) -> list[str]:
 
 
 def check_parts(dest: Path, parts: list[Path], *, part_digits: int = 0) -> None:
-    """The parts are numbered without a gap, in an order that a shell keeps, and all but the last of one size."""
+    """The parts are numbered without a gap, in an order that a shell keeps, and all but the last of one size.
+
+    Where a part ends with each image, they have any size.
+    """
     numbers = [int(match[1]) for path in parts if (match := part_of(path, dest))]
     assert numbers == list(range(len(parts))), f"parts are missing: {numbers}"
     if part_digits != 1:
         assert sorted(parts) == parts, "cat NAME.part* would join the parts in a wrong order"
     sizes = [path.stat().st_size for path in parts]
+    if _lock_beside(dest).get("options", {}).get("part_at") == "image":
+        assert all(sizes), f"an empty part: {sizes}"
+        return
     assert len(set(sizes[:-1])) <= 1, f"parts of different sizes: {sizes}"
     assert 0 < sizes[-1] <= sizes[0], f"the last part is too large or empty: {sizes}"
+
+
+def _lock_beside(dest: Path) -> dict[str, Any]:
+    """The lock file of an archive; empty if there is none."""
+    lock_file = dest.parent / f"{dest.name}.lock.json"
+    found: dict[str, Any] = json.loads(lock_file.read_bytes()) if lock_file.is_file() else {}
+    return found
 
 
 def check_members(archive: Archive, *, directory: bool = False) -> None:

@@ -30,11 +30,11 @@ _Read = tuple[Optional[int], bytes]
 
 
 def wanted_names(output: Output, parts: int) -> list[str]:
-    """Name the parity files that an archive is to have.
+    """Name the parity files that an archive is to have; none, if it is in one part.
 
     :param parts: how many it has.
     """
-    return parity_names(output.name, parts) if output.parity else []
+    return parity_names(output.name, parts) if output.parity and parts >= LEAST_PARTS else []
 
 
 def expected_bytes(output: Output, pieces: Sequence[int]) -> int:

@@ -15,7 +15,7 @@ from .._archive.lock import PARITY, Lock, links_in
 from .._archive.lock_file import read_lock
 from .._archive.names import checksum_lines, lacking_links, path_of, stale_names
 from .._archive.output import DIR, Output
-from .._archive.parity import parity_names
+from .._archive.parity import LEAST_PARTS, parity_names
 from .._archive.parts import Part
 from .._base.errors import LockFileError, OptionError
 from .._host.attributes import Attributes
@@ -189,7 +189,8 @@ def _damage(path: str, part: Part, verified: VerifiedFiles, verify: str) -> str:
 
 
 def _untidy_parity(output: Output, lock: Lock) -> tuple[str, ...]:
-    expected = parity_names(output.name, len(lock.parts)) if lock.options.get(PARITY) else []
+    is_expected = lock.options.get(PARITY) and len(lock.parts) >= LEAST_PARTS
+    expected = parity_names(output.name, len(lock.parts)) if is_expected else []
     if [file.name for file in lock.parity] == expected:
         return ()
     return ("the lock file does not name the parity files of the archive",)

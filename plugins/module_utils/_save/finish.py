@@ -13,6 +13,7 @@ from typing import TypedDict
 from .._archive.lock import Lock
 from .._archive.names import lacks_links
 from .._archive.output import DIR
+from .._archive.parity import LEAST_PARTS
 from .._archive.referrers import images_only
 from .._base.errors import StorageError
 from .._oci.image import FailedImage, StoredImage, hex_of
@@ -88,7 +89,7 @@ def finish(
         is_as_it_was=not outcome.changed,
         warnings=tuple(warnings.texts),
         notes=(
-            *_notes(run, is_published=outcome.is_published and not outcome.is_needless),
+            *_notes(run, outcome.lock, is_published=outcome.is_published and not outcome.is_needless),
             *tools.witnesses.notes(),
         ),
         allow_partial=options.output.allow_partial,
@@ -139,10 +140,14 @@ def _stats(run: Run, tools: Tools, outcome: Outcome, plan: Plan | None, pruned: 
     )
 
 
-def _notes(run: Run, *, is_published: bool) -> tuple[str, ...]:
-    """Return what the filesystems of archive and cache do not allow."""
+def _notes(run: Run, lock: Lock, *, is_published: bool) -> tuple[str, ...]:
+    """Return how the archive is other than asked for, and what the filesystems of archive and cache do not allow."""
     cache, output = run.options.work.cache_dir, run.options.output
     notes = [f"the archive is full, as since_missing=full was set: {run.since_note}"] if run.since_note else []
+    if is_published and output.parity and lock.is_bundle and len(lock.parts) < LEAST_PARTS:
+        notes.append(
+            f"{output.name} has no parity file: the bundle is in one part, of which a parity file would be a copy"
+        )
     if is_published and output.compress == DIR and lacks_links(output.dest):
         notes.append(
             f"{output.dest} has no links blobs, as there are no links on its filesystem; the restore script makes them "

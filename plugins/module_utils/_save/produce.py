@@ -18,7 +18,6 @@ from .._archive.lock import Lock
 from .._archive.members import whole_documents
 from .._archive.names import path_of
 from .._archive.output import DIR
-from .._archive.parity import LEAST_PARTS
 from .._archive.parts import Part, WrittenFile, most_parts
 from .._archive.record import lock_image, with_parts
 from .._base.errors import DamagedBlobError, ImagesError, NotPulled, StorageError
@@ -94,16 +93,17 @@ def _archive(job: Job, copies: Copies) -> Outcome | None:
 def _with_parity(job: Job, built: Built, lock: Lock, staging: Staging) -> tuple[Lock, Mapping[str, WrittenFile]]:
     """Write the parity files of a new archive, if it is to have any."""
     run, output = job.run, job.run.options.output
-    if not output.parity:
+    names = wanted_names(output, len(lock.parts))
+    if not names:
+        if output.parity and not lock.is_bundle:
+            refuse_single_part(built.size)
         return lock, {}
-    if len(lock.parts) < LEAST_PARTS:
-        refuse_single_part(built.size)
     with run.stages.stage("parity"):
         return make_parity(
             lock,
             [file.path for file in built.files],
             staging.data,
-            wanted_names(output, len(lock.parts)),
+            names,
             archive=output.name,
             check=run.stop.check,
         )

@@ -104,12 +104,12 @@ def _parity_to_make(output: Output, record: Lock, unfit: Collection[str]) -> lis
 
     :param record: the lock file to come, with the parity files that are there.
     :param unfit: names of those that are damaged or missing.
-    :raises OptionError: when there is one part only.
+    :raises OptionError: when a full archive has one part only.
     :raises SpaceError: when there is not enough space for them.
     """
     if not output.parity:
         return []
-    if len(record.parts) < LEAST_PARTS:
+    if len(record.parts) < LEAST_PARTS and not record.is_bundle:
         refuse_single_part(sum(part.size for part in record.parts))
     fit = {file.name for file in record.parity} - {*unfit}
     names = [name for name in wanted_names(output, len(record.parts)) if name not in fit]
