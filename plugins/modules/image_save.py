@@ -155,8 +155,8 @@ options:
         bytes have no effect, so a request can be added to the task that has saved the archive.
       - The lock file that the request is for must be the one next to O(dest), or in O(from_lock).
       - What is made is in the directory C(NAME.requested) next to O(dest), which is the whole answer. The archive at
-        O(dest) is not touched, and may be incomplete or gone. Carry the directory, and name it first in the paths of
-        the archive on the other side.
+        O(dest) is not touched, and may be incomplete or gone. Carry the directory, and add it to the paths of the
+        archive on the other side, in any order.
       - The parts are written from the cache, where nothing but them is kept, and must have the checksums of the lock
         file. What the cache has lost is fetched again by digest. If this release or its compression library would write
         other bytes than those of the archive, the task fails before it begins.

@@ -247,7 +247,7 @@ def _failed(asked: Asked, run: Run, failed: Sequence[FailedImage]) -> Answer:
 def _told(asked: Asked, verb: str) -> str:
     count = f"{len(asked.parts)} of {format_count(len(asked.lock.parts), 'part')} of {asked.request.archive}"
     size = format_size(sum(part.size for part in asked.parts))
-    return f"{asked.directory} {verb} {count} ({size}). Carry it, and name it first in src on the other side"
+    return f"{asked.directory} {verb} {count} ({size}). Carry it, and add it to src on the other side"
 
 
 def _with_bundle(asked: Asked, made: Answer, bundle: Result, *, check: bool) -> Answer:

@@ -197,7 +197,7 @@ def open_archives(sources: Sequence[str], *, stop: Stop, log: Log) -> list[Archi
     :raises LockFileError: when a lock file is not valid.
     :raises SourceGone: when a disk, stick or share does not answer.
     """
-    return [open_found(found, stop=stop, log=log) for found in find_archives(sources)]
+    return [open_found(found, stop=stop, log=log) for found in find_archives(sources, check=stop.check)]
 
 
 def open_found(found: FoundArchive, *, stop: Stop, log: Log) -> Archive:

@@ -20,10 +20,12 @@ from .._archive.output import AT_IMAGE, BESIDE, CHECKSUM_SUFFIX, DIR, GZIP, LOCK
 from .._archive.parity import PARITY_SUFFIX
 from .._archive.parts import MAX_PARTS
 from .._base.errors import LockFileError, quoted
+from .._base.stop import Check, go_on
 from .._host.files import open_regular
 from .._oci.layout import ROOT, SAVED_IMAGES
 from .errors import SourceError, cannot_read
 from .joined import PartFile
+from .places import find_file, size_of
 from .renumbered import find_renumbered
 from .sets import MOST_VALUES, hosts_of_set, locks_below
 from .small_file import read_small
@@ -63,13 +65,14 @@ class FoundArchive:
     of_set: str = ""
 
 
-def find_archives(sources: Sequence[str]) -> list[FoundArchive]:
+def find_archives(sources: Sequence[str], *, check: Check = go_on) -> list[FoundArchive]:
     """Find archives. Paths that belong to one archive become one, wherever its parts are.
 
     A directory may be empty, such as the mount point of a stick that is not there yet, if another path leads to an
     archive.
 
     :param sources: paths of lock files, archives, parts, unpacked directories, and directories that hold any of these.
+    :param check: called while copies of a part are compared; raises when the run is to end.
     :raises SourceError: when a path is none of these, or does not exist.
     :raises LockFileError: when a lock file is not valid.
     :raises SourceGone: when a disk, stick or share does not answer.
@@ -87,7 +90,7 @@ def find_archives(sources: Sequence[str]) -> list[FoundArchive]:
                 sets[os.path.join(one.folder, f"{one.name}{LOCK_SUFFIX}")] = one.of_set
     if sources and not trees and not places:
         raise SourceError(f"src: {', '.join(sources)} does not contain an archive; {_EXPECTED}")
-    streams = [found for name, folders in places.items() for found in _find(name, [*folders])]
+    streams = [found for name, folders in places.items() for found in _find(name, [*folders], check)]
     known = {found.root for found in streams}
     trees_alone = [_tree(root) for root in trees if root not in known]
     return [replace(found, of_set=sets.get(found.path, "")) for found in (*streams, *trees_alone)]
@@ -156,7 +159,7 @@ def _root_of_tree(path: str) -> str:
     return ""
 
 
-def _find(name: str, folders: list[str]) -> list[FoundArchive]:
+def _find(name: str, folders: list[str], check: Check) -> list[FoundArchive]:
     """Find all archives of one name: one for each different lock file, or one without."""
     locks: dict[bytes, str] = {}
     for folder in folders:
@@ -164,11 +167,11 @@ def _find(name: str, folders: list[str]) -> list[FoundArchive]:
         if raw is not None:
             locks.setdefault(raw, folder)
     if not locks:
-        return [_without_lock(name, folders)]
-    return [_with_lock(name, raw, [first, *folders]) for raw, first in locks.items()]
+        return [_without_lock(name, folders, check)]
+    return [_with_lock(name, raw, [first, *folders], check) for raw, first in locks.items()]
 
 
-def _with_lock(name: str, raw: bytes, folders: list[str]) -> FoundArchive:
+def _with_lock(name: str, raw: bytes, folders: list[str], check: Check) -> FoundArchive:
     path = os.path.join(folders[0], f"{name}{LOCK_SUFFIX}")
     sha256 = hashlib.sha256(raw).hexdigest()
     lock = read_lock(raw, path=path, most=MOST_VALUES)
@@ -186,24 +189,28 @@ def _with_lock(name: str, raw: bytes, folders: list[str]) -> FoundArchive:
     parts: list[PartFile] = []
     start = 0
     for part in lock.parts:
-        parts.append(PartFile(part.name, _path_of(part.name, folders, part.size), start, part.size, part.sha256))
+        path_of_part = find_file(part.name, folders, part.size, part.sha256, check=check)
+        parts.append(PartFile(part.name, path_of_part, start, part.size, part.sha256))
         start += part.size
     if lock.options.get("part_at") == AT_IMAGE:
         parts = find_renumbered(parts, _sizes_of_parts(name, folders))
     if not any(part.path for part in parts):
         raise SourceError(f"src: {path} is there, but none of its parts; add the directory that holds them")
-    parity = [PartFile(one.name, _path_of(one.name, folders, one.size), 0, one.size, one.sha256) for one in lock.parity]
+    parity = [
+        PartFile(one.name, find_file(one.name, folders, one.size, one.sha256, check=check), 0, one.size, one.sha256)
+        for one in lock.parity
+    ]
     return FoundArchive(path, lock, "", tuple(parts), _format_of(parts[0], lock), sha256, tuple(parity))
 
 
-def _without_lock(name: str, folders: list[str]) -> FoundArchive:
+def _without_lock(name: str, folders: list[str], check: Check) -> FoundArchive:
     sums = next((sums for folder in folders if (sums := _checksums(folder, name))), {})
     names = [*sums] or _part_names(name, folders)
     parts: list[PartFile] = []
     start = 0
     for one in names:
-        path = _path_of(one, folders, None)
-        size = _size_of(path) if path else _UNKNOWN
+        path = find_file(one, folders, None, sums.get(one, ""), check=check)
+        size = size_of(path) if path else _UNKNOWN
         parts.append(PartFile(one, path, start, _UNKNOWN if size is None else size, sums.get(one, "")))
         start = parts[-1].end
     if not any(part.path for part in parts):
@@ -228,25 +235,9 @@ def _tree_of(lock: Lock, root: str, path: str, sha256: str) -> FoundArchive:
         if not _IN_TREE.fullmatch(part.name):
             raise LockFileError(f"{path} lists {quoted(part.name, 200)}, which is not a file of an archive")
     parts = [
-        PartFile(part.name, _path_of(part.name, [root], part.size), 0, part.size, part.sha256) for part in lock.parts
+        PartFile(part.name, find_file(part.name, [root], part.size), 0, part.size, part.sha256) for part in lock.parts
     ]
     return FoundArchive(path, lock, root, tuple(parts), DIR, sha256)
-
-
-def _path_of(name: str, folders: Iterable[str], size: int | None) -> str:
-    """Return where a file is; of several, the first that has the right size. Empty if it is nowhere."""
-    there = {path: _size_of(path) for folder in folders if _size_of(path := os.path.join(folder, name)) is not None}
-    right = [path for path, found in there.items() if found == size]
-    return next(iter([*right, *there]), "")
-
-
-def _size_of(path: str) -> int | None:
-    try:
-        return os.stat(path).st_size
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise cannot_read(path, error) from error
 
 
 def _checksums(folder: str, name: str) -> dict[str, str]:
@@ -267,7 +258,7 @@ def _parts_in(folder: str, name: str) -> list[str]:
 def _sizes_of_parts(name: str, folders: Iterable[str]) -> dict[str, int]:
     """Return the bytes of all parts of an archive's name, by path."""
     paths = [os.path.join(folder, one) for folder in folders for one in _parts_in(folder, name)]
-    return {path: size for path in paths if (size := _size_of(path)) is not None}
+    return {path: size for path in paths if (size := size_of(path)) is not None}
 
 
 def _part_names(name: str, folders: Iterable[str]) -> list[str]:

@@ -41,7 +41,7 @@ def verify(options: Options, *, log: Log, stop: Stop, progress: Progress | None 
     stages, reading = Stages(log, progress), Reading(stop, log, progress, Counter())
     progress.measure(lambda: reading.counter.value)
     with stages.stage("read"):
-        archives = [_with_files(found) for found in find_archives(options.src)]
+        archives = [_with_files(found) for found in find_archives(options.src, check=stop.check)]
         _refuse_request_file(options, archives)
     with stages.stage("verify"):
         verdicts = [_look_inside(archive, reading) for archive in _compared(archives, reading)]

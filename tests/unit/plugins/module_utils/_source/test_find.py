@@ -23,6 +23,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.stop import St
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._source.archive import Archive, open_archives
 from ansible_collections.airgap.images.plugins.module_utils._source.errors import DamagedPart, SourceError, SourceGone
+from ansible_collections.airgap.images.plugins.module_utils._source.find import find_archives
 from ansible_collections.airgap.images.tests.unit.carried import Carried, carry
 
 
@@ -113,6 +114,26 @@ def test_of_two_files_of_a_name_that_of_the_right_size_counts(split: Carried, tm
     os.truncate(first.parts[2], 10)
     [archive] = all_of(first.lock_file, second.dest.parent)
     assert is_whole(archive, split)
+
+
+@pytest.mark.parametrize("has_lock", [True, False])
+def test_of_two_files_of_a_name_and_size_the_one_with_the_right_bytes_counts(
+    split: Carried, tmp_path: Path, has_lock: bool
+) -> None:
+    """Parts that were damaged on their way, and made once more, in whatever order the directories are named."""
+    damaged, again = moved(split, tmp_path / "stick"), tmp_path / "images.tar.gz.requested"
+    again.mkdir()
+    shutil.copy(split.parts[2], again)
+    size = damaged.parts[2].stat().st_size
+    damaged.parts[2].write_bytes(b"\0" * size)
+    if not has_lock:
+        damaged.lock_file.unlink()
+    for sources in ((damaged.dest.parent, again), (again, damaged.dest.parent)):
+        [found] = find_archives([str(source) for source in sources])
+        assert found.parts[2].path == str(again / split.parts[2].name)
+    (again / split.parts[2].name).write_bytes(b"\1" * size)
+    [found] = find_archives([str(damaged.dest.parent), str(again)])
+    assert found.parts[2].path == str(damaged.parts[2])
 
 
 def test_two_archives_of_one_name_stay_two(split: Carried, tmp_path: Path) -> None:
