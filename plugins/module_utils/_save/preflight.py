@@ -73,7 +73,12 @@ def prepare(run: Run, tools: Tools, images: ResolvedList, before: Lock | None, *
     if writes_archive:
         pieces = plan.pieces_of(output.part_at)
         check_part_count(pieces, output.part_size)
-        if output.parity and run.bases is None and len(pieces) == 1 and plan.archive_bytes <= (output.part_size or 0):
+        if (
+            output.parity
+            and not images.lock.is_bundle
+            and len(pieces) == 1
+            and plan.archive_bytes <= (output.part_size or 0)
+        ):
             refuse_single_part(plan.archive_bytes)
         refuse_protected(replaced_paths(output))
         if output.compress != DIR:
