@@ -156,10 +156,10 @@ def _refuse_broken_chain(archives: Sequence[BaseArchive]) -> None:
     """Refuse a bundle whose base was given with other bytes than those that it rests on."""
     given = {(one.name, one.lock_sha256) for one in archives}
     for bundle in archives:
+        # The archives of a set's hosts often have one name.
+        right = {bundle.lock_sha256, *(base.lock_sha256 for base in bundle.lock.base)}
         for base in bundle.lock.base:
-            others = [
-                one.lock_sha256 for one in archives if one.name == base.name and one.lock_sha256 != bundle.lock_sha256
-            ]
+            others = [one.lock_sha256 for one in archives if one.name == base.name and one.lock_sha256 not in right]
             if others and base.key not in given:
                 raise LockFileError(
                     f"{bundle.name} rests on {base.name} with a lock file of the sha256 {base.lock_sha256}, and the "

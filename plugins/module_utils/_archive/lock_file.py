@@ -170,7 +170,7 @@ def _parse_requirement(document: JsonObject) -> Requirement:
         size=_size(document, "size"),
         repositories=tuple(_repository(name) for name in document.texts("in")),
         archive=_name(carried, "archive"),
-        parts=carried.texts("parts"),
+        parts=tuple(_part_name(name) for name in carried.texts("parts")),
     )
 
 
@@ -234,11 +234,15 @@ def _parse_platform(document: JsonObject) -> LockedPlatform:
 
 
 def _parse_part(document: JsonObject) -> Part:
-    name, sha256 = document.text("name"), document.text("sha256")
-    if not _stays_inside(name):
-        raise JsonError(f"{quoted(name, 100)} is not a valid part name")
+    name, sha256 = _part_name(document.text("name")), document.text("sha256")
     _digest(f"sha256:{sha256}")
     return Part(name=name, size=_size(document, "size"), sha256=sha256)
+
+
+def _part_name(name: str) -> str:
+    if not _stays_inside(name):
+        raise JsonError(f"{quoted(name, 100)} is not a valid part name")
+    return name
 
 
 def _stays_inside(name: str) -> bool:

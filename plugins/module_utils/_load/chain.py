@@ -72,10 +72,12 @@ class _Needs:
 def _refuse_other_bytes(archives: Sequence[Archive]) -> None:
     there = {one.lock_sha256 for one in archives}
     for one in archives:
+        # The archives of a set's hosts often have one name.
+        right = {base.lock_sha256 for base in one.lock.base}
         for base in one.lock.base:
             if base.lock_sha256 in there:
                 continue
-            others = [other for other in archives if other is not one and other.lock_sha256]
+            others = [other for other in archives if other is not one and other.lock_sha256 not in ("", *right)]
             wrong = [other for other in others if archive_name(other) == base.name]
             if wrong:
                 raise OptionError(

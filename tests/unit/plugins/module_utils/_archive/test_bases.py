@@ -190,6 +190,14 @@ def test_another_archive_of_the_name_of_a_base_is_refused() -> None:
     assert len(archives_of([other, second, first])) == 3
 
 
+def test_the_archives_of_a_set_may_have_one_name() -> None:
+    """Of which not all need to be given."""
+    north = given("a.tar", FULL)
+    base = (LockedBase("a.tar", north.sha256, False), LockedBase("a.tar", 64 * "d", False))
+    second = given("b.tar", Lock(FULL.options, FULL.images, blobs={}, parts=PARTS, base=base))
+    assert len(archives_of([north, second])) == 2
+
+
 def test_a_receipt_of_something_else_is_refused() -> None:
     with pytest.raises(LockFileError, match=r"is the receipt of 'b.tar.lock.json' .* was not given; add its path$"):
         archives_of([given("a.tar", FULL), receipt_of(chain()[1])])

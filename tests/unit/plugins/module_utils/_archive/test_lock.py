@@ -176,6 +176,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         changed(version=2, base=[BASE], requires={DIGEST: {**REQUIRED, "in": ["r.io/a:1"]}}),
         "'r.io/a:1' is not a repository",
     ),
+    "a requirement in a part that no file can be": (
+        changed(version=2, base=[BASE], requires={DIGEST: {**REQUIRED, "from": {"archive": "a", "parts": ["\x1b[2J"]}}}),
+        "is not a valid part name",
+    ),
     "a writer that is none": (changed(writer=0), "writer is 0, expected 1 or more"),
     "a writer that is no number": (changed(writer="2"), "writer must be an integer"),
     "images that are none": (changed(images=["a"]), "images[0] must be an object"),

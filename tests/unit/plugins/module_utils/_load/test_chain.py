@@ -79,3 +79,10 @@ def test_another_archive_of_the_name_of_a_base_is_refused() -> None:
     ):
         in_chain_order([archive("feb", "jan"), other])
     assert names(in_chain_order([archive("feb", "jan"), other, archive("jan")])) == ["jan", "jan", "feb"], "beside it"
+
+
+def test_the_archives_of_a_set_may_have_one_name() -> None:
+    """Of which not all need to be given."""
+    lock = Lock({}, (), base=tuple(LockedBase("jan", sha256, has_receipt=True) for sha256 in ("north", "south")))
+    news = cast(Archive, Fake("/srv/feb.lock.json", lock, "feb"))
+    assert names(in_chain_order([news, archive("jan", sha256="north")])) == ["jan", "feb"]
