@@ -13,7 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from .._archive.parity import group_count, members_of, rebuild
+from .._archive.names import part_names
+from .._archive.parity import members_of, parity_names, rebuild
 from .._archive.parts import Part
 from .._base.errors import BusyError, ImagesError
 from .._host.disk_errors import explained
@@ -56,7 +57,7 @@ class Plans:
 def plan_repairs(archive: CheckedArchive) -> Plans:
     """Find out what can be made again from the parity files of an archive. Pure."""
     count = len(archive.parts)
-    if not archive.parity or len(archive.parity) != group_count(count):
+    if not archive.parity or not _has_own_names(archive):
         return Plans()
     plans: list[Plan] = []
     problems: list[str] = []
@@ -73,6 +74,16 @@ def plan_repairs(archive: CheckedArchive) -> Plans:
         elif len(lost) > 1:
             problems.append(_explain_group([one.part.name for one in lost if one is not parity], parity))
     return Plans(tuple(plans), tuple(problems))
+
+
+def _has_own_names(archive: CheckedArchive) -> bool:
+    """Return True if files have the names of parts and parity files, so that nothing else can ever be replaced."""
+    first, count = archive.parts[0].part.name, len(archive.parts)
+    name, _dot, number = first.rpartition(".part")
+    parts = part_names(name, count, split=True, digits=len(number))
+    return [one.part.name for one in archive.parts] == parts and [
+        one.part.name for one in archive.parity
+    ] == parity_names(name, count)
 
 
 def _held_there(lost: Checked, archive: CheckedArchive) -> str:

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import BusyError, ImagesError
 from ansible_collections.airgap.images.plugins.module_utils._host.files import temporary_of
 from ansible_collections.airgap.images.plugins.module_utils._source.find import find_archives
@@ -17,7 +19,7 @@ from ansible_collections.airgap.images.plugins.module_utils._verify.compare impo
 from ansible_collections.airgap.images.plugins.module_utils._verify.repair import Plan, make_again, plan_repairs
 from ansible_collections.airgap.images.plugins.module_utils._verify.state import CheckedArchive
 from ansible_collections.airgap.images.tests.unit.carried import Carried, change
-from ansible_collections.airgap.images.tests.unit.verify_scene import carry_with_parity, parity_of, reading
+from ansible_collections.airgap.images.tests.unit.verify_scene import carry_with_parity, parity_of, reading, verified
 
 
 def plan_of(carried: Carried) -> Plan:
@@ -93,3 +95,14 @@ def test_parity_files_that_do_not_fit_the_parts_are_not_used(tmp_path: Path) -> 
     archive = CheckedArchive(found, tuple(checked[part] for part in found.parts), (*parity, *parity))
     assert plan_repairs(archive).plans == ()
     assert parity_of(carried).exists()
+
+
+def test_a_file_that_does_not_have_the_name_of_a_part_is_never_replaced(tmp_path: Path) -> None:
+    """Whatever a lock file from outside says."""
+    carried = carry_with_parity(tmp_path)
+    whole = parity_of(carried).read_bytes()
+    mine = carried.dest.parent / "notes.txt"
+    mine.write_bytes(b"mine")
+    carried.write_lock(parity=(Part(mine.name, len(whole), hashlib.sha256(whole).hexdigest()),))
+    result = verified(carried.lock_file, repair=True)
+    assert (mine.read_bytes(), result.repaired, result.changed) == (b"mine", (), False)
