@@ -137,8 +137,15 @@ class BaseInquiry:
 
 
 def carried_by(archives: Iterable[Archive], needed: Needed) -> bool:
-    """Return True if any archive has a blob."""
-    return any(one.has(needed.blob.digest) for one in archives)
+    """Return True if any archive has a blob, as far as that is known without reading it."""
+    digest = needed.blob.digest
+    return any(one.has(digest) and not _is_missing(one, digest) for one in archives)
+
+
+def _is_missing(archive: Archive, digest: str) -> bool:
+    """Return True if a part that holds a blob is not there. Without offsets nobody knows which one that is."""
+    is_known = archive.has_offsets and archive.has_blob(digest)
+    return is_known and not {*archive.missing_parts}.isdisjoint(archive.part_of(digest))
 
 
 def _late(_needed: Needed) -> bool:

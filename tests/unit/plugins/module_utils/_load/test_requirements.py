@@ -320,7 +320,8 @@ def test_an_image_whose_project_cannot_be_created_fails_alone(months: Months) ->
 
 
 def parts_of(carried: Carried, digest: str) -> list[Path]:
-    return [carried.dest.parent / name for name in carried.open().part_of(digest)]
+    root = carried.dest if carried.dest.is_dir() else carried.dest.parent
+    return [root / name for name in carried.open().part_of(digest)]
 
 
 @pytest.mark.parametrize("verify", ["while", "first"])
@@ -349,3 +350,13 @@ def test_damaged_parts_are_asked_for(tmp_path: Path, scene: Scene, verify: str) 
         ("jan.tar.gz", of_base.name),
         ("feb.tar.gz", of_news.name),
     }
+
+
+@pytest.mark.parametrize("form", ["gzip in parts", "dir"])
+def test_a_part_that_is_not_there_carries_nothing(tmp_path: Path, scene: Scene, form: str) -> None:
+    """So nothing is begun, although the lock file that names it is in src."""
+    found = Months(tmp_path, form)
+    parts_of(found.full, DIGESTS[2])[-1].unlink()
+    result = scene.load(src=found.src("feb", "jan"))
+    assert {one.digest for one in result.lacking} >= {DIGESTS[2]}
+    assert (written(scene), result.changed) == ([], False)
