@@ -12,9 +12,17 @@ from collections.abc import Mapping, Sequence
 
 from .._host.filesystem import filesystem_of
 from .._oci.layout import BLOBS
-from .output import DIR, Output
+from .output import DIR, LOCK_SUFFIX, Output
 from .parity import is_parity_name
 from .parts import Part
+
+_PART = re.compile(r"\.part[0-9]{1,9}$")
+
+
+def archive_name(path: str) -> str:
+    """Return the name of an archive by its lock file, or else by its first part or directory."""
+    name = os.path.basename(path)
+    return name[: -len(LOCK_SUFFIX)] if name.endswith(LOCK_SUFFIX) else _PART.sub("", name)
 
 
 def path_of(output: Output, part: Part) -> str:

@@ -10,10 +10,13 @@ receipt it has no host, user, path or time in it.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from .._base.errors import LockFileError, printable, quoted
 from .._base.json import JsonError, JsonObject, canonical, parse_object
+from .._oci.layout import SHARE
 from .._oci.reference import is_digest
 from .parts import MAX_PARTS
 
@@ -24,6 +27,7 @@ REQUESTED_SUFFIX = ".requested"
 VERSION = 1
 
 _MOST_VALUES = 1_000_000
+_BLOBS = f"{SHARE}/"
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,30 @@ class Request:
     lock_sha256: str
     parts: tuple[int, ...] = ()
     digests: tuple[str, ...] = ()
+
+    @property
+    def asks(self) -> bool:
+        """True if it asks for anything."""
+        return bool(self.parts or self.digests)
+
+
+def request_for(
+    archive: str, lock_sha256: str, files: Iterable[str], lost: Collection[str], *, is_directory: bool
+) -> Request:
+    """Return what asks for the files of an archive that are lost; nothing if none is.
+
+    Blobs of a directory are asked for by their digests, and carried by a small bundle.
+
+    :param archive: name of the archive.
+    :param lock_sha256: hex digits of the sha256 of its lock file.
+    :param files: names of all its files, in the order of the lock file.
+    :param lost: names of those that are damaged or missing.
+    :param is_directory: whether the archive is a directory.
+    """
+    blobs = {name for name in lost if is_directory and name.startswith(_BLOBS)}
+    numbers = [number for number, name in enumerate(islice(files, MAX_PARTS)) if name in lost and name not in blobs]
+    digests = sorted(f"sha256:{name[len(_BLOBS) :]}" for name in blobs)
+    return Request(archive, lock_sha256, tuple(numbers), tuple(digests))
 
 
 def write_request(request: Request) -> bytes:
@@ -84,7 +112,7 @@ def read_request(raw: bytes, *, path: str) -> Request:
         if document.integer("version") != VERSION:
             raise JsonError(f"version {document.integer('version')} is not supported; expected {VERSION}")
         request = parse_request(document)
-        if not request.parts and not request.digests:
+        if not request.asks:
             raise JsonError("it asks for nothing")
         return request
     except JsonError as error:

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from .._archive.parts import MAX_PARTS
-from .._archive.request import Request
+from .._archive.names import archive_name
+from .._archive.request import Request, request_for
 from .._base.errors import ImagesError
-from .._oci.layout import SHARE
 from .._source.archive import Archive
 from .._source.errors import SourceError, SourceGone
-from .chain import archive_name, carrier_of
+from .chain import carrier_of
 from .inquiry import Answer
 from .lacking import LackingBlob
 from .ledger import BlobLedger
 from .result import Loaded
-
-_BLOBS = f"{SHARE}/"
 
 
 def requests_for_blobs(lacking: Sequence[LackingBlob], archives: Sequence[Archive]) -> list[Request]:
@@ -29,7 +26,7 @@ def requests_for_blobs(lacking: Sequence[LackingBlob], archives: Sequence[Archiv
     for archive in reversed(archives):
         digests = sorted(one.digest for one in lacking if one.bundle is archive)
         if digests and archive.lock_sha256:
-            found.append(Request(archive_name(archive), archive.lock_sha256, digests=tuple(digests)))
+            found.append(Request(archive_name(archive.path), archive.lock_sha256, digests=tuple(digests)))
     return found
 
 
@@ -82,14 +79,13 @@ def requests_for_parts(wrong: Mapping[int, Collection[str]], archives: Sequence[
     """
     found: list[Request] = []
     for archive in reversed(archives):
-        names = wrong.get(id(archive), ())
-        # Of a directory, blobs are asked for by their digests.
-        blobs = {name for name in names if name.startswith(_BLOBS)} if archive.is_directory else frozenset()
-        digests = tuple(sorted(f"sha256:{name[len(_BLOBS) :]}" for name in blobs))
-        files = {part.name: number for number, part in enumerate(archive.lock.parts[:MAX_PARTS])}
-        numbers = tuple(sorted(files[name] for name in names if name in files and name not in blobs))
-        if (numbers or digests) and archive.lock_sha256:
-            found.append(Request(archive_name(archive), archive.lock_sha256, numbers, digests))
+        files = [part.name for part in archive.lock.parts]
+        lost = wrong.get(id(archive), ())
+        request = request_for(
+            archive_name(archive.path), archive.lock_sha256, files, lost, is_directory=archive.is_directory
+        )
+        if request.asks and archive.lock_sha256:
+            found.append(request)
     return found
 
 

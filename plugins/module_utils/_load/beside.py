@@ -11,10 +11,7 @@ import os
 _DIGITS = 12
 
 
-def beside(path: str, lock_sha256: str, suffix: str = "") -> str:
-    """Return the path for another archive than the newest one: the given one with the start of a lock file's sha256.
-
-    :param suffix: what the path ends with; by default all from its last dot on.
-    """
-    ending = suffix or os.path.splitext(path)[1]
-    return f"{path[: len(path) - len(ending)]}{'.' if suffix else '-'}{lock_sha256[:_DIGITS]}{ending}"
+def beside(path: str, lock_sha256: str) -> str:
+    """Return the path for another archive than the newest one: the given one with the start of a lock file's sha256."""
+    start, ending = os.path.splitext(path)
+    return f"{start}-{lock_sha256[:_DIGITS]}{ending}"

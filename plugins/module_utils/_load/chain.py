@@ -6,16 +6,12 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
 from typing import Callable
 
-from .._archive.output import LOCK_SUFFIX
+from .._archive.names import archive_name
 from .._base.errors import OptionError
 from .._source.archive import Archive
-
-_PART = re.compile(r"\.part[0-9]+$")
 
 
 def in_chain_order(archives: Sequence[Archive]) -> list[Archive]:
@@ -40,11 +36,6 @@ def in_chain_order(archives: Sequence[Archive]) -> list[Archive]:
     return ordered
 
 
-def archive_name(archive: Archive) -> str:
-    """Return the name of an archive, by its lock file, or else by its first part or directory."""
-    return _PART.sub("", os.path.basename(archive.path).removesuffix(LOCK_SUFFIX))
-
-
 def carrier_of(digest: str, own: Archive, archives: Sequence[Archive]) -> Archive:
     """Return the archive that a blob is read from: that of its image, or for a bundle another one that has it."""
     if own.has(digest):
@@ -66,7 +57,7 @@ class _Needs:
 
     def may_have(self, other: Archive) -> bool:
         """Return True for a base without a lock file, or a base of a base, as far as its name says so."""
-        return archive_name(other) in self._names
+        return archive_name(other.path) in self._names
 
 
 def _refuse_other_bytes(archives: Sequence[Archive]) -> None:
@@ -78,7 +69,7 @@ def _refuse_other_bytes(archives: Sequence[Archive]) -> None:
             if base.lock_sha256 in there:
                 continue
             others = [other for other in archives if other is not one and other.lock_sha256 not in ("", *right)]
-            wrong = [other for other in others if archive_name(other) == base.name]
+            wrong = [other for other in others if archive_name(other.path) == base.name]
             if wrong:
                 raise OptionError(
                     f"src: {wrong[0].path} has the name of the archive that {one.path} rests on, but is another one: "

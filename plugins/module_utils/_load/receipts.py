@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .._archive.lock import image_key
+from .._archive.names import archive_name
 from .._archive.receipt import Receipt, confirmation_of, receipt_of
 from .._base.errors import LockFileError, OptionError
 from .._base.json import Json
 from .._oci.reference import Reference
 from .._source.archive import Archive
 from .beside import beside
-from .chain import archive_name
 from .options import Options
 from .receipt_file import read_receipt, update_receipt
 from .result import Loaded
@@ -100,7 +100,7 @@ def _groups(archives: Sequence[Archive]) -> list[list[Archive]]:
     for archive in archives:
         if archive.lock_sha256:
             # A set has an archive of one name from each host; bundles of the set have another name.
-            key = f"{archive.of_set}\0{archive_name(archive)}" if archive.of_set else archive.path
+            key = f"{archive.of_set}\0{archive_name(archive.path)}" if archive.of_set else archive.path
             groups[key] = [*groups.pop(key, []), archive]
     return [*groups.values()]
 

@@ -6,21 +6,15 @@
 
 from __future__ import annotations
 
-import os
+from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from .._archive.parts import MAX_PARTS
-from .._archive.request import REQUEST_SUFFIX, Request, read_request, write_request
-from .._base.errors import LockFileError, OptionError
+from .._archive.request import Request, request_for
+from .._archive.request_file import is_directory, place_in, put_request_file, read_request_file
+from .._base.errors import OptionError
 from .._base.json import Json
-from .._host.disk_errors import explained
-from .._host.files import open_regular, put_whole
 from .state import CheckedArchive, named
-
-_LARGEST = 16 * 1024 * 1024
-_BLOBS = "share/sha256/"
 
 
 @dataclass(frozen=True)
@@ -44,33 +38,23 @@ class Wish:
             "is_directory": self.is_tree,
         }
 
-    @property
-    def asks(self) -> bool:
-        """True if it asks for anything."""
-        return bool(self.request.parts or self.request.digests)
-
 
 def wish_of(archive: CheckedArchive) -> Wish | None:
     """Return the request for what is lost of an archive.
-
-    Of a directory, blobs are asked for by their digests, and carried by a small bundle.
 
     :returns: ``None`` for an archive without a lock file, which cannot be asked for.
     """
     found = archive.found
     if found.lock is None:
         return None
-    numbers = {one.part.name: number for number, one in enumerate(archive.parts)}
-    bad = [one.part.name for one in archive.bad]
-    blobs = {name for name in bad if found.root and name.startswith(_BLOBS)}
-    parts = sorted(number for name in bad if name not in blobs and (number := numbers[name]) < MAX_PARTS)
-    digests = sorted(f"sha256:{name[len(_BLOBS) :]}" for name in blobs)
-    return Wish(Request(archive.name, found.lock_sha256, tuple(parts), tuple(digests)), bool(found.root))
-
-
-def is_directory(path: str) -> bool:
-    """Return True if a path is meant as that of a directory, in which each archive has a file of its own."""
-    return path.endswith("/") or os.path.isdir(path)
+    request = request_for(
+        archive.name,
+        found.lock_sha256,
+        [one.part.name for one in archive.parts],
+        {one.part.name for one in archive.bad},
+        is_directory=bool(found.root),
+    )
+    return Wish(request, bool(found.root))
 
 
 def check_requests(path: str, wishes: Sequence[Wish]) -> dict[str, Wish]:
@@ -83,7 +67,7 @@ def check_requests(path: str, wishes: Sequence[Wish]) -> dict[str, Wish]:
     """
     files = _in_directory(path, wishes) if is_directory(path) else _in_file(path, wishes)
     for each in files:
-        _read(each)
+        read_request_file(each)
     return files
 
 
@@ -100,7 +84,7 @@ def update_requests(files: dict[str, Wish], *, check: bool) -> tuple[list[str], 
     there: list[str] = []
     is_changed = False
     for path, wish in files.items():
-        before = _read(path)
+        before = read_request_file(path)
         wanted = _merged(wish, before)
         if wanted is not None:
             there.append(path)
@@ -108,7 +92,7 @@ def update_requests(files: dict[str, Wish], *, check: bool) -> tuple[list[str], 
         if is_obsolete or (wanted is not None and wanted != before):
             is_changed = True
             if not check:
-                _write(path, wanted)
+                put_request_file(path, wanted)
     return there, is_changed
 
 
@@ -122,18 +106,14 @@ def _merged(wish: Wish, before: Request | None) -> Request | None:
     request = wish.request
     if before is not None and _is_for(wish, before) and not wish.is_tree:
         request = replace(request, digests=tuple(sorted({*request.digests, *before.digests})))
-    return request if request.parts or request.digests else None
+    return request if request.asks else None
 
 
 def _in_directory(path: str, wishes: Sequence[Wish]) -> dict[str, Wish]:
-    names = [wish.request.archive for wish in wishes]
-    found: dict[str, Wish] = {}
-    for wish in wishes:
-        request = wish.request
-        # Hosts of a set often have archives of one name.
-        mark = f".{request.lock_sha256[:12]}" if names.count(request.archive) > 1 else ""
-        found[os.path.join(path, f"{request.archive}{mark}{REQUEST_SUFFIX}")] = wish
-    return found
+    requests = [wish.request for wish in wishes]
+    names = Counter(request.archive for request in requests)
+    places = [place_in(path, one.archive, one.lock_sha256, is_alone=names[one.archive] == 1) for one in requests]
+    return dict(zip(places, wishes))
 
 
 def _in_file(path: str, wishes: Sequence[Wish]) -> dict[str, Wish]:
@@ -144,31 +124,3 @@ def _in_file(path: str, wishes: Sequence[Wish]) -> dict[str, Wish]:
             "directory instead, by a slash at the end"
         )
     return dict(zip([path], wishes))
-
-
-def _read(path: str) -> Request | None:
-    """Read a request; ``None`` if there is none.
-
-    :raises OptionError: when something else is there.
-    """
-    try:
-        with open_regular(path) as file:
-            return read_request(file.read(_LARGEST), path=path)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise explained(f"request_file: cannot read {path}", error) from error
-    except LockFileError as error:
-        raise OptionError(f"request_file: {path} would be replaced, but {error}; name another file") from error
-
-
-def _write(path: str, request: Request | None) -> None:
-    try:
-        if request is None:
-            with suppress(FileNotFoundError):
-                os.unlink(path)
-            return
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        put_whole(path, write_request(request))
-    except OSError as error:
-        raise explained(f"request_file: cannot write {path}", error) from error

@@ -211,7 +211,7 @@ def _next_steps(result: Result) -> Iterator[str]:
             f"{begin} what is lost across again, or carry {named(result.request_files)} out: with it, image_save makes "
             "exactly these files"
         )
-    elif any(verdict.wish is not None and verdict.wish.asks for verdict in result.verdicts):
+    elif any(verdict.wish is not None and verdict.wish.request.asks for verdict in result.verdicts):
         yield f"{begin} what is lost across again; with request_file, image_save can be asked for exactly these files"
     else:
         yield f"{begin} what is lost across again, or save the archive again"

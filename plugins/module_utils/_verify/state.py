@@ -6,18 +6,15 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .._archive.output import LOCK_SUFFIX
+from .._archive.names import archive_name
 from .._base.json import Json
 from .._source.find import FoundArchive
 from .._source.joined import PartFile
 
 OK, DAMAGED, MISSING, UNCHECKED = "ok", "damaged", "missing", "unchecked"
-_PART = re.compile(r"\.part[0-9]{1,9}$")
 STATES = (OK, DAMAGED, MISSING, UNCHECKED)
 """How a file can be found. Unchecked: nothing is recorded of it, and something in the archive is damaged."""
 
@@ -82,8 +79,7 @@ class CheckedArchive:
     @property
     def name(self) -> str:
         """Name of the archive, without its directory."""
-        name = os.path.basename(self.found.path)
-        return _PART.sub("", name) if self.found.lock is None else name[: -len(LOCK_SUFFIX)]
+        return archive_name(self.found.path)
 
     @property
     def bad(self) -> tuple[Checked, ...]:

@@ -177,7 +177,9 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         "'r.io/a:1' is not a repository",
     ),
     "a requirement in a part that no file can be": (
-        changed(version=2, base=[BASE], requires={DIGEST: {**REQUIRED, "from": {"archive": "a", "parts": ["\x1b[2J"]}}}),
+        changed(
+            version=2, base=[BASE], requires={DIGEST: {**REQUIRED, "from": {"archive": "a", "parts": ["\x1b[2J"]}}}
+        ),
         "is not a valid part name",
     ),
     "a writer that is none": (changed(writer=0), "writer is 0, expected 1 or more"),
