@@ -250,7 +250,8 @@ options:
       - The path of a directory that exists, or that ends with a slash, stands for a file C(NAME.request.json) in it for
         each archive. Otherwise, if something is missing from several archives, that of the newest one is here, and
         others are beside it with the start of their lock file's sha256 in the name. RV(request_files) lists all.
-      - If nothing is missing, the file is not created, and the file of an earlier run is removed. A file that is not a
+      - If nothing is missing, the file is not created, and the file of an earlier run that asks for something of the
+        same archives is removed. It stays if images fail for another reason, such as the registry. A file that is not a
         request is never touched, and the task fails.
     type: path
   report:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from .._archive.names import archive_name
 from .._archive.request import Request, request_for
-from .._base.errors import ImagesError
+from .._base.errors import ImagesError, Interrupted
 from .._source.archive import Archive
 from .._source.errors import SourceError, SourceGone
 from .chain import carrier_of
@@ -32,43 +32,51 @@ def requests_for_blobs(lacking: Sequence[LackingBlob], archives: Sequence[Archiv
 
 def requests_for_failures(
     answers: Sequence[Answer], loaded: Sequence[Loaded], ledger: BlobLedger, archives: Sequence[Archive]
-) -> list[Request]:
+) -> list[Request] | None:
     """Return what asks for the parts by which images failed, the newest archive first. Reads these parts once more.
 
     So all of them are found, and not only the first one of each image.
 
     :param loaded: the outcome of each answer.
     :param archives: in the order of their chain.
+    :returns: ``None`` if it is not known what is lacking, as images failed for other reasons.
+    :raises Interrupted: when the run was stopped.
     """
     needed: list[tuple[Archive, str]] = []
     for answer, outcome in zip(answers, loaded):
         if isinstance(outcome.error, SourceError) and not isinstance(outcome.error, SourceGone):
             needed += _parts_for(answer, ledger, archives)
-    return _requests_for_wrong(needed, archives)
+    found = _requests_for_wrong(needed, archives)
+    are_known = all(one.error is None or isinstance(one.error, SourceError) for one in loaded)
+    return found if found or are_known else None
 
 
 def requests_for_digests(
     digests: Iterable[tuple[Archive, str]], unread: Iterable[Archive], archives: Sequence[Archive]
-) -> list[Request]:
+) -> list[Request] | None:
     """Return what asks for the parts by which blobs could not be read, the newest archive first.
 
     :param digests: each with the archive of an image that needs it.
     :param unread: archives with documents that could not be read, so that nobody knows what is needed.
+    :returns: ``None`` if it is not known what is lacking.
+    :raises Interrupted: when the run was stopped.
     """
     needed = [part for own, digest in digests for part in _parts_of(digest, own, archives)]
     needed += [(archive, part.name) for archive in unread for part in archive.lock.parts]
     return _requests_for_wrong(needed, archives)
 
 
-def _requests_for_wrong(needed: Iterable[tuple[Archive, str]], archives: Sequence[Archive]) -> list[Request]:
-    """Return what asks for those of some parts that are damaged or missing."""
+def _requests_for_wrong(needed: Iterable[tuple[Archive, str]], archives: Sequence[Archive]) -> list[Request] | None:
+    """Return what asks for those of some parts that are damaged or missing; ``None`` if they cannot be read now."""
     names: dict[int, set[str]] = {}
     for archive, part in needed:
         names.setdefault(id(archive), set()).add(part)
     try:
         wrong = {id(one): one.wrong_among(names[id(one)]) for one in archives if id(one) in names}
+    except Interrupted:
+        raise
     except ImagesError:
-        return []  # it is gone now, and the next run will tell
+        return None  # it is gone now, and the next run will tell
     return requests_for_parts(wrong, archives)
 
 

@@ -13,6 +13,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .._archive.request import Request
 from .._base.errors import ImagesError, Interrupted
 from .._base.stop import Stop
 from .._host.log import Log
@@ -214,20 +215,31 @@ def _work(run: Run, answers: Sequence[Answer], projects: Projects) -> Outcome:
             [outcome_of(answer) for answer in answers],
             forecast.moved,
             is_changed=bool(todo),
-            requests=None if todo else (),
+            requests=None if todo or any(answer.error for answer in answers) else (),
             projects_created=projects.created,
         )
     with run.stages.stage("push"):
         push = _push(run, answers, todo)
         loaded = [push.done[id(answer.image)] for answer in answers]
-        asked = run.options.request_file is not None
         return Outcome(
             loaded,
             run.ledger.moved,
             is_changed=push.has_changed,
-            requests=requests_for_failures(answers, loaded, run.ledger, run.archives) if asked else (),
+            requests=_asked_after(run, answers, push),
             projects_created=projects.created,
         )
+
+
+def _asked_after(run: Run, answers: Sequence[Answer], push: Push) -> Sequence[Request] | None:
+    """Return what is asked for after a push; ``None`` if that is not known."""
+    if run.options.request_file is None:
+        return None
+    loaded = [push.done[id(answer.image)] for answer in answers]
+    try:
+        return requests_for_failures(answers, loaded, run.ledger, run.archives)
+    except Interrupted as error:
+        error.changed = push.has_changed
+        raise
 
 
 def _push(run: Run, answers: Sequence[Answer], todo: Sequence[Answer]) -> Push:

@@ -218,8 +218,9 @@ def _finish(
     if options.request_file is not None and (draft.lacking or is_complete or not options.check):
         try:
             asked = requests_for_blobs(draft.lacking, archives) or _requests_for(draft, errors, archives)
-            is_new, requests = update_requests(options.request_file, asked, archives, check=options.check)
-            is_changed |= is_new
+            if asked is not None:
+                is_new, requests = update_requests(options.request_file, asked, archives, check=options.check)
+                is_changed |= is_new
         except ImagesError as error:
             warnings.append(str(error))
     if options.failed_list is not None:
@@ -249,8 +250,8 @@ def _finish(
     )
 
 
-def _requests_for(draft: Draft, errors: Iterable[str], archives: Sequence[Archive]) -> list[Request]:
-    """Return what asks for the parts by which blobs could not be read."""
+def _requests_for(draft: Draft, errors: Iterable[str], archives: Sequence[Archive]) -> list[Request] | None:
+    """Return what asks for the parts by which blobs could not be read; ``None`` if it is not known which these are."""
     needs = {blob.digest: image.archive for image, one in draft.images for blob in one.needs()}
     unread = [image.archive for image in draft.chosen.images if isinstance(draft.errors.get(id(image)), SourceError)]
     return requests_for_digests([(needs[digest], digest) for digest in errors if digest in needs], unread, archives)

@@ -38,7 +38,7 @@ class Outcome:
     :param moved: what became of blobs.
     :param is_changed: whether the registry is different (in check mode: would be).
     :param lacking: what is nowhere, so that nothing was begun.
-    :param requests: what is asked for, the newest archive first; ``None``: check mode cannot know.
+    :param requests: what is asked for, the newest archive first; ``None``: not known, so files stay as they are.
     :param projects_created: the Harbor projects that were created (in check mode: would be).
     """
 

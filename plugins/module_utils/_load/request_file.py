@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from .._archive.names import archive_name
@@ -30,7 +30,7 @@ def refuse_foreign(path: str) -> None:
 def update_requests(
     path: str, requests: Sequence[Request], archives: Sequence[Archive], *, check: bool
 ) -> tuple[bool, tuple[str, ...]]:
-    """Write what is asked for, and remove what nobody lacks any more.
+    """Write what is asked for, and remove what asks for something of these archives that nobody lacks any more.
 
     Of a file, the newest archive has the path itself, and others have files beside it.
 
@@ -50,7 +50,8 @@ def update_requests(
         is_first = number == 0 and not is_directory(path)
         place = path if is_first else _place(path, request.archive, request.lock_sha256, archives)
         wanted[place] = request
-    changes = [_update(place, request, check=check) for place, request in wanted.items()]
+    locks = {one.lock_sha256 for one in archives}
+    changes = [_update(place, request, locks, check=check) for place, request in wanted.items()]
     return any(changes), tuple(place for place, request in wanted.items() if request is not None)
 
 
@@ -62,8 +63,10 @@ def _place(path: str, name: str, lock_sha256: str, archives: Sequence[Archive]) 
     return place_in(path, name, lock_sha256, is_alone=is_alone)
 
 
-def _update(path: str, request: Request | None, *, check: bool) -> bool:
+def _update(path: str, request: Request | None, locks: Container[str], *, check: bool) -> bool:
     before = read_request_file(path)
+    if request is None and before is not None and before.lock_sha256 not in locks:
+        return False  # another archive may still lack that
     if request is not None and before is not None and before.lock_sha256 == request.lock_sha256 and not request.parts:
         # Nothing was read in this run, so parts that were damaged before still are.
         request = replace(request, parts=before.parts)

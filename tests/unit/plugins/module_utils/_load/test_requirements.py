@@ -16,9 +16,12 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError, OptionError
+from ansible_collections.airgap.images.plugins.module_utils._archive.request import Request, write_request
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError, Interrupted, OptionError
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
 from ansible_collections.airgap.images.plugins.module_utils._load.result import Result
+from ansible_collections.airgap.images.plugins.module_utils._source.archive import Archive
+from ansible_collections.airgap.images.plugins.module_utils._source.errors import SourceGone
 from ansible_collections.airgap.images.tests.support.stand_in_answers import Answer, error
 from ansible_collections.airgap.images.tests.support.stand_in_harbor import ADMIN, StandInHarbor
 from ansible_collections.airgap.images.tests.support.stand_in_registry import StandInRegistry
@@ -360,3 +363,61 @@ def test_a_part_that_is_not_there_carries_nothing(tmp_path: Path, scene: Scene, 
     result = scene.load(src=found.src("feb", "jan"))
     assert {one.digest for one in result.lacking} >= {DIGESTS[2]}
     assert (written(scene), result.changed) == ([], False)
+
+
+def test_a_request_for_another_archive_is_left(months: Months, scene: Scene, tmp_path: Path) -> None:
+    path = tmp_path / "site.request.json"
+    path.write_bytes(write_request(Request("old.tar.gz", 64 * "d", (3,))))
+    before = path.read_bytes()
+    assert loaded(scene.load(src=months.src("jan"), request_file=str(path))).requests == ()
+    assert path.read_bytes() == before
+    assert not scene.load(src=months.src("jan"), request_file=str(path), check=True).changed
+
+
+def test_a_request_stays_while_images_fail_for_another_reason(tmp_path: Path, scene: Scene) -> None:
+    """The registry does not take the image whose part is damaged, so that nobody reads it."""
+    found = Months(tmp_path)
+    path = tmp_path / "site.request.json"
+    damaged = parts_of(found.full, DIGESTS[0])[0]
+    damaged.write_bytes(bytes(damaged.stat().st_size))
+    scene.load(src=found.src("jan"), request_file=str(path))
+    before = path.read_bytes()
+    scene.registry.answer("HEAD", "manifest", error(403, "DENIED", "not now"))
+    for check in (True, False):
+        result = scene.load(src=found.src("jan"), request_file=str(path), check=check)
+        assert result.is_failure and not result.changed
+        assert path.read_bytes() == before
+
+
+def test_a_request_stays_where_the_stick_goes_away_while_it_is_made(
+    tmp_path: Path, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Months(tmp_path)
+    path = tmp_path / "site.request.json"
+    damaged = parts_of(found.full, DIGESTS[0])[0]
+    damaged.write_bytes(bytes(damaged.stat().st_size))
+    scene.load(src=found.src("jan"), request_file=str(path))
+    before = path.read_bytes()
+
+    def gone(_self: Archive, _names: object) -> frozenset[str]:
+        raise SourceGone("the stick is gone")
+
+    monkeypatch.setattr(Archive, "wrong_among", gone)
+    assert scene.load(src=found.src("jan"), request_file=str(path)).is_failure
+    assert path.read_bytes() == before
+
+
+def test_a_run_that_is_stopped_while_it_looks_for_damage_says_so(
+    tmp_path: Path, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Months(tmp_path)
+    damaged = parts_of(found.full, DIGESTS[0])[0]
+    damaged.write_bytes(bytes(damaged.stat().st_size))
+
+    def stopped(_self: Archive, _names: object) -> frozenset[str]:
+        raise Interrupted("stopped")
+
+    monkeypatch.setattr(Archive, "wrong_among", stopped)
+    with pytest.raises(Interrupted) as caught:
+        scene.load(src=found.src("jan"), request_file=str(tmp_path / "site.request.json"))
+    assert caught.value.changed is (written(scene) != [])
