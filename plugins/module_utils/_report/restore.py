@@ -5,10 +5,10 @@
 """The script that unpacks an archive where there is nothing but a POSIX shell and a few programs. Pure.
 
 It contains the names and checksums of the archive's files, and is the same for the same archive. This module writes
-what differs from archive to archive: the variables ``archive``, ``first``, ``total``, ``step``, ``size``, ``unpacked``,
-``largest``, ``room``, ``count``, ``example`` and ``example_path``, and the functions ``each_file``, ``each_group``,
-``list_images``, ``tell_lacking``, ``need_all``, ``show_loop``, ``at``, ``unpack`` and ``gather``. The rest is in the
-modules ``restore_*``. The script of a whole set, C(plugin_utils/_set/restore.py), is made of the same
+what differs from archive to archive: the variables ``archive``, ``first``, ``total``, ``step``, ``at_once``, ``size``,
+``unpacked``, ``largest``, ``room``, ``count``, ``example`` and ``example_path``, and the functions ``each_file``,
+``each_group``, ``list_images``, ``tell_lacking``, ``need_all``, ``show_loop``, ``at``, ``unpack`` and ``gather``. The
+rest is in the modules ``restore_*``. The script of a whole set, C(plugin_utils/_set/restore.py), is made of the same
 pieces.
 """
 
@@ -53,6 +53,8 @@ from .restore_unpack import (
 )
 
 _NAMED_AT_MOST = 100
+_MANY = 200
+"""How many files are checked by a program each. A program that checks them all tells of some dozens at a time."""
 _SEAL = re.compile(rb"\n# Seal: ([0-9a-f]{64})\n")
 _SEALED_WITHIN = 1024
 _EXPAND = {GZIP: "gzip -dc", ZSTD: "zstd -dcq"}
@@ -81,7 +83,7 @@ def restore_script(name: str, lock: Lock) -> bytes:
     first = _path(name, lock.parts[0].name, compress) if lock.parts else ""
     return assemble(
         lock,
-        settings(name, first, lock, needs_copy=compress != DIR),
+        settings(name, first, lock, needs_copy=compress != DIR, is_directory=compress == DIR),
         programs([compress], is_bundle=lock.is_bundle),
         [
             function("each_file", ["doing=$1", "number=0", *file_calls(name, lock)]),
@@ -155,13 +157,14 @@ def _names_files_of(script: bytes, name: str, lock: Lock) -> bool:
     return script.startswith(b"#!/bin/sh\n") and script.endswith(b'main "$@"\n') and expected in script
 
 
-def settings(archive: str, first: str, lock: Lock, *, needs_copy: bool) -> dict[str, str]:
+def settings(archive: str, first: str, lock: Lock, *, needs_copy: bool, is_directory: bool) -> dict[str, str]:
     """Return the variables that differ from script to script.
 
     :param archive: what the files are, for messages.
     :param first: name of a file that is beside the script.
     :param lock: of all images and files.
     :param needs_copy: whether a tar of everything needs a copy of it first.
+    :param is_directory: whether all files are those of directories, so that each is found under its own name only.
     """
     total = len(lock.parts)
     content = sum(lock.blobs.values())
@@ -172,6 +175,7 @@ def settings(archive: str, first: str, lock: Lock, *, needs_copy: bool) -> dict[
         "first": first,
         "total": str(total),
         "step": str(total // _NAMED_AT_MOST + 1),
+        "at_once": "yes" if is_directory and total > _MANY else "",
         "size": format_size(sum(part.size for part in lock.parts)),
         "unpacked": format_size(content),
         "largest": format_size(max(lock.blobs.values(), default=0)),

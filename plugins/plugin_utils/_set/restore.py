@@ -148,7 +148,13 @@ def set_script(archives: Sequence[Archive], merged: Lock, documents: Mapping[str
     what = f"the set of {format_count(len(archives), 'host')}"
     return assemble(
         everything,
-        settings(what, INDEX, everything, needs_copy=True),
+        settings(
+            what,
+            INDEX,
+            everything,
+            needs_copy=True,
+            is_directory=all(archive.compress == DIR for archive in archives),
+        ),
         programs((archive.compress for archive in archives), is_bundle=merged.is_bundle),
         pieces,
     )

@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shlex
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -201,3 +204,71 @@ def test_shellcheck_finds_nothing_in_the_functions_for_parity_files() -> None:
         line.split() for line in script.decode("utf-8", "surrogateescape").splitlines() if "one_group cdcd" in line
     ]
     assert [call[-3:] for call in calls] == [["1", "2", "21"], ["2", "2", "20"]]
+
+
+def many_files(folder: Path, name: str, count: int) -> Lock:
+    """Make a directory of many files, as a restore finds it; returns its lock file."""
+    lock = a_lock("dir", name, parts=count)
+    parts = []
+    for number, part in enumerate(lock.parts):
+        path = folder / name / part.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"content %d\n" % number)
+        raw = path.read_bytes()
+        parts.append(replace(part, size=len(raw), sha256=hashlib.sha256(raw).hexdigest()))
+    lock = replace(lock, parts=tuple(parts))
+    (folder / "restore.sh").write_bytes(restore_script(name, lock))
+    return lock
+
+
+def check_of(folder: Path) -> tuple[subprocess.CompletedProcess[str], int]:
+    """Have the script check all files.
+
+    :returns: the outcome, and how many programs have computed checksums.
+    """
+    bin_folder = folder / "bin"
+    bin_folder.mkdir(exist_ok=True)
+    wrapper = bin_folder / "sha256sum"
+    wrapper.write_text(f'#!/bin/sh\necho called >>"{folder}/calls"\nexec {shutil.which("sha256sum")} "$@"\n')
+    wrapper.chmod(0o755)
+    (folder / "calls").write_text("")
+    done = subprocess.run(
+        ["sh", str(folder / "restore.sh"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": f"{bin_folder}:{os.environ['PATH']}"},
+    )
+    return done, len((folder / "calls").read_text().splitlines())
+
+
+@pytest.mark.parametrize("name", ["images", "im ages", "im\\ages", "-n"])
+def test_one_program_checks_many_files(tmp_path: Path, name: str) -> None:
+    lock = many_files(tmp_path, name, 250)
+    done, calls = check_of(tmp_path)
+    total = len(lock.parts)
+    assert done.returncode == 0 and calls == 1, done.stderr
+    assert done.stderr.endswith(f"all {total} files are whole\n")
+    assert f"checking file 1 of {total}: {name}".rstrip() in done.stderr.replace("\\\\", "\\")
+    assert len(done.stderr.splitlines()) <= 101
+
+
+def test_of_many_files_each_one_that_is_wrong_is_named(tmp_path: Path) -> None:
+    lock = many_files(tmp_path, "images", 250)
+    total = len(lock.parts)
+    (tmp_path / "images" / "share" / "sha256" / "7").write_bytes(b"cOntent 9\n")
+    (tmp_path / "images" / "share" / "sha256" / "8").write_bytes(b"")
+    done, calls = check_of(tmp_path)
+    assert done.returncode == 1 and calls == total + 1
+    assert "damaged: images/share/sha256/7 has the right size, but not the sha256 " in done.stderr
+    assert "damaged: images/share/sha256/8 has 0 bytes instead of 11" in done.stderr
+    assert f"of {total} files, 0 are missing and 2 are damaged" in done.stderr
+    (tmp_path / "images" / "share" / "sha256" / "9").unlink()
+    done, calls = check_of(tmp_path)
+    assert "missing: images/share/sha256/9" in done.stderr and calls == total - 1
+    assert f"of {total} files, 1 are missing and 2 are damaged" in done.stderr
+
+
+def test_few_files_are_named_as_they_are_read(tmp_path: Path) -> None:
+    lock = many_files(tmp_path, "images", 20)
+    assert check_of(tmp_path)[1] == len(lock.parts)
