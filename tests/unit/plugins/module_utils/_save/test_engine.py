@@ -430,6 +430,36 @@ def test_a_truncated_blob_of_the_cache_is_fetched_again(bench: Bench) -> None:
     archived(bench.out / "images.tar.gz")
 
 
+# -- without skopeo
+
+
+@pytest.mark.parametrize("compress", ["gzip", "dir"])
+def test_with_and_without_skopeo_the_archive_is_the_same(bench: Bench, compress: str) -> None:
+    expected = bench.run(compress=compress, skopeo_copy="always")
+    assert len(bench.skopeo.copied) == 3
+    bench.folder = bench.folder / "again"
+    result = bench.run(compress=compress, skopeo_copy="auto", insecure_policy=True)
+    assert (bench.skopeo.copied, len(bench.skopeo.accepted), result.notes) == ([], 1, ())
+    assert result.lock is not None and expected.lock is not None
+    assert result.lock.parts == expected.lock.parts
+    asked = [one for one in bench.registries.asked if "@sha256:" in one]
+    assert len(asked) == len({*asked}) == 4, "an index and three manifests"
+
+
+def test_the_result_says_that_copies_differ(bench: Bench) -> None:
+    copy = bench.skopeo.copy_without_layers
+
+    def spoiled(image: PlatformImage, name: str, directory: str, *, deadline: float) -> None:
+        copy(image, name, directory, deadline=deadline)
+        Path(directory, "layout", "oci-layout").write_text("{}")
+
+    bench.skopeo.copy_without_layers = spoiled  # type: ignore[method-assign]
+    result = bench.run(skopeo_copy="auto", insecure_policy=True)
+    assert not result.is_failure and len(bench.skopeo.copied) == 3
+    (note,) = result.notes
+    assert note.startswith("all images of reg.lan are copied by skopeo, ") and note in result.sentence("x", check=False)
+
+
 def spoil_what_comes(monkeypatch: pytest.MonkeyPatch, *, times: int, layer: layers.Layer = TOP) -> None:
     """Spoil a layer right after it has come and was found sound, so many times."""
     adopt, left = BlobStore.adopt, [layer.digest] * times
