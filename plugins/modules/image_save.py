@@ -617,8 +617,8 @@ reason:
   type: str
   sample: 1 image added, 2 images changed
 msg:
-  description: What happened. After failures, each cause once, with the first of its images, and the path of the failed
-    list.
+  description: What happened, and how much a bundle spares. After failures, each cause once, with the first of its
+    images, and the path of the failed list.
   returned: always
   type: str
   sample: 'saved 3 images to /srv/airgap/rancher.tar.gz (4 files, 6.3 GiB): 1 image added'
@@ -637,11 +637,12 @@ dest:
   sample: /srv/airgap/rancher.tar.gz
 bundle:
   description: What the other side already has. Only sizes of blobs are added up, without the tar around them.
-  returned: with O(since), unless the archive is full because of O(since_missing=full)
+  returned: with O(since), unless the archive is full because of O(since_missing=full), and of a bundle that O(request)
+    asks for
   type: dict
   contains:
     base:
-      description: The archives in O(since).
+      description: The archives in O(since), or the one that O(request) is for.
       type: list
       elements: dict
       contains:
@@ -996,22 +997,22 @@ checksum_file:
 report_file:
   description: Path of the report, a page for a browser that shows what the archive contains, what is new, and whether
     it is complete.
-  returned: when the list could be processed
+  returned: when the list could be processed, except with the parts that O(request) asks for
   type: str
   sample: /srv/airgap/rancher.tar.gz.report.html
 table_file:
   description: Path of the same information as a table (CSV), one line per platform image.
-  returned: when the list could be processed
+  returned: when the list could be processed, except with the parts that O(request) asks for
   type: str
   sample: /srv/airgap/rancher.tar.gz.report.csv
 facts_file:
   description: Path of the facts of the report that the lock file does not have, as JSON.
-  returned: when the list could be processed
+  returned: when the list could be processed, except with the parts that O(request) asks for
   type: str
   sample: /srv/airgap/rancher.tar.gz.report.json
 restore_file:
   description: Path of a shell script that checks the parts and unpacks the archive, with C(sh PATH TARGET_DIR).
-  returned: when the list could be processed
+  returned: when the list could be processed, except with the parts that O(request) asks for
   type: str
   sample: /srv/airgap/rancher.tar.gz.restore.sh
 log:

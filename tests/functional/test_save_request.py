@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._archive.output import BESIDE
 from ansible_collections.airgap.images.tests.functional._helpers import flip, saved, snapshot, traffic
 from ansible_collections.airgap.images.tests.support.archive import archive_files
 from ansible_collections.airgap.images.tests.support.module import Result
@@ -103,6 +104,8 @@ def test_exactly_the_parts_that_are_asked_for_are_made(site: Site) -> None:
     beside = {f"{site.dest.name}{suffix}" for suffix in (".lock.json", ".sha256", ".request.json")}
     assert site.names() == {*asked, *beside}
     assert [Path(each["path"]) for each in result["parts"]] == [site.requested / name for name in asked]
+    named = {name: Path(result[name]) for name in BESIDE if name in result.data}
+    assert {*named} == {"lock_file", "checksum_file"} and all(path.is_file() for path in named.values())
     assert all((site.requested / name).read_bytes() == whole[name] for name in asked if name in whole)
     after = snapshot(site.dest.parent)
     assert all(after[name] == state for name, state in before.items() if name != str(site.dest.parent))

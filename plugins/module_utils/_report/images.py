@@ -130,7 +130,7 @@ def _platform_digest(one: LockedPlatform) -> Markup:
 
 
 def news(subject: Subject) -> Markup:
-    """The comparison with the archive before, in full."""
+    """The comparison with the archive before, or with the base of a bundle, in full."""
     before = subject.before
     if before is None:
         what = (
@@ -140,7 +140,7 @@ def news(subject: Subject) -> Markup:
         )
         return section("new", "What is new", element("p", what))
     if not (before.added or before.changed or before.removed):
-        return section("new", "What is new", element("p", "The same references as in the archive before."))
+        return section("new", "What is new", element("p", f"The same references as in {subject.earlier}."))
     now = {str(image.reference): image for image in subject.lock.images}
     added = [_plain(now[name]) for name in before.added if name in now]
     changed = [_changed(one, now[one.reference]) for one in before.changed if one.reference in now]

@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sections of a report that tell of bytes and files: repositories, layers, parts, commands, options. Pure."""
+"""The sections of a report that tell of bytes and files: repositories, layers, parts, commands. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from .._archive.output import ZSTD
-from .._base.json import Json
+from .._archive.parts import Part
 from .._oci.layout import ROOT
 from .commands import (
     TARGET,
@@ -26,7 +26,7 @@ from .commands import (
 )
 from .facts import Facts, Layer
 from .map import treemap
-from .markup import Markup, Piece, element, join, text
+from .markup import Markup, element, join, text
 from .pieces import (
     NOT_KNOWN,
     Column,
@@ -46,18 +46,6 @@ from .pieces import (
 
 _OPEN_PARTS = 24
 _LISTED_PARTS = 2000
-_OPTIONS = {
-    "arch": "Architectures",
-    "os": "Operating systems",
-    "fail_on_missing_platform": "Missing platform is a failure",
-    "include_foreign_layers": "Foreign layers included",
-    "compress": "Compression",
-    "compress_level": "Compression level",
-    "part_size": "Part size",
-    "part_at": "Parts end at",
-    "part_digits": "Digits of the part number",
-    "signature_policy": "Signature policy",
-}
 
 
 def repositories(subject: Subject) -> Markup:
@@ -144,16 +132,11 @@ def _layer_table(title: str, listed: Sequence[Layer], facts: Facts) -> list[Mark
 def parts(subject: Subject) -> Markup:
     """The archive's files with their checksums."""
     listed = subject.lock.parts[:_LISTED_PARTS]
-    rows = [
-        row(element("code", one.name), size(one.size), element("code", one.sha256, class_="d"), numbers=(0,))
-        for one in listed
-    ]
-    columns = (Column("Name"), Column("Size", is_number=True), Column("SHA-256", sorts=False))
-    table = grid(columns, rows, caption="Files of the archive with their checksums")
+    table = _files(listed, caption="Files of the archive with their checksums")
     left = len(subject.lock.parts) - len(listed)
     if left:
         table = join([table, element("p", f"And {count(left, 'file')} more, which {subject.checksum_file} names.")])
-    if len(rows) > _OPEN_PARTS:
+    if len(listed) > _OPEN_PARTS:
         table = folded("Names and checksums", table, is_open=False)
     title = subject.files(len(subject.lock.parts))
     place = [f"below {subject.name}; "] if subject.is_directory else []
@@ -171,7 +154,32 @@ def parts(subject: Subject) -> Markup:
             element("code", subject.checksum_file),
         ),
         table,
+        *_parity(subject),
     )
+
+
+def _parity(subject: Subject) -> list[Markup]:
+    files = subject.lock.parity
+    if not files:
+        return []
+    told = (
+        "; it makes one lost part again. Carry it on another stick."
+        if len(files) == 1
+        else "; each makes one lost part of its group again. Carry them on another stick."
+    )
+    return [
+        element("p", count(len(files), "parity file"), ", ", size(sum(one.size for one in files)), told),
+        _files(files, caption="Parity files with their checksums"),
+    ]
+
+
+def _files(files: Sequence[Part], *, caption: str) -> Markup:
+    rows = [
+        row(element("code", one.name), size(one.size), element("code", one.sha256, class_="d"), numbers=(0,))
+        for one in files
+    ]
+    columns = (Column("Name"), Column("Size", is_number=True), Column("SHA-256", sorts=False))
+    return grid(columns, rows, caption=caption)
 
 
 def restore(subject: Subject) -> Markup:
@@ -239,34 +247,3 @@ def _loading(subject: Subject) -> list[Markup]:
     pull = [podman_command(named)] if named is not None else []
     told.append(commands(oci_tar_command(name), containerd_command(), *pull))
     return told
-
-
-def options(subject: Subject) -> Markup:
-    """Write how the archive was made."""
-    lock = subject.lock
-    pairs: list[tuple[str, Piece]] = [
-        (_OPTIONS.get(name, name), _option(name, value)) for name, value in lock.options.items()
-    ]
-    pairs.append(("Compressed by", lock.compressor or "nothing"))
-    pairs.append(("SHA-256 of the lock file", subject.lock_sha256))
-    listed = [join([element("dt", name), element("dd", value)]) for name, value in pairs]
-    return section(
-        "options",
-        "How it was made",
-        element("p", "The options that determine content and bytes, from the lock file.", class_="soft"),
-        element("div", element("dl", *listed, class_="options"), class_="panel"),
-    )
-
-
-def _option(name: str, value: Json) -> Piece:
-    if name == "part_size" and isinstance(value, int):
-        return join([size(value), f": {count(value, 'byte')}"])
-    return _shown(value)
-
-
-def _shown(value: Json) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(_shown(one) for one in value)
-    return "not set" if value is None else str(value)

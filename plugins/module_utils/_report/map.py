@@ -97,7 +97,8 @@ def _about(holding: Holding, whole: int) -> str:
 def _kinds(facts: Facts) -> tuple[dict[str, str], list[tuple[str, str]]]:
     """The class of each repository's tile, and what the classes mean."""
     if any(holding.new for holding in facts.holdings):
-        return {}, [("new", "new bytes"), ("", "bytes that were in the archive before")]
+        earlier = "were in the archive before" if facts.bundle is None else "its base has"
+        return {}, [("new", "new bytes"), ("", f"bytes that {earlier}")]
     sizes: Counter[str] = Counter()
     for holding in facts.holdings:
         sizes[_group(holding.name)] += holding.bytes

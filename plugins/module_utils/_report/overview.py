@@ -101,7 +101,7 @@ def _comparison(subject: Subject) -> list[Markup]:
             element("p", "Not known any more", class_="big"),
             element(
                 "p",
-                "The comparison with the archive before was lost or damaged. Everything else here comes from the lock "
+                f"The comparison with {subject.earlier} was lost or damaged. Everything else here comes from the lock "
                 "file.",
                 class_="soft",
             ),
@@ -119,7 +119,7 @@ def _comparison(subject: Subject) -> list[Markup]:
     if not (before.added or before.changed or before.removed or before.blobs):
         return [
             element("p", "Nothing", class_="big"),
-            element("p", "The same references with the same content as in the archive before.", class_="soft"),
+            element("p", f"The same references with the same content as in {subject.earlier}.", class_="soft"),
         ]
     counts = (("Added", before.added), ("Changed", before.changed), ("Removed", before.removed))
     same = len(lock.images) - len(before.added) - len(before.changed)
@@ -129,7 +129,7 @@ def _comparison(subject: Subject) -> list[Markup]:
             *(element("div", element("dt", word), element("dd", number(len(found)))) for word, found in counts),
             class_="counts",
         ),
-        element("p", f"{count(same, 'reference')} as in the archive before", class_="soft"),
+        element("p", f"{count(same, 'reference')} as in {subject.earlier}", class_="soft"),
         bar(before.bytes, subject.content_size),
         rows(
             ("New bytes", join([size(before.bytes), f" ({share(before.bytes, subject.content_size)})"])),
@@ -181,12 +181,20 @@ def _soundness(subject: Subject) -> Markup:
         "Is it whole?",
         answer,
         element("p", *told, class_="soft"),
-        rows((subject.files(len(lock.parts)), join([size(subject.size), each, "with its sha256"]))),
+        rows((subject.files(len(lock.parts)), join([size(subject.size), each, "with its sha256"])), *_parity(subject)),
         element("p", "Check what has arrived:", class_="soft above"),
         commands(check_command(subject.name)),
         element("p", "Or check and unpack at once:", class_="soft"),
         commands(restore_command(subject.name)),
     )
+
+
+def _parity(subject: Subject) -> list[tuple[str, Piece]]:
+    files = subject.lock.parity
+    if not files:
+        return []
+    told = join([size(sum(one.size for one in files)), ", to make a lost part again"])
+    return [(count(len(files), "parity file"), told)]
 
 
 def _missing_in_words(subject: Subject) -> str:

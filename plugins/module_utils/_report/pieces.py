@@ -82,6 +82,11 @@ class Subject:
         """Say of each saved reference if it is new, changed or the same."""
         return changes([str(image.reference) for image in self.lock.images], self.facts)
 
+    @property
+    def earlier(self) -> str:
+        """Name what the archive is compared with."""
+        return "its base" if self.lock.is_bundle else "the archive before"
+
     @cached_property
     def owners(self) -> dict[Reference, Reference]:
         """The image that each signature or the like was saved with."""

@@ -17,7 +17,8 @@ from .._archive.output import TABLE_SUFFIX
 from .facts import Facts
 from .facts_file import FactsFile, write_facts_file
 from .images import images, missing, news
-from .layers_and_parts import layers, options, parts, repositories, restore
+from .layers_and_parts import layers, parts, repositories, restore
+from .made_with import options
 from .markup import LINE_END, Markup, element, join
 from .overview import overview
 from .pieces import Subject

@@ -236,6 +236,7 @@ def _answered(asked: Asked, images: ImageSet, *, changed: bool, told: str) -> An
         stats=Stats(images=len(asked.lock.images), bytes_archive=size),
         lock=replace(asked.lock, parts=asked.parts, parity=()),
         told=told,
+        has_parts=bool(asked.parts),
     )
 
 

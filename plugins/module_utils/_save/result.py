@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from .._archive.lock import Lock, LockedImage, LockedSkip
+from .._archive.lock import Lock, LockedSkip
+from .._archive.output import BESIDE
 from .._archive.referrers import images_only
 from .._base.size import format_count, format_size
 from .._oci.image import FailedImage
@@ -127,6 +128,11 @@ class Result:
     is_needless: bool = False
 
     @property
+    def beside(self) -> Mapping[str, str]:
+        """Suffixes of the files that are beside what was made, by the names of return values."""
+        return BESIDE
+
+    @property
     def failures(self) -> int:
         """Number of images and lines that were asked for and are not in the archive."""
         return len(self.failed) + len(self.listed.invalid)
@@ -175,7 +181,7 @@ class Result:
         return ". ".join([*sentences, *self.notes])
 
     def _success(self, dest: str, *, check: bool) -> str:
-        images = _counted(self.lock.images if self.lock else ())
+        images = _content(self.lock)
         if self.is_needless:
             listed = "; only the failed list is different" if self.changed else ""
             return f"no bundle {'would be' if check else 'was'} written to {dest}: {self.reason}{listed}"
@@ -183,10 +189,12 @@ class Result:
             listed = "; only the failed list is different" if self.changed else ""
             return f"{dest} already holds {images}: {self.reason}{listed}"
         if self.forecast is not None and check:
-            return f"would save {images} to {dest}: {self.reason}. {self.forecast.sentence}"
+            told = "".join(f" ({spared})" for spared in _spared(self.lock))
+            return f"would save {images} to {dest}{told}: {self.reason}. {self.forecast.sentence}"
         files = format_count(len(self.lock.parts) if self.lock else 0, "file")
+        sizes = ", ".join([files, format_size(self.stats.bytes_archive), *_spared(self.lock)])
         verb = "would save" if check else "saved"
-        return f"{verb} {images} to {dest} ({files}, {format_size(self.stats.bytes_archive)}): {self.reason}"
+        return f"{verb} {images} to {dest} ({sizes}): {self.reason}"
 
     def _failure_of_nothing(self) -> str:
         total = self.share.total
@@ -200,9 +208,15 @@ class Answer(Result):
     """The end of a run that has answered a request.
 
     :param told: what was made, in a sentence.
+    :param has_parts: whether parts were made, which have no report and no restore script of their own.
     """
 
     told: str = ""
+    has_parts: bool = False
+
+    @property
+    def beside(self) -> Mapping[str, str]:
+        return {name: BESIDE[name] for name in ("checksum_file", "lock_file")} if self.has_parts else BESIDE
 
     def hint(self, *, check: bool) -> str:
         return ""
@@ -211,11 +225,21 @@ class Answer(Result):
         return self.told
 
 
-def _counted(images: Sequence[LockedImage]) -> str:
+def _content(lock: Lock | None) -> str:
+    """Say how many images an archive has, and that it is a bundle if it is one."""
+    images = lock.images if lock is not None else ()
     asked_for = len(images_only(images))
     told = format_count(asked_for, "image")
     found = len(images) - asked_for
-    return f"{told} and {format_count(found, 'referrer')}" if found else told
+    told = f"{told} and {format_count(found, 'referrer')}" if found else told
+    return f"a bundle of {told}" if lock is not None and lock.is_bundle else told
+
+
+def _spared(lock: Lock | None) -> list[str]:
+    """Say how many bytes a bundle does not carry; nothing of a full archive."""
+    if lock is None or not lock.is_bundle:
+        return []
+    return [f"without {format_size(sum(one.size for one in lock.requires.values()))} that its base has"]
 
 
 def is_failure(failures: int, *, allow_partial: bool, is_published: bool) -> bool:

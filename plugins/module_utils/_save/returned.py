@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 from .._archive.lock import Lock, LockedImage
 from .._archive.names import path_of
-from .._archive.output import BESIDE, DIR, Output
+from .._archive.output import DIR, Output
 from .._archive.parts import Part
 from .._archive.referrers import kind_of_referrer, referrers_by_image
 from .._base.json import Json
@@ -42,7 +42,7 @@ def as_returned(result: Result, output: Output, *, check: bool) -> dict[str, Jso
             {"origin": str(line.origin), "line": line.text, "reason": line.reason} for line in result.listed.invalid
         ],
         "stats": _stats(result.stats),
-        **{name: f"{output.dest}{suffix}" for name, suffix in BESIDE.items()},
+        **{name: f"{output.dest}{suffix}" for name, suffix in result.beside.items()},
     }
     if result.lock is not None and result.lock.is_bundle:
         returned["bundle"] = _bundle(result.lock, is_needed=not result.is_needless)

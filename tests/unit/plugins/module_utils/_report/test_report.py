@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, LockedSkip
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, LockedBase, LockedSkip
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
@@ -163,6 +163,27 @@ def test_an_archive_as_before_has_nothing_new() -> None:
     page = page_of(replace(sample, before=sample.lock))
     assert "Nothing" in page.by_id("news").text
     assert "The same references" in page.by_id("new").text
+
+
+def test_a_bundle_is_compared_with_its_base() -> None:
+    sample = bundle("x.tar.gz", ["a", "b"])
+    lock = replace(sample.lock, base=(LockedBase("base.tar.gz", "0" * 64, False),))
+    page = page_of(replace(sample, lock=lock, before=sample.lock))
+    for name in ("news", "new"):
+        assert "in its base" in page.by_id(name).text and "archive before" not in page.by_id(name).text
+
+
+def test_parity_files_are_named_with_what_they_are_for() -> None:
+    files = (Part("x.tar.gz.parity0", 1234567, "a" * 64), Part("x.tar.gz.parity1", 1234567, "b" * 64))
+    sample = bundle("x.tar.gz", ["a", "b"], parity=True, part_at="image", referrers="auto")
+    page = page_of(replace(sample, lock=replace(sample.lock, parity=files)))
+    assert "2 parity files" in page.by_id("soundness").text
+    told = page.by_id("parts").text
+    for file in files:
+        assert file.name in told and file.sha256 in told
+    assert format_size(2469134) in told and "another stick" in told
+    names = {node.text for node in page.by_id("options").all("dt")}
+    assert not names & {"parity", "part_at", "referrers"}
 
 
 def test_a_lost_comparison_is_said_to_be_lost() -> None:

@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, LockedImage, LockedSkip
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
+    Lock,
+    LockedBase,
+    LockedImage,
+    LockedSkip,
+    Requirement,
+)
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import FailedImage
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import ImageList, InvalidLine, Origin
@@ -26,6 +32,11 @@ DIGEST = "sha256:" + "ab" * 32
 def lock(images: int, parts: int = 1) -> Lock:
     image = LockedImage(parse_reference("a"), DIGEST, OCI_INDEX, (), ())
     return Lock({}, (image,) * images, parts=tuple(Part(f"a.part{number}", 1, "") for number in range(parts)))
+
+
+def bundle(images: int) -> Lock:
+    left_out = {f"sha256:{number:064x}": Requirement(1024**2, (), "base", ()) for number in (1, 2, 3)}
+    return replace(lock(images), base=(LockedBase("base", "0" * 64, True),), requires=left_out)
 
 
 def images(count: int, *invalid: str) -> ImageList:
@@ -94,6 +105,22 @@ SENTENCES: dict[str, tuple[Result, bool, str]] = {
         True,
         "would save 3 images to /a: 1 image added. To download: 1 blob, 5 bytes; archive: up to 4.0 KiB; "
         "free: 1.0 KiB for the cache, 2.0 KiB for the archive",
+    ),
+    "a bundle": (
+        result(lock=bundle(2)),
+        False,
+        "saved a bundle of 2 images to /a (1 file, 2.0 KiB, without 3.0 MiB that its base has): 1 image added",
+    ),
+    "a bundle, planned": (
+        result(lock=bundle(2), forecast=FORECAST),
+        True,
+        "would save a bundle of 2 images to /a (without 3.0 MiB that its base has): 1 image added. To download: 1 "
+        "blob, 5 bytes; archive: up to 4.0 KiB; free: 1.0 KiB for the cache, 2.0 KiB for the archive",
+    ),
+    "a bundle, kept": (
+        result(lock=bundle(2), changed=False, reason="nothing changed"),
+        False,
+        "/a already holds a bundle of 2 images: nothing changed",
     ),
     "to be recorded": (
         result(),
