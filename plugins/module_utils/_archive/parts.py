@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,16 @@ from typing import BinaryIO, Callable
 
 from .._base.buffers import Data
 from .._base.errors import OptionError, SpaceError, StorageError
+from .._base.parallel import parallel_map
 from .._base.size import exact_size, format_bytes, format_size, handy_size
+from .._base.stop import go_on
 from .._host.disk_errors import explained, remedy
 from .._host.files import not_for_others
 
 MAX_PARTS = 10_000
 _SYNC_EVERY = 64 * 1024 * 1024
+_SYNC_FILES = 64  # at most so many whole files wait to be brought to disk
+_SYNCS_AT_ONCE = 8  # one entry of the filesystem's journal is for all of them
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class PartWriter:
         self._behind = behind
         self._file: BinaryIO | None = None
         self._files: list[BinaryIO] = []
+        self._whole: list[BinaryIO] = []
         self._hasher = hashlib.sha256()
         self._size = 0
         self._unsynced = 0
@@ -105,6 +111,7 @@ class PartWriter:
         if self._file is not None or not self._number:
             self._write_here(memoryview(b""))
             self._close()
+        self._sync()
 
     def abort(self) -> None:
         """Close open files, and leave them to the owner of the directory; no action may still be running."""
@@ -132,23 +139,29 @@ class PartWriter:
         except OSError as error:
             raise explain_write_error(error, self._directory) from error
         if self._unsynced >= _SYNC_EVERY:
-            self._sync(self._file, close=False)
+            self._sync()
 
     def _close(self) -> None:
         if self._file is not None:
-            self._sync(self._file, close=True)
+            self._whole.append(self._file)
             self.written.append(WrittenFile(self._path(), self._size, self._hasher.hexdigest()))
             self._file = None
+            if len(self._whole) >= _SYNC_FILES:
+                self._sync()
         elif not self._size:
             return
         self._number += 1
         self._size = 0
 
-    def _sync(self, file: BinaryIO, *, close: bool) -> None:
+    def _sync(self) -> None:
+        """Have all that was written brought to disk, and whole files closed."""
+        whole, self._whole = self._whole, []
+        files = whole if self._file is None else [*whole, self._file]
+
         def sync() -> None:
             try:
-                os.fsync(file.fileno())
-                if close:
+                _fsync(files)
+                for file in whole:
                     file.close()
             except OSError as error:
                 raise explain_write_error(error, self._directory) from error
@@ -158,6 +171,21 @@ class PartWriter:
 
     def _path(self) -> str:
         return os.path.join(self._directory, str(self._number))
+
+
+def _fsync(files: Sequence[BinaryIO]) -> None:
+    """Wait until files are on disk.
+
+    :raises OSError: when the disk did not accept one of them.
+    """
+    parallel_map(
+        lambda file: os.fsync(file.fileno()),
+        files,
+        workers=_SYNCS_AT_ONCE,
+        timeout=math.inf,
+        late=lambda _file: None,
+        check=go_on,
+    )
 
 
 def most_parts(pieces: Sequence[int], part_size: int | None) -> int:

@@ -17,10 +17,11 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.build import Built, build_archive
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import AT_IMAGE, AT_SIZE
-from ansible_collections.airgap.images.plugins.module_utils._archive.parts import WrittenFile
+from ansible_collections.airgap.images.plugins.module_utils._archive.parts import WrittenFile, most_parts
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import go_on
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._oci.layout import assemble
+from ansible_collections.airgap.images.plugins.module_utils._save.plan import make_plan
 from ansible_collections.airgap.images.tests.unit.fakes import (
     ARM64,
     Nothing,
@@ -156,6 +157,27 @@ def test_each_blob_is_read_from_the_part_of_its_image_alone(cache: Cache, tmp_pa
             elif compress == "zstd":
                 raw = unzstd(raw)
             assert raw[at.skip : at.skip + len(data)] == data
+
+
+@pytest.mark.parametrize("compress", ["gzip", "zstd", "none"])
+def test_no_part_is_larger_than_was_foreseen(cache: Cache, tmp_path: Path, compress: str) -> None:
+    """By that, a run that would make too many parts, or one that is too large, ends before the first byte."""
+    twice = [*MONTH, *MONTH[:3], image(50)]
+    listed = [resolved(name, *samples) for name, samples in twice]
+    plan = make_plan(
+        listed,
+        stored=lambda _image: None,
+        is_accepted=lambda _image: True,
+        has_blob=lambda _blob: True,
+        fetched={},
+    )
+    pieces = plan.pieces_of(AT_IMAGE)
+    files = build(cache, tmp_path / "new", twice, compress=compress, part_at=AT_IMAGE).files
+    assert len(files) == IMAGES + 3 <= most_parts(pieces, None) == len([size for size in pieces if size])
+    foreseen = [*pieces[: IMAGES + 1], *pieces[-2:]]
+    assert all(file.size <= size for file, size in zip(files, foreseen))
+    if compress == "none":
+        assert sum(pieces) < 1.2 * sum(file.size for file in files)
 
 
 def test_an_image_that_brings_nothing_has_no_part(cache: Cache, tmp_path: Path) -> None:
