@@ -110,6 +110,25 @@ def test_what_is_at_dest_and_what_cannot_be_read(registry: Registry, bench: Work
     assert "bundle" not in full.data
 
 
+def test_a_bundle_that_a_killed_run_has_left_half_in_place(registry: Registry, bench: Workbench) -> None:
+    """Its parts have their names, and its lock file is still to come: the next run completes it."""
+    months = Months(registry, bench)
+    months.save(0, "one.tar.gz")
+    months.save(1, "two.tar.gz", ["one.tar.gz"], part_size=8192)
+    two = months.dest("two.tar.gz")
+    before = contents(two.parent)
+    ready = two.with_name(".two.tar.gz.staging") / "ready"
+    ready.parent.mkdir(mode=0o700)
+    ready.mkdir(mode=0o700)
+    lock_of(two).rename(ready / lock_of(two).name)
+    params: dict[str, Any] = {"dest": two, "since": [lock_of(months.dest("one.tar.gz"))], "part_size": 8192, **BOTH}
+    assert not bench.save(months.images(1), check=True, **params).failed
+    result = bench.save(months.images(1), **params)
+    saved(result)
+    assert result["reason"] == "an interrupted run had finished the archive"
+    assert contents(two.parent) == before
+
+
 def test_the_lock_file_of_a_bundle_in_place_of_a_list(registry: Registry, bench: Workbench) -> None:
     """It names everything, so it gives a full archive, from a cache that was pruned for the bundle."""
     months = Months(registry, bench)

@@ -15,6 +15,7 @@ from .._host.filesystem import filesystem_of
 from .._host.space import capacity_bytes
 from .._oci.image import PlatformImage
 from .._publish.published import PublishedArchive, inspect
+from .._publish.ready import is_decided
 from .decide import saved_of, skipped_of, still_holds
 from .resolve import LookedUp
 from .resolved_list import (
@@ -49,11 +50,14 @@ class Findings:
 def inspect_dest(run: Run) -> PublishedArchive:
     """Compare what is at the final names with its lock file.
 
+    Of what a killed run has left half in place, nothing is said before the rest is there too.
+
     :raises OptionError: when something else is there than what may be replaced.
     """
     with run.stages.stage("inspect"):
         published = inspect(run.options.output, run.memory, verify=run.options.work.verify)
-    run.base.refuse_other(published)
+    if not is_decided(run.options.output):
+        run.base.refuse_other(published)
     return published
 
 
