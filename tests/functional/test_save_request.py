@@ -166,6 +166,15 @@ def test_requests_that_cannot_be_answered(site: Site, workdir: Path) -> None:
     other.write_text("{}", encoding="utf-8")
     unknown = site.save(request=site.ask(lock=other, parts=(0,)))
     assert unknown.failed and "Give a copy of that lock file in from_lock" in unknown.msg
+    for member, said in (
+        ({"options": {}}, "are not those of an archive"),
+        ({"options": {**site.lock["options"], "part_size": 0}}, "are not those of an archive"),
+        ({"parts": [{**part, "name": "images.tar.gz.lock.json"} for part in site.lock["parts"]]}, "does not name the"),
+        ({"options": {"compress": "dir"}}, "asks for files of a directory, which are not made one by one"),
+    ):
+        other.write_text(json.dumps({**site.lock, **member}), encoding="utf-8")
+        strange = site.save(request=site.ask(lock=other, parts=(0,)), from_lock=other)
+        assert strange.failed and said in strange.msg, strange.msg
     beyond = site.save(request=site.ask(parts=(999,)))
     assert beyond.failed and "asks for part 999, which" in beyond.msg
     site.requested.mkdir()

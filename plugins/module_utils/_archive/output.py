@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from .._base.errors import OptionError
 
 GZIP, ZSTD, NONE, DIR = "gzip", "zstd", "none", "dir"
+FORMATS = (GZIP, ZSTD, NONE, DIR)
+PART_DIGITS = range(1, 10)
+"""The least widths that the number of a part may be given."""
+
 AT_SIZE, AT_IMAGE = "size", "image"
 """Where parts end: at their size alone, or at the end of each image as well."""
 

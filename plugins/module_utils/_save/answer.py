@@ -126,14 +126,14 @@ def _make_while_open(asked: Asked, run: Run, tools: Tools) -> Answer:
         run.tell_failed(failed)
     if images.failed:
         return _failed(asked, run, images.failed)
-    if run.options.check:
-        return _answered(asked, run.images, changed=True, told=_told(asked, "would hold"))
     plan = _plan(run, tools, images)
-    note = _announce_lost(run, plan)
     if plan.incomplete:
         tools.skopeo.check()
     size = sum(part.size for part in asked.parts)
     ensure_space([Demand(run.options.work.cache_dir, plan.missing_bytes), Demand(asked.directory, size)])
+    if run.options.check:
+        return _answered(asked, run.images, changed=True, told=_told(asked, "would hold"))
+    note = _announce_lost(run, plan)
     tools.log_in(run.cache)
     job = Job(
         run=run,

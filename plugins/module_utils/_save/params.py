@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Literal, TypedDict
 
-from .._archive.output import AT_IMAGE, DIR, Output, check_level, complete_dest
+from .._archive.output import AT_IMAGE, DIR, PART_DIGITS, Output, check_level, complete_dest
 from .._base.checks import check_range, is_text
 from .._base.errors import InvalidReferenceError, OptionError, quoted
 from .._base.size import parse_size
@@ -189,7 +189,7 @@ def _output(params: Params) -> Output:
     if params["parity"] and part_size is None and params["part_at"] != AT_IMAGE:
         raise OptionError("parity: a lost part is made again from the other ones, so part_size is needed too")
     if params["part_digits"] is not None:
-        check_range("part_digits", params["part_digits"], 1, 9)
+        check_range("part_digits", params["part_digits"], PART_DIGITS[0], PART_DIGITS[-1])
     return Output(
         dest=complete_dest(params["dest"], compress),
         compress=compress,

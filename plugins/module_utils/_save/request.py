@@ -15,10 +15,11 @@ import os
 from dataclasses import dataclass, replace
 
 from .._archive.bases import BaseArchive, Bases, ReadDocument
-from .._archive.compress import library_of
+from .._archive.compress import ZSTANDARD_ERROR, library_of
 from .._archive.lock import WRITER, Lock
 from .._archive.lock_file import read_lock
-from .._archive.output import AT_IMAGE, AT_SIZE, DIR, Output, with_word
+from .._archive.names import part_names
+from .._archive.output import AT_IMAGE, AT_SIZE, DIR, FORMATS, PART_DIGITS, ZSTD, Output, check_level, with_word
 from .._archive.parts import Part
 from .._archive.request import REQUEST_SUFFIX, REQUESTED_SUFFIX, Request, read_request
 from .._base.errors import LockFileError, OptionError, quoted
@@ -110,6 +111,7 @@ def read_asked(path: str, options: Options) -> Asked:
     output = options.output
     directory = os.path.join(output.directory, f"{request.archive}{REQUESTED_SUFFIX}")
     asked = Asked(request, raw, lock, lock_path, raw_lock, directory)
+    _refuse_strange(asked)
     _refuse_unknown(asked, path)
     if request.parts:
         _refuse_other_bytes(asked)
@@ -132,6 +134,29 @@ def _find_lock(request: Request, options: Options) -> tuple[str, bytes]:
         f"which is not that of {' or '.join(paths)}. Give a copy of that lock file in from_lock, or save a full "
         "archive and carry that"
     )
+
+
+def _refuse_strange(asked: Asked) -> None:
+    """Refuse a lock file that no archive of this name has: what it says becomes options and names of files."""
+    output, lock = asked.output, asked.lock
+    is_known = output.compress in FORMATS and (output.part_size is None or output.part_size > 0)
+    try:
+        check_level(output.compress_level, output.compress)
+    except OptionError:
+        is_known = False
+    digits, names = output.part_digits, [part.name for part in lock.parts]
+    if not is_known or not (digits is None or digits in PART_DIGITS):
+        raise OptionError(f"request: the options in {asked.lock_path} are not those of an archive")
+    expected = part_names(asked.request.archive, len(names), split=output.is_split, digits=digits)
+    if output.compress != DIR and names != expected:
+        raise OptionError(
+            f"request: {asked.lock_path} does not name the parts of {asked.request.archive}, which the request is for; "
+            "an archive and its files keep the name that they were saved with"
+        )
+    if output.compress == ZSTD and ZSTANDARD_ERROR is not None:
+        raise OptionError(
+            f"request: {asked.lock_path} is of an archive in zstd; install the Python library zstandard on this host"
+        )
 
 
 def _refuse_unknown(asked: Asked, path: str) -> None:
