@@ -10,6 +10,7 @@ Knows nothing of Ansible: takes typed options, raises :class:`ImagesError`, retu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 from .._archive.output import DIR
@@ -51,7 +52,8 @@ def verify(options: Options, *, log: Log, stop: Stop, progress: Progress | None 
             with stages.stage("repair"):
                 verdicts = [_repaired(verdict, reading, check=options.check) for verdict in verdicts]
                 has_changed = any(verdict.repaired for verdict in verdicts)
-        with stages.stage("images"):
+        is_whole = all(verdict.archive.is_whole for verdict in verdicts)
+        with nullcontext() if is_whole else stages.stage("images"):
             verdicts = [_with_images(verdict, reading) for verdict in verdicts]
         request_files, is_request_new = _ask(options, verdicts)
     except ImagesError as error:
