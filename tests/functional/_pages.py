@@ -11,7 +11,7 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ PLAIN_PLAYBOOK = re.compile(r"ansible-playbook( [\w./,=-]+)+")
 
 NAMED = re.compile(r"# (?P<name>[\w./-]+\.(?:ini|sh|txt|ya?ml))\n")
 
-# The tests of test_docs_followed.py, and the pages that they follow.
+# The tests of test_docs_followed.py and test_docs_monthly.py, and the pages that they follow.
 FOLLOWED: Mapping[str, tuple[str, ...]] = {
     "test_following_the_pages": (
         "docs/consumers.md",
@@ -44,6 +44,7 @@ FOLLOWED: Mapping[str, tuple[str, ...]] = {
         "docs/restore.md",
     ),
     "test_following_the_readme": ("README.md",),
+    "test_the_months_of_two_sites": ("docs/guides/monthly.md",),
 }
 # The page whose files test_docs_rancher.py runs; its commands are below.
 RANCHER = "docs/guides/rancher.md"
@@ -221,6 +222,9 @@ class Reader:
     :ivar places: the folders of commands, by the first line of their block, that are not typed in ``folder``.
     :ivar defaults: options of the module for tasks that stand alone.
     :ivar by: what runs the shell, where that is not the reader.
+    :ivar passed_over: first lines of blocks that are not run this time.
+    :ivar failing: commands that end with 2, by how often they were typed before, as the page says that they fail.
+    :ivar after: what happens in the world when such a command has ended.
     :ivar typed: the commands so far, and what they wrote.
     """
 
@@ -231,6 +235,9 @@ class Reader:
     places: Mapping[str, Path] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     by: tuple[str, ...] = ()
+    passed_over: Collection[str] = ()
+    failing: Collection[tuple[str, int]] = ()
+    after: Mapping[tuple[str, int], Callable[[], None]] = field(default_factory=dict)
     typed: list[tuple[str, str]] = field(default_factory=list)
     followed: list[str] = field(default_factory=list)
 
@@ -239,7 +246,7 @@ class Reader:
         self.followed.append(page)
         for block in pages()[page]:
             place = f"{page}:{block.line}"
-            if first_line(block) in NOT_RUN.get(page, {}):
+            if first_line(block) in (*NOT_RUN.get(page, {}), *self.passed_over):
                 continue
             name = file_name(page, block)
             if name:
@@ -285,11 +292,13 @@ class Reader:
     def _type(self, place: str, command: str, shown: str, folder: Path) -> None:
         status, stdout, stderr = self._run(self._here(command), folder)
         said = f"{stdout}\n{stderr}"
+        turn = (command, sum(typed == command for typed, _output in self.typed))
         # As for a person, what differs is no failure.
-        expected = (0, 1) if command.startswith("diff ") else (0,)
+        expected = (0, 1) if command.startswith("diff ") else (2,) if turn in self.failing else (0,)
         assert status in expected, f"{place}: {command}\nended with {status}:\n{said}"
         assert not shown or stdout == self._here(shown), f"{place}: {command}\ndoes not write this:\n{said}"
         self.typed.append((command, said))
+        self.after.get(turn, lambda: None)()
 
     def _run(self, command: str, folder: Path) -> tuple[int, str, str]:
         """Have a shell run a command; return its exit status, and what it wrote to stdout and to stderr."""
