@@ -265,3 +265,14 @@ def test_a_host_may_only_have_fetched_what_was_asked_for() -> None:
     asked = ["/srv/a.request.json", "/srv/a.request-0123456789ab.json", "/srv/b.request.json"]
     made = {"image_load_result": {"request_files": asked}}
     assert evaluate("{{ __image_load_about }}", {**common, **one, **made}) == asked[:2]
+
+
+def test_what_is_in_a_home_directory_of_the_host_is_fetched() -> None:
+    """The module returns the full path, which the controller does not know."""
+    common = {**COMMON, "omit": OMIT}
+    given = {"image_load_receipt": "~/r.json", "image_load_request_file": "~build/out/"}
+    paths = ["/root/r.json", "/root/r-0123456789ab.json", "/root/r.txt"]
+    requests = ["/home/build/out/a.request.json", "/home/build/a.request.json"]
+    made = {"image_load_result": {"receipts": [{"path": path} for path in paths], "request_files": requests}}
+    found = evaluate("{{ __image_load_about }}", {**common, **given, **made})
+    assert found == [*paths[:2], requests[0]]
