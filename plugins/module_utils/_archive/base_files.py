@@ -21,6 +21,8 @@ from .output import LOCK_SUFFIX
 from .receipt import Receipt, confirmed_by, parse
 
 MOST_VALUES = 4 * 1024 * 1024
+"""Values in a lock file that is read."""
+
 LARGEST = 64 * 1024 * 1024
 """Bytes of a lock file or a receipt that is read."""
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from .._archive.base_files import MOST_VALUES
 from .._archive.lock import Lock
 from .._archive.lock_file import read_lock
 from .._archive.output import AT_IMAGE, BESIDE, CHECKSUM_SUFFIX, DIR, GZIP, LOCK_SUFFIX, NONE, ZSTD, compress_of
@@ -27,7 +28,7 @@ from .errors import SourceError, cannot_read
 from .joined import PartFile
 from .places import find_file, size_of
 from .renumbered import find_renumbered
-from .sets import MOST_VALUES, hosts_of_set, locks_below
+from .sets import hosts_of_set, locks_below
 from .small_file import read_small
 from .tree import FOLDERS
 

@@ -7,18 +7,11 @@
 from __future__ import annotations
 
 import os
-import re
 
+from .._archive.base_files import hosts_of_set as hosts_named_in
 from .._archive.output import LOCK_SUFFIX
-from .._base.errors import LockFileError, printable, quoted
-from .._base.json import JsonError, parse_object
 from .errors import SourceError, cannot_read
 from .small_file import read_small
-
-MOST_VALUES = 4 * 1024 * 1024
-"""Values in a lock file that is read."""
-
-_HOST = re.compile(r"(?!\.{1,2}$)[^/\x00-\x1f\x7f]{1,255}")
 
 
 def hosts_of_set(path: str) -> list[str]:
@@ -29,14 +22,7 @@ def hosts_of_set(path: str) -> list[str]:
     raw = read_small(path)
     if raw is None or b'"hosts"' not in raw:
         return []
-    try:
-        hosts = parse_object(raw, most=MOST_VALUES).texts("hosts")
-    except JsonError as error:
-        raise LockFileError(f"{path} is not a lock file: {printable(str(error))}") from error
-    wrong = [host for host in hosts if not _HOST.fullmatch(host)]
-    if wrong:
-        raise LockFileError(f"{path} is not a lock file: {quoted(wrong[0], 100)} is not the name of a host")
-    return [*hosts]
+    return [*hosts_named_in(raw, path=path)]
 
 
 def locks_below(folder: str, of: str) -> list[str]:
