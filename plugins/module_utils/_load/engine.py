@@ -95,7 +95,7 @@ def load(options: Options, *, log: Log, stop: Stop, progress: Progress | None = 
         refuse_names_without_project([image.target.repository for image in chosen.images])
     if options.rules.verify == FIRST:
         with stages.stage("verify"):
-            verify_first(archives, None if options.check else options.request_file)
+            verify_first(archives, options.request_file, check=options.check)
     with prepared(options, log=log, stop=stop) as tools:
         sent, holders = Sent(), Holders(stop.check)
         stages.progress.measure(lambda: sent.bytes)

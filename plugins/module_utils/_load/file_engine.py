@@ -85,7 +85,7 @@ def write_images(options: FileOptions, *, log: Log, stop: Stop, progress: Progre
         draft = _draft(chosen, archives, stop)
     if options.verifies_first:
         with stages.stage("verify"):
-            verify_first(archives, None if options.check else options.request_file)
+            verify_first(archives, options.request_file, check=options.check)
     with stages.stage("compare"):
         is_same = is_there(options.dest, draft.file, thoroughly=options.is_thorough, check=stop.check)
     errors: Mapping[str, SourceError] = {}

@@ -15,21 +15,25 @@ from .request_file import update_requests
 from .result import notice_of_requests
 
 
-def verify_first(archives: Sequence[Archive], request: str | None) -> None:
+def verify_first(archives: Sequence[Archive], request: str | None, *, check: bool) -> None:
     """Read all parts before anything is sent.
 
     :param archives: in the order of their chain.
     :param request: path of the file that asks for those that are damaged or missing; ``None``: none is written.
-    :raises SourceError: names the parts that are damaged or missing.
+    :param check: change nothing.
+    :raises SourceError: names the parts that are damaged or missing, and says whether that file is different.
     """
     wrong = {id(archive): archive.verify() for archive in archives}
     told = [str(error) for errors in wrong.values() for error in errors.values()]
     if not told:
         return
+    is_changed = False
     paths: tuple[str, ...] = ()
     if request is not None:
-        _is_changed, paths = update_requests(request, requests_for_parts(wrong, archives), archives, check=False)
-    raise SourceError(
+        is_changed, paths = update_requests(request, requests_for_parts(wrong, archives), archives, check=check)
+    error = SourceError(
         f"{'; '.join(told)}. Nothing was loaded. Carry these parts across again; verify=while loads the images "
-        f"that need none of them{f'. {notice_of_requests(paths)}' if paths else ''}"
+        f"that need none of them{f'. {notice_of_requests(paths)}' if paths and not check else ''}"
     )
+    error.changed = is_changed
+    raise error

@@ -337,8 +337,13 @@ def test_damaged_parts_are_asked_for(tmp_path: Path, scene: Scene, verify: str) 
     of_news.unlink()
     wanted: dict[str, Any] = {"src": found.src("feb", "jan"), "request_file": str(path), "verify": verify}
     if verify == "first":
-        with pytest.raises(ImagesError, match="with its option request"):
-            scene.load(**wanted)
+        changes = []
+        for check in (True, False, False):
+            with pytest.raises(ImagesError, match="Nothing was loaded") as caught:
+                scene.load(**wanted, check=check)
+            assert ("with its option request" in str(caught.value)) is not check
+            changes.append((caught.value.changed, path.exists()))
+        assert changes == [(True, False), (True, True), (False, True)]
         assert scene.registry.requests() == []
     else:
         result = scene.load(**wanted)
