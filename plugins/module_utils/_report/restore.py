@@ -43,6 +43,7 @@ from .restore_renamed import renamed
 from .restore_tar import GATHER_BY_UNPACKING, GATHER_FROM_DIRECTORY, OPTIONS_OF_TAR, TAR
 from .restore_target import FINAL, TARGET
 from .restore_unpack import (
+    EXPAND_GZIP,
     EXTRACT,
     FROM_DIRECTORY,
     PIPELINE,
@@ -57,7 +58,8 @@ _MANY = 200
 """How many files are checked by a program each. A program that checks them all tells of some dozens at a time."""
 _SEAL = re.compile(rb"\n# Seal: ([0-9a-f]{64})\n")
 _SEALED_WITHIN = 1024
-_EXPAND = {GZIP: "gzip -dc", ZSTD: "zstd -dcq"}
+_EXPAND = {GZIP: "expand_gzip", ZSTD: "zstd -dcq"}
+_EXPANDERS = {GZIP: "gzip", ZSTD: "zstd"}
 _HEAD = """#!/bin/sh
 # Restores an archive of container images; the archive's files are beside it. For help: sh THIS_FILE --help
 # Made by the Ansible collection airgap.images. Licence: GPL-3.0-or-later.
@@ -88,7 +90,7 @@ def restore_script(name: str, lock: Lock) -> bytes:
         [
             function("each_file", ["doing=$1", "number=0", *file_calls(name, lock)]),
             BESIDE_THE_SCRIPT,
-            _unpack(lock, compress),
+            expanders([compress]) + _unpack(lock, compress),
             parity(group_calls(name, lock)),
             renamed([lock]),
         ],
@@ -232,8 +234,8 @@ def programs(formats: Iterable[str], *, is_bundle: bool = False) -> list[str]:
     """
     needed = ["sha256sum", "cat", "mkdir", "mv", "rm", "ln", *(["ls"] if is_bundle else [])]
     for compress in formats:
-        expand = _EXPAND.get(compress)
-        needed += [] if compress == DIR else ["tar", *([expand.split()[0]] if expand else [])]
+        expander = _EXPANDERS.get(compress)
+        needed += [] if compress == DIR else ["tar", *([expander] if expander else [])]
     return [*dict.fromkeys(needed)]
 
 
@@ -265,6 +267,11 @@ def _unpack(lock: Lock, compress: str) -> str:
     body = SET_TAR_OPTIONS.lstrip("\n") + pipeline(compress, "each_file put")
     gather = "" if lock.is_bundle else GATHER_BY_UNPACKING
     return f"{PUT_TO_TAR.lstrip()}\nunpack() {{\n{body}}}\n{EXTRACT}{gather}"
+
+
+def expanders(formats: Iterable[str]) -> str:
+    """Return the functions that expand archives of these formats."""
+    return EXPAND_GZIP.lstrip("\n") if GZIP in formats else ""
 
 
 def pipeline(compress: str, each_file: str) -> str:

@@ -37,6 +37,36 @@ bring_to_disk() {
 }
 """
 
+EXPAND_GZIP = r"""
+# expand_gzip: by the quickest that is there. Most of an archive is stored blocks, which gzip copies at a fifth of the
+# speed of the others. SIGPIPE ends Python as it ends other programs.
+expand_gzip() {
+    if command -v pigz >/dev/null 2>&1; then
+        pigz -dc
+    elif python3 -c 'import zlib' </dev/null >/dev/null 2>&1; then
+        python3 -c '
+import signal, sys, zlib
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+stream = zlib.decompressobj(31)
+read, write = sys.stdin.buffer.read, sys.stdout.buffer.write
+try:
+    for data in iter(lambda: read(1 << 18), b""):
+        while data:
+            write(stream.decompress(data, 1 << 20))
+            data = stream.unconsumed_tail
+        if stream.unused_data:
+            sys.exit("data behind the end of the archive")
+except (OSError, zlib.error) as error:
+    sys.exit(f"cannot expand the archive: {error}")
+if not stream.eof:
+    sys.exit("the archive ends early")
+'
+    else
+        gzip -dc
+    fi
+}
+"""
+
 PUBLISH = r"""
 # publish PATH: the new file or directory gets its name.
 publish() {

@@ -21,6 +21,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.size import fo
 from ansible_collections.airgap.images.plugins.module_utils._report.restore import (
     assemble,
     directories_of,
+    expanders,
     file_calls,
     function,
     pipeline,
@@ -129,6 +130,7 @@ def set_script(archives: Sequence[Archive], merged: Lock, documents: Mapping[str
     steps = " && ".join([*(f'unpack_{number} "$@"' for number in numbers), "put_documents"])
     pieces += [
         *([EXTRACT] if any(archive.compress != DIR for archive in archives) else []),
+        expanders([archive.compress for archive in archives]),
         _FINISH,
         f"unpack() {{\n{SET_TAR_OPTIONS.strip(chr(10))}\n    {steps}\n}}\n",
         parity(groups),
