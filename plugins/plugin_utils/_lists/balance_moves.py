@@ -82,7 +82,7 @@ def _best(goes: list[Item], comes: list[Item], *, gap: int) -> Exchange | None:
 def fill(loads: Loads, joining: Collection[str], sizes: Mapping[str, Blobs], bound: float) -> None:
     """Give hosts that join their share, from those that have more than theirs.
 
-    Nothing moves between the others, and no host gets more than the mean.
+    Nothing moves between the others, and no host gets more than the mean, but for the rest of the last image.
 
     :param joining: the hosts that join.
     :param sizes: the blobs of each line.
@@ -103,7 +103,9 @@ def fill(loads: Loads, joining: Collection[str], sizes: Mapping[str, Blobs], bou
         if item is None and is_beyond and _break_up(loads, donor, sizes):
             continue
         if item is None and is_beyond:
-            item = _to_move(loads, donor, receiver, excess=excess, most=room)
+            # Of few images, one may be all that keeps a share from its bound, and a little more than there is room for.
+            little = (bound - 1) * mean
+            item = _to_move(loads, donor, receiver, excess=excess, most=min(room + little, excess + room))
         if item is None:
             donors.remove(donor)
         else:
