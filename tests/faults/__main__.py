@@ -14,13 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..bench import machine
-from . import damage, disk, in_full, kill, load, load_bundles, network, report, signals, together, walk
+from . import damage, disk, in_full, kill, load, load_bundles, network, repair, report, signals, together, walk
 from .runner import run_all
 from .trial import SHORT, VIOLATED, Outcome, Report, Scale, Trial
 
 GROUPS: dict[str, Callable[[Scale], list[Trial]]] = {
     module.GROUP: module.trials
-    for module in (network, kill, load, load_bundles, signals, together, disk, damage, walk, in_full)
+    for module in (network, kill, load, load_bundles, repair, signals, together, disk, damage, walk, in_full)
 }
 """The groups of trials, in the order of the table."""
 
@@ -84,6 +84,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--times", type=int, metavar="N", help=f"how often each fault is made; {Scale().times}")
     parser.add_argument("--kills", type=int, metavar="N", help=f"runs that are killed or ended; {Scale().kills}")
     parser.add_argument("--loads", type=int, metavar="N", help=f"loads that meet a fault; {Scale().loads}")
+    parser.add_argument("--repairs", type=int, metavar="N", help=f"parts that are lost, and kills; {Scale().repairs}")
     parser.add_argument("--signals", type=int, metavar="N", help=f"signals in a process; {Scale().signals}")
     parser.add_argument("--module-signals", type=int, metavar="N", help=f"on the module; {Scale().module_signals}")
     parser.add_argument("--steps", type=int, metavar="N", help=f"steps of the walk over options; {Scale().steps}")
@@ -98,7 +99,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _scale(options: argparse.Namespace) -> Scale:
     scale = SHORT if options.short else Scale()
-    asked = {name: getattr(options, name) for name in ("times", "kills", "loads", "signals", "module_signals", "steps")}
+    asked = {
+        name: getattr(options, name)
+        for name in ("times", "kills", "loads", "repairs", "signals", "module_signals", "steps")
+    }
     return replace(scale, **{name: number for name, number in asked.items() if number})
 
 

@@ -41,6 +41,8 @@ class Ground:
     :ivar load: which images there are.
     :ivar images: what a site's list names, by the name there.
     :ivar more: what some trials have pushed besides.
+    :ivar calls: the system calls of runs that nothing strikes.
+    :ivar ended: what runs of other kinds than a plain save leave.
     """
 
     def __init__(self, folder: Path, registry: Registry, load: Workload) -> None:
@@ -51,6 +53,7 @@ class Ground:
         self.more: dict[str, PushedImage] = {}
         self.calls: dict[tuple[str, bool], list[Call]] = {}
         self._earlier: dict[tuple[int, tuple[tuple[str, Any], ...], str], Path] = {}
+        self.ended: dict[str, Quiet] = {}
         self._quiet: dict[str, Quiet] = {}
         self._numbers = itertools.count(1)
 

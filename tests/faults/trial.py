@@ -64,6 +64,7 @@ class Scale:
     :param times: how often each fault of the network, of a disk, and each damage is made.
     :param kills: runs that are killed or ended.
     :param loads: loads that are killed or ended, or whose registry fails.
+    :param repairs: parts that are lost, and runs that are killed while they write such things.
     :param signals: that strike a process which does what the module does.
     :param in_process: of these in one process.
     :param module_signals: that strike the module.
@@ -76,6 +77,7 @@ class Scale:
     times: int = 5
     kills: int = 240
     loads: int = 320
+    repairs: int = 176
     signals: int = 10_000
     in_process: int = 100
     module_signals: int = 500
@@ -86,7 +88,17 @@ class Scale:
 
 
 SHORT = Scale(
-    times=1, kills=7, loads=6, signals=32, in_process=8, module_signals=2, tiny_layers=8, steps=2, tests=False, load=FEW
+    times=1,
+    kills=7,
+    loads=6,
+    repairs=3,
+    signals=32,
+    in_process=8,
+    module_signals=2,
+    tiny_layers=8,
+    steps=2,
+    tests=False,
+    load=FEW,
 )
 """The short form, which the test command has time for."""
 
