@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from .._archive.request import Request
-from .._base.errors import ImagesError, OptionError
+from .._base.errors import ImagesError, Interrupted, OptionError
 from .._base.stop import Stop
 from .._host.attributes import NoAttributes
 from .._host.disk_errors import explained
@@ -215,12 +215,12 @@ def _finish(
     warnings: list[str] = []
     requests: tuple[str, ...] = ()
     is_changed = action == WRITTEN
-    if options.request_file is not None and (draft.lacking or is_complete or not options.check):
+    if draft.lacking or is_complete or not options.check:
         try:
-            asked = requests_for_blobs(draft.lacking, archives) or _requests_for(draft, errors, archives)
-            if asked is not None:
-                is_new, requests = update_requests(options.request_file, asked, archives, check=options.check)
-                is_changed |= is_new
+            is_new, requests = _update_requests(options, draft, errors, archives, is_complete=is_complete)
+            is_changed |= is_new
+        except Interrupted:
+            raise
         except ImagesError as error:
             warnings.append(str(error))
     if options.failed_list is not None:
@@ -248,6 +248,21 @@ def _finish(
         warnings=tuple(warnings),
         seconds=dict(stages.seconds),
     )
+
+
+def _update_requests(
+    options: FileOptions, draft: Draft, errors: Iterable[str], archives: Sequence[Archive], *, is_complete: bool
+) -> tuple[bool, tuple[str, ...]]:
+    """Write, renew or remove what asks for parts and blobs, as :func:`update_requests` does.
+
+    Where the file is not written for another reason, parts were not read, so what an earlier run asked for stays.
+    """
+    if options.request_file is None:
+        return False, ()
+    asked = requests_for_blobs(draft.lacking, archives) or _requests_for(draft, errors, archives)
+    if asked is None or not (asked or is_complete):
+        return False, ()
+    return update_requests(options.request_file, asked, archives, check=options.check)
 
 
 def _requests_for(draft: Draft, errors: Iterable[str], archives: Sequence[Archive]) -> list[Request] | None:

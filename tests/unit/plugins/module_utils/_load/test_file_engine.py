@@ -311,6 +311,10 @@ def test_a_damaged_part_is_asked_for(tmp_path: Path) -> None:
     assert result.requests == (str(path),)
     assert path.name == f"{carried.dest.name}.request.json"
     assert [carried.lock.parts[number].name for number in json.loads(path.read_bytes())["parts"]] == [name]
+    before = path.read_bytes()
+    absent = write(carried, tmp_path / "images.tar", request_file=f"{asking}/", images=["reg.lan/none:1"])
+    assert absent.is_failure and not absent.changed, "no part was read"
+    assert path.read_bytes() == before
     change(carried.dest.parent / name, 100)
     assert not write(carried, tmp_path / "images.tar", request_file=f"{asking}/").is_failure
     assert not [*asking.iterdir()]
