@@ -39,7 +39,7 @@ class Sizes:
     :param requests: HEADs of manifests that each HTTP stack sends, and ten times as many as GETs.
     :param blob: megabytes of the blob that each HTTP stack downloads.
     :param loaded: megabytes of unique blobs that are loaded into a registry, in ``images`` references.
-    :param whole: megabytes of unique blobs that whole runs save.
+    :param whole: megabytes of unique blobs that whole runs save, and that are archived.
     """
 
     rounds: int = 3
@@ -79,6 +79,9 @@ SHORT = Sizes(
 """Enough to see that the harness is right, and nothing else."""
 
 
+_WHOLE = 42
+
+
 class Bench:
     """A folder, a registry in it, and its images, which are made when they are first asked for."""
 
@@ -94,6 +97,13 @@ class Bench:
         """The main workload."""
         say(f"making {self.sizes.images} references, {self.sizes.megabytes:g} MB")
         return workload.add_images(self.storage, self.sizes.megabytes, self.sizes.images)
+
+    @cached_property
+    def whole(self) -> list[Stored]:
+        """The workload of whole runs, and of the archive stage: what users of large lists meet."""
+        references = min(_WHOLE, 4 * self.sizes.images)
+        say(f"making {references} references, {self.sizes.whole:g} MB")
+        return workload.add_images(self.storage, self.sizes.whole, references, name="whole")
 
     @cached_property
     def linked(self) -> list[Stored]:

@@ -20,12 +20,10 @@ from .figures import Figure, Series, series
 from .hosts import earlier
 from .process import BenchError, alternating, run_module
 from .storage import Stored
-from .workload import add_images
 
 GROUP = "whole"
 
 EARLIER = "b6a6e80"
-_REFERENCES = 42
 _FORMATS = ("gzip", "zstd", "dir")
 _ALLOWED = 0.60
 _WITNESS = 3
@@ -51,7 +49,7 @@ class Whole:
 def measure(bench: Bench) -> list[Figure]:
     """The rows of this group."""
     roots = {"ours": ROOT, "theirs": earlier(bench, EARLIER)}
-    images = add_images(bench.storage, bench.sizes.whole, min(_REFERENCES, 4 * bench.sizes.images), name="whole")
+    images = bench.whole
     samples = alternating(
         bench.sizes.rounds,
         {

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from ansible_collections.airgap.images.tests.bench import __main__ as command
-from ansible_collections.airgap.images.tests.bench import hosts, play
+from ansible_collections.airgap.images.tests.bench import hosts, play, whole
 from ansible_collections.airgap.images.tests.bench.context import SHORT, Bench
 from ansible_collections.airgap.images.tests.bench.copying import Cold, bare, ensure_same
 from ansible_collections.airgap.images.tests.bench.figures import Figure, Series, series
@@ -46,7 +46,7 @@ EVERY = pytest.param(tuple(command.GROUPS), marks=pytest.mark.thorough)
 @pytest.mark.parametrize("groups", [FEW, EVERY], ids=["few groups", "every group"])
 def test_groups_are_measured(workdir: Path, monkeypatch: pytest.MonkeyPatch, groups: tuple[str, ...]) -> None:
     # Copies of the checkout have no history, so what is measured is measured beside itself.
-    for module in (hosts, play):
+    for module in (hosts, play, whole):
         monkeypatch.setattr(module, "earlier", lambda bench, commit: ROOT)
     done = command.measure(SHORT, list(groups), workdir)
     assert {each.group for each in done.figures} == set(groups) == set(done.seconds)
