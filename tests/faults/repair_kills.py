@@ -162,6 +162,10 @@ def _bundle(site: Site) -> dict[str, Any]:
     return {"dest": dest, "since": [lock_beside(site.dest)], "part_size": "8K", "parity": True}
 
 
+def _bundle_of_files(site: Site) -> dict[str, Any]:
+    return {"dest": site.out / "news", "since": [lock_beside(site.dest)], "compress": "dir"}
+
+
 def _parity(site: Site) -> dict[str, Any]:
     lock = json.loads(lock_beside(site.dest).read_bytes())
     return {"part_size": f"{lock['options']['part_size']}B", "parity": True}
@@ -195,6 +199,7 @@ _WORKS = (
     _Work("a lost part", eleven_parts, _lost_part, "image_verify"),
     _Work("a bundle with parity files", _some_images, _bundle),
     _Work("a file of images", eleven_parts, _file, "image_load"),
+    _Work("a bundle that is a directory", _some_images, _bundle_of_files),
     _Work("parity files", lambda ground: eleven_parts(ground, parity=False), _parity),
     _Work("parts and a blob that were asked for", eleven_parts, _asked_for),
 )
