@@ -4,18 +4,17 @@
 
 """The part of a restore script that finds parts under other numbers: those of an earlier archive of the same name.
 
-Numbers shift when images come or go. The files are read where they are, so the medium may be read-only. A file is read
-only if its size is that of a part that is missing, and each file once.
+Numbers shift when images come or go, if parts end where images do. Otherwise all that follows a change is different,
+and nothing is looked for. The files are read where they are, so the medium may be read-only. A file is read only if its
+size is that of a part that is missing, and each file once.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from .._archive.lock import Lock
-
-_NUMBERED = re.compile(r".+\.part[0-9]+")
+from .._archive.output import AT_IMAGE
 
 WITHOUT_NUMBERS = r"""
 at_other_number() {
@@ -161,5 +160,4 @@ def renamed(locks: Iterable[Lock]) -> str:
 
     :param locks: of the script's archives.
     """
-    is_split = any(_NUMBERED.fullmatch(part.name) for lock in locks for part in lock.parts)
-    return WITH_NUMBERS if is_split else WITHOUT_NUMBERS
+    return WITH_NUMBERS if any(lock.options.get("part_at") == AT_IMAGE for lock in locks) else WITHOUT_NUMBERS

@@ -78,6 +78,24 @@ def content(place: Path) -> dict[str, str]:
     return {member.name: member.sha256 for member in read_archive(place).members}
 
 
+@pytest.mark.parametrize("dialect", ["sh", "busybox"])
+def test_shellcheck_finds_nothing(saved: Carried, dialect: str) -> None:
+    script = f"{saved.dest}.restore.sh"
+    command = ["shellcheck", "--norc", "-s", dialect, script]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stdout == ""
+
+
+def test_parts_of_equal_size_have_no_other_numbers(tmp_path: Path) -> None:
+    """What is missing is named before anything is read, although other parts have its size."""
+    carried = carry(tmp_path, "gzip in parts")
+    folder = carried.dest.parent
+    (folder / f"{carried.dest.name}.restore.sh").write_bytes(restore_script(carried.dest.name, carried.lock))
+    carried.parts[1].unlink()
+    status, said = run(folder, carried, "--check")
+    assert status == 1
+    assert said.splitlines()[0] == f"missing: {carried.parts[1].name}"
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_parts_with_other_numbers_are_read_where_they_are(
     folder: Path, saved: Carried, tmp_path: Path, shell: str
