@@ -41,7 +41,7 @@ class BaseArchive:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells the archive from any other."""
+        """Name and sha256, which tell the archive from any other."""
         return self.name, self.lock_sha256
 
     @property

@@ -37,11 +37,6 @@ def group_count(parts: int) -> int:
     return max(1, parts // _PARTS_PER_GROUP)
 
 
-def group_of(part: int, parts: int) -> int:
-    """Return the number of the parity file that a part belongs to, from 0."""
-    return part % group_count(parts)
-
-
 def members_of(group: int, parts: int) -> range:
     """Return the numbers of the parts that belong to a parity file."""
     return range(group, parts, group_count(parts))

@@ -73,7 +73,7 @@ class Referrer:
 
 @dataclass(frozen=True)
 class BundleSize:
-    """What a bundle spares.
+    """The size of a bundle, and of the full archive that it spares.
 
     :param bytes: of the blobs in it.
     :param full: bytes of the blobs of a full archive.

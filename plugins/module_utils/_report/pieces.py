@@ -94,7 +94,7 @@ class Subject:
 
     @cached_property
     def referrers(self) -> dict[Reference, list[LockedImage]]:
-        """What was saved with each image because it refers to it."""
+        """The signatures and the like that were saved with each image."""
         return referrers_by_image(self.lock.images)
 
     def files(self, number: int) -> str:

@@ -95,6 +95,8 @@ def compare(published: PublishedArchive, wanted: Lock, failures: str, *, force: 
         turned = _parity_turned(before, wanted)
         if turned:
             return Decision(Action.RECORD, turned)
+        if before.base != wanted.base:
+            return Decision(Action.RECORD, "the same images, but other archives of its base count as confirmed")
         return Decision(Action.RECORD, "the same images, but options or left out images differ from the lock file")
     if not published.tells_of(failures):
         return Decision(Action.RECORD, OTHER_FAILURES)

@@ -73,11 +73,11 @@ class Asking(Protocol):
 
     @property
     def access(self) -> Access:
-        """How to reach registries."""
+        """The ways to reach registries."""
 
     @property
     def work(self) -> Work:
-        """How the work is done."""
+        """The settings of the work itself."""
 
     @property
     def check(self) -> bool:

@@ -42,7 +42,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Referring:
-    """What refers to one manifest.
+    """The answer about one manifest.
 
     :param found: sorted, those with tags last, each once.
     :param notes: sentences on what could not be asked for.

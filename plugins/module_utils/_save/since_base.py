@@ -24,7 +24,7 @@ from .since_bundle import as_bundle, is_needless, rests_on, unchanged_since, wit
 
 @dataclass(frozen=True)
 class SinceBase:
-    """What the other side has; a :class:`base.Base`."""
+    """The archives that the other side has; a :class:`base.Base`."""
 
     bases: Bases
     options: Options

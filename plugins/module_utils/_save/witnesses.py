@@ -19,7 +19,7 @@ from .._base.stop import LOOK_SECONDS, Stop
 
 @dataclass
 class _Registry:
-    """What is known of one registry.
+    """The state of one registry.
 
     :ivar is_busy: whether skopeo is copying the first image, and all others wait for it.
     :ivar has_failed: whether skopeo has failed to copy an image, so that nobody waits for another any more.

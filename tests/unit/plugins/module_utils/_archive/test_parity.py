@@ -15,7 +15,6 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils._archive import parity
 from ansible_collections.airgap.images.plugins.module_utils._archive.parity import (
     group_count,
-    group_of,
     is_parity_name,
     members_of,
     parity_names,
@@ -76,7 +75,7 @@ def test_other_names_are_not_those_of_parity_files(name: str) -> None:
 def test_each_part_belongs_to_one_parity_file(parts: int) -> None:
     groups = [members_of(group, parts) for group in range(group_count(parts))]
     assert sorted(part for group in groups for part in group) == [*range(parts)]
-    assert all(part in groups[group_of(part, parts)] for part in range(parts))
+    assert all(part in groups[part % group_count(parts)] for part in range(parts))
     assert parts < 20 or all(20 <= len(group) < 40 for group in groups)
 
 

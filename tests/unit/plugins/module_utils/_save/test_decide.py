@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import (
     WRITER,
     Lock,
+    LockedBase,
     LockedImage,
     LockedPlatform,
     LockedSkip,
@@ -125,6 +126,13 @@ DECISIONS: dict[str, tuple[PublishedArchive, Lock, bool, Action, str]] = {
         False,
         Action.RECORD,
         "the same images, but options or left out images differ from the lock file",
+    ),
+    "a receipt of its base": (
+        PublishedArchive(replace(LOCK, base=(LockedBase("base", "0" * 64, False),))),
+        replace(LOCK, base=(LockedBase("base", "0" * 64, True),)),
+        False,
+        Action.RECORD,
+        "the same images, but other archives of its base count as confirmed",
     ),
     "another skip": (
         PublishedArchive(LOCK),
