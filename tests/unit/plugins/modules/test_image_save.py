@@ -266,7 +266,7 @@ def test_the_log_is_written(run: Runner, saved: Saved, tmp_path: Path) -> None:
     run(log_file=str(tmp_path / "log"))
     lines = (tmp_path / "log").read_text().splitlines()
     assert lines[0].endswith("INFO [-] saving")
-    assert "INFO [-] saved 1 image" in lines[-1]
+    assert "INFO [-] saved a bundle of 1 image" in lines[-1]
 
 
 def test_a_failure_fails_the_task(run: Runner, saved: Saved) -> None:
