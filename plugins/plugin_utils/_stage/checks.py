@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import DIR, compress_of
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError, printable, quoted
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.names import check_carried, check_remote
+from ansible_collections.airgap.images.plugins.plugin_utils._set.names import LOCK
 from ansible_collections.airgap.images.plugins.plugin_utils._set.record import is_file_name
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.options import Options
 
@@ -75,8 +76,8 @@ def check_options(options: Options, play: Play, find: Callable[[str], str | None
             "image_save_from_lock (a lock file on the host), image_save_from_lock_file (a lock file on the "
             "controller): give one or the other."
         )
-    for path in options.since if options.since_missing == "error" else ():
-        require_file("image_save_since", path, find)
+    for path in options.since:
+        _check_base(path, options, find)
     if options.request:
         require_file("image_save_request", options.request, find)
     if options.from_lock_file:
@@ -121,6 +122,18 @@ def require_file(option: str, path: str, find: Callable[[str], str | None]) -> s
             "playbook and in its directory files)."
         )
     return found
+
+
+def _check_base(path: str, options: Options, find: Callable[[str], str | None]) -> None:
+    """Check a file that a bundle rests on: it must be there, and still be there at the end of the run."""
+    found = require_file("image_save_since", path, find) if options.since_missing == "error" else find(path)
+    ours = os.path.join(os.path.expanduser(options.fetch_dest), LOCK)
+    is_replaced = options.distribute and options.fetch
+    if is_replaced and found is not None and os.path.normpath(found) == os.path.normpath(ours):
+        raise OptionError(
+            f"image_save_since: {path} is the lock file of the set in image_save_fetch_dest, which this run replaces; "
+            "copy that directory to another place, and name images.lock.json of the copy."
+        )
 
 
 def check_list(option: str, value: object) -> None:

@@ -51,7 +51,8 @@ def options(**changed: Any) -> Options:
 
 
 def checked(play: Play = PLAY, **changed: Any) -> None:
-    check_options(options(**changed), play, {"there.txt": "/files/there.txt"}.get)
+    files = {"there.txt": "/files/there.txt", "set.json": "/media/./images.lock.json"}
+    check_options(options(**changed), play, files.get)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -62,6 +63,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no list": ({"list_files": ["gone.txt"]}, "^image_save_list_files: file 'gone.txt' not found on the controller"),
     "no manifest": ({"manifest_files": ["gone.yml"]}, "^image_save_manifest_files: file 'gone.yml' not found"),
     "no base": ({"since": ["gone.json"]}, "^image_save_since: file 'gone.json' not found on the controller"),
+    "a base that is replaced": (
+        {"since": ["set.json"], "distribute": True},
+        "^image_save_since: set.json is the lock file of the set in image_save_fetch_dest",
+    ),
+    "a base that is replaced, and may be missing": (
+        {"since": ["gone.json", "set.json"], "since_missing": "full", "distribute": True},
+        "^image_save_since: set.json is the lock file .*; copy that directory",
+    ),
     "nothing": ({"images": []}, "^There is nothing to save: set image_save_images"),
     "no destination": ({"dest": ""}, "^image_save_dest: expected the absolute path .* but it is not set"),
     "a directory": ({"dest": "/srv/"}, "^image_save_dest: expected the absolute path .* ending in a name"),
@@ -106,6 +115,9 @@ def test_refused(changed: dict[str, Any], said: str) -> None:
         {"distribute": True},
         {"images": [], "from_lock_file": "there.txt", "distribute": True},
         {"poll": "1"},
+        {"since": ["set.json"]},
+        {"since": ["set.json"], "distribute": True, "fetch_dest": "/other"},
+        {"since": ["set.json"], "distribute": True, "fetch": False},
         {"images": [1.0], "remote_list_files": [7], "include": [7], "exclude": [1.5]},
     ],
 )
