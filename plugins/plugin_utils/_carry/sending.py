@@ -23,7 +23,10 @@ from ansible_collections.airgap.images.plugins.plugin_utils._hosts import transp
 
 _LONGEST_WAIT = 60.0
 _BATCH = 256 * 1024 * 1024
-_WRONG = "what arrived does not have the right sha256; check the file and both disks"
+_WRONG = (
+    "what arrived does not have the right sha256; if the role image_verify finds the file damaged, carry it across "
+    "again, else check both disks"
+)
 
 
 class Connection(transport.Connection, Protocol):
