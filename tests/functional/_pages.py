@@ -114,6 +114,7 @@ NOT_RUN: Mapping[str, Mapping[str, str]] = {
     "docs/guides/set.md": {
         "image_save_distribute: true": _DISTRIBUTED,
         "$ sh images.restore.sh --check": _DISTRIBUTED,
+        "$ cp -r media carried-2026-10": "test_role_since.py saves bundles of a set from such a copy",
         "- name: Show what a third host would take over": "test_balance_images.py distributes lists in this way",
         "$ ansible-playbook -i inventory.ini save.yml -e '{image_save_take_over: [south]}'": _DISTRIBUTED,
     },
