@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import pytest
 
@@ -36,7 +36,7 @@ LAYER = layers.files_layer({"etc/one": b"1"})
 APP = "reg.lan/app"
 AMD64, ARM64 = built.build_image([LAYER]), built.build_image([LAYER], platform=built.ARM64)
 INDEX = built.build_index([AMD64, ARM64])
-Item = built.Image | built.Index
+Item = Union[built.Image, built.Index]
 
 
 def artefact(kind: str, subject: Item | None = None, *, platform: built.Platform | None = None) -> built.Image:
