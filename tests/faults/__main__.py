@@ -18,6 +18,9 @@ from . import damage, disk, in_full, kill, load, load_bundles, network, repair, 
 from .runner import run_all
 from .trial import SHORT, VIOLATED, Outcome, Report, Scale, Trial
 
+OF_THEIR_OWN = (load.GROUP, load_bundles.GROUP, repair.GROUP)
+"""The groups with a table in the page for a run of their own."""
+
 GROUPS: dict[str, Callable[[Scale], list[Trial]]] = {
     module.GROUP: module.trials
     for module in (network, kill, load, load_bundles, repair, signals, together, disk, damage, walk, in_full)
@@ -47,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.output is not None and is_whole:
         if not options.only:
             write(done, options.output)
-        elif options.only == [load.GROUP]:
-            write_table(done, options.output, group=load.GROUP)
+        elif len(options.only) == 1 and options.only[0] in OF_THEIR_OWN:
+            write_table(done, options.output, group=options.only[0])
     return 1 if done.violations or not outcomes else 0
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -57,7 +58,7 @@ def as_markdown(report: Report) -> str:
     lines += [f"| {' | '.join(row)} |" for row in table]
     machine = ", ".join(f"{name} {text}" for name, text in report.machine.items())
     made = f"{len(report.outcomes)} trials with seed {report.seed} in {report.seconds / 60:.0f} minutes on {machine}."
-    return "\n".join([made, "", *lines]) + "\n"
+    return "\n".join([*textwrap.wrap(made, 120, break_on_hyphens=False), "", *lines]) + "\n"
 
 
 def in_page(page: str, table: str, *, group: str = "") -> str:
