@@ -23,6 +23,8 @@ class ActionModule(WatchedAction):
         return load_line(progress)
 
     def say_more(self, returned: Mapping[str, Any], ticker: Ticker, variables: Mapping[str, Any]) -> None:
+        if returned.get("confirmation"):
+            ticker.say(f"to confirm by telephone: {returned['confirmation']}")
         if returned.get("changed"):
             where = "" if self._connection.transport == "local" else "the host"
             ticker.say_paths({"report_file": returned.get("report")}, where)

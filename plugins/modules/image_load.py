@@ -238,8 +238,9 @@ options:
         or time in it.
       - If O(src) names several archives, each has a receipt of its own, and those of a set have one. That of the newest
         archive is here, and others are beside it with the start of their lock file's sha256 in the name. RV(receipts)
-        lists all.
-      - Where no file may be carried back, RV(confirmation) can be read out over the telephone.
+        lists all. A bundle with what was requested of one of the archives is not the newest one.
+      - Where no file may be carried back, a line can be read out over the telephone. It is shown after a complete load,
+        and in RV(confirmation).
       - A file that is not a receipt is never touched, and the task fails.
     type: path
   request_file:
@@ -573,7 +574,7 @@ receipt:
   type: str
   sample: /srv/airgap/rancher.receipt.json
 receipts:
-  description: The receipts that are there after the run, one for each archive or set, the newest first.
+  description: The receipts that are there after the run, one for each archive or set, that of O(receipt) first.
   returned: with O(to=registry), when the archives could be read
   type: list
   elements: dict

@@ -18,6 +18,7 @@ from .._base.errors import LockFileError, printable, quoted
 from .._base.json import JsonError, JsonObject, canonical, parse_object
 from .._oci.layout import SHARE
 from .._oci.reference import is_digest
+from .output import with_word
 from .parts import MAX_PARTS
 
 REQUEST_SUFFIX = ".request.json"
@@ -49,6 +50,15 @@ class Request:
     def asks(self) -> bool:
         """True if it asks for anything."""
         return bool(self.parts or self.digests)
+
+
+def requested_name(archive: str, compress: str) -> str:
+    """Return the name of the bundle with the blobs that are asked for of an archive.
+
+    :param archive: name of the archive.
+    :param compress: its form, as C(_archive.output) names it.
+    """
+    return with_word(archive, "requested", compress)
 
 
 def request_for(

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import Callable
 
 from .._archive.names import archive_name
+from .._archive.output import compress_of
+from .._archive.request import requested_name
 from .._base.errors import OptionError
 from .._source.archive import Archive
 
@@ -41,6 +43,13 @@ def carrier_of(digest: str, own: Archive, archives: Sequence[Archive]) -> Archiv
     if own.has(digest):
         return own
     return next((one for one in archives if one.has(digest)), own)
+
+
+def is_answer(archive: Archive, archives: Sequence[Archive]) -> bool:
+    """Return True for a bundle with what was asked for of another one of the archives."""
+    there = {one.lock_sha256 for one in archives}
+    names = [base.name for base in archive.lock.base if base.lock_sha256 in there]
+    return archive_name(archive.path) in [requested_name(name, compress_of(name)) for name in names]
 
 
 class _Needs:

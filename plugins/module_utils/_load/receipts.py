@@ -18,6 +18,7 @@ from .._base.json import Json
 from .._oci.reference import Reference
 from .._source.archive import Archive
 from .beside import beside
+from .chain import is_answer
 from .options import Options
 from .receipt_file import read_receipt, update_receipt
 from .result import Loaded
@@ -51,10 +52,12 @@ def write_receipts(
 ) -> tuple[bool, tuple[KeptReceipt, ...]]:
     """Write or renew the receipts; that of the newest archive has the path that was asked for.
 
+    A bundle that answers a request comes after the archive that it was made for.
+
     Nothing is written for archives of which the run saw nothing, unless a receipt is there that says more.
 
     :param archives: in the order of their chain.
-    :returns: whether any is (or would be) different, and the receipts, the newest first.
+    :returns: whether any is (or would be) different, and the receipts, the one at the path itself first.
     :raises OptionError: when no archive has a lock file, or something else has the place of a receipt.
     :raises StorageError: when one cannot be written.
     """
@@ -64,7 +67,7 @@ def write_receipts(
         raise OptionError(f"receipt: {path} was not written, as no archive in src has a lock file that it could name")
     seen = _seen(archives, loaded)
     is_changed, kept = False, []
-    for number, group in enumerate(reversed(groups)):
+    for number, group in enumerate(_answers_last([*reversed(groups)], archives)):
         place = beside(path, group[0].lock_sha256) if number else path
         receipt = _receipt_for(group, seen, options)
         if not _names_something(receipt, group) and read_receipt(place) is None:
@@ -103,6 +106,11 @@ def _groups(archives: Sequence[Archive]) -> list[list[Archive]]:
             key = f"{archive.of_set}\0{archive_name(archive.path)}" if archive.of_set else archive.path
             groups[key] = [*groups.pop(key, []), archive]
     return [*groups.values()]
+
+
+def _answers_last(groups: Sequence[list[Archive]], archives: Sequence[Archive]) -> list[list[Archive]]:
+    """Move bundles with what was asked for behind the others, which the user knows by their names."""
+    return sorted(groups, key=lambda group: any(is_answer(one, archives) for one in group))
 
 
 def _seen(archives: Sequence[Archive], loaded: Sequence[Loaded]) -> dict[Reference, object]:

@@ -19,9 +19,9 @@ from .._archive.compress import ZSTANDARD_ERROR, library_of
 from .._archive.lock import WRITER, Lock
 from .._archive.lock_file import read_lock
 from .._archive.names import part_names
-from .._archive.output import AT_IMAGE, AT_SIZE, DIR, FORMATS, PART_DIGITS, ZSTD, Output, check_level, with_word
+from .._archive.output import AT_IMAGE, AT_SIZE, DIR, FORMATS, PART_DIGITS, ZSTD, Output, check_level
 from .._archive.parts import Part
-from .._archive.request import REQUEST_SUFFIX, REQUESTED_SUFFIX, Request, read_request
+from .._archive.request import REQUEST_SUFFIX, REQUESTED_SUFFIX, Request, read_request, requested_name
 from .._base.errors import LockFileError, OptionError, quoted
 from .._host.disk_errors import reason
 from .._host.files import open_regular
@@ -68,7 +68,7 @@ class Asked:
     def bundle_output(self) -> Output:
         """The small bundle with the blobs that are asked for."""
         output = self.output
-        dest = os.path.join(self.directory, with_word(output.name, "requested", output.compress))
+        dest = os.path.join(self.directory, requested_name(output.name, output.compress))
         return replace(output, dest=dest, only_parts=None)
 
     @property

@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.output import LOCK_SUFFIX, with_word
+from ansible_collections.airgap.images.plugins.module_utils._archive.output import LOCK_SUFFIX
 from ansible_collections.airgap.images.plugins.module_utils._archive.request import (
     REQUEST_SUFFIX,
     REQUESTED_SUFFIX,
     Request,
     read_request,
+    requested_name,
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError, OptionError
 from ansible_collections.airgap.images.plugins.plugin_utils._hosts.bounds import LARGEST_RECORD
@@ -62,7 +63,7 @@ class GivenRequest:
         if self.request.parts:
             found.append({"src": os.path.join(folder, name), "only": [*self.request.parts]})
         if self.request.digests:
-            found.append({"src": os.path.join(folder, with_word(name, "requested", compress)), "only": []})
+            found.append({"src": os.path.join(folder, requested_name(name, compress)), "only": []})
         return found
 
 

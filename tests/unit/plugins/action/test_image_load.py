@@ -32,9 +32,11 @@ class Recorder(Ticker):
         ("local", {"changed": True, "report": "/srv/a.html"}, ["the report: /srv/a.html"]),
         ("ssh", {"changed": False, "report": "/srv/a.html"}, []),
         ("ssh", {"changed": True, "report": ""}, []),
+        ("ssh", {"changed": False, "confirmation": "6d2f-1b9c"}, ["to confirm by telephone: 6d2f-1b9c"]),
+        ("ssh", {"changed": True, "confirmation": ""}, []),
     ],
 )
-def test_the_report_of_a_load_is_named(transport: str, returned: dict[str, Any], lines: list[str]) -> None:
+def test_the_report_and_the_confirmation_are_shown(transport: str, returned: dict[str, Any], lines: list[str]) -> None:
     connection = SimpleNamespace(transport=transport, _shell=SimpleNamespace())
     task = SimpleNamespace(async_val=0)
     action = ActionModule(task, connection, SimpleNamespace(), DataLoader(), SimpleNamespace(), None)

@@ -15,10 +15,13 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._archive.base_files import archives_of
+from ansible_collections.airgap.images.plugins.module_utils._archive.base_reading import files_of
+from ansible_collections.airgap.images.plugins.module_utils._archive.bases import Bases
 from ansible_collections.airgap.images.plugins.module_utils._archive.receipt import confirmed_by
 from ansible_collections.airgap.images.plugins.module_utils._load.returned import as_returned
 from ansible_collections.airgap.images.tests.support.stand_in_registry import StandInRegistry
-from ansible_collections.airgap.images.tests.unit.bundles import FEBRUARY, JANUARY, Month, bundle, full
+from ansible_collections.airgap.images.tests.unit.bundles import DIGESTS, FEBRUARY, JANUARY, Month, bundle, full
 from ansible_collections.airgap.images.tests.unit.carried import Carried
 from ansible_collections.airgap.images.tests.unit.load_scene import Scene, load_options
 
@@ -70,6 +73,22 @@ def test_a_bundle_confirms_its_own_lock_file(scene: Scene, tmp_path: Path) -> No
     again = scene.load(**wanted)
     assert (again.changed, again.confirmation, path.read_bytes()) == (False, result.confirmation, before)
     assert scene.load(check=True, **wanted).confirmation == result.confirmation
+
+
+def test_what_was_asked_for_does_not_take_the_place_of_its_archive(scene: Scene, tmp_path: Path) -> None:
+    """The receipt at the path confirms the archive by itself; with its lock file, it makes a base."""
+    first = full(tmp_path, JANUARY)
+    news = bundle(tmp_path, FEBRUARY, first, name="news.tar.gz")
+    answer = bundle(tmp_path, FEBRUARY, news, name="news-requested.tar.gz")
+    path = tmp_path / "site.receipt.json"
+    result = scene.load(src=[str(one.lock_file) for one in (first, answer, news)], receipt=str(path))
+    assert said(path)["locks"] == {sha256_of(news): news.lock_file.name}
+    assert said(tmp_path / f"site.receipt-{sha256_of(answer)[:12]}.json")["complete"] is True
+    assert confirmed_by(result.confirmation, [(news.lock_file.name, sha256_of(news))]) is not None
+    (base,) = archives_of(files_of([str(path), str(news.lock_file)]))
+    assert base.is_whole and [receipt.number for receipt in base.receipts] == [said(path)["number"]]
+    carried = Bases([base], lambda digest: None).sizes
+    assert {*DIGESTS[:5]} <= {*carried}
 
 
 def test_archives_of_one_content_are_all_seen(scene: Scene, tmp_path: Path) -> None:
