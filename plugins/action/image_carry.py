@@ -12,6 +12,12 @@ from typing import Any
 
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.cargo import cargo_of
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.checks import check_options
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.copies import (
+    Told,
+    copies_of,
+    remove_obsolete,
+    with_copies,
+)
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.lists import listed_on_controller
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.options import Options
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.sending import Patience, send
@@ -37,6 +43,7 @@ class ActionModule(StepsAction):
             "send": self._send,
             "check": self._check,
             "request": self._request,
+            "collect": self._collect,
         }
 
     def _validate(self, variables: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +111,19 @@ class ActionModule(StepsAction):
         path, said = str(self._task.args["path"]), self._task.args["requests"]
         files, is_changed = write_requests(path, said, check=bool(self._task.check_mode))
         return {"changed": is_changed, "request_files": files}
+
+    def _collect(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Find out what is fetched from the host after a load, and remove requests that are obsolete."""
+        told = Told.of(self._templar.template(variables[self._task.args["variables"]]))
+        directory = self._loader.path_dwim(str(self._task.args["directory"]))
+        receipts, requests = copies_of(told, directory)
+        removed = remove_obsolete(told, directory, requests, check=bool(self._task.check_mode))
+        return {
+            "changed": bool(removed),
+            "copies": [{"src": one.src, "dest": one.dest} for one in (*receipts, *requests)],
+            "removed": removed,
+            "told": with_copies(told.msg, requests),
+        }
 
     def _verification(self, variables: Mapping[str, Any]) -> Verification:
         return Verification.of(self._templar.template(variables[self._task.args["variables"]]))

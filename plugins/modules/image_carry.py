@@ -13,7 +13,7 @@ module: image_carry
 short_description: Steps of the roles image_load and image_verify
 version_added: 0.2.0
 description:
-  - Does the steps of the role P(airgap.images.image_load#role) before loading, and of the role
+  - Does the steps of the role P(airgap.images.image_load#role) around loading, and of the role
     P(airgap.images.image_verify#role) around verifying. It is private to the roles and may change at any time; call the
     roles.
   - On the controller it checks the variables of the role, reads lists, and finds the files that are to be copied.
@@ -51,8 +51,10 @@ options:
       - V(send) copies files from the controller to the host.
       - V(check) checks the variables of the role P(airgap.images.image_verify#role).
       - V(request) writes request files on the controller.
+      - V(collect) finds out which receipts and requests of a load are fetched to the controller, and removes those
+        requests there that ask for nothing that is still missing.
     type: str
-    choices: [validate, probe, send, check, request]
+    choices: [validate, probe, send, check, request, collect]
   variables:
     description:
       - Name of the variable with the options of the role. It is given by name because Ansible can show arguments.
@@ -97,6 +99,7 @@ options:
   directory:
     description:
       - Directory on the host to which files are copied. Given by the controller, as all of the following.
+      - With O(step=collect), the directory on the controller with the copies of a host.
     type: path
   write:
     description:
@@ -165,6 +168,21 @@ request_files:
   returned: with O(step=request)
   type: list
   elements: str
+copies:
+  description: The files that are fetched, each with C(src), its path on the host, and C(dest), its path on the
+    controller.
+  returned: with O(step=collect)
+  type: list
+  elements: dict
+removed:
+  description: Paths on the controller of requests that were removed, or would be in check mode.
+  returned: with O(step=collect)
+  type: list
+  elements: str
+told:
+  description: The message of the load, with the paths of requests on the controller.
+  returned: with O(step=collect)
+  type: str
 copied:
   description: How many files were copied, or would be in check mode.
   returned: with O(step=send)
@@ -260,7 +278,7 @@ def receive(directory: str, *, name: str, temporary: str, sha256: str) -> bool:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "step": {"type": "str", "choices": ["validate", "probe", "send", "check", "request"]},
+            "step": {"type": "str", "choices": ["validate", "probe", "send", "check", "request", "collect"]},
             "variables": {"type": "str"},
             "types": {"type": "dict", "default": {}},
             "libraries": {"type": "list", "elements": "str", "default": []},

@@ -633,6 +633,13 @@ request_files:
   type: list
   elements: str
   sample: []
+fulfilled:
+  description: The sha256 of the lock files of the archives of which nothing is missing, as far as this run has seen.
+    What was requested of them before need not be carried any more. Empty without O(request_file).
+  returned: when the archives could be read
+  type: list
+  elements: str
+  sample: []
 report:
   description: Path of the report. Empty if none was asked for.
   returned: with O(to=registry), when the archives could be read

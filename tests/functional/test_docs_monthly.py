@@ -120,6 +120,9 @@ def test_the_months_of_two_sites(bench: Workbench, site: Site) -> None:
     people.follow(PAGE)
     assert tuple(people.followed) == FOLLOWED["test_the_months_of_two_sites"]
     assert shown_on_the_page(people) == []
+    asking = people.folder / "out" / LOADER / "2026-02.tar.gz.request.json"
+    failing = next(said for command, said in people.typed if command == f"{LOAD}02")
+    assert f"or carry {asking} (on the controller) out, for a bundle" in " ".join(failing.split())
     assert tags(inside).keys() == {"pause:3.9", "library/busybox:1.36", "library/nginx:1.26.3"}
     assert gaps(inside) == []
     records, media = people.folder / "records" / "plant", people.folder / "media" / "north.example.com"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.airgap.images.plugins.module_utils._archive.request import Request, write_request
 from ansible_collections.airgap.images.tests.functional._helpers import saved
 from ansible_collections.airgap.images.tests.functional._loading import (
     JOB,
@@ -56,14 +58,21 @@ def carried(source: Source, bench: Workbench, folder: Path) -> None:
 def test_parts_on_the_host(source: Source, bench: Workbench, site: Site, registry: Registry) -> None:
     """They are loaded with progress, the digests are those of the source, and a second run changes nothing.
 
-    Variables without a value are variables that are left out.
+    Variables without a value are variables that are left out. The password is part of paths, where Ansible hides it.
+    Of the requests that were fetched before, that of the archive is removed.
     """
     inventory = site.inventory("inside")
     inventory["inside"].update(without_values())
     carried(source, bench, site.on_host("inside", "media"))
     fetched = bench.directory / "fetched"
     about = {"receipt": "{{ work }}/receipt.json", "request_file": "{{ work }}/out/", "fetch_dest": str(fetched)}
-    wanted = variables(registry, src=["{{ work }}/media"], **about)
+    login = {"username": "loader", "password": "receipt"}
+    wanted = variables(registry, src=["{{ work }}/media"], **about, **login)
+    raw_lock = next(site.on_host("inside", "media").glob("*.lock.json")).read_bytes()
+    old, other = (fetched / "inside" / f"{name}.request.json" for name in ("old", "other"))
+    old.parent.mkdir(parents=True)
+    old.write_bytes(write_request(Request("old", hashlib.sha256(raw_lock).hexdigest(), (0,))))
+    other.write_bytes(write_request(Request("other", 64 * "a", (0,))))
 
     done = site.run(inventory, wanted, plays=[play()])
     assert_well(done)
@@ -75,7 +84,9 @@ def test_parts_on_the_host(source: Source, bench: Workbench, site: Site, registr
     assert [one["action"] for one in result["images"]] == ["pushed"] * len(SAMPLES)
     assert re.search(r"^inside: 2 of 2 images, .* of ", done.stderr, re.MULTILINE), done.stderr
     receipt = site.on_host("inside", "receipt.json").read_bytes()
-    assert {path.name: path.read_bytes() for path in (fetched / "inside").iterdir()} == {"receipt.json": receipt}
+    assert (fetched / "inside" / "receipt.json").read_bytes() == receipt
+    assert {path.name for path in (fetched / "inside").iterdir()} == {"receipt.json", other.name}
+    assert f"inside: to confirm by telephone: {result['confirmation']}" in done.stderr
     assert result["confirmation"].startswith(json.loads(receipt)["number"])
 
     registry.clear()

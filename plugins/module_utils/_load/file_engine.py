@@ -41,8 +41,8 @@ from .image_file import FileImage, ImageFile, lay_out
 from .image_file_writer import FileWriter, is_there
 from .lacking import LackingBlob, errors_of, failure_of_file, lacking_blob
 from .options import AUTO
+from .request_file import fulfilled_by, update_requests
 from .request_file import refuse_foreign as refuse_foreign_request
-from .request_file import update_requests
 from .requirements import carried_by, needed_from_base
 from .result import Loaded
 from .verify import verify_first
@@ -214,10 +214,11 @@ def _finish(
     failed = tuple(FailedImage(one.listed, one.error, one.digest) for one in images if one.error is not None)
     warnings: list[str] = []
     requests: tuple[str, ...] = ()
+    fulfilled: tuple[str, ...] = ()
     is_changed = action == WRITTEN
     if draft.lacking or is_complete or not options.check:
         try:
-            is_new, requests = _update_requests(options, draft, errors, archives, is_complete=is_complete)
+            is_new, requests, fulfilled = _update_requests(options, draft, errors, archives, is_complete=is_complete)
             is_changed |= is_new
         except Interrupted:
             raise
@@ -244,6 +245,7 @@ def _finish(
             failure_of_file(draft.lacking, options.dest, requests, check=options.check) if draft.lacking else ""
         ),
         requests=requests,
+        fulfilled=fulfilled,
         notes=_notes(draft),
         warnings=tuple(warnings),
         seconds=dict(stages.seconds),
@@ -252,17 +254,20 @@ def _finish(
 
 def _update_requests(
     options: FileOptions, draft: Draft, errors: Iterable[str], archives: Sequence[Archive], *, is_complete: bool
-) -> tuple[bool, tuple[str, ...]]:
+) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
     """Write, renew or remove what asks for parts and blobs, as :func:`update_requests` does.
 
     Where the file is not written for another reason, parts were not read, so what an earlier run asked for stays.
+
+    :returns: what that returns, and what :func:`fulfilled_by` returns.
     """
     if options.request_file is None:
-        return False, ()
+        return False, (), ()
     asked = requests_for_blobs(draft.lacking, archives) or _requests_for(draft, errors, archives)
     if asked is None or not (asked or is_complete):
-        return False, ()
-    return update_requests(options.request_file, asked, archives, check=options.check)
+        return False, (), ()
+    is_changed, files = update_requests(options.request_file, asked, archives, check=options.check)
+    return is_changed, files, fulfilled_by(asked, archives)
 
 
 def _requests_for(draft: Draft, errors: Iterable[str], archives: Sequence[Archive]) -> list[Request] | None:

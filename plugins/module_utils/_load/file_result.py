@@ -34,6 +34,7 @@ class FileResult:
     :param lacking: blobs that images need and that no archive has; nothing was written for that reason.
     :param lacking_told: the sentences about them.
     :param requests: paths of the files that ask for them.
+    :param fulfilled: sha256 of the lock files of the archives that nothing is asked for any more, as far as is known.
     :param notes: sentences on what is unusual.
     :param warnings: what went wrong beside the images.
     :param seconds: wall time of each stage.
@@ -50,6 +51,7 @@ class FileResult:
     lacking: tuple[LackingBlob, ...] = ()
     lacking_told: str = ""
     requests: tuple[str, ...] = ()
+    fulfilled: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
@@ -108,6 +110,7 @@ class FileResult:
             "left_out": self.left_out,
             "lacking": [one.as_json() for one in self.lacking],
             "request_files": list(self.requests),
+            "fulfilled": list(self.fulfilled),
             "stats": {"images": len(self.images), "blobs": self.blobs, "bytes": self.size, "seconds": {**self.seconds}},
         }
 

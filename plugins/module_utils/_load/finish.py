@@ -26,7 +26,7 @@ from .ledger import MOUNTED, PRESENT, PUSHED, Moved
 from .options import Options
 from .receipts import KeptReceipt, notice_of_other_names, write_receipts
 from .report_file import facts_of, update_report
-from .request_file import update_requests
+from .request_file import fulfilled_by, update_requests
 from .result import FAILED, Loaded, Result, Stats
 
 
@@ -58,6 +58,7 @@ class _Told:
     warnings: list[str] = field(default_factory=list)
     receipts: tuple[KeptReceipt, ...] = ()
     requests: tuple[str, ...] = ()
+    fulfilled: tuple[str, ...] = ()
 
     def attempt(self, step: Callable[[], bool]) -> None:
         """Write a file; that it cannot be written is a warning."""
@@ -112,6 +113,7 @@ def finish(
             else ""
         ),
         requests=told.requests,
+        fulfilled=told.fulfilled,
         projects_created=outcome.projects_created,
         remarks=chosen.remarks,
         warnings=tuple(told.warnings),
@@ -148,6 +150,7 @@ def _write_requests(told: _Told, options: Options, archives: Sequence[Archive], 
     if options.request_file is None or outcome.requests is None or is_cut_short:
         return False
     is_changed, told.requests = update_requests(options.request_file, outcome.requests, archives, check=options.check)
+    told.fulfilled = fulfilled_by(outcome.requests, archives)
     return is_changed
 
 

@@ -55,6 +55,15 @@ def update_requests(
     return any(changes), tuple(place for place, request in wanted.items() if request is not None)
 
 
+def fulfilled_by(requests: Sequence[Request], archives: Sequence[Archive]) -> tuple[str, ...]:
+    """Return the sha256 of the lock files of archives that nothing is asked for, sorted.
+
+    :param requests: as :func:`update_requests` has them.
+    """
+    locks = {one.lock_sha256 for one in archives if one.lock_sha256}
+    return tuple(sorted(locks - {one.lock_sha256 for one in requests}))
+
+
 def _place(path: str, name: str, lock_sha256: str, archives: Sequence[Archive]) -> str:
     """Return the path of the file about an archive that is not the only one, or not the newest."""
     if not is_directory(path):

@@ -109,6 +109,7 @@ class Result:
     :param lacking: blobs that images need and that are nowhere; nothing was loaded for that reason.
     :param lacking_told: the sentences about them.
     :param requests: paths of the files that ask for what is lacking.
+    :param fulfilled: sha256 of the lock files of the archives that nothing is asked for any more, as far as is known.
     :param remarks: sentences on what may surprise about names and digests.
     :param warnings: what went wrong beside the images.
     """
@@ -128,6 +129,7 @@ class Result:
     lacking: tuple[LackingBlob, ...] = ()
     lacking_told: str = ""
     requests: tuple[str, ...] = ()
+    fulfilled: tuple[str, ...] = ()
     projects_created: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

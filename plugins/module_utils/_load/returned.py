@@ -40,6 +40,7 @@ def as_returned(result: Result, options: Options) -> dict[str, Json]:
         "confirmation": result.confirmation,
         "lacking": [one.as_json() for one in result.lacking],
         "request_files": list(result.requests),
+        "fulfilled": list(result.fulfilled),
         "report": result.report,
         "stats": dict(asdict(result.stats)),
         "registries_yaml": cluster.registries_yaml,

@@ -17,6 +17,7 @@ import yaml
 
 from ansible_collections.airgap.images.plugins.modules import image_load
 from ansible_collections.airgap.images.plugins.modules.image_carry import ZSTANDARD
+from ansible_collections.airgap.images.plugins.plugin_utils._carry.copies import Told
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.options import Options
 from ansible_collections.airgap.images.tests.unit.roles.test_image_save_packages import OMIT, evaluate, trusted
 from ansible_collections.airgap.images.tests.unit.roles.test_image_save_variables import (
@@ -241,38 +242,13 @@ def test_packages_are_those_of_the_other_role(name: str) -> None:
     assert VARIABLES[name] == values
 
 
-FETCHED = {
-    "/srv/r.receipt.json": True,
-    "/srv/r.receipt-0123456789ab.json": True,
-    "/srv/r.receipt-0123456789ag.json": False,
-    "/srv/r.receipt.json.py": False,
-    "/srv/out/a.tar.gz.request.json": True,
-    "/srv/out/x/a.request.json": False,
-    "/srv/out/../../site.yml": False,
-    "/etc/shadow": False,
-}
+def test_the_step_after_loading_gets_what_it_needs() -> None:
+    assert {*VARIABLES["main.yml"]["__image_load_told"]} == {field.name for field in fields(Told)}
 
 
-def test_a_host_may_only_have_fetched_what_was_asked_for() -> None:
-    """Names of files on the controller would be those that it likes."""
-    result = {"receipts": [{"path": path} for path in FETCHED], "request_files": [*FETCHED]}
-    given = {"image_load_result": result, "image_load_receipt": "/srv/r.receipt.json"}
-    common = {**COMMON, "omit": OMIT}
-    found = evaluate("{{ __image_load_about }}", {**common, **given, "image_load_request_file": "/srv/out/"})
-    assert {*found} == {path for path, may in FETCHED.items() if may}
-    assert evaluate("{{ __image_load_about }}", {**common, **given, "image_load_receipt": ""}) == []
-    one = {"image_load_receipt": "", "image_load_request_file": "/srv/a.request.json"}
-    asked = ["/srv/a.request.json", "/srv/a.request-0123456789ab.json", "/srv/b.request.json"]
-    made = {"image_load_result": {"request_files": asked}}
-    assert evaluate("{{ __image_load_about }}", {**common, **one, **made}) == asked[:2]
-
-
-def test_what_is_in_a_home_directory_of_the_host_is_fetched() -> None:
-    """The module returns the full path, which the controller does not know."""
-    common = {**COMMON, "omit": OMIT}
-    given = {"image_load_receipt": "~/r.json", "image_load_request_file": "~build/out/"}
-    paths = ["/root/r.json", "/root/r-0123456789ab.json", "/root/r.txt"]
-    requests = ["/home/build/out/a.request.json", "/home/build/a.request.json"]
-    made = {"image_load_result": {"receipts": [{"path": path} for path in paths], "request_files": requests}}
-    found = evaluate("{{ __image_load_about }}", {**common, **given, **made})
-    assert found == [*paths[:2], requests[0]]
+def test_the_password_that_is_hidden_is_known_from_the_environment_too() -> None:
+    common = {**COMMON, "omit": OMIT, "image_load_environment": {"DEST_PASSWORD": "p1"}}
+    password = trusted(VARIABLES["main.yml"]["__image_load_told"]["password"])
+    assert evaluate(password, common) == "p1"
+    assert evaluate(password, {**common, "image_load_password": "p2"}) == "p2"
+    assert evaluate(password, {**common, "image_load_environment": ""}) == ""

@@ -15,6 +15,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.airgap.images.plugins.action.image_carry import ActionModule
+from ansible_collections.airgap.images.plugins.module_utils._archive.request import Request, write_request
 from ansible_collections.airgap.images.tests.unit.carried import carry
 from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._carry.test_carry_checks import USUAL
 from ansible_collections.airgap.images.tests.unit.results import result_of
@@ -178,6 +179,35 @@ def test_the_paths_of_a_verification_are_those_of_one_machine() -> None:
     assert not result["is_check"] and not result["changed"] and ground.asked == []
     assert "set one or the other" in failed(ground.run("check", **{**asked, "src": ["/media/usb"]}))
     assert "image_verify_src" in failed(ground.run("check", **asked, facts={"image_verify_src": ["/evil"]}))
+
+
+@pytest.mark.parametrize("is_check", [False, True])
+def test_what_is_fetched_after_a_load(is_check: bool, tmp_path: Path) -> None:
+    old = tmp_path / "one" / "old.request.json"
+    old.parent.mkdir()
+    old.write_bytes(write_request(Request("old", 64 * "a", (1,))))
+    told = {
+        "receipt": "/srv/r.json",
+        "request_file": "/srv/out/",
+        "password": "srv",
+        "receipts": [{"path": "/********/r.json"}],
+        "request_files": ["/********/out/new.request.json"],
+        "fulfilled": [64 * "a"],
+        "msg": "carry /********/out/new.request.json out",
+    }
+    ground = Ground()
+    result = ground.run("collect", check=is_check, arguments={"directory": str(old.parent)}, **told)
+    assert result["changed"] and result["removed"] == [str(old)] and old.exists() is is_check
+    new = str(old.parent / "new.request.json")
+    assert result["copies"] == [
+        {"src": "/srv/r.json", "dest": str(old.parent / "r.json")},
+        {"src": "/srv/out/new.request.json", "dest": new},
+    ]
+    assert result["told"] == f"carry {new} (on the controller) out"
+    again = ground.run("collect", check=is_check, arguments={"directory": str(old.parent)}, **told)
+    assert again["changed"] is is_check and ground.asked == []
+    told["request_files"] = ["/etc/shadow"]
+    assert "/etc/shadow was not fetched" in failed(ground.run("collect", arguments={"directory": "x"}, **told))
 
 
 @pytest.mark.parametrize("is_check", [False, True])

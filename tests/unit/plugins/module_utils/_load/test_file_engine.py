@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -316,5 +317,8 @@ def test_a_damaged_part_is_asked_for(tmp_path: Path) -> None:
     assert absent.is_failure and not absent.changed, "no part was read"
     assert path.read_bytes() == before
     change(carried.dest.parent / name, 100)
-    assert not write(carried, tmp_path / "images.tar", request_file=f"{asking}/").is_failure
+    whole = write(carried, tmp_path / "images.tar", request_file=f"{asking}/")
+    assert not whole.is_failure
     assert not [*asking.iterdir()]
+    lock_sha256 = hashlib.sha256(carried.lock_file.read_bytes()).hexdigest()
+    assert (result.fulfilled, absent.fulfilled, whole.fulfilled) == ((), (), (lock_sha256,))

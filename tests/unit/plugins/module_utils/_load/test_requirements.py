@@ -173,11 +173,19 @@ def test_without_its_base_nothing_is_changed(months: Months, scene: Scene, tmp_p
 
 def test_the_request_is_gone_when_nothing_is_lacking(months: Months, scene: Scene, tmp_path: Path) -> None:
     path = tmp_path / "site.request.json"
-    scene.load(src=months.src("feb"), request_file=str(path))
+    wanted: dict[str, Any] = {"src": months.src("feb", "jan"), "request_file": str(path)}
+    assert scene.load(src=months.src("feb"), request_file=str(path)).fulfilled == ()
     assert path.exists()
     assert not scene.load(src=months.src("feb"), request_file=str(path)).changed
-    loaded(scene.load(src=months.src("feb", "jan"), request_file=str(path)))
+    assert scene.load(**wanted, check=True).fulfilled == (), "that is not known beforehand"
+    result = scene.load(**wanted)
+    loaded(result)
     assert not path.exists()
+    locks = [one.lock_file.read_bytes() for one in (months.full, months.february)]
+    assert result.fulfilled == tuple(sorted(hashlib.sha256(raw).hexdigest() for raw in locks))
+    for check in (True, False):
+        again = scene.load(**wanted, check=check)
+        assert (again.changed, again.fulfilled) == (False, result.fulfilled)
 
 
 @pytest.mark.parametrize("lost", range(3))
