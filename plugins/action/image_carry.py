@@ -100,7 +100,9 @@ class ActionModule(StepsAction):
         check_types(self, variables)
         options = self._verification(variables)
         check_verification(options)
+        # All hosts of a call run the same task, and each call has its own.
         return {
+            "call": str(self._task._uuid),
             "is_check": bool(self._task.check_mode),
             "src": [*options.src, *map(os.path.expanduser, options.controller_src)],
             "request_file": os.path.expanduser(options.request_file),

@@ -159,7 +159,9 @@ def test_parts_on_hosts(archive: Archive, site: Site) -> None:
     for host, number in (("north", 2), ("south", 7)):
         result = handed_over(done, host)
         assert result["failed"] and result["request_files"] == [str(request)]
-        assert archive.parts[number] in failure(done, host) and str(request) in failure(done, host)
+        told = failure(done, host)
+        assert archive.parts[number] in told and "request_file" not in told
+        assert f"carry {request} out from the controller and name it in image_save_request" in told
 
     repairing = play(src=["{{ work }}/media"], request_file=f"{asked}/", repair=True)
     assert_well(site.run(inventory, {}, plays=[repairing]))
@@ -184,3 +186,9 @@ def test_parts_on_the_controller(archive: Archive, site: Site) -> None:
         assert handed_over(done, host)["repaired"] == [str(own.lock.parent / own.parts[0])]
     assert own.content() == own.files
     assert (own.lock.parent / own.parts[0]).owner() == Path.home().owner()
+    for number in (0, 5):
+        turn(own.lock.parent / own.parts[number])
+    failed = site.run(inventory, {}, plays=[wanted])
+    assert f"{own.parts[0]}, {own.parts[5]} belong to the same parity file" in failure(failed, "north")
+    assert "the verification on the controller failed; the message of north says why" in failure(failed, "south")
+    assert handed_over(failed, "south")["msg"] == handed_over(failed, "north")["msg"]

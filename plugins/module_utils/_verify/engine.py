@@ -25,7 +25,7 @@ from .compare import Counter, Reading, compare_files
 from .content import files_of_tree, look_into
 from .options import Options
 from .repair import Plan, Plans, make_again, plan_repairs
-from .request_file import check_requests, update_requests, wish_of
+from .request_file import check_requests, refuse_request_file, update_requests, wish_of
 from .result import Repaired, Result, Verdict
 from .state import OK, UNCHECKED, Checked, CheckedArchive
 from .touched import Harm, harm_of
@@ -43,13 +43,15 @@ def verify(options: Options, *, log: Log, stop: Stop, progress: Progress | None 
     progress.measure(lambda: reading.counter.value)
     with stages.stage("read"):
         archives = [_with_files(found) for found in find_archives(options.src, check=stop.check)]
-        _refuse_request_file(options, archives)
+        if options.request_file:
+            refuse_request_file(options.request_file, archives)
     with stages.stage("verify"):
         verdicts = [_look_inside(archive, reading) for archive in _compared(archives, reading)]
     has_changed = False
     try:
         if options.repair:
-            with stages.stage("repair"):
+            is_any_lost = any(plan_repairs(verdict.archive).plans for verdict in verdicts)
+            with stages.stage("repair") if is_any_lost else nullcontext():
                 verdicts = [_repaired(verdict, reading, check=options.check) for verdict in verdicts]
                 has_changed = any(verdict.repaired for verdict in verdicts)
         is_whole = all(verdict.archive.is_whole for verdict in verdicts)
@@ -71,16 +73,6 @@ def verify(options: Options, *, log: Log, stop: Stop, progress: Progress | None 
 def _with_files(found: FoundArchive) -> FoundArchive:
     """Add the blobs of a directory without a lock file, whose names are their checksums."""
     return replace(found, parts=files_of_tree(found)) if found.root and found.lock is None else found
-
-
-def _refuse_request_file(options: Options, archives: Sequence[FoundArchive]) -> None:
-    """Find out before anything is read that a request file would replace something else.
-
-    :raises OptionError: in that case.
-    """
-    if options.request_file:
-        wishes = [wish for found in archives if (wish := wish_of(CheckedArchive(found, ()))) is not None]
-        check_requests(options.request_file, wishes)
 
 
 def _compared(archives: Sequence[FoundArchive], reading: Reading) -> list[CheckedArchive]:

@@ -14,6 +14,7 @@ from .._archive.request import Request, request_for
 from .._archive.request_file import is_directory, place_in, put_request_file, read_request_file
 from .._base.errors import OptionError
 from .._base.json import Json
+from .._source.find import FoundArchive
 from .state import CheckedArchive, named
 
 
@@ -69,6 +70,16 @@ def check_requests(path: str, wishes: Sequence[Wish]) -> dict[str, Wish]:
     for each in files:
         read_request_file(each)
     return files
+
+
+def refuse_request_file(path: str, archives: Sequence[FoundArchive]) -> None:
+    """Find out before any part is read whether a path can take the requests for some archives.
+
+    :param path: of one file, or of a directory.
+    :raises OptionError: when there are several archives and one file, or another file would be replaced.
+    """
+    wishes = [wish for found in archives if (wish := wish_of(CheckedArchive(found, ()))) is not None]
+    check_requests(path, wishes)
 
 
 def update_requests(files: dict[str, Wish], *, check: bool) -> tuple[list[str], bool]:

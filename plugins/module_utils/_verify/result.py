@@ -18,6 +18,9 @@ from .request_file import Wish
 from .state import Checked, CheckedArchive, named
 from .touched import Harm
 
+ASKABLE = "; with request_file, image_save can be asked for exactly these files"
+"""The end of the message without a request file. The role has another one, as it writes the file itself."""
+
 
 @dataclass(frozen=True)
 class Repaired:
@@ -208,11 +211,11 @@ def _next_steps(result: Result) -> Iterator[str]:
     begin = "Otherwise, copy" if parts else "Copy"
     if result.request_files:
         yield (
-            f"{begin} what is lost across again, or carry {named(result.request_files)} out: with it, image_save makes "
-            "exactly these files"
+            f"{begin} what is lost across again, or carry {named(result.request_files)} out and name it in the option "
+            "request of image_save, which makes exactly these files"
         )
     elif any(verdict.wish is not None and verdict.wish.request.asks for verdict in result.verdicts):
-        yield f"{begin} what is lost across again; with request_file, image_save can be asked for exactly these files"
+        yield f"{begin} what is lost across again{ASKABLE}"
     else:
         yield f"{begin} what is lost across again, or save the archive again"
 

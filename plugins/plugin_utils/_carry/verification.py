@@ -12,11 +12,18 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.request import Request, parse_request
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError, StorageError, printable
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
+    ImagesError,
+    OptionError,
+    StorageError,
+    printable,
+)
 from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonError, JsonObject
+from ansible_collections.airgap.images.plugins.module_utils._source.find import find_archives
 from ansible_collections.airgap.images.plugins.module_utils._verify.request_file import (
     Wish,
     check_requests,
+    refuse_request_file,
     update_requests,
 )
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import check_list
@@ -70,6 +77,20 @@ def check_verification(options: Verification) -> None:
             "image_verify_poll: expected the seconds between two checks of the job, at least 1, but it is "
             f"{options.poll}."
         )
+    if options.controller_src and options.request_file:
+        _refuse_request_file(options)
+
+
+def _refuse_request_file(options: Verification) -> None:
+    """Find out that one request file cannot serve all archives before their parts are read.
+
+    :raises OptionError: in that case, or when another file would be replaced.
+    """
+    try:
+        archives = find_archives([os.path.expanduser(path) for path in options.controller_src])
+    except ImagesError:
+        return  # the module finds the same, and reports it
+    refuse_request_file(os.path.expanduser(options.request_file), archives)
 
 
 def _refuse_relative(name: str, path: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.airgap.images.plugins.module_utils._verify.result import ASKABLE
 from ansible_collections.airgap.images.plugins.modules import image_verify
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.verification import Verification
 from ansible_collections.airgap.images.tests.unit.roles.test_image_save_packages import OMIT, evaluate, trusted
@@ -193,6 +194,10 @@ def test_the_role_takes_no_value_for_the_default(name: str, value: object) -> No
     default = evaluate(f"{{{{ {name} }}}}", common)
     assert evaluate(f"{{{{ {name} }}}}", {**common, variable: value}) == default
     assert str(default) == str(load("defaults/main.yml").get(variable, ""))
+
+
+def test_the_end_of_the_message_is_that_of_the_module() -> None:
+    assert VARIABLES["__image_verify_askable"] == ASKABLE
 
 
 def test_the_step_before_gets_what_it_needs() -> None:

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils._archive.request import Request, read_request, write_request
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import hex_of
+from ansible_collections.airgap.images.plugins.module_utils._verify.result import ASKABLE
 from ansible_collections.airgap.images.tests.unit.carried import carry, change
 from ansible_collections.airgap.images.tests.unit.verify_scene import verified
 
@@ -63,6 +64,16 @@ def test_that_of_another_archive_is_left_until_something_is_lost(tmp_path: Path)
     change(carried.parts[2], 3)
     assert verified(carried.lock_file, request_file=str(path)).changed
     assert read_request(path.read_bytes(), path="").archive == carried.dest.name
+
+
+def test_the_next_step_is_named(tmp_path: Path) -> None:
+    """The option of image_save that takes the file; without a file, the option that writes one."""
+    carried, path = carry(tmp_path), tmp_path / "a.request.json"
+    change(carried.parts[0], 3)
+    told = verified(carried.lock_file, request_file=str(path)).sentence(check=False)
+    way = f"or carry {path} out and name it in the option request of image_save, which makes exactly these files"
+    assert told.endswith(f"Copy what is lost across again, {way}") and "with request_file" not in told
+    assert verified(carried.lock_file).sentence(check=False).endswith(ASKABLE)
 
 
 def test_several_archives_need_a_directory(tmp_path: Path) -> None:

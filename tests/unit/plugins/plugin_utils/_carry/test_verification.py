@@ -18,6 +18,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._carry.verification 
     check_verification,
     write_requests,
 )
+from ansible_collections.airgap.images.tests.unit.carried import carry
 
 USUAL: dict[str, Any] = {"src": ["/media/usb"], "controller_src": [], "request_file": "", "poll": "5"}
 SAID: dict[str, Any] = {
@@ -53,6 +54,19 @@ def test_what_most_plays_need_is_enough() -> None:
 def test_what_cannot_work_is_refused(changed: dict[str, Any], words: str) -> None:
     with pytest.raises(OptionError, match=words):
         check(**changed)
+
+
+def test_one_request_file_for_several_archives_on_the_controller_is_refused(tmp_path: Path) -> None:
+    """Before any part is read; archives that are not found are left to the module."""
+    one, two = carry(tmp_path / "1"), carry(tmp_path / "2", "zstd in parts")
+    for part in (*one.parts, *two.parts):
+        part.chmod(0)
+    sources = [str(each.lock_file) for each in (one, two)]
+    with pytest.raises(OptionError, match=r"request_file: .*a.json can ask for one archive only, and there are 2"):
+        check(src=[], controller_src=sources, request_file=str(tmp_path / "a.json"))
+    check(src=[], controller_src=sources[:1], request_file=str(tmp_path / "a.json"))
+    check(src=[], controller_src=sources, request_file=f"{tmp_path}/out/")
+    check(src=[], controller_src=[str(tmp_path / "no")], request_file=str(tmp_path / "a.json"))
 
 
 def test_what_several_hosts_lack_is_put_together(tmp_path: Path) -> None:
