@@ -629,7 +629,7 @@ lacking:
   sample: []
 request_files:
   description: Paths of the files that ask for what is missing.
-  returned: when the archives could be read
+  returned: when the archives could be read, also if O(verify=first) has found damage
   type: list
   elements: str
   sample: []
@@ -750,6 +750,7 @@ from ansible_collections.airgap.images.plugins.module_utils._load.options import
     WHILE,
 )
 from ansible_collections.airgap.images.plugins.module_utils._load.task import do_task
+from ansible_collections.airgap.images.plugins.module_utils._load.verify import LostParts
 from ansible_collections.airgap.images.plugins.module_utils._oci.image_list import LIST_FORMATS, PLAIN
 
 
@@ -826,6 +827,8 @@ def main() -> None:
     stop = stop_on_signals(keeps=not check)
     try:
         ended = do_task(params, private, check=check, log=log, stop=stop)
+    except LostParts as error:
+        fail(module, log, str(error), changed=error.changed, more={"request_files": list(error.requests)})
     except ImagesError as error:
         fail(module, log, str(error), changed=error.changed)
     except OSError as error:

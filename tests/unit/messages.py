@@ -43,6 +43,7 @@ _ERRORS = frozenset(
         "InvalidReferenceError",
         "LackingBase",
         "LockFileError",
+        "LostParts",
         "ManifestError",
         "ManifestTooLarge",
         "Missing",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -38,14 +39,22 @@ def require_library(module: AnsibleModule, name: str, error: ImportError | None)
         module.fail_json(msg=missing_required_lib(name), exception=str(error))
 
 
-def fail(module: AnsibleModule, log: Log, message: str, *, changed: bool = False) -> NoReturn:
+def fail(
+    module: AnsibleModule,
+    log: Log,
+    message: str,
+    *,
+    changed: bool = False,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> NoReturn:
     """End a run that as a whole cannot go on.
 
     :param changed: whether something on disk that the user asked for is different all the same.
+    :param more: other values that are returned.
     """
     ignore_signals()
     log.error(message)
-    returned: dict[str, Any] = {"msg": log.secrets.hide(message), "changed": changed}
+    returned: dict[str, Any] = {**more, "msg": log.secrets.hide(message), "changed": changed}
     if module.params["debug"]:
         returned.update(log=log.lines, exception=log.secrets.hide(traceback.format_exc()))
     _warn_of_log(module, log)

@@ -15,13 +15,22 @@ from .request_file import update_requests
 from .result import notice_of_requests
 
 
+class LostParts(SourceError):
+    """Parts are damaged or missing, so nothing was begun.
+
+    :ivar requests: paths of the files that ask for them (in check mode: would).
+    """
+
+    requests: tuple[str, ...] = ()
+
+
 def verify_first(archives: Sequence[Archive], request: str | None, *, check: bool) -> None:
     """Read all parts before anything is sent.
 
     :param archives: in the order of their chain.
     :param request: path of the file that asks for those that are damaged or missing; ``None``: none is written.
     :param check: change nothing.
-    :raises SourceError: names the parts that are damaged or missing, and says whether that file is different.
+    :raises LostParts: names the parts that are damaged or missing, and says whether that file is different.
     """
     wrong = {id(archive): archive.verify() for archive in archives}
     told = [str(error) for errors in wrong.values() for error in errors.values()]
@@ -31,9 +40,9 @@ def verify_first(archives: Sequence[Archive], request: str | None, *, check: boo
     paths: tuple[str, ...] = ()
     if request is not None:
         is_changed, paths = update_requests(request, requests_for_parts(wrong, archives), archives, check=check)
-    error = SourceError(
+    error = LostParts(
         f"{'; '.join(told)}. Nothing was loaded. Carry these parts across again; verify=while loads the images "
         f"that need none of them{f'. {notice_of_requests(paths)}' if paths and not check else ''}"
     )
-    error.changed = is_changed
+    error.changed, error.requests = is_changed, paths
     raise error

@@ -252,3 +252,11 @@ def test_the_password_that_is_hidden_is_known_from_the_environment_too() -> None
     assert evaluate(password, common) == "p1"
     assert evaluate(password, {**common, "image_load_password": "p2"}) == "p2"
     assert evaluate(password, {**common, "image_load_environment": ""}) == ""
+
+
+def test_requests_are_fetched_though_nothing_was_begun() -> None:
+    """With image_load_verify=first, a damaged part ends the run before it has a result."""
+    failed = {"failed": True, "msg": "a.part1 is damaged", "request_files": ["/srv/out/a.request.json"]}
+    common = {**COMMON, "omit": OMIT, "__image_load_loaded": failed}
+    assert evaluate("{{ __image_load_returned }}", common)["request_files"] == failed["request_files"]
+    assert evaluate("{{ __image_load_returned }}", {**common, "__image_load_loaded": {}})["request_files"] == []

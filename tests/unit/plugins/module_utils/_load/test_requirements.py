@@ -17,9 +17,10 @@ from urllib.parse import parse_qs
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.request import Request, write_request
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError, Interrupted, OptionError
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import Interrupted, OptionError
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
 from ansible_collections.airgap.images.plugins.module_utils._load.result import Result
+from ansible_collections.airgap.images.plugins.module_utils._load.verify import LostParts
 from ansible_collections.airgap.images.plugins.module_utils._source.archive import Archive
 from ansible_collections.airgap.images.plugins.module_utils._source.errors import SourceGone
 from ansible_collections.airgap.images.tests.support.stand_in_answers import Answer, error
@@ -347,8 +348,9 @@ def test_damaged_parts_are_asked_for(tmp_path: Path, scene: Scene, verify: str) 
     if verify == "first":
         changes = []
         for check in (True, False, False):
-            with pytest.raises(ImagesError, match="Nothing was loaded") as caught:
+            with pytest.raises(LostParts, match="Nothing was loaded") as caught:
                 scene.load(**wanted, check=check)
+            assert len(caught.value.requests) == 2 and caught.value.requests[0] == str(path)
             assert ("with its option request" in str(caught.value)) is not check
             changes.append((caught.value.changed, path.exists()))
         assert changes == [(True, False), (True, True), (False, True)]
