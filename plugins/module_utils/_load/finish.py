@@ -24,7 +24,7 @@ from .cluster_files import cluster_files
 from .lacking import LackingBlob, failure_of_load
 from .ledger import MOUNTED, PRESENT, PUSHED, Moved
 from .options import Options
-from .receipts import KeptReceipt, notice_of_other_names, write_receipts
+from .receipts import KeptReceipt, notice_of_other_target, write_receipts
 from .report_file import facts_of, update_report
 from .request_file import fulfilled_by, update_requests
 from .result import FAILED, Loaded, Result, Stats
@@ -88,7 +88,7 @@ def finish(
     images = (*loaded, *(Loaded(one.listed, None, "", FAILED, error=one.error) for one in chosen.absent))
     failed = [FailedImage(one.listed, one.error, one.digest) for one in images if one.error is not None]
     told = _Told(outcome.is_changed or bool(outcome.projects_created))
-    first = notice_of_other_names(options, archives) if outcome.lacking else ""
+    remark = notice_of_other_target(options, archives) if outcome.lacking else ""
     told.attempt(lambda: _write_receipts(told, options, archives, outcome))
     told.attempt(lambda: _write_requests(told, options, archives, outcome))
     told.attempt(lambda: _write_failed_list(options, chosen, failed))
@@ -108,7 +108,7 @@ def finish(
         report=options.report or "",
         lacking=tuple(outcome.lacking),
         lacking_told=(
-            first + failure_of_load(outcome.lacking, registry, told.requests, check=options.check)
+            failure_of_load(outcome.lacking, registry, told.requests, remark, check=options.check)
             if outcome.lacking
             else ""
         ),

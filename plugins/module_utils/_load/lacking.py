@@ -75,17 +75,20 @@ def lacking_blob(blob: Descriptor, images: Sequence[LoadImage], archives: Sequen
     return LackingBlob(blob.digest, blob.size, references, required.archive, required.parts, bundle)
 
 
-def failure_of_load(lacking: Sequence[LackingBlob], place: str, requests: Sequence[str], *, check: bool) -> str:
+def failure_of_load(
+    lacking: Sequence[LackingBlob], place: str, requests: Sequence[str], remark: str = "", *, check: bool
+) -> str:
     """Return the sentences about what neither a registry nor the archives have, with the ways on.
 
     :param place: the registry.
     :param requests: the request files that were written (in check mode: would be).
+    :param remark: a sentence for the end; empty: none.
     """
     carriers = _some(_carriers(lacking), _MOST_NAMED)
-    ways = _failure_ways(requests)
+    ways, end = _failure_ways(requests), f". {remark}" if remark else ""
     return (
-        f"nothing {'would be' if check else 'was'} loaded into {place}: {_need(lacking)} that neither it nor an "
-        f"archive in src has: {_named(lacking)}. Load {carriers} first, or with this in one src; {ways}"
+        f"{_need(lacking)} that neither {place} nor an archive in src has, so nothing {'would be' if check else 'was'} "
+        f"loaded: {_first(lacking)}. Load {carriers} first, or with this in one src; {ways}{end}"
     )
 
 
@@ -97,20 +100,23 @@ def failure_of_file(lacking: Sequence[LackingBlob], place: str, requests: Sequen
     """
     carriers = _some(_carriers(lacking), _MOST_NAMED)
     return (
-        f"{place} {'would not be' if check else 'was not'} written: {_need(lacking)} that no archive in src has: "
-        f"{_named(lacking)}. Name {carriers} in src as well; {_failure_ways(requests)}"
+        f"{_need(lacking)} that no archive in src has, so {place} {'would not be' if check else 'was not'} written: "
+        f"{_first(lacking)}. Name {carriers} in src as well; {_failure_ways(requests)}"
     )
 
 
 def _need(lacking: Sequence[LackingBlob]) -> str:
     images = {reference for one in lacking for reference in one.images}
     verb = "needs" if len(images) == 1 else "need"
-    return f"{format_count(len(images), 'image')} {verb} {format_count(len(lacking), 'blob')}"
+    size = format_size(sum(one.size for one in lacking))
+    return f"{format_count(len(images), 'image')} {verb} {format_count(len(lacking), 'blob')} ({size})"
 
 
-def _named(lacking: Sequence[LackingBlob]) -> str:
-    named = [f"{one}, needed by {_some(one.images, _MOST_IMAGES)}" for one in lacking[:_MOST_NAMED]]
-    return "; ".join([*named, f"and {len(lacking) - _MOST_NAMED} more"] if len(lacking) > _MOST_NAMED else named)
+def _first(lacking: Sequence[LackingBlob]) -> str:
+    """Name the first blob and its images; the result has all of them."""
+    one = lacking[0]
+    more = f"; {len(lacking) - 1} more in lacking of the result" if len(lacking) > 1 else ""
+    return f"{one}, needed by {_some(one.images, _MOST_IMAGES)}{more}"
 
 
 def _carriers(lacking: Sequence[LackingBlob]) -> list[str]:

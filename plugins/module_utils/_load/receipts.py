@@ -79,8 +79,11 @@ def write_receipts(
     return is_changed, tuple(kept)
 
 
-def notice_of_other_names(options: Options, archives: Sequence[Archive]) -> str:
-    """Return a sentence if an earlier load gave images other names, by the receipts that are there; else nothing."""
+def notice_of_other_target(options: Options, archives: Sequence[Archive]) -> str:
+    """Return a sentence if an earlier load had another target, by the receipts that are there; else nothing.
+
+    Images may have other names now, so blobs are looked for in other places than before.
+    """
     if options.receipt is None:
         return ""
     bases = [base.lock_sha256 for archive in archives for base in archive.lock.base]
@@ -91,8 +94,8 @@ def notice_of_other_names(options: Options, archives: Sequence[Archive]) -> str:
             continue
         if receipt is not None and receipt.target != options.target_key:
             return (
-                f"{path} is the receipt of a load with another registry, keep_registry or rewrites, so images have "
-                "other names now, and blobs are looked for in other places than before. "
+                f"The load of {path} had another target: if this one is not meant, correct registry, keep_registry "
+                "or rewrites"
             )
     return ""
 

@@ -25,6 +25,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     OptionError,
     StorageError,
 )
+from ansible_collections.airgap.images.plugins.module_utils._base.size import format_size
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._host.files import temporary_of
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
@@ -293,9 +294,9 @@ def test_what_no_archive_has_is_named_before_anything_is_written(tmp_path: Path,
     result = write(news, dest, check=check, request_file=str(asking))
     assert {one.digest for one in result.lacking} == {*DIGESTS[:3]}
     told = result.sentence(check=check)
-    assert told.startswith(
-        f"{dest} {'would not be' if check else 'was not'} written: 3 images need 3 blobs that no archive"
-    )
+    total = format_size(sum(one.size for one in result.lacking))
+    assert told.startswith(f"3 images need 3 blobs ({total}) that no archive in src has, so {dest} w")
+    assert f"{'would not be' if check else 'was not'} written: {result.lacking[0]}, needed by" in told
     assert f"Name jan.tar.gz in src as well; or carry {asking} out" in told
     assert {one.action for one in result.images} == {"failed"}
     assert (dest.read_bytes(), asking.exists()) == (b"", not check)

@@ -158,8 +158,17 @@ def test_without_its_base_nothing_is_changed(months: Months, scene: Scene, tmp_p
         DIGESTS[number]: len(LAYERS[number]) for number in (0, 1, 2)
     }
     told = result.sentence(check=check)
-    assert f"{DIGESTS[2]} ({format_size(len(LAYERS[2]))}, carried by jan.tar.gz in jan.tar.gz.part" in told
-    assert "needed by reg.lan/b:1, reg.lan/c:1" in told
+    total = format_size(sum(len(LAYERS[number]) for number in (0, 1, 2)))
+    first = result.lacking[0]
+    place = scene.registry.host
+    assert told.startswith(
+        f"3 images need 3 blobs ({total}) that neither {place} nor an archive in src has, so nothing"
+    )
+    assert f"loaded: {first.digest} ({format_size(first.size)}, carried by jan.tar.gz in jan.tar.gz.part" in told
+    assert f"needed by {', '.join(first.images)}; 2 more in lacking of the result. Load " in told
+    assert [digest for digest in DIGESTS if digest in told] == [first.digest] and "another target" not in told
+    by_digest = {one.digest: (one.carrier, one.images) for one in result.lacking}
+    assert by_digest[DIGESTS[2]] == ("jan.tar.gz", ("reg.lan/b:1", "reg.lan/c:1"))
     assert "Load jan.tar.gz first, or with this in one src" in told
     assert f"or carry {path} out, for a bundle of what is missing" in told
     assert "or save a full archive, without since" in told
@@ -233,15 +242,16 @@ def test_a_registry_that_does_not_say_is_not_written_to(months: Months, scene: S
     assert written(scene) == []
 
 
-def test_other_names_are_told_first(months: Months, scene: Scene, tmp_path: Path) -> None:
+def test_another_target_is_told_last(months: Months, scene: Scene, tmp_path: Path) -> None:
     receipt = tmp_path / "site.receipt.json"
     scene.load(src=months.src("jan"), receipt=str(receipt))
     before = receipt.read_bytes()
     result = scene.load(src=months.src("feb"), receipt=str(receipt), registry=f"{scene.registry.host}/mirror")
-    assert result.sentence(check=False).startswith(f"{receipt} is the receipt of a load with another registry")
+    end = f". The load of {receipt} had another target: if this one is not meant, correct registry, keep_registry or"
+    assert f"without since{end} rewrites" in result.sentence(check=False)
     assert receipt.read_bytes() == before
     told = scene.load(src=months.src("feb"), receipt=str(receipt), exclude=["reg.lan/c"]).sentence(check=False)
-    assert "is the receipt of" not in told
+    assert "another target" not in told
 
 
 def test_what_has_the_name_of_a_base_but_other_bytes_is_refused(months: Months, scene: Scene, tmp_path: Path) -> None:
