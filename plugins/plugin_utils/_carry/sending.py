@@ -16,6 +16,8 @@ from ansible.errors import AnsibleError
 from ansible.utils.display import Display
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError, printable
+from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import explained
+from ansible_collections.airgap.images.plugins.module_utils._host.files import sha256_of
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.cargo import Item, temporary_of
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.convoy import Convoy
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
@@ -24,8 +26,8 @@ from ansible_collections.airgap.images.plugins.plugin_utils._hosts import transp
 _LONGEST_WAIT = 60.0
 _BATCH = 256 * 1024 * 1024
 _WRONG = (
-    "what arrived does not have the right sha256; if the role image_verify finds the file damaged, carry it across "
-    "again, else check both disks"
+    "what arrived does not have the right sha256, although the file on the controller has it; check the connection and "
+    "the disk of the host"
 )
 
 
@@ -64,15 +66,21 @@ def send(
     """Copy files to a directory on a host. A file has its final name there only when it is whole.
 
     :param host: its name in the inventory.
-    :raises StorageError: when a file did not arrive after all retries. Those before it are there.
+    :raises StorageError: when a file did not arrive after all retries, or is damaged on the controller. Those before it
+        are there.
     """
     transport.without_compression(connection)
     convoy = Convoy(items, ticker)
+    whole: set[str] = set()
     for batch in batches(items):
         left, attempt = batch, 0
         while left:
             arrived, problem = _put_until_problem(left, directory, connection, convoy, host)
             wrong = receiver.receive(directory, arrived, host) if arrived else []
+            for item in wrong:
+                if item.path not in whole:
+                    _refuse_damaged(item, host)
+                    whole.add(item.path)
             problem = problem or (f"{wrong[0].path}: {_WRONG}" if wrong else "")
             before, left = len(left), [item for item in left if item in wrong or item not in arrived]
             attempt = 0 if len(left) < before else attempt
@@ -84,6 +92,23 @@ def send(
             ticker.warn(f"{problem}; trying again in {wait:g} seconds")
             time.sleep(wait)
             attempt += 1
+
+
+def _refuse_damaged(item: Item, host: str) -> None:
+    """Find out whether a file that arrived with the wrong content has the right one on the controller.
+
+    :raises StorageError: when it has not, so that another try would not help.
+    """
+    try:
+        found = sha256_of(item.path)
+    except OSError as error:
+        raise explained(f"cannot read {item.path} on the controller", error) from error
+    if found != item.sha256:
+        raise StorageError(
+            f"cannot copy to {host}: {item.path} is damaged on the controller: its sha256 begins with {found[:12]} "
+            f"instead of {item.sha256[:12]}. Carry it across again, or run the role image_verify with its directory in "
+            "image_verify_controller_src, and with image_verify_repair if there are parity files"
+        )
 
 
 def batches(items: Sequence[Item], *, most: int = _BATCH) -> Iterator[list[Item]]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import StorageError
+from ansible_collections.airgap.images.plugins.plugin_utils._carry import sending
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.cargo import Item, temporary_of
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.convoy import position_in
 from ansible_collections.airgap.images.plugins.plugin_utils._carry.sending import Patience, batches, send
@@ -45,6 +47,7 @@ class Host:
         self.broken = broken
         self.broken_again = broken_again
         self.damaged = damaged
+        self.source_damage = b""
         self.put: list[str] = []
         self.resets = self.checks = 0
 
@@ -70,7 +73,7 @@ class Host:
         wrong = []
         for item in items:
             path = Path(directory, temporary_of(item.name, host))
-            if path.read_bytes() == Path(item.path).read_bytes():
+            if hashlib.sha256(path.read_bytes()).hexdigest() == item.sha256:
                 path.rename(Path(directory, item.name))
             else:
                 path.unlink()
@@ -84,7 +87,9 @@ def run(folder: Path, host: Host, *, retries: int = 1) -> list[str]:
     items = []
     for name, raw in (("a.part0", b"0" * 100), ("a.part1", b"1" * 50)):
         (folder / name).write_bytes(raw)
-        items.append(Item(str(folder / name), name, len(raw), ""))
+        items.append(Item(str(folder / name), name, len(raw), hashlib.sha256(raw).hexdigest()))
+    if host.source_damage:
+        (folder / "a.part0").write_bytes(host.source_damage)
     ticker = Recorder()
     send(
         items,
@@ -118,6 +123,26 @@ def test_a_transfer_is_tried_again(tmp_path: Path, host: Host, words: str) -> No
     assert there(tmp_path) == {"a.part0", "a.part1"}
     assert [words in line for line in lines].count(True) == 1
     assert len(host.put) == 3
+
+
+def test_a_file_that_is_damaged_on_the_controller_is_not_sent_again(tmp_path: Path) -> None:
+    host = Host()
+    host.source_damage = b"1" + b"0" * 99
+    said = r"cannot copy to one: \S+/a\.part0 is damaged on the controller: .* Carry it across again, or run the role"
+    with pytest.raises(StorageError, match=said):
+        run(tmp_path, host, retries=3)
+    assert [Path(path).name for path in host.put] == [temporary_of(name, "one") for name in ("a.part0", "a.part1")]
+    assert there(tmp_path) == {"a.part1"}
+
+
+def test_the_source_of_a_file_that_arrives_damaged_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    real = sending.sha256_of
+    monkeypatch.setattr(sending, "sha256_of", lambda path: read.append(path) or real(path))
+    run(tmp_path, Host(damaged=3), retries=3)
+    assert read.count(str(tmp_path / "a.part0")) == 1 and there(tmp_path) == {"a.part0", "a.part1"}
 
 
 def test_small_files_are_checked_together(tmp_path: Path) -> None:
