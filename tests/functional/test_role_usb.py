@@ -93,18 +93,18 @@ def files_up_to(size: int) -> Iterator[None]:
 
 @pytest.mark.thorough(repeats=True)
 def test_what_is_too_large_for_the_controller_is_refused_before_the_first_byte(site: Site, registry: Registry) -> None:
-    image = push(registry, "team/large", "1", big(60, [3 * MIB]))
+    image = push(registry, "team/large", "1", big(60, [5 * MIB]))
     variables = site.variables(images=[image.reference])
     inventory = site.inventory("one")
     if is_full():
         assert_well(site.run(inventory, {**variables, "image_save_fetch": False}))
-    with files_up_to(2 * MIB):
+    with files_up_to(4 * MIB):
         for more in (CHECK, []) if is_full() else ([],):
             result = site.run(inventory, variables, options=more, fresh=True)
             assert result.rc != 0
             told = failure(result, "one")
             assert (
-                "on the controller supports files of 2097152 bytes (2.0 MiB) at most; save with a part_size of 2M"
+                "on the controller supports files of 4194304 bytes (4.0 MiB) at most; save with a part_size of 4M"
                 in told
             )
             assert not [path for path in site.media.rglob("*") if path.is_file()]

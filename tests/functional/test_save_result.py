@@ -74,20 +74,20 @@ def test_everything_that_is_returned_is_documented(source: Source, bench: Workbe
     params: dict[str, Any] = {"list_files": [write_list(workdir / "list.txt", lines)], "arch": ["amd64"]}
     failing = bench.save([], debug=True, **params)
     assert failing.failed
-    assert_all_documented(failing.data, absent=set())
+    assert_all_documented(failing.data, absent={"bundle"})
     assert_counts(failing, len(lines))
     result = bench.save([], allow_partial=True, **params)
     saved(result)
-    assert_all_documented(result.data, absent={"log"})
+    assert_all_documented(result.data, absent={"log", "bundle"})
     assert_counts(result, len(lines))
     assert [each["status"] for each in result["images"]] == ["saved", "skipped", "failed", "failed", "saved"]
     assert (result["stats"]["images"], result["stats"]["duplicates"]) == (2, 1)
     assert all(seconds >= 0 for seconds in result["stats"]["seconds"].values())
     again = bench.save([], allow_partial=True, **params)
     assert not again.changed
-    assert_all_documented(again.data, absent={"log", "plan"})
+    assert_all_documented(again.data, absent={"log", "plan", "bundle"})
     foreseen = bench.save([], allow_partial=True, check=True, force=True, **params)
-    assert_all_documented(foreseen.data, absent={"log"})
+    assert_all_documented(foreseen.data, absent={"log", "bundle"})
 
 
 def test_the_samples_are_of_the_kind_that_is_returned() -> None:
