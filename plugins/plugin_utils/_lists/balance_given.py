@@ -4,7 +4,8 @@
 
 """What a balanced distribution is given: sizes of images, from lock files or a playbook, and what is where. Pure.
 
-A lock file says how large each platform image is, and not which layers it has. So a platform image counts as one blob.
+A lock file says how large each platform image is, and not which layers it has. So a platform image counts as one blob,
+of a part of the bytes that the archive really has: platforms share layers, and each is in the archive once.
 """
 
 from __future__ import annotations
@@ -23,12 +24,21 @@ from ansible_collections.airgap.images.plugins.plugin_utils._lists.balancing imp
 def sizes_in(raw: bytes, *, path: str) -> dict[str, Blobs]:
     """Return the platform images of each reference in a lock file, with their bytes; what was skipped has none.
 
+    All of them together have the bytes of the blobs of the archive, and of those that it leaves out as a bundle.
+
     :param path: its path, for the error.
     :raises LockFileError: when it is not a lock file.
     """
     lock = read_lock(raw, path=path, most=MOST_VALUES)
     skipped: dict[str, Blobs] = {str(skip.reference): {} for skip in lock.skipped}
-    saved = {str(image.reference): {one.digest: one.size for one in image.platforms} for image in lock.images}
+    alone = {one.digest: one.size for image in lock.images for one in image.platforms}
+    total = sum(alone.values())
+    # Blobs of manifests that are in no platform image, such as those of indexes, do not make an image larger.
+    real = min(lock.whole_size, total) or total
+    saved = {
+        str(image.reference): {one.digest: one.size * real // total if total else 0 for one in image.platforms}
+        for image in lock.images
+    }
     return {**skipped, **saved}
 
 
@@ -39,6 +49,14 @@ def sizes_known(locks: Iterable[bytes]) -> dict[str, Blobs]:
         with suppress(LockFileError):
             found.update(sizes_in(raw, path=""))
     return found
+
+
+def archive_size(raw: bytes) -> int | None:
+    """Return the bytes of all blobs that the archive of a lock file has; ``None`` if it cannot be read."""
+    try:
+        return sum(read_lock(raw, path="", most=MOST_VALUES).blobs.values())
+    except LockFileError:
+        return None
 
 
 def sizes_of(given: Mapping[str, object], lock: str) -> dict[str, Blobs]:

@@ -115,12 +115,14 @@ class Shelf:
         return {host: raw for host, raw in found.items() if raw is not None}
 
     def locks_of_set(self, record: Record) -> list[bytes]:
-        """Return the lock file of the set; where there is none, as after a run that failed, those of its hosts.
+        """Return the lock file of the set, if there is one, and those of its hosts; what is later counts more.
 
-        :raises StorageError: when one of those cannot be read.
+        That of the set has each blob once, also if several hosts have it.
+
+        :raises StorageError: when that of a host cannot be read.
         """
-        whole = self.old_lock()
-        return [whole] if whole else [*self.locks({**record.left, **record.archives}).values()]
+        left, hosts = self.locks(record.left).values(), self.locks(record.archives).values()
+        return [raw for raw in (*left, self.old_lock(), *hosts) if raw]
 
     def put_record(self, record: Record) -> None:
         """Write the record, if it differs.

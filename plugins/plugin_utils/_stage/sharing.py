@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
-from ansible_collections.airgap.images.plugins.plugin_utils._lists.balance_given import sizes_known
+from ansible_collections.airgap.images.plugins.plugin_utils._lists.balance_given import archive_size, sizes_known
 from ansible_collections.airgap.images.plugins.plugin_utils._lists.balance_items import Blobs
 from ansible_collections.airgap.images.plugins.plugin_utils._lists.balancing import (
     BOUND,
@@ -105,6 +105,15 @@ class Sharer:
         is_known = self.ask is None or known >= _MOST * len(lines)
         if made.ratio <= BOUND or not placed.repositories or not is_known:
             return
+        if self.ask is not None and self._is_even():
+            return
         anew = balance(lines, self.members.all, sizes=sizes)
         if anew.bytes[anew.largest] * _BETTER < made.bytes[made.largest]:
             self.ticker.warn(notices.notice_of_bound(made, self.media, by_size=self.ask is not None))
+
+    def _is_even(self) -> bool:
+        """Return True if the archives of all hosts are within the bound, whatever is known of single images."""
+        locks = Shelf(self.media).locks(self.record.archives)
+        sizes = [archive_size(locks.get(host, b"")) for host in self.members.all]
+        known = [size for size in sizes if size is not None]
+        return len(known) == len(sizes) and max(known) * len(known) <= BOUND * sum(known)

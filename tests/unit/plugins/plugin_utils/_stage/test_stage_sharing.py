@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +75,11 @@ class Ground:
         }
         return Sharer(**{**given, **changed})
 
-    def lock(self, sizes: Mapping[str, int], name: str = "images.lock.json") -> None:
-        """Write the lock file of the set."""
+    def lock(self, sizes: Mapping[str, int], name: str = "images.lock.json", *, real: int | None = None) -> None:
+        """Write the lock file of the set.
+
+        :param real: bytes of all blobs; ``None``: the images share none.
+        """
         document = json.loads(RAW)
         platform = document["images"][0]["platforms"][0]
         document["images"] = [
@@ -87,6 +90,7 @@ class Ground:
             }
             for line, size in sizes.items()
         ]
+        document["blobs"] = {f"sha256:{1:064}": sum(sizes.values()) if real is None else real}
         path = self.media / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(document))
@@ -201,3 +205,35 @@ def test_a_host_that_joins_and_a_share_that_is_too_large_are_named(ground: Groun
     assert shares["south"] == [] and shares["west"] == LINES[3:]
     assert ground.told.said[-1] == "west joins the set, and 3 images move there or are new"
     assert "the share of north (" in ground.told.warned[-1]
+
+
+def test_platforms_that_share_layers_count_with_the_bytes_of_the_archive(ground: Ground) -> None:
+    """As in the first run, which counts each blob once. The sum of the platforms of south is larger."""
+    shares = ground.sharer(Registries()).share_out(LINES)
+    ground.lock({line: SIZES[line] for line in shares["north"]}, "north/a.lock.json")
+    ground.lock({line: 3 * SIZES[line] for line in shares["south"]}, "south/a.lock.json", real=500)
+    ground.lock({line: (1 if line in shares["north"] else 3) * SIZES[line] for line in LINES}, real=1000)
+    record = replace(Shelf(str(ground.media)).record(), archives=dict.fromkeys(HOSTS, "a"))
+    assert ground.sharer(Registries(error="must not be asked"), record=record).share_out(LINES) == shares
+    assert ground.told.warned == []
+    new = Registries({"team/new-1:1": 60, "team/new-2:1": 40})
+    more = ground.sharer(new, record=record).share_out([*LINES, *new.sizes])
+    assert [{*more[host]} & {*new.sizes} for host in HOSTS] == [{"team/new-1:1"}, {"team/new-2:1"}]
+
+
+def test_archives_that_are_even_are_no_reason_for_a_line(ground: Ground) -> None:
+    """What a lock file of other archives says of images does not count against what the hosts have."""
+    repositories = {full(line).rpartition(":")[0]: "north" if number else "south" for number, line in enumerate(LINES)}
+    record = Record(dict.fromkeys(HOSTS, "a"), repositories)
+    for host, real in zip(HOSTS, (500, 450)):
+        held = [line for line in LINES if repositories[full(line).rpartition(":")[0]] == host]
+        ground.lock(dict.fromkeys(held, 100), f"{host}/a.lock.json", real=real)
+    other = Ground(ground.media.parent / "other")
+    other.lock(dict.fromkeys(LINES, 100))
+    locks = [(other.media / "images.lock.json").read_bytes()]
+    sharer = ground.sharer(Registries(error="must not be asked"), record=record, locks=locks)
+    sharer.share_out(LINES)
+    assert ground.told.warned == []
+    ground.lock(dict.fromkeys(LINES[:1], 100), "south/a.lock.json", real=100)
+    sharer.share_out(LINES)
+    assert len(ground.told.warned) == 1 and "the share of north (" in ground.told.warned[0]
