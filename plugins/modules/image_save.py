@@ -1028,7 +1028,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.images.plugins.module_utils._archive.compress import ZSTANDARD_ERROR
+from ansible_collections.airgap.images.plugins.module_utils._archive.zstd_encoder import ZSTANDARD_ERROR
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError
 from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import reason
 from ansible_collections.airgap.images.plugins.module_utils._host.environment import forget, text_of_environment

@@ -16,7 +16,8 @@ from .._base.buffers import Buffers, Data
 from .._base.stage import Stage
 from .._base.stop import Check
 from .._oci.layout import ROOT, SavedImage
-from .compress import BUFFER, Encoder, make_encoder
+from .compress import make_encoder
+from .encoder import BUFFER, Encoder
 from .members import Blobs, write_members
 from .offsets import Offset
 from .output import AT_IMAGE, DIR, Output

@@ -20,7 +20,7 @@ from .._base.errors import DamagedBlobError
 from .._host.files import keep_from_others, open_regular
 from .._oci.descriptor import Descriptor
 from .._oci.image import hex_of
-from .compress import BUFFER, CHUNK, Encoder, is_compressed
+from .encoder import BUFFER, CHUNK, Encoder, is_compressed
 
 _MTIME = 315532800  # 1980-01-01: tar warns of older files, and zip knows none
 RECORD = 20 * 512

@@ -17,7 +17,7 @@ from .._host.files import OF_ARCHIVES, make_directories, not_for_others
 from .._host.filesystem import link_if_possible
 from .._oci.descriptor import Descriptor
 from .._oci.image import hex_of
-from .compress import BUFFER
+from .encoder import BUFFER
 from .parts import WrittenFile, explain_write_error
 from .tar import IsChecked, checked_chunks, is_sound, nothing_is_checked
 

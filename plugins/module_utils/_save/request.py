@@ -15,13 +15,14 @@ import os
 from dataclasses import dataclass, replace
 
 from .._archive.bases import BaseArchive, Bases, ReadDocument
-from .._archive.compress import ZSTANDARD_ERROR, library_of
+from .._archive.compress import library_of
 from .._archive.lock import WRITER, Lock
 from .._archive.lock_file import read_lock
 from .._archive.names import part_names
 from .._archive.output import AT_IMAGE, AT_SIZE, DIR, FORMATS, PART_DIGITS, ZSTD, Output, check_level
 from .._archive.parts import Part
 from .._archive.request import REQUEST_SUFFIX, REQUESTED_SUFFIX, Request, read_request, requested_name
+from .._archive.zstd_encoder import ZSTANDARD_ERROR
 from .._base.errors import LockFileError, OptionError, quoted
 from .._host.disk_errors import reason
 from .._host.files import open_regular

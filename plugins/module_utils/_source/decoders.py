@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Protocol, cast
 
-from .._archive.compress import ZSTANDARD_ERROR
 from .._archive.output import GZIP, ZSTD
+from .._archive.zstd_encoder import ZSTANDARD_ERROR
 from .errors import BrokenStream, SourceError
 from .joined import JoinedParts, PartReader
 

@@ -10,7 +10,7 @@ import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 
-from .._archive.compress import CHUNK, STORED_CHUNK
+from .._archive.encoder import CHUNK, STORED_CHUNK
 from .._archive.offsets import Offset
 from .._archive.output import GZIP, NONE, ZSTD
 from .._base.errors import ImagesError, printable

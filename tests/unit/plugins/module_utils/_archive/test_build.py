@@ -21,7 +21,7 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._archive import build as build_module
 from ansible_collections.airgap.images.plugins.module_utils._archive.build import Built, build_archive
-from ansible_collections.airgap.images.plugins.module_utils._archive.compress import CHUNK
+from ansible_collections.airgap.images.plugins.module_utils._archive.encoder import CHUNK
 from ansible_collections.airgap.images.plugins.module_utils._base.buffers import Buffers
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import DamagedBlobError, Interrupted
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop, go_on

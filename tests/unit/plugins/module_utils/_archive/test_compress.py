@@ -20,16 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.compress import (
-    BUFFER,
-    STORED_CHUNK,
-    GzipEncoder,
     PlainEncoder,
-    ZstdEncoder,
-    is_compressed,
     library_of,
     make_encoder,
 )
+from ansible_collections.airgap.images.plugins.module_utils._archive.encoder import BUFFER, STORED_CHUNK, is_compressed
+from ansible_collections.airgap.images.plugins.module_utils._archive.gzip_encoder import GzipEncoder
 from ansible_collections.airgap.images.plugins.module_utils._archive.offsets import Offset
+from ansible_collections.airgap.images.plugins.module_utils._archive.zstd_encoder import ZstdEncoder
 from ansible_collections.airgap.images.plugins.module_utils._base.buffers import Buffers
 from ansible_collections.airgap.images.tests.unit.fakes import unzstd
 

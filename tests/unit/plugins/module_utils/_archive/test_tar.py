@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.airgap.images.plugins.module_utils._archive import tar
-from ansible_collections.airgap.images.plugins.module_utils._archive.compress import CHUNK
+from ansible_collections.airgap.images.plugins.module_utils._archive.encoder import CHUNK
 from ansible_collections.airgap.images.plugins.module_utils._archive.tar import TarWriter, checked_chunks
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import DamagedBlobError
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
