@@ -321,18 +321,30 @@ def test_each_signal_that_asks_to_stop(
         assert f"stopped by {number.name};".encode() in process.stderr.read()
 
 
+WAITING = """
+data = sys.stdin.buffer.read()
+open(os.environ["STARTED"], "w").close()
+open(os.environ["STARTED"] + ".on").close()
+sys.stdout.buffer.write(data)
+"""
+"""A program that goes on when somebody opens the other end."""
+
+
 @EACH_SHELL
 def test_a_run_beside_another_leaves_it_alone(originals: dict[str, Path], workdir: Path, shell: str) -> None:
     """The first to end has the name; the other says so, and leaves nothing."""
     dest, target = originals["gzip"], workdir / "target"
     path = programs(workdir / "slow", "gzip", shell)
-    replace(path, "cat", SLOW.replace("time.sleep(0.02)", "time.sleep(0)").replace("10", "10_000"))
+    replace(path, "cat", WAITING)
+    go_on = workdir / "fifo.on"
+    os.mkfifo(go_on)
     with started(dest, target, by=shell, path=path, fifo=workdir / "fifo") as process:
         process.send_signal(signal.SIGSTOP)
         ran = run(dest, target, by=shell)
         assert ran.status == 0, ran.err
         assert f"belongs to process {process.pid}, which is still running; it is left as it is" in ran.err
         assert sorted(os.listdir(target)) == [f".saved-image-cache.restore.{process.pid}", ROOT]
+        go_on.open("w").close()
         process.send_signal(signal.SIGCONT)
         assert process.wait(60) == 1
         assert process.stderr is not None

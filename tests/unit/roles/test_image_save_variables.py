@@ -395,12 +395,16 @@ def flat(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield from flat(task.get(part, []))
 
 
+HANDING_ON = ("save.yml", "fetch.yml", "requested.yml", "failed.yml")
+"""The files of tasks that hand options to modules as they are."""
+
+
 def test_the_role_looks_at_options_in_one_place() -> None:
     """Elsewhere, a value that is none would be taken for false, or for a list."""
     handed_on = {f"image_save_{name}" for name in load("tasks/save.yml")[0]["block"][0]["airgap.images.image_save"]}
     for name, tasks in TASKS.items():
         found = {variable for variable in used(tasks) if variable in specified()} - shown(tasks)
-        assert found <= (handed_on if name in ("save.yml", "fetch.yml", "failed.yml") else set()), name
+        assert found <= (handed_on if name in HANDING_ON else set()), name
     handed_on_later = {*OPTIONS, "__image_save_access"}
     in_vars = {name: value for name, value in VARIABLES["main.yml"].items() if name not in handed_on_later}
     mentioned = {"image_save_install"}
