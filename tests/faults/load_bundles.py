@@ -48,7 +48,7 @@ def _in_any_order(ground: Ground, chance: random.Random) -> str:
             if result is not None and result.data.get("lacking"):
                 require(src == [news], f"{src} lacks {result.data['lacking']}")
                 require(tags(made.target) == before, "tags were changed although something is nowhere")
-                require(all(one["digest"] in result.msg for one in result.data["lacking"][:5]), result.msg)
+                require(result.data["lacking"][0]["digest"] in result.msg, result.msg)
                 refused += 1
             elif result is not None:
                 require(not result.failed, f"{result.msg} {result.data.get('failed_images')}")
