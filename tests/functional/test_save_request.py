@@ -111,6 +111,11 @@ def test_exactly_the_parts_that_are_asked_for_are_made(site: Site) -> None:
     assert all(after[name] == state for name, state in before.items() if name != str(site.dest.parent))
     assert traffic(site.source.registry).nothing, "all of it came from the cache"
     assert not site.save(request=request).changed
+    left = site.requested / f".{site.dest.name}.staging"
+    left.mkdir(0o700)  # of a run that was killed when all was in place
+    assert site.save(request=request, check=True).changed
+    assert not site.save(request=request).failed
+    assert site.names() == {*asked, *beside}
     other = site.ask(parts=(2,))
     assert site.save(request=other).changed
     assert site.names() == {names[2], *beside}, "those of the request before are gone"

@@ -25,6 +25,7 @@ from .._host.filesystem import is_mount_point
 from .._host.space import mount_points_among
 from .._host.verified_files import VerifiedFiles
 from .companions import inspect_companions
+from .ready import has_directory_in_place
 
 _NEW = "the archive is new"
 
@@ -158,7 +159,8 @@ def _refuse_other_kind(output: Output) -> None:
     if output.compress == DIR and os.path.lexists(output.dest):
         if not is_directory or os.path.islink(output.dest):
             raise OptionError(f"dest: {output.dest} is not a directory, but compress=dir writes one")
-        if os.listdir(output.dest) and not os.path.exists(output.lock_file):
+        is_ours = os.path.exists(output.lock_file) or has_directory_in_place(output)
+        if os.listdir(output.dest) and not is_ours:
             raise OptionError(
                 f"dest: {output.dest} is a directory that this module did not make (no {output.lock_file}); "
                 "name another, or remove it"

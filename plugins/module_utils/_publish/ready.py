@@ -34,6 +34,11 @@ def is_decided(output: Output) -> bool:
         return True  # it may have, and then it must not be removed
 
 
+def has_directory_in_place(output: Output) -> bool:
+    """Return True if a killed run has put its new directory in place, and its lock file not yet."""
+    return is_decided(output) and not os.path.lexists(os.path.join(staging_path(output), "ready", output.name))
+
+
 def is_damaged(output: Output) -> bool:
     """Return True if a killed run has left a new archive that was damaged since, and cannot be put in place."""
     path = os.path.join(staging_path(output), "ready", os.path.basename(output.lock_file))

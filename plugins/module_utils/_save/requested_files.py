@@ -22,6 +22,7 @@ from .._host.disk_errors import explained
 from .._host.files import OF_ARCHIVES, make_directories, open_regular, put_whole
 from .._host.move import sync_filesystem
 from .._host.verified_files import VerifiedFiles
+from .._publish.paths import staging_path
 from .request import Asked
 
 
@@ -48,8 +49,10 @@ def prepare_directory(asked: Asked, *, check: bool) -> None:
 
 
 def is_there(asked: Asked, memory: VerifiedFiles) -> bool:
-    """Return True if everything that was asked for is in the directory, and no other part."""
+    """Return True if everything that was asked for is in the directory, and nothing else that a run has made."""
     output = asked.output
+    if os.path.lexists(staging_path(output)):  # a killed run has left it
+        return False
     names = {part.name for part in asked.parts}
     try:
         if {name for name in os.listdir(asked.directory) if is_file_name(output.name, name)} != names:

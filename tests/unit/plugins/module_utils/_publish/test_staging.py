@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import threading
@@ -25,7 +26,12 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.output impo
 from ansible_collections.airgap.images.plugins.module_utils._archive.parity import xor
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part, PartWriter, WrittenFile
 from ansible_collections.airgap.images.plugins.module_utils._archive.tree import TreeWriter
-from ansible_collections.airgap.images.plugins.module_utils._base.errors import BusyError, Interrupted, StorageError
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
+    BusyError,
+    Interrupted,
+    OptionError,
+    StorageError,
+)
 from ansible_collections.airgap.images.plugins.module_utils._base.json import Json
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop, go_on
 from ansible_collections.airgap.images.plugins.module_utils._host import hold
@@ -325,6 +331,25 @@ def test_a_killed_run_leaves_the_old_archive_or_the_new_one(tmp_path: Path, opti
     assert outcomes == sorted(outcomes, key=lambda data: data == NEW), "first the old one, from some point on the new"
     assert outcomes[0] == OLD
     assert outcomes[-2:] == [NEW, NEW]
+
+
+@forks
+def test_a_first_directory_of_a_killed_run_is_not_taken_for_that_of_somebody_else(tmp_path: Path) -> None:
+    is_in_place = False
+    for at in range(100):
+        output = make_output(tmp_path / str(at), compress="dir", part_size=None)
+        was_killed = killed_publishing(output, NEW, at)
+        memory = VerifiedFiles(str(tmp_path / str(at)))
+        inspect(output, memory, verify="digest")
+        is_in_place |= os.path.isdir(output.dest) and not os.path.exists(output.lock_file)
+        if is_decided(output) and not os.path.lexists(output.dest):
+            os.makedirs(os.path.join(output.dest, "precious"))
+            with pytest.raises(OptionError, match="that this module did not make"):
+                inspect(output, memory, verify="digest")
+            shutil.rmtree(output.dest)
+        if not was_killed:
+            break
+    assert is_in_place, "no run was killed between the directory and the lock file"
 
 
 @forks
