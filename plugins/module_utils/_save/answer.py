@@ -36,12 +36,13 @@ from .decide import Action, Decision
 from .engine import save
 from .image_set import ImageSet, read_image_set
 from .options import Options, Since
-from .plan import Plan, make_plan
+from .plan import Plan
+from .preflight import plan_of
 from .produce import build_sound
 from .pull import Puller
 from .request import Asked
 from .requested_files import is_there, prepare_directory, publish_parts
-from .resolved_list import ResolvedList, as_resolved_list
+from .resolved_list import as_resolved_list
 from .result import Answer, Result, Stats
 from .run import Run
 from .since import document_in
@@ -126,7 +127,7 @@ def _make_while_open(asked: Asked, run: Run, tools: Tools) -> Answer:
         run.tell_failed(failed)
     if images.failed:
         return _failed(asked, run, images.failed)
-    plan = _plan(run, tools, images)
+    plan = plan_of(run, tools, images)
     if plan.incomplete:
         tools.skopeo.check()
     size = sum(part.size for part in asked.parts)
@@ -160,16 +161,6 @@ def _as_in_archive(resolutions: Sequence[Resolution], lock: Lock) -> list[Resolu
         replace(one, children=tuple(map(reduced, one.children))) if isinstance(one, ResolvedImage) else one
         for one in resolutions
     ]
-
-
-def _plan(run: Run, tools: Tools, images: ResolvedList) -> Plan:
-    return make_plan(
-        images.resolved,
-        stored=run.cache.folders.stored,
-        is_accepted=run.accepted.holds,
-        has_blob=run.cache.blobs.has,
-        fetched=tools.resolver.fetched,
-    )
 
 
 def _announce_lost(run: Run, plan: Plan) -> str:

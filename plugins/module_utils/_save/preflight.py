@@ -60,13 +60,7 @@ def prepare(run: Run, tools: Tools, images: ResolvedList, before: Lock | None, *
     :raises StorageError: when a file that is to be replaced is protected.
     """
     output = run.options.output
-    plan = make_plan(
-        images.resolved,
-        stored=run.cache.folders.stored,
-        is_accepted=run.accepted.holds,
-        has_blob=run.cache.blobs.has,
-        fetched=tools.resolver.fetched,
-    )
+    plan = plan_of(run, tools, images)
     forecast = _forecast(run, images, plan)
     if plan.incomplete:
         tools.skopeo.check()
@@ -86,6 +80,17 @@ def prepare(run: Run, tools: Tools, images: ResolvedList, before: Lock | None, *
             check_part_fits(pieces, output.part_size, largest, output.directory)
     ensure_space(_demands(run, images, plan, writes_archive=writes_archive))
     return Preflight(plan, forecast, "" if run.ahead is None else _pulled_again(plan, before))
+
+
+def plan_of(run: Run, tools: Tools, images: ResolvedList) -> Plan:
+    """Compare what is wanted with the cache of a run."""
+    return make_plan(
+        images.resolved,
+        stored=run.cache.folders.stored,
+        is_accepted=run.accepted.holds,
+        has_blob=run.cache.blobs.has,
+        fetched=tools.resolver.fetched,
+    )
 
 
 def _forecast(run: Run, images: ResolvedList, plan: Plan) -> Forecast:
