@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Callable, Union
+from typing import Callable
 
 from .._base.buffers import Buffers, Data
 from .._base.stage import Stage
 from .._base.stop import Check
 from .._oci.layout import ROOT, SavedImage
+from .batches import Batches, Joined, encode_with
 from .compress import make_encoder
-from .encoder import BUFFER, Encoder
+from .encoder import BUFFER
 from .members import Blobs, write_members
 from .offsets import Offset
 from .output import AT_IMAGE, DIR, Output
@@ -82,13 +82,15 @@ def build_archive(
         parts = PartWriter(directory, output.part_size, syncing.put, output.only_parts)
         try:
             with Stage(_write_with(parts, buffers), check=check) as writing:
-                encoder = make_encoder(output.compress, output.compress_level, _Queue(writing), buffers)
-                with Stage(_encode_with(encoder), check=check) as encoding:
-                    sink = _Encoding(encoding, ends_images=output.part_at == AT_IMAGE)
-                    tar = TarWriter(sink, blobs.is_checked, buffers)
+                joined = Joined(writing.put, buffers)
+                encoder = make_encoder(output.compress, output.compress_level, joined, buffers)
+                with Stage(encode_with(encoder), check=check) as encoding:
+                    batches = Batches(encoding.put, ends_images=output.part_at == AT_IMAGE)
+                    tar = TarWriter(batches, blobs.is_checked, buffers)
                     saved, sizes = write_members(images, blobs, tar)
                     tar.finish()
                 encoder.finish()
+                joined.finish()
             parts.finish()
         except BaseException:
             syncing.drop()
@@ -100,27 +102,6 @@ def build_archive(
     return Built(saved, sizes, parts.written, offsets)
 
 
-_Piece = Union[tuple[Data, bool], "_End"]
-"""Bytes, and whether they are to be stored; or the end of a blob or an image."""
-
-
-class _End(Enum):
-    BLOB = "blob"
-    IMAGE = "image"
-
-
-def _encode_with(encoder: Encoder) -> Callable[[_Piece], None]:
-    def encode(piece: _Piece) -> None:
-        if piece is _End.BLOB:
-            encoder.end_blob()
-        elif piece is _End.IMAGE:
-            encoder.end_image()
-        else:
-            encoder.write(piece[0], stored=piece[1])
-
-    return encode
-
-
 def _write_with(parts: PartWriter, buffers: Buffers) -> Callable[[Data | None], None]:
     def write(piece: Data | None) -> None:
         if piece is None:
@@ -130,41 +111,3 @@ def _write_with(parts: PartWriter, buffers: Buffers) -> Callable[[Data | None], 
             buffers.give(piece)
 
     return write
-
-
-class _Queue:
-    """Passes the encoder's output to the stage that writes files; ``None``: a file ends."""
-
-    def __init__(self, stage: Stage[Data | None]) -> None:
-        self._stage = stage
-
-    def write(self, data: Data) -> None:
-        if data:
-            self._stage.put(data)
-
-    def end_file(self) -> None:
-        self._stage.put(None)
-
-
-class _Encoding(Encoder):
-    """Passes the tar writer's output to the stage that compresses.
-
-    :param ends_images: whether parts end where images do.
-    """
-
-    def __init__(self, stage: Stage[_Piece], *, ends_images: bool) -> None:
-        self._stage = stage
-        self._ends_images = ends_images
-
-    def write(self, data: Data, *, stored: bool) -> None:
-        self._stage.put((data, stored))
-
-    def end_blob(self) -> None:
-        self._stage.put(_End.BLOB)
-
-    def end_image(self) -> None:
-        if self._ends_images:
-            self._stage.put(_End.IMAGE)
-
-    def finish(self) -> None:
-        """The encoder behind the stage is finished by its owner, once the stage is empty."""

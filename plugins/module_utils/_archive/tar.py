@@ -21,8 +21,9 @@ from .._host.files import keep_from_others, open_regular
 from .._oci.descriptor import Descriptor
 from .._oci.image import hex_of
 from .encoder import BUFFER, CHUNK, Encoder, is_compressed
+from .small_blob import SMALL, read_checked
+from .tar_header import header_of
 
-_MTIME = 315532800  # 1980-01-01: tar warns of older files, and zip knows none
 RECORD = 20 * 512
 """Bytes of which a tar is a multiple."""
 
@@ -87,12 +88,22 @@ class TarWriter:
     def blob(self, name: str, path: str, blob: Descriptor) -> None:
         self._header(name, tarfile.REGTYPE, 0o644, size=blob.size)
         self.contents[blob.digest] = self._size
+        if blob.size <= SMALL:
+            self._small(read_checked(path, blob))
+        else:
+            self._large(path, blob)
+        self._write(_padding(blob.size), stored=False)
+        self._encoder.end_blob()
+
+    def _small(self, raw: bytes) -> None:
+        if raw:
+            self._write(raw, stored=is_compressed(raw))
+
+    def _large(self, path: str, blob: Descriptor) -> None:
         stored: bool | None = None
         for chunk in checked_chunks(path, blob, self._is_checked, self._buffers):
             stored = is_compressed(chunk) if stored is None else stored
             self._write(chunk, stored=stored)
-        self._write(_padding(blob.size), stored=False)
-        self._encoder.end_blob()
 
     def end_image(self) -> None:
         self._encoder.end_image()
@@ -109,13 +120,6 @@ class TarWriter:
     def _write(self, data: Data, *, stored: bool) -> None:
         self._size += len(data)
         self._encoder.write(data, stored=stored)
-
-
-def header_of(name: str, kind: bytes, mode: int, *, size: int = 0, target: str = "") -> bytes:
-    """Return the header of a member: of one block, unless its name is longer than 100 bytes."""
-    info = tarfile.TarInfo(name)
-    info.type, info.mode, info.size, info.linkname, info.mtime = kind, mode, size, target, _MTIME
-    return info.tobuf(tarfile.GNU_FORMAT)
 
 
 def checked_chunks(

@@ -15,7 +15,7 @@ from contextlib import suppress
 from .._base.errors import DamagedBlobError, ManifestError
 from .._base.stop import Check
 from .._host.file_mark import Mark, mark_of, may_change_unseen
-from .._host.files import open_regular, sha256_of_open
+from .._host.files import open_regular, read_regular, sha256_of_open
 from .._host.filesystem import filesystem_of, set_mode
 from .._oci.descriptor import Descriptor, digest_of
 from .._oci.image import hex_of
@@ -155,8 +155,7 @@ class BlobStore:
     def read_document(self, digest: str) -> bytes | None:
         """Return the bytes of a manifest, index or configuration; ``None`` if it is missing or damaged."""
         try:
-            with open_regular(self.path(digest)) as file:
-                raw = file.read(LARGEST_DOCUMENT)
+            raw = read_regular(self.path(digest), LARGEST_DOCUMENT)
         except OSError:
             return None
         return raw if digest_of(raw) == digest else None

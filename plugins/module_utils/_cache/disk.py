@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from .._host.disk_errors import explained
-from .._host.files import open_regular
+from .._host.files import read_regular
 
 HEX = re.compile(r"^[0-9a-f]{64}$")
 """Names of blobs, and of the folders of platform images."""
@@ -52,7 +52,6 @@ def remove(path: str) -> bool:
 def read_small(path: str) -> bytes:
     """Return the first bytes of a regular file, enough for any document; none if it cannot be read."""
     try:
-        with open_regular(path) as file:
-            return file.read(LARGEST_DOCUMENT)
+        return read_regular(path, LARGEST_DOCUMENT)
     except OSError:
         return b""

@@ -26,6 +26,11 @@ def open_regular(path: str) -> BinaryIO:
     :raises OSError: when it does not exist, or is something else.
     :raises StorageError: when too many files are open. That is not an OSError, which callers take for damage.
     """
+    return os.fdopen(descriptor_of_regular(path), "rb")
+
+
+def descriptor_of_regular(path: str) -> int:
+    """Open a file as :func:`open_regular` does; the caller closes the descriptor."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
@@ -36,7 +41,37 @@ def open_regular(path: str) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is not a regular file", path)
-    return os.fdopen(descriptor, "rb")
+    return descriptor
+
+
+def read_regular(path: str, most: int) -> bytes:
+    """Read a small file that must be a regular one.
+
+    A reader of Python's would take ``most`` bytes of memory for each of them.
+
+    :param most: how many bytes are read of it.
+    :raises OSError: when it does not exist, is something else, or cannot be read.
+    :raises StorageError: when too many files are open.
+    """
+    descriptor = descriptor_of_regular(path)
+    try:
+        return read_first(descriptor, min(most, os.fstat(descriptor).st_size))
+    finally:
+        os.close(descriptor)
+
+
+def read_first(descriptor: int, size: int) -> bytes:
+    """Read on in a file until so many bytes have come, or its end.
+
+    :raises OSError: when it cannot be read.
+    """
+    raw = os.read(descriptor, size)
+    while raw and len(raw) < size:
+        more = os.read(descriptor, size - len(raw))
+        if not more:
+            break
+        raw += more
+    return raw
 
 
 OF_ARCHIVES = 0o775

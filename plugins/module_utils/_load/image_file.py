@@ -14,7 +14,8 @@ import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from .._archive.tar import RECORD, header_of
+from .._archive.tar import RECORD
+from .._archive.tar_header import header_of
 from .._base.json import Json, compact
 from .._oci.descriptor import Descriptor, descriptor_json
 from .._oci.image import hex_of

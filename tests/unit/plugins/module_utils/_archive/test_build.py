@@ -21,7 +21,11 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._archive import build as build_module
 from ansible_collections.airgap.images.plugins.module_utils._archive.build import Built, build_archive
-from ansible_collections.airgap.images.plugins.module_utils._archive.encoder import CHUNK
+from ansible_collections.airgap.images.plugins.module_utils._archive.compress import make_encoder
+from ansible_collections.airgap.images.plugins.module_utils._archive.encoder import BUFFER, CHUNK, Encoder
+from ansible_collections.airgap.images.plugins.module_utils._archive.members import write_members
+from ansible_collections.airgap.images.plugins.module_utils._archive.parts import PartWriter
+from ansible_collections.airgap.images.plugins.module_utils._archive.tar import TarWriter
 from ansible_collections.airgap.images.plugins.module_utils._base.buffers import Buffers
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import DamagedBlobError, Interrupted
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop, go_on
@@ -107,6 +111,49 @@ def test_parts_do_not_change_the_bytes(cache: Cache, tmp_path: Path) -> None:
     parts = build(cache, tmp_path / "two", part_size="500B").files
     assert len(parts) > 3
     assert join(file.path for file in parts) == Path(whole.path).read_bytes()
+
+
+@pytest.mark.parametrize("part_at", [None, "image"])
+@pytest.mark.parametrize("part_size", [None, "9KB"])
+@pytest.mark.parametrize(
+    ("compress", "level"), [("gzip", None), ("gzip", 0), ("gzip", 9), ("zstd", None), ("zstd", 3), ("none", None)]
+)
+def test_handing_over_many_pieces_at_once_does_not_change_them(
+    tmp_path: Path, compress: str, level: int | None, part_size: str | None, part_at: str | None
+) -> None:
+    """Compared with the same archive written on one thread, piece by piece: its bytes, parts and offsets."""
+    samples = [Sample(BASE, PLAIN[: number * 7_000], b"\x1f\x8b" + bytes(number * 5_000)) for number in range(20)]
+    samples.append(Sample(gzip.compress(os.urandom(2 * CHUNK), 0, mtime=0), bytes(CHUNK)))
+    cache = Cache(str(tmp_path / "cache"))
+    with cache.opened(0):
+        for sample in samples:
+            sample.put(cache)
+        saved = [assemble(resolved(f"a:{number}", one), [one.stored]) for number, one in enumerate(samples)]
+        output = make_options(
+            tmp_path, compress=compress, compress_level=level, part_size=part_size, part_at=part_at
+        ).output
+        for name in ("threads", "alone"):
+            (tmp_path / name).mkdir()
+        built = build_archive(iter(saved), cache.blobs, output, str(tmp_path / "threads"), Nothing(), check=go_on)
+        parts = PartWriter(str(tmp_path / "alone"), output.part_size)
+        encoder = make_encoder(compress, level, parts, Buffers(BUFFER))
+        tar = TarWriter(encoder if part_at else WithoutImages(encoder), cache.blobs.is_checked)
+        write_members(saved, cache.blobs, tar)
+        tar.finish()
+        parts.finish()
+    assert [(one.size, one.sha256) for one in built.files] == [(one.size, one.sha256) for one in parts.written]
+    offsets = {digest: encoder.offset_of(plain) for digest, plain in tar.contents.items()}
+    assert built.offsets == {digest: offset for digest, offset in offsets.items() if offset is not None}
+
+
+class WithoutImages:
+    """An encoder that does not hear of the ends of images."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.write, self.end_blob, self.finish = encoder.write, encoder.end_blob, encoder.finish
+
+    def end_image(self) -> None:
+        pass
 
 
 @pytest.mark.parametrize(("compress", "flag"), [("gzip", "-z"), ("none", "")])
