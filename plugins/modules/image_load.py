@@ -239,6 +239,8 @@ options:
       - If O(src) names several archives, each has a receipt of its own, and those of a set have one. That of the newest
         archive is here, and others are beside it with the start of their lock file's sha256 in the name. RV(receipts)
         lists all. A bundle with what was requested of one of the archives is not the newest one.
+      - What an earlier load of the same archive into the same target has confirmed stays when only some of the images
+        are loaded. An image that the run asks the registry for, and does not find, is taken out.
       - Where no file may be carried back, a line can be read out over the telephone. It is shown after a complete load,
         and in RV(confirmation).
       - A file that is not a receipt is never touched, and the task fails.
@@ -252,7 +254,8 @@ options:
         each archive. Otherwise, if something is missing from several archives, that of the newest one is here, and
         others are beside it with the start of their lock file's sha256 in the name. RV(request_files) lists all.
       - If nothing is missing, the file is not created, and the file of an earlier run that asks for something of the
-        same archives is removed. It stays if images fail for another reason, such as the registry. A file that is not a
+        same archives is removed. It stays if images fail for another reason, such as the registry. When only some of
+        the images are loaded, it goes on asking for what the others need and is not there yet. A file that is not a
         request is never touched, and the task fails.
     type: path
   report:

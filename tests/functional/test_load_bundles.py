@@ -88,6 +88,11 @@ def arrived(year: Year, name: str, site: Registry) -> bool:
     return tags(site).items() >= year.tags[name].items()
 
 
+def lock_images(path: Path) -> list[str]:
+    """The references of an archive."""
+    return [image["reference"] for image in json.loads(path.read_bytes())["images"]]
+
+
 def lacks(result: Result, site: Registry, *layers: Layer) -> Result:
     """Asserts that a load names what is lacking, and has changed nothing."""
     assert result.failed
@@ -178,11 +183,18 @@ def test_what_is_lacking_is_asked_for_and_carried(year: Year, bench: Workbench) 
     """The request goes out, and a small bundle with what it asks for comes back."""
     site = site_with(year, bench, "jan")
     site.clear()
-    path = bench.directory / "site.request.json"
+    path, receipt = bench.directory / "site.request.json", bench.directory / "receipt.json"
     lacks(load(year.src("mar"), site, request_file=path), site, NEW, MOVED)
+    asked = path.read_bytes()
+    stays = [image for image in lock_images(year.lock("mar")) if "some/stays" in image]
+    part = loaded(load(year.src("mar"), site, request_file=path, images=stays), changed=False)
+    assert (path.read_bytes(), part["request_files"], part["fulfilled"]) == (asked, [str(path)], [])
     result = year.answer(path)
     assert not result.failed, result.msg
     small = Path(result["lock_file"])
-    loaded(load([small, *year.src("mar")], site, request_file=path))
+    whole = loaded(load([small, *year.src("mar")], site, request_file=path, receipt=receipt))
     assert arrived(year, "mar", site)
     assert not path.exists()
+    before = receipt.read_bytes()
+    part = loaded(load([small, *year.src("mar")], site, receipt=receipt, images=stays), changed=False)
+    assert receipt.read_bytes() == before and part["confirmation"] == whole["confirmation"] != ""

@@ -41,10 +41,11 @@ from .image_file import FileImage, ImageFile, lay_out
 from .image_file_writer import FileWriter, is_there
 from .lacking import LackingBlob, errors_of, failure_of_file, lacking_blob
 from .options import AUTO
-from .request_file import fulfilled_by, update_requests
+from .request_file import KeptRequests, update_requests
 from .request_file import refuse_foreign as refuse_foreign_request
 from .requirements import carried_by, needed_from_base
 from .result import Loaded
+from .still_asked import OfImagesLeftOut
 from .verify import verify_first
 
 
@@ -213,13 +214,12 @@ def _finish(
     )
     failed = tuple(FailedImage(one.listed, one.error, one.digest) for one in images if one.error is not None)
     warnings: list[str] = []
-    requests: tuple[str, ...] = ()
-    fulfilled: tuple[str, ...] = ()
+    requests = KeptRequests()
     is_changed = action == WRITTEN
     if draft.lacking or is_complete or not options.check:
         try:
-            is_new, requests, fulfilled = _update_requests(options, draft, errors, archives, is_complete=is_complete)
-            is_changed |= is_new
+            requests = _update_requests(options, draft, errors, archives, is_complete=is_complete)
+            is_changed |= requests.is_changed
         except Interrupted:
             raise
         except ImagesError as error:
@@ -242,10 +242,10 @@ def _finish(
         blobs=len(draft.file.blobs()),
         lacking=draft.lacking,
         lacking_told=(
-            failure_of_file(draft.lacking, options.dest, requests, check=options.check) if draft.lacking else ""
+            failure_of_file(draft.lacking, options.dest, requests.paths, check=options.check) if draft.lacking else ""
         ),
-        requests=requests,
-        fulfilled=fulfilled,
+        requests=requests.paths,
+        fulfilled=requests.fulfilled,
         notes=_notes(draft),
         warnings=tuple(warnings),
         seconds=dict(stages.seconds),
@@ -254,20 +254,18 @@ def _finish(
 
 def _update_requests(
     options: FileOptions, draft: Draft, errors: Iterable[str], archives: Sequence[Archive], *, is_complete: bool
-) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
+) -> KeptRequests:
     """Write, renew or remove what asks for parts and blobs, as :func:`update_requests` does.
 
     Where the file is not written for another reason, parts were not read, so what an earlier run asked for stays.
-
-    :returns: what that returns, and what :func:`fulfilled_by` returns.
     """
     if options.request_file is None:
-        return False, (), ()
+        return KeptRequests()
     asked = requests_for_blobs(draft.lacking, archives) or _requests_for(draft, errors, archives)
     if asked is None or not (asked or is_complete):
-        return False, (), ()
-    is_changed, files = update_requests(options.request_file, asked, archives, check=options.check)
-    return is_changed, files, fulfilled_by(asked, archives)
+        return KeptRequests()
+    left_out = OfImagesLeftOut(archives, {image.reference for image in draft.chosen.images})
+    return update_requests(options.request_file, asked, archives, left_out, check=options.check)
 
 
 def _requests_for(draft: Draft, errors: Iterable[str], archives: Sequence[Archive]) -> list[Request] | None:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Callable
 
 from .._archive.request import Request
-from .._base.errors import ImagesError
+from .._base.errors import ImagesError, Interrupted
 from .._host.attributes import NoAttributes
 from .._host.stages import Stages
 from .._oci.image import FailedImage
 from .._publish.failed_list import render, update
 from .._source.archive import Archive
-from .._source.errors import SourceGone
+from .._source.errors import SourceError, SourceGone
 from .choice import Chosen
 from .cluster_files import cluster_files
 from .lacking import LackingBlob, failure_of_load
@@ -26,8 +26,9 @@ from .ledger import MOUNTED, PRESENT, PUSHED, Moved
 from .options import Options
 from .receipts import KeptReceipt, notice_of_other_target, write_receipts
 from .report_file import facts_of, update_report
-from .request_file import fulfilled_by, update_requests
+from .request_file import KeptRequests, update_requests
 from .result import FAILED, Loaded, Result, Stats
+from .still_asked import OfImagesLeftOut
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,15 @@ class _Told:
     is_changed: bool
     warnings: list[str] = field(default_factory=list)
     receipts: tuple[KeptReceipt, ...] = ()
-    requests: tuple[str, ...] = ()
-    fulfilled: tuple[str, ...] = ()
+    requests: KeptRequests = field(default_factory=KeptRequests)
 
     def attempt(self, step: Callable[[], bool]) -> None:
         """Write a file; that it cannot be written is a warning."""
         try:
             self.is_changed = step() or self.is_changed
+        except Interrupted as error:
+            error.changed = error.changed or self.is_changed
+            raise
         except ImagesError as error:
             self.warnings.append(str(error))
 
@@ -108,12 +111,12 @@ def finish(
         report=options.report or "",
         lacking=tuple(outcome.lacking),
         lacking_told=(
-            failure_of_load(outcome.lacking, registry, told.requests, remark, check=options.check)
+            failure_of_load(outcome.lacking, registry, told.requests.paths, remark, check=options.check)
             if outcome.lacking
             else ""
         ),
-        requests=told.requests,
-        fulfilled=told.fulfilled,
+        requests=told.requests.paths,
+        fulfilled=told.requests.fulfilled,
         projects_created=outcome.projects_created,
         remarks=chosen.remarks,
         warnings=tuple(told.warnings),
@@ -149,9 +152,11 @@ def _write_requests(told: _Told, options: Options, archives: Sequence[Archive], 
     is_cut_short = any(isinstance(one.error, SourceGone) for one in outcome.loaded)
     if options.request_file is None or outcome.requests is None or is_cut_short:
         return False
-    is_changed, told.requests = update_requests(options.request_file, outcome.requests, archives, check=options.check)
-    told.fulfilled = fulfilled_by(outcome.requests, archives)
-    return is_changed
+    # What failed for another reason than its archive was not read either.
+    read = {one.reference for one in outcome.loaded if one.error is None or isinstance(one.error, SourceError)}
+    left_out = OfImagesLeftOut(archives, read)
+    told.requests = update_requests(options.request_file, outcome.requests, archives, left_out, check=options.check)
+    return told.requests.is_changed
 
 
 def _write_failed_list(options: Options, chosen: Chosen, failed: Sequence[FailedImage]) -> bool:

@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+from typing import Callable, Optional
+
 from .._archive.receipt import Receipt, parse, render, with_number
 from .._base.errors import LockFileError, OptionError
 from .._host.disk_errors import explained
 from .._host.files import open_regular, put_whole
 from .._host.hold import Hold
+
+Make = Callable[[Optional[Receipt]], Optional[Receipt]]
 
 _LARGEST = 16 * 1024 * 1024
 _PATIENCE = 60  # seconds for another load to write it
@@ -42,21 +46,23 @@ def read_receipt(path: str) -> Receipt | None:
         raise OptionError(f"receipt: {path} would be replaced, but {error}; name another file") from error
 
 
-def update_receipt(path: str, receipt: Receipt, *, check: bool) -> tuple[bool, Receipt]:
+def update_receipt(path: str, make: Make, *, check: bool) -> tuple[bool, Receipt] | None:
     """Write a receipt if it says something else than the one that is there.
 
+    :param make: returns the receipt to be for the one that is there, if any; ``None``: none is to be made.
     :param check: only report, change nothing.
     :returns: whether it was (or would be) different, and the receipt with its number; in check mode a new one has none.
+        ``None`` if there is none.
     :raises ImagesError: when it cannot be written.
     """
-    if check:
-        same = _same_as(path, receipt)
-        return same is None, same or receipt
+    foreseen = _updated(path, make)
+    if check or foreseen is None:
+        return foreseen
     with Hold(f"{path}.lock", what=f"the receipt {path}", timeout=_PATIENCE):
-        same = _same_as(path, receipt)
-        if same is not None:
-            return False, same
-        written = with_number(receipt)
+        update = _updated(path, make)
+        if update is None or not update[0]:
+            return update
+        written = with_number(update[1])
         try:
             put_whole(path, render(written))
         except OSError as error:
@@ -64,7 +70,10 @@ def update_receipt(path: str, receipt: Receipt, *, check: bool) -> tuple[bool, R
     return True, written
 
 
-def _same_as(path: str, receipt: Receipt) -> Receipt | None:
-    """Return the receipt that is there, if it says the same."""
+def _updated(path: str, make: Make) -> tuple[bool, Receipt] | None:
+    """Return the receipt to be, and whether it says something else than the one that is there."""
     before = read_receipt(path)
-    return before if before is not None and before.says_same(receipt) else None
+    receipt = make(before)
+    if before is not None and (receipt is None or before.says_same(receipt)):
+        return False, before
+    return None if receipt is None else (True, receipt)

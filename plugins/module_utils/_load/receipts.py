@@ -7,21 +7,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from .._archive.lock import image_key
 from .._archive.names import archive_name
-from .._archive.receipt import Receipt, confirmation_of, receipt_of
+from .._archive.receipt import Receipt, confirmation_of
 from .._base.errors import LockFileError, OptionError
 from .._base.json import Json
-from .._oci.reference import Reference
 from .._source.archive import Archive
 from .beside import beside
 from .chain import is_answer
 from .options import Options
 from .receipt_file import read_receipt, update_receipt
-from .result import Loaded
+from .result import PRESENT, Loaded
+from .seen import Seen
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ def write_receipts(
 
     A bundle that answers a request comes after the archive that it was made for.
 
-    Nothing is written for archives of which the run saw nothing, unless a receipt is there that says more.
+    What an earlier load into the same target has confirmed stays, unless this one has seen otherwise. Nothing is
+    written for archives of which neither has seen anything, unless a receipt is there that says more.
 
     :param archives: in the order of their chain.
     :returns: whether any is (or would be) different, and the receipts, the one at the path itself first.
@@ -65,14 +68,17 @@ def write_receipts(
     groups = _groups(archives)
     if not groups:
         raise OptionError(f"receipt: {path} was not written, as no archive in src has a lock file that it could name")
-    seen = _seen(archives, loaded)
+    ordered = _answers_last([*reversed(groups)], archives)
+    places = [beside(path, group[0].lock_sha256) if number else path for number, group in enumerate(ordered)]
+    # An archive's receipt was elsewhere while it was the newest, or was loaded with a newer one.
+    elsewhere = _readable(dict.fromkeys((*places, *(beside(path, group[0].lock_sha256) for group in ordered))))
     is_changed, kept = False, []
-    for number, group in enumerate(_answers_last([*reversed(groups)], archives)):
-        place = beside(path, group[0].lock_sha256) if number else path
-        receipt = _receipt_for(group, seen, options)
-        if not _names_something(receipt, group) and read_receipt(place) is None:
+    for place, group in zip(places, ordered):
+        seen = _seen_of(group, archives, loaded, options)
+        update = update_receipt(place, partial(seen.after, elsewhere), check=options.check)
+        if update is None:
             continue
-        is_new, there = update_receipt(place, receipt, check=options.check)
+        is_new, there = update
         is_changed |= is_new
         names = tuple(name for name, _sha256 in there.lock_sha256)
         kept.append(KeptReceipt(place, names, there.is_complete, confirmation_of(there)))
@@ -116,28 +122,28 @@ def _answers_last(groups: Sequence[list[Archive]], archives: Sequence[Archive]) 
     return sorted(groups, key=lambda group: any(is_answer(one, archives) for one in group))
 
 
-def _seen(archives: Sequence[Archive], loaded: Sequence[Loaded]) -> dict[Reference, object]:
-    """Return the content by which each reference that the registry has now is known."""
-    there = {one.reference for one in loaded if one.is_there}
+def _readable(paths: Iterable[str]) -> list[Receipt]:
+    """Return the receipts that are there."""
+    found: list[Receipt] = []
+    for path in paths:
+        with suppress(LockFileError, OptionError):
+            receipt = read_receipt(path)
+            found += [] if receipt is None else [receipt]
+    return found
+
+
+def _seen_of(group: Sequence[Archive], archives: Sequence[Archive], loaded: Sequence[Loaded], options: Options) -> Seen:
+    """Return what a run has seen of the archives of one receipt. What another archive has replaced was not seen."""
     contents = {image.reference: image_key(image) for archive in archives for image in archive.images}
-    return {reference: contents[reference] for reference in there}
-
-
-def _receipt_for(group: Sequence[Archive], seen: dict[Reference, object], options: Options) -> Receipt:
-    """Make the receipt for some archives. What another archive has replaced was not seen."""
-    images = [image for archive in group for image in archive.images]
-    lacking = {str(image.reference) for image in images if seen.get(image.reference) != image_key(image)}
-    loaded = {str(image.reference) for image in images} - lacking
-    return receipt_of(
-        [(os.path.basename(one.path), one.lock_sha256) for one in group],
+    own = [image for archive in group for image in archive.images]
+    same = {image.reference for image in own if contents[image.reference] == image_key(image)}
+    there = [one for one in loaded if one.is_there and one.reference in same]
+    return Seen(
+        locks=tuple((os.path.basename(one.path), one.lock_sha256) for one in group),
+        images={one.lock_sha256: {str(image.reference) for image in one.images} for one in group},
+        asked={str(one.reference) for one in loaded},
+        there={str(one.reference) for one in there},
+        found={str(one.reference) for one in there if one.action == PRESENT},
         checked=options.rules.check_target,
         target=options.target_key,
-        loaded=loaded,
-        lacking=lacking,
     )
-
-
-def _names_something(receipt: Receipt, group: Sequence[Archive]) -> bool:
-    """Return True if a receipt says that anything is there."""
-    count = len({image.reference for archive in group for image in archive.images})
-    return count > len(receipt.lacking) if receipt.lacking is not None else bool(receipt.loaded)

@@ -13,6 +13,7 @@ from .._source.errors import SourceError
 from .asking import requests_for_parts
 from .request_file import update_requests
 from .result import notice_of_requests
+from .still_asked import OfPartsRead
 
 
 class LostParts(SourceError):
@@ -39,7 +40,9 @@ def verify_first(archives: Sequence[Archive], request: str | None, *, check: boo
     is_changed = False
     paths: tuple[str, ...] = ()
     if request is not None:
-        is_changed, paths = update_requests(request, requests_for_parts(wrong, archives), archives, check=check)
+        asked = requests_for_parts(wrong, archives)
+        kept = update_requests(request, asked, archives, OfPartsRead(archives), check=check)
+        is_changed, paths = kept.is_changed, kept.paths
     error = LostParts(
         f"{'; '.join(told)}. Nothing was loaded. Carry these parts across again; verify=while loads the images "
         f"that need none of them{f'. {notice_of_requests(paths)}' if paths and not check else ''}"

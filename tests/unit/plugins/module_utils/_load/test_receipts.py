@@ -124,6 +124,63 @@ def test_the_archives_of_a_set_have_one_receipt(scene: Scene, tmp_path: Path) ->
     assert said(other)["locks"] == {sha256_of(one): one.lock_file.name for one in firsts}
 
 
+def test_a_load_of_a_part_keeps_what_was_confirmed(scene: Scene, tmp_path: Path) -> None:
+    """Also when it looks less far than the load before."""
+    first = full(tmp_path, FEBRUARY)
+    path = tmp_path / "site.receipt.json"
+    wanted: dict[str, Any] = {"src": [str(first.lock_file)], "receipt": str(path)}
+    whole = scene.load(**wanted, check_target="blobs")
+    before = path.read_bytes()
+    for part in ({"images": ["reg.lan/a:1"]}, {"exclude": ["reg.lan/a"]}, {}):
+        for check in (True, False):
+            again = scene.load(**wanted, **part, check=check)
+            assert (again.changed, again.confirmation) == (False, whole.confirmation)
+        assert path.read_bytes() == before
+
+
+def test_loads_of_parts_complete_each_other(scene: Scene, tmp_path: Path) -> None:
+    first = full(tmp_path, FEBRUARY)
+    path = tmp_path / "site.receipt.json"
+    wanted: dict[str, Any] = {"src": [str(first.lock_file)], "receipt": str(path)}
+    scene.load(**wanted, images=["reg.lan/a:1"], check_target="blobs")
+    assert (said(path)["loaded"], said(path)["checked"]) == (["reg.lan/a:1"], "blobs")
+    assert not scene.load(**wanted, images=["reg.lan/b:1"]).confirmation
+    assert (said(path)["lacking"], said(path)["checked"]) == (["reg.lan/c:1"], "tags")
+    assert scene.load(**wanted, images=["reg.lan/c:1"]).confirmation
+    assert said(path)["complete"] is True
+
+
+def test_what_is_seen_to_be_gone_is_not_confirmed_any_more(scene: Scene, tmp_path: Path) -> None:
+    """An image that was not asked for stays. Another registry has nothing of what this one got."""
+    first = full(tmp_path, FEBRUARY)
+    path = tmp_path / "site.receipt.json"
+    wanted: dict[str, Any] = {"src": [str(first.lock_file)], "receipt": str(path)}
+    scene.load(**wanted)
+    store = scene.registry.store
+    other = store.tags["b", "1"]
+    for name in ("a", "c"):
+        store.tags[name, "1"], store.manifests[name, other] = other, store.manifests["b", other]
+    scene.load(**wanted, images=["reg.lan/a:1"], on_conflict="keep")
+    assert said(path)["lacking"] == ["reg.lan/a:1"]
+    scene.load(**wanted, images=["reg.lan/a:1"], registry=f"{scene.registry.host}/other")
+    assert said(path)["loaded"] == ["reg.lan/a:1"]
+
+
+def test_a_receipt_is_found_where_it_was_before(scene: Scene, tmp_path: Path) -> None:
+    """Beside the path when a bundle is loaded with its base, and at the path when one of them is loaded alone."""
+    first = full(tmp_path, JANUARY)
+    news = bundle(tmp_path, FEBRUARY, first)
+    path = tmp_path / "site.receipt.json"
+    beside = tmp_path / f"site.receipt-{sha256_of(first)[:12]}.json"
+    wanted: dict[str, Any] = {"receipt": str(path), "images": ["reg.lan/b:1"]}
+    scene.load(src=[str(first.lock_file)], receipt=str(path))
+    scene.load(src=[str(first.lock_file), str(news.lock_file)], **wanted)
+    assert said(beside)["complete"] is True and said(beside)["locks"] == {sha256_of(first): first.lock_file.name}
+    assert said(path)["loaded"] == ["reg.lan/b:1"] and said(path)["locks"] == {sha256_of(news): news.lock_file.name}
+    scene.load(src=[str(first.lock_file)], **wanted)
+    assert said(path)["complete"] is True and said(path)["locks"] == {sha256_of(first): first.lock_file.name}
+
+
 def test_the_report_shows_the_confirmation(scene: Scene, tmp_path: Path) -> None:
     first = full(tmp_path, JANUARY)
     page = tmp_path / "page.html"
