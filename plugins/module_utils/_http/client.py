@@ -15,8 +15,9 @@ from .._base.errors import ConnectionRefused, TransferError, WrongBytes, printab
 from .idle_connections import IdleConnections
 from .proxy_login import ProxyLogins
 from .response import Response, origin_of, shown_host
+from .sent_body import Body
 from .tls import Trust
-from .transport import Body, Incoming, Request, Transport
+from .transport import Incoming, Request, Transport
 
 _MAX_REDIRECTS = 5
 _MAX_ERROR_BYTES = 64 * 1024
@@ -161,5 +162,6 @@ def _body(incoming: Incoming, limit: int, *, cut: bool) -> bytes:
 
 
 def _response(incoming: Incoming, body: bytes, asked: str) -> Response:
-    url = incoming.url
-    return Response(origin_of(url), incoming.status, incoming.headers, body, url=url, asked=origin_of(asked))
+    url, origin = incoming.url, incoming.origin
+    asked = origin if asked == url else origin_of(asked)
+    return Response(origin, incoming.status, incoming.headers, body, url=url, asked=asked)

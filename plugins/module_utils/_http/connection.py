@@ -2,46 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A connection to an origin: made by a :class:`Connector`, kept by a pool of ``urllib3``.
-
-The extension points are documented ones: ``ConnectionCls`` and the further keyword arguments of ``HTTPConnectionPool``
-in ``urllib3``; ``connect``, ``request`` and ``getresponse`` of ``HTTPConnection`` in ``http.client``, which that of
-``urllib3`` is a subclass of. ``urllib3`` comes with ``requests``; 1.25, 1.26 and 2 all work.
-"""
+"""A connection to an origin: made by a :class:`Connector`, and kept for the next request by a :class:`Pool`."""
 
 from __future__ import annotations
 
-import http.client
+import io
+import select
 import socket
 import ssl
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from .._base.deadline import ensure_time
+from .._base.deadline import at_most, ensure_time
 from .._base.errors import TransferError
-from .connection_errors import explain_connect, explain_proxy, refused_login
+from .connection_errors import CONNECT_TIMEOUT, explain_connect, explain_proxy, refused_login
 from .happy_eyeballs import Dialer
 from .idle_connections import IdleConnections
+from .message import NotHttp
 from .route import ProxyAddress, Route
+from .sent_body import Body, send_body
 from .timed_socket import TimedSocket
 from .tunnel import PROXY_LOGIN_REQUIRED, TunnelRefused, open_tunnel
-
-try:
-    from urllib3.connection import HTTPConnection
-    from urllib3.connectionpool import HTTPConnectionPool
-except ImportError:  # the module reports it; see transport.py
-
-    class HTTPConnection:  # type: ignore[no-redef]
-        """Stands in for the class of ``urllib3`` where that is missing."""
-
-    class HTTPConnectionPool:  # type: ignore[no-redef]
-        """Stands in for the class of ``urllib3`` where that is missing."""
-
-
-try:
-    from urllib3.util.ssltransport import SSLTransport
-except ImportError:  # older than 1.26, as the one for Python 3.9 on RHEL 8
-    SSLTransport = None  # type: ignore[assignment,misc]
 
 _OPTIONS = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 _CLOSED_WHILE_SENDING = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError)
@@ -94,7 +75,7 @@ class Connector:
             sock.close()
             is_login = error.status == PROXY_LOGIN_REQUIRED
             raise (refused_login(proxy.url) if is_login else explain_proxy(error, self.route.netloc)) from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, NotHttp) as error:
             sock.close()
             ensure_time()
             raise explain_proxy(error, self.route.netloc) from error
@@ -106,10 +87,8 @@ class Connector:
     def _with_tls(self, sock: socket.socket, context: ssl.SSLContext) -> TimedSocket:
         name = self.route.host.rstrip(".")
         try:
-            if isinstance(sock, ssl.SSLSocket):  # TLS within the TLS of the proxy
-                if SSLTransport is None:
-                    raise OSError("TLS within the TLS of a proxy needs urllib3 1.26 or newer")
-                return TimedSocket(SSLTransport(sock, context, server_hostname=name))
+            if isinstance(sock, ssl.SSLSocket):
+                return TimedSocket(_within_tls(sock, context, name))
             return TimedSocket(context.wrap_socket(sock, server_hostname=name))
         except (OSError, ValueError) as error:
             sock.close()
@@ -117,57 +96,107 @@ class Connector:
             raise explain_connect(error, self.route.netloc) from error
 
 
-class _Remembering(http.client.HTTPConnection):
-    """Keeps hold of the response that ``http.client`` has read.
-
-    Its ``read1`` returns what has come; ``urllib3`` has that only since 2.1, and else waits until a piece is full.
-    """
-
-    received: http.client.HTTPResponse
-
-    def getresponse(self) -> http.client.HTTPResponse:
-        self.received = super().getresponse()
-        return self.received
+def _within_tls(sock: ssl.SSLSocket, context: ssl.SSLContext, name: str) -> Any:
+    """Return TLS within the TLS of a proxy, which the standard library does not have."""
+    try:
+        from urllib3.util.ssltransport import SSLTransport
+    except ImportError:  # older than 1.26, as the one for Python 3.9 on RHEL 8
+        raise OSError("TLS within the TLS of a proxy needs urllib3 1.26 or newer") from None
+    return SSLTransport(sock, context, server_hostname=name)
 
 
-class Connection(HTTPConnection, _Remembering):  # type: ignore[misc]
-    """A connection of a pool.
+class Connection:
+    """A connection, which connects when it is first needed, and anew after it was closed.
 
     :param connector: makes its sockets.
-    :param idle: the idle connections of all pools.
     :param patience: seconds in which the host has to accept something of what is sent.
     """
 
-    def __init__(self, *args: Any, connector: Connector, idle: IdleConnections, patience: float, **named: Any) -> None:
-        super().__init__(*args, **named)
+    def __init__(self, connector: Connector, patience: float) -> None:
         self._connector = connector
-        self._idle = idle
         self._patience = patience
+        self._sock: TimedSocket | None = None
+        self._poller = select.poll()  # which takes any number of a file, unlike select
         self._is_half_sent = False
 
-    def connect(self) -> None:
-        sock = self._connector.connect(self.timeout)  # type: ignore[arg-type]
-        sock.patience = self._patience
-        self.sock = sock
+    @property
+    def is_usable(self) -> bool:
+        """True if another request can be sent; else the next one would be taken for the rest of a body."""
+        return self._sock is not None and not self._is_half_sent
 
-    def request(self, *args: Any, **named: Any) -> None:
+    def send(self, head: bytes, body: Body) -> None:
         """Send a request. A host that closes the connection before it has the whole body may have answered already."""
-        self._idle.take(self)
+        if self._sock is None:
+            self._sock = self._connector.connect(at_most(CONNECT_TIMEOUT))
+            self._sock.patience = self._patience
+            self._poller = select.poll()
+            self._poller.register(self._sock.fileno(), select.POLLIN)
         self._is_half_sent = False
         try:
-            super().request(*args, **named)
+            send_body(self._sock, head, body)
         except _CLOSED_WHILE_SENDING:
             self._is_half_sent = True
 
-    def done(self) -> None:
-        """Count this connection as idle, now that its response was read to the end; to be called before its release."""
-        if self._is_half_sent:
-            self.close()  # the next request would be taken for the rest of the body
-        elif self.sock is not None:
-            self._idle.put(self)
+    def receive(self, seconds: float) -> io.BufferedReader:
+        """Return a file with the response.
+
+        :param seconds: without a byte after which a read fails.
+        """
+        if self._sock is None:
+            raise ConnectionResetError("the connection was closed")
+        self._sock.settimeout(seconds)
+        return self._sock.makefile()
+
+    def close_if_dropped(self) -> None:
+        """Close the connection if the other side has closed it, or has said something unasked."""
+        if self._sock is not None and self._poller.poll(0):
+            self.close()
+
+    def close(self) -> None:
+        """Give the socket back."""
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            sock.close()
 
 
-class Pool(HTTPConnectionPool):
-    """The connections to one origin."""
+class Pool:
+    """The connections to one origin; of those that are idle, the one that was used last is used first.
 
-    ConnectionCls = Connection
+    :param origin: as :func:`origin_of` has it.
+    :param most: how many idle ones are kept.
+    :param idle: the idle connections of all pools.
+    :param patience: as :class:`Connection` has it.
+    """
+
+    def __init__(self, origin: str, connector: Connector, *, most: int, idle: IdleConnections, patience: float) -> None:
+        self.origin = origin
+        self._connector = connector
+        self._most = most
+        self._all_idle = idle
+        self._patience = patience
+        self._idle: list[Connection] = []
+
+    def take(self) -> Connection:
+        """Return a connection for one request."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            return Connection(self._connector, self._patience)
+        self._all_idle.take(connection)  # from here on, nobody else closes it
+        connection.close_if_dropped()
+        return connection
+
+    def give_back(self, connection: Connection) -> None:
+        """Keep a connection, of which the last response was read to its end."""
+        if not connection.is_usable or len(self._idle) >= self._most:
+            connection.close()
+            return
+        self._all_idle.put(connection)
+        self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        while self._idle:
+            connection = self._idle.pop()
+            self._all_idle.take(connection)
+            connection.close()

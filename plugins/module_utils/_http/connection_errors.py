@@ -6,19 +6,15 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import ssl
-from contextlib import suppress
 from datetime import datetime, timezone
 
 from .._base.errors import ConnectionRefused, ProxyLoginRefused, TransferError, printable
 from .._host.disk_errors import lack_of_files, reason
+from .message import BrokenOff, NotHttp
 from .response import shown_host
 from .timed_socket import SendTimeout
-
-with suppress(ImportError):  # the module reports it; see transport.py
-    import urllib3.exceptions
 
 CONNECT_TIMEOUT = 30.0
 """Seconds in which a host has to accept a connection."""
@@ -58,28 +54,27 @@ def refused_login(proxy: str) -> ProxyLoginRefused:
 def explain_failure(error: Exception, host: str) -> TransferError:
     """Return the error for a request to a host, or for the body of its response.
 
-    :param error: one of ``urllib3``, ``http.client``, the system, or a :class:`ValueError`.
+    :param error: :class:`NotHttp`, :class:`BrokenOff`, one of the system, or a :class:`ValueError`.
     """
-    cause = _innermost(error)
-    detail = printable(str(cause) or type(cause).__name__, 300)
-    lack = lack_of_files(cause)
+    detail = printable(str(error) or type(error).__name__, 300)
+    lack = lack_of_files(error)
     if lack is not None:
         return _lacks_files(lack, host)
-    if isinstance(cause, (ssl.SSLError, urllib3.exceptions.SSLError)):
+    if isinstance(error, ssl.SSLError):
         if "eof occurred" in detail.lower():
             return TransferError(f"the connection to {host} broke off: {detail}", heals=True)
         return TransferError(_explain_tls(detail, host), heals=False)
-    if isinstance(cause, SendTimeout):
+    if isinstance(error, SendTimeout):
         return TransferError(
             f"{host} accepted nothing within stall_timeout; raise it if the host is only slow", heals=True
         )
-    if isinstance(cause, (socket.timeout, urllib3.exceptions.TimeoutError)):
+    if isinstance(error, socket.timeout):
         return TransferError(f"{host} sent nothing within stall_timeout; raise it if the host is only slow", heals=True)
-    if isinstance(cause, OSError):
-        return _explain_system(cause, host, detail)
-    if isinstance(cause, http.client.HTTPException) and isinstance(error, urllib3.exceptions.ProtocolError):
+    if isinstance(error, OSError):
+        return _explain_system(error, host, detail)
+    if isinstance(error, NotHttp):
         return TransferError(f"the answer of {host} is not readable: {detail}", heals=True)
-    if isinstance(cause, (http.client.HTTPException, urllib3.exceptions.ProtocolError)):
+    if isinstance(error, BrokenOff):
         return TransferError(f"the answer of {host} broke off: {detail}", heals=True)
     return TransferError(f"the request to {host} failed: {detail}", heals=False)
 
@@ -123,15 +118,3 @@ def _explain_tls(detail: str, host: str) -> str:
     if "wrong version number" in low or "record layer failure" in low:
         return f"{host} does not speak TLS (http only?): {detail}. Plain http is used only with validate_certs=false"
     return f"TLS with {host} failed: {detail}"
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """Return the cause that ``urllib3`` has wrapped, in up to several layers."""
-    for _depth in range(8):
-        inner = getattr(error, "reason", None)
-        if not isinstance(inner, BaseException):
-            inner = next((each for each in error.args if isinstance(each, BaseException)), None)
-        if inner is None:
-            return error
-        error = inner
-    return error

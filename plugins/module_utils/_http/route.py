@@ -48,11 +48,6 @@ class Route:
         """True if the proxy itself gets the request, instead of a tunnel (RFC 9112, 3.2.2)."""
         return self.proxy is not None and not self.is_tls
 
-    @property
-    def sent_to(self) -> tuple[str, int]:
-        """Host and port of the first hop."""
-        return (self.host, self.port) if self.proxy is None else (self.proxy.host, self.proxy.port)
-
 
 def route_to(url: str, proxy: str) -> Route:
     """Return the way to the origin of a URL.

@@ -4,9 +4,9 @@
 
 """A socket whose responses are read only while the thread has time, and begin with the final response.
 
-``http.client`` reads headers, interim responses and trailers in one go, however long they take to come, and each byte
-restarts a socket's timeout. It also takes 103 for the final response. Both are put right below it: it reads a response
-from the file that the ``makefile`` method of its socket returns, and the socket here returns a file of its own.
+Headers, interim responses and trailers may come byte by byte, each of which restarts a socket's timeout. So the time is
+looked at before each read. Interim responses, such as 103, are dropped below those who read a response, from the file
+that :meth:`TimedSocket.makefile` returns.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from .._base.deadline import not_done_in_time, seconds_left
 
 # Interim responses (RFC 9110, 15.2), but for 101: another protocol follows that one.
 _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d(?!\d)")
+_TELLS = 13
+"""Bytes of a response from which one can tell whether it is an interim one."""
+
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 _LONGEST_HEAD = 64 * 1024
 _PIECE = 8192
@@ -111,37 +114,46 @@ class TimedSocket:
 
         Reads wait for a byte no longer than the socket's timeout at this moment.
         """
-        return io.BufferedReader(_ResponseReader(self._sock.makefile("rb", buffering=0), self._sock))
+        return io.BufferedReader(_ResponseReader(self._sock))
+
+    def fileno(self) -> int:
+        return int(self._sock.fileno())
+
+    def close(self) -> None:
+        self._sock.close()
 
 
 class _ResponseReader(io.RawIOBase):
-    """The bytes of one response.
+    """The bytes of one response."""
 
-    :param raw: an unbuffered file of the socket.
-    """
-
-    def __init__(self, raw: io.RawIOBase, sock: Any) -> None:
+    def __init__(self, sock: Any) -> None:
         super().__init__()
-        self._raw = raw
         self._sock = sock
         self._patience = sock.gettimeout()
-        self._pending: bytes | None = None  # not before the final response has begun
+        self._has_begun = False
+        self._pending = b""  # was read already
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
-        if self._pending is None:
-            self._pending = self._begin()
-        if not self._pending:
+    def readinto(self, buffer: Any) -> int:
+        if self._has_begun and not self._pending:
             return self._receive(buffer)
+        if not self._has_begun:
+            self._has_begun = True
+            size = self._receive(buffer)
+            if size >= _TELLS and not _INTERIM.match(buffer):
+                return size
+            self._pending = self._begin(bytes(buffer[:size]))
         size = min(len(buffer), len(self._pending))
         buffer[:size], self._pending = self._pending[:size], self._pending[size:]
         return size
 
-    def _begin(self) -> bytes:
-        """Drop interim responses, and return what was read of the final one."""
-        received = b""
+    def _begin(self, received: bytes) -> bytes:
+        """Drop interim responses, and return what was read of the final one.
+
+        :param received: what has come so far.
+        """
         piece = bytearray(_PIECE)
         while True:
             is_decided = b"\n" in received and not _INTERIM.match(received)
@@ -156,23 +168,16 @@ class _ResponseReader(io.RawIOBase):
                 return received
             received += piece[:size]
 
-    def _receive(self, buffer: Any) -> int | None:
+    def _receive(self, buffer: Any) -> int:
         left = seconds_left()
         if left <= 0:
             raise not_done_in_time()
         if self._patience is not None and self._patience <= left:
-            return self._raw.readinto(buffer)
+            return int(self._sock.recv_into(buffer))
         self._sock.settimeout(None if left == math.inf else left)
         try:
-            return self._raw.readinto(buffer)
+            return int(self._sock.recv_into(buffer))
         except socket.timeout:
             raise not_done_in_time() from None
         finally:
             self._sock.settimeout(self._patience)
-
-    def fileno(self) -> int:
-        return self._raw.fileno()
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()

@@ -4,67 +4,62 @@
 
 """One request and its response, over kept-alive connections; directly or through the proxy that the environment names.
 
-Pools of ``urllib3`` keep the connections. Neither its redirects, retries and proxies are used, nor a session of
-``requests``, which takes twice the CPU of a request; docs/performance has the figures.
+Neither ``requests`` nor ``urllib3`` sends them, which take several times the CPU; docs/performance has the figures. Of
+``requests``, the bundle of authorities is used where the system has none; of ``urllib3``, TLS within that of a proxy.
 """
 
 from __future__ import annotations
 
-import http.client
+import io
 import os
+import re
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, Union, cast
-from urllib.parse import urlsplit
+from importlib.util import find_spec
+from urllib.parse import quote, urlsplit
 
 from .._base.deadline import at_most, ensure_time
 from .._base.errors import TransferError, printable
 from .._host.disk_errors import is_out_of_files, reason
 from .connection import Connection, Connector, Pool
-from .connection_errors import CONNECT_TIMEOUT, explain_failure, refused_login
+from .connection_errors import explain_failure, refused_login
 from .happy_eyeballs import Dialer
 from .idle_connections import IdleConnections
+from .message import (
+    BrokenOff,
+    Head,
+    NotHttp,
+    chunks,
+    counted,
+    is_in_chunks,
+    length_of,
+    read_head,
+    request_head,
+    to_the_end,
+)
 from .proxy import Proxies
 from .proxy_login import ProxyLogins
-from .response import number_of, origin_of, shown_host
+from .response import origin_of, shown_host
 from .route import Route, basic_login, route_to
+from .sent_body import Body, stated_length
 from .tls import Trust, tls_context
 from .tunnel import PROXY_LOGIN_REQUIRED
 
-try:
-    import urllib3.exceptions
-    from urllib3 import Timeout
-
-    REQUESTS_ERROR: ImportError | None = None
-except ImportError as missing:  # the module reports it, with the interpreter it runs under
-    REQUESTS_ERROR = missing
+REQUESTS_ERROR: ImportError | None = None
+if find_spec("requests") is None:  # the module reports it, with the interpreter it runs under
+    REQUESTS_ERROR = ImportError("No module named 'requests'")
 
 USER_AGENT = "airgap.images/0.1.0"
 _PIECE = 1024 * 1024
-_SENT_AT_ONCE = 256 * 1024
 _MOST_POOLS = 16
 # Identity: a blob that is "decoded" on the way no longer has its digest.
 _HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-
-
-class FileBody(Protocol):
-    """A body that is sent as it is read, in pieces; the request's Content-Length says how long it is."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next bytes; none at the end."""
-
-    def tell(self) -> int:
-        """Return the position of the next byte."""
-
-    def seek(self, position: int, /) -> int:
-        """Go to a position."""
-
-
-Body = Union[bytes, FileBody, None]
-"""The body of a request."""
+_UNCHANGED = "!#$%&'()*+,/:;=?@[]~|"
+_TARGET = re.compile(r"[A-Za-z0-9._!$%&'()*+,/:;=?@\[\]~|-]+")
+_FAILURES = (NotHttp, BrokenOff, OSError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -84,42 +79,50 @@ class Request:
 class Incoming:
     """A response whose body has not been read.
 
+    :param pool: gets the connection back after the body was read to its end.
+    :ivar origin: that of the request, as :func:`origin_of` has it.
     :ivar headers: by name in lower case; of several with one name, the values are joined by commas.
     """
 
-    def __init__(self, request: Request, response: Any) -> None:
-        self._response = response
-        self._connection: Connection = response.connection
+    def __init__(
+        self, request: Request, pool: Pool, connection: Connection, head: Head, source: io.BufferedReader
+    ) -> None:
+        self._pool = pool
+        self._connection = connection
+        self._head = head
+        self._source = source
+        self._is_over = False
         self.method = request.method
         self.url = request.url
-        self.status: int = response.status
-        self.headers = {name.lower(): response.headers[name] for name in response.headers}
+        self.origin = pool.origin
+        self.status = head.status
+        self.headers = head.headers
 
     def pieces(self) -> Iterator[bytes]:
         """Read the body as it comes in, with one read of the socket for each piece.
 
         :raises TransferError: when it breaks off.
         """
-        host = shown_host(self.url)
-        received = 0
+        in_chunks = is_in_chunks(self._head)
         try:
-            source = self._connection.received
-            while piece := source.read1(_PIECE):
-                received += len(piece)
-                yield piece
-            source.read()  # tells http.client that this was all: the connection can be used again
-            self._connection.done()
-            self._response.release_conn()
-        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+            length = length_of(self.method, self._head)
+            if length is not None:
+                yield from counted(self._source, length, _PIECE)
+            elif in_chunks:
+                yield from chunks(self._source, _PIECE)
+            else:
+                yield from to_the_end(self._source, _PIECE)
+        except _FAILURES as error:
             ensure_time()
-            raise explain_failure(error, host) from error
-        length = number_of(self.headers.get("content-length", ""))
-        if self.method != "HEAD" and length is not None and received < length:
-            raise TransferError(f"the answer of {host} ended after {received} of {length} bytes", heals=True)
+            raise explain_failure(error, shown_host(self.url)) from error
+        if self._head.is_kept and (length is not None or in_chunks):
+            self._is_over = True
+            self._pool.give_back(self._connection)
 
     def close(self) -> None:
         """Close the connection, unless the body was read to its end."""
-        self._response.close()
+        if not self._is_over:
+            self._connection.close()
 
 
 class Transport:
@@ -173,26 +176,24 @@ class Transport:
             pool.close()
 
     def _exchange(self, pool: Pool, route: Route, request: Request) -> Incoming:
+        connection = pool.take()
         try:
-            response = pool.request(
-                request.method,
-                _target(request.url, route),
-                body=cast(Any, request.body),  # their annotations know no protocol
-                headers=_headers(request, route),
-                timeout=Timeout(connect=at_most(CONNECT_TIMEOUT), read=at_most(self._read_timeout + request.more_time)),
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                preload_content=False,
-                decode_content=False,
+            connection.send(
+                request_head(request.method, _target(request.url, route), _headers(request, route)), request.body
             )
-        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+            source = connection.receive(at_most(self._read_timeout + request.more_time))
+            answered = read_head(source)
+        except _FAILURES as error:
+            connection.close()
             ensure_time()
             raise explain_failure(error, shown_host(request.url)) from error
-        if response.status == PROXY_LOGIN_REQUIRED and route.proxy is not None:
-            response.close()
+        except BaseException:
+            connection.close()
+            raise
+        if answered.status == PROXY_LOGIN_REQUIRED and route.proxy is not None:
+            connection.close()
             raise refused_login(route.proxy.url)
-        return Incoming(request, response)
+        return Incoming(request, pool, connection, answered, source)
 
     def _pool(self, origin: str) -> tuple[Route, Pool]:
         """Return the way to an origin, and the connections that go it.
@@ -208,19 +209,9 @@ class Transport:
                 connector = Connector(
                     route, self._dialer, partial(self._context, is_own=is_own), partial(self._context, is_own=False)
                 )
-                host, port = route.sent_to
                 found = (
                     route,
-                    Pool(
-                        host,
-                        port,
-                        maxsize=self._connections,
-                        block=False,
-                        blocksize=_SENT_AT_ONCE,
-                        connector=connector,
-                        idle=self._idle,
-                        patience=self._read_timeout,
-                    ),
+                    Pool(origin, connector, most=self._connections, idle=self._idle, patience=self._read_timeout),
                 )
                 if len(self._pools) >= _MOST_POOLS:
                     del self._pools[next(iter(self._pools))]
@@ -249,14 +240,22 @@ def _target(url: str, route: Route) -> str:
     """Return the request target (RFC 9112, 3.2): the path, or the whole URL for a proxy that forwards."""
     parts = urlsplit(url)
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    if not _TARGET.fullmatch(path):
+        path = quote(path, safe=_UNCHANGED)  # others than ASCII, and blanks
     return f"http://{route.netloc}{path}" if route.is_forwarded else path
 
 
 def _headers(request: Request, route: Route) -> dict[str, str]:
-    headers = {**_HEADERS, "Host": route.netloc, **request.headers}
-    login = basic_login(request.url)
-    if login and not any(name.lower() == "authorization" for name in headers):
-        headers["Authorization"] = login
-    if route.proxy is not None and route.is_forwarded and route.proxy.authorization:
+    headers = {"Host": route.netloc, **_HEADERS, **request.headers}
+    names = {name.lower() for name in headers}
+    if "content-length" not in names:
+        length = stated_length(request.method, request.body)
+        if length:
+            headers["Content-Length"] = length
+    if "authorization" not in names and "@" in request.url:
+        login = basic_login(request.url)
+        if login:
+            headers["Authorization"] = login
+    if route.is_forwarded and route.proxy is not None and route.proxy.authorization:
         headers["Proxy-Authorization"] = route.proxy.authorization
     return headers

@@ -16,8 +16,8 @@ from typing import Callable
 from .._base.errors import TransferError
 from .._http.client import Http
 from .._http.response import Response, origin_of
+from .._http.sent_body import Body
 from .._http.status_errors import explain_status
-from .._http.transport import Body
 from .._oci.limits import MAX_MANIFEST_BYTES
 from .auth import Authenticator
 from .scope import Scope, pull
@@ -122,13 +122,17 @@ class Endpoint:
         """Return a response that says what was asked, and with whose login."""
         has_login = bool(attempt.proof) and response.origin == attempt.origin
         account = self._authenticator.account(attempt.asked.scope) if has_login else ""
+        if not account and response.asked == attempt.origin:
+            return response
         return replace(response, asked=attempt.origin, account=account)
 
     def _attempt(self, asked: Asked) -> _Attempt:
         base = self._base()
-        url = base + asked.target if asked.target.startswith("/") else asked.target
-        is_own = origin_of(url) == origin_of(base)
-        return _Attempt(asked, url, base, self._authenticator.header(asked.scope) if is_own else {})
+        origin = origin_of(base)
+        is_path = asked.target.startswith("/")
+        url = base + asked.target if is_path else asked.target
+        is_own = is_path or origin_of(url) == origin
+        return _Attempt(asked, url, origin, self._authenticator.header(asked.scope) if is_own else {})
 
     def _prove(self, attempt: _Attempt, response: Response) -> bool:
         """Answer a challenge, so that the attempt can be made again.
@@ -211,14 +215,14 @@ class Endpoint:
 class _Attempt:
     """The attempts at one request.
 
-    :param base: the registry's own address.
+    :param origin: that of the registry itself.
     :ivar met: the origins whose challenge was answered.
     """
 
-    def __init__(self, asked: Asked, url: str, base: str, proof: Mapping[str, str]) -> None:
+    def __init__(self, asked: Asked, url: str, origin: str, proof: Mapping[str, str]) -> None:
         self.asked = asked
         self.first_url = self.url = url
-        self.origin = origin_of(base)
+        self.origin = origin
         self.proof = proof
         self.met: set[str] = set()
         self._start = None if asked.body is None or isinstance(asked.body, bytes) else asked.body.tell()

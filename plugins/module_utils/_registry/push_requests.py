@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from .._http.response import Response, number_of
-from .._http.transport import Body
+from .._http.sent_body import Body
 from .._oci.reference import Repository
 from .endpoint import Asked
 from .endpoints import Endpoints
