@@ -30,7 +30,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._carry.verification 
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import refuse_facts
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.search import check_types, find_beside, play_of
-from ansible_collections.airgap.images.plugins.plugin_utils._stage.steps import Step, StepsAction
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.steps import Step, StepsAction, notice_of_lacking
 
 
 class ActionModule(StepsAction):
@@ -67,13 +67,17 @@ class ActionModule(StepsAction):
         """Find out what the host lacks."""
         options = self._options(variables)
         sources = [*options.src, *options.controller_src]
-        return Target(self, variables).probe(self._task.args["libraries"], sources)
+        said = Target(self, variables).probe(self._task.args["libraries"], sources)
+        if self._task.check_mode and said["lacking"]:
+            Ticker.of(self._task, variables).say(notice_of_lacking(said["lacking"], done="loaded"))
+        return said
 
     def _send(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Copy files to the host, as the user who logs in; in check mode find out which."""
         options, target = self._options(variables), Target(self, variables)
         refuse_facts(variables.get("ansible_facts") or {}, target.name)
         directory, is_check = options.staging_dir, bool(self._task.check_mode)
+        ticker = Ticker.of(self._task, variables)
         cargo = cargo_of(options.controller_src, directory)
         coming = target.look(directory, cargo.items, write=not is_check)
         if coming and not is_check:
@@ -84,10 +88,14 @@ class ActionModule(StepsAction):
                 target,
                 host=target.name,
                 patience=self._patience(),
-                ticker=Ticker.of(self._task, variables),
+                ticker=ticker,
             )
+        told = cargo.foreseen(coming, directory) if coming and is_check else ""
+        if told:
+            ticker.say(told)
         return {
             "changed": bool(coming),
+            **({"msg": told} if told else {}),
             "copied": len(coming),
             "src": [os.path.join(directory, name) for name in cargo.sources],
             "files": [os.path.join(directory, item.name) for item in cargo.items],

@@ -20,6 +20,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.bases impor
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._set.closing import Closing, Ending
 from ansible_collections.airgap.images.plugins.plugin_utils._set.notices import WHO
+from ansible_collections.airgap.images.plugins.plugin_utils._set.planned import Planned, planned_by
 from ansible_collections.airgap.images.plugins.plugin_utils._set.shelf import Shelf
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.checks import check_options, refuse_facts
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.failure import FailedHost, Told, failed_host
@@ -28,7 +29,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._stage.pool import P
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.search import check_types, find_beside, play_of
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.since import read_base
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.staging import Stager
-from ansible_collections.airgap.images.plugins.plugin_utils._stage.steps import Step, StepsAction
+from ansible_collections.airgap.images.plugins.plugin_utils._stage.steps import Step, StepsAction, notice_of_lacking
 from ansible_collections.airgap.images.plugins.plugin_utils._stage.target import Target
 
 
@@ -64,7 +65,10 @@ class ActionModule(StepsAction):
 
     def _probe(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Find out what the host lacks."""
-        return Target(self, variables).probe(self._task.args["program"], self._task.args["libraries"])
+        said = Target(self, variables).probe(self._task.args["program"], self._task.args["libraries"])
+        if self._task.check_mode and said["lacking"]:
+            Ticker.of(self._task, variables).say(notice_of_lacking(said["lacking"], done="saved"))
+        return said
 
     def _read(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Read the lists of the host for all hosts of this call."""
@@ -101,12 +105,13 @@ class ActionModule(StepsAction):
         if arguments.get("shares_file"):
             chosen, shares = read_shares(str(arguments["shares_file"]))
             lines = chosen.lines
+        is_current = not self._task.check_mode or boolean(arguments["is_current"])
         closing = Closing(
             media=options.media,
             ticker=Ticker(WHO, is_silent=self._task.no_log is True),
             removes_orphans=options.remove_orphans,
             is_check=bool(self._task.check_mode),
-            is_current=not self._task.check_mode or boolean(arguments["is_current"]),
+            is_current=is_current,
             is_diff=bool(self._task.diff),
             before=self._pool(arguments["call"]).kept_lock(),
         )
@@ -121,6 +126,7 @@ class ActionModule(StepsAction):
                 sharing=arguments["sharing"],
                 needless=arguments.get("needless") or (),
                 carried=self._carried(options) if arguments.get("needless") else (),
+                planned=Planned() if is_current else _planned(variables, arguments),
                 lines=lines,
                 shares=shares,
             )
@@ -157,6 +163,13 @@ class ActionModule(StepsAction):
 
     def _find(self, path: str) -> str | None:
         return find_beside(self, path)
+
+
+def _planned(variables: Mapping[str, Any], arguments: Mapping[str, Any]) -> Planned:
+    """Add up what the hosts that would have an archive foresee."""
+    hosts = [host for host in arguments["done"] if host not in {*(arguments.get("needless") or ())}]
+    results = [variables["hostvars"][host].get("image_save_result") for host in hosts]
+    return planned_by(result for result in results if result and result.get("images"))
 
 
 def _folder() -> str:

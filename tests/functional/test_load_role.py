@@ -107,6 +107,9 @@ def test_parts_on_the_controller(source: Source, bench: Workbench, site: Site, r
     foreseen = site.run(inventory, wanted, plays=plays, options=["--check"])
     assert_well(foreseen)
     assert ("kept", "Copy the archives to the host") in changed(foreseen)
+    assert f"kept: would copy {len([*media.glob('*.part*')]) + 1} files (" in foreseen.stderr
+    told = handed_over(foreseen, "kept")
+    assert told["changed"] and f"of 1 archive with {len(SAMPLES)} images. What would be loaded" in told["msg"]
     assert not site.on_host("kept", "in").exists() and writes(registry) == []
 
     done = site.run(inventory, wanted, plays=plays)

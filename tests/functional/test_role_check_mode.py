@@ -57,6 +57,7 @@ def test_a_play_or_a_task_that_only_looks(registry: Registry, site: Site) -> Non
         assert told["fetched"] == {}
     assert sum(len(fact(done, host)["images"]) for host in ("north", "east")) == 1, "not shared out"
     assert not (site.media / "images.lock.json").exists()
+    assert "the set: would be 1 image of 1 host (up to " in done.stderr
     for host in working:
         assert references(site.checked(host)) == [image]
         assert fact(done, host)["msg"].startswith("saved 1 image to ")

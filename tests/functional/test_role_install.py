@@ -58,5 +58,5 @@ def test_the_interpreter_of_the_module_is_the_one_that_counts(source: Source, si
 
     assert_not_failed(result, "looks")
     assert "looks" not in {host for host, _task in changed(result)}, "the package is there; it would not be installed"
-    assert "once the host has requests" in result.stdout
+    assert "once the host has requests" in result.stderr
     assert not site.on_host("looks", f"out/{NAME}").exists()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import DIR
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
+from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count, format_size
 from ansible_collections.airgap.images.plugins.module_utils._host.files import open_regular, sha256_of
 from ansible_collections.airgap.images.plugins.module_utils._source.errors import SourceError, cannot_read
 from ansible_collections.airgap.images.plugins.module_utils._source.find import FoundArchive, find_archives
@@ -42,10 +43,25 @@ class Cargo:
 
     :param items: the small files first.
     :param sources: the names of the files that the load is given, one for each archive.
+    :param references: those in the lock files of the archives; empty if one has no lock file.
     """
 
     items: tuple[Item, ...]
     sources: tuple[str, ...]
+    references: frozenset[str] = frozenset()
+
+    def foreseen(self, coming: Sequence[Item], directory: str) -> str:
+        """Say in check mode what would be copied, and what is known of the load after that.
+
+        :param coming: the files that the host lacks.
+        :param directory: on the host.
+        """
+        files = f"{format_count(len(coming), 'file')} ({format_size(sum(item.size for item in coming))})"
+        images = f" with {format_count(len(self.references), 'image')}" if self.references else ""
+        return (
+            f"would copy {files} to {directory}, of {format_count(len(self.sources), 'archive')}{images}. What would "
+            "be loaded of that can be determined once the files are there"
+        )
 
 
 def cargo_of(sources: Sequence[str], directory: str, *, sha256: Hash = sha256_of) -> Cargo:
@@ -60,10 +76,14 @@ def cargo_of(sources: Sequence[str], directory: str, *, sha256: Hash = sha256_of
     """
     found: dict[str, Item] = {}
     names: list[str] = []
+    references: set[str] = set()
+    has_locks = True
     try:
         for archive in find_archives([os.path.expanduser(path) for path in sources]):
             items = [*_items(archive, sha256)]
             names.append(items[0].name)
+            references.update(str(image.reference) for image in (archive.lock.images if archive.lock else ()))
+            has_locks = has_locks and archive.lock is not None
             for item in items:
                 check_remote("image_load_controller_src", os.path.join(directory, item.name))
                 before = found.setdefault(item.name, item)
@@ -74,7 +94,11 @@ def cargo_of(sources: Sequence[str], directory: str, *, sha256: Hash = sha256_of
                     )
     except SourceError as error:
         raise SourceError(f"image_load_controller_src, on the controller: {error}") from error
-    return Cargo(tuple(sorted(found.values(), key=lambda item: item.size)), tuple(dict.fromkeys(names)))
+    return Cargo(
+        items=tuple(sorted(found.values(), key=lambda item: item.size)),
+        sources=tuple(dict.fromkeys(names)),
+        references=frozenset(references if has_locks else ()),
+    )
 
 
 def temporary_of(name: str, host: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.bases import BaseArchive
@@ -25,6 +25,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._set import names, n
 from ansible_collections.airgap.images.plugins.plugin_utils._set.changes import difference
 from ansible_collections.airgap.images.plugins.plugin_utils._set.members import Members, members_of, next_record
 from ansible_collections.airgap.images.plugins.plugin_utils._set.orphans import find_orphans, remove_orphans
+from ansible_collections.airgap.images.plugins.plugin_utils._set.planned import Planned
 from ansible_collections.airgap.images.plugins.plugin_utils._set.record import Record
 from ansible_collections.airgap.images.plugins.plugin_utils._set.shelf import Content, Shelf, content_of
 from ansible_collections.airgap.images.plugins.plugin_utils._set.spared import references_in
@@ -32,7 +33,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._set.spared import r
 
 @dataclass(frozen=True)
 class Ending:
-    """The state of all hosts at the end of a run. Only names of the inventory are in it.
+    """The state of all hosts at the end of a run. Only names of the inventory and numbers are in it.
 
     :param play: the hosts that the play began with.
     :param inventory: all hosts of the inventory.
@@ -43,6 +44,7 @@ class Ending:
     :param sharing: those that have an archive.
     :param needless: those that say that earlier archives have all of their shares, and so have none.
     :param carried: these earlier archives.
+    :param planned: what the hosts foresee, in check mode.
     :param lines: the list of all hosts together; empty if it was not read in this run.
     :param shares: the lines of each host; empty in that case.
     """
@@ -58,6 +60,7 @@ class Ending:
     shares: Mapping[str, Sequence[str]]
     needless: Collection[str] = ()
     carried: Sequence[BaseArchive] = ()
+    planned: Planned = field(default_factory=Planned)
 
     @property
     def spared(self) -> frozenset[str]:
@@ -120,7 +123,12 @@ class Closing:
             told = [notices.notice_of_missing(dead, ending.shares)] if dead else []
             told += [notices.notice_of_failed(failed, ending.shares)] if failed else []
             return {"failed": True, "changed": is_changed, "msg": ". ".join(told)}
-        closed = self._write(shelf, members, record, ending) if self.media and self.is_current else {}
+        if not self.media:
+            closed = {}
+        elif self.is_current:
+            closed = self._write(shelf, members, record, ending)
+        else:
+            closed = self._foresee(ending.planned)
         return {"missing": {}, **closed, "changed": is_changed or bool(closed.get("changed"))}
 
     def _keep_record(self, shelf: Shelf, record: Record, members: Members, ending: Ending) -> bool:
@@ -147,6 +155,14 @@ class Closing:
         if ending.shares:
             shelf.put_record(coming)
         return self.removes_orphans and bool(orphans)
+
+    def _foresee(self, planned: Planned) -> dict[str, Any]:
+        """Say in check mode what is known of a set whose archives are not here yet."""
+        if not planned.hosts:
+            return {}
+        line = notices.of_plan(planned, self.media)
+        self.ticker.say(line)
+        return {"changed": planned.writes, "msg": f"{notices.WHO}: {line}"}
 
     def _write(self, shelf: Shelf, members: Members, record: Record, ending: Ending) -> dict[str, Any]:
         """Write the files of the set, unless hosts that were left out of this run lack images of the list."""

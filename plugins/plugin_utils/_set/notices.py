@@ -16,6 +16,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.size import fo
 from ansible_collections.airgap.images.plugins.plugin_utils._lists.balancing import Balance
 from ansible_collections.airgap.images.plugins.plugin_utils._set import names
 from ansible_collections.airgap.images.plugins.plugin_utils._set.members import Members
+from ansible_collections.airgap.images.plugins.plugin_utils._set.planned import Planned
 from ansible_collections.airgap.images.plugins.plugin_utils._set.shelf import Content
 
 WHO = "the set"
@@ -138,6 +139,15 @@ def of_set(content: Content, media: str, *, check: bool) -> str:
         f"{'would be ' if check else ''}{images} of {hosts} in {format_count(content.parts, 'file')} "
         f"({format_size(content.size)}) in {media}; report: {media}/{names.REPORT}; to restore: sh "
         f"{media}/{names.RESTORE} TARGET_DIR"
+    )
+
+
+def of_plan(planned: Planned, media: str) -> str:
+    """Say in check mode what the set would be, when that is not known exactly."""
+    images, hosts = format_count(planned.images, "image"), format_count(planned.hosts, "host")
+    return (
+        f"would be {images} of {hosts} (up to {format_size(planned.archives)}) in {media}. To download: "
+        f"{format_count(planned.blobs, 'blob')}, {format_size(planned.bytes)}"
     )
 
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -53,6 +53,15 @@ class StepsAction(ActionBase):
         if key:  # so that later tasks need not search again
             result["ansible_facts"] = {key: self._discovered_interpreter}
         return shown_once(result)
+
+
+def notice_of_lacking(names: Sequence[str], *, done: str) -> str:
+    """Say where check mode ends because it installs nothing.
+
+    :param names: programs and libraries that the host lacks.
+    :param done: what the role does with images: C(saved) or C(loaded).
+    """
+    return f"the images that would be {done} can be determined once the host has {', '.join(names)}"
 
 
 def ask_module(

@@ -18,6 +18,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._display.line import
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.follow import Orphaned, Signals, follow
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import Job, without_effects
+from ansible_collections.airgap.images.plugins.plugin_utils._watch.words import prefix_of, with_variables
 
 
 class WatchedAction(ActionBase):
@@ -80,7 +81,7 @@ class WatchedAction(ActionBase):
         try:
             with Signals() as signals:
                 problem = job.start()
-                returned = follow(job, ticker, signals, line_of=self.line_of) if problem is None else {}
+                returned = self._told(follow(job, ticker, signals, line_of=self.line_of)) if problem is None else {}
         except Orphaned as error:
             return {"failed": True, "msg": str(error)}
         if problem is not None:
@@ -97,4 +98,9 @@ class WatchedAction(ActionBase):
         returned: dict[str, Any] = self._execute_module(task_vars=variables, wrap_async=is_async)
         if not is_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)  # type: ignore[no-untyped-call]
-        return returned
+        return self._told(returned)
+
+    def _told(self, returned: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the module returned, with messages that name what the user can set: in a role, its variables."""
+        role = self._task._role
+        return with_variables(returned, self._task.args, prefix_of(role.get_name() if role is not None else ""))

@@ -152,6 +152,7 @@ def test_files_are_copied_as_the_user_who_logs_in(tmp_path: Path) -> None:
     foreseen = ground.run("send", answer, check=True, **options)
     assert foreseen["changed"] and foreseen["copied"] == 2 and ground.connection.put == []
     assert ground.asked[-1][0]["write"] is False
+    assert foreseen["msg"].startswith("would copy 2 files (") and "msg" not in result
 
 
 @pytest.mark.parametrize("missing", [None, "0", [99], [-1]])

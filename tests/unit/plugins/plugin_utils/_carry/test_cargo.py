@@ -45,6 +45,21 @@ def test_lock_file_and_parts_are_copied_the_small_ones_first(stick: Path) -> Non
         assert item.sha256 == digest(Path(item.path))
 
 
+def test_check_mode_says_what_would_be_copied(stick: Path, tmp_path: Path) -> None:
+    """How many images there are is only known if all archives have lock files."""
+    cargo = cargo_of([str(stick)], DIRECTORY)
+    coming = [item for item in cargo.items if item.size == 100_000]
+    told = cargo.foreseen(coming[:2], DIRECTORY)
+    assert told == (
+        "would copy 2 files (195.3 KiB) to /srv/in, of 1 archive with 3 images. What would be loaded of that can be "
+        "determined once the files are there"
+    )
+    without = carry(tmp_path)
+    without.strip_lock()
+    told = cargo_of([str(without.parts[0])], DIRECTORY).foreseen(coming[:1], DIRECTORY)
+    assert "to /srv/in, of 1 archive. What" in told
+
+
 def test_parts_that_are_not_there_yet_are_left_out(tmp_path: Path) -> None:
     carried = carry(tmp_path)
     carried.parts[1].unlink()

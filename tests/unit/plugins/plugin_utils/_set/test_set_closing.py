@@ -20,6 +20,7 @@ from ansible_collections.airgap.images.plugins.plugin_utils._set import notices
 from ansible_collections.airgap.images.plugins.plugin_utils._set.closing import Closing, Ending
 from ansible_collections.airgap.images.plugins.plugin_utils._set.members import Members
 from ansible_collections.airgap.images.plugins.plugin_utils._set.names import CARRIED
+from ansible_collections.airgap.images.plugins.plugin_utils._set.planned import planned_by
 from ansible_collections.airgap.images.tests.unit.plugins.plugin_utils._set.test_set_files import IMAGES, locks
 
 SHARES = {host: [str(image.reference) for image in images] for host, images in IMAGES.items()}
@@ -119,7 +120,20 @@ def test_again_nothing_changes_and_nothing_is_written(ground: Ground) -> None:
 
 def test_check_mode_writes_nothing(ground: Ground) -> None:
     assert ground.close(is_check=True)["changed"] and not ground.files()
-    assert not ground.close(is_check=True, is_current=False)["changed"]
+    assert not ground.close(is_check=True, is_current=False)["changed"] and not ground.ticker.said
+
+
+def test_check_mode_adds_up_what_hosts_foresee(ground: Ground) -> None:
+    """One has its archive already. What hosts say may be anything."""
+    plan = {"blobs": 3, "bytes": 2048, "archive_bytes": 4096}
+    north, south = {"images": [1, 2], "plan": plan}, {"images": [1], "parts": [{"size": 1024}, {"size": "x"}, 7]}
+    odd = {"images": "many", "plan": {"blobs": True, "bytes": -5, "archive_bytes": 1.5}}
+    planned = planned_by([north, south, {}, odd])
+    result = ground.close(is_check=True, is_current=False, planned=planned)
+    line = f"would be 3 images of 4 hosts (up to 5.0 KiB) in {ground.media}. To download: 3 blobs, 2.0 KiB"
+    assert (ground.ticker.said, result["msg"], result["changed"]) == ([line], f"the set: {line}", True)
+    assert not ground.close(is_check=True, is_current=False, planned=planned_by([south]))["changed"]
+    assert not ground.files()
 
 
 def test_a_dead_host_is_named_with_its_share_and_one_variable(ground: Ground) -> None:
