@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Callable
 
 from .._base.buffers import Buffers, Data
@@ -17,11 +18,13 @@ from .._base.stop import Check
 from .._oci.layout import ROOT, SavedImage
 from .batches import Batches, Joined, encode_with
 from .compress import make_encoder
+from .cutter import Cutter
 from .encoder import BUFFER
 from .members import Blobs, write_members
 from .offsets import Offset
 from .output import AT_IMAGE, DIR, Output
-from .parts import PartWriter, WrittenFile, at_once
+from .part_files import Action, PartFiles, PartsBehind, at_once
+from .parts import WrittenFile
 from .tar import TarWriter
 from .tree import Standing, TreeWriter
 
@@ -79,35 +82,43 @@ def build_archive(
         return Built(saved, sizes, tree.written)
     with Stage(at_once, check=check, waiting=_SYNCS_WAITING) as syncing:
         buffers = Buffers(BUFFER)
-        parts = PartWriter(directory, output.part_size, syncing.put, output.only_parts)
+        files = PartFiles(directory, syncing.put)
         try:
-            with Stage(_write_with(parts, buffers), check=check) as writing:
-                joined = Joined(writing.put, buffers)
-                encoder = make_encoder(output.compress, output.compress_level, joined, buffers)
-                with Stage(encode_with(encoder), check=check) as encoding:
-                    batches = Batches(encoding.put, ends_images=output.part_at == AT_IMAGE)
-                    tar = TarWriter(batches, blobs.is_checked, buffers)
-                    saved, sizes = write_members(images, blobs, tar)
-                    tar.finish()
-                encoder.finish()
-                joined.finish()
-            parts.finish()
+            with Stage(at_once, check=check) as writing:
+                cutter = Cutter(output.part_size, PartsBehind(files, writing.put), output.only_parts)
+                with Stage(_cut_with(cutter, buffers, writing.put), check=check) as cutting:
+                    joined = Joined(cutting.put, buffers)
+                    encoder = make_encoder(output.compress, output.compress_level, joined, buffers)
+                    with Stage(encode_with(encoder), check=check) as encoding:
+                        batches = Batches(encoding.put, ends_images=output.part_at == AT_IMAGE)
+                        tar = TarWriter(batches, blobs.is_checked, buffers)
+                        saved, sizes = write_members(images, blobs, tar)
+                        tar.finish()
+                    encoder.finish()
+                    joined.finish()
+                cutter.finish()
+            files.finish()
         except BaseException:
             syncing.drop()
             syncing.wait()
-            parts.abort()
+            files.abort()
             raise
     found = {digest: encoder.offset_of(plain) for digest, plain in tar.contents.items()}
     offsets = {digest: offset for digest, offset in found.items() if offset is not None}
-    return Built(saved, sizes, parts.written, offsets)
+    return Built(saved, sizes, files.written, offsets)
 
 
-def _write_with(parts: PartWriter, buffers: Buffers) -> Callable[[Data | None], None]:
-    def write(piece: Data | None) -> None:
+def _cut_with(cutter: Cutter, buffers: Buffers, then: Callable[[Action], None]) -> Callable[[Data | None], None]:
+    """Return what cuts and hashes a piece, while the one before it is written; ``None``: a file ends.
+
+    :param then: runs an action once the piece is written.
+    """
+
+    def cut(piece: Data | None) -> None:
         if piece is None:
-            parts.end_file()
+            cutter.end_file()
         else:
-            parts.write(piece)
-            buffers.give(piece)
+            cutter.write(piece)
+            then(partial(buffers.give, piece))
 
-    return write
+    return cut

@@ -16,7 +16,8 @@ from typing import NoReturn, Optional
 from .._archive.lock import Lock
 from .._archive.output import Output
 from .._archive.parity import LEAST_PARTS, group_count, members_of, parity_names, xor
-from .._archive.parts import Part, PartWriter, WrittenFile, at_once, most_parts
+from .._archive.part_files import PartWriter, at_once
+from .._archive.parts import Part, WrittenFile, most_parts
 from .._base.errors import OptionError, StorageError
 from .._base.size import format_bytes, handy_size
 from .._base.stage import Stage
@@ -113,7 +114,7 @@ def _write(members: Sequence[tuple[Part, str]], folder: str, check: Check) -> Wr
             except BaseException:
                 syncing.drop()
                 syncing.wait()
-                writer.abort()
+                writer.files.abort()
                 raise
         except OSError as error:
             raise explained("cannot read the parts of the archive to make parity files from them", error) from error
@@ -123,7 +124,7 @@ def _write(members: Sequence[tuple[Part, str]], folder: str, check: Check) -> Wr
                 f"{path} does not have the bytes that the lock file records; run again with verify=digest, which makes "
                 "the archive again"
             )
-    return writer.written[0]
+    return writer.files.written[0]
 
 
 def _taken(hashers: Sequence[hashlib._Hash], writer: PartWriter) -> Callable[[_Read], None]:

@@ -24,7 +24,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.build impor
 from ansible_collections.airgap.images.plugins.module_utils._archive.compress import make_encoder
 from ansible_collections.airgap.images.plugins.module_utils._archive.encoder import BUFFER, CHUNK, Encoder
 from ansible_collections.airgap.images.plugins.module_utils._archive.members import write_members
-from ansible_collections.airgap.images.plugins.module_utils._archive.parts import PartWriter
+from ansible_collections.airgap.images.plugins.module_utils._archive.part_files import PartWriter
 from ansible_collections.airgap.images.plugins.module_utils._archive.tar import TarWriter
 from ansible_collections.airgap.images.plugins.module_utils._base.buffers import Buffers
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import DamagedBlobError, Interrupted
@@ -141,7 +141,7 @@ def test_handing_over_many_pieces_at_once_does_not_change_them(
         write_members(saved, cache.blobs, tar)
         tar.finish()
         parts.finish()
-    assert [(one.size, one.sha256) for one in built.files] == [(one.size, one.sha256) for one in parts.written]
+    assert [(one.size, one.sha256) for one in built.files] == [(one.size, one.sha256) for one in parts.files.written]
     offsets = {digest: encoder.offset_of(plain) for digest, plain in tar.contents.items()}
     assert built.offsets == {digest: offset for digest, offset in offsets.items() if offset is not None}
 

@@ -24,7 +24,8 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock import
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import COMPANIONS, Output
 from ansible_collections.airgap.images.plugins.module_utils._archive.parity import xor
-from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part, PartWriter, WrittenFile
+from ansible_collections.airgap.images.plugins.module_utils._archive.part_files import PartWriter
+from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part, WrittenFile
 from ansible_collections.airgap.images.plugins.module_utils._archive.tree import TreeWriter
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import (
     BusyError,
@@ -71,7 +72,7 @@ def write(output: Output, staging: Staging, data: bytes) -> tuple[Lock, list[Wri
         writer = PartWriter(staging.data, output.part_size)
         writer.write(data)
         writer.finish()
-        files = writer.written
+        files = writer.files.written
     options: dict[str, Json] = {"content": data.decode(), **({"parity": True} if output.parity else {})}
     return Lock(options, (), parts=tuple(staging.name_parts(files))), files
 

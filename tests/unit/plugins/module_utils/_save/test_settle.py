@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
-from ansible_collections.airgap.images.plugins.module_utils._archive.parts import PartWriter
+from ansible_collections.airgap.images.plugins.module_utils._archive.part_files import PartWriter
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import BusyError, OptionError, SpaceError
 from ansible_collections.airgap.images.plugins.module_utils._cache.cache import Cache
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import Attributes, NoAttributes
@@ -57,7 +57,7 @@ class Bench:
             writer = PartWriter(staging.data, output.part_size)
             writer.write(b"abcdef")
             writer.finish()
-            files = writer.written
+            files = writer.files.written
             lock = Lock({}, (), parts=tuple(staging.name_parts(files)))
             staging.publish(lock, files, None)
         return lock
