@@ -735,6 +735,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.receipt imp
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError
 from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import reason
 from ansible_collections.airgap.images.plugins.module_utils._host.environment import forget, text_of_environment
+from ansible_collections.airgap.images.plugins.module_utils._host.job import as_job
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._host.module import Module, end, fail, require_library
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import PRIVATE
@@ -821,7 +822,7 @@ def make_module() -> AnsibleModule:
 def main() -> None:
     module = make_module()
     check, params = module.check_mode, module.params
-    private = os.environ.pop(PRIVATE, None)
+    private = as_job(os.environ.pop(PRIVATE, None))
     forget(os.environ, "DEST_USERNAME", "DEST_PASSWORD")
     settle_umask(os.environ)
     if params["to"] == REGISTRY:

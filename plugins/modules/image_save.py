@@ -1033,6 +1033,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
 from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import reason
 from ansible_collections.airgap.images.plugins.module_utils._host.environment import forget, text_of_environment
 from ansible_collections.airgap.images.plugins.module_utils._host.file_attributes import attributes_of
+from ansible_collections.airgap.images.plugins.module_utils._host.job import as_job
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._host.module import Module, end, fail, require_library
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import PRIVATE
@@ -1142,7 +1143,7 @@ def make_module() -> AnsibleModule:
 def main() -> None:
     module = make_module()
     check, params = module.check_mode, module.params
-    private = os.environ.pop(PRIVATE, None)
+    private = as_job(os.environ.pop(PRIVATE, None))
     forget(os.environ, "SOURCE_USERNAME", "SOURCE_PASSWORD")
     settle_umask(os.environ)
     require_library(module, "requests", REQUESTS_ERROR)

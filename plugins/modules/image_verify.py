@@ -314,6 +314,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError
 from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import reason
+from ansible_collections.airgap.images.plugins.module_utils._host.job import as_job
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
 from ansible_collections.airgap.images.plugins.module_utils._host.module import Module, end, fail
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import PRIVATE
@@ -342,7 +343,7 @@ def make_module() -> AnsibleModule:
 def main() -> None:
     module = make_module()
     check, params = module.check_mode, module.params
-    private = os.environ.pop(PRIVATE, None)
+    private = as_job(os.environ.pop(PRIVATE, None))
     settle_umask(os.environ)
     log = Log(debug=params["debug"])
     stop = stop_on_signals(keeps=False)

@@ -12,6 +12,7 @@ import stat
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,19 +86,28 @@ def sessions(site: Site) -> int:
     return site.hosts.log().count("Starting session: ")
 
 
+def kill_connections(site: Site, pid: int) -> None:
+    """Kill what the sshd has started, but not the run and its supervisor."""
+    spared = {pid, int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1])}
+    for each in set(descendants(site.hosts.pid)) - spared - set(descendants(pid)):
+        with suppress(ProcessLookupError):  # a look that has just ended
+            os.kill(each, signal.SIGKILL)
+
+
 def test_the_run_survives_its_connections(source: Source, bench: Workbench, site: Site) -> None:
-    """The sshd's own processes are killed, then it cannot be reached for a while, which the task says.
+    """The sshd's own processes are killed twice, the first time with the command that has started the run and still
+    waits for it; then the sshd cannot be reached for a while, which the task says.
 
     Between them, the run is looked at, and not more often than need be.
     """
     case = Held(source, bench)
     with Relay(site.hosts.port) as relay, case.start(site, "north", ansible_port=relay.port) as running:
+        file = site.on_host("north", "progress.json")
+        until(lambda: read(file), "the start", play=running)
+        kill_connections(site, read(file)["pid"])
         pid = case.await_held(running, site, "north")
-        mine = [each for each in descendants(site.hosts.pid) if each != pid]
         assert pid not in descendants(site.hosts.pid), "the run would end with its connection"
-        for each in mine:
-            with suppress(ProcessLookupError):  # a look that has just ended
-                os.kill(each, signal.SIGKILL)
+        kill_connections(site, pid)
         before = sessions(site)
         until(lambda: sessions(site) > before + 1, "a look over a new connection", play=running)
         relay.drop(2)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._host.progress import PRIVATE
 from ansible_collections.airgap.images.tests.functional._progress import (
     JOB_KEYS,
     by_way_of,
@@ -110,14 +111,11 @@ def test_lines_are_those_of_their_host(source: Source, bench: Workbench, home: P
     assert not jobs(home)
 
 
-def wrappers(pid: int) -> list[int]:
-    """The processes that wait for a job on a host: what stands above it, up to what has left its parent."""
-    found: list[int] = []
-    while True:
-        pid = int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1])
-        if pid <= 1 or b"async_wrapper" not in Path(f"/proc/{pid}/cmdline").read_bytes():
-            return found
-        found.append(pid)
+def supervisor(pid: int) -> int:
+    """The process that waits for a run on a host."""
+    parent = int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1])
+    assert PRIVATE.encode() in Path(f"/proc/{parent}/environ").read_bytes()
+    return parent
 
 
 def test_what_is_killed_on_the_host_ends_the_task(source: Source, bench: Workbench, home: Path) -> None:
@@ -135,11 +133,10 @@ def test_what_is_killed_on_the_host_ends_the_task(source: Source, bench: Workben
         for name, path in files.items():
             until(lambda path=path: read(path).get("copying"), f"the copy of {name}", play=running)
         pids = {name: read(path)["pid"] for name, path in files.items()}
-        above = wrappers(pids["job"])
-        assert above
-        for pid in [*above, *pids.values()]:
+        doomed = [supervisor(pids["job"]), *pids.values()]
+        for pid in doomed:
             os.kill(pid, signal.SIGKILL)
-        wait_for_end([*above, *pids.values()])
+        wait_for_end(doomed)
         result = running.wait(120)
     assert result.rc == 2
     assert "Traceback" not in result.stdout + result.stderr

@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
 from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonObject
+from ansible_collections.airgap.images.plugins.module_utils._host.job import JOB
 from ansible_collections.airgap.images.plugins.module_utils._host.umask import TO_NOTE
 from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
@@ -72,20 +73,18 @@ class WatchedAction(ActionBase):
         return getattr(self._connection._shell, "SHELL_FAMILY", "") == "sh"
 
     def _compute_environment_string(self, raw_environment_out: dict[str, Any] | None = None) -> str:
-        """Return the environment before a command; for a job, it also makes the host record the umask of the user."""
+        """Return the environment before a command; with C(async), the host also records the umask of the user."""
         string: str = super()._compute_environment_string(raw_environment_out)
         return f"{string} {TO_NOTE}".strip() if self._task.async_val and self._speaks_posix() else string
 
     def _as_job(self, variables: dict[str, Any], ticker: Ticker) -> dict[str, Any]:
-        job = Job(self, variables)
         try:
             with Signals() as signals:
-                problem = job.start()
-                returned = self._told(follow(job, ticker, signals, line_of=self.line_of)) if problem is None else {}
+                returned = self._told(follow(Job(self, variables), ticker, signals, line_of=self.line_of))
         except Orphaned as error:
             return {"failed": True, "msg": str(error)}
-        if problem is not None:
-            ticker.detail(f"no progress can be shown: {problem.get('msg', 'the job could not be started')}")
+        if JOB in returned:
+            ticker.detail(f"no progress can be shown: {returned.get('msg')}")
             return self._plainly(variables)
         if not returned.get("failed"):
             ticker.say(str(returned.get("msg", "")))

@@ -18,10 +18,11 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
 from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonError, JsonObject
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import LOOK_SECONDS
+from ansible_collections.airgap.images.plugins.module_utils._host.job import LIMIT
 from ansible_collections.airgap.images.plugins.module_utils._host.log import REPEATED
 from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
-from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import LIMIT, WAIT, WAITS
+from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import WAIT, WAITS
 
 LONGEST, SHARE = 5.0, 0.02
 """Seconds between two checks of the run, at most, and their share of its time so far. At first they are those for which
@@ -41,6 +42,12 @@ LineOf = Callable[[JsonObject], "Line | None"]
 
 class Watched(Protocol):
     """The part of a job that is used; every method may raise C(AnsibleError)."""
+
+    def start(self) -> dict[str, Any] | None:
+        """Start it, and return the answer of a module that has not become a job."""
+
+    def is_there(self) -> bool:
+        """Return True if the host has a trace of it."""
 
     def progress(self) -> JsonObject | None:
         """Wait a moment for its end, and return its progress."""
@@ -73,8 +80,8 @@ class Orphaned(Exception):
 class Signals:
     """Records C(SIGINT) and C(SIGTERM) while there is a job; they are handled where that is safe.
 
-    A run that is being started could not be ended, because its name is not known yet. And an exception in a handler
-    could leave a message to Ansible's main process half written, which would then wait for the rest forever.
+    An exception in a handler could leave a message to Ansible's main process half written, which would then wait for
+    the rest forever.
     """
 
     _NUMBERS = (signal.SIGINT, signal.SIGTERM)
@@ -110,7 +117,7 @@ class Signals:
 
         :raises Stopped: when one has arrived.
         """
-        for _piece in range(max(1, round(seconds / LOOK_SECONDS))):
+        for _piece in range(max(0, round(seconds / LOOK_SECONDS))):
             self.check()
             time.sleep(LOOK_SECONDS)
         self.check()
@@ -120,22 +127,27 @@ class Signals:
 
 
 def follow(job: Watched, ticker: Ticker, signals: Signals, *, line_of: LineOf) -> dict[str, Any]:
-    """Wait for the end of a run, and show its progress.
+    """Start a run, wait for its end, and show its progress.
 
     A lost connection is opened again: the run does not need it.
 
-    :param signals: from the block in which the run was started.
+    :param signals: from the block around this call.
     :param line_of: describes the progress of the run.
-    :returns: the result of the module.
+    :returns: the result of the module, or the answer of one that has not become a job.
+    :raises AnsibleError: when it could not be started.
     :raises AnsibleConnectionFailure: when the host was unreachable for an hour; the run continues there.
     :raises Orphaned: when nobody is waiting any more; the run continues.
     """
     try:
-        result = _watch(job, signals, _Seen(ticker, line_of))
+        link = _Link(ticker)
+        answer = _start(job, signals, link)
+        if answer is not None:
+            return answer
+        result = _watch(job, signals, _Seen(ticker, line_of), link)
     except Stopped as stopped:
         _end(job, ticker)
         _die(stopped.number)
-    except (Orphaned, AnsibleConnectionFailure):
+    except (Orphaned, AnsibleError):
         raise
     except BaseException:  # also that of a task's own timeout
         _end(job, ticker)
@@ -147,9 +159,28 @@ def follow(job: Watched, ticker: Ticker, signals: Signals, *, line_of: LineOf) -
     return result
 
 
-def _watch(job: Watched, signals: Signals, seen: _Seen, *, limit: float = LIMIT) -> dict[str, Any]:
+def _start(job: Watched, signals: Signals, link: _Link) -> dict[str, Any] | None:
+    """Start the run. If the connection is lost meanwhile, find out whether it goes on.
+
+    :returns: the answer of a module that has not become a job.
+    """
+    try:
+        return job.start()
+    except AnsibleConnectionFailure as error:
+        signals.check()  # which also ends the command that starts it
+        job.reconnect()
+        is_there = False
+        with suppress(AnsibleError):  # the first error is the one to show
+            is_there = job.is_there()
+        if not is_there:
+            raise
+        link.is_down(error)
+    return None
+
+
+def _watch(job: Watched, signals: Signals, seen: _Seen, link: _Link, *, limit: float = LIMIT) -> dict[str, Any]:
     started = time.monotonic()
-    parent, link = os.getppid(), _Link(seen.ticker)
+    parent = os.getppid()
     while True:
         signals.sleep(min(LONGEST, SHARE * (time.monotonic() - started)) - WAITS * WAIT)
         if os.getppid() != parent:

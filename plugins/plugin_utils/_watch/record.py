@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ansible's record of an asynchronous job, read without a module on the host."""
+"""The result of a job, read without a module on the host."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
-RUNNING = '{"started":'
-"""The beginning of the record of a job that has not ended; afterwards, the record is what its module returned."""
-
 _PROFILE = "legacy"
 """Ansible's name for the way in which every module written in Python returns its result."""
 
@@ -23,7 +20,7 @@ def read_result(action: ActionBase, record: str) -> dict[str, Any]:
     """Read what the module returned, as if Ansible had run it directly: nothing in it is a template.
 
     :param action: of the task.
-    :param record: of a job that has ended.
+    :param record: JSON text that the module has printed.
     """
     done: dict[str, Any] = {"rc": 0, "stdout": record, "stdout_lines": [record], "stderr": "", "stderr_lines": []}
     parse: Any = action._parse_returned_data

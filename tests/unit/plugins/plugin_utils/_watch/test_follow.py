@@ -36,13 +36,33 @@ class FakeTicker(Ticker):
 
 
 class FakeJob:
-    """A job whose looks give what they are told to, in order; the last one for ever."""
+    """A job whose looks give what they are told to, in order; the last one for ever.
 
-    def __init__(self, looks: Iterable[Any], *, over_after: int = 0) -> None:
+    :param start: what its start returns or raises.
+    :param is_there: whether the host has a trace of it, or an error.
+    """
+
+    def __init__(
+        self, looks: Iterable[Any], *, over_after: int = 0, start: Any = None, is_there: bool | Exception = True
+    ) -> None:
+        self._start = start
+        self._is_there = is_there
         self._looks = list(looks)
         self._asked = 0
         self._over_after = over_after
         self.calls: list[str] = []
+
+    def start(self) -> dict[str, Any] | None:
+        if isinstance(self._start, BaseException):
+            raise self._start
+        answer: dict[str, Any] | None = self._start() if callable(self._start) else self._start
+        return answer
+
+    def is_there(self) -> bool:
+        self.calls.append("is_there")
+        if isinstance(self._is_there, Exception):
+            raise self._is_there
+        return self._is_there
 
     def progress(self) -> JsonObject | None:
         look = self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
@@ -133,6 +153,38 @@ def test_lost_connection_ends_nothing() -> None:
     assert [line.split(",")[0] for line in ticker.lines[:2]] == ["the connection is lost", "the connection is restored"]
 
 
+def test_a_connection_that_is_lost_while_a_run_starts() -> None:
+    """Then nobody knows whether it does, until the host is asked."""
+    job, ticker = FakeJob([look(), look(2.0, ended=True)], start=LOST), FakeTicker()
+    assert follow(job, ticker, Signals(), line_of=save_line) == DONE
+    assert job.calls == ["reconnect", "is_there", "forget"]
+    assert [line.split(",")[0] for line in ticker.lines[:2]] == ["the connection is lost", "the connection is restored"]
+
+
+@pytest.mark.parametrize("is_there", [False, AnsibleConnectionFailure("No route to host")])
+def test_a_host_that_cannot_be_reached_is_no_lost_connection(is_there: bool | Exception) -> None:
+    job, ticker = FakeJob([], start=LOST, is_there=is_there), FakeTicker()
+    with pytest.raises(AnsibleConnectionFailure, match="Connection reset by peer"):
+        follow(job, ticker, Signals(), line_of=save_line)
+    assert job.calls == ["reconnect", "is_there"] and ticker.lines == []
+
+
+def test_a_module_that_cannot_be_packed_is_not_asked_to_end() -> None:
+    job = FakeJob([], start=AnsibleError("Could not find imported module support code"))
+    with pytest.raises(AnsibleError, match="support code"):
+        follow(job, FakeTicker(), Signals(), line_of=save_line)
+    assert job.calls == []
+
+
+def test_a_module_that_is_no_job_is_not_watched() -> None:
+    job = FakeJob([], start={"failed": True, "msg": "missing required arguments"})
+    assert follow(job, FakeTicker(), Signals(), line_of=save_line) == {
+        "failed": True,
+        "msg": "missing required arguments",
+    }
+    assert job.calls == []
+
+
 def test_sudo_that_does_not_answer_is_asked_again() -> None:
     """Ansible raises another error for that than for a connection."""
     job = FakeJob([AnsibleError("timed out waiting for privilege escalation prompt"), look(2.0, ended=True)])
@@ -148,13 +200,14 @@ def test_what_cannot_be_removed_is_no_failure() -> None:
     assert follow(Stubborn([look(2.0, ended=True)]), FakeTicker(), Signals(), line_of=save_line) == DONE
 
 
-def test_a_timeout_of_the_task_ends_the_run() -> None:
-    """The error that Ansible raises then is not an Exception."""
+class TaskTimeoutError(BaseException):
+    """The error that Ansible raises then is not an Exception either."""
 
-    class TaskTimeoutError(BaseException):
-        pass
 
-    job = FakeJob([TaskTimeoutError(), look(2.0, ended=True)])
+@pytest.mark.parametrize(("start", "looks"), [(None, [TaskTimeoutError()]), (TaskTimeoutError(), [])])
+def test_a_timeout_of_the_task_ends_the_run(start: BaseException | None, looks: list[Any]) -> None:
+    """Also while it starts."""
+    job = FakeJob([*looks, look(2.0, ended=True)], start=start)
     with pytest.raises(TaskTimeoutError):
         follow(job, FakeTicker(), Signals(), line_of=save_line)
     assert job.calls == ["end", "forget"]
@@ -245,6 +298,9 @@ def die():
     os.kill(os.getpid(), signal.{name})
     return look()
 
+def start():
+    die()
+
 def lose():
     die()
     raise LOST
@@ -260,15 +316,17 @@ class Ticker(FakeTicker):
 
 try:
     with follow_module.Signals() as signals:
-        {early}
-        follow_module.follow(Job([look(), {late}, look(2.0, ended=True)]), Ticker(), signals, line_of=save_line)
+        job = Job([look(), {late}, look(2.0, ended=True)], start={early})
+        follow_module.follow(job, Ticker(), signals, line_of=save_line)
 finally:
     print("not ended as the signal would")
 """
 
 
 @pytest.mark.each_value
-@pytest.mark.parametrize(("early", "late"), [("die()", "look()"), ("", "die"), ("", "lose")])
+@pytest.mark.parametrize(
+    ("early", "late"), [("start", "look()"), ("lose", "look()"), ("None", "die"), ("None", "lose")]
+)
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_stop_of_the_controller_ends_the_run(name: str, early: str, late: str) -> None:
     """In a process of its own, which dies of the signal once the run has ended, be it just being started or not.

@@ -1,13 +1,12 @@
 # Copyright (c) 2026, airgap.images contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A job seen from the controller: what the host answers, and that the module's file there does not outlive its use."""
+"""A job seen from the controller: what the host answers, and that nothing of it stays there."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -15,25 +14,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.utils.unsafe_proxy import AnsibleUnsafe, wrap_var
 
-from ansible_collections.airgap.images.plugins.module_utils._host.progress import AT_MOST, TO_END
+from ansible_collections.airgap.images.plugins.module_utils._host.job import CLAIM, JOB, RESULT
+from ansible_collections.airgap.images.plugins.module_utils._host.progress import AT_MOST, PRIVATE, TO_END
 from ansible_collections.airgap.images.plugins.plugin_utils._watch import job as job_module
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import Job, without_effects
 
-ID = re.compile(r"j[0-9]{1,12}\.[0-9]+")
-SECRET = "s3cret"
-
-
-class FakeShell:
-    """Where the module is put."""
-
-    tmpdir: str | None = None
-
-    def remove(self, path: str, recurse: bool = False) -> str:
-        assert recurse
-        return f"rm -f -r {shlex.quote(path)}"
+GOES_ON = {"changed": False, JOB: {"state": "running"}}
 
 
 class FakeAction:
@@ -42,54 +31,45 @@ class FakeAction:
     ``noise`` is what that says before and after each answer; one that is ``refused`` runs nothing.
     """
 
-    def __init__(self, root: Path, *, is_started: bool = True, keeps_files: bool = False) -> None:
+    def __init__(self, root: Path, *, answer: dict[str, Any] = GOES_ON, directory: str = "") -> None:
         self.root = root
-        self.module_dir = root / "ansible-tmp-1"
         self.noise = ""
         self.refused = False
-        self.removals = 0
-        self.directory = ""
-        self.answer: dict[str, Any] = {"ansible_job_id": f"j{os.getpid()}000.2", "results_file": "/elsewhere/j1.2"}
-        self._is_started = is_started
-        self._keeps_files = keeps_files
-        self._connection = SimpleNamespace(_shell=FakeShell())
-        self._task = SimpleNamespace(environment=[], async_val=0)
+        self.commands = 0
+        self.removed: list[str | None] = []
+        self.private = ""
+        self.directory = directory
+        self._answer = answer
+        self._connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="~/ansible-tmp-1"))
+        self._task = SimpleNamespace(environment=[{"A": "b"}], async_val=0)
 
     def get_shell_option(self, option: str, default: str) -> str:
         assert (option, default) == ("async_dir", "~/.ansible_async")
         return self.directory or str(self.root / "jobs")
 
-    def _make_tmp_path(self) -> str:
-        self.module_dir.mkdir()
-        self._connection._shell.tmpdir = f"{self.module_dir}/"
-        return f"{self.module_dir}/"
+    def _execute_module(self, *, task_vars: dict[str, Any]) -> dict[str, Any]:
+        assert self._task.environment[0] == {"A": "b"}
+        self.private = self._task.environment[1][PRIVATE]
+        if self._answer == GOES_ON and not self.directory:
+            (self.root / "jobs").mkdir()
+            Path(self.private + CLAIM).touch()
+        return self._answer
 
-    def _should_remove_tmp_path(self, path: str) -> bool:
-        return not self._keeps_files
-
-    def _execute_module(self, **arguments: Any) -> dict[str, Any]:
-        assert arguments["wrap_async"]
-        (self.module_dir / "AnsiballZ_image_save.py").write_text(SECRET, "utf-8")
-        (self.root / "jobs").mkdir()
-        self._connection._shell.tmpdir = None  # as Ansible does after the start of a job
-        if not self._is_started:
-            return {"failed": True, "msg": "could not create directory"}
-        if ID.fullmatch(str(self.answer["ansible_job_id"])):
-            self.records({"started": 1, "finished": 0, "ansible_job_id": self.answer["ansible_job_id"]})
-        return self.answer
-
-    def records(self, state: dict[str, object]) -> None:
-        """Write what Ansible's wrapper writes on the host."""
-        (self.root / "jobs" / self.answer["ansible_job_id"]).write_text(json.dumps(state), "utf-8")
+    def records(self, result: dict[str, object]) -> None:
+        """Write what the supervisor writes on the host."""
+        Path(self.private + RESULT).write_text(json.dumps(result), "utf-8")
 
     def _parse_returned_data(self, done: dict[str, Any]) -> dict[str, Any]:
         parsed: dict[str, Any] = json.loads(done["stdout"])
         return {**parsed, "_ansible_parsed": True}
 
-    def _low_level_execute_command(self, command: str, sudoable: bool = True) -> dict[str, Any]:
-        removes = command.startswith("rm -f -r ")
-        assert sudoable is not removes, "the module's file is not of the user that the module runs as"
-        self.removals += removes
+    def _remove_tmp_path(self, path: str | None) -> None:
+        self.removed.append(path)
+        if self.refused:
+            raise AnsibleError("sudo")
+
+    def _low_level_execute_command(self, command: str) -> dict[str, Any]:
+        self.commands += 1
         if self.refused:
             return {"rc": 1, "stdout": self.noise, "stderr": "sudo: PAM account management error"}
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
@@ -110,63 +90,66 @@ def says(job: Job, **state: object) -> None:
     Path(job._directory, job._name).write_text(json.dumps({"ended": False, **state}), "utf-8")
 
 
-def test_it_is_gone_once_the_run_says_something(tmp_path: Path) -> None:
+@pytest.mark.parametrize("refused", [False, True])
+def test_the_module_is_removed_once_the_run_goes_on(tmp_path: Path, refused: bool) -> None:
+    """Where that fails, Ansible tries it again at the end of the task."""
     action = FakeAction(tmp_path)
+    action.refused = refused
+    assert job_of(action).start() is None
+    assert action.removed == ["~/ansible-tmp-1"]
+    assert action._task.environment == [{"A": "b"}]
+
+
+def test_a_run_that_ended_at_once_needs_no_command(tmp_path: Path) -> None:
+    progress = json.dumps({"ended": True, "stage": "copy"})
+    action = FakeAction(tmp_path, answer={"changed": True, "msg": "x", JOB: {"state": "ended", "progress": progress}})
     job = job_of(action)
+    assert job.start() is None
+    said = job.progress()
+    assert said is not None and said.values() == {"ended": True, "stage": "copy"}
+    assert job.result() == {"changed": True, "msg": "x"}
+    job.forget()
+    assert action.commands == 0 and action.removed == []
+
+
+@pytest.mark.parametrize(
+    "told", [{"state": "ended"}, {"state": "ended", "progress": 7}, {"state": "ended", "progress": "{" * AT_MOST}]
+)
+def test_progress_that_cannot_be_read_does_not_hide_a_result(tmp_path: Path, told: dict[str, object]) -> None:
+    job = job_of(FakeAction(tmp_path, answer={"changed": True, JOB: told}))
     assert job.start() is None
     assert job.progress() is None
-    assert action.module_dir.exists(), "it may not have been read yet"
-    says(job)
-    assert job.progress() is not None
-    assert not action.module_dir.exists()
-    job.progress()
+    assert job.result() == {"changed": True}
+
+
+@pytest.mark.parametrize("told", [{JOB: {"state": "refused"}}, {JOB: "x"}, {JOB: {"state": ["ended"]}}, {}])
+def test_an_answer_without_a_job_is_returned(tmp_path: Path, told: dict[str, object]) -> None:
+    answer = {"failed": True, "msg": "cannot be written", **told}
+    assert job_of(FakeAction(tmp_path, answer=answer)).start() == answer
+
+
+def test_what_an_end_asked_for_at_the_last_moment_leaves_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "jobs").mkdir()
+    job = job_of(FakeAction(tmp_path, answer={"changed": True, JOB: {"state": "ended", "progress": ""}}))
+    job.start()
+    job.end()
+    assert [path.name for path in (tmp_path / "jobs").iterdir()] == [job._name + TO_END]
     job.forget()
-    assert action.removals == 1
+    assert not list((tmp_path / "jobs").iterdir())
 
 
-def test_it_is_gone_after_a_run_that_said_nothing(tmp_path: Path) -> None:
+def test_a_run_is_found_by_its_files_or_its_processes(tmp_path: Path) -> None:
+    """What is only about to start has no files yet. The question itself does not count, whatever sudo says of it."""
     action = FakeAction(tmp_path)
     job = job_of(action)
-    assert job.start() is None
-    job.forget()
-    assert not action.module_dir.exists()
-
-
-def test_it_is_gone_where_nothing_could_be_started(tmp_path: Path) -> None:
-    action = FakeAction(tmp_path, is_started=False)
-    problem = job_of(action).start()
-    assert problem is not None and problem["msg"] == "could not create directory"
-    assert not action.module_dir.exists()
-
-
-@pytest.mark.parametrize("is_started", [True, False])
-def test_who_wants_to_keep_it_can(tmp_path: Path, is_started: bool) -> None:
-    """C(ANSIBLE_KEEP_REMOTE_FILES)."""
-    action = FakeAction(tmp_path, is_started=is_started, keeps_files=True)
-    job = job_of(action)
+    assert not job.is_there()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env={**os.environ, PRIVATE: f"~/{job._name}"}) as process:
+        assert job.is_there()
+        assert job.result() is None
+        process.communicate()
+    assert not job.is_there()
     job.start()
-    if is_started:
-        says(job, ended=True)
-        job.progress()
-        job.forget()
-    assert action.module_dir.exists()
-
-
-def test_what_cannot_be_removed_is_tried_again_and_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    action = FakeAction(tmp_path)
-    job = job_of(action)
-    job.start()
-    says(job)
-    monkeypatch.setattr(FakeShell, "remove", lambda self, path, recurse: "rm -f -r /proc/self/cmdline")
-    job.progress()
-    job.progress()
-    assert action.removals == 1, "it is not tried at every look"
-    job.forget()
-    assert not Path(f"{job._directory}/{job._name}").exists()
-    warned = "".join(capsys.readouterr().err.split())  # without the ends of lines, which may be anywhere
-    assert f"cannotremove{action.module_dir}/fromthehost" in warned
+    assert job.is_there()
 
 
 def test_a_host_that_says_more_than_it_is_asked(tmp_path: Path) -> None:
@@ -179,7 +162,6 @@ def test_a_host_that_says_more_than_it_is_asked(tmp_path: Path) -> None:
     says(job, stage="copy")
     progress = job.progress()
     assert progress is not None and progress.text("stage") == "copy"
-    assert not action.module_dir.exists()
     assert job.result() is None and job._missed_since is not None, "no process of the job is there"
 
 
@@ -188,11 +170,10 @@ def test_a_host_that_refuses_is_not_taken_for_one_without_the_run(tmp_path: Path
     job = job_of(action)
     job.start()
     action.refused = True
-    for ask in (job.progress, job.result, job.end, job.forget):
+    for ask in (job.progress, job.result, job.is_there, job.end, job.forget):
         with pytest.raises(AnsibleConnectionFailure, match="PAM account management error"):
             ask()
     assert job._missed_since is None
-    assert action.module_dir.exists()
 
 
 @pytest.mark.parametrize("has_spoken", [True, False])
@@ -209,27 +190,15 @@ def test_a_run_that_is_to_end_finds_a_file_that_says_so(tmp_path: Path, has_spok
     assert not list((tmp_path / "jobs").iterdir())
 
 
-@pytest.mark.parametrize(
-    "number", [None, 7, "", "j1", "j1.2x", "j1.2\n", "../j1.2", "j1.2; :", "j٣.2", "j1234567890123.1", ["j1.2"]]
-)
-def test_a_host_does_not_choose_what_a_job_is_called(tmp_path: Path, number: object) -> None:
-    """Anything but a job's number counts as none."""
-    action = FakeAction(tmp_path)
-    action.answer = {**action.answer, "ansible_job_id": number}
-    assert job_of(action).start() == action.answer
-    assert not action.module_dir.exists()
-
-
 @pytest.mark.parametrize("home", ["~", "~/", "~/.ansible_async", "~/it's", "/var/async", "/var/it's/", "~$(x)/a"])
 def test_files_of_a_job_are_where_ansible_was_told_to_put_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
 ) -> None:
-    """The host has said that its record is elsewhere."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    action = FakeAction(tmp_path)
-    action.directory = home
+    action = FakeAction(tmp_path, directory=home)
     job = job_of(action)
     assert job.start() is None
+    assert action.private == f"{home.rstrip('/')}/{job._name}"
     done = subprocess.run(["sh", "-c", f"printf %s {job._quoted('a b')}"], capture_output=True, text=True, check=True)
     assert done.stdout == f"{os.path.expanduser(home.rstrip('/'))}/a b"
 
@@ -276,7 +245,7 @@ def test_a_run_is_waited_for_on_the_host_and_its_last_words_are_read(
     before = tmp_path / "before"
     before.mkdir()
     for path, state in (
-        (tmp_path / "jobs" / action.answer["ansible_job_id"], {"changed": True, "msg": "saved"}),
+        (Path(action.private + RESULT), {"changed": True, "msg": "saved"}),
         (Path(job._directory, job._name), {"ended": True}),
     ):
         (before / path.name).write_text(json.dumps(state), "utf-8")
@@ -291,11 +260,11 @@ def test_a_run_is_waited_for_on_the_host_and_its_last_words_are_read(
     assert result is not None and result["msg"] == "saved"
 
 
-def test_a_run_without_a_record_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_run_without_a_record_is_given_up(tmp_path: Path) -> None:
     action = FakeAction(tmp_path)
     job = job_of(action)
     job.start()
-    (tmp_path / "jobs" / action.answer["ansible_job_id"]).unlink()
+    Path(action.private + CLAIM).unlink()
     assert job.progress() is None
     result = job.result()
     assert result is not None and result["failed"] is True
