@@ -997,22 +997,22 @@ checksum_file:
 report_file:
   description: Path of the report, a page for a browser that shows what the archive contains, what is new, and whether
     it is complete.
-  returned: when the list could be processed, except with the parts that O(request) asks for
+  returned: when the list could be processed, except with parts that O(request) asks for, without blobs
   type: str
   sample: /srv/airgap/rancher.tar.gz.report.html
 table_file:
   description: Path of the same information as a table (CSV), one line per platform image.
-  returned: when the list could be processed, except with the parts that O(request) asks for
+  returned: when the list could be processed, except with parts that O(request) asks for, without blobs
   type: str
   sample: /srv/airgap/rancher.tar.gz.report.csv
 facts_file:
   description: Path of the facts of the report that the lock file does not have, as JSON.
-  returned: when the list could be processed, except with the parts that O(request) asks for
+  returned: when the list could be processed, except with parts that O(request) asks for, without blobs
   type: str
   sample: /srv/airgap/rancher.tar.gz.report.json
 restore_file:
   description: Path of a shell script that checks the parts and unpacks the archive, with C(sh PATH TARGET_DIR).
-  returned: when the list could be processed, except with the parts that O(request) asks for
+  returned: when the list could be processed, except with parts that O(request) asks for, without blobs
   type: str
   sample: /srv/airgap/rancher.tar.gz.restore.sh
 log:

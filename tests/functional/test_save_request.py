@@ -152,6 +152,11 @@ def test_blobs_that_are_asked_for_are_a_small_bundle(site: Site) -> None:
     assert {*bundle["requires"]} == {*layers} - {layers[0]}
     assert Path(result["lock_file"]).parent == site.requested
     assert not site.save(request=request).changed
+    both = site.save(request=site.ask(parts=(1,), digests=(layers[0],)))
+    named = {name: both[name] for name in BESIDE}
+    assert Path(named.pop("lock_file")).read_bytes() == raw
+    assert named.pop("checksum_file") == f"{site.requested / site.dest.name}.sha256"
+    assert {name: result[name] for name in named} == named, "those of the bundle, as parts have none"
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,9 @@ def archives_of(files: Iterable[GivenFile]) -> list[BaseArchive]:
         if is_receipt(file.raw):
             receipts.append((file.path, _read_receipt(file)))
         else:
-            locks.setdefault(file.sha256, _read_lock(file))
+            # Of one file under several names, the first of them counts, in whatever order they were given.
+            one = _read_lock(file)
+            locks[file.sha256] = min(one, locks.get(file.sha256, one), key=lambda archive: archive.name)
     for path, receipt in receipts:
         _refuse_unknown(path, receipt, locks)
     archives = [

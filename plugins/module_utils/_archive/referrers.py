@@ -42,6 +42,31 @@ def owners_of(images: Sequence[LockedImage]) -> dict[Reference, Reference]:
     return {image.reference: found[image.reference] for image in images if image.reference in found}
 
 
+def all_owners_of(images: Sequence[LockedImage]) -> dict[Reference, frozenset[Reference]]:
+    """Find all images that each referrer belongs to: several tags may name what it refers to.
+
+    :param images: as :func:`owners_of` takes them.
+    :returns: the references of images by those of their referrers, in the order of the archive.
+    """
+    referrers = [image for image in images if image.refers_to]
+    holders: dict[tuple[str, str], list[LockedImage]] = {}
+    for image in images if referrers else ():
+        for digest in dict.fromkeys(_digests_of(image)):
+            holders.setdefault((image.reference.name, digest), []).append(image)
+    found: dict[Reference, frozenset[Reference]] = {}
+    for referrer in referrers:
+        seen, todo = {referrer.reference: referrer}, [referrer]
+        while todo:
+            one = todo.pop()
+            above = holders.get((one.reference.name, one.refers_to), []) if one.refers_to else []
+            todo += [each for each in above if each.reference not in seen]
+            seen.update((each.reference, each) for each in above)
+        owners = frozenset(one.reference for one in seen.values() if not one.refers_to)
+        if owners:
+            found[referrer.reference] = owners
+    return found
+
+
 def referrers_by_image(images: Sequence[LockedImage]) -> dict[Reference, list[LockedImage]]:
     """Return what was saved with each image because it refers to it, in the order of the archive."""
     by_reference = {image.reference: image for image in images}

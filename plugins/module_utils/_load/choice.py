@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Callable
 
 from .._archive.lock import LockedImage
-from .._archive.referrers import owners_of
+from .._archive.referrers import all_owners_of
 from .._base.errors import InvalidReferenceError, ManifestError, NotInArchive, OptionError, quoted
 from .._oci.image import FailedImage
 from .._oci.image_list import ImageList, ListedImage, Origin, read_image_list
@@ -94,19 +94,21 @@ def _with_referrers(
     *,
     is_all: bool,
 ) -> list[ListedImage]:
-    """Return images with what was saved because it refers to them, which goes where its image goes.
+    """Return images with what was saved because it refers to them, which goes where any of its images goes.
 
     :param is_all: everything was chosen: what refers to an image that is excluded is left out as well.
     """
-    owners = owners_of([one.locked for one in held.values()])
+    owners = all_owners_of([one.locked for one in held.values()])
     chosen = {one.reference for one in wanted}
     if is_all:
-        return [one for one in wanted if owners.get(one.reference, one.reference) in chosen]
+        return [one for one in wanted if not chosen.isdisjoint(owners.get(one.reference, (one.reference,)))]
     found: dict[Reference, list[ListedImage]] = {}
-    for reference, owner in owners.items():
+    for reference in owners:
         if reference not in chosen and not is_excluded(reference):
-            found.setdefault(owner, []).append(held[reference].listed)
-    return [each for one in wanted for each in (one, *found.get(one.reference, ()))]
+            for owner in owners[reference]:
+                found.setdefault(owner, []).append(held[reference].listed)
+    each = (one for image in wanted for one in (image, *found.get(image.reference, ())))
+    return [*{one.reference: one for one in each}.values()]
 
 
 def _named(listed: ListedImage, held: _Held, naming: Naming | None, index: str) -> LoadImage:

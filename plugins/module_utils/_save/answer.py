@@ -262,4 +262,5 @@ def _with_bundle(asked: Asked, made: Answer, bundle: Result, *, check: bool) -> 
         warnings=(*made.warnings, *bundle.warnings),
         lock=lock,
         told=f"{made.told}. {told}" if made.told else told,
+        bundle_dest=asked.bundle_output.dest,
     )

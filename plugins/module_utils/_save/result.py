@@ -127,10 +127,12 @@ class Result:
     keep_cache: bool = True
     is_needless: bool = False
 
-    @property
-    def beside(self) -> Mapping[str, str]:
-        """Suffixes of the files that are beside what was made, by the names of return values."""
-        return BESIDE
+    def beside(self, dest: str) -> dict[str, str]:
+        """Return the paths of the files beside what was made, by the names of return values.
+
+        :param dest: its path.
+        """
+        return {name: f"{dest}{suffix}" for name, suffix in BESIDE.items()}
 
     @property
     def failures(self) -> int:
@@ -209,14 +211,18 @@ class Answer(Result):
 
     :param told: what was made, in a sentence.
     :param has_parts: whether parts were made, which have no report and no restore script of their own.
+    :param bundle_dest: path of the bundle with blobs; empty: there is none.
     """
 
     told: str = ""
     has_parts: bool = False
+    bundle_dest: str = ""
 
-    @property
-    def beside(self) -> Mapping[str, str]:
-        return {name: BESIDE[name] for name in ("checksum_file", "lock_file")} if self.has_parts else BESIDE
+    def beside(self, dest: str) -> dict[str, str]:
+        if not self.has_parts:
+            return super().beside(dest)
+        of_parts = {name: f"{dest}{BESIDE[name]}" for name in ("checksum_file", "lock_file")}
+        return {**super().beside(self.bundle_dest), **of_parts} if self.bundle_dest else of_parts
 
     def hint(self, *, check: bool) -> str:
         return ""

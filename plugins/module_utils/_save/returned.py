@@ -42,7 +42,7 @@ def as_returned(result: Result, output: Output, *, check: bool) -> dict[str, Jso
             {"origin": str(line.origin), "line": line.text, "reason": line.reason} for line in result.listed.invalid
         ],
         "stats": _stats(result.stats),
-        **{name: f"{output.dest}{suffix}" for name, suffix in result.beside.items()},
+        **result.beside(output.dest),
     }
     if result.lock is not None and result.lock.is_bundle:
         returned["bundle"] = _bundle(result.lock, is_needed=not result.is_needless)

@@ -198,6 +198,15 @@ def test_the_archives_of_a_set_may_have_one_name() -> None:
     assert len(archives_of([north, second])) == 2
 
 
+def test_a_lock_file_under_two_names_counts_once_in_any_order() -> None:
+    """Same base, same bytes."""
+    raw = write_lock(Lock(options={}, images=(image("a", 1),), blobs={digest(1): 7}))
+    one, two = (GivenFile(f"/records/{name}.lock.json", raw) for name in ("one.tar.gz", "two.tar.gz"))
+    for given in ([one, two], [two, one], [two, one, two]):
+        (archive,) = archives_of(given)
+        assert archive.name == "one.tar.gz"
+
+
 def test_a_receipt_of_something_else_is_refused() -> None:
     with pytest.raises(LockFileError, match=r"is the receipt of 'b.tar.lock.json' .* was not given; add its path$"):
         archives_of([given("a.tar", FULL), receipt_of(chain()[1])])

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock, LockedImage, LockedPlatform
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import read_lock, write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.referrers import (
+    all_owners_of,
     images_only,
     kind_of_referrer,
     owners_of,
@@ -56,6 +57,17 @@ def test_each_belongs_to_the_image_that_it_refers_to_in_the_end() -> None:
         assert [*found] == [one.reference for one in images if one.reference in found]
     assert referrers_by_image(ALL) == {APP.reference: [SIG, SBOM, OF_SBOM]}
     assert images_only(ALL) == [APP, OTHER]
+
+
+def test_several_tags_may_have_the_same_referrers() -> None:
+    again, platform = image("reg.lan/app:2", 1, 2, 3), image(f"reg.lan/app@{digest(3)}", 3)
+    for images in itertools.permutations((APP, again, platform, SIG, OF_SBOM, SBOM)):
+        found = all_owners_of(images)
+        three = {APP.reference, again.reference, platform.reference}
+        two = {APP.reference, again.reference}
+        assert found == {SIG.reference: two, SBOM.reference: three, OF_SBOM.reference: three}
+        assert [*found] == [one.reference for one in images if one.reference in found]
+    assert all_owners_of((APP, LOST)) == {}
 
 
 def test_a_circle_ends() -> None:

@@ -138,3 +138,31 @@ def test_what_was_saved_with_an_image_goes_where_it_goes(
 def test_it_can_be_left_out(signed: Archive) -> None:
     made = load_options(images=["reg.lan/a:1"])
     assert names(choose([signed], made.choice, made.naming, index=AUTO, referrers=NO_REFERRERS)) == ["reg.lan/a:1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "tags"),
+    [
+        ({}, ["1", "sig", "2"]),
+        ({"images": ["reg.lan/a:2"]}, ["2", "sig"]),
+        ({"images": ["reg.lan/a:1", "reg.lan/a:2"]}, ["1", "sig", "2"]),
+        ({"exclude": ["reg.lan/a:1"]}, ["sig", "2"]),
+        ({"exclude": ["reg.lan/a:1", "reg.lan/a:2"]}, []),
+    ],
+    ids=str,
+)
+def test_what_was_saved_with_several_tags_goes_where_any_of_them_goes(
+    tmp_path: Path, options: dict[str, list[str]], tags: list[str]
+) -> None:
+    def recorded(lock: Lock) -> Lock:
+        first, signature, second = lock.images
+        return replace(lock, images=(first, replace(signature, refers_to=ONE.image.digest), second))
+
+    image = (ONE, TWO)
+    references = (
+        (resolved("reg.lan/a:1", *image), image),
+        (resolved("reg.lan/a:sig", THREE), (THREE,)),
+        (resolved("reg.lan/a:2", *image), image),
+    )
+    archive = carry_images(tmp_path, references, recorded=recorded).open()
+    assert names(chosen(archive, **options)) == [f"reg.lan/a:{tag}" for tag in tags]
