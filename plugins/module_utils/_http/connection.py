@@ -2,25 +2,29 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A connection to an origin: made by a :class:`Connector`, and kept for the next request by a :class:`Pool`."""
+"""A connection to an origin: made by a :class:`Connector`, and kept for the next request by a :class:`Pool`.
+
+Messages are written and read by ``http.client``. The extension point is a documented one: ``connect``, which makes the
+attribute ``sock``.
+"""
 
 from __future__ import annotations
 
-import io
+import http.client
 import select
 import socket
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, cast
 
 from .._base.deadline import at_most, ensure_time
 from .._base.errors import TransferError
 from .connection_errors import CONNECT_TIMEOUT, explain_connect, explain_proxy, refused_login
 from .happy_eyeballs import Dialer
 from .idle_connections import IdleConnections
-from .message import NotHttp
 from .route import ProxyAddress, Route
-from .sent_body import Body, send_body
+from .sent_body import SENT_AT_ONCE, Body
 from .timed_socket import TimedSocket
 from .tunnel import PROXY_LOGIN_REQUIRED, TunnelRefused, open_tunnel
 
@@ -75,7 +79,7 @@ class Connector:
             sock.close()
             is_login = error.status == PROXY_LOGIN_REQUIRED
             raise (refused_login(proxy.url) if is_login else explain_proxy(error, self.route.netloc)) from error
-        except (OSError, NotHttp) as error:
+        except (OSError, http.client.HTTPException) as error:
             sock.close()
             ensure_time()
             raise explain_proxy(error, self.route.netloc) from error
@@ -105,7 +109,7 @@ def _within_tls(sock: ssl.SSLSocket, context: ssl.SSLContext, name: str) -> Any:
     return SSLTransport(sock, context, server_hostname=name)
 
 
-class Connection:
+class Connection(http.client.HTTPConnection):
     """A connection, which connects when it is first needed, and anew after it was closed.
 
     :param connector: makes its sockets.
@@ -113,50 +117,48 @@ class Connection:
     """
 
     def __init__(self, connector: Connector, patience: float) -> None:
+        super().__init__(connector.route.host, connector.route.port, blocksize=SENT_AT_ONCE)
         self._connector = connector
         self._patience = patience
-        self._sock: TimedSocket | None = None
         self._poller = select.poll()  # which takes any number of a file, unlike select
         self._is_half_sent = False
 
     @property
     def is_usable(self) -> bool:
         """True if another request can be sent; else the next one would be taken for the rest of a body."""
-        return self._sock is not None and not self._is_half_sent
+        return self.sock is not None and not self._is_half_sent
 
-    def send(self, head: bytes, body: Body) -> None:
-        """Send a request. A host that closes the connection before it has the whole body may have answered already."""
-        if self._sock is None:
-            self._sock = self._connector.connect(at_most(CONNECT_TIMEOUT))
-            self._sock.patience = self._patience
-            self._poller = select.poll()
-            self._poller.register(self._sock.fileno(), select.POLLIN)
-        self._is_half_sent = False
-        try:
-            send_body(self._sock, head, body)
-        except _CLOSED_WHILE_SENDING:
-            self._is_half_sent = True
+    def connect(self) -> None:
+        sock = self._connector.connect(at_most(CONNECT_TIMEOUT))
+        sock.patience = self._patience
+        self.sock = cast(socket.socket, sock)  # which has all of its methods
+        self._poller = select.poll()
+        self._poller.register(self.sock.fileno(), select.POLLIN)
 
-    def receive(self, seconds: float) -> io.BufferedReader:
-        """Return a file with the response.
+    def exchange(
+        self, method: str, target: str, headers: Mapping[str, str], body: Body, seconds: float
+    ) -> http.client.HTTPResponse:
+        """Send a request, and read the beginning of the response.
+
+        A host that closes the connection before it has the whole body may have answered already.
 
         :param seconds: without a byte after which a read fails.
+        :raises OSError: when the connection breaks off.
+        :raises http.client.HTTPException: when the answer is not HTTP.
+        :raises ValueError: when a header or the target cannot be sent.
         """
-        if self._sock is None:
-            raise ConnectionResetError("the connection was closed")
-        self._sock.settimeout(seconds)
-        return self._sock.makefile()
+        self._is_half_sent = False
+        try:
+            self.request(method, target, body=cast(Any, body), headers=headers)
+        except _CLOSED_WHILE_SENDING:
+            self._is_half_sent = True
+        self.sock.settimeout(seconds)
+        return self.getresponse()
 
     def close_if_dropped(self) -> None:
         """Close the connection if the other side has closed it, or has said something unasked."""
-        if self._sock is not None and self._poller.poll(0):
+        if self.sock is not None and self._poller.poll(0):
             self.close()
-
-    def close(self) -> None:
-        """Give the socket back."""
-        sock, self._sock = self._sock, None
-        if sock is not None:
-            sock.close()
 
 
 class Pool:

@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import ssl
 from datetime import datetime, timezone
 
 from .._base.errors import ConnectionRefused, ProxyLoginRefused, TransferError, printable
 from .._host.disk_errors import lack_of_files, reason
-from .message import BrokenOff, NotHttp
 from .response import shown_host
 from .timed_socket import SendTimeout
 
@@ -54,7 +54,7 @@ def refused_login(proxy: str) -> ProxyLoginRefused:
 def explain_failure(error: Exception, host: str) -> TransferError:
     """Return the error for a request to a host, or for the body of its response.
 
-    :param error: :class:`NotHttp`, :class:`BrokenOff`, one of the system, or a :class:`ValueError`.
+    :param error: one of ``http.client`` or of the system, or a :class:`ValueError`.
     """
     detail = printable(str(error) or type(error).__name__, 300)
     lack = lack_of_files(error)
@@ -72,10 +72,10 @@ def explain_failure(error: Exception, host: str) -> TransferError:
         return TransferError(f"{host} sent nothing within stall_timeout; raise it if the host is only slow", heals=True)
     if isinstance(error, OSError):
         return _explain_system(error, host, detail)
-    if isinstance(error, NotHttp):
-        return TransferError(f"the answer of {host} is not readable: {detail}", heals=True)
-    if isinstance(error, BrokenOff):
+    if isinstance(error, http.client.IncompleteRead):
         return TransferError(f"the answer of {host} broke off: {detail}", heals=True)
+    if isinstance(error, http.client.HTTPException) and not isinstance(error, http.client.InvalidURL):
+        return TransferError(f"the answer of {host} is not readable: {detail}", heals=True)
     return TransferError(f"the request to {host} failed: {detail}", heals=False)
 
 

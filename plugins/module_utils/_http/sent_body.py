@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from typing import Protocol, Union
 
-from .timed_socket import TimedSocket
-
-_SENT_AT_ONCE = 256 * 1024
-_WITH_BODY = ("PATCH", "POST", "PUT")
+SENT_AT_ONCE = 256 * 1024
+"""Bytes of a file that are read and sent at once."""
 
 
 class FileBody(Protocol):
@@ -29,28 +27,3 @@ class FileBody(Protocol):
 
 Body = Union[bytes, FileBody, None]
 """The body of a request."""
-
-
-def stated_length(method: str, body: Body) -> str:
-    """Return the Content-Length of a request that does not have one; empty if none is needed (RFC 9110, 8.6).
-
-    :raises ValueError: when the body is a file, of which only the request itself knows it.
-    """
-    if isinstance(body, bytes):
-        return str(len(body))
-    if body is not None:
-        raise ValueError("the length of a body is not known")
-    return "0" if method in _WITH_BODY else ""
-
-
-def send_body(sock: TimedSocket, head: bytes, body: Body) -> None:
-    """Send a request.
-
-    :raises OSError: what sending raises.
-    """
-    if body is None or isinstance(body, bytes):
-        sock.sendall(head + body if body else head)
-        return
-    sock.sendall(head)
-    while piece := body.read(_SENT_AT_ONCE):
-        sock.sendall(piece)

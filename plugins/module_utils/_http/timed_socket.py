@@ -4,9 +4,9 @@
 
 """A socket whose responses are read only while the thread has time, and begin with the final response.
 
-Headers, interim responses and trailers may come byte by byte, each of which restarts a socket's timeout. So the time is
-looked at before each read. Interim responses, such as 103, are dropped below those who read a response, from the file
-that :meth:`TimedSocket.makefile` returns.
+``http.client`` reads headers, interim responses and trailers in one go, however long they take to come, and each byte
+restarts a socket's timeout. It also takes 103 for the final response. Both are put right below it: it reads a response
+from the file that the ``makefile`` method of its socket returns, and the socket here returns a file of its own.
 """
 
 from __future__ import annotations
@@ -114,20 +114,18 @@ class TimedSocket:
 
         Reads wait for a byte no longer than the socket's timeout at this moment.
         """
-        return io.BufferedReader(_ResponseReader(self._sock))
-
-    def fileno(self) -> int:
-        return int(self._sock.fileno())
-
-    def close(self) -> None:
-        self._sock.close()
+        return io.BufferedReader(_ResponseReader(self._sock.makefile("rb", buffering=0), self._sock))
 
 
 class _ResponseReader(io.RawIOBase):
-    """The bytes of one response."""
+    """The bytes of one response.
 
-    def __init__(self, sock: Any) -> None:
+    :param raw: an unbuffered file of the socket.
+    """
+
+    def __init__(self, raw: io.RawIOBase, sock: Any) -> None:
         super().__init__()
+        self._raw = raw
         self._sock = sock
         self._patience = sock.gettimeout()
         self._has_begun = False
@@ -173,11 +171,18 @@ class _ResponseReader(io.RawIOBase):
         if left <= 0:
             raise not_done_in_time()
         if self._patience is not None and self._patience <= left:
-            return int(self._sock.recv_into(buffer))
+            return self._raw.readinto(buffer) or 0
         self._sock.settimeout(None if left == math.inf else left)
         try:
-            return int(self._sock.recv_into(buffer))
+            return self._raw.readinto(buffer) or 0
         except socket.timeout:
             raise not_done_in_time() from None
         finally:
             self._sock.settimeout(self._patience)
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()

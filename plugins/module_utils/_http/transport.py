@@ -4,18 +4,19 @@
 
 """One request and its response, over kept-alive connections; directly or through the proxy that the environment names.
 
-Neither ``requests`` nor ``urllib3`` sends them, which take several times the CPU; docs/performance has the figures. Of
-``requests``, the bundle of authorities is used where the system has none; of ``urllib3``, TLS within that of a proxy.
+``http.client`` writes and reads the messages. Sessions of ``requests`` and pools of ``urllib3`` take several times the
+CPU; docs/performance has the figures. Of ``requests``, the bundle of authorities is used where the system has none; of
+``urllib3``, TLS within that of a proxy.
 """
 
 from __future__ import annotations
 
-import io
+import http.client
 import os
 import re
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -28,23 +29,11 @@ from .connection import Connection, Connector, Pool
 from .connection_errors import explain_failure, refused_login
 from .happy_eyeballs import Dialer
 from .idle_connections import IdleConnections
-from .message import (
-    BrokenOff,
-    Head,
-    NotHttp,
-    chunks,
-    counted,
-    is_in_chunks,
-    length_of,
-    read_head,
-    request_head,
-    to_the_end,
-)
 from .proxy import Proxies
 from .proxy_login import ProxyLogins
-from .response import origin_of, shown_host
+from .response import number_of, origin_of, shown_host
 from .route import Route, basic_login, route_to
-from .sent_body import Body, stated_length
+from .sent_body import Body
 from .tls import Trust, tls_context
 from .tunnel import PROXY_LOGIN_REQUIRED
 
@@ -59,7 +48,7 @@ _MOST_POOLS = 16
 _HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 _UNCHANGED = "!#$%&'()*+,/:;=?@[]~|"
 _TARGET = re.compile(r"[A-Za-z0-9._!$%&'()*+,/:;=?@\[\]~|-]+")
-_FAILURES = (NotHttp, BrokenOff, OSError, ValueError)
+_FAILURES = (http.client.HTTPException, OSError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -85,43 +74,43 @@ class Incoming:
     """
 
     def __init__(
-        self, request: Request, pool: Pool, connection: Connection, head: Head, source: io.BufferedReader
+        self, request: Request, pool: Pool, connection: Connection, response: http.client.HTTPResponse
     ) -> None:
         self._pool = pool
         self._connection = connection
-        self._head = head
-        self._source = source
+        self._response = response
         self._is_over = False
         self.method = request.method
         self.url = request.url
         self.origin = pool.origin
-        self.status = head.status
-        self.headers = head.headers
+        self.status = response.status
+        self.headers = _joined(response.getheaders())
 
     def pieces(self) -> Iterator[bytes]:
         """Read the body as it comes in, with one read of the socket for each piece.
 
         :raises TransferError: when it breaks off.
         """
-        in_chunks = is_in_chunks(self._head)
+        host = shown_host(self.url)
+        received = 0
         try:
-            length = length_of(self.method, self._head)
-            if length is not None:
-                yield from counted(self._source, length, _PIECE)
-            elif in_chunks:
-                yield from chunks(self._source, _PIECE)
-            else:
-                yield from to_the_end(self._source, _PIECE)
+            while piece := self._response.read1(_PIECE):
+                received += len(piece)
+                yield piece
+            self._response.read()  # tells http.client that this was all: the connection can be used again
         except _FAILURES as error:
             ensure_time()
-            raise explain_failure(error, shown_host(self.url)) from error
-        if self._head.is_kept and (length is not None or in_chunks):
-            self._is_over = True
-            self._pool.give_back(self._connection)
+            raise explain_failure(error, host) from error
+        length = number_of(self.headers.get("content-length", ""))
+        if self.method != "HEAD" and length is not None and received < length:
+            raise TransferError(f"the answer of {host} ended after {received} of {length} bytes", heals=True)
+        self._is_over = True
+        self._pool.give_back(self._connection)
 
     def close(self) -> None:
         """Close the connection, unless the body was read to its end."""
         if not self._is_over:
+            self._response.close()
             self._connection.close()
 
 
@@ -176,13 +165,19 @@ class Transport:
             pool.close()
 
     def _exchange(self, pool: Pool, route: Route, request: Request) -> Incoming:
-        connection = pool.take()
         try:
-            connection.send(
-                request_head(request.method, _target(request.url, route), _headers(request, route)), request.body
+            connection = pool.take()
+        except http.client.InvalidURL as error:  # a host with control characters
+            raise explain_failure(error, shown_host(request.url)) from error
+        try:
+            response = connection.exchange(
+                request.method,
+                _target(request.url, route),
+                _headers(request, route),
+                request.body,
+                seconds=at_most(self._read_timeout + request.more_time),
             )
-            source = connection.receive(at_most(self._read_timeout + request.more_time))
-            answered = read_head(source)
+            _refuse_contradiction(response)
         except _FAILURES as error:
             connection.close()
             ensure_time()
@@ -190,10 +185,11 @@ class Transport:
         except BaseException:
             connection.close()
             raise
-        if answered.status == PROXY_LOGIN_REQUIRED and route.proxy is not None:
+        if response.status == PROXY_LOGIN_REQUIRED and route.proxy is not None:
+            response.close()
             connection.close()
             raise refused_login(route.proxy.url)
-        return Incoming(request, pool, connection, answered, source)
+        return Incoming(request, pool, connection, response)
 
     def _pool(self, origin: str) -> tuple[Route, Pool]:
         """Return the way to an origin, and the connections that go it.
@@ -247,15 +243,30 @@ def _target(url: str, route: Route) -> str:
 
 def _headers(request: Request, route: Route) -> dict[str, str]:
     headers = {"Host": route.netloc, **_HEADERS, **request.headers}
-    names = {name.lower() for name in headers}
-    if "content-length" not in names:
-        length = stated_length(request.method, request.body)
-        if length:
-            headers["Content-Length"] = length
-    if "authorization" not in names and "@" in request.url:
+    if "@" in request.url and not any(name.lower() == "authorization" for name in headers):
         login = basic_login(request.url)
         if login:
             headers["Authorization"] = login
     if route.is_forwarded and route.proxy is not None and route.proxy.authorization:
         headers["Proxy-Authorization"] = route.proxy.authorization
     return headers
+
+
+def _refuse_contradiction(response: http.client.HTTPResponse) -> None:
+    """Refuse a response with several lengths, of which ``http.client`` takes the first (RFC 9112, 6.3).
+
+    :raises http.client.HTTPException: says which.
+    """
+    lengths = response.headers.get_all("content-length") or ()
+    if len(lengths) > 1 and len(set(lengths)) > 1:
+        response.close()
+        raise http.client.HTTPException(f"Content-Length has several values: {', '.join(lengths)}")
+
+
+def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return headers by their names in lower case, those with one name joined by commas (RFC 9110, 5.3)."""
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        name = name.lower()
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined

@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
-from .message import LONGEST_LINE, MOST_HEADERS, NotHttp
+import http.client
+
 from .route import ProxyAddress, Route
 from .timed_socket import TimedSocket
 
 PROXY_LOGIN_REQUIRED = 407
+_MAX_LINE = 64 * 1024
+_MAX_HEADERS = 100
 
 
 class TunnelRefused(OSError):
@@ -30,7 +33,7 @@ def open_tunnel(sock: TimedSocket, route: Route, proxy: ProxyAddress) -> None:
     :param sock: is connected to the proxy.
     :raises TunnelRefused: when the proxy does not do so.
     :raises OSError: when the connection fails; also :class:`socket.timeout`.
-    :raises NotHttp: when the answer is not HTTP.
+    :raises http.client.HTTPException: when the answer is not HTTP.
     """
     name = f"[{route.host}]" if ":" in route.host else route.host.encode("idna").decode("ascii")
     lines = [f"CONNECT {name}:{route.port} HTTP/1.1", f"Host: {name}:{route.port}"]
@@ -38,19 +41,19 @@ def open_tunnel(sock: TimedSocket, route: Route, proxy: ProxyAddress) -> None:
         lines.append(f"Proxy-Authorization: {proxy.authorization}")
     sock.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode("ascii"))
     with sock.makefile() as file:
-        version, _blank, rest = _line(file.readline(LONGEST_LINE + 1)).partition(" ")
+        version, _blank, rest = _line(file.readline(_MAX_LINE + 1)).partition(" ")
         status, _blank, reason = rest.partition(" ")
         if not version.startswith("HTTP/") or not (status.isascii() and status.isdigit() and len(status) == 3):
-            raise NotHttp(f"{version} {rest}")
+            raise http.client.BadStatusLine(f"{version} {rest}")
         if status != "200":
             raise TunnelRefused(int(status), reason.strip())
-        for _number in range(MOST_HEADERS):
-            if not _line(file.readline(LONGEST_LINE + 1)):
+        for _number in range(_MAX_HEADERS):
+            if not _line(file.readline(_MAX_LINE + 1)):
                 return
-    raise NotHttp(f"got more than {MOST_HEADERS} headers")
+    raise http.client.HTTPException(f"got more than {_MAX_HEADERS} headers")
 
 
 def _line(raw: bytes) -> str:
-    if len(raw) > LONGEST_LINE:
-        raise NotHttp(f"got more than {LONGEST_LINE} bytes when reading header line")
+    if len(raw) > _MAX_LINE:
+        raise http.client.LineTooLong("header line")
     return raw.decode("latin-1").rstrip("\r\n")

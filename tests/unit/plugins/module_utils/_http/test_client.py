@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from email.utils import format_datetime
+from http.client import BadStatusLine, IncompleteRead, InvalidURL
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,6 @@ from ansible_collections.airgap.images.plugins.module_utils._http.connection_err
     explain_connect,
     explain_failure,
 )
-from ansible_collections.airgap.images.plugins.module_utils._http.message import BrokenOff, NotHttp
 from ansible_collections.airgap.images.plugins.module_utils._http.response import (
     Response,
     number_of,
@@ -133,6 +133,14 @@ def test_a_body_that_breaks_off(server: Server, http: Http) -> None:
 def test_a_length_that_is_none(server: Server, http: Http) -> None:
     server.route("/", Reply(200, b"x", (("Content-Length", "\u00b2"), ("Connection", "close")), cut=1))
     assert read(http, server).body == b"x"
+
+
+def test_lengths_that_contradict_each_other(server: Server, http: Http) -> None:
+    server.route("/", Reply(200, b"xy", (("Content-Length", "2"), ("Content-Length", "1"))))
+    with pytest.raises(TransferError, match="Content-Length has several values: 2, 1"):
+        read(http, server)
+    server.route("/", Reply(200, b"xy", (("Content-Length", "2"), ("Content-Length", "2"))))
+    assert read(http, server).body == b"xy"
 
 
 ENCODED: dict[str, tuple[bytes, str, bytes]] = {
@@ -532,11 +540,15 @@ def test_only_the_registry_gets_the_client_certificate(tmp_path: Path) -> None:
 
 FAILURES: dict[str, tuple[Exception, bool, str]] = {
     "a broken answer": (
-        BrokenOff("it ended after 0 of 5 bytes"),
+        IncompleteRead(b""),
         True,
-        "the answer of reg.lan broke off: it ended after 0 of 5 bytes",
+        "the answer of reg.lan broke off: IncompleteRead(0 bytes read)",
     ),
-    "no HTTP": (NotHttp("hello"), True, "the answer of reg.lan is not readable: hello"),
+    "no HTTP": (
+        BadStatusLine("hello"),
+        True,
+        "the answer of reg.lan is not readable: hello",
+    ),
     "a reset": (ConnectionResetError(104, "Connection reset by peer"), True, "the connection to reg.lan broke off"),
     "TLS that breaks off": (
         ssl.SSLError(8, "EOF occurred in violation of protocol"),
@@ -555,6 +567,7 @@ FAILURES: dict[str, tuple[Exception, bool, str]] = {
         "certificate has expired. It has to be renewed, or the clock here is wrong",
     ),
     "other trouble with TLS": (ssl.SSLError(1, "no shared cipher"), False, "TLS with reg.lan failed"),
+    "a url that is none": (InvalidURL("bad"), False, "the request to reg.lan failed"),
     "a header that is none": (ValueError("bad"), False, "the request to reg.lan failed: bad"),
 }
 
