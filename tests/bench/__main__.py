@@ -23,6 +23,7 @@ from . import (
     disk,
     fetching,
     growth,
+    haul,
     hosts,
     http_stacks,
     live,
@@ -66,13 +67,14 @@ _MODULES = (
     fetching,
     http_stacks,
     through,
+    haul,
 )
 
 GROUPS: dict[str, Callable[[Bench], list[Figure]]] = {module.GROUP: module.measure for module in _MODULES}
 """The groups of measurements, in the order of the table."""
 
-LONG = (hosts.GROUP, play.GROUP)
-"""Groups that are measured only when they are named: they need earlier commits, and the first takes ten minutes."""
+LONG = (hosts.GROUP, play.GROUP, haul.GROUP)
+"""Groups that are measured only when they are named: they take up to twenty minutes, and some need earlier commits."""
 
 _WORK = "on the disk to be measured"
 

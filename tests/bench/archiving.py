@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .context import Bench
-from .figures import Figure, Series, series
+from .figures import Cpu, Figure, Series, cpu, series
 from .process import MEGA, alternating, shell
 from .workload import blobs_of
 
@@ -82,15 +82,25 @@ def _rows(samples: Mapping[str, list[Archived]], sizes: Mapping[str, str]) -> li
 
     stage = "archive stage"
     tar = walls("tar", "tar, then sync -f")
-    cpus = {name: series("", "s", (each.cpu for each in samples[name])).median for name in samples}
+    notes = (f"{sizes['all']} of blobs; the CPU seconds are those of the whole run",)
 
-    def notes(name: str) -> tuple[str, ...]:
-        return (f"{sizes['all']} of blobs; {cpus[name]:.1f} CPU s for the whole run, tar {cpus['tar']:.1f}",)
+    def cpus(ours: str, theirs: str) -> Cpu:
+        return cpu((each.cpu for each in samples[ours]), (each.cpu for each in samples[theirs]))
 
     zstd, gzip = "tar | zstd -3 -T0", "tar | gzip -6"
     return [
-        *(Figure(GROUP, f"archive, {each}", walls(each, stage), tar, 1.20, notes=notes(each)) for each in _FORMATS),
-        Figure(GROUP, "archive, zstd, by its own tool", walls("zstd", stage), walls(zstd, zstd), 1.00),
+        *(
+            Figure(GROUP, f"archive, {each}", walls(each, stage), tar, 1.20, notes=notes, cpu=cpus(each, "tar"))
+            for each in _FORMATS
+        ),
+        Figure(
+            GROUP,
+            "archive, zstd, by its own tool",
+            walls("zstd", stage),
+            walls(zstd, zstd),
+            1.00,
+            cpu=cpus("zstd", zstd),
+        ),
         Figure(
             GROUP,
             "archive, gzip, by its own tool",
@@ -98,6 +108,7 @@ def _rows(samples: Mapping[str, list[Archived]], sizes: Mapping[str, str]) -> li
             walls(gzip, gzip),
             0.10,
             notes=(f"{sizes['few']} of blobs",),
+            cpu=cpus("gzip of some", gzip),
         ),
         Figure(
             GROUP,

@@ -40,6 +40,7 @@ class Sizes:
     :param blob: megabytes of the blob that each HTTP stack downloads.
     :param loaded: megabytes of unique blobs that are loaded into a registry, in ``images`` references.
     :param whole: megabytes of unique blobs that whole runs save, and that are archived.
+    :param haul: megabytes that go over the shaped link as a month's list does; sparse in the registry.
     """
 
     rounds: int = 3
@@ -57,6 +58,7 @@ class Sizes:
     blob: float = 500.0
     loaded: float = 1700.0
     whole: float = 1644.0
+    haul: float = 40_000.0
 
 
 SHORT = Sizes(
@@ -75,6 +77,7 @@ SHORT = Sizes(
     blob=2.0,
     loaded=2.0,
     whole=2.0,
+    haul=4.0,
 )
 """Enough to see that the harness is right, and nothing else."""
 

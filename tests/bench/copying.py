@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .context import Bench
-from .figures import Figure, Series, series
+from .figures import Figure, Series, cpu, series
 from .process import MEGA, BenchError, alternating, run, run_module
 from .storage import Stored
 from .workload import blobs_of
@@ -82,7 +82,7 @@ def bare(bench: Bench, images: Sequence[Stored], jobs: int) -> Cold:
         ]
         skopeo += ["--preserve-digests", "--src-tls-verify=false"]
         done = run(["xargs", "-P", str(jobs), "-n", "2", *skopeo], stdin="".join(words).encode("ascii"))
-        sent, twice = _sent(bench)
+        sent, twice = _sent(bench, images)
         return Cold(done.wall, done.wall, 0.0, done.cpu, sent, twice, _names(folder / "share"))
 
 
@@ -90,7 +90,7 @@ def module(bench: Bench, images: Sequence[Stored], *, env: dict[str, str | None]
     """A run of the module into an empty folder."""
     with bench.empty() as folder:
         done = run_module(bench.params(images, folder, **params), env=env)
-        sent, twice = _sent(bench)
+        sent, twice = _sent(bench, images)
         copy, resolve = done.seconds("copy_and_archive"), done.seconds("resolve")
         return Cold(done.wall, copy, resolve, done.cpu, sent, twice, _names(folder / "cache/share"), done.parts)
 
@@ -107,11 +107,17 @@ def _part_size(images: Sequence[Stored]) -> int:
     return sum(blobs_of(images).values()) // 8 + 1
 
 
-def _sent(bench: Bench) -> tuple[int, int]:
-    """Bytes of blobs that the registry has sent, and how many blobs it has sent more than once."""
+def _sent(bench: Bench, images: Sequence[Stored]) -> tuple[int, int]:
+    """Bytes of blobs that the registry has sent, and how many blobs it has sent more than once.
+
+    One configuration is sent twice in any case, as ``skopeo copy`` copies its image as a witness; the second time does
+    not count.
+    """
     requests = [each for each in bench.registry.requests() if each.method == "GET" and each.blob and each.size]
-    counts = bench.registry.blob_gets()
-    return sum(each.size for each in requests), sum(1 for count in counts.values() if count > 1)
+    twice = {digest for digest, count in bench.registry.blob_gets().items() if count > 1}
+    sizes = {digest: image.blobs[digest] for image in images for digest in image.configurations}
+    witness = twice & sizes.keys() if len(twice & sizes.keys()) == 1 else set()
+    return sum(each.size for each in requests) - sum(sizes[digest] for digest in witness), len(twice - witness)
 
 
 def _names(share: Path) -> frozenset[str]:
@@ -151,6 +157,7 @@ def _copy_rows(samples: dict[str, list[Cold]], jobs: int, unique: int) -> list[F
             wall,
             0.60,
             notes=(resolving,),
+            cpu=cpu((each.cpu for each in ours), (each.cpu for each in bare_runs)),
         ),
         Figure(
             GROUP,
@@ -165,7 +172,8 @@ def _copy_rows(samples: dict[str, list[Cold]], jobs: int, unique: int) -> list[F
     if skopeo:
         stage = series("copy stage, dir", "s", (each.copy for each in skopeo))
         sent = series("bytes of blobs sent", "MB", (each.sent / MEGA for each in skopeo))
-        rows.append(Figure(GROUP, f"copy stage, skopeo alone, jobs {jobs}", stage, wall, None))
+        spent = cpu((each.cpu for each in skopeo), (each.cpu for each in bare_runs))
+        rows.append(Figure(GROUP, f"copy stage, skopeo alone, jobs {jobs}", stage, wall, None, cpu=spent))
         rows.append(Figure(GROUP, f"bytes, skopeo alone, jobs {jobs}", sent, blobs, 1.00, _twice(skopeo)))
     return rows
 

@@ -19,7 +19,7 @@ from ..support.layers import sha256
 from ..support.module import ROOT, environment
 from ..support.ssh_hosts import SshHosts
 from .context import Bench
-from .figures import Figure, series
+from .figures import Figure, cpu, series
 from .process import MEGA, BenchError, Run, alternating, run
 from .workload import noise
 
@@ -68,6 +68,7 @@ def measure(bench: Bench) -> list[Figure]:
             series("scp -r", "s", (each.wall for each in runs["scp"])),
             _BOUND,
             notes=(f"{size:.0f} MB in all; ping alone takes {start:.2f} s",),
+            cpu=cpu((each.cpu for each in runs["fetch"]), (each.cpu for each in runs["scp"])),
         )
     ]
 

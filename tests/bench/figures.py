@@ -29,10 +29,19 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Cpu:
+    """CPU seconds that go with a row of the table; None where the reference is not a program that was run."""
+
+    ours: Series
+    reference: Series | None
+
+
+@dataclass(frozen=True)
 class Figure:
     """A row of the table.
 
     :param bound: what ``ratio`` may reach; None where nothing is asserted.
+    :param cpu: of a row about time: on few cores, time is what the CPU takes.
     :param broken: what else had to hold in this measurement and did not.
     :param notes: sizes and side results that belong to the row.
     """
@@ -44,6 +53,7 @@ class Figure:
     bound: float | None
     broken: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    cpu: Cpu | None = None
 
     @property
     def ratio(self) -> float:
@@ -68,3 +78,12 @@ def series(what: str, unit: str, samples: Iterable[float]) -> Series:
     if not taken:
         raise ValueError(f"{what} was not measured")
     return Series(what, unit, taken)
+
+
+def cpu(ours: Iterable[float], reference: Iterable[float] | None = None) -> Cpu:
+    """CPU seconds of our runs, and of those of the reference.
+
+    :raises ValueError: there are none
+    """
+    what = "CPU seconds"
+    return Cpu(series(what, "CPU s", ours), None if reference is None else series(what, "CPU s", reference))

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from .figures import Figure, Series
+from .figures import Cpu, Figure, Series
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ def as_json(report: Report) -> str:
             **asdict(figure),
             "ours": _series(figure.ours),
             "reference": _series(figure.reference),
+            "cpu": _cpu(figure.cpu),
             "ratio": figure.ratio,
             "reached": figure.reached,
         }
@@ -62,11 +63,16 @@ def _series(one: Series) -> dict[str, object]:
     }
 
 
+def _cpu(one: Cpu | None) -> dict[str, object] | None:
+    if one is None:
+        return None
+    return {"ours": _series(one.ours), "reference": None if one.reference is None else _series(one.reference)}
+
+
 def as_text(report: Report) -> str:
     """A table for a terminal."""
     rows = [
-        (figure.name, amount(figure.ours), amount(figure.reference), _ratio(figure), bound(figure), verdict(figure))
-        for figure in report.figures
+        (figure.name, *_amounts(figure), _ratio(figure), bound(figure), verdict(figure)) for figure in report.figures
     ]
     titles = ("figure", "ours", "reference", "ratio", "at most", "")
     widths = [max(len(row[column]) for row in [titles, *rows]) for column in range(len(titles))]
@@ -127,15 +133,24 @@ def as_markdown(report: Report) -> str:
 
 
 def _markdown_row(figure: Figure) -> str:
+    ours, reference = _amounts(figure)
     cells = (
         figure.name,
-        f"{figure.ours.what}: {amount(figure.ours)}",
-        f"{figure.reference.what}: {amount(figure.reference)}",
+        f"{figure.ours.what}: {ours}",
+        f"{figure.reference.what}: {reference}",
         _ratio(figure),
         bound(figure),
         verdict(figure),
     )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _amounts(figure: Figure) -> tuple[str, str]:
+    """What both sides took, each with its CPU seconds."""
+    used = figure.cpu or Cpu(figure.ours, None)
+    ours = amount(figure.ours) if figure.cpu is None else f"{amount(figure.ours)}, {amount(used.ours)}"
+    reference = amount(figure.reference)
+    return ours, reference if used.reference is None else f"{reference}, {amount(used.reference)}"
 
 
 def amount(one: Series) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .context import Bench
 from .copying import Cold, module
-from .figures import Figure, Series, series
+from .figures import Figure, Series, cpu, series
 from .link import LATENCY, RATE, shaped
 from .process import MEGA
 from .workload import blobs_of
@@ -35,5 +35,6 @@ def measure(bench: Bench) -> list[Figure]:
                 f"{unique / MEGA:.0f} MB of unique blobs, {sent:.0f} MB sent, {LATENCY * 1000:.0f} ms before each "
                 "connection; hangar v1.6.1 over such a link: 1.61 with 1 worker, 1.26 with 10, 1.64 with 20",
             ),
+            cpu=cpu(each.cpu for each in runs),
         )
     ]

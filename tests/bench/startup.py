@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..support.module import ROOT, environment
 from .context import Bench
-from .figures import Figure, series
-from .process import BenchError, alternating, run
+from .figures import Figure, cpu, series
+from .process import BenchError, Run, alternating, run
 
 GROUP = "start"
 
@@ -72,22 +73,23 @@ def measure(bench: Bench) -> list[Figure]:
     samples = alternating(
         bench.sizes.rounds, {"ping": lambda: ansible(bench, "ansible.builtin.ping"), "ours": lambda: _first(bench)}
     )
-    allowed = (wall + _ALLOWED for wall in samples["ping"])
-    ping = series("", "s", samples["ping"]).median
+    allowed = (each.wall + _ALLOWED for each in samples["ping"])
+    ping = series("", "s", (each.wall for each in samples["ping"])).median
     return [
         Figure(
             GROUP,
             "module start to first request",
-            series("ansible -m image_save until its first request", "s", samples["ours"]),
+            series("ansible -m image_save until its first request", "s", (each.wall for each in samples["ours"])),
             series(f"ansible -m ping + {_ALLOWED} s", "s", allowed),
             1.00,
-            notes=(f"ping alone takes {ping:.2f} s",),
+            notes=(f"ping alone takes {ping:.2f} s; the CPU seconds are those of the whole command",),
+            cpu=cpu((each.cpu for each in samples["ours"]), (each.cpu for each in samples["ping"])),
         )
     ]
 
 
-def ansible(bench: Bench, module: str, *arguments: str, accept: int = 0) -> float:
-    """Seconds for one module by Ansible's command line on this machine."""
+def ansible(bench: Bench, module: str, *arguments: str, accept: int = 0) -> Run:
+    """One module by Ansible's command line on this machine."""
     program = shutil.which("ansible", path=str(Path(sys.executable).parent)) or shutil.which("ansible")
     if program is None:
         raise BenchError("there is no command ansible beside this Python, or in PATH")
@@ -96,16 +98,16 @@ def ansible(bench: Bench, module: str, *arguments: str, accept: int = 0) -> floa
     settings = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT), "ANSIBLE_HOME": str(bench.folder / "ansible")}
     # Ansible itself has its bytecode beside its sources.
     env = environment({**settings, "PYTHONPYCACHEPREFIX": None})
-    return run(command, env=env, accept=(accept,)).wall
+    return run(command, env=env, accept=(accept,))
 
 
-def _first(bench: Bench) -> float:
-    """Seconds until the module's first request; that its image is not there makes it fail then."""
+def _first(bench: Bench) -> Run:
+    """A run as long as until the module's first request; that its image is not there makes it fail then."""
     with bench.empty() as folder, watching() as server:
         arguments = f"images=127.0.0.1:{server.server_port}/a/b:1 dest={folder}/out/images retries=0"
         options = ("--args", f"{arguments} validate_certs=false insecure_policy=true")
         started = time.monotonic()
-        ansible(bench, "airgap.images.image_save", *options, accept=2)
+        done = ansible(bench, "airgap.images.image_save", *options, accept=2)
         if server.first is None:
             raise BenchError("the module ended without a request")
-        return server.first - started
+        return replace(done, wall=server.first - started)

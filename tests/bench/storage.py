@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..support import storage
 from ..support.images import Image, Index
+from ..support.layers import sha256
 from ..support.storage import hex_of
 
 
@@ -24,6 +25,7 @@ class Stored:
     :param platforms: the media type of each platform image's manifest, by digest.
     :param manifests: sizes in bytes of these and of the index, by digest.
     :param blobs: sizes in bytes of configurations and layers, by digest.
+    :param configurations: digests of the configurations among them.
     """
 
     repository: str
@@ -32,6 +34,7 @@ class Stored:
     platforms: Mapping[str, str]
     manifests: Mapping[str, int]
     blobs: Mapping[str, int]
+    configurations: frozenset[str] = frozenset()
 
 
 class Storage(storage.Storage):
@@ -53,7 +56,8 @@ class Storage(storage.Storage):
         top = self.put_manifest(repository, item.raw)
         manifests[top] = len(item.raw)
         self.put_tag(repository, tag, top)
-        return Stored(repository, tag, top, platforms, manifests, blobs)
+        configurations = frozenset(sha256(each.config) for each in images if isinstance(each, Image))
+        return Stored(repository, tag, top, platforms, manifests, blobs, configurations)
 
     def fill_cache(self, images: Iterable[Stored], cache: Path) -> None:
         """Makes a cache of the module that holds these images already (docs of ``_cache``: one folder for each)."""

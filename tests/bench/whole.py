@@ -9,6 +9,7 @@ wall time and 0.75 of its CPU time for gzip, 0.42 and 0.45 for zstd, 0.83 and 0.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,7 @@ from ..support.module import ROOT
 from .context import Bench
 from .figures import Figure, Series, series
 from .hosts import earlier
-from .process import BenchError, alternating, run_module
+from .process import BenchError, alternating, run, run_module
 from .storage import Stored
 
 GROUP = "whole"
@@ -56,10 +57,11 @@ def measure(bench: Bench) -> list[Figure]:
             f"{compress} {name}": partial(_save, bench, root, images, compress)
             for compress in _FORMATS
             for name, root in roots.items()
-        },
+        }
+        | {"least": partial(_bare, bench, images)},
     )
     rows = [row for compress in _FORMATS for row in _rows(compress, samples)]
-    return [*rows, _requests(images, samples)]
+    return [*rows, _least(samples["gzip ours"], samples["least"]), _requests(images, samples)]
 
 
 def _save(bench: Bench, root: Path, images: Sequence[Stored], compress: str) -> Whole:
@@ -69,6 +71,26 @@ def _save(bench: Bench, root: Path, images: Sequence[Stored], compress: str) -> 
         if not done.data["changed"]:
             raise BenchError("a save with nothing in the cache has changed nothing")
         return Whole(done.wall, done.cpu, gets, done.parts)
+
+
+def _bare(bench: Bench, images: Sequence[Stored]) -> Whole:
+    """What each byte takes in any case: received, hashed, written, read, in stored blocks, hashed, written."""
+    blobs = {digest: image.repository for image in images for digest in image.blobs}
+    lines = "".join(f"{repository} {digest}\n" for digest, repository in blobs.items())
+    name = "ansible_collections.airgap.images.tests.bench.bare_save"
+    with bench.empty() as folder:
+        done = run([sys.executable, "-m", name, bench.registry.host, folder, "10"], stdin=lines.encode("ascii"))
+    return Whole(done.wall, done.cpu, 0, ())
+
+
+def _least(ours: Sequence[Whole], least: Sequence[Whole]) -> Figure:
+    return Figure(
+        GROUP,
+        "CPU seconds of the whole run, gzip, beside the least",
+        series("whole gzip run, cold, jobs 10", "CPU s", (each.cpu for each in ours)),
+        series("the same steps for each byte and nothing else", "CPU s", (each.cpu for each in least)),
+        None,
+    )
 
 
 def _rows(compress: str, samples: dict[str, list[Whole]]) -> list[Figure]:
