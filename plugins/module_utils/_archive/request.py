@@ -66,7 +66,8 @@ def request_for(
 ) -> Request:
     """Return what asks for the files of an archive that are lost; nothing if none is.
 
-    Blobs of a directory are asked for by their digests, and carried by a small bundle.
+    Blobs of a directory are asked for by their digests, and carried by a small bundle. Its other files are not asked
+    for, as they are small, and not made one by one.
 
     :param archive: name of the archive.
     :param lock_sha256: hex digits of the sha256 of its lock file.
@@ -74,10 +75,16 @@ def request_for(
     :param lost: names of those that are damaged or missing.
     :param is_directory: whether the archive is a directory.
     """
-    blobs = {name for name in lost if is_directory and name.startswith(_BLOBS)}
-    numbers = [number for number, name in enumerate(islice(files, MAX_PARTS)) if name in lost and name not in blobs]
-    digests = sorted(f"sha256:{name[len(_BLOBS) :]}" for name in blobs)
-    return Request(archive, lock_sha256, tuple(numbers), tuple(digests))
+    if is_directory:
+        digests = sorted(f"sha256:{name[len(_BLOBS) :]}" for name in lost if name.startswith(_BLOBS))
+        return Request(archive, lock_sha256, digests=tuple(digests))
+    numbers = [number for number, name in enumerate(islice(files, MAX_PARTS)) if name in lost]
+    return Request(archive, lock_sha256, tuple(numbers))
+
+
+def is_askable(name: str, *, is_directory: bool) -> bool:
+    """Return True if a request can ask for a file of an archive."""
+    return not is_directory or name.startswith(_BLOBS)
 
 
 def write_request(request: Request) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .._archive.output import DIR
+from .._archive.request import is_askable
 from .._base.json import Json
 from .._base.size import format_count, format_size
 from .repair import Plans
@@ -218,6 +219,16 @@ def _next_steps(result: Result) -> Iterator[str]:
         yield f"{begin} what is lost across again{ASKABLE}"
     else:
         yield f"{begin} what is lost across again, or save the archive again"
+        return
+    others = [
+        one.part.name for verdict in result.verdicts for one in verdict.archive.bad if not _is_askable(verdict, one)
+    ]
+    if others:
+        yield f"{named(others)} cannot be asked for; copy the files of the directory that are not in share across again"
+
+
+def _is_askable(verdict: Verdict, file: Checked) -> bool:
+    return verdict.wish is None or is_askable(file.part.name, is_directory=verdict.wish.is_tree)
 
 
 def _bad(result: Result) -> list[Checked]:

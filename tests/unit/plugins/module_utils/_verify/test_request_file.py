@@ -101,15 +101,20 @@ def test_archives_of_one_name_have_files_of_their_own(tmp_path: Path) -> None:
 
 
 def test_blobs_of_a_directory_are_asked_for_by_digest(tmp_path: Path) -> None:
+    """Its other files are not made one by one: a request with them would be refused, and what it asks for not made."""
     carried = carry(tmp_path, "dir")
     digest = max(carried.blobs, key=lambda each: len(carried.blobs[each]))
     (carried.dest / "share/sha256" / hex_of(digest)).unlink()
-    index = [part.name for part in carried.lock.parts].index("index.json")
     change(carried.dest / "index.json", 3)
     path = tmp_path / "a.request.json"
-    verified(carried.lock_file, request_file=str(path))
+    told = verified(carried.lock_file, request_file=str(path)).sentence(check=False)
     request = read_request(path.read_bytes(), path="")
-    assert (request.parts, request.digests) == ((index,), (digest,))
-    change(carried.dest / "index.json", 3)
+    assert (request.parts, request.digests) == ((), (digest,))
+    assert told.endswith(
+        ". index.json cannot be asked for; copy the files of the directory that are not in share across again"
+    )
     (carried.dest / "share/sha256" / hex_of(digest)).write_bytes(carried.blobs[digest])
-    assert not verified(carried.lock_file, request_file=str(path)).is_failure and not path.exists()
+    told = verified(carried.lock_file, request_file=str(path)).sentence(check=False)
+    assert told.endswith("Copy what is lost across again, or save the archive again") and not path.exists()
+    change(carried.dest / "index.json", 3)
+    assert not verified(carried.lock_file, request_file=str(path)).is_failure
