@@ -303,6 +303,18 @@ def test_what_no_archive_has_is_named_before_anything_is_written(tmp_path: Path,
     assert not write(news, dest, src=[str(news.lock_file), str(tmp_path / "out" / "jan.tar.gz.lock.json")]).is_failure
 
 
+def test_a_file_of_other_images_leaves_what_was_asked_for(tmp_path: Path) -> None:
+    carried = full(tmp_path, FEBRUARY, "none in parts")
+    names = carried.open().part_of(DIGESTS[3])
+    change(carried.dest.parent / names[len(names) // 2], 100)
+    asking = tmp_path / "a.request.json"
+    assert write(carried, tmp_path / "images.tar", request_file=str(asking)).is_failure
+    before = asking.read_bytes()
+    result = write(carried, tmp_path / "images.tar", request_file=str(asking), images=["reg.lan/b:1"])
+    assert not result.is_failure and asking.read_bytes() == before, "a still needs it"
+    assert (result.requests, result.fulfilled) == ((str(asking),), ())
+
+
 def test_a_damaged_part_is_asked_for(tmp_path: Path) -> None:
     carried = full(tmp_path, JANUARY)
     name = carried.open().part_of(DIGESTS[2])[0]
