@@ -18,8 +18,8 @@ except ImportError as missing:  # the module reports it, with the interpreter it
     ZSTANDARD_ERROR = missing
 
 _LEVEL = 1
-_BLOCK = 128 * 1024  # Block_Maximum_Size, which is also the window that the frame header below announces
-_STORED_FRAME = b"\x28\xb5\x2f\xfd" + bytes((0, (17 - 10) << 3))  # no size, no checksum, a window of 2^17
+STORED_BLOCK = 128 * 1024  # Block_Maximum_Size, which is also the window that the frame header below announces
+STORED_FRAME = b"\x28\xb5\x2f\xfd" + bytes((0, (17 - 10) << 3))  # no size, no checksum, a window of 2^17
 _LAST_BLOCK = b"\x01\x00\x00"
 
 
@@ -78,12 +78,12 @@ class ZstdEncoder:
         self._end_compressed()
         if not self._is_storing:
             self._start()
-            self._output.write(_STORED_FRAME)
+            self._output.write(STORED_FRAME)
             self._is_storing = True
         blocks = Blocks(self._output, self._buffers)
         view = memoryview(data)
-        for start in range(0, len(data), _BLOCK):
-            piece = view[start : start + _BLOCK]
+        for start in range(0, len(data), STORED_BLOCK):
+            piece = view[start : start + STORED_BLOCK]
             blocks.add((len(piece) << 3).to_bytes(3, "little"), piece)  # a Raw_Block that is not the last
         blocks.finish()
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import Protocol, Union
 
-SENT_AT_ONCE = 256 * 1024
+from .._base.buffers import Data
+
+SENT_AT_ONCE = 1024 * 1024
 """Bytes of a file that are read and sent at once."""
 
 
 class FileBody(Protocol):
     """A body that is sent as it is read, in pieces; the request's Content-Length says how long it is."""
 
-    def read(self, size: int, /) -> bytes:
-        """Return the next bytes; none at the end."""
+    def read(self, size: int, /) -> Data:
+        """Return the next bytes; none at the end. What was returned before has been sent, and may change."""
 
     def tell(self) -> int:
         """Return the position of the next byte."""

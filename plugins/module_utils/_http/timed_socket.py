@@ -20,6 +20,7 @@ import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
+from .._base.buffers import Data
 from .._base.deadline import not_done_in_time, seconds_left
 
 # Interim responses (RFC 9110, 15.2), but for 101: another protocol follows that one.
@@ -59,7 +60,7 @@ class TimedSocket:
         def __getattr__(self, name: str) -> Any:
             return getattr(self._sock, name)
 
-    def sendall(self, data: bytes) -> None:
+    def sendall(self, data: Data) -> None:
         """Send all of the data; the time to wait begins again with each piece that is accepted.
 
         :raises SendTimeout: when nothing is accepted.

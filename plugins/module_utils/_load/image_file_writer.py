@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, Callable
 
+from .._base.buffers import Data
 from .._base.errors import BusyError
 from .._base.stop import Check
 from .._host.disk_errors import explained
@@ -177,7 +178,7 @@ class FileWriter:
                 f"{member.digest} has {source.size} bytes, and its manifest says {member.size}; save the archive again"
             )
         position = member.start
-        while data := source.read(_PIECE):
+        while data := source.read1(_PIECE):
             self._check()
             _write(descriptor, data, position)
             position += len(data)
@@ -214,7 +215,7 @@ def _take(descriptor: int, path: str) -> bool:
         return False
 
 
-def _write(descriptor: int, data: bytes, position: int) -> None:
+def _write(descriptor: int, data: Data, position: int) -> None:
     """Write all of some bytes."""
     view = memoryview(data)
     while view:

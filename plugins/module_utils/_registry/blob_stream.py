@@ -26,18 +26,20 @@ class BlobStream:
         self._opened = opened
         self._left = memoryview(b"")
 
-    def read(self, amount: int, /) -> bytes:
-        """Return some of the next bytes, at most ``amount``; none at the end.
+    def readinto(self, buffer: memoryview) -> int:
+        """Put some of the next bytes into a buffer; return how many, none at the end.
 
         :raises TransferError: when the transfer breaks off.
         """
         while not self._left:
             piece = next(self._pieces, None)
             if piece is None:
-                return b""
+                return 0
             self._left = memoryview(piece)
-        taken, self._left = self._left[:amount], self._left[amount:]
-        return bytes(taken)
+        count = min(len(buffer), len(self._left))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
 
     def close(self) -> None:
         """End the transfer."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Callable, Protocol
 
+from .._base.buffers import Data
 from .._base.errors import TransferError
 from .._base.stop import Check
 
@@ -22,8 +23,8 @@ class BlobSource(Protocol):
     def size(self) -> int:
         """All bytes of the blob."""
 
-    def read(self, size: int, /) -> bytes:
-        """Return the next bytes, at most so many; none at the end."""
+    def read1(self, size: int, /) -> Data:
+        """Return some of the next bytes, at most so many; none at the end. The next call may change them."""
 
     def seek(self, position: int, /) -> object:
         """Go to a position."""
@@ -65,8 +66,8 @@ class UploadBody:
         self._end = end
         self.seek(start)
 
-    def read(self, size: int, /) -> bytes:
-        """Return the next bytes of the stretch; what was returned before has been sent.
+    def read(self, size: int, /) -> Data:
+        """Return the next bytes of the stretch; what was returned before has been sent, and may change.
 
         :raises SourceFailed: when the source cannot be read.
         :raises TransferError: when the source ends too early.
@@ -77,7 +78,7 @@ class UploadBody:
         if wanted <= 0:
             return b""
         try:
-            piece = self._source.read(wanted)
+            piece = self._source.read1(wanted)
         except OSError as error:
             raise SourceFailed(error) from error
         if not piece:

@@ -11,18 +11,20 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Protocol
 
+from .._archive.encoder import CHUNK
 from .._base.errors import ImagesError
 from .._oci.image import hex_of
 from .errors import BrokenStream
 
-_PIECE = 256 * 1024
+_PIECE = CHUNK
+"""Bytes that are read and hashed at once. Stored pieces have this length, in any format."""
 
 
 class Content(Protocol):
     """The bytes of a blob from its first one on, and perhaps others behind them."""
 
-    def read(self, amount: int) -> bytes:
-        """Return some of the next bytes, at most ``amount``; none at the end.
+    def readinto(self, buffer: memoryview) -> int:
+        """Put some of the next bytes into a buffer; return how many, none at the end.
 
         :raises BrokenStream: when the archive makes no sense there.
         """
@@ -59,7 +61,8 @@ class BlobReader:
         self.size = size
         self._contents = contents
         self._content: Content | None = None
-        self._buffer = memoryview(b"")
+        self._memory = memoryview(b"")
+        self._buffer = self._memory  # what is in it, and was not given out
         self._hasher = hashlib.sha256()
         self._hashed = 0
         self._position = 0  # of the next byte in the buffer
@@ -86,12 +89,26 @@ class BlobReader:
         :raises WrongOffset: when the bytes were wrong, and will be right after ``seek(0)``.
         :raises WrongLock: when the bytes are wrong although all parts are whole.
         """
+        left = self.size - self._target
+        left = left if amount < 0 else min(amount, left)
+        pieces = [bytes(self.read1(left))]
+        while left := left - len(pieces[-1]):
+            pieces.append(bytes(self.read1(left)))
+        return b"".join(pieces)
+
+    def read1(self, amount: int) -> memoryview:
+        """Read on, but no more than was read at once; else as :meth:`read`, without a copy.
+
+        :param amount: bytes at most.
+        :returns: at least one byte, unless that is the end of the blob. They may change with the next call.
+        """
         if self._error is not None:
             raise self._error
         try:
             self._move()
-            left = self.size - self._position
-            return self._take(left if amount < 0 else min(amount, left))
+            piece = self._take(min(amount, self.size - self._position))
+            self._target = self._position
+            return piece
         except BrokenStream as error:
             self._fail(self._contents.explain(self.digest, str(error)))
         except ImagesError as error:
@@ -118,7 +135,7 @@ class BlobReader:
         if self._content is not None:
             self._content.close()
         self._content = None
-        self._buffer = memoryview(b"")
+        self._memory = self._buffer = memoryview(b"")
         self._hasher = hashlib.sha256()
         self._hashed = self._position = 0
 
@@ -132,37 +149,35 @@ class BlobReader:
         if self._target < self._position:
             self.close()
         while self._position < self._target:
-            self._take(min(_PIECE, self._target - self._position), moving=True)
+            self._take(self._target - self._position)
 
-    def _take(self, wanted: int, *, moving: bool = False) -> bytes:
+    def _take(self, most: int) -> memoryview:
         if self.size == 0 and not self._is_right:
             self._check()
-        pieces: list[memoryview] = []
-        left = wanted
-        while left:
-            if not self._buffer:
-                self._fill()
-            piece = self._buffer[:left]
-            pieces.append(piece)
-            self._buffer = self._buffer[len(piece) :]
-            left -= len(piece)
-        self._position += wanted
-        if not moving:
-            self._target = self._position
-        return b"".join(pieces)
+        if most and not self._buffer:
+            self._fill()
+        piece = self._buffer[:most]
+        self._buffer = self._buffer[len(piece) :]
+        self._position += len(piece)
+        return piece
 
     def _fill(self) -> None:
         """Read and hash the next piece."""
         if self._content is None:
             self._content = self._contents.start(self.digest)
-        data = self._content.read(min(_PIECE, self.size - self._hashed))
-        if not data:
-            raise BrokenStream(f"the archive ends after {self._hashed} of {self.size} bytes of it")
-        self._hasher.update(data)
-        self._hashed += len(data)
+            self._memory = memoryview(bytearray(min(_PIECE, self.size)))
+        piece = self._memory[: self.size - self._hashed]
+        filled = 0
+        while filled < len(piece):
+            count = self._content.readinto(piece[filled:])
+            if not count:
+                raise BrokenStream(f"the archive ends after {self._hashed + filled} of {self.size} bytes of it")
+            filled += count
+        self._hasher.update(piece)
+        self._hashed += len(piece)
         if self._hashed == self.size:
             self._check()
-        self._buffer = memoryview(data)
+        self._buffer = piece
 
     def _check(self) -> None:
         if self._hasher.hexdigest() != hex_of(self.digest):

@@ -12,50 +12,23 @@ from __future__ import annotations
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Protocol, cast
+from functools import partial
+from typing import IO, cast
 
 from .._archive.output import GZIP, ZSTD
 from .._archive.zstd_encoder import ZSTANDARD_ERROR
+from .decoder import CHUNK, Decoder, Snapshot, skip_by_reading
 from .errors import BrokenStream, SourceError
 from .joined import JoinedParts, PartReader
+from .stored_blocks import GZIP_BLOCKS, ZSTD_BLOCKS, StoredBlocks
 
 with suppress(ImportError):  # ZSTANDARD_ERROR tells
     import zstandard
 
-_CHUNK = 128 * 1024
 _WITHIN = 128 * 1024  # input that a decoder may have taken for output that it has not given yet
 _GZIP_MAGIC = b"\x1f\x8b"
 _WITH_HEADER = 16 + zlib.MAX_WBITS
 _MOST_WINDOW = 2**27  # what libzstd itself accepts unless it is told otherwise
-
-
-class Decoder(Protocol):
-    """Gives the bytes of the tar stream from some place on."""
-
-    def read(self, amount: int) -> bytes:
-        """Return some of the next bytes, at most ``amount``; none at the end of the stream.
-
-        :raises BrokenStream: when the compressed bytes make no sense.
-        """
-
-    def skip(self, amount: int) -> int:
-        """Leave out bytes; return how many, which are fewer at the end of the stream."""
-
-    def consumed(self) -> tuple[int, int]:
-        """Return how many bytes of the parts were used for what was given out: at least, and at most."""
-
-    def snapshot(self) -> Snapshot | None:
-        """Return what is needed to continue here later; ``None`` if that is not possible."""
-
-    def close(self) -> None:
-        """Close what is open."""
-
-
-class Snapshot(Protocol):
-    """A decoder's state at some place."""
-
-    def decoder(self, joined: JoinedParts) -> Decoder:
-        """Make a decoder that continues there."""
 
 
 def start_decoder(joined: JoinedParts, compress: str, position: int) -> Decoder:
@@ -65,12 +38,26 @@ def start_decoder(joined: JoinedParts, compress: str, position: int) -> Decoder:
     :param position: 0, or where a stretch begins.
     :raises SourceError: when the library for the format is missing.
     """
-    reader = joined.reader(position)
     if compress == GZIP:
         if position:
-            return Inflater(reader, zlib.decompressobj(-zlib.MAX_WBITS), has_members=False)
-        return Inflater(reader, zlib.decompressobj(_WITH_HEADER), has_members=True)
-    return ZstdDecoder(reader) if compress == ZSTD else Plain(reader)
+            return StoredBlocks(joined.reader(position), GZIP_BLOCKS, partial(_inflater, joined))
+        return Inflater(joined.reader(0), zlib.decompressobj(_WITH_HEADER), has_members=True)
+    if compress == ZSTD:
+        _require_zstandard()
+        return StoredBlocks(joined.reader(position), ZSTD_BLOCKS, lambda start: ZstdDecoder(joined.reader(start)))
+    return Plain(joined.reader(position))
+
+
+def _inflater(joined: JoinedParts, position: int) -> Inflater:
+    """Make a decoder for deflate from the beginning of a block."""
+    return Inflater(joined.reader(position), zlib.decompressobj(-zlib.MAX_WBITS), has_members=False)
+
+
+def _require_zstandard() -> None:
+    if ZSTANDARD_ERROR is not None:
+        raise SourceError(
+            "the archive is compressed with zstd; install the Python library zstandard on this host to read it"
+        )
 
 
 class Plain:
@@ -81,6 +68,9 @@ class Plain:
 
     def read(self, amount: int) -> bytes:
         return self._reader.read(amount)
+
+    def readinto(self, buffer: memoryview) -> int:
+        return self._reader.readinto(buffer)
 
     def skip(self, amount: int) -> int:
         return self._reader.skip(amount)
@@ -141,8 +131,13 @@ class Inflater:
                 return out
         return b""
 
+    def readinto(self, buffer: memoryview) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
     def skip(self, amount: int) -> int:
-        return _skip_by_reading(self, amount)
+        return skip_by_reading(self, amount)
 
     def consumed(self) -> tuple[int, int]:
         most = self._reader.position - len(self._rest)
@@ -157,7 +152,7 @@ class Inflater:
         self._reader.close()
 
     def _input(self) -> bytes:
-        data = self._reader.read(_CHUNK)
+        data = self._reader.read(CHUNK)
         if not data:
             raise BrokenStream("it ends too early")
         return data
@@ -166,9 +161,9 @@ class Inflater:
         """Start the next gzip member, if one follows."""
         if not self._has_members:
             return False
-        rest = self._inflater.unused_data or self._reader.read(_CHUNK)
+        rest = self._inflater.unused_data or self._reader.read(CHUNK)
         if len(rest) == 1:
-            rest += self._reader.read(_CHUNK)
+            rest += self._reader.read(CHUNK)
         if not rest.startswith(_GZIP_MAGIC):
             return False
         self._inflater, self._rest, self._is_full = zlib.decompressobj(_WITH_HEADER), rest, False
@@ -197,14 +192,10 @@ class ZstdDecoder:
     """zstd frames, one after the other."""
 
     def __init__(self, reader: PartReader) -> None:
-        if ZSTANDARD_ERROR is not None:
-            raise SourceError(
-                "the archive is compressed with zstd; install the Python library zstandard on this host to read it"
-            )
         self._reader = reader
         decompressor = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW)
         source = cast("IO[bytes]", reader)  # it asks for read() only
-        self._stream = decompressor.stream_reader(source, read_size=_CHUNK, read_across_frames=True)
+        self._stream = decompressor.stream_reader(source, read_size=CHUNK, read_across_frames=True)
 
     def read(self, amount: int) -> bytes:
         try:
@@ -212,24 +203,20 @@ class ZstdDecoder:
         except zstandard.ZstdError as error:
             raise BrokenStream(str(error)) from error
 
+    def readinto(self, buffer: memoryview) -> int:
+        try:
+            return self._stream.readinto(buffer)
+        except zstandard.ZstdError as error:
+            raise BrokenStream(str(error)) from error
+
     def skip(self, amount: int) -> int:
-        return _skip_by_reading(self, amount)
+        return skip_by_reading(self, amount)
 
     def consumed(self) -> tuple[int, int]:
-        return max(0, self._reader.position - _CHUNK - _WITHIN), self._reader.position
+        return max(0, self._reader.position - CHUNK - _WITHIN), self._reader.position
 
     def snapshot(self) -> Snapshot | None:
         return None
 
     def close(self) -> None:
         self._reader.close()
-
-
-def _skip_by_reading(decoder: Decoder, amount: int) -> int:
-    left = amount
-    while left:
-        data = decoder.read(min(left, _CHUNK))
-        if not data:
-            break
-        left -= len(data)
-    return amount - left

@@ -12,7 +12,7 @@ from typing import Callable
 
 from .._archive.offsets import Offset
 from .._oci.descriptor import digest_of
-from .decoders import Decoder
+from .decoder import Decoder
 from .errors import BrokenStream, SourceError
 
 Start = Callable[[Offset], Decoder]

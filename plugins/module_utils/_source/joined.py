@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -94,18 +95,30 @@ class PartReader:
         part = self._joined.part_at(self.position)
         if part is None or amount == 0:
             return b""
-        self._joined.check()
-        file = self._open(part)
         left = part.end - self.position
         wanted = left if amount < 0 else min(amount, left)
-        try:
+        with self._reading(part) as file:
             data = os.pread(file.fileno(), wanted, self.position - part.start)
-        except OSError as error:
-            raise cannot_read(part.path, error) from error
-        if not data:
-            raise DamagedPart(wrong_size(part, os.fstat(file.fileno()).st_size))
-        self.position += len(data)
+        self._passed(part, len(data))
         return data
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Put the next bytes into a buffer, at most to the end of a part; return how many, as :meth:`read`."""
+        return self.readv([buffer])
+
+    def readv(self, buffers: Sequence[memoryview]) -> int:
+        """Put the next bytes into buffers, one after the other, at most to the end of a part.
+
+        :returns: how many; at least one, unless the stream is at its end or there is no room.
+        """
+        part = self._joined.part_at(self.position)
+        wanted = [] if part is None else _cut(buffers, part.end - self.position)
+        if part is None or not wanted:
+            return 0
+        with self._reading(part) as file:
+            count = os.preadv(file.fileno(), wanted, self.position - part.start)
+        self._passed(part, count)
+        return count
 
     def skip(self, amount: int) -> int:
         """Leave out bytes without reading them.
@@ -122,6 +135,23 @@ class PartReader:
             self._file.close()
         self._file = self._part = None
 
+    @contextmanager
+    def _reading(self, part: PartFile) -> Iterator[BinaryIO]:
+        """Open a part for a call that reads, and explain what fails."""
+        self._joined.check()
+        file = self._open(part)
+        try:
+            yield file
+        except OSError as error:
+            raise cannot_read(part.path, error) from error
+
+    def _passed(self, part: PartFile, count: int) -> None:
+        """Go on behind bytes that were read."""
+        if not count:
+            size = os.fstat(self._open(part).fileno()).st_size
+            raise DamagedPart(wrong_size(part, size))
+        self.position += count
+
     def _open(self, part: PartFile) -> BinaryIO:
         if self._file is None or self._part is not part:
             self.close()
@@ -133,6 +163,18 @@ class PartReader:
                 raise cannot_read(part.path, error) from error
             self._part = part
         return self._file
+
+
+def _cut(buffers: Sequence[memoryview], amount: int) -> list[memoryview]:
+    """Return the first buffers, with room for so many bytes at most."""
+    if 0 < sum(map(len, buffers)) <= amount:
+        return [*buffers]
+    taken: list[memoryview] = []
+    for buffer in buffers:
+        if buffer and amount > 0:
+            taken.append(buffer[:amount])
+            amount -= len(taken[-1])
+    return taken
 
 
 def missing(part: PartFile) -> MissingPart:

@@ -12,7 +12,7 @@ from typing import Protocol
 from .._base.errors import ImagesError
 from .blob_reader import BlobReader, Content
 from .contents import blob_of
-from .decoders import Decoder, Snapshot
+from .decoder import Decoder, Snapshot
 from .tar_stream import Member, TarStream
 
 
@@ -73,10 +73,10 @@ class _Within:
         self._tar = tar
         self._left = size
 
-    def read(self, amount: int) -> bytes:
-        data = self._tar.read(min(amount, self._left))
-        self._left -= len(data)
-        return data
+    def readinto(self, buffer: memoryview) -> int:
+        count = self._tar.readinto(buffer[: self._left])
+        self._left -= count
+        return count
 
     def close(self) -> None:
         """Leave the stream to the pass."""

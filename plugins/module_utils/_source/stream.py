@@ -18,7 +18,8 @@ from .._host.log import Log
 from .._oci.limits import MAX_MANIFEST_BYTES
 from .blob_reader import BlobReader, Content
 from .contents import Contents, find_contents
-from .decoders import Decoder, Snapshot, start_decoder
+from .decoder import Decoder, Snapshot
+from .decoders import start_decoder
 from .documents import Placed, read_in_order
 from .errors import BrokenStream, DamagedPart, MissingBlob, MissingPart, SourceError, WrongLock, WrongOffset
 from .joined import JoinedParts, PartFile

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .decoders import Decoder, Snapshot
+from .decoder import Decoder, Snapshot
 from .errors import BrokenStream
 
 _BLOCK = 512
@@ -81,6 +81,12 @@ class TarStream:
         data = self._decoder.read(amount)
         self.plain += len(data)
         return data
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Put some of the next bytes into a buffer; return how many, none at the end of the stream."""
+        count = self._decoder.readinto(buffer)
+        self.plain += count
+        return count
 
     def read_all(self, amount: int, *, most: int) -> bytes:
         """Return exactly so many of the next bytes.

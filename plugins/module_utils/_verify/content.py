@@ -63,7 +63,7 @@ def _read_through(archive: Archive, reading: Reading) -> tuple[str, set[str]]:
     try:
         for digest, reader in archive.in_stream_order(archive.lock.blobs):
             try:
-                while piece := reader.read(_PIECE):
+                while piece := reader.read1(_PIECE):
                     reading.counter.add(len(piece))
                 lost.discard(digest)
             except (SourceGone, Interrupted):

@@ -305,10 +305,10 @@ def test_no_location_is_told(registry: StandInRegistry) -> None:
 
 def test_an_error_of_the_source_is_its_own(registry: StandInRegistry) -> None:
     class Gone(Source):
-        def read(self, size: int | None = -1, /) -> bytes:
+        def read1(self, size: int | None = -1, /) -> bytes:
             if self.tell():
                 raise OSError(5, "Input/output error")
-            return super().read(size)
+            return super().read1(size)
 
     to = Repository(registry.host, "team/app")
     with pytest.raises(OSError, match="Input/output error"):

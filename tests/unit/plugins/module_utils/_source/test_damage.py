@@ -249,7 +249,8 @@ def test_a_stick_that_goes_away_is_not_damage(
         if form != "zstd level 3":
             reader.read(1)
             reader.seek(0)
-        monkeypatch.setattr(os, "pread", fail)
+        for call in ("pread", "preadv"):
+            monkeypatch.setattr(os, call, fail)
         with pytest.raises(SourceGone, match="cannot be read any more"):
             reader.read()
     if form == "zstd level 3":
@@ -274,7 +275,8 @@ def test_a_file_that_may_not_be_read_is_another_matter(
     def refuse(*_arguments: Any) -> bytes:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(os, "pread", refuse)
+    for call in ("pread", "preadv"):
+        monkeypatch.setattr(os, call, refuse)
     with pytest.raises(StorageError, match="Permission denied"), archive.open_blob(LONG_DIGEST) as reader:
         reader.read()
 

@@ -32,6 +32,11 @@ class FakeDecoder:
         self.given += len(piece)
         return piece
 
+    def readinto(self, buffer: memoryview) -> int:
+        piece = self.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
     def skip(self, amount: int) -> int:
         self.given += amount
         return amount

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.airgap.images.plugins.module_utils._source.decoders import Snapshot
+from ansible_collections.airgap.images.plugins.module_utils._source.decoder import Snapshot
 from ansible_collections.airgap.images.plugins.module_utils._source.errors import BrokenStream
 from ansible_collections.airgap.images.plugins.module_utils._source.tar_stream import TarStream
 
@@ -37,6 +37,11 @@ class Pieces:
         data = self._raw[self._at : end].ljust(end - self._at, b"\0")
         self._at = end
         return data
+
+    def readinto(self, buffer: memoryview) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
     def skip(self, amount: int) -> int:
         skipped = min(amount, self._size - self._at)
