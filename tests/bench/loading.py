@@ -19,7 +19,7 @@ from ..support.images import OCI_INDEX
 from ..support.registry import Registry
 from .context import Bench
 from .disk import Watch
-from .figures import Figure, Series, series
+from .figures import Figure, Series, cpu, series
 from .process import LOAD, MEGA, BenchError, ModuleRun, alternating, run, run_module, shell
 from .storage import Stored
 from .workload import add_huge_images, add_images, blobs_of
@@ -160,13 +160,14 @@ def _rows(samples: Mapping[str, list[Cold]], images: Sequence[Stored], jobs: int
             raise BenchError(f"{name}: the registry did not get the blobs that the images have")
     wall = series("module, gzip parts", "s", (each.wall for each in loads))
     by_skopeo = f"sha256sum, tar, xargs -P {jobs} over skopeo copy"
+    used = [each.cpu for each in loads]
     sent = [sum(unique[digest] for digest in each.sent) / MEGA for each in loads]
     return [
         Figure(GROUP, f"load, jobs {jobs}", wall, series(by_skopeo, "s", (each.wall for each in hands)), 0.60),
         Figure(
             GROUP,
             f"CPU seconds of the load, jobs {jobs}",
-            series("module, gzip parts", "CPU s", (each.cpu for each in loads)),
+            series("module, gzip parts", "CPU s", used),
             series(by_skopeo, "CPU s", (each.cpu for each in hands)),
             0.25,
         ),
@@ -176,7 +177,7 @@ def _rows(samples: Mapping[str, list[Cold]], images: Sequence[Stored], jobs: int
             wall,
             series("http.client, out of a directory", "s", (each.wall for each in bares)),
             1.25,
-            notes=(f"the bare client takes {series('', 's', (each.cpu for each in bares)).median:.1f} CPU s",),
+            cpu=cpu(used, (each.cpu for each in bares)),
         ),
         Figure(
             GROUP,
