@@ -187,10 +187,13 @@ class CopyPool:
                 del self._backlog[key]
                 self._failed[key] = why
             self._admit()
+            self._changed.notify_all()
 
     # -- from here on, called with the mutex held unless stated otherwise ----------------
 
     def _admit(self) -> None:
+        """Take up what there is space for; nobody is woken where there is nothing."""
+        before = self._admitted
         while self._backlog and (self._ahead is None or len(self._unclaimed) < self._ahead):
             _key, image = self._backlog.popitem(last=False)
             lack = self._transfer.lack(image)
@@ -204,7 +207,8 @@ class CopyPool:
                     self._queue.add(digest, blob.size)
             if not task.awaits:
                 bisect.insort(self._ready, (task.number, task))
-        self._changed.notify_all()
+        if self._admitted > before:
+            self._changed.notify_all()
 
     def _work(self) -> None:
         """Run a worker; called without the mutex."""
