@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import Callable
 
@@ -90,6 +91,7 @@ class Bases:
         self.archives = tuple(sorted(archives, key=lambda one: (one.name, one.lock_sha256)))
         self._document = document
         self._named: dict[str, frozenset[str] | None] = {}
+        self._required: dict[str, Requirement] = {}
         self._sizes = {one.lock_sha256: self._sizes_in(one) for one in self.archives}
         sizes = {digest: size for found in self._sizes.values() for digest, size in found.items()}
         self.sizes = {digest: size for digest, size in sizes.items() if digest not in self.asked}
@@ -109,28 +111,37 @@ class Bases:
         images = {str(image.reference): image for one in self.newest for image in one.arrived()}
         return Lock(options={}, images=tuple(images.values()), blobs=self.sizes)
 
+    def know(self, digest: str, manifest: Manifest) -> None:
+        """Take in a manifest that was read already, before anything is asked that needs it."""
+        self._named.setdefault(digest, frozenset(blob.digest for blob in manifest.blobs()))
+
     def requirements(self, digests: Iterable[str]) -> dict[str, Requirement]:
         """Say where blobs that a bundle leaves out can be found on the other side.
 
         :param digests: all of them in :attr:`sizes`.
         """
-        repositories = self._repositories()
-        places = {one.lock_sha256: _Places(one.lock) for one in self.archives}
-        return {digest: self._requirement(digest, repositories, places) for digest in sorted({*digests})}
+        for digest in {*digests} - self._required.keys():
+            self._required[digest] = self._requirement(digest)
+        return {digest: self._required[digest] for digest in sorted({*digests})}
 
-    def _requirement(self, digest: str, repositories: _Repositories, places: Mapping[str, _Places]) -> Requirement:
+    def _requirement(self, digest: str) -> Requirement:
         having = [one for one in self.archives if digest in self._sizes[one.lock_sha256]]
         earlier = [one.lock.requires[digest] for one in having if digest in one.lock.requires]
-        found = repositories.with_blob(digest, having)
+        found = self._repositories.with_blob(digest, having)
         found |= {name for one in earlier for name in one.repositories}
         carriers = sorted((one for one in having if digest in one.lock.blobs), key=lambda one: not one.receipts)
         if carriers:
             first = carriers[0]
-            archive, parts = first.name, places[first.lock_sha256].parts_with(digest)
+            archive, parts = first.name, self._places[first.lock_sha256].parts_with(digest)
         else:
             archive, parts = earlier[0].archive, earlier[0].parts
         return Requirement(self.sizes[digest], tuple(sorted(found)), archive, parts)
 
+    @cached_property
+    def _places(self) -> Mapping[str, _Places]:
+        return {one.lock_sha256: _Places(one.lock) for one in self.archives}
+
+    @cached_property
     def _repositories(self) -> _Repositories:
         found = _Repositories({}, {})
         for archive in self.archives:

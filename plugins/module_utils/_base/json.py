@@ -101,6 +101,8 @@ class JsonObject:
 
     def text_map(self, key: str) -> dict[str, str]:
         """Return the object of strings of a key; an empty one if the key is missing."""
+        if key not in self:
+            return {}
         inner = self.object(key)
         return {name: inner.text(name) for name in inner.names()}
 
@@ -127,13 +129,7 @@ def parse_object(raw: bytes, *, most: int = 0) -> JsonObject:
         raise JsonError(f"it holds more than {most} values")
     try:
         text = raw.decode("utf-8")
-        value = json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-            parse_int=_bounded,
-        )
+        value = _DECODER.decode(text)
         if _SURROGATE.search(text):
             # The reader accepts half a surrogate pair, which cannot be written again.
             compact(value)
@@ -178,3 +174,11 @@ def _finite(text: str) -> float:
 
 def _no_constant(text: str) -> Json:
     raise JsonError(f"{text} is not a JSON value")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_constant=_no_constant,
+    parse_float=_finite,
+    parse_int=_bounded,
+)

@@ -123,6 +123,8 @@ class StoredImage:
 def as_named_by(image: PlatformImage, stored: StoredImage) -> StoredImage:
     """Return a stored manifest with the platform and annotations that one reference's own index gives it."""
     own = image.descriptor
+    if stored.source is image and stored.descriptor is own:
+        return stored  # as it is for nearly all
     descriptor = replace(
         stored.descriptor, platform=own.platform, annotations=own.annotations, artifact_type=own.artifact_type
     )

@@ -54,8 +54,11 @@ class Platform:
     def canonical(self) -> Platform:
         """The same platform in Go's words, as containerd's ``platforms`` normalises it."""
         system = self.os.lower()
+        system = _OTHER_SYSTEMS.get(system, system)
         architecture, variant = _canonical(self.architecture, self.variant)
-        return replace(self, os=_OTHER_SYSTEMS.get(system, system), architecture=architecture, variant=variant)
+        if (system, architecture, variant) == (self.os, self.architecture, self.variant):
+            return self  # as nearly all are
+        return replace(self, os=system, architecture=architecture, variant=variant)
 
 
 @dataclass(frozen=True)

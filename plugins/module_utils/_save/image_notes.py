@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .._oci.image import PlatformImage, ResolvedImage
-from .._oci.manifest import Index, parse_manifest
+from .._oci.manifest import Index
 from .._oci.media_types import OCI_INDEX
 from .._oci.schema1 import Schema1
 from .options import Selection
 
 
-def notes_of(image: ResolvedImage, selection: Selection) -> tuple[str, ...]:
-    """Return what users of an image should know, a sentence each; none twice."""
+def notes_of(image: ResolvedImage, selection: Selection, index: Index | None = None) -> tuple[str, ...]:
+    """Return what users of an image should know, a sentence each; none twice.
+
+    :param index: the one that its tag names, if it names one.
+    """
     told = (
         *_lost_pin(image),
-        *_wrong_sizes(image),
+        *_wrong_sizes(image, index),
         *_absent_platforms(image, selection),
         *_changed_children(image, selection),
         *_zstd_layers(image),
@@ -42,14 +45,12 @@ def _lost_pin(image: ResolvedImage) -> Iterator[str]:
     )
 
 
-def _wrong_sizes(image: ResolvedImage) -> Iterator[str]:
+def _wrong_sizes(image: ResolvedImage, index: Index | None) -> Iterator[str]:
     """Warn those who will pull an index that is kept with wrong sizes; see :func:`_oci.layout.assemble`."""
-    if image.whole_index is None or any(child.is_converted for child in image.children):
+    if index is None or image.whole_index is None or any(child.is_converted for child in image.children):
         return
-    index = parse_manifest(image.whole_index)
     sizes = {child.digest: child.descriptor.size for child in image.children}
-    entries = index.manifests if isinstance(index, Index) else ()
-    wrong = sorted({entry.digest for entry in entries if entry.size != sizes.get(entry.digest, entry.size)})
+    wrong = sorted({entry.digest for entry in index.manifests if entry.size != sizes.get(entry.digest, entry.size)})
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         yield (

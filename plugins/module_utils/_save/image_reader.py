@@ -56,7 +56,9 @@ class ImageReader:
         if isinstance(content, Index):
             raise NestedIndex(f"its index names another index ({entry.digest}), which cannot be saved")
         # The digest decides what it is: docker before 18.09 wrote lists with wrong sizes.
-        descriptor = replace(entry, media_type=content.media_type, size=len(fetched.raw))
+        descriptor = entry
+        if (entry.media_type, entry.size) != (content.media_type, len(fetched.raw)):
+            descriptor = replace(entry, media_type=content.media_type, size=len(fetched.raw))
         image = self.image(repository, descriptor, content)
         self.ensure_there(image)
         return image

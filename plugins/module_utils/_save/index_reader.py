@@ -123,7 +123,7 @@ class IndexReader:
             raise next(iter(reading.lacking.values()))  # with nothing else there, an extra is what is wanted
         # Of entries for one manifest and one platform, which a lock file does not tell apart, the last counts.
         there = [_described(entry, read[entry.digest]) for entry in chosen if entry.digest in read]
-        return [replace(read[one.digest], descriptor=one) for one in {identity(one): one for one in there}.values()]
+        return [_with_descriptor(read[one.digest], one) for one in {identity(one): one for one in there}.values()]
 
     def _child_unless_lacking(self, reading: _Reading, entry: Descriptor) -> PlatformImage | None:
         """Read a manifest of an index; record an extra that cannot be had."""
@@ -131,7 +131,7 @@ class IndexReader:
 
     def _child(self, reading: _Reading, entry: Descriptor) -> PlatformImage:
         image = self._images.child(reading.image.repository, entry)
-        return replace(image, is_referrer=bool(reading.image.listed.refers_to))
+        return replace(image, is_referrer=True) if reading.image.listed.refers_to else image
 
     def _carried_unless_lacking(
         self, reading: _Reading, entry: Descriptor, read: PlatformImage | None
@@ -169,4 +169,11 @@ def _described(entry: Descriptor, image: PlatformImage | None) -> Descriptor:
     if image is None:
         return entry
     read = image.descriptor
-    return replace(entry, media_type=read.media_type, size=read.size, platform=entry.platform or read.platform)
+    platform = entry.platform or read.platform
+    if (entry.media_type, entry.size, entry.platform) == (read.media_type, read.size, platform):
+        return entry
+    return replace(entry, media_type=read.media_type, size=read.size, platform=platform)
+
+
+def _with_descriptor(image: PlatformImage, descriptor: Descriptor) -> PlatformImage:
+    return image if image.descriptor is descriptor else replace(image, descriptor=descriptor)

@@ -270,7 +270,7 @@ class Resolver:
             is_whole=children.is_whole,
             notes=(),
         )
-        return replace(resolved, notes=(*notes_of(resolved, self._selection), *children.notes))
+        return replace(resolved, notes=(*notes_of(resolved, self._selection, index), *children.notes))
 
     def _unwanted(self, image: LookedUp, offered: Iterable[Platform]) -> Resolution:
         names = sorted({str(platform) for platform in offered if not platform.is_unknown})

@@ -32,6 +32,9 @@ def without_base(resolutions: Sequence[Resolution], bases: Bases) -> list[Resolu
     :param resolutions: in list order.
     """
     images = [child for one in resolutions if isinstance(one, ResolvedImage) for child in one.children]
+    for image in images:
+        if isinstance(image.content, Manifest):
+            bases.know(image.digest, image.content)
     documents = {image.digest for image in images}
     documents.update(config for image in images if (config := _config_of(image)))
     documents.update(one.digest for one in resolutions)
@@ -48,6 +51,8 @@ def _without(image: PlatformImage, bases: Bases, documents: set[str]) -> Platfor
     left_out = tuple(
         blob for blob in image.blobs if bases.sizes.get(blob.digest) == blob.size and blob.digest not in documents
     )
+    if not left_out:
+        return image
     digests = {blob.digest for blob in left_out}
     return replace(image, blobs=tuple(blob for blob in image.blobs if blob.digest not in digests), left_out=left_out)
 

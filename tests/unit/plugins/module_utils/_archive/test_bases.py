@@ -34,6 +34,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.receipt imp
     with_number,
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError
+from ansible_collections.airgap.images.plugins.module_utils._oci.manifest import Manifest, parse_manifest
 from ansible_collections.airgap.images.plugins.module_utils._oci.media_types import OCI_MANIFEST
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
 
@@ -116,6 +117,18 @@ def test_where_a_layer_is() -> None:
     assert half[digest(101)].repositories == ("reg.lan/one",)
     none = bases(lock, documents={}).requirements([digest(101)])
     assert none[digest(101)].repositories == ("reg.lan/one", "reg.lan/two")
+
+
+def test_a_manifest_that_is_known_is_not_read_again() -> None:
+    """What a bundle resolves, its base mostly has."""
+    read: list[str] = []
+    found = Bases(archives_of([given("a.tar", FULL)]), lambda name: read.append(name))
+    for name, raw in DOCUMENTS.items():
+        content = parse_manifest(raw)
+        assert isinstance(content, Manifest)
+        found.know(name, content)
+    assert found.requirements(SIZES) == bases(given("a.tar", FULL)).requirements(SIZES)
+    assert read == []
 
 
 @pytest.mark.parametrize(
