@@ -50,8 +50,10 @@ def hosts_of_set(raw: bytes, *, path: str) -> tuple[str, ...]:
     """Return the hosts whose archives the lock file of a set names; none for any other file.
 
     :param path: of the file, for the error.
-    :raises LockFileError: when a name is not that of a host.
+    :raises LockFileError: when a name is not that of a host, or the file is nothing like a lock file.
     """
+    if raw.startswith(b"{") and not _may_have(raw, b"hosts"):
+        return ()  # whatever else is wrong with it, is found when it is read as the lock file of an archive
     try:
         hosts = parse_object(raw, most=MOST_VALUES).texts("hosts")
     except JsonError as error:
@@ -64,10 +66,17 @@ def hosts_of_set(raw: bytes, *, path: str) -> tuple[str, ...]:
 
 def is_receipt(raw: bytes) -> bool:
     """Return True if a file is a receipt, or at least not a lock file."""
+    if not _may_have(raw, b"locks"):
+        return False
     try:
         return "locks" in parse_object(raw, most=MOST_VALUES)
     except JsonError:
         return False
+
+
+def _may_have(raw: bytes, key: bytes) -> bool:
+    """Return False if a document certainly has no such key, without parsing it: lock files have megabytes."""
+    return b'"%s"' % key in raw or b"\\u" in raw
 
 
 def archives_of(files: Iterable[GivenFile]) -> list[BaseArchive]:

@@ -12,7 +12,7 @@ import stat
 
 from .._base.errors import DamagedBlobError, ManifestError
 from .._base.json import JsonError, parse_object
-from .._host.files import open_regular, write_new
+from .._host.files import read_regular, write_new
 from .._host.filesystem import link_if_possible, set_mode
 from .._oci.descriptor import Descriptor, parse_descriptor
 from .._oci.image import PlatformImage, StoredImage, hex_of
@@ -205,8 +205,8 @@ def _read_folder(folder: str) -> Descriptor:
     if os.path.islink(folder):
         raise ManifestError(f"{folder} is a link")
     try:
-        with open_regular(os.path.join(folder, "index.json")) as file:
-            entries = parse_object(file.read(LARGEST_DOCUMENT)).objects("manifests")
+        raw = read_regular(os.path.join(folder, "index.json"), LARGEST_DOCUMENT)
+        entries = parse_object(raw).objects("manifests")
         if len(entries) != 1:
             raise ManifestError(f"{folder}/index.json names {len(entries)} manifests instead of one")
         return parse_descriptor(entries[0])

@@ -35,6 +35,8 @@ _LONGEST = 10_000
 # What a spreadsheet takes for the beginning of a formula, also in the width of East Asian letters. Many split at
 # semicolons instead of commas, so a cell of theirs may begin in the middle of one of ours.
 _FORMULA = re.compile(r"""(^|[;\t|])(?=[\s"]*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])""")
+_HARMLESS = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9 ._/:@()-]*)?")
+"""Text that stays as it is: nearly all cells."""
 
 Cell = Union[str, int]
 
@@ -112,4 +114,6 @@ def _saved(image: LockedImage, change: str, owner: str) -> Iterator[tuple[Cell, 
 
 def _safe(cell: Cell) -> Cell:
     """Make a cell that no spreadsheet takes for a formula, nor a part of it."""
-    return cell if isinstance(cell, int) else _FORMULA.sub(r"\1'", printable(cell, _LONGEST))
+    if isinstance(cell, int) or (_HARMLESS.fullmatch(cell) and len(cell) <= _LONGEST):
+        return cell
+    return _FORMULA.sub(r"\1'", printable(cell, _LONGEST))
