@@ -312,6 +312,11 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.airgap.images.plugins.module_utils._base.payload import compile_once
+
+compile_once()  # before everything that is to be imported that way
+# isort: split
+
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import ImagesError
 from ansible_collections.airgap.images.plugins.module_utils._host.disk_errors import reason
 from ansible_collections.airgap.images.plugins.module_utils._host.job import as_job
