@@ -1050,7 +1050,6 @@ from ansible_collections.airgap.images.plugins.module_utils._oci.image_list impo
 from ansible_collections.airgap.images.plugins.module_utils._save.engine import save
 from ansible_collections.airgap.images.plugins.module_utils._save.options import AUTO, NO_REFERRERS
 from ansible_collections.airgap.images.plugins.module_utils._save.params import read_options
-from ansible_collections.airgap.images.plugins.module_utils._save.request import read_asked
 from ansible_collections.airgap.images.plugins.module_utils._save.result import Result
 from ansible_collections.airgap.images.plugins.module_utils._save.returned import as_returned, diff_of
 from ansible_collections.airgap.images.plugins.module_utils._save.told_files import told_files
@@ -1166,6 +1165,7 @@ def main() -> None:
             else:
                 # Code that most runs would read in vain.
                 from ansible_collections.airgap.images.plugins.module_utils._save.answer import answer
+                from ansible_collections.airgap.images.plugins.module_utils._save.request import read_asked
 
                 asked = read_asked(options.request, options)
                 output = asked.output if asked.request.parts else asked.bundle_output
