@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from .._base.errors import printable
 
 DEFAULT_PORTS = {"http": "80", "https": "443"}
+_PLAIN_BEGINNING = re.compile(r"([A-Za-z]+://[A-Za-z0-9.:\[\]-]+)/")
 _GZIP = 31  # zlib: a header and trailer of gzip are expected
 _MOST_TIMES = 16
 _MOST_BYTES = 4 * 1024 * 1024  # no document is longer: one that is has one byte more then, and is refused
@@ -86,6 +89,13 @@ def origin_of(url: str) -> str:
 
     :raises ValueError: when it is not a URL.
     """
+    beginning = _PLAIN_BEGINNING.match(url)
+    return _origin_of(beginning[1] if beginning else url)
+
+
+@lru_cache(maxsize=64)
+def _origin_of(url: str) -> str:
+    """Do so for an address, of which all requests to one host have the beginning in common."""
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
     host = parts.netloc.lower()

@@ -54,6 +54,7 @@ class TimedSocket:
         self._sock = sock
         self._is_tls = not isinstance(sock, socket.socket) or isinstance(sock, ssl.SSLSocket)
         self.patience: float | None = None
+        self._is_under_way = False  # a request, of which a piece was sent
 
     if not TYPE_CHECKING:
 
@@ -67,13 +68,25 @@ class TimedSocket:
         :raises AnswersEarly: when nothing is accepted, but there is an answer.
         :raises TransferError: when this thread has no time left.
         """
+        rest = memoryview(data)
+        if not self._is_under_way:
+            # The beginning of a request is taken at once. To set a time to wait for it lets other threads go first.
+            self._is_under_way = True
+            rest = rest[self._send_beginning(rest) :]
+        if not rest:
+            return
         usual = self._sock.gettimeout()
         try:
-            rest = memoryview(data)
             while rest:
                 rest = rest[self._send(rest, usual if self.patience is None else self.patience) :]
         finally:
             self._sock.settimeout(usual)
+
+    def _send_beginning(self, data: memoryview) -> int:
+        try:
+            return int(self._sock.send(data))
+        except socket.timeout as error:
+            raise SendTimeout("timed out") from error
 
     def _send(self, data: memoryview, patience: float | None) -> int:
         until = math.inf if patience is None else time.monotonic() + patience
@@ -108,13 +121,14 @@ class TimedSocket:
             self._sock.settimeout(seconds)
 
     def settimeout(self, seconds: float | None) -> None:
-        self._sock.settimeout(seconds)
+        self._set_timeout(seconds)
 
     def makefile(self, *_mode: Any, **_options: Any) -> io.BufferedReader:
         """Return a file that begins with the next final response.
 
         Reads wait for a byte no longer than the socket's timeout at this moment.
         """
+        self._is_under_way = False
         return io.BufferedReader(_ResponseReader(self._sock.makefile("rb", buffering=0), self._sock))
 
 

@@ -46,6 +46,7 @@ _PIECE = 1024 * 1024
 _MOST_POOLS = 16
 # Identity: a blob that is "decoded" on the way no longer has its digest.
 _HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._!$%&'()*+,/:;=?@\[\]~|-]*)")
 _UNCHANGED = "!#$%&'()*+,/:;=?@[]~|"
 _TARGET = re.compile(r"[A-Za-z0-9._!$%&'()*+,/:;=?@\[\]~|-]+")
 _FAILURES = (http.client.HTTPException, OSError, ValueError)
@@ -234,11 +235,15 @@ class Transport:
 
 def _target(url: str, route: Route) -> str:
     """Return the request target (RFC 9112, 3.2): the path, or the whole URL for a proxy that forwards."""
+    plain = _PLAIN_URL.fullmatch(url)
+    path = plain[1] if plain else _quoted_target(url)
+    return f"http://{route.netloc}{path}" if route.is_forwarded else path
+
+
+def _quoted_target(url: str) -> str:
     parts = urlsplit(url)
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-    if not _TARGET.fullmatch(path):
-        path = quote(path, safe=_UNCHANGED)  # others than ASCII, and blanks
-    return f"http://{route.netloc}{path}" if route.is_forwarded else path
+    return path if _TARGET.fullmatch(path) else quote(path, safe=_UNCHANGED)  # others than ASCII, and blanks
 
 
 def _headers(request: Request, route: Route) -> dict[str, str]:

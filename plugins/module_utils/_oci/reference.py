@@ -32,6 +32,8 @@ _DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
 _ANY_DIGEST = re.compile(r"^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$")
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE | re.ASCII)
 _IMAGE_ID = re.compile(r"^[0-9a-f]{64}$")
+# What has none of the mistakes that are told with a remedy, as nearly everything.
+_PLAIN = re.compile(r"(?:[\w.@-]+[:/])+[\w.@-]+", re.ASCII)
 _IPV6 = re.compile(r"^\[[0-9a-fA-F:.]*\]")
 
 
@@ -128,7 +130,8 @@ def parse_reference(text: str) -> Reference:
     :param text: one reference, without whitespace around it.
     :raises InvalidReferenceError: says which part is wrong and what was expected.
     """
-    _refuse_common_mistakes(text)
+    if not _PLAIN.fullmatch(text):
+        _refuse_common_mistakes(text)
     rest, digest = _split_digest(text)
     rest, tag = _split_tag(rest)
     registry, path = _split_registry(rest)

@@ -42,10 +42,12 @@ class Accepted:
         self._path = os.path.join(cache.root, RECORD)
         self._before = frozenset(self._read().get(archive, {}).get(cache.acceptances.configuration, ()))
         self._new: set[str] = set()
+        self._keys_of: tuple[Lock, set[str]] | None = None
 
     def learn(self, repositories: Mapping[Reference, Repository]) -> None:
         """Take in where more images of the run are pulled from: what was found with those of the list."""
         self._repositories.update(repositories)
+        self._keys_of = None
 
     def knows(self, repository: Repository, digest: str) -> bool:
         """Return True if the archive's record has a manifest or index of this repository."""
@@ -80,9 +82,9 @@ class Accepted:
         :param lock: of the archive; everything in it was accepted.
         :raises StorageError: when it cannot be written; losing it costs a request for each image.
         """
-        keys = sorted(self._keys(lock))
-        if self._before == {*keys}:
+        if self._before == self._keys(lock):
             return
+        keys = sorted(self._keys(lock))
         records = {archive: found for archive, found in self._read().items() if os.path.lexists(archive)}
         records[self._archive] = {self._cache.acceptances.configuration: keys}
         document: dict[str, Json] = {
@@ -98,11 +100,14 @@ class Accepted:
 
     def _keys(self, lock: Lock) -> set[str]:
         """Return the keys of everything in an archive; of its indexes too, which skopeo is not asked for."""
+        if self._keys_of is not None and self._keys_of[0] is lock:
+            return self._keys_of[1]
         keys: set[str] = set()
         for image in lock.images:
             repository = self._repositories[image.reference]
             keys.add(key_of(repository, image.digest))
             keys.update(key_of(repository, platform.source_digest) for platform in image.platforms)
+        self._keys_of = lock, keys
         return keys
 
     def _read(self) -> dict[str, dict[str, Collection[str]]]:
