@@ -92,7 +92,6 @@ class Incoming:
 
         :raises TransferError: when it breaks off.
         """
-        host = shown_host(self.url)
         received = 0
         try:
             while piece := self._response.read1(_PIECE):
@@ -101,9 +100,10 @@ class Incoming:
             self._response.read()  # tells http.client that this was all: the connection can be used again
         except _FAILURES as error:
             ensure_time()
-            raise explain_failure(error, host) from error
+            raise explain_failure(error, shown_host(self.url)) from error
         length = number_of(self.headers.get("content-length", ""))
         if self.method != "HEAD" and length is not None and received < length:
+            host = shown_host(self.url)
             raise TransferError(f"the answer of {host} ended after {received} of {length} bytes", heals=True)
         self._is_over = True
         self._pool.give_back(self._connection)
