@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Callable
@@ -26,7 +26,7 @@ from .output import AT_IMAGE, DIR, Output
 from .part_files import Action, PartFiles, PartsBehind, at_once
 from .parts import WrittenFile
 from .tar import TarWriter
-from .tree import Standing, TreeWriter
+from .tree import ChangesWriter, Kept, Standing, TreeWriter
 
 _SYNCS_WAITING = 2
 
@@ -37,12 +37,14 @@ class Built:
 
     :param blobs: bytes of everything in ``share``, by digest.
     :param offsets: where each of them can be read from; empty for a directory, and where all is one stretch.
+    :param kept: names of the files that stay in the published directory; only the others were written.
     """
 
     images: list[SavedImage]
     blobs: dict[str, int]
     files: list[WrittenFile]
     offsets: dict[str, Offset] = field(default_factory=dict)
+    kept: Collection[str] | None = None
 
     @property
     def size(self) -> int:
@@ -58,6 +60,7 @@ def build_archive(
     standing: Standing,
     *,
     check: Check,
+    kept: Kept | None = None,
 ) -> Built:
     """Write the archive's files into an empty directory.
 
@@ -65,21 +68,15 @@ def build_archive(
     :param blobs: where theirs are.
     :param standing: the directory that this one replaces.
     :param check: raises when the run is to end.
+    :param kept: the files of that directory that stay there, if only what is new is to be written.
     :raises DamagedBlobError: when a blob is not what its name says.
     :raises SpaceError: when the filesystem is full.
     :raises Interrupted: when the run was stopped.
     """
     if output.compress == DIR:
-        tree = TreeWriter(
-            os.path.join(directory, output.name),
-            ROOT,
-            standing,
-            link=not output.has_attributes,
-            is_checked=blobs.is_checked,
-            check=check,
-        )
+        tree = _tree_writer(blobs, output, directory, standing, check=check, kept=kept)
         saved, sizes = write_members(images, blobs, tree)
-        return Built(saved, sizes, tree.written)
+        return Built(saved, sizes, tree.written, kept=None if kept is None else kept.names)
     with Stage(at_once, check=check, waiting=_SYNCS_WAITING) as syncing:
         buffers = Buffers(BUFFER)
         files = PartFiles(directory, syncing.put)
@@ -106,6 +103,15 @@ def build_archive(
     found = {digest: encoder.offset_of(plain) for digest, plain in tar.contents.items()}
     offsets = {digest: offset for digest, offset in found.items() if offset is not None}
     return Built(saved, sizes, files.written, offsets)
+
+
+def _tree_writer(
+    blobs: Blobs, output: Output, directory: str, standing: Standing, *, check: Check, kept: Kept | None
+) -> TreeWriter:
+    root = os.path.join(directory, output.name)
+    if kept is not None:
+        return ChangesWriter(root, ROOT, standing, kept, is_checked=blobs.is_checked, check=check)
+    return TreeWriter(root, ROOT, standing, link=not output.has_attributes, is_checked=blobs.is_checked, check=check)
 
 
 def _cut_with(cutter: Cutter, buffers: Buffers, then: Callable[[Action], None]) -> Callable[[Data | None], None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Collection
 from typing import Callable, Protocol
 
 from .._base.buffers import Buffers
@@ -32,6 +33,20 @@ class Standing(Protocol):
 
     def path(self, name: str, sha256: str) -> str:
         """Return the path of a verified file with this content; empty if there is none."""
+
+
+class Kept(Protocol):
+    """The files of the published archive that stay in their place. Names are paths below its directory."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of the files that were asked for and are there."""
+
+    def has(self, name: str, sha256: str) -> bool:
+        """Return True if a file has this content, and need not be written."""
+
+    def has_link(self, name: str, target: str) -> bool:
+        """Return True if a link is there, and need not be made."""
 
 
 class TreeWriter:
@@ -118,6 +133,49 @@ class TreeWriter:
             action()
         except OSError as error:
             raise explain_write_error(error, self._root) from error
+
+
+class ChangesWriter(TreeWriter):
+    """Writes only the members that the published directory lacks, and the directories that these are in.
+
+    :param kept: the files that stay there.
+    """
+
+    def __init__(self, root: str, prefix: str, standing: Standing, kept: Kept, *, is_checked: IsChecked, check: Check):
+        super().__init__(root, prefix, standing, link=True, is_checked=is_checked, check=check)
+        self._kept = kept
+        self._made: set[str] = set()
+        super().directory(prefix)
+
+    def directory(self, name: str) -> None:
+        """Make no directory before there is something to be put into it."""
+
+    def document(self, name: str, raw: bytes) -> None:
+        sha256 = hashlib.sha256(raw).hexdigest()
+        if self._kept.has(self._relative(name), sha256):
+            self.written.append(WrittenFile(self._path(name), len(raw), sha256))
+        else:
+            self._make_directory_of(name)
+            super().document(name, raw)
+
+    def link(self, name: str, target: str) -> None:
+        if not self._kept.has_link(self._relative(name), target):
+            self._make_directory_of(name)
+            super().link(name, target)
+
+    def blob(self, name: str, path: str, blob: Descriptor) -> None:
+        sha256 = hex_of(blob.digest)
+        if self._kept.has(self._relative(name), sha256):
+            self.written.append(WrittenFile(self._path(name), blob.size, sha256))
+        else:
+            self._make_directory_of(name)
+            super().blob(name, path, blob)
+
+    def _make_directory_of(self, name: str) -> None:
+        directory = name.rpartition("/")[0]
+        if directory not in self._made:
+            super().directory(directory)
+            self._made.add(directory)
 
 
 def _link_or_copy(source: str, target: str, check: Check) -> None:

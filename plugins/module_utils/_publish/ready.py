@@ -21,6 +21,7 @@ from .._base.errors import LockFileError, StorageError
 from .._host.disk_errors import reason
 from .._host.files import open_regular, sync_directory
 from .._host.move import replace_directory
+from .changes import put_changes, remove_others
 from .paths import staging_path
 
 _NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP})
@@ -45,21 +46,31 @@ def is_damaged(output: Output) -> bool:
     return os.path.lexists(path) and not is_decided(output)
 
 
+def changes_path(ready: str) -> str:
+    """Return the path of the directory beside a ready archive with what is new in a directory that stays in place."""
+    return os.path.join(os.path.dirname(ready), "changes")
+
+
 def roll_forward(output: Output, ready: str, lock: Lock) -> None:
     """Put a ready archive in place: stale files out, new ones in, the lock file last. Can be repeated.
 
     :param lock: the content of the lock file that is ready.
     :raises StorageError: when a file cannot be renamed; what is left stays ready.
     """
-    lock_name = os.path.basename(output.lock_file)
+    lock_name, changes = os.path.basename(output.lock_file), changes_path(ready)
     changed = False
     try:
         for name in stale_names(output, lock.files):
             os.unlink(os.path.join(output.directory, name))
             changed = True
+        if os.path.isdir(changes):
+            changed = True
+            put_changes(changes, output.dest)
         for name in sorted(set(os.listdir(ready)) - {lock_name}):
             _put(os.path.join(ready, name), os.path.join(output.directory, name))
             changed = True
+        if os.path.isdir(changes):
+            remove_others(output.dest, lock)
         sync_directory(output.directory)  # the lock file must not be there before what it describes
         os.rename(os.path.join(ready, lock_name), output.lock_file)
         sync_directory(output.directory)
@@ -105,7 +116,8 @@ def read_ready(output: Output) -> Lock | None:
         if error.errno not in _NO_FILE:
             raise
         return None
-    return lock if is_sound else None
+    has_place = os.path.isdir(output.dest) or not os.path.lexists(changes_path(ready))
+    return lock if is_sound and has_place else None
 
 
 def _is_as_written(entry: os.DirEntry[str], output: Output, sizes: Mapping[str, int]) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ from .._host.trust import is_exposed
 from .companions import make_companions
 from .paths import final_paths, staging_path, tree_paths
 from .published import is_rewritten
-from .ready import is_decided, read_ready, roll_forward
+from .ready import changes_path, is_decided, read_ready, roll_forward
 
 if TYPE_CHECKING:
     from .._report.facts import Facts
@@ -64,6 +64,7 @@ class Staging:
         self._data = os.path.join(self._root, "data")
         self._ready = os.path.join(self._root, "ready")
         self._old = os.path.join(self._root, "old")
+        self._changes = changes_path(self._ready)
 
     @contextmanager
     def opened(self, lock_timeout: float) -> Iterator[Staging]:
@@ -99,7 +100,7 @@ class Staging:
         """
         if is_decided(self._output):
             return
-        for path in (self._data, self._ready, self._old):
+        for path in (self._data, self._ready, self._old, self._changes):
             shutil.rmtree(path, ignore_errors=True)
         with suppress(OSError):
             os.unlink(self._new)
@@ -162,22 +163,29 @@ class Staging:
         written: Sequence[WrittenFile],
         facts: Facts | None,
         parity: Mapping[str, WrittenFile] = NO_FILES,
+        kept: Collection[str] | None = None,
     ) -> None:
         """Put the archive, its checksums, report, script and lock file in place.
 
         :param written: the files of a new archive; empty if its parts stay.
         :param facts: what the report says beyond the lock file.
         :param parity: the parity files that are new, by name.
+        :param kept: the files that stay in the published directory, if only the others are new; ``None``: all are.
         :raises StorageError: the old archive is then as it was, or the next run completes the new one.
         """
         try:
-            self._make_ready(lock, written, facts, parity)
+            if self._output.compress == DIR:
+                self._make_tree_ready(written, kept)
+            else:
+                self._make_parts_ready(lock, written, parity)
+            self._make_record_ready(lock, facts)
             roll_forward(self._output, self._ready, lock)
             shutil.rmtree(self._old, ignore_errors=True)
         except OSError as error:
             raise explain_write_error(error, self._root) from error
-        for path in final_paths(self._output, lock):
-            self._attributes.protect(path)
+        if self._output.has_attributes:
+            for path in final_paths(self._output, lock):
+                self._attributes.protect(path)
 
     def give(self, path: str, sha256: str) -> None:
         """Give a published file its attributes; a file with other names is first replaced by a copy.
@@ -216,6 +224,7 @@ class Staging:
             lock = read_ready(self._output)
             if lock is not None:
                 roll_forward(self._output, self._ready, lock)
+            _remove(self._changes)
             for path in (self._data, self._ready, self._old):
                 _make_empty(path)
             with suppress(FileNotFoundError):
@@ -223,22 +232,23 @@ class Staging:
         except OSError as error:
             raise explain_write_error(error, self._root) from error
 
-    def _make_ready(
-        self, lock: Lock, written: Sequence[WrittenFile], facts: Facts | None, parity: Mapping[str, WrittenFile]
-    ) -> None:
+    def _make_tree_ready(self, written: Sequence[WrittenFile], kept: Collection[str] | None) -> None:
+        output, root = self._output, os.path.join(self._data, self._output.name)
+        if not written:
+            return
+        for path in tree_paths(root):
+            give_alone(self._attributes, path, final=output.dest + path[len(root) :], by=self._new)
+        sync_filesystem(root)
+        os.rename(root, os.path.join(self._ready, output.name) if kept is None else self._changes)
+
+    def _make_parts_ready(self, lock: Lock, written: Sequence[WrittenFile], parity: Mapping[str, WrittenFile]) -> None:
+        new = [*zip(lock.parts, written), *((one, parity[one.name]) for one in lock.parity if one.name in parity)]
+        for part, file in new:
+            self._attributes.give(file.path, path_of(self._output, part))
+            os.rename(file.path, os.path.join(self._ready, part.name))
+
+    def _make_record_ready(self, lock: Lock, facts: Facts | None) -> None:
         output = self._output
-        if output.compress == DIR:
-            root = os.path.join(self._data, output.name)
-            if written:
-                for path in tree_paths(root):
-                    give_alone(self._attributes, path, final=output.dest + path[len(root) :], by=self._new)
-                sync_filesystem(root)
-                os.rename(root, os.path.join(self._ready, output.name))
-        else:
-            new = [*zip(lock.parts, written), *((one, parity[one.name]) for one in lock.parity if one.name in parity)]
-            for part, file in new:
-                self._attributes.give(file.path, path_of(output, part))
-                os.rename(file.path, os.path.join(self._ready, part.name))
         raw_lock = write_lock(lock)
         self._write(os.path.basename(output.checksum_file), checksum_lines(output, lock.parts))
         for suffix, raw in make_companions(output.name, lock, raw_lock, facts).items():
@@ -262,8 +272,12 @@ def _make_empty(path: str) -> None:
 
     :raises OSError: when that could not be removed.
     """
+    _remove(path)
+    os.mkdir(path, 0o700)
+
+
+def _remove(path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     elif os.path.lexists(path):
         os.unlink(path)
-    os.mkdir(path, 0o700)

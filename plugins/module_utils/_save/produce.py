@@ -25,6 +25,7 @@ from .._cache.eviction import NOT_PULLED, Eviction, evict_pulled
 from .._oci.image import FailedImage
 from .._oci.layout import SAVED_IMAGES, SavedImage, saved_images_list
 from .._publish.companions import published_facts
+from .._publish.kept import files_to_keep
 from .._publish.parity_files import make_parity, refuse_single_part, wanted_names
 from .._publish.published import ReusableFiles
 from .._publish.staging import Staging
@@ -124,9 +125,11 @@ def _publish(
         if job.published.tells_of(digest_now(failed, run.images.invalid)):
             return replace(outcome, changed=False, reason=nothing_changed(before))
         outcome, written, parity = replace(outcome, reason=OTHER_FAILURES), (), {}
-    staging.publish(outcome.lock, written, _facts(job, built, outcome.lock, failed), parity)
+    staging.publish(outcome.lock, written, _facts(job, built, outcome.lock, failed), parity, built.kept)
+    kept = built.kept or ()
     for file in outcome.lock.files:
-        run.memory.learn(path_of(output, file), file.sha256)
+        if file.name not in kept:
+            run.memory.learn(path_of(output, file), file.sha256)
     return outcome
 
 
@@ -149,6 +152,7 @@ def build_sound(job: Job, copies: Copies, staging: Staging) -> Built:
                         staging.data,
                         standing,
                         check=run.stop.check,
+                        kept=files_to_keep(run.options.output, job.published, run.memory, run.attributes),
                     )
             except DamagedBlobError as error:
                 run.log.warning(f"{error}; it is fetched again, and the archive is written anew")

@@ -377,7 +377,8 @@ def test_rolling_forward_can_be_repeated(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     with Staging(output, NoAttributes()).opened(0) as staging:
         lock, files = write(output, staging, NEW)
-        staging._make_ready(lock, files, None, {})
+        staging._make_parts_ready(lock, files, {})
+        staging._make_record_ready(lock, None)
         os.rename(os.path.join(staging_path(output), "ready"), ready)
     # One part is in place already, as after a kill.
     os.rename(ready / "images.tar.part1", os.path.join(output.directory, "images.tar.part1"))

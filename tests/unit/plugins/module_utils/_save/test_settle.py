@@ -126,7 +126,7 @@ def leave_behind(bench: Bench, *, ready: bool) -> str:
     with Staging(run.options.output, run.attributes).opened(0) as staging:
         Path(staging.data, "0").write_bytes(b"half")
         if ready:
-            staging._make_ready(replace(bench.lock, failed=("new",)), [], None, {})
+            staging._make_record_ready(replace(bench.lock, failed=("new",)), None)
         os.rename(path, f"{path}.kept")
     os.rename(f"{path}.kept", path)
     return path

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, airgap.images contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of a published directory that stay where they are when the archive changes."""
+
+from __future__ import annotations
+
+import os
+
+from .._archive.output import DIR, Output
+from .._host.attributes import Attributes
+from .._host.filesystem import filesystem_of
+from .._host.verified_files import VerifiedFiles
+from .._oci.layout import SHARE
+from .published import PublishedArchive
+
+
+class KeptFiles:
+    """The files that were verified, and have not been touched since. What is new is put among them.
+
+    :param root: the directory.
+    :param folders: paths below it of the directories that may hold them: none of them is a link.
+    :ivar names: of those that were found, below the directory.
+    """
+
+    def __init__(self, root: str, folders: frozenset[str], verified: VerifiedFiles, attributes: Attributes) -> None:
+        self._root = root
+        self._folders = folders
+        self._verified = verified
+        self._attributes = attributes
+        self.names: set[str] = set()
+
+    def has(self, name: str, sha256: str) -> bool:
+        """Return True if a file has this content, and need not be written."""
+        path = f"{self._root}/{name}"
+        if name.rpartition("/")[0] not in self._folders or self._verified.known(path) != sha256:
+            return False
+        if self._attributes.differ(path):
+            return False
+        self.names.add(name)
+        return True
+
+    def has_link(self, name: str, target: str) -> bool:
+        """Return True if a link is there, and need not be made."""
+        try:
+            return name.rpartition("/")[0] in self._folders and os.readlink(f"{self._root}/{name}") == target
+        except OSError:
+            return False
+
+
+def files_to_keep(
+    output: Output, published: PublishedArchive, verified: VerifiedFiles, attributes: Attributes
+) -> KeptFiles | None:
+    """Find out whether the files of an archive can stay in their directory.
+
+    :returns: ``None`` if the archive is to be written as a whole: where there is none that is whole, where its files
+        get attributes, or where a file cannot be seen to have been touched.
+    """
+    is_whole = published.lock is not None and not published.damage
+    if output.compress != DIR or output.force or output.has_attributes or not is_whole:
+        return None
+    if not filesystem_of(output.dest).tells_changes:
+        return None
+    root, (above, _slash, _name) = output.dest, SHARE.partition("/")
+    try:
+        with os.scandir(root) as entries:
+            folders = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+    except OSError:
+        return None
+    if os.path.islink(root) or above not in folders or not os.path.isdir(f"{root}/{SHARE}"):
+        return None
+    if os.path.islink(f"{root}/{SHARE}"):
+        return None
+    return KeptFiles(root, frozenset({"", SHARE, *folders}), verified, attributes)
