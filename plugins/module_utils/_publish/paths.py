@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from .._archive.lock import Lock
 from .._archive.names import path_of, stale_names
 from .._archive.output import DIR, Output
 from .._archive.parts import Part
+from .._oci.image import hex_of
+from .._oci.layout import SHARE
 
 
 def tree_paths(root: str) -> Iterator[str]:
@@ -42,6 +44,19 @@ def replaced_paths(output: Output) -> list[str]:
     """List what a new archive replaces, with its directory."""
     tree = tree_paths(output.dest) if output.compress == DIR else ()
     return [*beside_paths(output, ()), *tree]
+
+
+def changed_paths(output: Output, lock: Lock, *, blobs: Collection[str], folders: Collection[str]) -> list[str]:
+    """List what is replaced or removed when a directory stays in place, with the directories that these are in.
+
+    :param lock: of the archive that exists.
+    :param blobs: digests of those that the new one has as well.
+    :param folders: names of the folders of platform images that it has as well.
+    """
+    stay = {f"{SHARE}/{hex_of(digest)}" for digest in blobs}
+    names = [part.name for part in lock.parts if part.name not in stay and part.name.partition("/")[0] not in folders]
+    below = sorted({"", *(name.rpartition("/")[0] for name in names), *SHARE.split("/")[:1], SHARE})
+    return [*beside_paths(output, ()), *(os.path.join(output.dest, name).rstrip("/") for name in (*below, *names))]
 
 
 def staging_path(output: Output) -> str:

@@ -197,7 +197,7 @@ def _go_on(run: Run, tools: Tools, findings: Findings, *, completed: bool) -> Re
     else:
         with run.stages.stage("plan"):
             writes_archive = decision.action is Action.BUILD
-            preflight = prepare(run, tools, images, published.lock, writes_archive=writes_archive)
+            preflight = prepare(run, tools, images, published, writes_archive=writes_archive)
             decision = replace(decision, reason=decision.reason + preflight.note)
         outcome = _produce(run, tools, images, published, decision, preflight)
     if completed and not outcome.changed:

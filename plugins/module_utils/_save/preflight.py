@@ -28,8 +28,10 @@ from .._host.space import (
 )
 from .._publish.companions import FILES_PER_FOLDER, bytes_beside
 from .._publish.failed_list import size_of_list
+from .._publish.kept import files_to_keep
 from .._publish.parity_files import expected_bytes, refuse_single_part
-from .._publish.paths import replaced_paths, staging_path
+from .._publish.paths import changed_paths, replaced_paths, staging_path
+from .._publish.published import PublishedArchive
 from .._publish.ready import is_decided
 from .plan import Plan, make_plan
 from .resolved_list import ResolvedList
@@ -50,10 +52,12 @@ class Preflight:
     note: str
 
 
-def prepare(run: Run, tools: Tools, images: ResolvedList, before: Lock | None, *, writes_archive: bool) -> Preflight:
+def prepare(
+    run: Run, tools: Tools, images: ResolvedList, published: PublishedArchive, *, writes_archive: bool
+) -> Preflight:
     """Compare what is wanted with the cache, and make sure that the rest can be pulled and written.
 
-    :param before: the archive that exists; ``None``: there is none.
+    :param published: the archive that exists.
     :param writes_archive: whether the archive is to be written, or blobs are pulled only.
     :raises OptionError: when skopeo is missing or too old, or parts would be too many or too large.
     :raises SpaceError: when a filesystem has not enough room.
@@ -74,12 +78,21 @@ def prepare(run: Run, tools: Tools, images: ResolvedList, before: Lock | None, *
             and plan.archive_bytes <= (output.part_size or 0)
         ):
             refuse_single_part(plan.archive_bytes)
-        refuse_protected(replaced_paths(output))
+        refuse_protected(_to_be_replaced(run, plan, published))
         if output.compress != DIR:
             largest = filesystem_of(output.directory).largest_file
             check_part_fits(pieces, output.part_size, largest, output.directory)
     ensure_space(_demands(run, images, plan, writes_archive=writes_archive))
-    return Preflight(plan, forecast, "" if run.ahead is None else _pulled_again(plan, before))
+    return Preflight(plan, forecast, "" if run.ahead is None else _pulled_again(plan, published.lock))
+
+
+def _to_be_replaced(run: Run, plan: Plan, published: PublishedArchive) -> list[str]:
+    """List what the archive to come replaces or removes, as far as that is known."""
+    output, lock = run.options.output, published.lock
+    if lock is None or files_to_keep(output, published, run.memory, run.attributes) is None:
+        return replaced_paths(output)
+    folders = {image.folder for image in plan.platform_images}
+    return changed_paths(output, lock, blobs={*plan.missing, *plan.reused}, folders=folders)
 
 
 def plan_of(run: Run, tools: Tools, images: ResolvedList) -> Plan:
