@@ -46,7 +46,7 @@ class ImageFolders:
         """Return a platform image as the cache has it, from whatever repository; ``None`` if any part is missing."""
         folder = self._path(image)
         try:
-            found = self._as_stored(image, _read_folder(folder))
+            found = self._as_stored(image, _read_folder(folder, image.descriptor))
         except ManifestError:
             return None
         if read_small(os.path.join(folder, "oci-layout")) != OCI_LAYOUT:
@@ -197,15 +197,18 @@ class ImageFolders:
         return os.path.join(self._workspace.root, image.folder)
 
 
-def _read_folder(folder: str) -> Descriptor:
+def _read_folder(folder: str, expected: Descriptor | None = None) -> Descriptor:
     """Return the one manifest that a folder's ``index.json`` names.
 
+    :param expected: what it most likely names, which is quicker to compare with than to read.
     :raises ManifestError: when there is not exactly one, or the file cannot be read.
     """
     if os.path.islink(folder):
         raise ManifestError(f"{folder} is a link")
     try:
         raw = read_regular(os.path.join(folder, "index.json"), LARGEST_DOCUMENT)
+        if expected is not None and raw == folder_index(expected):
+            return expected
         entries = parse_object(raw).objects("manifests")
         if len(entries) != 1:
             raise ManifestError(f"{folder}/index.json names {len(entries)} manifests instead of one")

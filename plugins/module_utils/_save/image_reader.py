@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Callable
 
 from .._base.errors import ManifestError, NestedIndex
 from .._cache.cache import Cache
@@ -30,6 +31,7 @@ class ImageReader:
 
     :param selection: says whether foreign layers are wanted.
     :param unsupported: knows which images cannot be copied; ``None``: all can.
+    :param is_known: tells whether a manifest was accepted from a repository before.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class ImageReader:
         cache: Cache,
         selection: Selection,
         unsupported: UnsupportedImages | None,
+        is_known: Callable[[Repository, str], bool],
     ) -> None:
         self._documents = documents
         self._client = client
         self._cache = cache
         self._selection = selection
         self._unsupported = unsupported
+        self._was_accepted = is_known
 
     def child(self, repository: Repository, entry: Descriptor) -> PlatformImage:
         """Read the manifest that an entry of an index names.
@@ -84,6 +88,8 @@ class ImageReader:
         skopeo reads the manifest there before anything is archived: what it would be refused is known now, in check
         mode too.
         """
+        if self._was_accepted(image.repository, image.digest):
+            return
         if self._cache.folders.is_from_elsewhere(image):
             self._client.get_manifest(image.repository, image.digest)
 

@@ -86,9 +86,10 @@ def make_plan(
     missing: dict[str, int] = dict(fetched)
     reused: dict[str, int] = {}
     for image in unique.values():
+        is_whole = image.key in whole  # so the cache was just found to have all of its blobs
         for blob in _blobs(image, whole.get(image.key)):
             if blob.digest not in missing and blob.digest not in reused:
-                (reused if has_blob(blob) else missing)[blob.digest] = blob.size
+                (reused if is_whole or has_blob(blob) else missing)[blob.digest] = blob.size
     for one in resolved:
         if one.index is not None and one.digest not in missing:
             reused[one.digest] = len(one.index)

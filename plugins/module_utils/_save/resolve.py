@@ -126,7 +126,9 @@ class Resolver:
 
     def _read_with(self, documents: Documents) -> None:
         self._documents = documents
-        self._images = ImageReader(documents, self._client, self._cache, self._selection, self._unsupported)
+        self._images = ImageReader(
+            documents, self._client, self._cache, self._selection, self._unsupported, self._was_accepted
+        )
         self._indexes = IndexReader(self._images, self._selection, self._log)
 
     def that_keeps_nothing(self) -> Resolver:
