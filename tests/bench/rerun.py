@@ -13,7 +13,7 @@ from typing import Any
 
 from ..support.registry import Registry
 from .context import Bench
-from .figures import Figure, series
+from .figures import Figure, cpu, series
 from .process import MEGA, BenchError, alternating, module_start, run, run_module
 from .storage import Stored
 from .workload import blobs_of, small_index
@@ -98,17 +98,19 @@ def _one_moved(bench: Bench) -> Figure:
     """The time that the run takes longer than one with nothing new, for a long list and a short one."""
     original = bench.tiny[_MOVED]
     extra: dict[int, list[float]] = {size: [] for size in bench.sizes.list_sizes}
+    work: dict[int, list[float]] = {size: [] for size in bench.sizes.list_sizes}
     broken: set[str] = set()
     with bench.empty() as folder:
         params = {size: _prepared(bench, folder / str(size), size) for size in bench.sizes.list_sizes}
-        idle = {size: run_module(params[size]).wall for size in params}
+        idle = {size: run_module(params[size]) for size in params}
         new = bench.storage.add(original.repository, original.tag, small_index("moved", _NEW_LAYER))
         for size in params:
             bench.registry.clear()
             done = run_module(params[size])
             if not done.data["changed"]:
                 raise BenchError("the module does not see that a tag was moved")
-            extra[size].append(done.wall - idle[size])
+            extra[size].append(done.wall - idle[size].wall)
+            work[size].append(done.cpu - idle[size].cpu)
             broken |= _unexpected(bench, new)
         bench.storage.put_tag(original.repository, original.tag, original.digest)
     short, long = bench.sizes.list_sizes
@@ -117,9 +119,10 @@ def _one_moved(bench: Bench) -> Figure:
         f"re-run, one of {long} tags moved, dir",
         series(f"run less one with nothing new, list of {long}", "s", extra[long]),
         series(f"the same, list of {short}", "s", extra[short]),
-        2.00,
+        1.50,
         tuple(sorted(broken)),
         (f"the new image has {sum(blobs_of([new]).values()) / MEGA:.0f} MB",),
+        cpu(work[long], work[short]),
     )
 
 
