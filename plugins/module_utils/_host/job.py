@@ -79,10 +79,13 @@ def as_job(private: str | None) -> str | None:
         _leave(path)
     os.close(watched)
     os.setsid()
+    # For the supervisor, which must not end before the run; the run itself decides what they mean.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
     worker = os.fork()
     _redirect(out, err)
     if worker:
         _supervise(worker, path, out, err)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     os.setpgid(0, 0)
     os.close(held)
     return private
@@ -103,8 +106,8 @@ def _supervise(worker: int, path: str, out: BinaryIO, err: BinaryIO) -> NoReturn
         is_late = True
         os.killpg(worker, signal.SIGKILL)
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the run itself decides what they mean
+    with suppress(OSError):  # both do it, as nobody knows who comes first
+        os.setpgid(worker, worker)
     signal.signal(signal.SIGALRM, kill)
     signal.alarm(LIMIT)
     os.waitpid(worker, 0)
