@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .context import Bench
-from .figures import Figure, series
+from .figures import Figure, cpu, series
 from .process import MEGA, BenchError, ModuleRun, alternating, module_start, run_module
 from .storage import Stored
 from .workload import blobs_of, small_index
@@ -48,6 +48,7 @@ def measure(bench: Bench) -> list[Figure]:
         )
     start = module_start()
     again, alone = (series("", "s", (each.wall for each in samples[name])).median for name in ("again", "alone"))
+    busy = [series("", "s", (each.cpu for each in samples[name])).median for name in ("again", "alone")]
     return [
         Figure(
             GROUP,
@@ -55,8 +56,10 @@ def measure(bench: Bench) -> list[Figure]:
             series("cold save of the bundle", "s", (each.wall for each in samples["bundle"])),
             series("2 runs with nothing new, and the image alone", "s", (_TIMES * again + max(0.0, alone - start),)),
             1.00,
+            cpu=cpu(each.cpu for each in samples["bundle"]),
             notes=(
                 f"nothing new: {again:.2f} s; the image alone, less the start: {alone - start:.2f} s",
+                f"CPU seconds: nothing new {busy[0]:.2f}; the image alone, with the start {busy[1]:.2f}",
                 f"{sum(blobs_of([new]).values()) / MEGA:.0f} MB are new, the bundle has "
                 f"{samples['bundle'][0].size / MEGA:.1f} MB, most of it manifests and configurations of all images",
             ),
