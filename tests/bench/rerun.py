@@ -137,7 +137,13 @@ def _prepared(bench: Bench, folder: Path, size: int) -> dict[str, Any]:
 
 
 def _unexpected(bench: Bench, new: Stored) -> set[str]:
-    """The bytes downloaded beside the blobs of the new image, each of which is to be sent once."""
+    """The bytes downloaded beside the blobs of the new image, each of which is to be sent once.
+
+    One configuration is sent twice in any case, as ``skopeo copy`` copies its image as a witness.
+    """
     sent = bench.registry.blob_gets()
     strange = {f"{digest} was downloaded" for digest in sent if digest not in new.blobs}
-    return strange | {f"{digest} was sent {count} times" for digest, count in sent.items() if count > 1}
+    twice = [digest for digest, count in sent.items() if count > 1]
+    if len(twice) == 1 and sent[twice[0]] == 2 and new.blobs.get(twice[0], MEGA) < MEGA:
+        twice = []
+    return strange | {f"{digest} was sent {sent[digest]} times" for digest in twice}
