@@ -122,16 +122,20 @@ def run_module(
 
 def module_start(name: str = SAVE) -> float:
     """Seconds from the start of a module's process until it could begin: it has read its arguments and refuses them."""
+    return start_run(name).wall
+
+
+def start_run(name: str = SAVE) -> Run:
+    """A run of a module that ends when it could begin.
+
+    :raises BenchError: it does not refuse empty arguments
+    """
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"_ansible_remote_tmp": "~/.ansible/tmp"}}).encode("ascii")
     program = f"ansible_collections.airgap.images.plugins.modules.{name}"
-    started = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", program], input=arguments, env=environment(), capture_output=True, check=False
-    )
-    wall = time.monotonic() - started
-    if done.returncode == 0 or b"missing required arguments" not in done.stdout:
+    done = run([sys.executable, "-m", program], stdin=arguments, accept=(0, 1))
+    if b"missing required arguments" not in done.stdout:
         raise BenchError(f"the module was to refuse empty arguments, but said {done.stdout.decode()}")
-    return wall
+    return done
 
 
 def alternating(rounds: int, variants: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from ..support.registry import Registry
 from .context import Bench
-from .figures import Figure, Series, series
+from .figures import Figure, Series, cpu, series
 from .loading import load_params, saved, taken, target
-from .process import LOAD, MEGA, ModuleRun, module_start, run_module
-from .rerun import heads
+from .process import LOAD, MEGA, ModuleRun, run_module
+from .rerun import Again, begun, heads
 from .storage import Stored
 from .workload import PLATFORMS, blobs_of, small_index
 
@@ -28,11 +28,11 @@ _MOVED = 1
 
 @dataclass(frozen=True)
 class Round:
-    """Seconds of what is compared in one round, and what did not hold."""
+    """The runs that are compared in one round, and what did not hold."""
 
-    start: float
-    heads: float
-    again: float
+    start: Again
+    heads: Again
+    again: Again
     moved: float
     broken: tuple[str, ...]
 
@@ -53,7 +53,7 @@ def measure(bench: Bench) -> list[Figure]:
 def _round(bench: Bench, images: Sequence[Stored], archive: Path, registry: Registry, number: int) -> Round:
     """Loads again, then moves a tag and loads that, then moves it back."""
     broken: list[str] = []
-    start, asked = module_start(LOAD), heads(registry, images)
+    start, asked = begun(LOAD), heads(registry, images)
     again, idle = _load(archive, registry)
     if again.data["changed"] or idle.blobs or idle.others:
         broken.append("a second run changed something")
@@ -66,7 +66,7 @@ def _round(bench: Bench, images: Sequence[Stored], archive: Path, registry: Regi
     if sorted(sent.blobs) != sorted(lacking):
         broken.append("other blobs were sent than those of the new image")
     _load(archive, registry)  # moves it back
-    return Round(start, asked, again.wall, moved.wall, tuple(broken))
+    return Round(start, asked, Again(again.wall, again.cpu), moved.wall, tuple(broken))
 
 
 @dataclass(frozen=True)
@@ -85,18 +85,20 @@ def _load(archive: Path, registry: Registry) -> tuple[ModuleRun, _Seen]:
 
 
 def _rows(rounds: Sequence[Round], count: int) -> list[Figure]:
-    start = series("", "s", (each.start for each in rounds)).median
-    again = series("whole second run", "s", (each.again for each in rounds))
+    start = series("", "s", (each.start.wall for each in rounds)).median
+    start_cpu = series("", "s", (each.start.cpu for each in rounds)).median
+    again = series("whole second run", "s", (each.again.wall for each in rounds))
     broken = tuple(sorted({what for each in rounds for what in each.broken}))
     return [
         Figure(
             GROUP,
             f"second load, {count} references",
-            series("run less its start", "s", (each.again - start for each in rounds)),
-            series(f"HEAD of {count} tags, 8 connections", "s", (each.heads for each in rounds)),
+            series("run less its start", "s", (each.again.wall - start for each in rounds)),
+            series(f"HEAD of {count} tags, 8 connections", "s", (each.heads.wall for each in rounds)),
             1.50,
             broken,
             (f"the start, {start:.2f} s, is that of a module that refuses its arguments",),
+            cpu((each.again.cpu - start_cpu for each in rounds), (each.heads.cpu for each in rounds)),
         ),
         Figure(
             GROUP,
