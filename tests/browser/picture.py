@@ -25,7 +25,7 @@ SCHEMES = ("light", "dark")
 def report_of_archive() -> bytes:
     """The report of one archive."""
     sample = of_rancher(failures=False)
-    return render(sample.name, sample.lock, sample.raw_lock, sample.facts).page
+    return render(sample.name, sample.lock, sample.lock_sha256, sample.facts).page
 
 
 def report_of_set() -> bytes:

@@ -26,7 +26,7 @@ FAILED = "docker.io/rancher/lost:v1"
 
 
 def page_of(sample: Bundle, facts: Facts | None = None) -> bytes:
-    return render(sample.name, sample.lock, sample.raw_lock, facts or sample.facts).page
+    return render(sample.name, sample.lock, sample.lock_sha256, facts or sample.facts).page
 
 
 def with_failure(sample: Bundle) -> tuple[Lock, Facts]:
@@ -88,7 +88,7 @@ RELEASE_RAW = page_of(RELEASE)
         page_of(of_rancher(120, failures=False)),
         page_of(FIRST),
         page_of(replace(FIRST, before=FIRST.lock)),
-        render(SAMPLE.name, SAMPLE.lock, SAMPLE.raw_lock, None).page,
+        render(SAMPLE.name, SAMPLE.lock, SAMPLE.lock_sha256, None).page,
         page_of(of_rancher(60, name="rancher-v2.7.9-for-the-sites-in-the-north-and-the-south-2026-11.tar.zst")),
     ],
     ids=["partial", "complete", "first", "nothing new", "not known", "long name"],
@@ -222,7 +222,7 @@ def test_hostile_names_stay_text(open_report: Opener) -> None:
         parts=(Part(EVIL, 1, "ab" * 32),),
     )
     facts = replace(SAMPLE.facts, failed=(Failure(EVIL, EVIL, EVIL),), invalid=(Invalid(EVIL, EVIL, EVIL),))
-    page = open_report(render(EVIL, lock, b"", facts).page).page
+    page = open_report(render(EVIL, lock, "", facts).page).page
     assert page.locator("h1").inner_text() == EVIL
     assert page.locator("img").count() == 0 and page.locator("script").count() == 1
     assert page.evaluate("window.hacked") is None

@@ -16,12 +16,12 @@ from ansible_collections.airgap.images.tests.support.bundle import bundle, of_ra
 
 # The fewest that have one that failed and one that was skipped.
 SAMPLE = of_rancher(190)
-RAW = render(SAMPLE.name, SAMPLE.lock, SAMPLE.raw_lock, SAMPLE.facts).page
+RAW = render(SAMPLE.name, SAMPLE.lock, SAMPLE.lock_sha256, SAMPLE.facts).page
 FIRST = bundle("first.tar.gz", ["nginx", "quay.io/team/app:1", "ghcr.io/team/app:1", "gcr.io/a/b:1", "reg.lan/c:1"])
-FIRST_RAW = render(FIRST.name, FIRST.lock, FIRST.raw_lock, FIRST.facts).page
+FIRST_RAW = render(FIRST.name, FIRST.lock, FIRST.lock_sha256, FIRST.facts).page
 # A few pages of paper; a browser takes long to write a document of many.
 SHORT = of_rancher(30)
-SHORT_RAW = render(SHORT.name, SHORT.lock, SHORT.raw_lock, SHORT.facts).page
+SHORT_RAW = render(SHORT.name, SHORT.lock, SHORT.lock_sha256, SHORT.facts).page
 
 # Every text that is shown with the contrast between it and what is behind it (WCAG 2.2, "relative luminance").
 CONTRASTS = """() => {
@@ -145,7 +145,7 @@ def test_no_width_makes_the_page_scroll_sideways(open_report: Opener) -> None:
 
 PHONE = {"width": 400, "height": 800}
 FAILED = of_rancher(40, failures=True)
-FAILED_RAW = render(FAILED.name, FAILED.lock, FAILED.raw_lock, FAILED.facts).page
+FAILED_RAW = render(FAILED.name, FAILED.lock, FAILED.lock_sha256, FAILED.facts).page
 
 # Cells that are partly out of sight, or whose content is.
 CUT = """found => found.filter(one => {

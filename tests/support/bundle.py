@@ -73,6 +73,10 @@ class Bundle:
         return write_lock(self.lock)
 
     @property
+    def lock_sha256(self) -> str:
+        return hashlib.sha256(self.raw_lock).hexdigest()
+
+    @property
     def facts(self) -> Facts:
         return gather(self.lock, self.before, self.images, self.failed, self.invalid)
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from .._base.json import Json
+from .._base.slots import slotted
 from .._oci.layout import links_of
 from .._oci.platform import Platform
 from .._oci.reference import Reference
@@ -32,6 +33,7 @@ _WRITER_WITH_FOLDER_LINKS = 2
 _FOLDER = re.compile(r"([0-9a-f]{64})/index\.json")
 
 
+@slotted
 @dataclass(frozen=True)
 class LockedPlatform:
     """One platform image of an archive.
@@ -51,6 +53,7 @@ class LockedPlatform:
     is_attestation: bool = field(default=False, compare=False)
 
 
+@slotted
 @dataclass(frozen=True)
 class LockedImage:
     """One reference of an archive.

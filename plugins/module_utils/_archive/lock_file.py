@@ -9,25 +9,15 @@ Equal content gives equal bytes: no times, no host names, no paths. docs/archive
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from functools import lru_cache
 
-from .._base.errors import InvalidReferenceError, LockFileError, printable, quoted
-from .._base.json import Json, JsonError, JsonObject, canonical, parse_object
-from .._oci.platform_json import parse_platform, platform_json
-from .._oci.reference import is_digest, parse_reference
-from .lock import FIRST_WRITER, Lock, LockedBase, LockedImage, LockedPlatform, LockedSkip, Requirement
-from .offsets import Offset
+from .._base.errors import InvalidReferenceError, LockFileError, printable
+from .._base.json import Json, JsonError, canonical
+from .._base.json_stream import JsonStream
+from .._oci.platform_json import platform_json
+from .lock import FIRST_WRITER, Lock, LockedImage, LockedPlatform
+from .lock_parsing import BUNDLE_VERSION, VERSION, parse_lock
 from .parts import Part
-
-VERSION = 1
-BUNDLE_VERSION = 2
-"""The version of a bundle's lock file, which readers of full archives must refuse."""
-
-_LARGEST = 2**63 - 1
-_LONGEST_NAME = 255
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def write_lock(lock: Lock) -> bytes:
@@ -121,157 +111,12 @@ def read_lock(raw: bytes, *, path: str, most: int = 0) -> Lock:
     :param most: as :func:`_base.json.parse_object` has it.
     :raises LockFileError: when it is not a lock file, or has another version.
     """
+    return read_lock_pieces([raw], path=path, most=most)
+
+
+def read_lock_pieces(pieces: Iterable[bytes], *, path: str, most: int = 0) -> Lock:
+    """Read a lock file from the pieces that a file is read in, as :func:`read_lock` does."""
     try:
-        document = parse_object(raw, most=most)
-        version = document.integer("version")
-        if version not in (VERSION, BUNDLE_VERSION):
-            raise LockFileError(
-                f"{path} is a lock file of version {printable(str(version), 20)}; this release reads versions "
-                f"{VERSION} and {BUNDLE_VERSION}"
-            )
-        lock = _parse(document)
-        if lock.is_bundle != (version == BUNDLE_VERSION):
-            raise JsonError(f"base contradicts version {version}")
-        return lock
+        return parse_lock(JsonStream(pieces, most=most), path)
     except (JsonError, InvalidReferenceError) as error:
         raise LockFileError(f"{path} is not a lock file: {printable(str(error))}") from error
-
-
-def _parse(document: JsonObject) -> Lock:
-    blobs, offsets, requires = document.object("blobs"), document.object("offsets"), document.object("requires")
-    return Lock(
-        options=_parse_options(document.object("options")),
-        images=tuple(_parse_image(image) for image in document.objects("images")),
-        skipped=tuple(
-            LockedSkip(parse_reference(skip.text("reference")), _digest_if_any(skip, "digest"), skip.text("reason"))
-            for skip in document.objects("skipped")
-        ),
-        failed=document.texts("failed"),
-        blobs={_digest(name): _size(blobs, name) for name in blobs.names()},
-        parts=tuple(_parse_part(part) for part in document.objects("parts")),
-        compressor=document.text("compressor"),
-        writer=_writer(document),
-        offsets={_digest(name): _offset(offsets, name) for name in offsets.names()},
-        base=tuple(_parse_base(base) for base in document.objects("base")),
-        requires={_digest(name): _parse_requirement(requires.object(name)) for name in requires.names()},
-        parity=tuple(_parse_part(part) for part in document.objects("parity")),
-    )
-
-
-def _parse_base(document: JsonObject) -> LockedBase:
-    sha256 = document.text("lock_sha256")
-    _digest(f"sha256:{sha256}")
-    return LockedBase(_name(document, "name"), sha256, document.values().get("receipt") is True)
-
-
-def _parse_requirement(document: JsonObject) -> Requirement:
-    carried = document.object("from")
-    return Requirement(
-        size=_size(document, "size"),
-        repositories=tuple(_repository(name) for name in document.texts("in")),
-        archive=_name(carried, "archive"),
-        parts=tuple(_part_name(name) for name in carried.texts("parts")),
-    )
-
-
-@lru_cache(maxsize=4096)
-def _repository(text: str) -> str:
-    """Check the name of a repository, of which a lock file has few, and each very often."""
-    found = parse_reference(text).name
-    if found != text:
-        raise JsonError(f"{quoted(text, 100)} is not a repository")
-    return found
-
-
-def _name(document: JsonObject, key: str) -> str:
-    name = document.text(key)
-    if not _stays_inside(name) or "/" in name:
-        raise JsonError(f"{quoted(name, 100)} is not the name of an archive")
-    return name
-
-
-def _writer(document: JsonObject) -> int:
-    writer = document.integer("writer") if "writer" in document else FIRST_WRITER
-    if not FIRST_WRITER <= writer <= _LARGEST:
-        raise JsonError(f"writer is {printable(str(writer), 30)}, expected 1 or more")
-    return writer
-
-
-def _parse_options(document: JsonObject) -> dict[str, Json]:
-    """Read options: plain values and lists of those. Deeper ones could be read, but not written again."""
-    options = document.values()
-    for name, value in options.items():
-        inner = value if isinstance(value, list) else [value]
-        if any(isinstance(one, (dict, list)) for one in inner):
-            raise JsonError(f"options.{name} must be a plain value or a list of those")
-    return options
-
-
-def _parse_image(document: JsonObject) -> LockedImage:
-    return LockedImage(
-        reference=parse_reference(document.text("reference")),
-        digest=_digest(document.text("digest")),
-        media_type=document.text("media_type"),
-        platforms=tuple(_parse_platform(platform) for platform in document.objects("platforms")),
-        notes=document.texts("notes"),
-        entry=_digest_if_any(document, "entry"),
-        loaded_digest=_digest_if_any(document, "loaded_digest"),
-        refers_to=_digest_if_any(document, "refers_to"),
-        artifact_type=document.text("artifact_type"),
-    )
-
-
-def _parse_platform(document: JsonObject) -> LockedPlatform:
-    digest = _digest(document.text("digest"))
-    return LockedPlatform(
-        digest=digest,
-        source_digest=_digest(document.text("source_digest") or digest),
-        media_type=document.text("media_type"),
-        size=_size(document, "size"),
-        platform=parse_platform(document.object("platform")) if "platform" in document else None,
-        is_attestation=document.values().get("attestation") is True,
-    )
-
-
-def _parse_part(document: JsonObject) -> Part:
-    name, sha256 = _part_name(document.text("name")), document.text("sha256")
-    _digest(f"sha256:{sha256}")
-    return Part(name=name, size=_size(document, "size"), sha256=sha256)
-
-
-def _part_name(name: str) -> str:
-    if not _stays_inside(name):
-        raise JsonError(f"{quoted(name, 100)} is not a valid part name")
-    return name
-
-
-def _stays_inside(name: str) -> bool:
-    """Return True if a name stays in or below the archive's directory, and fits on one line of a list."""
-    return not _CONTROL.search(name) and all(
-        part not in ("", ".", "..") and len(part.encode()) <= _LONGEST_NAME for part in name.split("/")
-    )
-
-
-def _size(document: JsonObject, key: str) -> int:
-    size = document.integer(key)
-    if not 0 <= size <= _LARGEST:
-        raise JsonError(f"{quoted(key, 100)} is {printable(str(size), 30)}, which is not a number of bytes")
-    return size
-
-
-def _offset(document: JsonObject, key: str) -> Offset:
-    numbers = document.integers(key)
-    if len(numbers) != 2 or not all(0 <= number <= _LARGEST for number in numbers):
-        raise JsonError(f"offsets of {quoted(key, 100)} are not two numbers of bytes")
-    return Offset(*numbers)
-
-
-def _digest(text: str) -> str:
-    if not is_digest(text):
-        raise JsonError(f"{quoted(text, 100)} is not a sha256 digest")
-    return text
-
-
-def _digest_if_any(document: JsonObject, key: str = "digest") -> str:
-    """Return a digest, or an empty text where none is known."""
-    return _digest(document.text(key)) if document.text(key) else ""

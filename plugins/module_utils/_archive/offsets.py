@@ -9,7 +9,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from .._base.slots import slotted
 
+
+@slotted
 @dataclass(frozen=True)
 class Offset:
     """A place in an archive where a new decoder can start, and how far from there a blob is.

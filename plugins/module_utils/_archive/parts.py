@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 from .._base.errors import OptionError, SpaceError, StorageError
 from .._base.size import exact_size, format_bytes, format_size, handy_size
+from .._base.slots import slotted
 from .._host.disk_errors import explained, remedy
 
 MAX_PARTS = 10_000
 
 
+@slotted
 @dataclass(frozen=True)
 class Part:
     """One file of a published archive.
@@ -32,6 +34,7 @@ class Part:
     sha256: str
 
 
+@slotted
 @dataclass(frozen=True)
 class WrittenFile:
     """A file in the staging directory, on disk to the last byte."""

@@ -18,8 +18,12 @@ from typing import Union
 Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
 
 
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape that may be half of a pair."""
+
+TWICE = "a key occurs twice in one object"
+
 _LONGEST_INTEGER = 100
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class JsonError(ValueError):
@@ -126,13 +130,12 @@ def parse_object(raw: bytes, *, most: int = 0) -> JsonObject:
     :raises JsonError: when it is anything else.
     """
     if most and raw.count(b",") + raw.count(b"[") + raw.count(b"{") > most:
-        raise JsonError(f"it holds more than {most} values")
+        raise too_many(most)
     try:
         text = raw.decode("utf-8")
-        value = _DECODER.decode(text)
-        if _SURROGATE.search(text):
-            # The reader accepts half a surrogate pair, which cannot be written again.
-            compact(value)
+        value = STRICT.decode(text)
+        if SURROGATE.search(text):
+            refuse_half_pairs(value)
     except JsonError:
         raise
     except (ValueError, RecursionError) as error:
@@ -140,6 +143,22 @@ def parse_object(raw: bytes, *, most: int = 0) -> JsonObject:
     if not isinstance(value, dict):
         raise JsonError("it is not a JSON object")
     return JsonObject(value)
+
+
+def too_many(most: int) -> JsonError:
+    """Make the error for a document with too many values."""
+    return JsonError(f"it holds more than {most} values")
+
+
+def refuse_half_pairs(value: Json) -> None:
+    """Refuse half a surrogate pair, which the reader accepts and which cannot be written again.
+
+    :raises JsonError: when there is one.
+    """
+    try:
+        compact(value)
+    except (ValueError, RecursionError) as error:
+        raise JsonError(f"it is not a JSON document ({type(error).__name__})") from error
 
 
 def canonical(value: Json) -> bytes:
@@ -155,7 +174,7 @@ def compact(value: Json) -> bytes:
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     values = dict(pairs)
     if len(values) != len(pairs):
-        raise JsonError("a key occurs twice in one object")
+        raise JsonError(TWICE)
     return values
 
 
@@ -176,9 +195,7 @@ def _no_constant(text: str) -> Json:
     raise JsonError(f"{text} is not a JSON value")
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique,
-    parse_constant=_no_constant,
-    parse_float=_finite,
-    parse_int=_bounded,
+STRICT = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_bounded
 )
+"""Reads a value, and refuses what two readers may take for different things."""

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -58,6 +59,14 @@ def read_regular(path: str, most: int) -> bytes:
         return read_first(descriptor, min(most, os.fstat(descriptor).st_size))
     finally:
         os.close(descriptor)
+
+
+def pieces_of(file: BinaryIO) -> Iterator[bytes]:
+    """Yield what is left of a file in pieces, for what is not to be in memory as a whole.
+
+    :raises OSError: when it cannot be read.
+    """
+    return iter(lambda: file.read(_CHUNK // 4), b"")
 
 
 def read_first(descriptor: int, size: int) -> bytes:

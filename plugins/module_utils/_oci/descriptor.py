@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from .._base.errors import ManifestError, printable, quoted
 from .._base.json import Json, JsonObject
+from .._base.shared import shared
+from .._base.slots import slotted
 from .limits import MAX_BLOB_BYTES
 from .platform import Platform
 from .platform_json import parse_platform, platform_json
@@ -20,7 +24,10 @@ _ATTESTATION = "attestation-manifest"
 _REFERENCE_TYPE = "vnd.docker.reference.type"
 _REFERENCE_DIGEST = "vnd.docker.reference.digest"
 
+NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
 
+
+@slotted
 @dataclass(frozen=True)
 class Descriptor:
     """A typed pointer to content (image-spec, descriptor.md).
@@ -34,7 +41,7 @@ class Descriptor:
     digest: str
     size: int
     platform: Platform | None = None
-    annotations: dict[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=lambda: NO_ANNOTATIONS)
     artifact_type: str = ""
     urls: tuple[str, ...] = ()
 
@@ -97,12 +104,12 @@ def parse_entry(document: JsonObject) -> Descriptor:
     if not is_digest(digest):
         raise ManifestError(f"digest {quoted(digest, 100)} is not sha256: and 64 lower-case hex digits")
     return Descriptor(
-        media_type=document.text("mediaType"),
+        media_type=shared(document.text("mediaType")),
         digest=digest,
         size=document.integer("size") if "size" in document else 0,
         platform=_entry_platform(document.object("platform")) if "platform" in document else None,
-        annotations=document.text_map("annotations"),
-        artifact_type=document.text("artifactType"),
+        annotations=document.text_map("annotations") or NO_ANNOTATIONS,
+        artifact_type=shared(document.text("artifactType")),
         urls=document.texts("urls"),
     )
 

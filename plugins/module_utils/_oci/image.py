@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Union
 
 from .._base.errors import ImagesError
+from .._base.slots import slotted
 from .descriptor import Descriptor
 from .image_list import ListedImage
 from .manifest import AnyManifest, Manifest, parse_manifest
@@ -26,9 +28,10 @@ def hex_of(digest: str) -> str:
 
 def key_of(repository: Repository, digest: str) -> str:
     """Return the name of a manifest in one repository; others may have it too, under another policy or login."""
-    return f"{repository.key}@{digest}"
+    return sys.intern(f"{repository.key}@{digest}")  # which is asked for again and again, and kept in many places
 
 
+@slotted
 @dataclass(frozen=True)
 class PlatformImage:
     """One manifest to be copied: an image for one platform, an attestation or an artefact.
@@ -97,6 +100,7 @@ class PlatformImage:
         return tuple(blob for blob in self.blobs if blob.is_foreign)
 
 
+@slotted
 @dataclass(frozen=True)
 class StoredImage:
     """A platform image in the cache.
@@ -123,14 +127,15 @@ class StoredImage:
 def as_named_by(image: PlatformImage, stored: StoredImage) -> StoredImage:
     """Return a stored manifest with the platform and annotations that one reference's own index gives it."""
     own = image.descriptor
-    if stored.source is image and stored.descriptor is own:
-        return stored  # as it is for nearly all
+    if stored.descriptor is own:
+        return stored if stored.source is image else replace(stored, source=image)
     descriptor = replace(
         stored.descriptor, platform=own.platform, annotations=own.annotations, artifact_type=own.artifact_type
     )
     return replace(stored, source=image, descriptor=descriptor)
 
 
+@slotted
 @dataclass(frozen=True)
 class ResolvedImage:
     """A reference and the image that it names today.

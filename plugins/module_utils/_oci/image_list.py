@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from .._base.errors import InvalidReferenceError, OptionError, printable, quoted
 from .._base.secrets import HIDDEN
+from .._base.slots import slotted
 from .reference import Reference, parse_reference
 
 PLAIN, SOURCES = "plain", "sources"
@@ -52,6 +53,7 @@ def read_origin(text: str) -> Origin:
     return Origin(None, int(item), option) if file is None else Origin(file, int(line))
 
 
+@slotted
 @dataclass(frozen=True)
 class ListedImage:
     """A reference of the list, with its number (from 1, without duplicates) and its first place.

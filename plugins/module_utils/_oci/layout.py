@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .._base.json import Json, canonical, compact
-from .descriptor import Descriptor, descriptor_json, digest_of
+from .._base.slots import slotted
+from .descriptor import NO_ANNOTATIONS, Descriptor, descriptor_json, digest_of
 from .image import ResolvedImage, StoredImage, hex_of
 from .manifest import generate_index
 from .media_types import OCI_INDEX, OCI_MANIFEST
@@ -32,6 +33,7 @@ _SAVED_IMAGES_VERSION = "v1.1.0"
 _REF_NAME = "org.opencontainers.image.ref.name"
 
 
+@slotted
 @dataclass(frozen=True)
 class SavedImage:
     """A reference with everything that the archive contains of it.
@@ -94,7 +96,7 @@ def links_of(folders: Iterable[str]) -> dict[str, str]:
 
 def folder_index(descriptor: Descriptor) -> bytes:
     """Return the ``index.json`` of a platform image's folder."""
-    plain = replace(descriptor, annotations={}, artifact_type="")
+    plain = replace(descriptor, annotations=NO_ANNOTATIONS, artifact_type="")
     return compact({"schemaVersion": 2, "manifests": [descriptor_json(plain)]})
 
 

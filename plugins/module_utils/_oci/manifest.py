@@ -16,6 +16,7 @@ from typing import Union
 
 from .._base.errors import ManifestError, printable, quoted
 from .._base.json import Json, JsonError, JsonObject, compact, parse_object
+from .._base.slots import slotted
 from .descriptor import Descriptor, descriptor_json, parse_descriptor, parse_entry
 from .limits import MAX_CHILDREN, MAX_MANIFEST_BYTES, MAX_VALUES, ensure_few_layers
 from .media_types import (
@@ -34,6 +35,7 @@ from .schema1 import Schema1, parse_schema1
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")  # RFC 6838
 
 
+@slotted
 @dataclass(frozen=True)
 class Manifest:
     """One platform image or artefact: a configuration and layers.
@@ -69,6 +71,7 @@ class Manifest:
                 yield descriptor
 
 
+@slotted
 @dataclass(frozen=True)
 class Index:
     """A list of manifests, one per platform.

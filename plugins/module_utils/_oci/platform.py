@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from .._base.errors import OptionError, quoted
+from .._base.slots import slotted
 
 _WORD = re.compile(r"^[a-z0-9][a-z0-9_.-]*$")
 _OTHER_NAMES = {
@@ -30,6 +31,7 @@ _NUMBERED = frozenset({"arm", "arm64", "amd64"})
 _IMPLIED_VARIANT = {"arm64": "v8", "arm": "v7", "amd64": "v1"}
 
 
+@slotted
 @dataclass(frozen=True)
 class Platform:
     """The platform that an image runs on; absent values are empty."""

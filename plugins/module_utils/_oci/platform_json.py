@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from .._base.errors import ManifestError, printable, quoted
 from .._base.json import Json, JsonError, JsonObject, parse_object
@@ -21,12 +22,24 @@ def parse_platform(document: JsonObject) -> Platform:
 
     :raises JsonError: when a member has the wrong type.
     """
+    return _platform(
+        document.text("os"),
+        document.text("architecture"),
+        document.text("variant"),
+        document.text("os.version"),
+        document.texts("os.features"),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _platform(system: str, architecture: str, variant: str, version: str, features: tuple[str, ...]) -> Platform:
+    """Check the words of a platform; of most lists, there are two or three different ones."""
     return Platform(
-        os=platform_word(document.text("os")),
-        architecture=platform_word(document.text("architecture")),
-        variant=platform_word(document.text("variant")),
-        os_version=platform_word(document.text("os.version")),
-        os_features=tuple(platform_word(feature) for feature in document.texts("os.features")),
+        os=platform_word(system),
+        architecture=platform_word(architecture),
+        variant=platform_word(variant),
+        os_version=platform_word(version),
+        os_features=tuple(map(platform_word, features)),
     )
 
 

@@ -13,9 +13,12 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from .._base.errors import InvalidReferenceError, quoted
+from .._base.shared import shared
+from .._base.slots import slotted
 
 DOCKER_HUB = "docker.io"
 _DOCKER_HUB_NAMES = frozenset({"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "docker.io"})
@@ -37,6 +40,7 @@ _PLAIN = re.compile(r"(?:[\w.@-]+[:/])+[\w.@-]+", re.ASCII)
 _IPV6 = re.compile(r"^\[[0-9a-fA-F:.]*\]")
 
 
+@slotted
 @dataclass(frozen=True, order=True)
 class Reference:
     """One image as the user names it, normalised.
@@ -63,6 +67,7 @@ class Reference:
         return f"{self.name}{tag}{digest}"
 
 
+@slotted
 @dataclass(frozen=True, order=True)
 class Repository:
     """A repository to pull from: registry host and path.
@@ -140,7 +145,7 @@ def parse_reference(text: str) -> Reference:
     _check_path(path, registry)
     if tag is None and digest is None:
         tag = "latest"
-    return Reference(registry=registry, repository=path, tag=tag, digest=digest)
+    return Reference(registry=shared(registry), repository=shared(path), tag=tag, digest=digest)
 
 
 def parse_source_registry(text: str) -> SourceRegistry:
@@ -170,7 +175,13 @@ def pulled_from(
     mirror = mirrors.get(registry_key(reference.registry))
     if mirror is not None:
         return Repository(mirror.registry, mirror.path_of(reference), stands_for=reference.name)
-    return Repository(reference.registry, reference.repository)
+    return _repository(reference.registry, reference.repository)
+
+
+@lru_cache(maxsize=4096)
+def _repository(registry: str, path: str) -> Repository:
+    """Return one object for all images of a repository."""
+    return Repository(registry, path)
 
 
 def _refuse_common_mistakes(text: str) -> None:
@@ -180,7 +191,7 @@ def _refuse_common_mistakes(text: str) -> None:
     if scheme:
         raise InvalidReferenceError(f"it begins with {quoted(scheme.group(), 100)}; write the reference without it")
     _refuse_what_is_around(text)
-    if any(character.isspace() for character in text):
+    if text.split() != [text]:
         _refuse_second_column(text)
         raise InvalidReferenceError(
             "it contains whitespace; expected one reference per line, and comments on lines of their own"

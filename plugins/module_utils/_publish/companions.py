@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,17 +45,17 @@ class Companions:
     failures: str
 
 
-def make_companions(name: str, lock: Lock, raw_lock: bytes, facts: Facts | None) -> dict[str, bytes]:
+def make_companions(name: str, lock: Lock, lock_sha256: str, facts: Facts | None) -> dict[str, bytes]:
     """Make the content of the files, by suffix.
 
     :param name: the archive's.
-    :param raw_lock: the lock file's bytes.
+    :param lock_sha256: of the lock file.
     :param facts: what the report says beyond the lock file; ``None``: that is not known any more.
     """
     # As large as all the rest together, and for runs that publish something only.
     from .._report.report import render
 
-    report = render(name, lock, raw_lock, facts)
+    report = render(name, lock, lock_sha256, facts)
     return {
         REPORT_SUFFIX: report.page,
         TABLE_SUFFIX: report.table,
@@ -74,17 +73,17 @@ def bytes_beside(images: Sequence[ResolvedImage], *, blobs: int) -> int:
     return _BESIDE + _BESIDE_IMAGE * (len(images) + platforms) + _BESIDE_BLOB * (blobs + FILES_PER_FOLDER * platforms)
 
 
-def inspect_companions(output: Output, lock: Lock, raw_lock: bytes) -> Companions:
+def inspect_companions(output: Output, lock: Lock, lock_sha256: str) -> Companions:
     """Compare report and script with the lock file that they should belong to.
 
-    :param raw_lock: the lock file's bytes.
+    :param lock_sha256: of the lock file.
     """
     raw_facts = _read(output.facts_file)
     found = read_facts_file(raw_facts)
     # None of it is read any further: whatever it says, the report is made again.
     is_other_report = found is None and _is_report_of_another_release(output, raw_facts)
     script = _is_script_of_another_release(output, lock)
-    unfit = [] if is_other_report else _unfit_of_report(output, found, raw_lock)
+    unfit = [] if is_other_report else _unfit_of_report(output, found, lock_sha256)
     unfit += [RESTORE_SUFFIX] if script is None else []
     told = [f"{output.name}{suffix} does not match the lock file" for suffix in unfit]
     if is_other_report or script:  # to renew one of them is to renew both
@@ -107,9 +106,9 @@ def published_facts(output: Output, lock: Lock) -> Facts | None:
     return facts if facts is not None and facts.is_about(lock) else None
 
 
-def _unfit_of_report(output: Output, found: FactsFile | None, raw_lock: bytes) -> list[str]:
+def _unfit_of_report(output: Output, found: FactsFile | None, lock_sha256: str) -> list[str]:
     """Name the files of the report that are damaged, missing or another archive's, by suffix."""
-    if found is None or found.lock != hashlib.sha256(raw_lock).hexdigest():
+    if found is None or found.lock != lock_sha256:
         return [FACTS_SUFFIX]
     wanted = {REPORT_SUFFIX: found.page, TABLE_SUFFIX: found.table}
     return [suffix for suffix, sha256 in wanted.items() if _sha256(f"{output.dest}{suffix}") != sha256]

@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .._archive.lock import PARITY, Lock, links_in
-from .._archive.lock_file import read_lock
+from .._archive.lock_file import read_lock_pieces
 from .._archive.names import checksum_lines, lacking_links, path_of, stale_names
 from .._archive.output import DIR, Output
 from .._archive.parity import LEAST_PARTS, parity_names
@@ -20,12 +22,15 @@ from .._archive.parts import Part
 from .._base.errors import LockFileError, OptionError
 from .._host.attributes import Attributes
 from .._host.disk_errors import refuse_lack_of_files
-from .._host.files import open_regular
+from .._host.files import open_regular, pieces_of
 from .._host.filesystem import is_mount_point
 from .._host.space import mount_points_among
 from .._host.verified_files import VerifiedFiles
 from .companions import inspect_companions
 from .ready import has_directory_in_place
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 _NEW = "the archive is new"
 
@@ -37,7 +42,8 @@ class PublishedArchive:
     :param lock: their record; ``None`` if there is none that can be read.
     :param damage: why the archive itself has to be made again; empty only if there is one and it is whole.
     :param untidy: what is wrong beside it: stale parts, or checksums or a report that do not match.
-    :param raw_lock: the lock file's bytes; another run that writes the archive changes them.
+    :param lock_sha256: of the lock file, in hex digits; empty if there is none. Another run that writes the archive
+        changes it.
     :param failures: digest of the failures that the report lists; empty if that is not known.
     :param unfit: names of parity files that are missing or damaged. That is untidy, too.
     """
@@ -45,7 +51,7 @@ class PublishedArchive:
     lock: Lock | None
     damage: str = ""
     untidy: tuple[str, ...] = ()
-    raw_lock: bytes = b""
+    lock_sha256: str = ""
     failures: str = ""
     unfit: tuple[str, ...] = ()
 
@@ -89,21 +95,21 @@ def inspect(output: Output, verified: VerifiedFiles, *, verify: str) -> Publishe
     :raises OptionError: when something else than an archive is in the way.
     """
     _refuse_other_kind(output)
-    raw = b""
+    hasher = hashlib.sha256()
     try:
-        raw = _read_beside(output)
-        lock = read_lock(raw, path=output.lock_file)
+        lock = read_lock_pieces(_hashed(_read_beside(output), hasher), path=output.lock_file)
     except LockFileError as error:
-        return PublishedArchive(None, damage=str(error), raw_lock=raw)
+        return PublishedArchive(None, damage=str(error), lock_sha256=_sha256_beside(output))
+    sha256 = hasher.hexdigest()
     stale = tuple(f"{name} is not part of the archive" for name in stale_names(output, lock.files))
     for part in lock.parts:
         damage = _damage(path_of(output, part), part, verified, verify)
         if damage:
-            return PublishedArchive(lock, damage=f"{part.name} {damage}", untidy=stale, raw_lock=raw)
+            return PublishedArchive(lock, damage=f"{part.name} {damage}", untidy=stale, lock_sha256=sha256)
     lacking = lacking_links(output.dest, links_in(lock)) if output.compress == DIR else []
     if lacking:
-        return PublishedArchive(lock, damage=f"its link {lacking[0]} is missing", raw_lock=raw)
-    companions = inspect_companions(output, lock, raw)
+        return PublishedArchive(lock, damage=f"its link {lacking[0]} is missing", lock_sha256=sha256)
+    companions = inspect_companions(output, lock, sha256)
     unfit = {
         file.name: damage for file in lock.parity if (damage := _damage(path_of(output, file), file, verified, verify))
     }
@@ -114,24 +120,42 @@ def inspect(output: Output, verified: VerifiedFiles, *, verify: str) -> Publishe
         *_untidy_checksums(output, lock.parts),
         *companions.untidy,
     )
-    return PublishedArchive(lock, untidy=untidy, raw_lock=raw, failures=companions.failures, unfit=tuple(unfit))
+    return PublishedArchive(lock, untidy=untidy, lock_sha256=sha256, failures=companions.failures, unfit=tuple(unfit))
 
 
-def is_rewritten(output: Output, raw_lock: bytes) -> bool:
+def is_rewritten(output: Output, lock_sha256: str) -> bool:
     """Return True if another run has written the archive since it was inspected.
 
-    :param raw_lock: the lock file's bytes at that time; empty if none could be read.
+    :param lock_sha256: of the lock file at that time; empty if none could be read.
+    """
+    return _sha256_beside(output) != lock_sha256
+
+
+def _sha256_beside(output: Output) -> str:
+    """Hash the lock file; empty if it cannot be read."""
+    hasher = hashlib.sha256()
+    try:
+        for piece in _read_beside(output):
+            hasher.update(piece)
+    except LockFileError:
+        return ""
+    return hasher.hexdigest()
+
+
+def _hashed(pieces: Iterable[bytes], hasher: Hash) -> Iterator[bytes]:
+    for piece in pieces:
+        hasher.update(piece)
+        yield piece
+
+
+def _read_beside(output: Output) -> Iterator[bytes]:
+    """Yield the lock file in pieces: its text takes as much memory as all that is read from it.
+
+    :raises LockFileError: when there is none, or it cannot be read.
     """
     try:
-        return _read_beside(output) != raw_lock
-    except LockFileError:
-        return bool(raw_lock)
-
-
-def _read_beside(output: Output) -> bytes:
-    try:
         with open_regular(output.lock_file) as file:
-            return file.read()
+            yield from pieces_of(file)
     except FileNotFoundError:
         is_there = os.path.lexists(output.dest) or stale_names(output, ())
         raise LockFileError(f"an archive is there, but no {output.lock_file}" if is_there else _NEW) from None

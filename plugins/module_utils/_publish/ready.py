@@ -14,12 +14,12 @@ import os
 from collections.abc import Mapping
 
 from .._archive.lock import Lock
-from .._archive.lock_file import read_lock
+from .._archive.lock_file import read_lock_pieces
 from .._archive.names import stale_names
 from .._archive.output import DIR, Output
 from .._base.errors import LockFileError, StorageError
 from .._host.disk_errors import reason
-from .._host.files import open_regular, sync_directory
+from .._host.files import open_regular, pieces_of, sync_directory
 from .._host.move import replace_directory
 from .changes import put_changes, remove_others
 from .paths import staging_path
@@ -106,7 +106,7 @@ def read_ready(output: Output) -> Lock | None:
     path = os.path.join(ready, os.path.basename(output.lock_file))
     try:
         with open_regular(path) as file:
-            lock = read_lock(file.read(), path=path)
+            lock = read_lock_pieces(pieces_of(file), path=path)
         sizes = {file.name: file.size for file in lock.files}
         with os.scandir(ready) as entries:
             is_sound = all(_is_as_written(entry, output, sizes) for entry in entries)

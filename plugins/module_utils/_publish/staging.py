@@ -11,6 +11,7 @@ completed by the next one.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -198,13 +199,13 @@ class Staging:
         except OSError as error:
             raise explained(f"cannot give {path} its attributes", error) from error
 
-    def ensure_unchanged(self, raw_lock: bytes) -> None:
+    def ensure_unchanged(self, lock_sha256: str) -> None:
         """Make sure that the archive is the one that was inspected before this directory was held.
 
-        :param raw_lock: the lock file's bytes at that time; empty where there was none.
+        :param lock_sha256: of the lock file at that time; empty where there was none.
         :raises BusyError: when another run has written it since.
         """
-        if is_rewritten(self._output, raw_lock):
+        if is_rewritten(self._output, lock_sha256):
             raise BusyError(f"another run has written {self._output.dest} in the meantime; run again")
 
     def _refuse_foreign(self) -> None:
@@ -251,7 +252,7 @@ class Staging:
         output = self._output
         raw_lock = write_lock(lock)
         self._write(os.path.basename(output.checksum_file), checksum_lines(output, lock.parts))
-        for suffix, raw in make_companions(output.name, lock, raw_lock, facts).items():
+        for suffix, raw in make_companions(output.name, lock, hashlib.sha256(raw_lock).hexdigest(), facts).items():
             self._write(f"{output.name}{suffix}", raw)
         sync_directory(self._ready)
         self._write(os.path.basename(output.lock_file), raw_lock)

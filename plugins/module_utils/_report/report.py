@@ -40,15 +40,15 @@ class Report:
     facts: bytes
 
 
-def render(name: str, lock: Lock, raw_lock: bytes, facts: Facts | None) -> Report:
+def render(name: str, lock: Lock, lock_sha256: str, facts: Facts | None) -> Report:
     """Write a report.
 
     :param name: the archive's name, such as ``rancher.tar.gz``.
-    :param raw_lock: the lock file's bytes.
+    :param lock_sha256: of the lock file, in hex digits.
     :param facts: ``None``: not known any more; so are those about another archive.
     """
     known = facts if facts is not None and facts.is_about(lock) else None
-    subject = Subject(name, lock, known, _sha256(raw_lock))
+    subject = Subject(name, lock, known, lock_sha256)
     page = make_page(title=f"{name}: what is in it", body=_body(subject)).encode("utf-8")
     table = make_table(lock, known)
     facts_file = FactsFile(lock=subject.lock_sha256, page=_sha256(page), table=_sha256(table), facts=known)

@@ -135,7 +135,7 @@ def _save(run: Run, tools: Tools) -> Result:
     with run.cache.opened(run.options.work.lock_timeout):
         completed = clear_interrupted(run)
         try:
-            if completed or is_rewritten(run.options.output, published.raw_lock):
+            if completed or is_rewritten(run.options.output, published.lock_sha256):
                 published = inspect_dest(run)
                 findings = find(run, tools, published, images)
             return _go_on(run, tools, findings, completed=completed)

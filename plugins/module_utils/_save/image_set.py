@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Callable
 
 from .._archive.lock import Lock, LockedImage
-from .._archive.lock_file import read_lock
+from .._archive.lock_file import read_lock_pieces
 from .._base.errors import LockFileError, OptionError
 from .._base.json import Json
+from .._base.slots import slotted
+from .._host.files import pieces_of
 from .._oci.image_list import (
     ImageList,
     InvalidLine,
@@ -38,6 +40,7 @@ class Pin:
     platforms: frozenset[str]
 
 
+@slotted
 @dataclass(frozen=True)
 class RequestedImage:
     """An image to be saved.
@@ -125,7 +128,7 @@ def _texts(value: Json) -> list[str]:
 def _from_lock(selection: Selection, path: str, place_of: Callable[[Reference], Repository]) -> ImageSet:
     try:
         with open(path, "rb") as file:
-            lock = read_lock(file.read(), path=path)
+            lock = read_lock_pieces(pieces_of(file), path=path)
     except OSError as error:
         raise OptionError(f"from_lock: cannot read {path} on the target: {error.strerror}") from error
     except LockFileError as error:

@@ -74,7 +74,7 @@ def _archive(job: Job, copies: Copies) -> Outcome | None:
     """Write the archive and publish it; ``None`` if images failed, and so it was left as it was."""
     run, output = job.run, job.run.options.output
     with Staging(output, run.attributes, run.stop.check).opened(run.options.work.lock_timeout) as staging:
-        staging.ensure_unchanged(job.published.raw_lock)
+        staging.ensure_unchanged(job.published.lock_sha256)
         staging.try_attributes()
         if output.compress != DIR:
             run.progress.archive_bytes = job.plan.archive_bytes

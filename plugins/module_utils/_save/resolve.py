@@ -25,6 +25,7 @@ from .._base.errors import (
     printable,
 )
 from .._base.parallel import parallel_map
+from .._base.slots import slotted
 from .._base.stop import Check, go_on
 from .._cache.cache import Cache
 from .._host.log import Log
@@ -51,6 +52,7 @@ CONNECTIONS = 8
 _MAX_NAMED_PLATFORMS = 10
 
 
+@slotted
 @dataclass(frozen=True)
 class LookedUp:
     """An image and the digest that its registry gave.

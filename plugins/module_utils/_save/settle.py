@@ -80,7 +80,7 @@ def settle(
         refuse_protected(replaced)
         if not run.options.check:
             with _staging(run) as staging:
-                staging.ensure_unchanged(published.raw_lock)
+                staging.ensure_unchanged(published.lock_sha256)
                 record, parity = _with_parity(run, record, staging, names)
                 staging.publish_beside(record, _facts(run, record, failed), parity)
             for name in names:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -54,8 +53,7 @@ def refuse_other(published: PublishedArchive, bases: Bases, output: Output) -> N
     :raises OptionError: says what is there, and which name to set.
     """
     lock = published.lock
-    sha256 = hashlib.sha256(published.raw_lock).hexdigest()
-    own = [one for one in bases.archives if one.lock_sha256 == sha256]
+    own = [one for one in bases.archives if one.lock_sha256 == published.lock_sha256]
     if lock is not None and own:
         raise OptionError(
             f"since: {own[0].name}{LOCK_SUFFIX} is the lock file of the archive at dest, {output.dest}, which the "

@@ -10,12 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
-from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import (
-    BUNDLE_VERSION,
-    VERSION,
-    numbers_json,
-    read_lock,
-)
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import numbers_json, read_lock
+from ansible_collections.airgap.images.plugins.module_utils._archive.lock_parsing import BUNDLE_VERSION, VERSION
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import LOCK_SUFFIX
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import LockFileError, printable
 from ansible_collections.airgap.images.plugins.module_utils._base.json import Json, JsonObject, canonical, parse_object

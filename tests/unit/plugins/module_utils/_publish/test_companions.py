@@ -34,8 +34,8 @@ from ansible_collections.airgap.images.tests.unit.fakes import make_options
 SUFFIXES = (".report.html", ".report.csv", ".report.json", ".restore.sh")
 
 
-def untidy(output: Output, lock: Lock, raw_lock: bytes) -> tuple[str, ...]:
-    return inspect_companions(output, lock, raw_lock).untidy
+def untidy(output: Output, lock: Lock, lock_sha256: str) -> tuple[str, ...]:
+    return inspect_companions(output, lock, lock_sha256).untidy
 
 
 @pytest.fixture
@@ -44,14 +44,14 @@ def output(tmp_path: Path) -> Output:
     output = make_options(tmp_path).output
     os.makedirs(output.directory, exist_ok=True)
     sample = bundle(output.name, ["a", "b"])
-    for suffix, raw in make_companions(output.name, sample.lock, sample.raw_lock, sample.facts).items():
+    for suffix, raw in make_companions(output.name, sample.lock, sample.lock_sha256, sample.facts).items():
         Path(f"{output.dest}{suffix}").write_bytes(raw)
     return output
 
 
 def test_what_was_written_fits_and_is_known(output: Output) -> None:
     sample = bundle(output.name, ["a", "b"])
-    found = inspect_companions(output, sample.lock, sample.raw_lock)
+    found = inspect_companions(output, sample.lock, sample.lock_sha256)
     assert found == Companions(untidy=(), failures=sample.facts.failures)
     assert published_facts(output, sample.lock) == sample.facts
 
@@ -63,7 +63,7 @@ def test_a_file_that_is_far_too_large_is_not_read(output: Output, suffix: str) -
     os.truncate(f"{output.dest}{suffix}", 1024**4)
     tracemalloc.start()
     try:
-        wrong = untidy(output, sample.lock, sample.raw_lock)
+        wrong = untidy(output, sample.lock, sample.lock_sha256)
         facts = published_facts(output, sample.lock)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -152,31 +152,31 @@ def test_an_upgrade_is_told_from_damage(output: Output, what: str) -> None:
     sample = bundle(output.name, ["a", "b"])
     change, told = UPGRADES[what]
     change(output)
-    assert untidy(output, sample.lock, sample.raw_lock) == (told,)
+    assert untidy(output, sample.lock, sample.lock_sha256) == (told,)
 
 
 def test_what_another_release_knows_is_not_read(output: Output) -> None:
     sample = bundle(output.name, ["a", "b"])
     of_later_release(output)
     assert published_facts(output, sample.lock) is None
-    assert inspect_companions(output, sample.lock, sample.raw_lock).failures == ""
+    assert inspect_companions(output, sample.lock, sample.lock_sha256).failures == ""
 
 
 def test_an_archive_of_an_earlier_writer_keeps_its_script_and_gets_a_report(output: Output) -> None:
     sample = bundle(output.name, ["a", "b"])
     lock = replace(sample.lock, writer=WRITER - 1)
-    raw = write_lock(lock)
-    for suffix, content in make_companions(output.name, lock, raw, sample.facts).items():
+    lock_sha256 = hashlib.sha256(write_lock(lock)).hexdigest()
+    for suffix, content in make_companions(output.name, lock, lock_sha256, sample.facts).items():
         Path(f"{output.dest}{suffix}").write_bytes(content)
     of_earlier_release(output)
     with_script(lambda script: without_seal(other_words(script)))(output)
-    assert untidy(output, lock, raw) == ("report and script renewed, as an earlier release made them",)
+    assert untidy(output, lock, lock_sha256) == ("report and script renewed, as an earlier release made them",)
 
 
 def test_facts_of_another_archive_are_not_used(output: Output) -> None:
     sample, other = bundle(output.name, ["a", "b"]), bundle(output.name, ["a"])
     assert published_facts(output, other.lock) is None
-    wrong = untidy(output, other.lock, other.raw_lock)
+    wrong = untidy(output, other.lock, other.lock_sha256)
     assert wrong[0] == f"{output.name}.report.json does not match the lock file"
     Path(output.report_file).write_bytes(b"another page")
     assert published_facts(output, sample.lock) == sample.facts, "the page does not count for them"

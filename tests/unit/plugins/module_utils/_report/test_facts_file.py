@@ -60,7 +60,7 @@ FACTS = st.builds(
 HEX = st.text(alphabet="0123456789abcdef", min_size=64, max_size=64)
 SAMPLE = of_rancher(3)
 RAW = SAMPLE.raw_lock
-REPORT = render(SAMPLE.name, SAMPLE.lock, RAW, SAMPLE.facts)
+REPORT = render(SAMPLE.name, SAMPLE.lock, sha256(RAW), SAMPLE.facts)
 
 
 def flipped(raw: bytes, place: int, bit: int) -> bytes:
@@ -174,7 +174,7 @@ def test_a_file_of_too_many_values_is_not_read(monkeypatch: pytest.MonkeyPatch) 
 def test_a_report_of_another_lock_file_does_not_fit() -> None:
     raw = write_lock(replace(SAMPLE.lock, options={}))
     assert not report_fits(REPORT.page, REPORT.table, REPORT.facts, raw)
-    other = render(SAMPLE.name, SAMPLE.lock, raw, SAMPLE.facts)
+    other = render(SAMPLE.name, SAMPLE.lock, sha256(raw), SAMPLE.facts)
     assert not report_fits(other.page, other.table, other.facts, RAW)
     assert report_fits(other.page, other.table, other.facts, raw)
 
@@ -182,7 +182,7 @@ def test_a_report_of_another_lock_file_does_not_fit() -> None:
 def test_a_report_made_from_the_facts_of_another_is_the_same() -> None:
     found = read_facts_file(REPORT.facts)
     assert found is not None
-    assert render(SAMPLE.name, SAMPLE.lock, RAW, found.facts) == REPORT
+    assert render(SAMPLE.name, SAMPLE.lock, sha256(RAW), found.facts) == REPORT
 
 
 def test_reading_it_imports_nothing_that_writes_reports() -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -227,7 +228,7 @@ def made_by(bench: Bench, writer: int) -> None:
     output = make_options(bench.folder, images=[A]).output
     facts = published_facts(output, bench.lock)
     Path(output.lock_file).write_bytes(write_lock(lock))
-    for suffix, raw in make_companions(output.name, lock, write_lock(lock), facts).items():
+    for suffix, raw in make_companions(output.name, lock, hashlib.sha256(write_lock(lock)).hexdigest(), facts).items():
         Path(f"{output.dest}{suffix}").write_bytes(raw)
     script = Path(output.restore_file)
     unsealed = re.sub(rb"# Seal: [0-9a-f]{64}\n", b"", script.read_bytes())
