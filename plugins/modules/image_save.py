@@ -1180,7 +1180,9 @@ def main() -> None:
     returned = as_returned(result, output, check=check)
     if module._diff:
         returned["diff"] = diff_of(result, output)
-    end(module, log, returned, warnings=result.warnings, is_failure=result.is_failure)
+    warnings, is_failure = result.warnings, result.is_failure
+    del result, options  # what was saved takes as much memory as what is returned of it
+    end(module, log, returned, warnings=warnings, is_failure=is_failure)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from . import (
     copying,
     disk,
     fetching,
+    growing,
     growth,
     haul,
     hosts,
@@ -55,6 +56,7 @@ _MODULES = (
     rerun,
     bundles,
     growth,
+    growing,
     memory,
     disk,
     loading,
@@ -73,7 +75,7 @@ _MODULES = (
 GROUPS: dict[str, Callable[[Bench], list[Figure]]] = {module.GROUP: module.measure for module in _MODULES}
 """The groups of measurements, in the order of the table."""
 
-LONG = (hosts.GROUP, play.GROUP, haul.GROUP)
+LONG = (hosts.GROUP, play.GROUP, growing.GROUP, haul.GROUP)
 """Groups that are measured only when they are named: they take up to twenty minutes, and some need earlier commits."""
 
 _WORK = "on the disk to be measured"

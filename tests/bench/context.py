@@ -30,6 +30,7 @@ class Sizes:
     :param linked: megabytes of unique blobs that go over the shaped link: enough that start and end do not count.
     :param images: references in it, of two platform images each.
     :param references: of tiny images: growth is measured at each of these, from the first to the last.
+    :param grown: references with nine blobs each, which an empty cache fetches: a short list and a very long one.
     :param list_sizes: references for the re-runs: a short list and a long one.
     :param huge: megabytes of blobs for the peak of memory, less and more.
     :param many: platform images for the peak of memory, fewer and more.
@@ -48,6 +49,7 @@ class Sizes:
     images: int = 8
     linked: float = 900.0
     references: tuple[int, ...] = (100, 300, 700, 2000)
+    grown: tuple[int, int] = (100, 10_000)
     list_sizes: tuple[int, int] = (100, 711)
     huge: tuple[float, float] = (100.0, 800.0)
     many: tuple[int, int] = (100, 2000)
@@ -67,6 +69,7 @@ SHORT = Sizes(
     images=2,
     linked=4.0,
     references=(2, 3),
+    grown=(2, 3),
     list_sizes=(2, 3),
     huge=(1.0, 2.0),
     many=(2, 4),

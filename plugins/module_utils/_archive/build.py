@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Callable
@@ -19,6 +19,7 @@ from .._oci.layout import ROOT, SavedImage
 from .batches import Batches, Joined, encode_with
 from .compress import make_encoder
 from .cutter import Cutter
+from .digest_tables import table_of_offsets
 from .encoder import BUFFER
 from .members import Blobs, write_members
 from .offsets import Offset
@@ -43,7 +44,7 @@ class Built:
     images: list[SavedImage]
     blobs: dict[str, int]
     files: list[WrittenFile]
-    offsets: dict[str, Offset] = field(default_factory=dict)
+    offsets: Mapping[str, Offset] = field(default_factory=dict)
     kept: Collection[str] | None = None
 
     @property
@@ -100,8 +101,8 @@ def build_archive(
             syncing.wait()
             files.abort()
             raise
-    found = {digest: encoder.offset_of(plain) for digest, plain in tar.contents.items()}
-    offsets = {digest: offset for digest, offset in found.items() if offset is not None}
+    found = ((digest, encoder.offset_of(plain)) for digest, plain in tar.contents.items())
+    offsets = table_of_offsets((digest, (at.position, at.skip)) for digest, at in found if at is not None)
     return Built(saved, sizes, files.written, offsets)
 
 

@@ -9,38 +9,59 @@ Equal content gives equal bytes: no times, no host names, no paths. docs/archive
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from .._base.errors import InvalidReferenceError, LockFileError, printable
-from .._base.json import Json, JsonError, canonical
+from .._base.json import Json, JsonError
+from .._base.json_pieces import Listed, Member, Named, canonical_pieces
 from .._base.json_stream import JsonStream
 from .._oci.platform_json import platform_json
-from .lock import FIRST_WRITER, Lock, LockedImage, LockedPlatform
+from .lock import FIRST_WRITER, Lock, LockedImage, LockedPlatform, Requirement
 from .lock_parsing import BUNDLE_VERSION, VERSION, parse_lock
 from .parts import Part
+
+Value = TypeVar("Value")
 
 
 def write_lock(lock: Lock) -> bytes:
     """Write a lock file."""
-    return canonical(
-        {
-            **numbers_json(lock.writer, version=BUNDLE_VERSION if lock.is_bundle else VERSION),
-            **_base_json(lock),
-            "options": lock.options,
-            "images": [_image_json(image) for image in lock.images],
-            "skipped": [
-                {"reference": str(skip.reference), "digest": skip.digest, "reason": skip.reason}
-                for skip in lock.skipped
-            ],
-            "failed": list(lock.failed),
-            "blobs": {digest: lock.blobs[digest] for digest in sorted(lock.blobs)},
-            **_offsets_json(lock),
-            **({"requires": _requires_json(lock)} if lock.is_bundle else {}),
-            "compressor": lock.compressor,
-            "parts": _parts_json(lock.parts),
-            **({"parity": _parts_json(lock.parity)} if lock.parity else {}),
-        }
+    return b"".join(lock_pieces(lock))
+
+
+def lock_pieces(lock: Lock) -> Iterator[bytes]:
+    """Yield the bytes of a lock file in pieces: as a whole, it takes as much memory as its archive's record."""
+    return canonical_pieces(_members(lock))
+
+
+def _members(lock: Lock) -> Iterator[tuple[str, Member]]:
+    yield from numbers_json(lock.writer, version=BUNDLE_VERSION if lock.is_bundle else VERSION).items()
+    if lock.is_bundle:
+        yield (
+            "base",
+            [{"name": one.name, "lock_sha256": one.lock_sha256, "receipt": one.has_receipt} for one in lock.base],
+        )
+    yield "options", lock.options
+    yield "images", Listed(map(_image_json, lock.images))
+    yield (
+        "skipped",
+        [{"reference": str(skip.reference), "digest": skip.digest, "reason": skip.reason} for skip in lock.skipped],
     )
+    yield "failed", list(lock.failed)
+    yield "blobs", Named(_in_order(lock.blobs))
+    if lock.offsets:
+        yield "offsets", Named((digest, [at.position, at.skip]) for digest, at in _in_order(lock.offsets))
+    if lock.is_bundle:
+        yield "requires", Named((digest, _requirement_json(one)) for digest, one in _in_order(lock.requires))
+    yield "compressor", lock.compressor
+    yield "parts", Listed(map(_part_json, lock.parts))
+    if lock.parity:
+        yield "parity", Listed(map(_part_json, lock.parity))
+
+
+def _in_order(values: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
+    """Yield digests and values in the order of the digests."""
+    return ((digest, values[digest]) for digest in sorted(values))
 
 
 def numbers_json(writer: int, *, version: int = VERSION) -> dict[str, Json]:
@@ -48,34 +69,13 @@ def numbers_json(writer: int, *, version: int = VERSION) -> dict[str, Json]:
     return {"version": version, **({} if writer == FIRST_WRITER else {"writer": writer})}
 
 
-def _base_json(lock: Lock) -> dict[str, Json]:
-    if not lock.is_bundle:
-        return {}
-    base: list[Json] = [
-        {"name": one.name, "lock_sha256": one.lock_sha256, "receipt": one.has_receipt} for one in lock.base
-    ]
-    return {"base": base}
+def _requirement_json(one: Requirement) -> Json:
+    carried: Json = {"archive": one.archive, "parts": list(one.parts)}
+    return {"size": one.size, "in": list(one.repositories), "from": carried}
 
 
-def _requires_json(lock: Lock) -> Json:
-    return {
-        digest: {
-            "size": one.size,
-            "in": list(one.repositories),
-            "from": {"archive": one.archive, "parts": list(one.parts)},
-        }
-        for digest, one in sorted(lock.requires.items())
-    }
-
-
-def _parts_json(parts: Iterable[Part]) -> list[Json]:
-    return [{"name": part.name, "size": part.size, "sha256": part.sha256} for part in parts]
-
-
-def _offsets_json(lock: Lock) -> dict[str, Json]:
-    if not lock.offsets:
-        return {}
-    return {"offsets": {digest: [at.position, at.skip] for digest, at in sorted(lock.offsets.items())}}
+def _part_json(part: Part) -> Json:
+    return {"name": part.name, "size": part.size, "sha256": part.sha256}
 
 
 def _image_json(image: LockedImage) -> Json:

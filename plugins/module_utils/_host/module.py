@@ -88,11 +88,14 @@ def without_secrets(value: object, secrets: Secrets, *, is_sentence: bool = Fals
     """Hide secrets in the sentences of a result. Names and paths stay as they are.
 
     :param is_sentence: whether the value is a sentence.
+    :returns: the value itself if it shows none, as a list of ten thousand images would take its memory twice.
     """
     if isinstance(value, dict):
-        return {key: without_secrets(inner, secrets, is_sentence=key in _SENTENCES) for key, inner in value.items()}
+        members = {key: without_secrets(inner, secrets, is_sentence=key in _SENTENCES) for key, inner in value.items()}
+        return value if all(members[key] is inner for key, inner in value.items()) else members
     if isinstance(value, list):
-        return [without_secrets(inner, secrets, is_sentence=is_sentence) for inner in value]
+        shown = [without_secrets(inner, secrets, is_sentence=is_sentence) for inner in value]
+        return value if all(one is inner for one, inner in zip(shown, value)) else shown
     return secrets.hide(value) if is_sentence and isinstance(value, str) else value
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from .._base.json import Json, canonical, compact
+from .._base.json import Json, compact
+from .._base.json_pieces import Listed, canonical_pieces
 from .._base.slots import slotted
 from .descriptor import NO_ANNOTATIONS, Descriptor, descriptor_json, digest_of
 from .image import ResolvedImage, StoredImage, hex_of
@@ -107,11 +108,14 @@ def archive_index(images: Iterable[SavedImage]) -> bytes:
 
 def index_of(entries: Iterable[tuple[Reference, Descriptor]]) -> bytes:
     """Return an ``index.json`` that names manifests and indexes by references."""
-    listed: list[Json] = []
-    for reference, entry in entries:
-        annotations = {**entry.annotations, _REF_NAME: str(reference)}
-        listed.append(descriptor_json(replace(entry, annotations=annotations)))
-    return compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed})
+    # Entry by entry, as a list may have ten thousand.
+    before, _list, behind = compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}).partition(b"[]")
+    return b"".join([before, b"[", b",".join(_named(reference, entry) for reference, entry in entries), b"]", behind])
+
+
+def _named(reference: Reference, entry: Descriptor) -> bytes:
+    annotations = {**entry.annotations, _REF_NAME: str(reference)}
+    return compact(descriptor_json(replace(entry, annotations=annotations)))
 
 
 @dataclass(frozen=True)
@@ -144,12 +148,9 @@ def saved_images_list(images: Iterable[SavedImage]) -> bytes:
 
 def hangar_list(images: Iterable[tuple[Reference, Iterable[ListedPlatform]]]) -> bytes:
     """Return the list that ``hangar load`` reads, of references with their platform images."""
-    entries: list[Json] = []
-    for reference, platforms in images:
-        listed = [one for one in platforms if one.is_for_hangar]
-        if listed:
-            entries.append(_saved_image(reference, listed))
-    return canonical({"List": entries, "Version": _SAVED_IMAGES_VERSION})
+    listed = ((reference, [one for one in platforms if one.is_for_hangar]) for reference, platforms in images)
+    entries = Listed(_saved_image(reference, platforms) for reference, platforms in listed if platforms)
+    return b"".join(canonical_pieces([("List", entries), ("Version", _SAVED_IMAGES_VERSION)]))
 
 
 def _listed(stored: StoredImage) -> ListedPlatform:

@@ -15,12 +15,12 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from .._archive.lock import Lock
-from .._archive.lock_file import write_lock
+from .._archive.lock_file import lock_pieces
 from .._archive.names import checksum_lines, part_names, path_of
 from .._archive.output import DIR, Output
 from .._archive.parts import Part, WrittenFile, explain_write_error
@@ -103,8 +103,9 @@ class Staging:
             return
         for path in (self._data, self._ready, self._old, self._changes):
             shutil.rmtree(path, ignore_errors=True)
-        with suppress(OSError):
-            os.unlink(self._new)
+        for path in (self._new, self._record):
+            with suppress(OSError):
+                os.unlink(path)
         with suppress(OSError):
             os.unlink(os.path.join(self._root, _LOCK))
             os.rmdir(self._root)
@@ -118,6 +119,11 @@ class Staging:
     def _new(self) -> str:
         """The path of a small file while it is written; its name is no longer than others have to be."""
         return os.path.join(self._root, "new")
+
+    @property
+    def _record(self) -> str:
+        """The path of the lock file while everything that it describes is written."""
+        return os.path.join(self._root, "record")
 
     def clear(self) -> None:
         """Start again with an empty :attr:`data`."""
@@ -228,8 +234,9 @@ class Staging:
             _remove(self._changes)
             for path in (self._data, self._ready, self._old):
                 _make_empty(path)
-            with suppress(FileNotFoundError):
-                os.unlink(self._new)
+            for path in (self._new, self._record):
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
         except OSError as error:
             raise explain_write_error(error, self._root) from error
 
@@ -250,22 +257,33 @@ class Staging:
 
     def _make_record_ready(self, lock: Lock, facts: Facts | None) -> None:
         output = self._output
-        raw_lock = write_lock(lock)
+        lock_sha256 = self._write_new(self._record, lock_pieces(lock))
         self._write(os.path.basename(output.checksum_file), checksum_lines(output, lock.parts))
-        for suffix, raw in make_companions(output.name, lock, hashlib.sha256(raw_lock).hexdigest(), facts).items():
+        for suffix, raw in make_companions(output.name, lock, lock_sha256, facts).items():
             self._write(f"{output.name}{suffix}", raw)
         sync_directory(self._ready)
-        self._write(os.path.basename(output.lock_file), raw_lock)
+        self._put_ready(self._record, os.path.basename(output.lock_file))
         sync_directory(self._ready)
 
     def _write(self, name: str, raw: bytes) -> None:
         """Write a small file that appears in ``ready`` whole or not at all."""
-        with open(self._new, "wb", opener=not_for_others) as file:
-            file.write(raw)
+        self._write_new(self._new, [raw])
+        self._put_ready(self._new, name)
+
+    def _write_new(self, path: str, pieces: Iterable[bytes]) -> str:
+        """Write a file beside ``ready``, and return its sha256 in hex digits."""
+        hasher = hashlib.sha256()
+        with open(path, "wb", opener=not_for_others) as file:
+            for piece in pieces:
+                hasher.update(piece)
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
-        self._attributes.give(self._new, os.path.join(self._output.directory, name))
-        os.rename(self._new, os.path.join(self._ready, name))
+        return hasher.hexdigest()
+
+    def _put_ready(self, path: str, name: str) -> None:
+        self._attributes.give(path, os.path.join(self._output.directory, name))
+        os.rename(path, os.path.join(self._ready, name))
 
 
 def _make_empty(path: str) -> None:

@@ -11,14 +11,17 @@ or why an image failed. That is known while an archive is made, and kept beside 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .._archive.lock import Lock
 from .._base.json import Json, compact
+from .._base.slots import slotted
 from .comparison import Comparison
 from .failures import Failure, Invalid, failures_digest
 
 
+@slotted
 @dataclass(frozen=True)
 class Layer:
     """A layer and its uses.
@@ -40,6 +43,7 @@ class Layer:
         return self.size * (self.uses - 1)
 
 
+@slotted
 @dataclass(frozen=True)
 class Holding:
     """A repository's share of the archive.
@@ -125,8 +129,15 @@ def fingerprint(lock: Lock) -> str:
 
     :returns: hex digits.
     """
-    keys: list[Json] = [
+    keys: Iterator[Json] = (
         [str(image.reference), image.digest, *(one.source_digest for one in image.platforms)] for image in lock.images
-    ]
-    blobs: list[Json] = [[digest, lock.blobs[digest]] for digest in sorted(lock.blobs)]
-    return hashlib.sha256(compact([keys, blobs])).hexdigest()
+    )
+    blobs: Iterator[Json] = ([digest, lock.blobs[digest]] for digest in sorted(lock.blobs))
+    hasher = hashlib.sha256()
+    for before, listed in ((b"[[", keys), (b",[", blobs)):
+        hasher.update(before)
+        for number, one in enumerate(listed):
+            hasher.update((b"," if number else b"") + compact(one))
+        hasher.update(b"]")
+    hasher.update(b"]")
+    return hasher.hexdigest()

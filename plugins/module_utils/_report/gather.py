@@ -88,14 +88,15 @@ def _layers(images: Iterable[SavedImage]) -> list[Layer]:
     references: Counter[str] = Counter()
     for image in images:
         here: set[str] = set()
+        name = str(image.reference)
         for stored in _each_once(image):
             for blob in _layers_of(stored):
                 sizes.setdefault(blob.digest, blob.size)
-                firsts.setdefault(blob.digest, str(image.reference))
+                firsts.setdefault(blob.digest, name)
                 uses[blob.digest] += 1
                 here.add(blob.digest)
         references.update(here)
-    return [Layer(name, size, uses[name], references[name], firsts[name]) for name, size in sizes.items()]
+    return [Layer(one, size, uses[one], references[one], firsts[one]) for one, size in sizes.items()]
 
 
 def _each_once(image: SavedImage) -> Iterable[StoredImage]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Union
 
@@ -54,6 +54,14 @@ def element(name: str, /, *children: Piece, **attributes: Value) -> Markup:
         return Markup(f"<{name}{written}>")
     # In one go: each copy of a large table takes as much memory as the page.
     return Markup("".join([f"<{name}{written}>", *map(text, children), f"</{name}>"]))
+
+
+def spread(name: str, children: Iterable[Piece], /, **attributes: Value) -> Iterator[Markup]:
+    """One element in pieces, for children that are not to be copied once more; otherwise as :func:`element`."""
+    written = "".join([_attribute(key, value) for key, value in attributes.items()])
+    yield Markup(f"<{name}{written}>")
+    yield from map(text, children)
+    yield Markup(f"</{name}>")
 
 
 def join(pieces: Iterable[Piece], between: str = "") -> Markup:

@@ -10,6 +10,7 @@ The same lock file and facts give the same bytes.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .._archive.lock import Lock
@@ -19,11 +20,11 @@ from .facts_file import FactsFile, write_facts_file
 from .images import images, missing, news
 from .layers_and_parts import layers, parts, repositories, restore
 from .made_with import options
-from .markup import LINE_END, Markup, element, join
+from .markup import LINE_END, Markup, element, spread
 from .overview import overview
 from .pieces import Subject
 from .table import table as make_table
-from .template import page as make_page
+from .template import page_pieces
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ def render(name: str, lock: Lock, lock_sha256: str, facts: Facts | None) -> Repo
     """
     known = facts if facts is not None and facts.is_about(lock) else None
     subject = Subject(name, lock, known, lock_sha256)
-    page = make_page(title=f"{name}: what is in it", body=_body(subject)).encode("utf-8")
+    page = b"".join(
+        [piece.encode("utf-8") for piece in page_pieces(title=f"{name}: what is in it", body=_body(subject))]
+    )
     table = make_table(lock, known)
     facts_file = FactsFile(lock=subject.lock_sha256, page=_sha256(page), table=_sha256(table), facts=known)
     return Report(page, table, write_facts_file(facts_file))
@@ -59,25 +62,29 @@ def _sha256(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def _body(subject: Subject) -> Markup:
-    """Write the page; if something is missing, that comes first."""
-    told = [news(subject), images(subject), repositories(subject), layers(subject)]
-    told.insert(0 if subject.missing else 2, missing(subject))
-    told += [parts(subject), restore(subject), options(subject)]
-    return join(
-        [
-            element(
-                "header",
-                element("p", "Container images to carry across an air gap", class_="eyebrow"),
-                element("h1", subject.name),
-                overview(subject),
-                _contents(subject),
-            ),
-            element("main", LINE_END, join(told, LINE_END), LINE_END, id="details", tabindex=-1),
-            element("footer", _imprint(subject)),
-        ],
-        LINE_END,
+def _body(subject: Subject) -> Iterator[Markup]:
+    """Write the page section by section, as those of a large archive are large."""
+    yield element(
+        "header",
+        element("p", "Container images to carry across an air gap", class_="eyebrow"),
+        element("h1", subject.name),
+        overview(subject),
+        _contents(subject),
     )
+    yield LINE_END
+    yield from spread("main", _details(subject), id="details", tabindex=-1)
+    yield LINE_END
+    yield element("footer", _imprint(subject))
+
+
+def _details(subject: Subject) -> Iterator[Markup]:
+    """Write the sections; if something is missing, that comes first."""
+    sections = [news, images, repositories, layers, parts, restore, options]
+    sections.insert(0 if subject.missing else 2, missing)
+    yield LINE_END
+    for section in sections:
+        yield section(subject)
+        yield LINE_END
 
 
 def _contents(subject: Subject) -> Markup:

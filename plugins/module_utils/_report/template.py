@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable, Iterator
 from string import Template
 
 from .markup import Markup, text
 from .script import SCRIPT
 from .style import STYLE
 
-_PAGE = Template(
+_BEFORE = Template(
     """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -35,16 +36,24 @@ _PAGE = Template(
 </head>
 <body>
 <a class="skip" href="#details">Skip to the details</a>
-$body
+"""
+)
+_BEHIND = """
 </body>
 </html>
 """
-)
 
 
 def page(*, title: str, body: Markup) -> str:
     """Make a whole page."""
-    return _PAGE.substitute(policy=policy(), title=text(title), style=STYLE, body=body, script=SCRIPT)
+    return "".join(page_pieces(title=title, body=[body]))
+
+
+def page_pieces(*, title: str, body: Iterable[Markup]) -> Iterator[str]:
+    """Make a page in pieces, as those of its body are made."""
+    yield _BEFORE.substitute(policy=policy(), title=text(title), style=STYLE, script=SCRIPT)
+    yield from body
+    yield _BEHIND
 
 
 def policy() -> str:

@@ -113,7 +113,8 @@ class Accepted:
     def _read(self) -> dict[str, dict[str, Collection[str]]]:
         """Return all records: what was accepted, by archive and configuration."""
         with suppress(OSError, JsonError), open_regular(self._path) as file:
-            document = parse_object(file.read(_LARGEST))
+            size = os.fstat(file.fileno()).st_size  # memory is taken for all that is asked for
+            document = parse_object(file.read(min(size, _LARGEST)))
             return {archive: _texts_of(document.object(archive)) for archive in document.names()}
         return {}
 

@@ -58,12 +58,15 @@ class ResolvedList:
     @property
     def sources(self) -> dict[str, tuple[Repository, ...]]:
         """For each blob that several repositories name, by its digest: these repositories, in list order."""
+        firsts: dict[str, Repository] = {}
         found: dict[str, dict[Repository, None]] = {}
         for one in self.resolved:
             for image in one.children:
                 for blob in image.blobs:
-                    found.setdefault(blob.digest, {})[image.repository] = None
-        return {digest: tuple(repositories) for digest, repositories in found.items() if len(repositories) > 1}
+                    first = firsts.setdefault(blob.digest, image.repository)
+                    if first is not image.repository and first != image.repository:
+                        found.setdefault(blob.digest, {first: None})[image.repository] = None
+        return {digest: tuple(repositories) for digest, repositories in found.items()}
 
 
 def as_resolved_list(resolutions: Sequence[Resolution], options: Mapping[str, Json]) -> ResolvedList:

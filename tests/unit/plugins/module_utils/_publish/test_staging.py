@@ -601,11 +601,11 @@ def test_everything_is_synced_before_it_is_decided(tmp_path: Path, monkeypatch: 
     assert steps == [
         "sync 0",
         f"name {ready}/images.tar.part0",
+        "sync record",
         "sync new",
         f"name {ready}/images.tar.sha256",
         *companions,
         "sync ready",
-        "sync new",
         f"name {ready}/images.tar.lock.json",
         "sync ready",
         "name images.tar.part0",
