@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .._host.filesystem import filesystem_of
 from .._oci.layout import BLOBS
@@ -16,6 +16,7 @@ from .output import DIR, LOCK_SUFFIX, Output
 from .parity import is_parity_name
 from .parts import Part
 
+_LINES = 1000
 _PART = re.compile(r"\.part[0-9]{1,9}$")
 
 
@@ -32,8 +33,15 @@ def path_of(output: Output, part: Part) -> str:
 
 def checksum_lines(output: Output, parts: Sequence[Part]) -> bytes:
     """Write the checksums that ``sha256sum -c`` reads in the directory of ``dest``."""
+    return b"".join(checksum_pieces(output, parts))
+
+
+def checksum_pieces(output: Output, parts: Sequence[Part]) -> Iterator[bytes]:
+    """Yield the same in pieces, as a directory has as many lines as files."""
     prefix = f"{output.name}/" if output.compress == DIR else ""
-    return "".join(f"{part.sha256}  {prefix}{part.name}\n" for part in parts).encode()
+    for start in range(0, len(parts), _LINES):
+        some = parts[start : start + _LINES]
+        yield "".join([f"{part.sha256}  {prefix}{part.name}\n" for part in some]).encode()
 
 
 def stale_names(output: Output, files: Sequence[Part]) -> list[str]:

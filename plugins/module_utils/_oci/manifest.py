@@ -16,6 +16,7 @@ from typing import Union
 
 from .._base.errors import ManifestError, printable, quoted
 from .._base.json import Json, JsonError, JsonObject, compact, parse_object
+from .._base.shared import shared
 from .._base.slots import slotted
 from .descriptor import Descriptor, descriptor_json, parse_descriptor, parse_entry
 from .limits import MAX_CHILDREN, MAX_MANIFEST_BYTES, MAX_VALUES, ensure_few_layers
@@ -119,7 +120,7 @@ def _parse_schema2(document: JsonObject, media_type: str) -> Manifest | Index:
     if says_index and says_manifest:
         raise ManifestError("it is both a manifest and an index (CVE-2021-41190); refused")
     # The bytes alone decide what the document is, so that it is the same from a registry and from the cache.
-    stated = document.text("mediaType")
+    stated = shared(document.text("mediaType"))
     if stated and media_type in INDEX_TYPES | MANIFEST_TYPES and stated != media_type:
         raise ManifestError(
             f"it came as {media_type} but says that it is {quoted(stated, 120)}; refused, as the registry or a proxy "

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from .._archive.lock import PARITY, Lock, links_in
 from .._archive.lock_file import read_lock_pieces
-from .._archive.names import checksum_lines, lacking_links, path_of, stale_names
+from .._archive.names import checksum_pieces, lacking_links, path_of, stale_names
 from .._archive.output import DIR, Output
 from .._archive.parity import LEAST_PARTS, parity_names
 from .._archive.parts import Part
@@ -225,7 +225,7 @@ def _untidy_parity(output: Output, lock: Lock) -> tuple[str, ...]:
 def _untidy_checksums(output: Output, parts: Sequence[Part]) -> tuple[str, ...]:
     try:
         with open_regular(output.checksum_file) as file:
-            if file.read() == checksum_lines(output, parts):
+            if all(file.read(len(piece)) == piece for piece in checksum_pieces(output, parts)) and not file.read(1):
                 return ()
     except OSError:
         pass

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from .._archive.lock import Lock
 from .._archive.lock_file import lock_pieces
-from .._archive.names import checksum_lines, part_names, path_of
+from .._archive.names import checksum_pieces, part_names, path_of
 from .._archive.output import DIR, Output
 from .._archive.parts import Part, WrittenFile, explain_write_error
 from .._base.errors import BusyError, StorageError
@@ -258,7 +258,8 @@ class Staging:
     def _make_record_ready(self, lock: Lock, facts: Facts | None) -> None:
         output = self._output
         lock_sha256 = self._write_new(self._record, lock_pieces(lock))
-        self._write(os.path.basename(output.checksum_file), checksum_lines(output, lock.parts))
+        self._write_new(self._new, checksum_pieces(output, lock.parts))
+        self._put_ready(self._new, os.path.basename(output.checksum_file))
         for suffix, raw in make_companions(output.name, lock, lock_sha256, facts).items():
             self._write(f"{output.name}{suffix}", raw)
         sync_directory(self._ready)

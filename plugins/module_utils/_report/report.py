@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 
 from .._archive.lock import Lock
 from .._archive.output import TABLE_SUFFIX
@@ -50,9 +51,11 @@ def render(name: str, lock: Lock, lock_sha256: str, facts: Facts | None) -> Repo
     """
     known = facts if facts is not None and facts.is_about(lock) else None
     subject = Subject(name, lock, known, lock_sha256)
-    page = b"".join(
-        [piece.encode("utf-8") for piece in page_pieces(title=f"{name}: what is in it", body=_body(subject))]
+    written = BytesIO()  # which gives its bytes without a copy
+    written.writelines(
+        piece.encode("utf-8") for piece in page_pieces(title=f"{name}: what is in it", body=_body(subject))
     )
+    page = written.getvalue()
     table = make_table(lock, known)
     facts_file = FactsFile(lock=subject.lock_sha256, page=_sha256(page), table=_sha256(table), facts=known)
     return Report(page, table, write_facts_file(facts_file))
