@@ -17,6 +17,7 @@ from .._base.json import Json, JsonError
 from .._base.json_pieces import Listed, Member, Named, canonical_pieces
 from .._base.json_stream import JsonStream
 from .._oci.platform_json import platform_json
+from .digest_tables import DigestTable
 from .lock import FIRST_WRITER, Lock, LockedImage, LockedPlatform, Requirement
 from .lock_parsing import BUNDLE_VERSION, VERSION, parse_lock
 from .parts import Part
@@ -61,6 +62,8 @@ def _members(lock: Lock) -> Iterator[tuple[str, Member]]:
 
 def _in_order(values: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
     """Yield digests and values in the order of the digests."""
+    if isinstance(values, DigestTable):
+        return iter(values.items())
     return ((digest, values[digest]) for digest in sorted(values))
 
 

@@ -13,7 +13,6 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from json.encoder import encode_basestring
 from typing import Union
 
 Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
@@ -164,23 +163,12 @@ def refuse_half_pairs(value: Json) -> None:
 
 def canonical(value: Json) -> bytes:
     """Return a document as bytes, the same for equal content: keys as given, indented by two spaces, one final LF."""
-    return f"{written(value)}\n".encode()
+    return f"{indented(value)}\n".encode()
 
 
-def written(value: Json, indent: str = "") -> str:
-    """Write a value as ``json.dumps`` does with ``indent=2``, which makes a list of all words of a document first.
-
-    :param indent: what precedes the lines behind the first.
-    """
-    if isinstance(value, str):
-        return encode_basestring(value)
-    inner = f"{indent}  "
-    if isinstance(value, dict) and value:
-        named = [f"{inner}{encode_basestring(name)}: {written(one, inner)}" for name, one in value.items()]
-        return "{\n" + ",\n".join(named) + f"\n{indent}}}"
-    if isinstance(value, list) and value:
-        return "[\n" + ",\n".join([f"{inner}{written(one, inner)}" for one in value]) + f"\n{indent}]"
-    return json.dumps(value)
+def indented(value: Json) -> str:
+    """Return a value as text, as :func:`canonical` has it."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def compact(value: Json) -> bytes:

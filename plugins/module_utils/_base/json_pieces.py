@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Union
 
-from .json import Json, written
+from .json import Json, indented
 
 _AT_ONCE = 500
-_INDENT = "    "
+_CLOSING = "\n  ]"
 
 
 @dataclass(frozen=True)
@@ -38,24 +38,38 @@ def canonical_pieces(members: Iterable[tuple[str, Member]]) -> Iterator[bytes]:
     """Yield the bytes of an object with these members."""
     between = "{\n"
     for name, value in members:
-        yield f"{between}  {written(name)}: ".encode()
+        yield f"{between}  {indented(name)}: ".encode()
         between = ",\n"
         if isinstance(value, Listed):
-            yield from _elements("[]", (f"{_INDENT}{written(one, _INDENT)}" for one in value.elements))
+            yield from _joined("[]", _lists(value.elements))
         elif isinstance(value, Named):
-            named = (f"{_INDENT}{written(name)}: {written(one, _INDENT)}" for name, one in value.members)
-            yield from _elements("{}", named)
+            yield from _joined("{}", _objects(value.members))
         else:
-            yield written(value, "  ").encode()
+            yield _deeper(value).encode()
     yield b"{}\n" if between == "{\n" else b"\n}\n"
 
 
-def _elements(brackets: str, elements: Iterator[str]) -> Iterator[bytes]:
-    between = f"{brackets[0]}\n"
-    while True:
-        some = ",\n".join(islice(elements, _AT_ONCE))
-        if not some:
-            break
-        yield f"{between}{some}".encode()
-        between = ",\n"
-    yield brackets.encode() if between != ",\n" else f"\n  {brackets[1]}".encode()
+def _lists(elements: Iterable[Json]) -> Iterator[Json]:
+    left = iter(elements)
+    while some := list(islice(left, _AT_ONCE)):
+        yield some
+
+
+def _objects(members: Iterable[tuple[str, Json]]) -> Iterator[Json]:
+    left = iter(members)
+    while some := dict(islice(left, _AT_ONCE)):
+        yield some
+
+
+def _joined(brackets: str, some: Iterable[Json]) -> Iterator[bytes]:
+    """Yield one list or object that has the elements of several, each of which is not empty."""
+    before = brackets[0]
+    for each in some:
+        yield f"{before}{_deeper(each)[1 : -len(_CLOSING)]}".encode()
+        before = ","
+    yield brackets.encode() if before != "," else f"{_CLOSING[:-1]}{brackets[1]}".encode()
+
+
+def _deeper(value: Json) -> str:
+    """Return a value as it is in an object. Within its strings there are no line ends."""
+    return indented(value).replace("\n", "\n  ")
