@@ -39,7 +39,7 @@ def modes(*paths: Path) -> set[str]:
 
 @pytest.mark.field(
     "hosts",
-    given="a job, which Ansible starts with umask 022 if the task has `async`, and the user's own umask is 077",
+    given="a task with `async`, which Ansible starts with umask 022, and the user's own umask is 077",
     happens="the user's umask applies: nobody else can read the archive or the files next to it",
 )
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def hosts_of_set(raw: bytes, *, path: str) -> tuple[str, ...]:
     :raises LockFileError: when a name is not that of a host, or the file is nothing like a lock file.
     """
     if raw.startswith(b"{") and not _may_have(raw, b"hosts"):
-        return ()  # whatever else is wrong with it, is found when it is read as the lock file of an archive
+        return ()  # whatever else is wrong with it is found when it is read as the lock file of an archive
     try:
         hosts = parse_object(raw, most=MOST_VALUES).texts("hosts")
     except JsonError as error:

@@ -63,7 +63,7 @@ class Batches(Encoder):
 
 
 def encode_with(encoder: Encoder) -> Callable[[Batch], None]:
-    """Return what does with an encoder all that a batch holds."""
+    """Return a function that passes what a batch holds to an encoder."""
 
     def encode(batch: Batch) -> None:
         for piece in batch:

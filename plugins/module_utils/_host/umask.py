@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The user's own umask, which decides who can read the files of a run, even if the run is a job.
+"""The user's own umask, which decides who can read the files of a run, even if the task has ``async``.
 
 Ansible's async wrapper sets umask 022. So the shell on the host records the user's own umask in the environment before
 it starts that wrapper, and the module takes it from there.
@@ -16,7 +16,7 @@ from collections.abc import MutableMapping
 
 _NOTED = "AIRGAP_IMAGES_UMASK"
 TO_NOTE = f"{_NOTED}=$(umask)"
-"""The shell text that goes before the command that starts a job."""
+"""The shell text that goes before the command of a task with ``async``."""
 
 _OTHERS_WRITE = 0o002
 

@@ -4,7 +4,7 @@
 
 """Connections that are kept for the next request: a limited number, however many hosts a list names.
 
-Each is an open file, and a process may have few of them. urllib3 limits only those to one host.
+Each is an open file, and a process may have few of them. A pool limits only those to its own origin.
 """
 
 from __future__ import annotations
