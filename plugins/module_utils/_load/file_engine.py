@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from .._archive.request import Request
-from .._base.errors import ImagesError, Interrupted, OptionError
+from .._base.errors import ImagesError, OptionError
 from .._base.stop import Stop
-from .._host.attributes import NoAttributes
 from .._host.disk_errors import explained
 from .._host.files import make_directories, open_regular
 from .._host.log import Log
@@ -27,7 +26,7 @@ from .._host.stages import Stages
 from .._oci.image import FailedImage
 from .._oci.manifest import Manifest, parse_manifest
 from .._oci.platform import Architecture, PlatformFilter, parse_architecture
-from .._publish.failed_list import refuse_foreign, render, update
+from .._publish.failed_list import refuse_foreign
 from .._source.archive import Archive, open_archives
 from .._source.errors import SourceError, SourceGone
 from .asking import requests_for_blobs, requests_for_digests
@@ -41,11 +40,12 @@ from .image_file import FileImage, ImageFile, lay_out
 from .image_file_writer import FileWriter, is_there
 from .lacking import LackingBlob, errors_of, failure_of_file, lacking_blob
 from .options import AUTO
-from .request_file import KeptRequests, update_requests
 from .request_file import refuse_foreign as refuse_foreign_request
+from .request_file import update_requests
 from .requirements import carried_by, needed_from_base
 from .result import Loaded
-from .still_asked import OfImagesLeftOut
+from .run_files import RunFiles, update_failed_list
+from .still_asked import OpenAfterLoading
 from .verify import verify_first
 
 
@@ -213,28 +213,15 @@ def _finish(
         *(Loaded(one.listed, None, "", FAILED, error=one.error) for one in chosen.absent),
     )
     failed = tuple(FailedImage(one.listed, one.error, one.digest) for one in images if one.error is not None)
-    warnings: list[str] = []
-    requests = KeptRequests()
-    is_changed = action == WRITTEN
+    files = RunFiles(action == WRITTEN)
     if draft.lacking or is_complete or not options.check:
-        try:
-            requests = _update_requests(options, draft, errors, archives, is_complete=is_complete)
-            is_changed |= requests.is_changed
-        except Interrupted:
-            raise
-        except ImagesError as error:
-            warnings.append(str(error))
-    if options.failed_list is not None:
-        made = os.path.dirname(os.path.abspath(options.failed_list))
-        content = render(failed, chosen.listed.invalid, done="loaded")
-        try:
-            is_changed |= update(options.failed_list, content, NoAttributes(), made=made, check=options.check)
-        except ImagesError as error:
-            warnings.append(str(error))
+        files.attempt(lambda: _write_requests(files, options, draft, errors, archives, is_complete=is_complete))
+    files.attempt(lambda: update_failed_list(options.failed_list, failed, chosen.listed.invalid, check=options.check))
+    requests = files.requests
     return FileResult(
         dest=options.dest,
         size=draft.file.size,
-        changed=is_changed,
+        changed=files.is_changed,
         images=images,
         failed=failed,
         listed=chosen.listed,
@@ -247,25 +234,32 @@ def _finish(
         requests=requests.paths,
         fulfilled=requests.fulfilled,
         notes=_notes(draft),
-        warnings=tuple(warnings),
+        warnings=tuple(files.warnings),
         seconds=dict(stages.seconds),
     )
 
 
-def _update_requests(
-    options: FileOptions, draft: Draft, errors: Iterable[str], archives: Sequence[Archive], *, is_complete: bool
-) -> KeptRequests:
-    """Write, renew or remove what asks for parts and blobs, as :func:`update_requests` does.
+def _write_requests(
+    files: RunFiles,
+    options: FileOptions,
+    draft: Draft,
+    errors: Iterable[str],
+    archives: Sequence[Archive],
+    *,
+    is_complete: bool,
+) -> bool:
+    """Write, renew or remove what asks for parts and blobs; returns whether any of it was different.
 
     Where the file is not written for another reason, parts were not read, so what an earlier run asked for stays.
     """
     if options.request_file is None:
-        return KeptRequests()
+        return False
     asked = requests_for_blobs(draft.lacking, archives) or _requests_for(draft, errors, archives)
     if asked is None or not (asked or is_complete):
-        return KeptRequests()
-    left_out = OfImagesLeftOut(archives, {image.reference for image in draft.chosen.images})
-    return update_requests(options.request_file, asked, archives, left_out, check=options.check)
+        return False
+    left_out = OpenAfterLoading(archives, {image.reference for image in draft.chosen.images})
+    files.requests = update_requests(options.request_file, asked, archives, left_out, check=options.check)
+    return files.requests.is_changed
 
 
 def _requests_for(draft: Draft, errors: Iterable[str], archives: Sequence[Archive]) -> list[Request] | None:

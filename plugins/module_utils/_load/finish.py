@@ -6,17 +6,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Callable
+from dataclasses import dataclass, replace
 
 from .._archive.request import Request
-from .._base.errors import ImagesError, Interrupted
-from .._host.attributes import NoAttributes
+from .._base.errors import ImagesError
 from .._host.stages import Stages
 from .._oci.image import FailedImage
-from .._publish.failed_list import render, update
 from .._source.archive import Archive
 from .._source.errors import SourceError, SourceGone
 from .choice import Chosen
@@ -24,11 +20,12 @@ from .cluster_files import cluster_files
 from .lacking import LackingBlob, failure_of_load
 from .ledger import MOUNTED, PRESENT, PUSHED, Moved
 from .options import Options
-from .receipts import KeptReceipt, notice_of_other_target, write_receipts
+from .receipts import notice_of_other_target, write_receipts
 from .report_file import facts_of, update_report
-from .request_file import KeptRequests, update_requests
+from .request_file import update_requests
 from .result import FAILED, Loaded, Result, Stats
-from .still_asked import OfImagesLeftOut
+from .run_files import RunFiles, update_failed_list
+from .still_asked import OpenAfterLoading
 
 
 @dataclass(frozen=True)
@@ -51,26 +48,6 @@ class Outcome:
     projects_created: tuple[str, ...] = ()
 
 
-@dataclass
-class _Told:
-    """The files about a run, as they are written."""
-
-    is_changed: bool
-    warnings: list[str] = field(default_factory=list)
-    receipts: tuple[KeptReceipt, ...] = ()
-    requests: KeptRequests = field(default_factory=KeptRequests)
-
-    def attempt(self, step: Callable[[], bool]) -> None:
-        """Write a file; that it cannot be written is a warning."""
-        try:
-            self.is_changed = step() or self.is_changed
-        except Interrupted as error:
-            error.changed = error.changed or self.is_changed
-            raise
-        except ImagesError as error:
-            self.warnings.append(str(error))
-
-
 def finish(
     options: Options,
     archives: Sequence[Archive],
@@ -90,15 +67,15 @@ def finish(
     loaded = outcome.loaded
     images = (*loaded, *(Loaded(one.listed, None, "", FAILED, error=one.error) for one in chosen.absent))
     failed = [FailedImage(one.listed, one.error, one.digest) for one in images if one.error is not None]
-    told = _Told(outcome.is_changed or bool(outcome.projects_created))
+    files = RunFiles(outcome.is_changed or bool(outcome.projects_created))
     remark = notice_of_other_target(options, archives) if outcome.lacking else ""
-    told.attempt(lambda: _write_receipts(told, options, archives, outcome))
-    told.attempt(lambda: _write_requests(told, options, archives, outcome))
-    told.attempt(lambda: _write_failed_list(options, chosen, failed))
+    files.attempt(lambda: _write_receipts(files, options, archives, outcome))
+    files.attempt(lambda: _write_requests(files, options, archives, outcome))
+    files.attempt(lambda: update_failed_list(options.failed_list, failed, chosen.listed.invalid, check=options.check))
     registry = str(options.naming.registry)
     result = Result(
         registry=registry,
-        changed=told.is_changed,
+        changed=files.is_changed,
         images=images,
         failed=tuple(failed),
         listed=chosen.listed,
@@ -106,20 +83,20 @@ def finish(
         stats=_stats(loaded, outcome.moved, heads, stages),
         cluster=cluster_files([one.reference.name for one in loaded], options.naming, is_plain=is_plain),
         receipt=options.receipt or "",
-        receipts=tuple(one.as_json() for one in told.receipts),
-        confirmation=next((one.confirmation for one in told.receipts if one.path == options.receipt), ""),
+        receipts=tuple(one.as_json() for one in files.receipts),
+        confirmation=next((one.confirmation for one in files.receipts if one.path == options.receipt), ""),
         report=options.report or "",
         lacking=tuple(outcome.lacking),
         lacking_told=(
-            failure_of_load(outcome.lacking, registry, told.requests.paths, remark, check=options.check)
+            failure_of_load(outcome.lacking, registry, files.requests.paths, remark, check=options.check)
             if outcome.lacking
             else ""
         ),
-        requests=told.requests.paths,
-        fulfilled=told.requests.fulfilled,
+        requests=files.requests.paths,
+        fulfilled=files.requests.fulfilled,
         projects_created=outcome.projects_created,
         remarks=chosen.remarks,
-        warnings=tuple(told.warnings),
+        warnings=tuple(files.warnings),
     )
     return _with_report(options, archives, result)
 
@@ -135,7 +112,7 @@ def _with_report(options: Options, archives: Sequence[Archive], result: Result) 
     return replace(result, changed=result.changed or is_changed)
 
 
-def _write_receipts(told: _Told, options: Options, archives: Sequence[Archive], outcome: Outcome) -> bool:
+def _write_receipts(files: RunFiles, options: Options, archives: Sequence[Archive], outcome: Outcome) -> bool:
     """Write or renew the receipts; returns whether any was different.
 
     A run that lost its archive on the way leaves them alone, and so does one that began nothing.
@@ -143,29 +120,20 @@ def _write_receipts(told: _Told, options: Options, archives: Sequence[Archive], 
     is_cut_short = any(isinstance(one.error, SourceGone) for one in outcome.loaded)
     if options.receipt is None or outcome.lacking or is_cut_short:
         return False
-    is_changed, told.receipts = write_receipts(options, archives, outcome.loaded)
+    is_changed, files.receipts = write_receipts(options, archives, outcome.loaded)
     return is_changed
 
 
-def _write_requests(told: _Told, options: Options, archives: Sequence[Archive], outcome: Outcome) -> bool:
+def _write_requests(files: RunFiles, options: Options, archives: Sequence[Archive], outcome: Outcome) -> bool:
     """Write, renew or remove what asks for parts and blobs; returns whether any of it was different."""
     is_cut_short = any(isinstance(one.error, SourceGone) for one in outcome.loaded)
     if options.request_file is None or outcome.requests is None or is_cut_short:
         return False
     # What failed for another reason than its archive was not read either.
     read = {one.reference for one in outcome.loaded if one.error is None or isinstance(one.error, SourceError)}
-    left_out = OfImagesLeftOut(archives, read)
-    told.requests = update_requests(options.request_file, outcome.requests, archives, left_out, check=options.check)
-    return told.requests.is_changed
-
-
-def _write_failed_list(options: Options, chosen: Chosen, failed: Sequence[FailedImage]) -> bool:
-    """Write, renew or remove the list; returns whether it was different."""
-    path = options.failed_list
-    if path is None:
-        return False
-    content = render(failed, chosen.listed.invalid, done="loaded")
-    return update(path, content, NoAttributes(), made=os.path.dirname(path), check=options.check)
+    left_out = OpenAfterLoading(archives, read)
+    files.requests = update_requests(options.request_file, outcome.requests, archives, left_out, check=options.check)
+    return files.requests.is_changed
 
 
 def _stats(loaded: Sequence[Loaded], moved: Moved, heads: int, stages: Stages) -> Stats:

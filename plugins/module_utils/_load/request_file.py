@@ -14,7 +14,7 @@ from .._archive.request import Request
 from .._archive.request_file import is_directory, place_in, put_request_file, read_request_file
 from .._source.archive import Archive
 from .beside import beside
-from .still_asked import Open
+from .still_asked import StillOpen
 
 
 def refuse_foreign(path: str) -> None:
@@ -43,7 +43,7 @@ class KeptRequests:
 
 
 def update_requests(
-    path: str, requests: Sequence[Request], archives: Sequence[Archive], still_open: Open, *, check: bool
+    path: str, requests: Sequence[Request], archives: Sequence[Archive], still_open: StillOpen, *, check: bool
 ) -> KeptRequests:
     """Write what is asked for, and remove what asks for something of these archives that nobody lacks any more.
 
@@ -72,7 +72,7 @@ def update_requests(
         place = path if is_first else _place(path, request.archive, request.lock_sha256, archives)
         wanted[place] = request
     changes = [_update(place, before[place], request, locks, check=check) for place, request in wanted.items()]
-    resolved = {*locks} if still_open.is_known else {one.lock_sha256 for one in known}
+    resolved = {*locks} if still_open.is_complete else {one.lock_sha256 for one in known}
     return KeptRequests(
         is_changed=any(changes),
         paths=tuple(place for place, request in wanted.items() if request is not None),

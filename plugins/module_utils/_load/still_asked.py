@@ -23,24 +23,24 @@ from .naming import target_of
 from .options import AUTO
 
 
-class Open(Protocol):
+class StillOpen(Protocol):
     """The part of earlier requests that stays open."""
 
     @property
-    def is_known(self) -> bool:
-        """True if nothing else is missing of the archives than what the run asks for."""
+    def is_complete(self) -> bool:
+        """True if the run has looked at every image of the archives."""
 
     def still_asked(self, before: Request) -> Request:
         """Return what an earlier request for one of the archives goes on asking for, which may be nothing."""
 
 
-class OfPartsRead:
-    """Of a run that has read all parts, and no registry: the blobs that were nowhere stay open.
+class OpenAfterVerifying:
+    """What stays open after all parts were read and no registry was asked: the blobs that no archive has.
 
     :param archives: in the order of their chain.
     """
 
-    is_known = True
+    is_complete = True
 
     def __init__(self, archives: Iterable[Archive]) -> None:
         self._archives = {one.lock_sha256: one for one in archives}
@@ -50,8 +50,8 @@ class OfPartsRead:
         return replace(before, parts=(), digests=tuple(one for one in before.digests if not has_blob(one)))
 
 
-class OfImagesLeftOut:
-    """Of a run that loads images: what those need that it leaves out, as long as it is not there.
+class OpenAfterLoading:
+    """What stays open after a load: what the images need that it left out, as long as no archive has it intact.
 
     :param archives: in the order of their chain.
     :param asked: references that the run has loaded, or could not read.
@@ -63,7 +63,7 @@ class OfImagesLeftOut:
         self._images = [one for reference, one in held.items() if reference not in asked]
 
     @property
-    def is_known(self) -> bool:
+    def is_complete(self) -> bool:
         return not self._images
 
     def still_asked(self, before: Request) -> Request:

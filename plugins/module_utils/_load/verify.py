@@ -13,7 +13,7 @@ from .._source.errors import SourceError
 from .asking import requests_for_parts
 from .request_file import update_requests
 from .result import notice_of_requests
-from .still_asked import OfPartsRead
+from .still_asked import OpenAfterVerifying
 
 
 class LostParts(SourceError):
@@ -41,7 +41,7 @@ def verify_first(archives: Sequence[Archive], request: str | None, *, check: boo
     paths: tuple[str, ...] = ()
     if request is not None:
         asked = requests_for_parts(wrong, archives)
-        kept = update_requests(request, asked, archives, OfPartsRead(archives), check=check)
+        kept = update_requests(request, asked, archives, OpenAfterVerifying(archives), check=check)
         is_changed, paths = kept.is_changed, kept.paths
     error = LostParts(
         f"{'; '.join(told)}. Nothing was loaded. Carry these parts across again; verify=while loads the images "

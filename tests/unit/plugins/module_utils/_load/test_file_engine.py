@@ -39,6 +39,7 @@ from ansible_collections.airgap.images.plugins.module_utils._load.naming import 
 from ansible_collections.airgap.images.plugins.module_utils._load.params import Params
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor, digest_of
 from ansible_collections.airgap.images.plugins.module_utils._oci.reference import parse_reference
+from ansible_collections.airgap.images.plugins.module_utils._source.archive import Archive
 from ansible_collections.airgap.images.plugins.modules.image_load import RETURN, argument_spec
 from ansible_collections.airgap.images.tests.unit.bundles import DIGESTS, FEBRUARY, JANUARY, MARCH, bundle, full
 from ansible_collections.airgap.images.tests.unit.carried import FORMS, Carried, carry, change
@@ -313,6 +314,24 @@ def test_a_file_of_other_images_leaves_what_was_asked_for(tmp_path: Path) -> Non
     result = write(carried, tmp_path / "images.tar", request_file=str(asking), images=["reg.lan/b:1"])
     assert not result.is_failure and asking.read_bytes() == before, "a still needs it"
     assert (result.requests, result.fulfilled) == ((str(asking),), ())
+
+
+def test_a_run_that_is_stopped_after_it_wrote_the_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    carried, dest = full(tmp_path, FEBRUARY, "none in parts"), tmp_path / "images.tar"
+    names = carried.open().part_of(DIGESTS[3])
+    change(carried.dest.parent / names[len(names) // 2], 100)
+    asking = tmp_path / "a.request.json"
+    assert write(carried, dest, request_file=str(asking)).is_failure
+    before = asking.read_bytes()
+
+    def stopped(_self: Archive, _names: object) -> frozenset[str]:
+        raise Interrupted("stopped")
+
+    monkeypatch.setattr(Archive, "wrong_among", stopped)
+    with pytest.raises(Interrupted) as caught:
+        write(carried, dest, request_file=str(asking), images=["reg.lan/b:1"])
+    assert caught.value.changed and named_in(dest)
+    assert asking.read_bytes() == before
 
 
 def test_a_damaged_part_is_asked_for(tmp_path: Path) -> None:
