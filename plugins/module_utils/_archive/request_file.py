@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from .._base.errors import LockFileError, OptionError
 from .._host.disk_errors import explained
-from .._host.files import make_directories, open_regular, put_whole
+from .._host.files import make_directories, put_whole, read_regular
 from .request import REQUEST_SUFFIX, Request, read_request, write_request
 
 _LARGEST = 64 * 1024 * 1024
@@ -41,8 +41,7 @@ def read_request_file(path: str) -> Request | None:
     :raises StorageError: when it cannot be read.
     """
     try:
-        with open_regular(path) as file:
-            return read_request(file.read(_LARGEST), path=path)
+        return read_request(read_regular(path, _LARGEST), path=path)
     except FileNotFoundError:
         return None
     except LockFileError as error:

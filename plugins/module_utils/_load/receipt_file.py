@@ -11,7 +11,7 @@ from typing import Callable, Optional
 from .._archive.receipt import Receipt, parse, render, with_number
 from .._base.errors import LockFileError, OptionError
 from .._host.disk_errors import explained
-from .._host.files import open_regular, put_whole
+from .._host.files import put_whole, read_regular
 from .._host.hold import Hold
 
 Make = Callable[[Optional[Receipt]], Optional[Receipt]]
@@ -34,8 +34,7 @@ def read_receipt(path: str) -> Receipt | None:
     :raises OptionError: when something else is there.
     """
     try:
-        with open_regular(path) as file:
-            raw = file.read(_LARGEST)
+        raw = read_regular(path, _LARGEST)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from .._base.errors import OptionError, printable
 from .._host.disk_errors import explained
-from .._host.files import open_regular, put_whole
+from .._host.files import put_whole, read_regular
 from .._oci.reference import Reference
 from .._report.comparison import image_size
 from .._report.failures import shown_lines
@@ -98,8 +98,7 @@ def _change(one: Loaded) -> str:
 
 def _read(path: str) -> bytes:
     try:
-        with open_regular(path) as file:
-            return file.read(_LARGEST)
+        return read_regular(path, _LARGEST)
     except FileNotFoundError:
         return b""
     except OSError as error:

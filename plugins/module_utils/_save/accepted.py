@@ -19,7 +19,7 @@ from .._archive.lock import Lock
 from .._base.errors import StorageError
 from .._base.json import Json, JsonError, JsonObject, compact, parse_object
 from .._cache.cache import Cache
-from .._host.files import open_regular, put_whole
+from .._host.files import put_whole, read_regular
 from .._oci.image import PlatformImage, ResolvedImage, key_of
 from .._oci.reference import Reference, Repository
 
@@ -112,9 +112,8 @@ class Accepted:
 
     def _read(self) -> dict[str, dict[str, Collection[str]]]:
         """Return all records: what was accepted, by archive and configuration."""
-        with suppress(OSError, JsonError), open_regular(self._path) as file:
-            size = os.fstat(file.fileno()).st_size  # memory is taken for all that is asked for
-            document = parse_object(file.read(min(size, _LARGEST)))
+        with suppress(OSError, JsonError):
+            document = parse_object(read_regular(self._path, _LARGEST))
             return {archive: _texts_of(document.object(archive)) for archive in document.names()}
         return {}
 

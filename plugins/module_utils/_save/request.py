@@ -25,7 +25,7 @@ from .._archive.request import REQUEST_SUFFIX, REQUESTED_SUFFIX, Request, read_r
 from .._archive.zstd_encoder import ZSTANDARD_ERROR
 from .._base.errors import LockFileError, OptionError, quoted
 from .._host.disk_errors import reason
-from .._host.files import open_regular
+from .._host.files import read_regular
 from .options import Options
 
 _LARGEST = 256 * 1024 * 1024
@@ -98,7 +98,7 @@ def read_asked(path: str, options: Options) -> Asked:
     :raises OptionError: when it cannot be answered, before anything begins: says why, and what to do.
     """
     try:
-        raw = _read(path)
+        raw = read_regular(path, _LARGEST)
         request = read_request(raw, path=path)
     except OSError as error:
         raise OptionError(f"request: cannot read {path} on the target: {reason(error)}") from error
@@ -125,7 +125,7 @@ def _find_lock(request: Request, options: Options) -> tuple[str, bytes]:
     paths += [options.selection.from_lock] if options.selection.from_lock else []
     for path in paths:
         try:
-            raw = _read(path)
+            raw = read_regular(path, _LARGEST)
         except OSError:
             continue
         if hashlib.sha256(raw).hexdigest() == request.lock_sha256:
@@ -187,11 +187,6 @@ def _refuse_other_bytes(asked: Asked) -> None:
             "again here. Use the release and the host that made it, copy the parts from where the archive is kept, or "
             "save a full archive and carry that"
         )
-
-
-def _read(path: str) -> bytes:
-    with open_regular(path) as file:
-        return file.read(_LARGEST)
 
 
 def _number(value: object) -> int | None:
