@@ -27,7 +27,7 @@ def read_checked(path: str, blob: Descriptor) -> bytes:
         descriptor = descriptor_of_regular(path)
         try:
             raw = read_first(descriptor, blob.size + 1)
-            _compare(raw, blob)
+            refuse_difference(blob, len(raw), hashlib.sha256(raw).hexdigest())
             keep_from_others(descriptor)
         finally:
             os.close(descriptor)
@@ -36,10 +36,15 @@ def read_checked(path: str, blob: Descriptor) -> bytes:
     return raw
 
 
-def _compare(raw: bytes, blob: Descriptor) -> None:
-    if len(raw) > blob.size:
+def refuse_difference(blob: Descriptor, size: int, sha256: str | None) -> None:
+    """Compare what was read of a blob with its descriptor.
+
+    :param sha256: hex digits; ``None``: it was checked before.
+    :raises DamagedBlobError: when it differs.
+    """
+    if size > blob.size:
         raise DamagedBlobError(blob.digest, f"it has more than {blob.size} bytes")
-    if len(raw) < blob.size:
-        raise DamagedBlobError(blob.digest, f"it has {len(raw)} bytes instead of {blob.size}")
-    if hashlib.sha256(raw).hexdigest() != hex_of(blob.digest):
+    if size < blob.size:
+        raise DamagedBlobError(blob.digest, f"it has {size} bytes instead of {blob.size}")
+    if sha256 is not None and sha256 != hex_of(blob.digest):
         raise DamagedBlobError(blob.digest, "its bytes have another sha256")

@@ -19,9 +19,8 @@ from .._base.buffers import Buffers, Data
 from .._base.errors import DamagedBlobError
 from .._host.files import keep_from_others, open_regular
 from .._oci.descriptor import Descriptor
-from .._oci.image import hex_of
 from .encoder import BUFFER, CHUNK, Encoder, is_compressed
-from .small_blob import SMALL, read_checked
+from .small_blob import SMALL, read_checked, refuse_difference
 from .tar_header import header_of
 
 RECORD = 20 * 512
@@ -144,14 +143,11 @@ def checked_chunks(
                     break
                 size += len(chunk)
                 if size > blob.size:
-                    raise DamagedBlobError(blob.digest, f"it has more than {blob.size} bytes")
+                    refuse_difference(blob, size, None)
                 if hasher is not None:
                     hasher.update(chunk)
                 yield chunk
-            if size != blob.size:
-                raise DamagedBlobError(blob.digest, f"it has {size} bytes instead of {blob.size}")
-            if hasher is not None and hasher.hexdigest() != hex_of(blob.digest):
-                raise DamagedBlobError(blob.digest, "its bytes have another sha256")
+            refuse_difference(blob, size, None if hasher is None else hasher.hexdigest())
             if hasher is None and not is_checked(blob.digest, file.fileno()):
                 raise DamagedBlobError(blob.digest, "it was touched while it was read")
             keep_from_others(file.fileno())
