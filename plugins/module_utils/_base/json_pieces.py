@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes a large JSON object piece by piece, in the bytes that ``canonical`` gives it as a whole. Pure."""
+"""Writes large JSON piece by piece, in the bytes that ``canonical`` or ``compact`` gives it as a whole. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Union
 
-from .json import Json, indented
+from .json import Json, compact, indented
 
 _AT_ONCE = 500
 _CLOSING = "\n  ]"
@@ -47,6 +47,15 @@ def canonical_pieces(members: Iterable[tuple[str, Member]]) -> Iterator[bytes]:
         else:
             yield _deeper(value).encode()
     yield b"{}\n" if between == "{\n" else b"\n}\n"
+
+
+def compact_list(elements: Iterable[Json]) -> Iterator[bytes]:
+    """Yield the bytes of a list without whitespace, element by element."""
+    before = b"["
+    for element in elements:
+        yield before + compact(element)
+        before = b","
+    yield b"[]" if before == b"[" else b"]"
 
 
 def _lists(elements: Iterable[Json]) -> Iterator[Json]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .._base.json import Json, compact
-from .._base.json_pieces import Listed, canonical_pieces
+from .._base.json_pieces import Listed, canonical_pieces, compact_list
 from .._base.slots import slotted
 from .descriptor import NO_ANNOTATIONS, Descriptor, descriptor_json, digest_of
 from .image import ResolvedImage, StoredImage, hex_of
@@ -108,14 +108,14 @@ def archive_index(images: Iterable[SavedImage]) -> bytes:
 
 def index_of(entries: Iterable[tuple[Reference, Descriptor]]) -> bytes:
     """Return an ``index.json`` that names manifests and indexes by references."""
-    # Entry by entry, as a list may have ten thousand.
     before, _list, behind = compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}).partition(b"[]")
-    return b"".join([before, b"[", b",".join(_named(reference, entry) for reference, entry in entries), b"]", behind])
+    named = compact_list(_named(reference, entry) for reference, entry in entries)
+    return b"".join([before, *named, behind])
 
 
-def _named(reference: Reference, entry: Descriptor) -> bytes:
+def _named(reference: Reference, entry: Descriptor) -> Json:
     annotations = {**entry.annotations, _REF_NAME: str(reference)}
-    return compact(descriptor_json(replace(entry, annotations=annotations)))
+    return descriptor_json(replace(entry, annotations=annotations))
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from .._archive.lock import Lock
-from .._base.json import Json, compact
+from .._base.json import Json
+from .._base.json_pieces import compact_list
 from .._base.slots import slotted
 from .comparison import Comparison
 from .failures import Failure, Invalid, failures_digest
@@ -134,10 +136,6 @@ def fingerprint(lock: Lock) -> str:
     )
     blobs: Iterator[Json] = ([digest, lock.blobs[digest]] for digest in sorted(lock.blobs))
     hasher = hashlib.sha256()
-    for before, listed in ((b"[[", keys), (b",[", blobs)):
-        hasher.update(before)
-        for number, one in enumerate(listed):
-            hasher.update((b"," if number else b"") + compact(one))
-        hasher.update(b"]")
-    hasher.update(b"]")
+    for piece in chain([b"["], compact_list(keys), [b","], compact_list(blobs), [b"]"]):
+        hasher.update(piece)
     return hasher.hexdigest()
