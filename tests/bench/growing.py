@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from typing import Any
 from .context import Bench
 from .figures import Figure, Series, series
 from .fixture_registry import many, name_of
-from .process import MEGA, SAVE, BenchError, ModuleRun, Run, run, run_module
+from .process import MEGA, BenchError, ModuleRun, Run, run_module, start_run
 
 GROUP = "growth10k"
 
@@ -47,7 +45,7 @@ class _Sample:
 
 def measure(bench: Bench) -> list[Figure]:
     """The rows of this group, of one round."""
-    start = _start()
+    start = start_run()
     rows: list[Figure] = []
     with many(bench.sizes.grown[-1]) as host:
         for compress in _FORMATS:
@@ -103,10 +101,3 @@ def _move(host: str) -> None:
     """Makes the first tag name its other image."""
     with urllib.request.urlopen(urllib.request.Request(f"http://{host}/moved", method="PUT")):  # loopback
         pass
-
-
-def _start() -> Run:
-    """A module's process until it could begin: it has read its arguments and refuses them."""
-    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"_ansible_remote_tmp": "~/.ansible/tmp"}}).encode("ascii")
-    program = f"ansible_collections.airgap.images.plugins.modules.{SAVE}"
-    return run([sys.executable, "-m", program], stdin=arguments, accept=(1,))

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Callable, TypeVar
 
 from .._base.errors import LockFileError, printable, quoted
-from .._base.json import TWICE, Json, JsonError, JsonObject
+from .._base.json import REPEATED_KEY, Json, JsonError, JsonObject
 from .._base.json_stream import Element, JsonStream
 from .._base.shared import shared
 from .._oci.platform_json import parse_platform
@@ -116,7 +116,7 @@ def _table(make: Callable[[Iterable[Entry]], Table], entries: Iterable[Entry]) -
     try:
         return make(entries)
     except RepeatedDigest:
-        raise JsonError(TWICE) from None
+        raise JsonError(REPEATED_KEY) from None
 
 
 def _parse_images(stream: JsonStream) -> Iterator[LockedImage]:
@@ -156,7 +156,7 @@ def _parse_requires(stream: JsonStream) -> dict[str, Requirement]:
     for element in stream.pairs("requires"):
         name = _digest(element[0])
         if name in requires:
-            raise JsonError(TWICE)
+            raise JsonError(REPEATED_KEY)
         requires[name] = _parse_requirement(_object_in(element, f"requires.{name}"))
     return requires
 

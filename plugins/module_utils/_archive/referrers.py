@@ -45,6 +45,8 @@ def owners_of(images: Sequence[LockedImage]) -> dict[Reference, Reference]:
 def all_owners_of(images: Sequence[LockedImage]) -> dict[Reference, frozenset[Reference]]:
     """Find all images that each referrer belongs to: several tags may name what it refers to.
 
+    Unlike :func:`owners_of`, which names the nearest one.
+
     :param images: as :func:`owners_of` takes them.
     :returns: the references of images by those of their referrers, in the order of the archive.
     """

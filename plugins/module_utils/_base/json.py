@@ -21,7 +21,7 @@ Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 """An escape that may be half of a pair."""
 
-TWICE = "a key occurs twice in one object"
+REPEATED_KEY = "a key occurs twice in one object"
 
 _LONGEST_INTEGER = 100
 
@@ -179,7 +179,7 @@ def compact(value: Json) -> bytes:
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     values = dict(pairs)
     if len(values) != len(pairs):
-        raise JsonError(TWICE)
+        raise JsonError(REPEATED_KEY)
     return values
 
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Union
 
-from .json import STRICT, SURROGATE, TWICE, Json, JsonError, refuse_half_pairs, too_many
+from .json import REPEATED_KEY, STRICT, SURROGATE, Json, JsonError, refuse_half_pairs, too_many
 
 Element = Union["re.Match[str]", tuple[str, Json]]
 """An element that matched a pattern, or any other with its name, which is empty in lists."""
@@ -54,7 +54,7 @@ class JsonStream:
             while True:
                 name = self._name()
                 if name in names:
-                    raise JsonError(TWICE)
+                    raise JsonError(REPEATED_KEY)
                 names.add(name)
                 yield name
                 if not self._goes_on("}"):

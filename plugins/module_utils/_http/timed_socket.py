@@ -25,8 +25,8 @@ from .._base.deadline import not_done_in_time, seconds_left
 
 # Interim responses (RFC 9110, 15.2), but for 101: another protocol follows that one.
 _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d(?!\d)")
-_TELLS = 13
-"""Bytes of a response from which one can tell whether it is an interim one."""
+_STATUS_LENGTH = 13
+"""Bytes of a response that show whether it is an interim one."""
 
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 _LONGEST_HEAD = 64 * 1024
@@ -155,7 +155,7 @@ class _ResponseReader(io.RawIOBase):
         if not self._has_begun:
             self._has_begun = True
             size = self._receive(buffer)
-            if size >= _TELLS and not _INTERIM.match(buffer):
+            if size >= _STATUS_LENGTH and not _INTERIM.match(buffer):
                 return size
             self._pending = self._begin(bytes(buffer[:size]))
         size = min(len(buffer), len(self._pending))

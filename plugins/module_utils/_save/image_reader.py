@@ -31,7 +31,7 @@ class ImageReader:
 
     :param selection: says whether foreign layers are wanted.
     :param unsupported: knows which images cannot be copied; ``None``: all can.
-    :param is_known: tells whether a manifest was accepted from a repository before.
+    :param was_accepted: returns whether a manifest was accepted from a repository before.
     """
 
     def __init__(
@@ -41,14 +41,14 @@ class ImageReader:
         cache: Cache,
         selection: Selection,
         unsupported: UnsupportedImages | None,
-        is_known: Callable[[Repository, str], bool],
+        was_accepted: Callable[[Repository, str], bool],
     ) -> None:
         self._documents = documents
         self._client = client
         self._cache = cache
         self._selection = selection
         self._unsupported = unsupported
-        self._was_accepted = is_known
+        self._was_accepted = was_accepted
 
     def child(self, repository: Repository, entry: Descriptor) -> PlatformImage:
         """Read the manifest that an entry of an index names.

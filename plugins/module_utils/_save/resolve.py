@@ -90,7 +90,7 @@ class Resolver:
     :param failures: makes the failures of images.
     :param keep: store what is fetched in the cache; not in check mode.
     :param timeout: seconds for all questions about one image.
-    :param is_known: tells whether a manifest or index was accepted from a repository before.
+    :param is_known: returns whether a manifest or index was accepted from a repository before.
     :param unsupported: knows which images cannot be copied; ``None``: all can.
     :param check: called while answers are waited for; raises when the run is to end.
     :ivar fetched: bytes of each manifest and configuration that was not in the cache, by digest.

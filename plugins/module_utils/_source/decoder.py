@@ -10,7 +10,7 @@ from typing import Protocol
 
 from .joined import JoinedParts
 
-CHUNK = 128 * 1024
+READ_AT_ONCE = 128 * 1024
 
 
 class Decoder(Protocol):
@@ -54,7 +54,7 @@ def skip_by_reading(decoder: Decoder, amount: int) -> int:
     """Leave out bytes of a decoder that has to decode them; return how many."""
     left = amount
     while left:
-        data = decoder.read(min(left, CHUNK))
+        data = decoder.read(min(left, READ_AT_ONCE))
         if not data:
             break
         left -= len(data)

@@ -17,7 +17,7 @@ from typing import IO, cast
 
 from .._archive.output import GZIP, ZSTD
 from .._archive.zstd_encoder import ZSTANDARD_ERROR
-from .decoder import CHUNK, Decoder, Snapshot, skip_by_reading
+from .decoder import READ_AT_ONCE, Decoder, Snapshot, skip_by_reading
 from .errors import BrokenStream, SourceError
 from .joined import JoinedParts, PartReader
 from .stored_blocks import GZIP_BLOCKS, ZSTD_BLOCKS, StoredBlocks
@@ -152,7 +152,7 @@ class Inflater:
         self._reader.close()
 
     def _input(self) -> bytes:
-        data = self._reader.read(CHUNK)
+        data = self._reader.read(READ_AT_ONCE)
         if not data:
             raise BrokenStream("it ends too early")
         return data
@@ -161,9 +161,9 @@ class Inflater:
         """Start the next gzip member, if one follows."""
         if not self._has_members:
             return False
-        rest = self._inflater.unused_data or self._reader.read(CHUNK)
+        rest = self._inflater.unused_data or self._reader.read(READ_AT_ONCE)
         if len(rest) == 1:
-            rest += self._reader.read(CHUNK)
+            rest += self._reader.read(READ_AT_ONCE)
         if not rest.startswith(_GZIP_MAGIC):
             return False
         self._inflater, self._rest, self._is_full = zlib.decompressobj(_WITH_HEADER), rest, False
@@ -195,7 +195,7 @@ class ZstdDecoder:
         self._reader = reader
         decompressor = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW)
         source = cast("IO[bytes]", reader)  # it asks for read() only
-        self._stream = decompressor.stream_reader(source, read_size=CHUNK, read_across_frames=True)
+        self._stream = decompressor.stream_reader(source, read_size=READ_AT_ONCE, read_across_frames=True)
 
     def read(self, amount: int) -> bytes:
         try:
@@ -213,7 +213,7 @@ class ZstdDecoder:
         return skip_by_reading(self, amount)
 
     def consumed(self) -> tuple[int, int]:
-        return max(0, self._reader.position - CHUNK - _WITHIN), self._reader.position
+        return max(0, self._reader.position - READ_AT_ONCE - _WITHIN), self._reader.position
 
     def snapshot(self) -> Snapshot | None:
         return None

@@ -18,7 +18,7 @@ from typing import Callable
 
 from .._archive.encoder import STORED_CHUNK
 from .._archive.zstd_encoder import STORED_BLOCK, STORED_FRAME
-from .decoder import CHUNK, Decoder, Snapshot, skip_by_reading
+from .decoder import READ_AT_ONCE, Decoder, Snapshot, skip_by_reading
 from .errors import BrokenStream
 from .joined import PartReader
 
@@ -90,7 +90,7 @@ class StoredBlocks:
         self._starts = [_Place(reader.position, 0)]
 
     def read(self, amount: int) -> bytes:
-        buffer = memoryview(bytearray(min(amount, CHUNK)))
+        buffer = memoryview(bytearray(min(amount, READ_AT_ONCE)))
         return bytes(buffer[: self.readinto(buffer)])
 
     def readinto(self, buffer: memoryview) -> int:

@@ -72,7 +72,7 @@ def test_the_encoder_is_called_as_if_nothing_were_between(calls: Sequence[tuple[
     assert behind.calls == direct.calls
 
 
-def test_pieces_are_handed_over_by_the_dozen() -> None:
+def test_small_pieces_are_handed_over_together() -> None:
     handed: list[Batch] = []
     batches = Batches(handed.append, ends_images=False)
     for _number in range(TOGETHER // 512 - 1):

@@ -34,7 +34,7 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("data", "said"), DAMAGED.values(), ids=DAMAGED)
-def test_damage_is_noticed_and_the_mode_of_a_file_that_is_no_blob_left(tmp_path: Path, data: bytes, said: str) -> None:
+def test_damage_is_noticed_and_the_mode_is_left(tmp_path: Path, data: bytes, said: str) -> None:
     path, blob = tmp_path / "blob", describe(b"123456789")
     path.write_bytes(data)
     path.chmod(0o4755)
@@ -46,7 +46,7 @@ def test_damage_is_noticed_and_the_mode_of_a_file_that_is_no_blob_left(tmp_path:
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "link", "pipe"])
-def test_what_is_no_file_is_damaged(tmp_path: Path, kind: str) -> None:
+def test_anything_but_a_file_is_damaged(tmp_path: Path, kind: str) -> None:
     place, data = tmp_path / "place", b"data"
     if kind == "directory":
         place.mkdir()

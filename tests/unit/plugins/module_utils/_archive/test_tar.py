@@ -210,7 +210,7 @@ def test_damage_is_noticed(tmp_path: Path, data: bytes, said: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "link"])
-def test_what_is_no_file_is_damaged(tmp_path: Path, kind: str) -> None:
+def test_anything_but_a_file_is_damaged(tmp_path: Path, kind: str) -> None:
     path, blob = put(tmp_path, b"data")
     place = tmp_path / "place"
     if kind == "directory":

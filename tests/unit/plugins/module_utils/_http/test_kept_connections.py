@@ -80,7 +80,7 @@ def test_a_connection_that_was_closed_is_replaced(method: str) -> None:
         assert [head.partition(b" ")[0].decode() for head in host.heads] == [method] * 3
 
 
-def test_words_that_came_unasked_are_no_answer() -> None:
+def test_unasked_bytes_are_not_taken_for_an_answer() -> None:
     with serving(TOO_LATE) as (host, http):
         assert [ask(host, http) for _time in range(2)] == [b"hello"] * 2
 

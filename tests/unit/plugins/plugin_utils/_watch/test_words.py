@@ -51,7 +51,7 @@ def test_options_are_named_as_variables(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 5, ["x"], {"a": "dest: b"}])
-def test_what_is_no_message_stays(wrong: object) -> None:
+def test_anything_but_a_message_stays(wrong: object) -> None:
     """Hosts are not trusted."""
     returned = {"msg": wrong, "hint": wrong, "causes": wrong}
     assert with_variables(returned, OPTIONS, SAVE) == returned
