@@ -14,7 +14,6 @@ import array
 import fcntl
 import hashlib
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Iterable
@@ -136,12 +135,22 @@ def copy_alone(path: str, target: str, check: Check = go_on) -> str:
             hasher.update(chunk)
             written.write(chunk)
         written.flush()
-        found = os.fstat(source.fileno())
-        with suppress(PermissionError):
-            os.chown(target, found.st_uid, found.st_gid)
-        shutil.copystat(path, target)
+        _copy_attributes(source.fileno(), written.fileno())
         os.fsync(written.fileno())
     return hasher.hexdigest()
+
+
+def _copy_attributes(source: int, target: int) -> None:
+    """Give an open file what another has. By its path, it could be another file by now."""
+    found = os.fstat(source)
+    with suppress(PermissionError):
+        os.fchown(target, found.st_uid, found.st_gid)
+    with suppress(OSError):  # there may be none on either filesystem
+        for name in os.listxattr(source):
+            with suppress(OSError):
+                os.setxattr(target, name, os.getxattr(source, name))
+    os.fchmod(target, stat.S_IMODE(found.st_mode))
+    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def protection_of(path: str) -> frozenset[str]:

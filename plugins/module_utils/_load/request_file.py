@@ -59,18 +59,15 @@ def update_requests(
     :raises Interrupted: when the run was stopped.
     """
     locks = [one.lock_sha256 for one in reversed(archives) if one.lock_sha256]
-    usual = {
-        _place(path, archive_name(one.path), one.lock_sha256, archives): None for one in archives if one.lock_sha256
-    }
-    places = usual if is_directory(path) else {path: None, **usual}
+    usual = {one.lock_sha256: _place(path, one, archives) for one in archives if one.lock_sha256}
+    places = [*usual.values()] if is_directory(path) else [path, *usual.values()]
     before = {place: read_request_file(place) for place in places}
     known = [one for one in before.values() if one is not None and one.lock_sha256 in locks]
     asked = _together([*requests, *map(still_open.still_asked, known), *_unread(requests, known)])
-    wanted: dict[str, Request | None] = {**places}
+    wanted: dict[str, Request | None] = dict.fromkeys(places)
     for number, request in enumerate(sorted(asked, key=lambda one: locks.index(one.lock_sha256))):
         is_first = number == 0 and not is_directory(path)
-        place = path if is_first else _place(path, request.archive, request.lock_sha256, archives)
-        wanted[place] = request
+        wanted[path if is_first else usual[request.lock_sha256]] = request
     changes = [_update(place, before[place], request, locks, check=check) for place, request in wanted.items()]
     resolved = {*locks} if still_open.is_complete else {one.lock_sha256 for one in known}
     return KeptRequests(
@@ -102,12 +99,13 @@ def _together(requests: Sequence[Request]) -> list[Request]:
     return [one for one in found.values() if one.asks]
 
 
-def _place(path: str, name: str, lock_sha256: str, archives: Sequence[Archive]) -> str:
+def _place(path: str, archive: Archive, archives: Sequence[Archive]) -> str:
     """Return the path of the file about an archive that is not the only one, or not the newest."""
     if not is_directory(path):
-        return beside(path, lock_sha256)
+        return beside(path, archive.lock_sha256)
+    name = archive_name(archive.path)
     is_alone = sum(archive_name(one.path) == name for one in archives) == 1
-    return place_in(path, name, lock_sha256, is_alone=is_alone)
+    return place_in(path, name, archive.lock_sha256, is_alone=is_alone)
 
 
 def _update(place: str, before: Request | None, request: Request | None, locks: Container[str], *, check: bool) -> bool:

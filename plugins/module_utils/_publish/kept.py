@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from .._archive.output import DIR, Output
 from .._host.attributes import Attributes
@@ -20,8 +21,7 @@ class KeptFiles:
     """The files that were verified, and have not been touched since. What is new is put among them.
 
     :param root: the directory.
-    :param folders: paths below it of the directories that may hold them: none of them is a link.
-    :ivar names: of those that were found, below the directory.
+    :param folders: paths below it of the directories that may hold them, as :func:`_folders_of` returns them.
     """
 
     def __init__(self, root: str, folders: frozenset[str], verified: VerifiedFiles, attributes: Attributes) -> None:
@@ -29,7 +29,13 @@ class KeptFiles:
         self._folders = folders
         self._verified = verified
         self._attributes = attributes
-        self.names: set[str] = set()
+        self._files: dict[str, str] = {}
+        self._links: dict[str, str] = {}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the files that were found, below the directory."""
+        return frozenset(self._files)
 
     def has(self, name: str, sha256: str) -> bool:
         """Return True if a file has this content, and need not be written."""
@@ -38,13 +44,40 @@ class KeptFiles:
             return False
         if self._attributes.differ(path):
             return False
-        self.names.add(name)
+        self._files[name] = sha256
         return True
 
     def has_link(self, name: str, target: str) -> bool:
         """Return True if a link is there, and need not be made."""
+        if name.rpartition("/")[0] not in self._folders or not self._is_link(name, target):
+            return False
+        self._links[name] = target
+        return True
+
+    def missing(self) -> str:
+        """Return the path of a file or link that was found, and is not there any more as it was; empty: all are.
+
+        A file that was touched is read again: somebody may only have given it another name.
+
+        :raises Interrupted: when the run is to end.
+        """
+        folders = _folders_of(self._root)
+        for names, is_there in ((self._files, self._is_file), (self._links, self._is_link)):
+            for name, content in names.items():
+                if name.rpartition("/")[0] not in folders or not is_there(name, content):
+                    return f"{self._root}/{name}"
+        return ""
+
+    def _is_file(self, name: str, sha256: str) -> bool:
+        path = f"{self._root}/{name}"
         try:
-            return name.rpartition("/")[0] in self._folders and os.readlink(f"{self._root}/{name}") == target
+            return stat.S_ISREG(os.lstat(path).st_mode) and self._verified.sha256(path) == sha256
+        except OSError:
+            return False
+
+    def _is_link(self, name: str, target: str) -> bool:
+        try:
+            return os.readlink(f"{self._root}/{name}") == target
         except OSError:
             return False
 
@@ -62,14 +95,23 @@ def files_to_keep(
         return None
     if not filesystem_of(output.dest).tells_changes:
         return None
-    root, (above, _slash, _name) = output.dest, SHARE.partition("/")
+    folders = _folders_of(output.dest)
+    return KeptFiles(output.dest, folders, verified, attributes) if folders else None
+
+
+def _folders_of(root: str) -> frozenset[str]:
+    """Return the paths below a directory of those that may hold files that stay: none of them is a link.
+
+    :returns: empty if it is not the directory of an archive.
+    """
+    above = SHARE.partition("/")[0]
     try:
         with os.scandir(root) as entries:
             folders = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
     except OSError:
-        return None
+        return frozenset()
     if os.path.islink(root) or above not in folders or not os.path.isdir(f"{root}/{SHARE}"):
-        return None
+        return frozenset()
     if os.path.islink(f"{root}/{SHARE}"):
-        return None
-    return KeptFiles(root, frozenset({"", SHARE, *folders}), verified, attributes)
+        return frozenset()
+    return frozenset({"", SHARE, *folders})

@@ -27,7 +27,7 @@ from .._host.filesystem import is_mount_point
 from .._host.space import mount_points_among
 from .._host.verified_files import VerifiedFiles
 from .companions import inspect_companions
-from .ready import has_directory_in_place
+from .ready import has_directory_in_place, sha256_beside
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
@@ -133,13 +133,10 @@ def is_rewritten(output: Output, lock_sha256: str) -> bool:
 
 def _sha256_beside(output: Output) -> str:
     """Hash the lock file; empty if it cannot be read."""
-    hasher = hashlib.sha256()
     try:
-        for piece in _read_beside(output):
-            hasher.update(piece)
-    except LockFileError:
+        return sha256_beside(output)
+    except OSError:
         return ""
-    return hasher.hexdigest()
 
 
 def _hashed(pieces: Iterable[bytes], hasher: Hash) -> Iterator[bytes]:

@@ -40,7 +40,7 @@ from .._host.trust import is_exposed
 from .companions import make_companions
 from .paths import final_paths, staging_path, tree_paths
 from .published import is_rewritten
-from .ready import changes_path, is_decided, read_ready, roll_forward
+from .ready import changes_path, is_decided, kept_from_path, read_ready, roll_forward, sha256_beside
 
 if TYPE_CHECKING:
     from .._report.facts import Facts
@@ -66,6 +66,7 @@ class Staging:
         self._ready = os.path.join(self._root, "ready")
         self._old = os.path.join(self._root, "old")
         self._changes = changes_path(self._ready)
+        self._kept_from = kept_from_path(self._ready)
 
     @contextmanager
     def opened(self, lock_timeout: float) -> Iterator[Staging]:
@@ -101,9 +102,12 @@ class Staging:
         """
         if is_decided(self._output):
             return
-        for path in (self._data, self._ready, self._old, self._changes):
+        shutil.rmtree(self._ready, ignore_errors=True)
+        if os.path.lexists(self._ready):
+            return  # without what is beside it, it would pass for decided
+        for path in (self._data, self._old, self._changes):
             shutil.rmtree(path, ignore_errors=True)
-        for path in (self._new, self._record):
+        for path in (self._new, self._record, self._kept_from):
             with suppress(OSError):
                 os.unlink(path)
         with suppress(OSError):
@@ -185,6 +189,9 @@ class Staging:
                 self._make_tree_ready(written, kept)
             else:
                 self._make_parts_ready(lock, written, parity)
+            if kept is not None or not written:
+                self._write_new(self._kept_from, [sha256_beside(self._output).encode()])
+                sync_directory(self._root)
             self._make_record_ready(lock, facts)
             roll_forward(self._output, self._ready, lock)
             shutil.rmtree(self._old, ignore_errors=True)
@@ -231,10 +238,10 @@ class Staging:
             lock = read_ready(self._output)
             if lock is not None:
                 roll_forward(self._output, self._ready, lock)
-            _remove(self._changes)
-            for path in (self._data, self._ready, self._old):
+            for path in (self._ready, self._data, self._old):  # without what is beside it, one would pass for decided
                 _make_empty(path)
-            for path in (self._new, self._record):
+            _remove(self._changes)
+            for path in (self._new, self._record, self._kept_from):
                 with suppress(FileNotFoundError):
                     os.unlink(path)
         except OSError as error:

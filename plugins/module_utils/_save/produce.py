@@ -25,7 +25,7 @@ from .._cache.eviction import NOT_PULLED, Eviction, evict_pulled
 from .._oci.image import FailedImage
 from .._oci.layout import SAVED_IMAGES, SavedImage, saved_images_list
 from .._publish.companions import published_facts
-from .._publish.kept import files_to_keep
+from .._publish.kept import KeptFiles, files_to_keep
 from .._publish.parity_files import make_parity, refuse_single_part, wanted_names
 from .._publish.published import ReusableFiles
 from .._publish.staging import Staging
@@ -134,35 +134,57 @@ def _publish(
 
 
 def build_sound(job: Job, copies: Copies, staging: Staging) -> Built:
-    """Write the archive; if a blob in the cache is damaged, pull it again and write the archive anew.
+    """Write the archive, and write it anew if something that it rests on is lost meanwhile.
 
-    :raises StorageError: when that happens again and again.
+    That is a blob in the cache, which is pulled again, or a file that was to stay in the published directory.
+
+    :raises BusyError: when another run has written the archive meanwhile.
+    :raises StorageError: when blobs are damaged again and again.
     """
     run, plan = job.run, job.plan
-    standing = ReusableFiles(run.options.output, run.memory, run.attributes)
-    for _round in range(_BUILD_ROUNDS):
+    damaged, may_keep = 0, True
+    while damaged < _BUILD_ROUNDS:
         staging.clear()
-        with copies.round(plan):
-            try:
-                with run.stages.stage("archive"):
-                    return build_archive(
-                        _usable(job, copies),
-                        run.cache.blobs,
-                        run.options.output,
-                        staging.data,
-                        standing,
-                        check=run.stop.check,
-                        kept=files_to_keep(run.options.output, job.published, run.memory, run.attributes),
-                    )
-            except DamagedBlobError as error:
-                run.log.warning(f"{error}; it is fetched again, and the archive is written anew")
-                copies.pool.give_up(ImagesError("the archive is written anew"))
-        run.cache.blobs.distrust()
-        plan = _repaired(job, copies, plan)
+        kept = files_to_keep(run.options.output, job.published, run.memory, run.attributes) if may_keep else None
+        built = _build(job, copies, staging, plan, kept)
+        if built is None:
+            damaged += 1
+            run.cache.blobs.distrust()
+            plan = _repaired(job, copies, plan)
+            continue
+        if kept is None or copies.is_in_vain:
+            return built
+        staging.ensure_unchanged(job.published.lock_sha256)
+        missing = kept.missing()
+        if not missing:
+            return built
+        run.log.warning(f"{missing} was changed or removed during the run; the archive is written as a whole")
+        may_keep, plan = False, _with_what_is_stored(job, copies, plan)
     raise StorageError(
         f"the cache {run.cache.root} does not keep what is written to it: blobs were damaged {_BUILD_ROUNDS} times. "
         "Check the disk, or use another cache_dir"
     )
+
+
+def _build(job: Job, copies: Copies, staging: Staging, plan: Plan, kept: KeptFiles | None) -> Built | None:
+    """Write the archive once, while what it lacks is pulled; ``None`` if a blob in the cache is damaged."""
+    run = job.run
+    with copies.round(plan):
+        try:
+            with run.stages.stage("archive"):
+                return build_archive(
+                    _usable(job, copies),
+                    run.cache.blobs,
+                    run.options.output,
+                    staging.data,
+                    ReusableFiles(run.options.output, run.memory, run.attributes),
+                    check=run.stop.check,
+                    kept=kept,
+                )
+        except DamagedBlobError as error:
+            run.log.warning(f"{error}; it is fetched again, and the archive is written anew")
+            copies.pool.give_up(ImagesError("the archive is written anew"))
+            return None
 
 
 def _usable(job: Job, copies: Copies) -> Iterator[SavedImage]:
@@ -193,6 +215,12 @@ def _repaired(job: Job, copies: Copies, plan: Plan) -> Plan:
                 checked.add(blob.digest)
                 run.stop.check()
                 run.cache.blobs.drop_damaged(blob)
+    return _with_what_is_stored(job, copies, plan)
+
+
+def _with_what_is_stored(job: Job, copies: Copies, plan: Plan) -> Plan:
+    """Return the plan for what is missing now, for another round."""
+    run = job.run
     copies.failed.clear()
     accepted = (image for image in plan.platform_images if run.accepted.holds(image))
     found = ((image.key, run.cache.folders.stored(image)) for image in accepted)

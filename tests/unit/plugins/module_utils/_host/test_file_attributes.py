@@ -14,7 +14,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError, StorageError
-from ansible_collections.airgap.images.plugins.module_utils._host.attributes import NoAttributes, give_alone, is_shared
+from ansible_collections.airgap.images.plugins.module_utils._host.attributes import (
+    NoAttributes,
+    copy_alone,
+    give_alone,
+    is_shared,
+)
 from ansible_collections.airgap.images.plugins.module_utils._host.file_attributes import (
     Flags,
     TaskAttributes,
@@ -237,6 +242,36 @@ def test_a_file_with_other_names_gets_its_mode_as_a_copy(file: Path) -> None:
     assert mark(other) == before and stat.S_IMODE(other.stat().st_mode) == 0o644
     assert (stat.S_IMODE(file.stat().st_mode), file.stat().st_mtime_ns) == (0o600, 2_000_000_000)
     assert sorted(path.name for path in file.parent.iterdir()) == ["file", "other"]
+
+
+def test_a_copy_has_mode_times_and_extended_attributes(file: Path) -> None:
+    os.chmod(file, 0o640)
+    os.utime(file, ns=(1, 2_000_000_000))
+    os.setxattr(file, "user.origin", b"here")
+    copied = file.with_name("copied")
+    copy_alone(str(file), str(copied))
+    assert copied.read_bytes() == file.read_bytes()
+    found = copied.stat()
+    assert (stat.S_IMODE(found.st_mode), found.st_mtime_ns) == (0o640, 2_000_000_000)
+    assert os.getxattr(copied, "user.origin") == b"here"
+
+
+def test_what_is_put_in_place_of_a_copy_gets_nothing(file: Path) -> None:
+    """Others may write to the directory; a link would be followed to any file."""
+    victim, copied = file.with_name("victim"), file.with_name("copied")
+    victim.write_bytes(b"secret")
+    os.chmod(victim, 0o600)
+    os.chmod(file, 0o640)
+    os.utime(file, ns=(1_000_000_000, 2_000_000_000))
+    before = (mark(victim), victim.stat().st_mode, victim.stat().st_atime_ns)
+
+    def swap() -> None:
+        copied.unlink()
+        copied.symlink_to(victim)
+
+    copy_alone(str(file), str(copied), swap)
+    assert (mark(victim), victim.stat().st_mode, victim.stat().st_atime_ns) == before
+    assert victim.read_bytes() == b"secret"
 
 
 def test_what_has_its_mode_already_is_left_alone(file: Path) -> None:

@@ -77,6 +77,22 @@ def test_parts_stay_asked_for_until_they_have_come(scene: Scene, tmp_path: Path,
     assert not scene.load(**wanted, images=["reg.lan/c:1"]).fulfilled, "of the others nothing is known"
 
 
+def test_a_request_with_another_name_of_the_same_archive_stays_in_its_place(scene: Scene, tmp_path: Path) -> None:
+    carried = full(tmp_path, FEBRUARY, "none in parts")
+    lose(carried, OF_A)
+    folder = tmp_path / "asked"
+    folder.mkdir()
+    wanted: dict[str, Any] = {"src": [str(carried.lock_file)], "request_file": str(folder)}
+    scene.load(**wanted)
+    (place,) = folder.iterdir()
+    parts = asked(place)["parts"]
+    place.write_bytes(write_request(Request("renamed", sha256_of(carried), tuple(parts))))
+    result = scene.load(**wanted, images=["reg.lan/b:1"])
+    assert result.requests == (str(place),)
+    assert [*folder.iterdir()] == [place]
+    assert (asked(place)["lock_sha256"], asked(place)["parts"]) == (sha256_of(carried), parts)
+
+
 def test_a_part_that_no_other_image_needs_is_not_asked_for_any_more(scene: Scene, tmp_path: Path, path: Path) -> None:
     """The blob has come in another way, and the part is still damaged."""
     carried = full(tmp_path, FEBRUARY, "none in parts")

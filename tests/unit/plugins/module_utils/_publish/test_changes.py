@@ -22,11 +22,13 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.lock import
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import Output
 from ansible_collections.airgap.images.plugins.module_utils._archive.parts import Part
 from ansible_collections.airgap.images.plugins.module_utils._archive.tree import ChangesWriter, TreeWriter
+from ansible_collections.airgap.images.plugins.module_utils._base.errors import OptionError
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import go_on
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
 from ansible_collections.airgap.images.plugins.module_utils._oci.layout import ROOT, SHARE
 from ansible_collections.airgap.images.plugins.module_utils._publish import kept as kept_module
+from ansible_collections.airgap.images.plugins.module_utils._publish import staging as staging_module
 from ansible_collections.airgap.images.plugins.module_utils._publish.changes import put_changes, remove_others
 from ansible_collections.airgap.images.plugins.module_utils._publish.kept import KeptFiles, files_to_keep
 from ansible_collections.airgap.images.plugins.module_utils._publish.paths import staging_path
@@ -206,6 +208,84 @@ def test_a_file_that_would_get_another_mode_is_not_kept(output: Output) -> None:
     assert not kept.has("oci-layout", hashlib.sha256(b"layout").hexdigest())
 
 
+def removed(path: Path) -> None:
+    path.unlink()
+
+
+def changed(path: Path) -> None:
+    path.write_bytes(b"x" * path.stat().st_size)
+
+
+def other(path: Path) -> None:
+    path.with_name("other").write_bytes(b"x" * path.stat().st_size)
+    path.with_name("other").replace(path)
+
+
+def same_behind_link(path: Path) -> None:
+    moved = path.rename(path.parents[2] / "moved")
+    path.symlink_to(moved)
+
+
+def other_link(path: Path) -> None:
+    path.parents[1].joinpath("blobs").unlink()
+    path.parents[1].joinpath("blobs").symlink_to(path.parents[2])
+
+
+def no_link(path: Path) -> None:
+    path.parents[1].joinpath("blobs").unlink()
+
+
+LOST = [removed, changed, other, same_behind_link]
+
+
+def listed(output: Output) -> KeptFiles:
+    """The files that stay, as they are noted while an archive is written."""
+    memory = memory_of(output)
+    kept = files_to_keep(output, inspect(output, memory, verify="digest"), memory, NoAttributes())
+    assert kept is not None
+    assert kept.has(f"{TWO}/index.json", hashlib.sha256(b"{}").hexdigest())
+    assert kept.has(f"{SHARE}/{TWO}", hashlib.sha256(TWO.encode()).hexdigest())
+    assert kept.has_link("blobs", "share")
+    assert kept.missing() == ""
+    return kept
+
+
+@pytest.mark.parametrize("harm", LOST)
+def test_a_file_that_was_to_stay_and_is_lost_meanwhile_is_found(output: Output, harm: Callable[[Path], None]) -> None:
+    publish(output, OLD, memory_of(output), changes=False)
+    kept = listed(output)
+    path = Path(output.dest, SHARE, TWO)
+    harm(path)
+    assert kept.missing() == str(path)
+
+
+@pytest.mark.parametrize("harm", [other_link, no_link])
+def test_a_link_that_was_to_stay_and_is_lost_meanwhile_is_found(output: Output, harm: Callable[[Path], None]) -> None:
+    publish(output, OLD, memory_of(output), changes=False)
+    kept = listed(output)
+    harm(Path(output.dest, "share", "sha256"))
+    assert kept.missing() == os.path.join(output.dest, "blobs")
+
+
+@pytest.mark.parametrize("folder", ["", TWO, "share", SHARE])
+def test_a_directory_that_is_a_link_now_is_found(output: Output, tmp_path: Path, folder: str) -> None:
+    """The files behind it are the same."""
+    publish(output, OLD, memory_of(output), changes=False)
+    kept = listed(output)
+    path = Path(output.dest, folder)
+    os.rename(path, tmp_path / "moved")
+    path.symlink_to(tmp_path / "moved")
+    assert kept.missing() == os.path.join(output.dest, TWO, "index.json")
+
+
+def test_a_file_that_only_got_another_name_stays(output: Output, tmp_path: Path) -> None:
+    """Another archive may link the same blob from the cache at any time, which changes its ctime."""
+    publish(output, OLD, memory_of(output), changes=False)
+    kept = listed(output)
+    os.link(Path(output.dest, SHARE, TWO), tmp_path / "another")
+    assert kept.missing() == ""
+
+
 class Killed(BaseException):
     """The end of a run in the middle of it."""
 
@@ -303,6 +383,158 @@ def test_changes_are_of_no_use_without_their_directory(output: Output, monkeypat
         pass
     assert not os.path.exists(output.dest)
     assert not os.path.exists(staging_path(output))
+
+
+THIRD = archive(ONE, "4" * 64)
+
+
+def copied_away(output: Output, place: Path) -> None:
+    """Make a backup of an archive, its directory and the files beside it."""
+    shutil.copytree(output.directory, place, symlinks=True)
+
+
+def put_back(output: Output, backup: Path) -> None:
+    """Restore a backup, in place of what is there."""
+    shutil.rmtree(output.dest)
+    for path in Path(output.directory).iterdir():
+        if not path.is_dir():
+            path.unlink()
+    shutil.copytree(backup, output.directory, symlinks=True, dirs_exist_ok=True)
+
+
+@pytest.fixture
+def third(tmp_path: Path) -> Path:
+    """A backup of another archive of the same name."""
+    output = make_options(tmp_path / "third", compress="dir").output
+    publish(output, THIRD, memory_of(output), changes=False)
+    copied_away(output, tmp_path / "backup of the third")
+    return tmp_path / "backup of the third"
+
+
+def killed_at_each_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Output, Path]]:
+    """Yield an archive with each moment at which a run is killed that has decided; and a backup from before it."""
+    for at in range(100):
+        output = make_options(tmp_path / str(at), compress="dir").output
+        publish(output, OLD, memory_of(output), changes=False)
+        backup = tmp_path / f"backup {at}"
+        copied_away(output, backup)
+        if not killed_publishing(output, NEW, at, monkeypatch):
+            return
+        if is_decided(output):
+            yield output, backup
+
+
+def test_a_foreign_directory_is_never_taken_for_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = 0
+    for output, _backup in killed_at_each_moment(tmp_path, monkeypatch):
+        moments += 1
+        away = Path(output.directory, "away")
+        away.mkdir()
+        os.rename(output.dest, away / "archive")
+        os.rename(output.lock_file, away / "lock")
+        Path(output.dest).mkdir()
+        Path(output.dest, "precious").write_bytes(b"precious")
+        with pytest.raises(OptionError, match="that this module did not make"):
+            inspect(output, memory_of(output), verify="digest")
+        assert not is_decided(output)
+        shutil.rmtree(output.dest)
+        os.rename(away / "archive", output.dest)
+        os.rename(away / "lock", output.lock_file)
+        assert is_decided(output), "it goes on as soon as the archive is back"
+        shutil.copytree(output.dest, away / "archive", symlinks=True)
+        os.rename(output.lock_file, away / "lock")
+        shutil.rmtree(output.dest)
+        Path(output.dest).mkdir()
+        Path(output.dest, "precious").write_bytes(b"precious")
+        with Staging(output, NoAttributes()).opened(0):
+            pass
+        assert files_of(output) == {"precious": b"precious"}
+        assert not os.path.exists(output.lock_file)
+    assert moments > 5
+
+
+def test_another_archive_that_was_restored_stays(tmp_path: Path, third: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = 0
+    for output, _backup in killed_at_each_moment(tmp_path, monkeypatch):
+        moments += 1
+        put_back(output, third)
+        assert is_damaged(output)
+        assert content(output) == THIRD
+        with Staging(output, NoAttributes()).opened(0):
+            pass
+        assert content(output) == THIRD
+        assert not os.path.exists(staging_path(output))
+    assert moments > 5
+
+
+def test_the_old_archive_that_was_restored_stays_or_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was moved into the directory before is not there any more."""
+    found: list[dict[str, bytes]] = []
+    for output, backup in killed_at_each_moment(tmp_path, monkeypatch):
+        put_back(output, backup)
+        with Staging(output, NoAttributes()).opened(0):
+            pass
+        found.append(content(output))
+    assert OLD in found
+    assert NEW in found
+    assert all(one in (OLD, NEW) for one in found)
+
+
+def test_a_killed_run_is_not_completed_without_a_file_that_was_to_stay(
+    output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(output, OLD, memory_of(output), changes=False)
+    decide(output, monkeypatch)
+    lock = Path(output.lock_file).read_bytes()
+    os.unlink(Path(output.dest, SHARE, TWO))
+    assert is_damaged(output)
+    with Staging(output, NoAttributes()).opened(0):
+        pass
+    assert Path(output.lock_file).read_bytes() == lock
+    assert not os.path.exists(staging_path(output))
+
+
+def test_changes_that_are_dropped_are_never_taken_up_again(
+    output: Output, third: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that removes them may be killed as well."""
+    publish(output, OLD, memory_of(output), changes=False)
+    decide(output, monkeypatch)
+    put_back(output, third)
+    kills = 0
+    while not completed(output, kills, monkeypatch):
+        kills += 1
+        assert not is_decided(output)
+        assert content(output) == THIRD
+    assert kills > 5
+    assert content(output) == THIRD
+
+
+def test_files_beside_a_directory_are_not_put_beside_another(
+    output: Output, third: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The archive stays as a whole, and only its record was to be written again."""
+    publish(output, OLD, memory_of(output), changes=False)
+    lock = inspect(output, memory_of(output), verify="digest").lock
+    assert lock is not None
+    with monkeypatch.context() as patch, suppress(Killed):
+        patch.setattr(staging_module, "roll_forward", _killed)
+        with Staging(output, NoAttributes()).opened(0) as staging:
+            staging.publish_beside(lock, None)
+    assert is_decided(output)
+    os.rename(output.lock_file, f"{output.lock_file}.away")
+    with pytest.raises(OptionError, match="that this module did not make"):
+        inspect(output, memory_of(output), verify="digest")
+    put_back(output, third)
+    with Staging(output, NoAttributes()).opened(0):
+        pass
+    assert content(output) == THIRD
+
+
+def _killed(*_arguments: object) -> None:
+    raise Killed
 
 
 @pytest.fixture

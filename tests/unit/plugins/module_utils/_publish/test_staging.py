@@ -432,6 +432,26 @@ def test_a_decided_archive_that_was_damaged_is_dropped(
     assert not os.path.exists(staging_path(output))
 
 
+def test_files_beside_an_archive_are_not_put_beside_another(tmp_path: Path) -> None:
+    """A backup was restored since: its parts would be removed, as the lock file that is ready does not name them."""
+    output, backup = make_output(tmp_path), make_output(tmp_path / "backup")
+    publish(backup, NEW * 10)
+    lock = publish(output, OLD)
+    with pytest.raises(RuntimeError), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(staging_module, "roll_forward", stop_here)
+        with Staging(output, NoAttributes()).opened(0) as staging:
+            staging.publish_beside(lock, None)
+    assert is_decided(output)
+    for path in Path(output.directory).glob("images.tar*"):
+        path.unlink()
+    shutil.copytree(backup.directory, output.directory, dirs_exist_ok=True)
+    assert not is_decided(output) and is_damaged(output)
+    with Staging(output, NoAttributes()).opened(0):
+        pass
+    assert content(output) == NEW * 10
+    assert not os.path.exists(staging_path(output))
+
+
 def test_a_decided_archive_that_cannot_be_read_now_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive that is half in place would be lost with it."""
     output = make_output(tmp_path)

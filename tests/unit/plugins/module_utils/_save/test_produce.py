@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -18,14 +18,18 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
 from ansible_collections.airgap.images.plugins.module_utils._host.attributes import NoAttributes
 from ansible_collections.airgap.images.plugins.module_utils._host.log import Log
+from ansible_collections.airgap.images.plugins.module_utils._host.verified_files import VerifiedFiles
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage
+from ansible_collections.airgap.images.plugins.module_utils._publish.kept import KeptFiles
+from ansible_collections.airgap.images.plugins.module_utils._publish.paths import staging_path
+from ansible_collections.airgap.images.plugins.module_utils._publish.published import inspect
 from ansible_collections.airgap.images.plugins.module_utils._registry.fetched_manifest import FetchedManifest
 from ansible_collections.airgap.images.plugins.module_utils._save import copies, tools
 from ansible_collections.airgap.images.plugins.module_utils._save.engine import save
 from ansible_collections.airgap.images.plugins.module_utils._save.result import Result
 from ansible_collections.airgap.images.tests.support import images as built
 from ansible_collections.airgap.images.tests.support import layers
-from ansible_collections.airgap.images.tests.unit.fakes import FakeRegistries, FakeSkopeo, make_options
+from ansible_collections.airgap.images.tests.unit.fakes import FakeRegistries, FakeSkopeo, make_options, names_below
 
 ONE = built.build_image([layers.files_layer({"one": b"1"})])
 TWO = built.build_image([layers.files_layer({"two": b"2"})])
@@ -145,6 +149,94 @@ def test_an_archive_that_another_run_has_written_while_this_one_waited_is_looked
     assert (result.changed, result.reason) == (False, "nothing changed")
     assert result.lock == others[0].lock
     assert bench.skopeo.copied == [new.digest]
+
+
+def removed(path: Path) -> None:
+    path.unlink()
+
+
+def changed(path: Path) -> None:
+    """The cache has the same file by another name, so its blob is damaged as well."""
+    path.write_bytes(b"x" * path.stat().st_size)
+
+
+def replaced(path: Path) -> None:
+    path.with_name("other").write_bytes(b"x" * path.stat().st_size)
+    path.with_name("other").replace(path)
+
+
+def no_link(path: Path) -> None:
+    path.parents[2].joinpath(ONE.digest.partition(":")[2], "blobs").unlink()
+
+
+def link_elsewhere(path: Path) -> None:
+    no_link(path)
+    path.parents[2].joinpath(ONE.digest.partition(":")[2], "blobs").symlink_to("/etc")
+
+
+def harm_once_noted(harm: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Have a layer harmed that stays, or what is beside it, once the archive has come to it; returns its path."""
+    harmed: list[Path] = []
+    name = f"share/sha256/{ONE.layers[0].digest.partition(':')[2]}"
+    real = KeptFiles.has
+
+    def has(kept: KeptFiles, asked: str, sha256: str) -> bool:
+        found = real(kept, asked, sha256)
+        if found and asked == "oci-layout" and not harmed:
+            path = Path(kept._root, name)
+            assert path.exists() and name in kept.names
+            harmed.append(path)
+            harm(path)
+        return found
+
+    monkeypatch.setattr(KeptFiles, "has", has)
+    return harmed
+
+
+@pytest.mark.parametrize("options", [{}, {"keep_cache": False}], ids=["cache kept", "cache not kept"])
+@pytest.mark.parametrize("harm", [removed, changed, replaced, no_link, link_elsewhere])
+def test_a_file_that_was_to_stay_and_is_lost_meanwhile_is_written_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, harm: Callable[[Path], None], options: dict[str, Any]
+) -> None:
+    output = make_options(bench.folder, compress="dir").output
+    bench.run(compress="dir")
+    bench.registries.push(IMAGES[1], built.build_image([layers.files_layer({"new": b"1"})]))
+    harmed = harm_once_noted(harm, monkeypatch)
+    result = bench.run(compress="dir", **options)
+    assert harmed and (result.changed, result.is_failure, result.is_published) == (True, False, True)
+    found = inspect(output, VerifiedFiles(str(bench.folder)), verify="digest")
+    assert (found.damage, found.untidy, found.lock) == ("", (), result.lock)
+    assert not os.path.exists(staging_path(output))
+    told = [line for line in bench.log.lines if "was changed or removed during the run" in line]
+    assert len(told) == 1
+    assert bench.run(compress="dir").reason == "nothing changed"
+
+
+def test_a_directory_that_was_replaced_meanwhile_is_left_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = make_options(bench.folder, compress="dir").output
+    bench.run(compress="dir")
+    bench.registries.push(IMAGES[1], built.build_image([layers.files_layer({"new": b"1"})]))
+
+    def replace_all(path: Path) -> None:
+        os.rename(output.lock_file, bench.folder / "lock")
+        os.rename(output.dest, bench.folder / "away")
+        Path(output.dest).mkdir()
+        Path(output.dest, "precious").write_bytes(b"precious")
+
+    assert not harm_once_noted(replace_all, monkeypatch)
+    with pytest.raises(BusyError, match="another run has written"):
+        bench.run(compress="dir")
+    assert names_below(Path(output.dest)) == ["precious"]
+    assert not os.path.exists(staging_path(output))
+
+
+def test_a_file_that_only_got_another_name_meanwhile_stays(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run(compress="dir")
+    bench.registries.push(IMAGES[1], built.build_image([layers.files_layer({"new": b"1"})]))
+    harmed = harm_once_noted(lambda path: os.link(path, bench.folder / "another"), monkeypatch)
+    assert bench.run(compress="dir").changed
+    assert os.path.samefile(harmed[0], bench.folder / "another")
+    assert not [line for line in bench.log.lines if "was changed or removed" in line]
 
 
 def test_the_cache_is_an_oci_layout_afterwards(bench: Bench) -> None:
