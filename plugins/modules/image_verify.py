@@ -312,7 +312,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.images.plugins.module_utils._base.payload import compile_once
+from ansible_collections.airgap.images.plugins.module_utils._host.payload import compile_once
 
 compile_once()  # before everything that is to be imported that way
 # isort: split

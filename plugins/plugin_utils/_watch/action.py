@@ -17,8 +17,9 @@ from ansible_collections.airgap.images.plugins.module_utils._host.job import JOB
 from ansible_collections.airgap.images.plugins.module_utils._host.umask import TO_NOTE
 from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
-from ansible_collections.airgap.images.plugins.plugin_utils._watch.follow import Orphaned, Signals, follow
+from ansible_collections.airgap.images.plugins.plugin_utils._watch.follow import follow
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import Job, without_effects
+from ansible_collections.airgap.images.plugins.plugin_utils._watch.signals import Orphaned, Signals
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.words import prefix_of, with_variables
 
 

@@ -18,7 +18,8 @@ from ansible_collections.airgap.images.plugins.module_utils._base.json import Js
 from ansible_collections.airgap.images.plugins.plugin_utils._display.lines import save_line
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker
 from ansible_collections.airgap.images.plugins.plugin_utils._watch import follow as follow_module
-from ansible_collections.airgap.images.plugins.plugin_utils._watch.follow import Orphaned, Signals, follow
+from ansible_collections.airgap.images.plugins.plugin_utils._watch.follow import follow
+from ansible_collections.airgap.images.plugins.plugin_utils._watch.signals import Orphaned, Signals
 
 DONE = {"changed": True, "msg": "saved"}
 LOST = AnsibleConnectionFailure("Connection reset by peer")
@@ -262,19 +263,6 @@ def test_a_run_that_never_says_anything_is_noticed() -> None:
     assert follow(FakeJob([None], over_after=2), FakeTicker(), Signals(), line_of=save_line) == DONE
 
 
-def test_a_stop_without_a_job_is_delivered_late() -> None:
-    """Whatever comes after the block is not run."""
-    heard: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
-    try:
-        with Signals():
-            os.kill(os.getpid(), signal.SIGTERM)
-            assert heard == []
-        assert heard == [signal.SIGTERM]
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 @pytest.mark.parametrize("wrong", [{"seconds": 1}, {"stage": 7, "events": "none"}, {"events": [{"number": "x"}]}])
 def test_what_cannot_be_shown_ends_nothing(wrong: dict[str, Any]) -> None:
     assert follow(FakeJob([wrong, look(2.0, ended=True)]), FakeTicker(), Signals(), line_of=save_line) == DONE
@@ -293,6 +281,7 @@ SCRIPT = """
 import os, signal
 from {here} import LOST, FakeJob, FakeTicker, look, save_line
 from ansible_collections.airgap.images.plugins.plugin_utils._watch import follow as follow_module
+from ansible_collections.airgap.images.plugins.plugin_utils._watch.signals import Signals
 
 def die():
     os.kill(os.getpid(), signal.{name})
@@ -315,7 +304,7 @@ class Ticker(FakeTicker):
         print(text, flush=True)
 
 try:
-    with follow_module.Signals() as signals:
+    with Signals() as signals:
         job = Job([look(), {late}, look(2.0, ended=True)], start={early})
         follow_module.follow(job, Ticker(), signals, line_of=save_line)
 finally:

@@ -26,7 +26,7 @@ compiled = []
 sys.addaudithook(lambda event, args: compiled.append(str(args[1])) if event == "compile" else None)
 sys.path.insert(0, sys.argv[1])
 import house
-from ansible_collections.airgap.images.plugins.module_utils._base.payload import compile_once
+from ansible_collections.airgap.images.plugins.module_utils._host.payload import compile_once
 compile_once()
 import house.room.bed
 try:
