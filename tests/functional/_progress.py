@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ansible_collections.airgap.images.plugins.module_utils._host.job_files import RESULT
 from ansible_collections.airgap.images.tests.functional._helpers import check
 from ansible_collections.airgap.images.tests.support.archive import Archive
 from ansible_collections.airgap.images.tests.support.module import COLLECTION
@@ -185,6 +186,12 @@ def whole(dest: Path) -> Archive:
 
 
 def jobs(home: Path) -> list[str]:
-    """The files in the folder of jobs of a user."""
-    folder = home / ".ansible_async"
-    return sorted(each.name for each in folder.iterdir()) if folder.exists() else []
+    """The files of jobs of a user; see ``open_jobs``."""
+    return open_jobs(home / ".ansible_async")
+
+
+def open_jobs(folder: Path) -> list[str]:
+    """The files in a folder of jobs but for those of runs that ended at once, which a later run removes."""
+    names = sorted(each.name for each in folder.iterdir()) if folder.exists() else []
+    ended = tuple(name.removesuffix(RESULT) for name in names if name.endswith(RESULT))
+    return [name for name in names if not ended or not name.startswith(ended)]

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._host.job_files import RESULT
 from ansible_collections.airgap.images.tests.functional._helpers import (
     assert_layers_once,
     command_lines,
@@ -27,6 +28,7 @@ from ansible_collections.airgap.images.tests.functional._progress import (
     by_way_of,
     layer_path,
     measured,
+    open_jobs,
     play,
     read,
     task,
@@ -86,6 +88,11 @@ def sessions(site: Site) -> int:
     return site.hosts.log().count("Starting session: ")
 
 
+def module_files(site: Site) -> list[Path]:
+    """The module's files, with its parameters, that Ansible has brought to a user's home."""
+    return list(site.on_host("home").glob(".ansible/tmp/*/AnsiballZ_image_save.py"))
+
+
 def kill_connections(site: Site, pid: int) -> None:
     """Kill what the sshd has started, but not the run and its supervisor."""
     spared = {pid, int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1])}
@@ -98,15 +105,21 @@ def test_the_run_survives_its_connections(source: Source, bench: Workbench, site
     """The sshd's own processes are killed twice, the first time with the command that has started the run and still
     waits for it; then the sshd cannot be reached for a while, which the task says.
 
-    Between them, the run is looked at, and not more often than need be.
+    Between them, the run is looked at, and not more often than need be. The module's file, which has its secrets, does
+    not stay for longer because nobody has heard the answer to its start.
     """
     case = Held(source, bench)
-    with Relay(site.hosts.port) as relay, case.start(site, "north", ansible_port=relay.port) as running:
+    with (
+        Relay(site.hosts.port) as relay,
+        case.start(site, "north", ansible_port=relay.port, ansible_pipelining=False) as running,
+    ):
         file = site.on_host("north", "progress.json")
         until(lambda: read(file), "the start", play=running)
+        assert module_files(site)
         kill_connections(site, read(file)["pid"])
         pid = case.await_held(running, site, "north")
         assert pid not in descendants(site.hosts.pid), "the run would end with its connection"
+        until(lambda: not module_files(site), "the module's file to be removed", play=running)
         kill_connections(site, pid)
         before = sessions(site)
         until(lambda: sessions(site) > before + 1, "a look over a new connection", play=running)
@@ -125,6 +138,52 @@ def test_the_run_survives_its_connections(source: Source, bench: Workbench, site
     assert_layers_once(source.registry, [case.images[0].platforms[0]])
     assert not list(site.on_host("north", "jobs").iterdir())
     assert len(measured(result.stderr, "north")) <= 3, result.stderr
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_a_result_that_is_lost_on_its_way(source: Source, bench: Workbench, site: Site, retries: int) -> None:
+    """The host has written it to a connection that is dead. It is asked for, or ssh sends the same command again."""
+    case = Held(source, bench)
+    jobs, file = site.on_host("north", "jobs"), site.on_host("north", "progress.json")
+    with (
+        Relay(site.hosts.port) as relay,
+        case.start(site, "north", ansible_port=relay.port, ansible_ssh_retries=retries) as running,
+    ):
+        until(lambda: read(file), "the start", play=running)
+        relay.stall_after(0)
+        pid = read(file)["pid"]
+        case.hold.release()
+        until(lambda: list(jobs.glob(f"*{RESULT}")), "the result on the host", play=running)
+        relay.cut()
+        relay.go_on()
+        result = running.wait()
+    assert result.rc == 0, result.stdout + result.stderr
+    assert result.task("task").changed and "saved 2 images" in result.task("task").data["msg"]
+    assert read(file)["pid"] == pid, "it was run once"
+    assert not open_jobs(jobs)
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_a_home_of_the_task_does_not_hide_its_job(
+    source: Source, bench: Workbench, site: Site, pipelining: bool
+) -> None:
+    """The files of a job are in the home of the user who runs it, whatever the task's environment says of it."""
+    case = Held(source, bench)
+    inventory = site.inventory("plain", ansible_pipelining=pipelining)
+    inventory.update(site.inventory("root", ansible_pipelining=pipelining, ansible_become=True))
+    tasks = [task({**ARGUMENTS, "images": case.references}, environment={"HOME": "{{ work }}"})]
+    for name in inventory:
+        site.on_host(name, "")
+    with start_playbook([play(*tasks)], inventory=inventory, options=["-f", "2"], env=site.hosts.env) as running:
+        for name in inventory:
+            until(lambda name=name: measured(running.output()[1], name), f"a line about {name}", play=running)
+        case.hold.release()
+        result = running.wait()
+    assert result.rc == 0, result.stdout + result.stderr
+    for name in inventory:
+        whole(site.on_host(name, "out/images.tar.gz"))
+        assert not site.on_host(name, ".ansible_async").exists()
+    assert not open_jobs(site.on_host("home", ".ansible_async"))
 
 
 def stop_by_terminal(running: RunningPlay) -> None:

@@ -21,6 +21,7 @@ from ansible_collections.airgap.images.tests.functional._progress import (
     layer_path,
     lines,
     local,
+    open_jobs,
     play,
     read,
     task,
@@ -35,7 +36,7 @@ from ansible_collections.airgap.images.tests.support.workbench import Source, Wo
 CONNECTIONS = Path(__file__).resolve().parents[1] / "support" / "connections"
 
 
-def test_where_it_keeps_away(source: Source, bench: Workbench, workdir: Path, home: Path) -> None:
+def test_where_it_keeps_away(source: Source, bench: Workbench, workdir: Path, home: Path, scratch: Path) -> None:
     """One's own ``async``, no place for jobs, a connection without jobs, ``no_log``: not a single line.
 
     In check mode there is one, which says how much it would be.
@@ -77,7 +78,8 @@ def test_where_it_keeps_away(source: Source, bench: Workbench, workdir: Path, ho
     for name in ("own", "later", "nowhere", "unaided", "quiet"):
         assert list(whole(workdir / name / "images.tar.gz").references) == [reference]
     assert not (workdir / "checked").exists()
-    assert not unused.exists() and not list(used.iterdir())
+    assert not unused.exists() and not open_jobs(used)
+    assert not list(scratch.glob("ansible_*_payload_*")), "a module's own copy of its code"
     data = {name: result.task(name).data for name in ("own", "status", "nowhere", "unaided", "checked")}
     for name, each in data.items():
         assert each["changed"] and reference in str(each["images"]), name

@@ -10,6 +10,9 @@ its result, and nothing is left to ask for. Otherwise the command says that it g
 
 There are three processes then: the one that was started, which waits for a moment; the supervisor, which waits for the
 end and writes the result to a file; and the run.
+
+The files of a run stay when its result is the answer of that command, as nobody knows whether the answer arrives. A
+later run removes them.
 """
 
 from __future__ import annotations
@@ -20,33 +23,28 @@ import select
 import signal
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from typing import Any, BinaryIO, NoReturn
 
 from .._base.errors import printable
 from .disk_errors import reason
 from .files import make_directories, put_whole, temporary_of
+from .job_files import CLAIM, LIMIT, RESULT, remove_files, sweep
 from .progress import AT_MOST
 
 PATIENCE = 3.0
 """Seconds for which the command that starts a run waits for its end."""
 
-LIMIT = 7 * 86400
-"""Seconds after which a run is killed."""
-
 JOB = "airgap_images_job"
-"""The key by which the answer of that command says what has become of the run: an object with C(state), and C(progress)
-of a run that has ended."""
+"""The key by which the answer of that command says what has become of the run: an object with ``state``, and
+``progress`` of a run that has ended."""
 
 ENDED, RUNNING, REFUSED = "ended", "running", "refused"
-"""The answer has the result; the run goes on; no run was started, because its files cannot be written."""
+"""The answer has the result; the run goes on; no run was started, because the host has no room for its files or its
+processes."""
 
-CLAIM = ".claim"
-"""The suffix of an empty file beside the progress file: the run was started. If the connection breaks, Ansible may send
-the same command again."""
-
-RESULT = ".result"
-"""The suffix of the file with the result."""
+_LATE = f"the run did not end within {LIMIT // 86400} days, and was killed. What was transferred is kept; run again"
 
 
 def as_job(private: str | None) -> str | None:
@@ -55,40 +53,52 @@ def as_job(private: str | None) -> str | None:
     Returns in that process only. The one that was started ends here, with an answer for the action plugin.
 
     :param private: path of the progress file; ``None``: the module runs like any other.
-    :returns: the same path.
+    :returns: its absolute path.
     """
     if private is None:
         return None
-    path = os.path.expanduser(private)
+    path = os.path.abspath(private)
     directory = os.path.dirname(path)
     try:
         make_directories(directory, 0o700)
         os.close(os.open(path + CLAIM, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        out, err = (tempfile.TemporaryFile(dir=directory) for _each in range(2))  # noqa: SIM115
     except FileExistsError:
-        _leave(path)
+        sys.exit(_tell(_outcome(path)))
     except OSError as error:
-        _remove(path + CLAIM)
-        _answer({"failed": True, "msg": f"{directory} cannot be written: {reason(error)}", JOB: {"state": REFUSED}})
-        os._exit(0)
+        _refuse(f"{directory} cannot be written: {reason(error)}")
+    try:
+        out, err = (tempfile.TemporaryFile(dir=directory) for _each in range(2))  # noqa: SIM115
+    except OSError as error:
+        remove_files(path)
+        _refuse(f"{directory} cannot be written: {reason(error)}")
     sys.stdout.flush()
     watched, held = os.pipe()
-    if os.fork():
+    try:
+        first = os.fork()
+    except OSError as error:
+        remove_files(path)
+        _refuse(f"no process can be started: {reason(error)}")
+    if first:
         os.close(held)  # the supervisor has it as well; its end ends the wait
         select.select([watched], [], [], PATIENCE)
-        _leave(path)
+        # Without cleaning up: the run still needs the payload of the module.
+        os._exit(_tell(_outcome(path)))
     os.close(watched)
     os.setsid()
     # For the supervisor, which must not end before the run; the run itself decides what they mean.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
-    worker = os.fork()
+    try:
+        worker = os.fork()
+    except OSError as error:
+        _record(path, _failed(f"the run was not started, as the host has no process for it: {reason(error)}"))
+        sys.exit(0)  # nothing goes on, and nothing of the module is to stay
     _redirect(out, err)
     if worker:
         _supervise(worker, path, out, err)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     os.setpgid(0, 0)
     os.close(held)
-    return private
+    return path
 
 
 def _redirect(out: BinaryIO, err: BinaryIO) -> None:
@@ -98,7 +108,7 @@ def _redirect(out: BinaryIO, err: BinaryIO) -> None:
 
 
 def _supervise(worker: int, path: str, out: BinaryIO, err: BinaryIO) -> NoReturn:
-    """Wait for the end of the run, and write its result."""
+    """Remove what earlier runs have left, wait for the end of this one, and write its result."""
     is_late = False
 
     def kill(number: int, frame: object) -> None:
@@ -110,27 +120,28 @@ def _supervise(worker: int, path: str, out: BinaryIO, err: BinaryIO) -> NoReturn
         os.setpgid(worker, worker)
     signal.signal(signal.SIGALRM, kill)
     signal.alarm(LIMIT)
+    sweep(os.path.dirname(path), now=time.time())
     os.waitpid(worker, 0)
     signal.alarm(0)
     out.seek(0)
     err.seek(0)
-    result = result_of(out.read(), err.read(), is_late=is_late)
-    with suppress(OSError):  # the action plugin says that it was lost
-        put_whole(path + RESULT, json.dumps(result).encode("ascii"), by=temporary_of(path + RESULT))
+    _record(path, _failed(_LATE) if is_late else result_of(out.read(), err.read()))
     os._exit(0)
 
 
-def result_of(out: bytes, err: bytes, *, is_late: bool) -> dict[str, Any]:
+def _record(path: str, result: dict[str, Any]) -> None:
+    """Write the result of a run for its user alone."""
+    os.umask(0o077)
+    with suppress(OSError):  # the action plugin says that it was lost
+        put_whole(path + RESULT, json.dumps(result).encode("ascii"), by=temporary_of(path + RESULT))
+
+
+def result_of(out: bytes, err: bytes) -> dict[str, Any]:
     """Read what a module has printed. Pure.
 
     :param err: its standard error.
-    :param is_late: whether it was killed after its time limit.
     :returns: its result. If there is none, one that says why.
     """
-    if is_late:
-        return _failed(
-            f"the run did not end within {LIMIT // 86400} days, and was killed. What was transferred is kept; run again"
-        )
     text = out.decode("utf-8", "surrogateescape")
     start = 0 if text.startswith("{") else text.find("\n{") + 1
     with suppress(ValueError):
@@ -146,31 +157,31 @@ def _failed(message: str) -> dict[str, Any]:
     return {"failed": True, "changed": False, "msg": message}
 
 
-def _leave(path: str) -> NoReturn:
-    """End the process that was started, without cleaning up: the run still needs the payload of the module."""
+def _outcome(path: str) -> dict[str, Any]:
+    """Return what has become of a run that was started: its result and progress, or that it goes on."""
     try:
         with open(path + RESULT, encoding="ascii") as file:
             result = json.load(file)
     except (OSError, ValueError):
-        _answer({"changed": False, JOB: {"state": RUNNING}})
-        os._exit(0)
+        return {"changed": False, JOB: {"state": RUNNING}}
     progress = ""
     with suppress(OSError), open(path, encoding="utf-8", errors="surrogateescape") as file:
         progress = file.read(AT_MOST)
-    _answer({**result, JOB: {"state": ENDED, "progress": progress}})
-    _remove(path, temporary_of(path), path + CLAIM, path + RESULT)
-    os._exit(0)
+    return {**result, JOB: {"state": ENDED, "progress": progress}}
 
 
-def _answer(answer: dict[str, Any]) -> None:
-    """Print the answer. If nobody reads it any more, all files stay, and a new connection finds them."""
+def _refuse(message: str) -> NoReturn:
+    """End, as no run can be started."""
+    sys.exit(_tell({"failed": True, "msg": message, JOB: {"state": REFUSED}}))
+
+
+def _tell(answer: dict[str, Any]) -> int:
+    """Print an answer. If nobody reads it any more, a new connection finds it in the files.
+
+    :returns: the exit status.
+    """
     try:
         print(json.dumps(answer), flush=True)
     except OSError:
-        os._exit(1)
-
-
-def _remove(*paths: str) -> None:
-    for path in paths:
-        with suppress(OSError):
-            os.unlink(path)
+        return 1
+    return 0

@@ -28,6 +28,8 @@ class WatchedAction(ActionBase):
 
     _supports_async = True
     _supports_check_mode = True
+    _of_job = ""
+    """The assignment before the command that starts a job."""
 
     def line_of(self, progress: JsonObject) -> Line | None:
         """Describe the progress of a run; ``None`` if there is nothing to show yet.
@@ -74,14 +76,27 @@ class WatchedAction(ActionBase):
         return getattr(self._connection._shell, "SHELL_FAMILY", "") == "sh"
 
     def _compute_environment_string(self, raw_environment_out: dict[str, Any] | None = None) -> str:
-        """Return the environment before a command; with C(async), the host also records the umask of the user."""
+        """Return the environment before a command; with C(async), the host also records the umask of the user.
+
+        A job's own variable comes first: its path must not depend on the task's HOME, as that of later commands does
+        not either.
+        """
         string: str = super()._compute_environment_string(raw_environment_out)
-        return f"{string} {TO_NOTE}".strip() if self._task.async_val and self._speaks_posix() else string
+        note = TO_NOTE if self._task.async_val and self._speaks_posix() else ""
+        return " ".join(filter(None, (self._of_job, string.strip(), note)))
 
     def _as_job(self, variables: dict[str, Any], ticker: Ticker) -> dict[str, Any]:
+        def run_with(assignment: str) -> dict[str, Any]:
+            self._of_job = assignment
+            try:
+                answer: dict[str, Any] = self._execute_module(task_vars=variables)
+            finally:
+                self._of_job = ""
+            return answer
+
         try:
             with Signals() as signals:
-                returned = self._told(follow(Job(self, variables), ticker, signals, line_of=self.line_of))
+                returned = self._told(follow(Job(self, run_with), ticker, signals, line_of=self.line_of))
         except Orphaned as error:
             return {"failed": True, "msg": str(error)}
         if JOB in returned:

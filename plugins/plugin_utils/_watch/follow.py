@@ -18,7 +18,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
 from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonError, JsonObject
 from ansible_collections.airgap.images.plugins.module_utils._base.size import format_count
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import LOOK_SECONDS
-from ansible_collections.airgap.images.plugins.module_utils._host.job import LIMIT
+from ansible_collections.airgap.images.plugins.module_utils._host.job_files import LIMIT
 from ansible_collections.airgap.images.plugins.module_utils._host.log import REPEATED
 from ansible_collections.airgap.images.plugins.plugin_utils._display.line import Line
 from ansible_collections.airgap.images.plugins.plugin_utils._display.ticker import Ticker

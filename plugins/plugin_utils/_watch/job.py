@@ -12,15 +12,15 @@ import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Callable
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import printable
 from ansible_collections.airgap.images.plugins.module_utils._base.json import JsonError, JsonObject, parse_object
-from ansible_collections.airgap.images.plugins.module_utils._host.files import temporary_of
-from ansible_collections.airgap.images.plugins.module_utils._host.job import CLAIM, ENDED, JOB, RESULT, RUNNING
+from ansible_collections.airgap.images.plugins.module_utils._host.job import ENDED, JOB, RUNNING
+from ansible_collections.airgap.images.plugins.module_utils._host.job_files import CLAIM, RESULT, files_of, job_name
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import AT_MOST, PRIVATE, TO_END
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.record import read_result
 
@@ -41,19 +41,24 @@ _HOME = re.compile(r"~[A-Za-z0-9_.-]*")
 _EFFECTS = ("ansible_facts", "ansible_stats", "add_host", "add_group")
 
 
+RunWith = Callable[[str], "dict[str, Any]"]
+"""Runs the module with an assignment before its command, which the shell on the host evaluates first."""
+
+
 class Job:
     """One run of the task's module on the host, which reports its progress in a file of its own.
 
     The names of its files are chosen here, so that it can be found whatever becomes of the command that starts it.
     """
 
-    def __init__(self, action: ActionBase, task_vars: dict[str, Any]) -> None:
+    def __init__(self, action: ActionBase, run_with: RunWith) -> None:
         self._action = action
-        self._task_vars = task_vars
-        self._name = f"airgap-images-{uuid.uuid4().hex}.json"
+        self._run_with = run_with
+        self._name = job_name(uuid.uuid4().hex)
         self._mark = uuid.uuid4().hex
         self._directory = action.get_shell_option("async_dir", default="~/.ansible_async").rstrip("/")
-        self._has_files = True
+        self._is_to_forget = True
+        self._has_module = True
         self._has_ended = False
         self._result: dict[str, Any] | None = None
         self._last_words = b""
@@ -66,27 +71,30 @@ class Job:
             ``None``: it has.
         :raises AnsibleError: when it cannot be started, or the connection was lost meanwhile.
         """
-        task, action = self._action._task, self._action
-        environment = task.environment
-        task.environment = [*(environment or []), {PRIVATE: f"{self._directory}/{self._name}"}]
-        try:
-            answer: dict[str, Any] = action._execute_module(task_vars=self._task_vars)
-        finally:
-            task.environment = environment
+        answer = self._run_with(f"{PRIVATE}={self._quoted(self._name)}")
         told = answer.get(JOB)
         told = told if isinstance(told, Mapping) else {}
         state = told.get("state")
         if state == ENDED:
-            self._has_files = False
+            # To remove its files would take another command: a later run on the host does it.
+            self._is_to_forget = False
             self._result = {name: value for name, value in answer.items() if name != JOB}
             self._last_words = str(told.get("progress", "")).encode("utf-8", "surrogateescape")
         elif state == RUNNING:
-            # Without pipelining, the module's file contains the secrets of the task. It has been read.
-            with suppress(AnsibleError):  # then Ansible tries again at the end of the task
-                action._remove_tmp_path(action._connection._shell.tmpdir)
+            self._remove_module()
         else:
             return answer
         return None
+
+    def _remove_module(self) -> None:
+        """Remove the module's file, which contains the secrets of the task. There is none with pipelining.
+
+        Only for a run that was heard of: until then, the file may not have been read.
+        """
+        if self._has_module:
+            self._has_module = False
+            with suppress(AnsibleError):  # then Ansible tries again at the end of the task
+                self._action._remove_tmp_path(self._action._connection._shell.tmpdir)
 
     def is_there(self) -> bool:
         """Return True if the host has a trace of the run.
@@ -121,6 +129,8 @@ class Job:
         self._last_words = said.encode("utf-8", "surrogateescape")
         if record:
             self._result = read_result(self._action, record)
+        if record or said:
+            self._remove_module()
 
     def result(self) -> dict[str, Any] | None:
         """Return the result of the module; ``None`` if it still ran when the progress was read.
@@ -146,16 +156,13 @@ class Job:
 
         :raises AnsibleError: when the host cannot be asked.
         """
-        self._has_files = True
+        self._is_to_forget = True
         self._command(f": > {self._quoted(self._name + TO_END)}")
 
     def forget(self) -> None:
-        """Remove all files of the job on the host."""
-        if not self._has_files:
-            return
-        suffixes = ("", TO_END, CLAIM, RESULT)
-        names = [*(self._name + each for each in suffixes), *map(temporary_of, (self._name, self._name + RESULT))]
-        self._command(f"rm -f {' '.join(map(self._quoted, names))}")
+        """Remove all files of the job on the host, unless that is left to a later run."""
+        if self._is_to_forget:
+            self._command(f"rm -f {' '.join(map(self._quoted, files_of(self._name)))}")
 
     def reconnect(self) -> None:
         """Make the next call use a new connection."""

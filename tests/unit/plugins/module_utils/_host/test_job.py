@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +18,50 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._host import job as job_module
 from ansible_collections.airgap.images.plugins.module_utils._host.job import as_job, result_of
+from ansible_collections.airgap.images.plugins.module_utils._host.job_files import files_of, job_name
 from ansible_collections.airgap.images.tests.support.module import alive, wait_for_end
 
 SCRIPT = """
-import os, signal, sys
+import errno, os, shutil, signal, sys, tempfile
 from ansible_collections.airgap.images.plugins.module_utils._host import job
 job.PATIENCE, job.LIMIT = {patience}, {limit}
-path = job.as_job(sys.argv[1])
-assert path == sys.argv[1]
+
+real_fork = os.fork
+def no_fork():
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+def last_fork():
+    os.fork = no_fork
+    return real_fork()
+os.fork = {fork}
+
+payload = tempfile.mkdtemp()  # as Ansible does
+try:
+    path = job.as_job(sys.argv[1])
+    assert path == sys.argv[1]
 {run}
-print('{{"changed": true, "pid": %d}}' % os.getpid())
+    print('{{"changed": true, "pid": %d}}' % os.getpid())
+finally:
+    shutil.rmtree(payload)
 """
 WAIT = "open(path + '.go').read()"
 """Wait until somebody opens the FIFO for writing."""
 
+TWICE = "raise SystemExit('started twice')"
 
-def started(place: Path, run: str = "", *, patience: float = 60, limit: int = 600) -> subprocess.Popen[str]:
+
+@pytest.fixture(autouse=True)
+def payloads(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of payloads, each of which is removed by whoever ends as Ansible expects it."""
+    folder = tmp_path_factory.mktemp("payloads")
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+def started(
+    place: Path, run: str = "", *, patience: float = 60, limit: int = 600, fork: str = "real_fork"
+) -> subprocess.Popen[str]:
     """Start a run whose progress file is in ``place``."""
-    script = SCRIPT.format(run=run, patience=patience, limit=limit)
+    script = SCRIPT.format(run=textwrap.indent(run, "    "), patience=patience, limit=limit, fork=fork)
     return subprocess.Popen(
         [sys.executable, "-c", script, str(place / "p.json")],
         stdout=subprocess.PIPE,
@@ -82,7 +109,24 @@ def test_a_run_that_ends_at_once_is_answered_with_its_result(tmp_path: Path) -> 
     place = tmp_path / "new" / "jobs"
     said = answer(started(place, "open(path, 'w').write('words')"))
     assert said["changed"] is True and said["airgap_images_job"] == {"state": "ended", "progress": "words"}
-    assert list(place.iterdir()) == [] and place.stat().st_mode & 0o777 == 0o700
+    assert place.stat().st_mode & 0o777 == 0o700 and (place / "p.json.result").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_result_that_did_not_arrive_is_found_by_whoever_asks_again(tmp_path: Path, payloads: Path) -> None:
+    """The network may be dead already when the answer is written, without an error."""
+    first = answer(started(tmp_path, "open(path, 'w').write('words')"))
+    assert answer(started(tmp_path, TWICE)) == first
+    assert {path.name for path in tmp_path.iterdir()} == {"p.json", "p.json.claim", "p.json.result"}
+    assert not list(payloads.iterdir())
+
+
+def test_a_run_removes_what_an_earlier_one_has_left(tmp_path: Path) -> None:
+    earlier = tmp_path / job_name("0" * 32)
+    for path in map(Path, files_of(str(earlier))):
+        path.touch()
+        os.utime(path, (0, 0))
+    assert answer(started(tmp_path))["changed"] is True
+    assert {path.name for path in tmp_path.iterdir()} == {"p.json.claim", "p.json.result"}
 
 
 def test_a_run_that_goes_on_leaves_its_result(tmp_path: Path) -> None:
@@ -96,17 +140,43 @@ def test_a_command_that_is_sent_again_starts_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "p.json.go")
     first = started(tmp_path, SAY, patience=0)
     assert answer(first)["airgap_images_job"] == {"state": "running"}
-    worker, supervisor = pids_of(tmp_path, started(tmp_path, "raise SystemExit('started twice')"))
+    worker, supervisor = pids_of(tmp_path, started(tmp_path, TWICE))
     assert result_in(tmp_path, supervisor) == {"changed": True, "pid": worker}
-    again = answer(started(tmp_path, "raise SystemExit('started twice')"))
+    again = answer(started(tmp_path, TWICE))
     assert again["pid"] == worker and again["airgap_images_job"]["state"] == "ended"
 
 
-def test_where_its_files_cannot_be_written_nothing_is_started(tmp_path: Path) -> None:
+def test_a_command_that_is_sent_again_removes_its_own_payload_alone(tmp_path: Path, payloads: Path) -> None:
+    os.mkfifo(tmp_path / "p.json.go")
+    assert answer(started(tmp_path, SAY, patience=0))["airgap_images_job"] == {"state": "running"}
+    of_run = list(payloads.iterdir())
+    _worker, supervisor = pids_of(tmp_path, started(tmp_path, TWICE))
+    assert len(of_run) == 1
+    wait_for_end([supervisor])
+    assert not list(payloads.iterdir())
+
+
+def test_without_a_process_for_it_a_run_is_refused(tmp_path: Path, payloads: Path) -> None:
+    said = answer(started(tmp_path, "raise SystemExit('started')", fork="no_fork"))
+    assert said["airgap_images_job"] == {"state": "refused"}
+    assert said["msg"].startswith("no process can be started: Resource temporarily unavailable.")
+    assert not list(tmp_path.iterdir()) and not list(payloads.iterdir())
+
+
+def test_without_a_process_for_the_module_a_run_fails(tmp_path: Path, payloads: Path) -> None:
+    """The first one was started."""
+    said = answer(started(tmp_path, "raise SystemExit('started')", fork="last_fork"))
+    assert said["failed"] is True and said["airgap_images_job"] == {"state": "ended", "progress": ""}
+    assert "has no process for it: Resource temporarily unavailable." in said["msg"]
+    assert not list(payloads.iterdir())
+
+
+def test_where_its_files_cannot_be_written_nothing_is_started(tmp_path: Path, payloads: Path) -> None:
     (tmp_path / "file").touch()
     said = answer(started(tmp_path / "file" / "jobs", "raise SystemExit('started')"))
     assert said["failed"] is True and said["airgap_images_job"] == {"state": "refused"}
     assert f"{tmp_path}/file/jobs cannot be written" in said["msg"]
+    assert not list(payloads.iterdir())
 
 
 def test_the_answer_that_nobody_reads_can_be_asked_for_again(tmp_path: Path) -> None:
@@ -138,7 +208,8 @@ def test_the_supervisor_outlives_what_ends_the_run(tmp_path: Path, number: signa
 
 def test_a_run_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     said = answer(started(tmp_path, "signal.pause()", limit=1))
-    assert said["failed"] is True and "was killed" in said["msg"]
+    days = job_module.LIMIT // 86400
+    assert said["failed"] is True and said["msg"].startswith(f"the run did not end within {days} days, and was killed")
 
 
 def test_a_traceback_is_in_the_result(tmp_path: Path) -> None:
@@ -149,20 +220,14 @@ def test_a_traceback_is_in_the_result(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("out", [b'{"changed": false}', b'\n{"changed": false}\n', b'noise {\n{"changed": false}noise'])
 def test_the_result_is_found_among_other_output(out: bytes) -> None:
-    assert result_of(out, b"", is_late=False) == {"changed": False}
+    assert result_of(out, b"") == {"changed": False}
 
 
 @pytest.mark.parametrize("out", [b"", b"[1]", b'{"changed": fal', b"\xff{}"])
 def test_what_is_not_a_result_is_a_failure(out: bytes) -> None:
-    said = result_of(out, b"its last\nwords", is_late=False)
+    said = result_of(out, b"its last\nwords")
     assert said == {
         "failed": True,
         "changed": False,
         "msg": "the module ended without a result. It said: its last words What was transferred is kept; run again",
     }
-
-
-def test_a_run_that_was_late_says_so() -> None:
-    said = result_of(b'{"changed": true}', b"", is_late=True)
-    days = job_module.LIMIT // 86400
-    assert said["msg"].startswith(f"the run did not end within {days} days, and was killed")

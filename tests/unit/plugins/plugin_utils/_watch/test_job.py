@@ -17,7 +17,8 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.utils.unsafe_proxy import AnsibleUnsafe, wrap_var
 
-from ansible_collections.airgap.images.plugins.module_utils._host.job import CLAIM, JOB, RESULT
+from ansible_collections.airgap.images.plugins.module_utils._host.job import JOB
+from ansible_collections.airgap.images.plugins.module_utils._host.job_files import CLAIM, RESULT
 from ansible_collections.airgap.images.plugins.module_utils._host.progress import AT_MOST, PRIVATE, TO_END
 from ansible_collections.airgap.images.plugins.plugin_utils._watch import job as job_module
 from ansible_collections.airgap.images.plugins.plugin_utils._watch.job import Job, without_effects
@@ -29,30 +30,35 @@ class FakeAction:
     """Starts nothing, but leaves the files of a start; the host is a shell of this machine.
 
     ``noise`` is what that says before and after each answer; one that is ``refused`` runs nothing.
+    Where it ``is_lost``, the answer of the start does not arrive.
     """
 
     def __init__(self, root: Path, *, answer: dict[str, Any] = GOES_ON, directory: str = "") -> None:
         self.root = root
         self.noise = ""
         self.refused = False
+        self.is_lost = False
         self.commands = 0
         self.removed: list[str | None] = []
         self.private = ""
         self.directory = directory
         self._answer = answer
         self._connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="~/ansible-tmp-1"))
-        self._task = SimpleNamespace(environment=[{"A": "b"}], async_val=0)
 
     def get_shell_option(self, option: str, default: str) -> str:
         assert (option, default) == ("async_dir", "~/.ansible_async")
         return self.directory or str(self.root / "jobs")
 
-    def _execute_module(self, *, task_vars: dict[str, Any]) -> dict[str, Any]:
-        assert self._task.environment[0] == {"A": "b"}
-        self.private = self._task.environment[1][PRIVATE]
+    def run_with(self, assignment: str) -> dict[str, Any]:
+        shown = subprocess.run(
+            ["sh", "-c", f'{assignment}; printf %s "${PRIVATE}"'], capture_output=True, text=True, check=True
+        )
+        self.private = shown.stdout
         if self._answer == GOES_ON and not self.directory:
             (self.root / "jobs").mkdir()
             Path(self.private + CLAIM).touch()
+        if self.is_lost:
+            raise AnsibleConnectionFailure("Connection reset by peer")
         return self._answer
 
     def records(self, result: dict[str, object]) -> None:
@@ -82,7 +88,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def job_of(action: FakeAction) -> Job:
-    return Job(action, {})  # type: ignore[arg-type]
+    return Job(action, action.run_with)  # type: ignore[arg-type]
 
 
 def says(job: Job, **state: object) -> None:
@@ -97,7 +103,21 @@ def test_the_module_is_removed_once_the_run_goes_on(tmp_path: Path, refused: boo
     action.refused = refused
     assert job_of(action).start() is None
     assert action.removed == ["~/ansible-tmp-1"]
-    assert action._task.environment == [{"A": "b"}]
+
+
+def test_the_module_is_removed_once_a_run_is_heard_of_whose_start_was_not_answered(tmp_path: Path) -> None:
+    """Until then nobody knows whether it has been read."""
+    action = FakeAction(tmp_path)
+    action.is_lost = True
+    job = job_of(action)
+    with pytest.raises(AnsibleConnectionFailure):
+        job.start()
+    assert job.is_there() and job.progress() is None
+    assert action.removed == []
+    says(job)
+    job.progress()
+    job.progress()
+    assert action.removed == ["~/ansible-tmp-1"]
 
 
 def test_a_run_that_ended_at_once_needs_no_command(tmp_path: Path) -> None:
@@ -198,7 +218,7 @@ def test_files_of_a_job_are_where_ansible_was_told_to_put_them(
     action = FakeAction(tmp_path, directory=home)
     job = job_of(action)
     assert job.start() is None
-    assert action.private == f"{home.rstrip('/')}/{job._name}"
+    assert action.private == f"{os.path.expanduser(home.rstrip('/'))}/{job._name}"
     done = subprocess.run(["sh", "-c", f"printf %s {job._quoted('a b')}"], capture_output=True, text=True, check=True)
     assert done.stdout == f"{os.path.expanduser(home.rstrip('/'))}/a b"
 
