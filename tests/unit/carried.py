@@ -136,8 +136,7 @@ def carry_images(
         built = build_archive(iter(saved), cache.blobs, output, str(staging), Nothing(), check=go_on)
     if output.compress == "dir":
         shutil.move(staging / output.name, output.dest)
-        root = f"{staging / output.name}/"
-        parts = [Part(file.path[len(root) :], file.size, file.sha256) for file in built.files]
+        parts = [*(built.tree or ())]
     else:
         names = part_names(output.name, len(built.files), split=output.is_split, digits=None)
         parts = [Part(name, file.size, file.sha256) for name, file in zip(names, built.files)]

@@ -21,6 +21,7 @@ from .compress import make_encoder
 from .cutter import Cutter
 from .digest_tables import table_of_offsets
 from .encoder import BUFFER
+from .file_table import FileTable
 from .members import Blobs, write_members
 from .offsets import Offset
 from .output import AT_IMAGE, DIR, Output
@@ -38,19 +39,27 @@ class Built:
 
     :param blobs: bytes of everything in ``share``, by digest.
     :param offsets: where each of them can be read from; empty for a directory, and where all is one stretch.
-    :param kept: names of the files that stay in the published directory; only the others were written.
+    :param files: the parts; none of a directory.
+    :param tree: the files of a directory, which have their names already.
+    :param new: names of the files that were written, if the others stay in the published directory.
     """
 
     images: list[SavedImage]
-    blobs: dict[str, int]
+    blobs: Mapping[str, int]
     files: list[WrittenFile]
     offsets: Mapping[str, Offset] = field(default_factory=dict)
-    kept: Collection[str] | None = None
+    tree: FileTable | None = None
+    new: Collection[str] | None = None
+
+    @property
+    def written(self) -> list[WrittenFile] | FileTable:
+        """All files, of whichever kind they are."""
+        return self.files if self.tree is None else self.tree
 
     @property
     def size(self) -> int:
         """Bytes of all files."""
-        return sum(file.size for file in self.files)
+        return sum(file.size for file in self.written)
 
 
 def build_archive(
@@ -77,7 +86,8 @@ def build_archive(
     if output.compress == DIR:
         tree = _tree_writer(blobs, output, directory, standing, check=check, kept=kept)
         saved, sizes = write_members(images, blobs, tree)
-        return Built(saved, sizes, tree.written, kept=None if kept is None else kept.names)
+        new = tree.new if isinstance(tree, ChangesWriter) else None
+        return Built(saved, sizes, [], tree=tree.written, new=new)
     with Stage(at_once, check=check, waiting=_SYNCS_WAITING) as syncing:
         buffers = Buffers(BUFFER)
         files = PartFiles(directory, syncing.put)
@@ -101,7 +111,7 @@ def build_archive(
             syncing.wait()
             files.abort()
             raise
-    found = ((digest, encoder.offset_of(plain)) for digest, plain in tar.contents.items())
+    found = ((digest, encoder.offset_of(plain)) for digest, plain in tar.contents())
     offsets = table_of_offsets((digest, (at.position, at.skip)) for digest, at in found if at is not None)
     return Built(saved, sizes, files.written, offsets)
 

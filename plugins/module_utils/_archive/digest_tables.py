@@ -127,6 +127,13 @@ class _Items(ItemsView[str, Value]):
         return zip(self._table, self._table.in_order())
 
 
+def in_order(values: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
+    """Yield digests and values in the order of the digests."""
+    if isinstance(values, DigestTable):
+        return iter(values.items())
+    return ((digest, values[digest]) for digest in sorted(values))
+
+
 def table_of_sizes(entries: Iterable[tuple[str, int]]) -> DigestTable[int]:
     """Make a table of numbers of bytes; raises as :class:`DigestTable`."""
     return DigestTable(((digest, (size,)) for digest, size in entries), 1, int)

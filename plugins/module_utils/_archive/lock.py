@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .._base.json import Json
@@ -143,7 +143,7 @@ class Lock:
     skipped: tuple[LockedSkip, ...] = ()
     failed: tuple[str, ...] = ()
     blobs: Mapping[str, int] = field(default_factory=dict)
-    parts: tuple[Part, ...] = ()
+    parts: Sequence[Part] = ()
     compressor: str = ""
     writer: int = WRITER
     offsets: Mapping[str, Offset] = field(default_factory=dict)
@@ -152,9 +152,9 @@ class Lock:
     parity: tuple[Part, ...] = ()
 
     @property
-    def files(self) -> tuple[Part, ...]:
+    def files(self) -> Sequence[Part]:
         """The parts and the parity files."""
-        return (*self.parts, *self.parity)
+        return (*self.parts, *self.parity) if self.parity else self.parts
 
     @property
     def is_bundle(self) -> bool:

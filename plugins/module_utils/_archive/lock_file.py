@@ -9,20 +9,17 @@ Equal content gives equal bytes: no times, no host names, no paths. docs/archive
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
 
 from .._base.errors import InvalidReferenceError, LockFileError, printable
 from .._base.json import Json, JsonError
 from .._base.json_pieces import Listed, Member, Named, canonical_pieces
 from .._base.json_stream import JsonStream
 from .._oci.platform_json import platform_json
-from .digest_tables import DigestTable
+from .digest_tables import in_order
 from .lock import FIRST_WRITER, Lock, LockedImage, LockedPlatform, Requirement
 from .lock_parsing import BUNDLE_VERSION, VERSION, parse_lock
 from .parts import Part
-
-Value = TypeVar("Value")
 
 
 def write_lock(lock: Lock) -> bytes:
@@ -49,22 +46,15 @@ def _members(lock: Lock) -> Iterator[tuple[str, Member]]:
         [{"reference": str(skip.reference), "digest": skip.digest, "reason": skip.reason} for skip in lock.skipped],
     )
     yield "failed", list(lock.failed)
-    yield "blobs", Named(_in_order(lock.blobs))
+    yield "blobs", Named(in_order(lock.blobs))
     if lock.offsets:
-        yield "offsets", Named((digest, [at.position, at.skip]) for digest, at in _in_order(lock.offsets))
+        yield "offsets", Named((digest, [at.position, at.skip]) for digest, at in in_order(lock.offsets))
     if lock.is_bundle:
-        yield "requires", Named((digest, _requirement_json(one)) for digest, one in _in_order(lock.requires))
+        yield "requires", Named((digest, _requirement_json(one)) for digest, one in in_order(lock.requires))
     yield "compressor", lock.compressor
     yield "parts", Listed(map(_part_json, lock.parts))
     if lock.parity:
         yield "parity", Listed(map(_part_json, lock.parity))
-
-
-def _in_order(values: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
-    """Yield digests and values in the order of the digests."""
-    if isinstance(values, DigestTable):
-        return iter(values.items())
-    return ((digest, values[digest]) for digest in sorted(values))
 
 
 def numbers_json(writer: int, *, version: int = VERSION) -> dict[str, Json]:

@@ -18,6 +18,7 @@ from .._base.shared import shared
 from .._oci.platform_json import parse_platform
 from .._oci.reference import is_digest, parse_reference
 from .digest_tables import RepeatedDigest, table_of_offsets, table_of_sizes
+from .file_table import FileTable
 from .lock import FIRST_WRITER, Lock, LockedBase, LockedImage, LockedPlatform, LockedSkip, Requirement
 from .offsets import Offset
 from .parts import Part
@@ -57,7 +58,7 @@ def parse_lock(stream: JsonStream, path: str) -> Lock:
     :raises LockFileError: when it has another version.
     """
     images: tuple[LockedImage, ...] = ()
-    parts: tuple[Part, ...] = ()
+    parts = FileTable()
     blobs: Mapping[str, int] = {}
     offsets: Mapping[str, Offset] = {}
     requires: dict[str, Requirement] = {}
@@ -66,7 +67,7 @@ def parse_lock(stream: JsonStream, path: str) -> Lock:
         if name == "images":
             images = tuple(_parse_images(stream))
         elif name == "parts":
-            parts = tuple(_parse_parts(stream))
+            parts = FileTable(_parse_parts(stream))
         elif name == "blobs":
             blobs = _table(table_of_sizes, _parse_sizes(stream))
         elif name == "offsets":

@@ -39,6 +39,9 @@ class Blobs(Protocol):
     def is_checked(self, digest: str, descriptor: int) -> bool:
         """Whether the blob in an open file was checked in this run, and the file was not touched since."""
 
+    def forget_check(self, digest: str) -> None:
+        """Take note that the blob is in the archive, and is not read any more."""
+
     def read_document(self, digest: str) -> bytes | None:
         """A small blob, if its bytes are those that the digest names."""
 
@@ -91,8 +94,8 @@ class _Members:
         self.blobs: dict[str, int] = {}
 
     def add_platform(self, stored: StoredImage) -> None:
-        if stored.source.folder not in self._folders:
-            self._folders.add(stored.source.folder)
+        if stored.source.digest not in self._folders:
+            self._folders.add(stored.source.digest)
             folder = f"{ROOT}/{stored.source.folder}"
             self._writer.directory(folder)
             self._writer.document(f"{folder}/oci-layout", OCI_LAYOUT)
@@ -102,6 +105,7 @@ class _Members:
             if blob.digest not in self.blobs:
                 self.blobs[blob.digest] = blob.size
                 self._writer.blob(_blob_name(blob.digest), self._source.path(blob.digest), blob)
+                self._source.forget_check(blob.digest)
 
     def add_document(self, digest: str, raw: bytes) -> None:
         if digest not in self.blobs:

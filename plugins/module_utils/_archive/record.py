@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from .._oci.image import ResolvedImage, SkippedImage
 from .._oci.layout import SavedImage, loaded_digest
+from .file_table import FileTable
 from .lock import PARITY, Lock, LockedImage, LockedPlatform, LockedSkip
 from .parts import Part
 
@@ -93,4 +94,4 @@ def lock_skips(skipped: Iterable[SkippedImage]) -> tuple[LockedSkip, ...]:
 
 def with_parts(lock: Lock, parts: Sequence[Part], compressor: str) -> Lock:
     """Add the parts, and the library that compressed them, to a record."""
-    return replace(lock, parts=tuple(parts), compressor=compressor)
+    return replace(lock, parts=parts if isinstance(parts, FileTable) else tuple(parts), compressor=compressor)

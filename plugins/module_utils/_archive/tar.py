@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
+from array import array
 from collections.abc import Iterator
 from typing import Callable, Protocol
 
@@ -62,7 +63,6 @@ class TarWriter:
 
     :param is_checked: says which blobs need not be hashed once more.
     :param buffers: of :data:`BUFFER` bytes; the encoder gives them back.
-    :ivar contents: where the content of each blob begins in the stream, by its digest.
     """
 
     def __init__(
@@ -72,7 +72,12 @@ class TarWriter:
         self._buffers = buffers or Buffers(BUFFER)
         self._is_checked = is_checked
         self._size = 0
-        self.contents: dict[str, int] = {}
+        self._digests: list[str] = []
+        self._starts = array("q")
+
+    def contents(self) -> Iterator[tuple[str, int]]:
+        """Yield the digest of each blob, and where its content begins in the stream."""
+        return zip(self._digests, self._starts)
 
     def directory(self, name: str) -> None:
         self._header(f"{name}/", tarfile.DIRTYPE, 0o755)
@@ -86,7 +91,8 @@ class TarWriter:
 
     def blob(self, name: str, path: str, blob: Descriptor) -> None:
         self._header(name, tarfile.REGTYPE, 0o644, size=blob.size)
-        self.contents[blob.digest] = self._size
+        self._digests.append(blob.digest)
+        self._starts.append(self._size)
         if blob.size <= SMALL:
             self._small(read_checked(path, blob))
         else:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Collection
 from typing import Callable, Protocol
 
 from .._base.buffers import Buffers
@@ -19,7 +18,8 @@ from .._host.filesystem import link_if_possible
 from .._oci.descriptor import Descriptor
 from .._oci.image import hex_of
 from .encoder import BUFFER
-from .parts import WrittenFile, explain_write_error
+from .file_table import FileTable
+from .parts import explain_write_error
 from .tar import IsChecked, checked_chunks, is_sound, nothing_is_checked
 
 _CHUNK = 1024 * 1024
@@ -38,10 +38,6 @@ class Standing(Protocol):
 class Kept(Protocol):
     """The files of the published archive that stay in their place. Names are paths below its directory."""
 
-    @property
-    def names(self) -> Collection[str]:
-        """The names of the files that were asked for and are there."""
-
     def has(self, name: str, sha256: str) -> bool:
         """Return True if a file has this content, and need not be written."""
 
@@ -58,6 +54,7 @@ class TreeWriter:
     :param standing: shares its files, so that they need not be read again.
     :param is_checked: says which blobs need not be read before they are linked or copied.
     :param check: called between the pieces of a file; raises when the run is to end.
+    :ivar written: the files, by their paths below the directory.
     """
 
     def __init__(
@@ -77,7 +74,7 @@ class TreeWriter:
         self._is_checked = is_checked
         self._check = check
         self._buffers = Buffers(BUFFER)
-        self.written: list[WrittenFile] = []
+        self.written = FileTable()
 
     def directory(self, name: str) -> None:
         self._try(lambda: make_directories(self._path(name), OF_ARCHIVES, above=OF_ARCHIVES))
@@ -86,7 +83,7 @@ class TreeWriter:
         sha256 = hashlib.sha256(raw).hexdigest()
         if not self._is_shared(name, sha256):
             self._try(lambda: self._write(self._path(name), raw))
-        self.written.append(WrittenFile(self._path(name), len(raw), sha256))
+        self.written.add(self._relative(name), len(raw), sha256)
 
     def link(self, name: str, target: str) -> None:
         self._try(lambda: link_if_possible(target, self._path(name)))
@@ -99,7 +96,7 @@ class TreeWriter:
                     self._check()
                     self._buffers.give(chunk)
             self._try(lambda: self._place(path, self._path(name), self._check))
-        self.written.append(WrittenFile(self._path(name), blob.size, hex_of(blob.digest)))
+        self.written.add(self._relative(name), blob.size, hex_of(blob.digest))
 
     def end_image(self) -> None:
         pass
@@ -139,12 +136,14 @@ class ChangesWriter(TreeWriter):
     """Writes only the members that the published directory lacks, and the directories that these are in.
 
     :param kept: the files that stay there.
+    :ivar new: the names of the others.
     """
 
     def __init__(self, root: str, prefix: str, standing: Standing, kept: Kept, *, is_checked: IsChecked, check: Check):
         super().__init__(root, prefix, standing, link=True, is_checked=is_checked, check=check)
         self._kept = kept
         self._made: set[str] = set()
+        self.new: set[str] = set()
         super().directory(prefix)
 
     def directory(self, name: str) -> None:
@@ -153,8 +152,9 @@ class ChangesWriter(TreeWriter):
     def document(self, name: str, raw: bytes) -> None:
         sha256 = hashlib.sha256(raw).hexdigest()
         if self._kept.has(self._relative(name), sha256):
-            self.written.append(WrittenFile(self._path(name), len(raw), sha256))
+            self.written.add(self._relative(name), len(raw), sha256)
         else:
+            self.new.add(self._relative(name))
             self._make_directory_of(name)
             super().document(name, raw)
 
@@ -166,8 +166,9 @@ class ChangesWriter(TreeWriter):
     def blob(self, name: str, path: str, blob: Descriptor) -> None:
         sha256 = hex_of(blob.digest)
         if self._kept.has(self._relative(name), sha256):
-            self.written.append(WrittenFile(self._path(name), blob.size, sha256))
+            self.written.add(self._relative(name), blob.size, sha256)
         else:
+            self.new.add(self._relative(name))
             self._make_directory_of(name)
             super().blob(name, path, blob)
 

@@ -83,6 +83,10 @@ class BlobStore:
         self._keeps_what_is_written = False
         self._marks.clear()
 
+    def forget_check(self, digest: str) -> None:
+        """Forget that a blob was checked, once the archive has it: a list may have a hundred thousand."""
+        self._marks.pop(digest, None)
+
     def drop(self, digest: str) -> None:
         """Remove whatever has the blob's name, because it is damaged.
 

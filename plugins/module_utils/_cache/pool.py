@@ -26,6 +26,7 @@ from .._oci.descriptor import Descriptor
 from .._oci.image import PlatformImage, StoredImage
 from .order import BlobQueue
 
+_IN_VIEW = 2000  # images that are looked at together; more would take memory, and hardly change the order
 _LAST_WORDS = 3.0  # longer than it takes to end a program that does not listen
 
 
@@ -155,7 +156,7 @@ class CopyPool:
         """
         with self._changed:
             # The other platforms of an image that failed are never asked for: they must not fill the window forever.
-            while image.key in self._backlog:
+            while self._ahead is not None and image.key in self._backlog:
                 self._unclaimed.clear()
                 self._admit()
             self._stop.check()
@@ -194,12 +195,13 @@ class CopyPool:
     def _admit(self) -> None:
         """Take up what there is space for; nobody is woken where there is nothing."""
         before = self._admitted
-        while self._backlog and (self._ahead is None or len(self._unclaimed) < self._ahead):
+        while self._backlog and self._has_room():
             _key, image = self._backlog.popitem(last=False)
             lack = self._transfer.lack(image)
             task = _Task(self._admitted, image, {blob.digest: blob for blob in lack.to_pull}, set(lack.to_copy))
             self._admitted += 1
-            self._unclaimed.add(image.key)
+            if self._ahead is not None:
+                self._unclaimed.add(image.key)
             self._tasks[image.key] = task
             for digest, blob in task.awaits.items():
                 self._waiting.setdefault(digest, []).append(task)
@@ -209,6 +211,11 @@ class CopyPool:
                 bisect.insort(self._ready, (task.number, task))
         if self._admitted > before:
             self._changed.notify_all()
+
+    def _has_room(self) -> bool:
+        if self._ahead is None:
+            return len(self._tasks) < _IN_VIEW
+        return len(self._unclaimed) < self._ahead
 
     def _work(self) -> None:
         """Run a worker; called without the mutex."""
@@ -332,6 +339,8 @@ class CopyPool:
         elif task.image.key not in self._failed:
             self._failed[task.image.key] = failure = failure or ImagesError("it was not copied")
             self._ended(task.image, failure)
+        if self._ahead is None:
+            self._admit()
         self._changed.notify_all()
 
     def _forget(self, task: _Task, why: ImagesError) -> None:

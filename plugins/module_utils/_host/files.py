@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -69,6 +69,15 @@ def pieces_of(file: BinaryIO) -> Iterator[bytes]:
     return iter(lambda: file.read(_CHUNK // 4), b"")
 
 
+def is_content(path: str, pieces: Iterable[bytes]) -> bool:
+    """Return True if a file can be read and has this content."""
+    try:
+        with open_regular(path) as file:
+            return all(file.read(len(piece)) == piece for piece in pieces) and not file.read(1)
+    except OSError:
+        return False
+
+
 def read_first(descriptor: int, size: int) -> bytes:
     """Read on in a file until so many bytes have come, or its end.
 
@@ -121,11 +130,15 @@ def write_new(path: str, raw: bytes) -> None:
 
     :raises OSError: when it cannot be written, or is a directory.
     """
+    _write_new(path, [raw])
+
+
+def _write_new(path: str, pieces: Iterable[bytes]) -> None:
     with suppress(FileNotFoundError):
         os.unlink(path)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(raw)
+        file.writelines(pieces)
 
 
 def temporary_of(path: str) -> str:
@@ -145,9 +158,14 @@ def put_whole(path: str, raw: bytes, *, by: str = "") -> None:
     :param by: the path of the content until it is whole; empty: that of :func:`temporary_of`.
     :raises OSError: when it cannot be written.
     """
+    put_pieces(path, [raw], by=by)
+
+
+def put_pieces(path: str, pieces: Iterable[bytes], *, by: str = "") -> None:
+    """Do the same with content that comes in pieces."""
     temporary = by or temporary_of(path)
     try:
-        write_new(temporary, raw)
+        _write_new(temporary, pieces)
         os.replace(temporary, path)
     except OSError:
         with suppress(OSError):

@@ -7,17 +7,23 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 
-from .._base.json import Json, JsonError, compact, parse_object
+from .._base.json import JsonError, compact
+from .._base.json_stream import JsonStream
 from .._base.stop import Check, go_on
-from .file_mark import mark_of, may_change_unseen
-from .files import open_regular, put_whole, sha256_of
+from .file_mark import Mark, mark_of, may_change_unseen
+from .files import open_regular, pieces_of, put_pieces, sha256_of
 from .filesystem import filesystem_of
+from .marked_files import MarkedFiles
 
 _NAME = "verified.json"
 _FAILED = "failed: "  # the other names in the record are absolute paths
+_TOLD = re.compile(r"([0-9]+(?::-?[0-9]+){4}) ([0-9a-f]{64})")
+_USUAL = re.compile(rf'[ \t\n\r]*"(/[^"\\\x00-\x1f]*)":"{_TOLD.pattern}",')
 
 
 class VerifiedFiles:
@@ -35,36 +41,42 @@ class VerifiedFiles:
     def __init__(self, root: str, check: Check = go_on) -> None:
         self._check = check
         self._path = os.path.join(root, _NAME)
-        self._known = self._read()
-        self._before = dict(self._known)
+        self._files = MarkedFiles()
+        self._failures: dict[str, str] = {}
+        self._is_changed = False
+        try:
+            self._read()
+        except (OSError, JsonError):
+            self._files, self._failures = MarkedFiles(), {}
 
     def sha256(self, path: str) -> str:
         """Return the file's sha256, reading the file only if it is not known."""
-        mark = _mark(os.lstat(path))  # as it is before it is read: a later change must not pass for the one read
-        known = self._recall(path, mark)
-        if known:
-            return known
+        mark = mark_of(os.lstat(path))  # as it is before it is read: a later change must not pass for the one read
+        known = self._files.get(path)
+        if known is not None and known[0] == mark:
+            return known[1]
         sha256 = sha256_of(path, check=self._check)
         self._record(path, mark, sha256)
         return sha256
 
     def known(self, path: str) -> str:
         """Return the file's sha256 if it was read before and not touched since; else an empty string."""
+        known = self._files.get(path)
         try:
-            return self._recall(path, _mark(os.lstat(path))) if path in self._known else ""
+            return known[1] if known is not None and known[0] == mark_of(os.lstat(path)) else ""
         except OSError:
             return ""
 
     def learn(self, path: str, sha256: str) -> None:
         """Record that a file has this sha256 as it is now."""
-        self._record(path, _mark(os.lstat(path)), sha256)
+        self._record(path, mark_of(os.lstat(path)), sha256)
 
     def failure(self, key: str) -> str:
         """Return why an image could not be copied the last time; empty if it could, or was not tried.
 
         :param key: the image's.
         """
-        return self._known.get(f"{_FAILED}{key}", "")
+        return self._failures.get(key, "")
 
     def note_copy(self, key: str, reason: str) -> None:
         """Record how a copy ended.
@@ -72,43 +84,61 @@ class VerifiedFiles:
         :param key: the image's.
         :param reason: why it failed, without secrets; empty: it did not.
         """
-        self._known.pop(f"{_FAILED}{key}", None)
+        self._is_changed = self._is_changed or self.failure(key) != reason
+        self._failures.pop(key, None)
         if reason:
-            self._known[f"{_FAILED}{key}"] = reason
+            self._failures[key] = reason
 
-    def _record(self, path: str, mark: str, sha256: str) -> None:
-        self._known[path] = f"{mark} {sha256}"
-        if may_change_unseen(os.lstat(path)) or not filesystem_of(path).tells_changes:
-            del self._known[path]
+    def _record(self, path: str, mark: Mark, sha256: str) -> None:
+        was_known = self._files.get(path) == (mark, sha256)
+        is_kept = filesystem_of(path).tells_changes and not may_change_unseen(os.lstat(path))
+        if was_known and is_kept:
+            return
+        self._is_changed = True
+        if is_kept:
+            self._files.put(path, mark, sha256)
+        else:
+            self._files.drop(path)
 
     def save(self) -> None:
         """Write the record if it changed. Losing it only costs time."""
-        if self._known == self._before:
+        if not self._is_changed:
             return
-        known: dict[str, Json] = {
-            name: told
-            for name, told in sorted(self._known.items())
-            if name.startswith(_FAILED) or os.path.lexists(name)
-        }
         with suppress(OSError):
             if os.path.isdir(self._path) and not os.path.islink(self._path):
                 shutil.rmtree(self._path)  # the name is ours, in a directory of ours
             # If a run is killed now, the next one removes a file of this name. Another run may save its own meanwhile.
             name = f".run-verified-{os.urandom(8).hex()}"
-            put_whole(self._path, compact(known), by=os.path.join(os.path.dirname(self._path), name))
+            put_pieces(self._path, self._pieces(), by=os.path.join(os.path.dirname(self._path), name))
 
-    def _read(self) -> dict[str, str]:
-        try:
-            with open_regular(self._path) as file:
-                document = parse_object(file.read())
-            return {name: document.text(name) for name in document.names()}
-        except (OSError, JsonError):
-            return {}
+    def _pieces(self) -> Iterator[bytes]:
+        """Yield the record piece by piece, as it may be of a hundred thousand files."""
+        before = b"{"
+        for name, told in self._entries():
+            yield before + compact(name) + b":" + compact(told)
+            before = b","
+        yield b"{}" if before == b"{" else b"}"
 
-    def _recall(self, path: str, mark: str) -> str:
-        known_mark, _blank, sha256 = self._known.get(path, "").rpartition(" ")
-        return sha256 if known_mark == mark else ""
+    def _entries(self) -> Iterator[tuple[str, str]]:
+        for path, mark, sha256 in self._files:
+            if os.path.lexists(path):
+                yield path, f"{mark.decode()} {sha256}"
+        for key in sorted(self._failures):
+            yield f"{_FAILED}{key}", self._failures[key]
 
+    def _read(self) -> None:
+        """Read the record piece by piece; what is not one of its entries is left out.
 
-def _mark(found: os.stat_result) -> str:
-    return ":".join(map(str, mark_of(found)))
+        :raises JsonError: when it is not a JSON object.
+        """
+        with open_regular(self._path) as file:
+            for element in JsonStream(pieces_of(file)).pairs(_NAME, _USUAL):
+                if isinstance(element, re.Match):
+                    self._files.put(element[1], element[2].encode(), element[3])
+                    continue
+                name, told = element
+                found = _TOLD.fullmatch(told) if isinstance(told, str) else None
+                if isinstance(told, str) and name.startswith(_FAILED):
+                    self._failures[name[len(_FAILED) :]] = told
+                elif found is not None:
+                    self._files.put(name, found[1].encode(), found[2])

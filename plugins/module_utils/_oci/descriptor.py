@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 
 from .._base.errors import ManifestError, printable, quoted
@@ -23,6 +24,8 @@ from .reference import is_digest
 _ATTESTATION = "attestation-manifest"
 _REFERENCE_TYPE = "vnd.docker.reference.type"
 _REFERENCE_DIGEST = "vnd.docker.reference.digest"
+
+_PLAIN = frozenset({"mediaType", "digest", "size"})
 
 NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
 
@@ -103,15 +106,24 @@ def parse_entry(document: JsonObject) -> Descriptor:
     digest = document.text("digest")
     if not is_digest(digest):
         raise ManifestError(f"digest {quoted(digest, 100)} is not sha256: and 64 lower-case hex digits")
+    media_type, size = shared(document.text("mediaType")), document.integer("size") if "size" in document else 0
+    if _PLAIN.issuperset(document.names()):
+        return _plain(media_type, digest, size)
     return Descriptor(
-        media_type=shared(document.text("mediaType")),
+        media_type=media_type,
         digest=digest,
-        size=document.integer("size") if "size" in document else 0,
+        size=size,
         platform=_entry_platform(document.object("platform")) if "platform" in document else None,
         annotations=document.text_map("annotations") or NO_ANNOTATIONS,
         artifact_type=shared(document.text("artifactType")),
         urls=document.texts("urls"),
     )
+
+
+@lru_cache(maxsize=4096)
+def _plain(media_type: str, digest: str, size: int) -> Descriptor:
+    """Return one object for a layer that several images of a list have."""
+    return Descriptor(media_type, digest, size)
 
 
 def _entry_platform(document: JsonObject) -> Platform | None:

@@ -29,6 +29,7 @@ _ORIGIN = re.compile(r"(.+):([0-9]{1,9})|([a-z_]+), item ([0-9]{1,9})", re.DOTAL
 _USERINFO = re.compile(r"(?i)(//)(?:[^\s/@:]{0,500}:\S{0,500}|[^\s/@]{1,500})(?=@(?!sha\d+:))")
 
 
+@slotted
 @dataclass(frozen=True)
 class Origin:
     """The place of a line: a file and its line number, or an option and the item's number, from 1."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 
 from .._base.json import Json, compact
 from .._base.json_pieces import Listed, canonical_pieces, compact_list
@@ -150,7 +151,9 @@ def hangar_list(images: Iterable[tuple[Reference, Iterable[ListedPlatform]]]) ->
     """Return the list that ``hangar load`` reads, of references with their platform images."""
     listed = ((reference, [one for one in platforms if one.is_for_hangar]) for reference, platforms in images)
     entries = Listed(_saved_image(reference, platforms) for reference, platforms in listed if platforms)
-    return b"".join(canonical_pieces([("List", entries), ("Version", _SAVED_IMAGES_VERSION)]))
+    written = BytesIO()  # which gives its bytes without a copy
+    written.writelines(canonical_pieces([("List", entries), ("Version", _SAVED_IMAGES_VERSION)]))
+    return written.getvalue()
 
 
 def _listed(stored: StoredImage) -> ListedPlatform:

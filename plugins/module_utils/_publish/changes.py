@@ -16,6 +16,7 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 
 from .._archive.lock import Lock, links_in
 from .._host.attributes import copy_alone
@@ -40,7 +41,7 @@ def remove_others(target: str, lock: Lock) -> None:
     :param lock: of the archive.
     :raises OSError: when something cannot be removed.
     """
-    expected = _names_by_directory([*(part.name for part in lock.parts), *links_in(lock)])
+    expected = _names_by_directory(chain((part.name for part in lock.parts), links_in(lock)))
     with _opened(target) as descriptor:
         _remove_others(descriptor, "", expected)
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .._archive.lock import WRITER, Lock
@@ -18,11 +18,11 @@ from .._archive.output import (
     TABLE_SUFFIX,
     Output,
 )
-from .._host.files import open_regular, sha256_of_open
+from .._host.files import is_content, open_regular, sha256_of_open
 from .._oci.image import ResolvedImage
 from .._report.facts import Facts
 from .._report.facts_file import FactsFile, is_of_another_version, read_facts_file
-from .._report.restore import is_unbroken, restore_script
+from .._report.restore import is_unbroken, restore_pieces
 
 _LARGEST_REPORT = 256 * 1024 * 1024
 _SEAL = b'<meta name="seal" content="lock:'
@@ -45,8 +45,10 @@ class Companions:
     failures: str
 
 
-def make_companions(name: str, lock: Lock, lock_sha256: str, facts: Facts | None) -> dict[str, bytes]:
-    """Make the content of the files, by suffix.
+def make_companions(
+    name: str, lock: Lock, lock_sha256: str, facts: Facts | None
+) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Yield the suffixes of the files, and their content in pieces.
 
     :param name: the archive's.
     :param lock_sha256: of the lock file.
@@ -56,12 +58,11 @@ def make_companions(name: str, lock: Lock, lock_sha256: str, facts: Facts | None
     from .._report.report import render
 
     report = render(name, lock, lock_sha256, facts)
-    return {
-        REPORT_SUFFIX: report.page,
-        TABLE_SUFFIX: report.table,
-        FACTS_SUFFIX: report.facts,
-        RESTORE_SUFFIX: restore_script(name, lock),
-    }
+    yield REPORT_SUFFIX, [report.page]
+    yield TABLE_SUFFIX, [report.table]
+    yield FACTS_SUFFIX, [report.facts]
+    del report
+    yield RESTORE_SUFFIX, restore_pieces(name, lock)
 
 
 def bytes_beside(images: Sequence[ResolvedImage], *, blobs: int) -> int:
@@ -127,10 +128,9 @@ def _is_script_of_another_release(output: Output, lock: Lock) -> bool | None:
 
     :returns: ``None`` where it is damaged, or another archive's.
     """
-    wanted = restore_script(output.name, lock)
-    script = _read(output.restore_file, most=2 * len(wanted))
-    if script == wanted:
+    if is_content(output.restore_file, restore_pieces(output.name, lock)):
         return False
+    script = _read(output.restore_file, most=2 * sum(map(len, restore_pieces(output.name, lock))))
     if not is_unbroken(script, output.name, lock):
         return None
     return lock.writer == WRITER  # the release that made such an archive also made the script that goes with it

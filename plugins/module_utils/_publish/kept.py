@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import chain
 
+from .._archive.file_table import FileTable
 from .._archive.output import DIR, Output
 from .._host.attributes import Attributes
 from .._host.filesystem import filesystem_of
@@ -29,13 +31,8 @@ class KeptFiles:
         self._folders = folders
         self._verified = verified
         self._attributes = attributes
-        self._files: dict[str, str] = {}
+        self._files = FileTable()
         self._links: dict[str, str] = {}
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The names of the files that were found, below the directory."""
-        return frozenset(self._files)
 
     def has(self, name: str, sha256: str) -> bool:
         """Return True if a file has this content, and need not be written."""
@@ -44,7 +41,7 @@ class KeptFiles:
             return False
         if self._attributes.differ(path):
             return False
-        self._files[name] = sha256
+        self._files.add(name, 0, sha256)  # of whatever size
         return True
 
     def has_link(self, name: str, target: str) -> bool:
@@ -62,10 +59,11 @@ class KeptFiles:
         :raises Interrupted: when the run is to end.
         """
         folders = _folders_of(self._root)
-        for names, is_there in ((self._files, self._is_file), (self._links, self._is_link)):
-            for name, content in names.items():
-                if name.rpartition("/")[0] not in folders or not is_there(name, content):
-                    return f"{self._root}/{name}"
+        files = ((part.name, self._is_file(part.name, part.sha256)) for part in self._files)
+        links = ((name, self._is_link(name, target)) for name, target in self._links.items())
+        for name, is_there in chain(files, links):
+            if not is_there or name.rpartition("/")[0] not in folders:
+                return f"{self._root}/{name}"
         return ""
 
     def _is_file(self, name: str, sha256: str) -> bool:

@@ -13,7 +13,6 @@ from .._archive.lock import Lock
 from .._archive.names import path_of, stale_names
 from .._archive.output import DIR, Output
 from .._archive.parts import Part
-from .._oci.image import hex_of
 from .._oci.layout import SHARE
 
 
@@ -53,8 +52,12 @@ def changed_paths(output: Output, lock: Lock, *, blobs: Collection[str], folders
     :param blobs: digests of those that the new one has as well.
     :param folders: names of the folders of platform images that it has as well.
     """
-    stay = {f"{SHARE}/{hex_of(digest)}" for digest in blobs}
-    names = [part.name for part in lock.parts if part.name not in stay and part.name.partition("/")[0] not in folders]
+
+    def stays(name: str) -> bool:
+        directory, _slash, last = name.rpartition("/")
+        return f"sha256:{last}" in blobs if directory == SHARE else name.partition("/")[0] in folders
+
+    names = [part.name for part in lock.parts if not stays(part.name)]
     below = sorted({"", *(name.rpartition("/")[0] for name in names), *SHARE.split("/")[:1], SHARE})
     return [*beside_paths(output, ()), *(os.path.join(output.dest, name).rstrip("/") for name in (*below, *names))]
 

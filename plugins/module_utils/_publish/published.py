@@ -22,7 +22,7 @@ from .._archive.parts import Part
 from .._base.errors import LockFileError, OptionError
 from .._host.attributes import Attributes
 from .._host.disk_errors import refuse_lack_of_files
-from .._host.files import open_regular, pieces_of
+from .._host.files import is_content, open_regular, pieces_of
 from .._host.filesystem import is_mount_point
 from .._host.space import mount_points_among
 from .._host.verified_files import VerifiedFiles
@@ -220,10 +220,6 @@ def _untidy_parity(output: Output, lock: Lock) -> tuple[str, ...]:
 
 
 def _untidy_checksums(output: Output, parts: Sequence[Part]) -> tuple[str, ...]:
-    try:
-        with open_regular(output.checksum_file) as file:
-            if all(file.read(len(piece)) == piece for piece in checksum_pieces(output, parts)) and not file.read(1):
-                return ()
-    except OSError:
-        pass
+    if is_content(output.checksum_file, checksum_pieces(output, parts)):
+        return ()
     return (f"{os.path.basename(output.checksum_file)} does not match the parts",)

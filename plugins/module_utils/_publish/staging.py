@@ -19,10 +19,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from .._archive.file_table import FileTable
 from .._archive.lock import Lock
 from .._archive.lock_file import lock_pieces
 from .._archive.names import checksum_pieces, part_names, path_of
-from .._archive.output import DIR, Output
+from .._archive.output import Output
 from .._archive.parts import Part, WrittenFile, explain_write_error
 from .._base.errors import BusyError, StorageError
 from .._base.stop import Check, go_on
@@ -159,37 +160,36 @@ class Staging:
         except OSError as error:
             raise explain_write_error(error, self._root) from error
 
-    def name_parts(self, written: Sequence[WrittenFile]) -> list[Part]:
-        """Name the files, once their number is known."""
+    def name_parts(self, written: Sequence[WrittenFile] | FileTable) -> Sequence[Part]:
+        """Name the files, once their number is known; those of a directory have their names."""
         output = self._output
-        if output.compress == DIR:
-            root = os.path.join(self._data, output.name)
-            return [Part(file.path[len(root) + 1 :], file.size, file.sha256) for file in written]
+        if isinstance(written, FileTable):
+            return written
         names = part_names(output.name, len(written), split=output.is_split, digits=output.part_digits)
         return [Part(name, file.size, file.sha256) for name, file in zip(names, written)]
 
     def publish(
         self,
         lock: Lock,
-        written: Sequence[WrittenFile],
+        written: Sequence[WrittenFile] | FileTable,
         facts: Facts | None,
         parity: Mapping[str, WrittenFile] = NO_FILES,
-        kept: Collection[str] | None = None,
+        new: Collection[str] | None = None,
     ) -> None:
         """Put the archive, its checksums, report, script and lock file in place.
 
         :param written: the files of a new archive; empty if its parts stay.
         :param facts: what the report says beyond the lock file.
         :param parity: the parity files that are new, by name.
-        :param kept: the files that stay in the published directory, if only the others are new; ``None``: all are.
+        :param new: names of the files that are new, if the others stay in the published directory; ``None``: all are.
         :raises StorageError: the old archive is then as it was, or the next run completes the new one.
         """
         try:
-            if self._output.compress == DIR:
-                self._make_tree_ready(written, kept)
+            if isinstance(written, FileTable):
+                self._make_tree_ready(new)
             else:
                 self._make_parts_ready(lock, written, parity)
-            if kept is not None or not written:
+            if new is not None or not written:
                 self._write_new(self._kept_from, [sha256_beside(self._output).encode()])
                 sync_directory(self._root)
             self._make_record_ready(lock, facts)
@@ -247,14 +247,12 @@ class Staging:
         except OSError as error:
             raise explain_write_error(error, self._root) from error
 
-    def _make_tree_ready(self, written: Sequence[WrittenFile], kept: Collection[str] | None) -> None:
+    def _make_tree_ready(self, new: Collection[str] | None) -> None:
         output, root = self._output, os.path.join(self._data, self._output.name)
-        if not written:
-            return
         for path in tree_paths(root):
             give_alone(self._attributes, path, final=output.dest + path[len(root) :], by=self._new)
         sync_filesystem(root)
-        os.rename(root, os.path.join(self._ready, output.name) if kept is None else self._changes)
+        os.rename(root, os.path.join(self._ready, output.name) if new is None else self._changes)
 
     def _make_parts_ready(self, lock: Lock, written: Sequence[WrittenFile], parity: Mapping[str, WrittenFile]) -> None:
         new = [*zip(lock.parts, written), *((one, parity[one.name]) for one in lock.parity if one.name in parity)]
@@ -267,15 +265,15 @@ class Staging:
         lock_sha256 = self._write_new(self._record, lock_pieces(lock))
         self._write_new(self._new, checksum_pieces(output, lock.parts))
         self._put_ready(self._new, os.path.basename(output.checksum_file))
-        for suffix, raw in make_companions(output.name, lock, lock_sha256, facts).items():
-            self._write(f"{output.name}{suffix}", raw)
+        for suffix, pieces in make_companions(output.name, lock, lock_sha256, facts):
+            self._write(f"{output.name}{suffix}", pieces)
         sync_directory(self._ready)
         self._put_ready(self._record, os.path.basename(output.lock_file))
         sync_directory(self._ready)
 
-    def _write(self, name: str, raw: bytes) -> None:
+    def _write(self, name: str, pieces: Iterable[bytes]) -> None:
         """Write a small file that appears in ``ready`` whole or not at all."""
-        self._write_new(self._new, [raw])
+        self._write_new(self._new, pieces)
         self._put_ready(self._new, name)
 
     def _write_new(self, path: str, pieces: Iterable[bytes]) -> str:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from .._archive.lock import Lock
 from .._archive.output import CHECKSUM_SUFFIX, DIR, GZIP, RESTORE_SUFFIX, ZSTD
@@ -38,7 +39,7 @@ def unpack_command(name: str, lock: Lock) -> str:
     return f"{join_command(name, lock.parts)} | {extract} -C {TARGET}"
 
 
-def join_command(name: str, parts: tuple[Part, ...]) -> str:
+def join_command(name: str, parts: Sequence[Part]) -> str:
     """Write the parts one after the other, in the order of their numbers, however these are written."""
     names = [part.name for part in parts]
     if names == sorted(names):

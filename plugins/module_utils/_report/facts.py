@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from .._archive.digest_tables import in_order
 from .._archive.lock import Lock
 from .._base.json import Json
 from .._base.json_pieces import compact_list
@@ -134,7 +135,7 @@ def fingerprint(lock: Lock) -> str:
     keys: Iterator[Json] = (
         [str(image.reference), image.digest, *(one.source_digest for one in image.platforms)] for image in lock.images
     )
-    blobs: Iterator[Json] = ([digest, lock.blobs[digest]] for digest in sorted(lock.blobs))
+    blobs: Iterator[Json] = ([digest, size] for digest, size in in_order(lock.blobs))
     hasher = hashlib.sha256()
     for piece in chain([b"["], compact_list(keys), [b","], compact_list(blobs), [b"]"]):
         hasher.update(piece)

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Callable
 
 from .._archive.lock import Lock
 from .._archive.referrers import kind_of_referrer, owners_of
@@ -39,16 +39,17 @@ def gather(
     :param before: of the one that it replaces, or of a bundle's base.
     :param images: all that the archive holds, in list order.
     """
-    layers = _layers(images)
-    blobs = {blob.digest: blob.size for image in images for stored in image.stored for blob in stored.all_blobs()}
+    layers = _Layers(images)
+    count, largest, most_shared = len(layers), layers.largest(), layers.most_shared()
+    del layers  # before others take as much memory
     return Facts(
         content=fingerprint(lock),
         before=None if before is None else compare(lock, before),
         named=sum(stored.size for image in images for stored in _each_once(image)),
-        unique=sum(blobs.values()),
-        layers=len(layers),
-        largest=_first(layers, lambda layer: layer.size),
-        shared=_first([layer for layer in layers if layer.saved], lambda layer: layer.saved),
+        unique=_unique(images),
+        layers=count,
+        largest=largest,
+        shared=most_shared,
         holdings=_holdings(images, before),
         failed=shown_failures(failed),
         invalid=shown_lines(invalid),
@@ -80,23 +81,48 @@ def _referrers(lock: Lock) -> tuple[Referrer, ...]:
     )
 
 
-def _layers(images: Iterable[SavedImage]) -> list[Layer]:
-    """All layers in the order in which they come."""
-    sizes: dict[str, int] = {}
-    firsts: dict[str, str] = {}
-    uses: Counter[str] = Counter()
-    references: Counter[str] = Counter()
-    for image in images:
-        here: set[str] = set()
-        name = str(image.reference)
-        for stored in _each_once(image):
-            for blob in _layers_of(stored):
-                sizes.setdefault(blob.digest, blob.size)
-                firsts.setdefault(blob.digest, name)
-                uses[blob.digest] += 1
-                here.add(blob.digest)
-        references.update(here)
-    return [Layer(one, size, uses[one], references[one], firsts[one]) for one, size in sizes.items()]
+def _unique(images: Iterable[SavedImage]) -> int:
+    """Add up the bytes of all blobs of platform images, each once."""
+    blobs = {blob.digest: blob.size for image in images for stored in image.stored for blob in stored.all_blobs()}
+    return sum(blobs.values())
+
+
+class _Layers:
+    """The layers of an archive, of which there may be a hundred thousand, and a report lists a few."""
+
+    def __init__(self, images: Sequence[SavedImage]) -> None:
+        self._images = images
+        self._sizes: dict[str, int] = {}
+        self._uses: Counter[str] = Counter()
+        for image in images:
+            for stored in _each_once(image):
+                for blob in _layers_of(stored):
+                    self._sizes.setdefault(blob.digest, blob.size)
+                    self._uses[blob.digest] += 1
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def largest(self) -> tuple[Layer, ...]:
+        """Return the largest ones, by size."""
+        return self._first(self._sizes.items())
+
+    def most_shared(self) -> tuple[Layer, ...]:
+        """Return those that save most bytes by being shared, by that."""
+        saved = ((digest, size * (self._uses[digest] - 1)) for digest, size in self._sizes.items())
+        return self._first((digest, spared) for digest, spared in saved if spared)
+
+    def _first(self, ranked: Iterable[tuple[str, int]]) -> tuple[Layer, ...]:
+        first = heapq.nsmallest(LISTED_LAYERS, ranked, key=lambda one: (-one[1], one[0]))
+        chosen = [digest for digest, _value in first]
+        references = dict.fromkeys(chosen, 0)
+        firsts: dict[str, str] = {}
+        for image in self._images:
+            here = {blob.digest for stored in _each_once(image) for blob in _layers_of(stored)}
+            for digest in here & references.keys():
+                references[digest] += 1
+                firsts.setdefault(digest, str(image.reference))
+        return tuple(Layer(one, self._sizes[one], self._uses[one], references[one], firsts[one]) for one in chosen)
 
 
 def _each_once(image: SavedImage) -> Iterable[StoredImage]:
@@ -109,10 +135,6 @@ def _layers_of(stored: StoredImage) -> list[Descriptor]:
     content = stored.source.content
     config = content.config.digest if isinstance(content, Manifest) and content.config is not None else ""
     return [blob for blob in stored.blobs if blob.digest != config and blob.media_type not in IMAGE_CONFIG_TYPES]
-
-
-def _first(layers: Iterable[Layer], key: Callable[[Layer], int]) -> tuple[Layer, ...]:
-    return tuple(sorted(layers, key=lambda layer: (-key(layer), layer.digest))[:LISTED_LAYERS])
 
 
 def _holdings(images: Iterable[SavedImage], before: Lock | None) -> tuple[Holding, ...]:

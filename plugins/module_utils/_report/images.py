@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 
 from .._archive.lock import LockedImage, LockedPlatform
 from .._archive.referrers import kind_of_referrer
@@ -25,9 +26,11 @@ from .pieces import (
     digest,
     folded,
     grid,
+    grid_pieces,
     reference,
     row,
     section,
+    section_pieces,
     size,
 )
 
@@ -37,8 +40,8 @@ _OPEN_ROWS = 40
 # --- all images
 
 
-def images(subject: Subject) -> Markup:
-    """Every reference: saved, failed or skipped."""
+def images(subject: Subject) -> Iterator[Markup]:
+    """Every reference: saved, failed or skipped. This is most of a page, and comes in pieces."""
     columns = (
         Column("Reference"),
         Column("Status"),
@@ -48,20 +51,19 @@ def images(subject: Subject) -> Markup:
     )
     statuses = ["saved", *(["failed"] if subject.lock.failed else []), *(["skipped"] if subject.lock.skipped else [])]
     changes = [word for word in ("new", "changed", "same") if word in set(subject.changes.values())]
-    return section(
-        "images",
-        "Images",
+    above = [
         element("p", "Size: all platform images of a reference, each as if it were alone.", class_="soft"),
         tools("all-images", statuses, changes, words="reference, platform, digest or note"),
-        grid(
-            columns,
-            _image_rows(subject),
-            caption="Images with status, digests and sizes",
-            name="all-images",
-            class_="images short",
-        ),
-        element("p", "No image matches.", class_="none", id="all-images-none", hidden=True),
+    ]
+    table = grid_pieces(
+        columns,
+        _image_rows(subject),
+        caption="Images with status, digests and sizes",
+        name="all-images",
+        class_="images short",
     )
+    behind = [element("p", "No image matches.", class_="none", id="all-images-none", hidden=True)]
+    return section_pieces("images", "Images", chain(above, table, behind))
 
 
 def _image_rows(subject: Subject) -> Iterator[Row]:

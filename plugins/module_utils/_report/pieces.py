@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from .._archive.lock import Lock, LockedImage
 from .._archive.output import CHECKSUM_SUFFIX, DIR, LOCK_SUFFIX
@@ -17,7 +18,7 @@ from .._base.size import format_size
 from .._oci.reference import Reference
 from .comparison import Comparison, image_size
 from .facts import Facts
-from .markup import LINE_END, Markup, Piece, element, join, text
+from .markup import LINE_END, Markup, Piece, element, join, spread, text
 from .table import changes
 
 NOT_KNOWN = "not known any more"
@@ -194,8 +195,13 @@ def reference(name: str) -> Markup:
 
 def section(name: str, title: str, *children: Piece) -> Markup:
     """A section of the page, with its heading."""
+    return join(section_pieces(name, title, children))
+
+
+def section_pieces(name: str, title: str, children: Iterable[Piece]) -> Iterator[Markup]:
+    """The same in pieces, for a section that is large."""
     heading = element("h2", title, id=f"{name}-title")
-    return element("section", heading, *children, id=name, aria_labelledby=f"{name}-title")
+    return spread("section", chain([heading], children), id=name, aria_labelledby=f"{name}-title")
 
 
 def grid(
@@ -211,22 +217,34 @@ def grid(
     :param rows: made by :func:`row`.
     :param caption: what it is, for people who do not see it.
     """
+    return join(grid_pieces(columns, rows, caption=caption, name=name, class_=class_))
+
+
+def grid_pieces(
+    columns: Sequence[Column],
+    rows: Iterable[Row],
+    *,
+    caption: str,
+    name: str = "",
+    class_: str = "",
+) -> Iterator[Markup]:
+    """The same in pieces, for a table with very many rows."""
     heads = [element("th", column.title, scope="col", class_=_column_class(column)) for column in columns]
-    return element(
-        "div",
-        element(
-            "table",
-            element("caption", element("span", caption, class_="unseen")),
-            element("thead", element("tr", *heads)),
-            element("tbody", LINE_END, join((row.below(columns) for row in rows), LINE_END), LINE_END),
-            id=name or None,
-            class_=f"sorts {class_}".strip(),
-        ),
-        class_="panel",
-        role="region",
-        tabindex=0,
-        aria_label=caption,
-    )
+    above = [element("caption", element("span", caption, class_="unseen")), element("thead", element("tr", *heads))]
+    body = spread("tbody", _on_lines(row.below(columns) for row in rows))
+    table = spread("table", chain(above, body), id=name or None, class_=f"sorts {class_}".strip())
+    return spread("div", table, class_="panel", role="region", tabindex=0, aria_label=caption)
+
+
+def _on_lines(rows: Iterable[Markup]) -> Iterator[Markup]:
+    """Put each row on a line of its own; without rows, an empty line is left."""
+    yield LINE_END
+    before = Markup("")
+    for one in rows:
+        yield before
+        yield one
+        before = LINE_END
+    yield LINE_END
 
 
 def row(head: Piece, *cells: Piece, numbers: Sequence[int] = (), status: str = "", change: str = "") -> Row:

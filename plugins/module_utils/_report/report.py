@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Callable
 
 from .._archive.lock import Lock
 from .._archive.output import TABLE_SUFFIX
@@ -82,11 +83,13 @@ def _body(subject: Subject) -> Iterator[Markup]:
 
 def _details(subject: Subject) -> Iterator[Markup]:
     """Write the sections; if something is missing, that comes first."""
+    sections: list[Callable[[Subject], Markup | Iterator[Markup]]]
     sections = [news, images, repositories, layers, parts, restore, options]
     sections.insert(0 if subject.missing else 2, missing)
     yield LINE_END
     for section in sections:
-        yield section(subject)
+        made = section(subject)
+        yield from [made] if isinstance(made, Markup) else made
         yield LINE_END
 
 

@@ -17,7 +17,9 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Callable, Union
 
 from .._archive.lock import Lock
 from .._archive.output import DIR, GZIP, ZSTD
@@ -58,6 +60,7 @@ _MANY = 200
 """How many files are checked by a program each. A program that checks them all tells of some dozens at a time."""
 _SEAL = re.compile(rb"\n# Seal: ([0-9a-f]{64})\n")
 _SEALED_WITHIN = 1024
+_LINES = 1000
 _EXPAND = {GZIP: "expand_gzip", ZSTD: "zstd -dcq"}
 _EXPANDERS = {GZIP: "gzip", ZSTD: "zstd"}
 _HEAD = """#!/bin/sh
@@ -75,30 +78,44 @@ unset -v TAR_OPTIONS GZIP
 """
 
 
+Text = Union[str, Callable[[], Iterable[str]]]
+"""A text, or what makes it in pieces, each time anew: a directory has a line for each of its files."""
+
+
 def restore_script(name: str, lock: Lock) -> bytes:
     """Write the script that checks and unpacks an archive.
 
     :param name: the archive's name; the script will be beside its files.
     :param lock: with the archive's parts.
     """
+    return b"".join(restore_pieces(name, lock))
+
+
+def restore_pieces(name: str, lock: Lock) -> Iterator[bytes]:
+    """Yield the same in pieces."""
     compress = str(lock.options.get("compress"))
     first = _path(name, lock.parts[0].name, compress) if lock.parts else ""
-    return assemble(
+    return assembled(
         lock,
         settings(name, first, lock, needs_copy=compress != DIR, is_directory=compress == DIR),
         programs([compress], is_bundle=lock.is_bundle),
         [
-            function("each_file", ["doing=$1", "number=0", *file_calls(name, lock)]),
+            lambda: function_pieces("each_file", chain(["doing=$1", "number=0"], file_calls(name, lock))),
             BESIDE_THE_SCRIPT,
-            expanders([compress]) + _unpack(lock, compress),
+            _unpack(lock, compress),
             parity(group_calls(name, lock)),
             renamed([lock]),
         ],
     )
 
 
-def assemble(lock: Lock, values: dict[str, str], needed: list[str], pieces: list[str]) -> bytes:
-    """Write a script.
+def assemble(lock: Lock, values: dict[str, str], needed: list[str], pieces: Sequence[Text]) -> bytes:
+    """Write a script as a whole; see :func:`assembled`."""
+    return b"".join(assembled(lock, values, needed, pieces))
+
+
+def assembled(lock: Lock, values: dict[str, str], needed: list[str], pieces: Sequence[Text]) -> Iterator[bytes]:
+    """Yield a script in pieces.
 
     :param lock: of all images that it restores.
     :param values: the variables that differ from script to script.
@@ -106,8 +123,7 @@ def assemble(lock: Lock, values: dict[str, str], needed: list[str], pieces: list
     :param pieces: with the functions ``each_file``, ``at``, ``unpack`` and ``gather``, and those for parity files and
         for parts under other numbers.
     """
-    written = [
-        _HEAD,
+    texts: list[Text] = [
         "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()),
         pieces[0],
         function("list_images", _prints(str(image.reference) for image in lock.images)),
@@ -117,8 +133,7 @@ def assemble(lock: Lock, values: dict[str, str], needed: list[str], pieces: list
         *pieces[1:],
         *_common(lock),
     ]
-    # A name that is not valid text keeps its bytes.
-    return _sealed("".join(piece.lstrip("\n") + "\n" for piece in written)[:-1].encode("utf-8", "surrogateescape"))
+    return _sealed(texts)
 
 
 def _common(lock: Lock) -> list[str]:
@@ -133,13 +148,24 @@ def _common(lock: Lock) -> list[str]:
     ]
 
 
-def _sealed(script: bytes) -> bytes:
-    """Put a script's sha256 into it, computed with zeros in its place.
+def _sealed(texts: Sequence[Text]) -> Iterator[bytes]:
+    """Yield a script with its sha256 in its head, computed with zeros in its place.
 
     By that, the next run sees damage, and distinguishes it from the script of another release.
     """
-    blank = script.replace(b"@SEAL@", b"# Seal: " + b"0" * 64, 1)
-    return script.replace(b"@SEAL@", b"# Seal: " + hashlib.sha256(blank).hexdigest().encode(), 1)
+    hasher = hashlib.sha256()
+    for piece in _with_seal("0" * 64, texts):
+        hasher.update(piece)
+    yield from _with_seal(hasher.hexdigest(), texts)
+
+
+def _with_seal(seal: str, texts: Sequence[Text]) -> Iterator[bytes]:
+    """Yield head and texts, each on a line of its own."""
+    yield _HEAD.replace("@SEAL@", f"# Seal: {seal}", 1).encode()
+    for text in texts:
+        yield b"\n"
+        for piece in [text.lstrip("\n")] if isinstance(text, str) else text():
+            yield piece.encode("utf-8", "surrogateescape")  # a name that is not valid text keeps its bytes
 
 
 def is_unbroken(script: bytes, name: str, lock: Lock) -> bool:
@@ -202,16 +228,14 @@ def _path(name: str, part: str, compress: str) -> str:
     return f"{name}/{part}" if compress == DIR else part
 
 
-def file_calls(name: str, lock: Lock, folder: str = "") -> list[str]:
-    """Return the calls of ``one_file`` for the files of an archive.
+def file_calls(name: str, lock: Lock, folder: str = "") -> Iterator[str]:
+    """Yield the calls of ``one_file`` for the files of an archive.
 
     :param folder: the directory that they may be in, with ``/`` at its end.
     """
     compress = str(lock.options.get("compress"))
-    return [
-        f"one_file {part.sha256} {part.size} {shlex.quote(folder + _path(name, part.name, compress))}"
-        for part in lock.parts
-    ]
+    for part in lock.parts:
+        yield f"one_file {part.sha256} {part.size} {shlex.quote(folder + _path(name, part.name, compress))}"
 
 
 def _prints(lines: Iterable[str]) -> list[str]:
@@ -259,14 +283,19 @@ def _loop(references: list[Reference]) -> list[str]:
     return [*lines, f'printf {shlex.quote(copy)} "$copy" "$after"', "printf '  done\\n'"]
 
 
-def _unpack(lock: Lock, compress: str) -> str:
+def _unpack(lock: Lock, compress: str) -> Text:
     if compress == DIR:
-        made = ['mkdir "$1" || return 1', *(f'mkdir "$1"/{each} || return 1' for each in directories_of(lock))]
-        gather = "" if lock.is_bundle else GATHER_FROM_DIRECTORY
-        return function("make_directories", made) + FROM_DIRECTORY + gather
+        return lambda: _unpack_directory(lock)
     body = SET_TAR_OPTIONS.lstrip("\n") + pipeline(compress, "each_file put")
     gather = "" if lock.is_bundle else GATHER_BY_UNPACKING
-    return f"{PUT_TO_TAR.lstrip()}\nunpack() {{\n{body}}}\n{EXTRACT}{gather}"
+    return f"{expanders([compress])}{PUT_TO_TAR.lstrip()}\nunpack() {{\n{body}}}\n{EXTRACT}{gather}"
+
+
+def _unpack_directory(lock: Lock) -> Iterator[str]:
+    made = (f'mkdir "$1"/{each} || return 1' for each in directories_of(lock))
+    yield from function_pieces("make_directories", chain(['mkdir "$1" || return 1'], made))
+    yield FROM_DIRECTORY
+    yield "" if lock.is_bundle else GATHER_FROM_DIRECTORY
 
 
 def expanders(formats: Iterable[str]) -> str:
@@ -297,7 +326,17 @@ def _with_parents(directory: str) -> list[str]:
     return ["/".join(names[:depth]) for depth in range(1, len(names) + 1)]
 
 
-def function(name: str, lines: list[str]) -> str:
+def function(name: str, lines: Iterable[str]) -> str:
     """Return a function of a shell."""
-    body = "".join(f"    {line}\n" for line in lines or [":"])
-    return f"{name}() {{\n{body}}}\n"
+    return "".join(function_pieces(name, lines))
+
+
+def function_pieces(name: str, lines: Iterable[str]) -> Iterator[str]:
+    """Yield the same in pieces."""
+    yield f"{name}() {{\n"
+    left = iter(lines)
+    some = [*islice(left, _LINES)] or [":"]
+    while some:
+        yield "".join([f"    {line}\n" for line in some])
+        some = [*islice(left, _LINES)]
+    yield "}\n"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 
@@ -40,7 +41,8 @@ class Accepted:
         self._archive = archive
         self._repositories = dict(repositories)
         self._path = os.path.join(cache.root, RECORD)
-        self._before = frozenset(self._read().get(archive, {}).get(cache.acceptances.configuration, ()))
+        known = self._read().get(archive, {}).get(cache.acceptances.configuration, ())
+        self._before = frozenset(map(sys.intern, known))  # as those that they are compared with
         self._new: set[str] = set()
         self._keys_of: tuple[Lock, set[str]] | None = None
 

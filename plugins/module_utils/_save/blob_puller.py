@@ -47,6 +47,7 @@ class BlobPuller:
         self._writes_out = writes_out
         self._mutex = threading.Lock()
         self._downloaded: dict[str, int] = {}
+        self._bytes = 0
 
     @property
     def downloaded(self) -> dict[str, int]:
@@ -54,10 +55,21 @@ class BlobPuller:
         with self._mutex:
             return dict(self._downloaded)
 
+    @property
+    def downloaded_bytes(self) -> int:
+        """Their bytes, without a copy of what may be a hundred thousand."""
+        return self._bytes
+
+    def has_come(self, blob: Descriptor) -> bool:
+        """Return True if a blob was downloaded."""
+        return blob.digest in self._downloaded
+
     def count(self, blobs: Iterable[Descriptor]) -> None:
-        """Count blobs that skopeo has downloaded."""
+        """Count blobs that were downloaded."""
         with self._mutex:
-            self._downloaded.update({blob.digest: blob.size for blob in blobs})
+            for blob in blobs:
+                self._bytes += blob.size - self._downloaded.get(blob.digest, 0)
+                self._downloaded[blob.digest] = blob.size
 
     def pull(self, image: PlatformImage, blob: Descriptor, deadline: float) -> None:
         """Pull a blob from its image's repository, or else from another one that names it.

@@ -55,14 +55,12 @@ class Copies:
 
     :ivar pool: of the round that is under way, as is ``tally``.
     :ivar failed: by number in the list; each once the archive has come to it.
-    :ivar copied: platform images as their copies ended, and why they failed; ``None`` for those that did not.
     """
 
     job: Job
     tally: Tally = field(init=False)
     pool: CopyPool = field(init=False)
     failed: dict[int, FailedImage] = field(default_factory=dict)
-    copied: list[tuple[PlatformImage, Exception | None]] = field(default_factory=list)
     _errors: dict[int, Exception] = field(default_factory=dict)
     _told: set[int] = field(default_factory=set)
 
@@ -105,6 +103,12 @@ class Copies:
             stored = None if image.listed.behind in self.failed else self._wait(image)
             yield image, None if stored is None else assemble(image, stored)
 
+    def let_go(self) -> None:
+        """Drop all images, once the record of the archive is made and nobody asks for them any more."""
+        del self.pool, self.tally
+        self.job.images.let_go()
+        self.job.plan.let_go()
+
     def _incomplete(self, plan: Plan) -> list[PlatformImage]:
         """Return what has to be copied for images that have not failed, in list order."""
         wanted = [image for image in self.job.images.resolved if image.listed.number not in self._errors]
@@ -115,7 +119,7 @@ class Copies:
         """Report the images of the list that are ready now, or never will be, as it happens."""
         if isinstance(failure, Interrupted):
             return
-        self.copied.append((image, failure))
+        self.job.run.memory.note_copy(image.key, str(failure or ""))
         if failure is None:
             for one in self.tally.arrived(image.key):
                 self.job.run.progress.image_ended(str(one.listed.reference))

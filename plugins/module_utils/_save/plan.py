@@ -36,7 +36,7 @@ class Plan:
     :param document_bytes: an upper estimate of what is at the archive's end.
     """
 
-    platform_images: tuple[PlatformImage, ...]
+    platform_images: list[PlatformImage]
     stored: dict[str, StoredImage]
     missing: dict[str, int]
     reused: dict[str, int]
@@ -55,6 +55,11 @@ class Plan:
     def incomplete(self) -> tuple[PlatformImage, ...]:
         """The images that have to be copied, in list order."""
         return tuple(image for image in self.platform_images if image.key not in self.stored)
+
+    def let_go(self) -> None:
+        """Drop the images, once their archive is written; what is counted of them stays."""
+        self.platform_images.clear()
+        self.stored.clear()
 
     @property
     def missing_bytes(self) -> int:
@@ -99,7 +104,7 @@ def make_plan(
     folders = len({image.digest for image in unique.values()})
     entries = len(resolved) + sum(len(one.children) for one in resolved)
     return Plan(
-        platform_images=tuple(unique.values()),
+        platform_images=[*unique.values()],
         stored={key: found for key, found in whole.items() if is_accepted(unique[key])},
         missing=missing,
         reused=reused,

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from .._archive.build import Built, build_archive
 from .._archive.compress import library_of
+from .._archive.file_table import FileTable
 from .._archive.lock import Lock
 from .._archive.members import whole_documents
 from .._archive.names import path_of
@@ -62,8 +63,6 @@ def produce(job: Job) -> Outcome:
     finally:
         if not run.options.work.keep_cache and not run.stop.reason:  # a run that was stopped is meant to be continued
             evict_pulled(run.cache, job.images.resolved, job.puller.downloaded)
-    for image, error in copies.copied:
-        run.memory.note_copy(image.key, str(error or ""))
     if outcome is None:
         outcome = Outcome(False, job.decision.reason, is_published=False, lock=job.images.lock)
     failed = tuple(copies.failed[number] for number in sorted(copies.failed))
@@ -84,8 +83,9 @@ def _archive(job: Job, copies: Copies) -> Outcome | None:
         run.stop.check()
         if not built.images or (copies.failed and not output.allow_partial):
             return None
-        run.progress.measure_archive(lambda: (built.size, len(built.files)))
-        lock = _lock_of(job, copies, built, staging.name_parts(built.files))
+        archived = built.size, len(built.written)
+        run.progress.measure_archive(lambda: archived)
+        lock = _lock_of(job, copies, built, staging.name_parts(built.written))
         lock, parity = _with_parity(job, built, lock, staging)
         with run.stages.stage("publish"):
             return _publish(job, copies, built, lock, staging, parity)
@@ -118,17 +118,20 @@ def _publish(
     failed = _failed(job, copies)
     outcome = Outcome(True, job.decision.reason, is_published=True, lock=lock, archive_bytes=built.size)
     _write_cache_layout(job, built)
-    written: Sequence[WrittenFile] = built.files
+    written: Sequence[WrittenFile] | FileTable = built.written
     before = _as_before(job, lock)
     if before is not None and not output.force:
         outcome = replace(outcome, lock=before, archive_bytes=sum(part.size for part in before.parts))
         if job.published.tells_of(digest_now(failed, run.images.invalid)):
             return replace(outcome, changed=False, reason=nothing_changed(before))
         outcome, written, parity = replace(outcome, reason=OTHER_FAILURES), (), {}
-    staging.publish(outcome.lock, written, _facts(job, built, outcome.lock, failed), parity, built.kept)
-    kept = built.kept or ()
+    facts = _facts(job, built, outcome.lock, failed)
+    if run.options.work.keep_cache:  # else they are evicted one by one at the end
+        built.images.clear()
+        copies.let_go()
+    staging.publish(outcome.lock, written, facts, parity, built.new)
     for file in outcome.lock.files:
-        if file.name not in kept:
+        if built.new is None or file.name in built.new:
             run.memory.learn(path_of(output, file), file.sha256)
     return outcome
 
@@ -227,7 +230,7 @@ def _with_what_is_stored(job: Job, copies: Copies, plan: Plan) -> Plan:
     return replace(plan, stored={key: stored for key, stored in found if stored is not None})
 
 
-def _lock_of(job: Job, copies: Copies, built: Built, parts: list[Part]) -> Lock:
+def _lock_of(job: Job, copies: Copies, built: Built, parts: Sequence[Part]) -> Lock:
     foreseen = job.images.lock
     lock = replace(
         foreseen,

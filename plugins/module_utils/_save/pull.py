@@ -49,7 +49,6 @@ class Puller:
         self._accepted = run.accepted
         self._timeout = run.options.work.timeout
         self._places = images.places
-        self._names = images.names
         self._blobs = BlobPuller(
             tools, run.cache, run.log, sources=images.sources, writes_out=run.options.output.compress == DIR
         )
@@ -66,13 +65,12 @@ class Puller:
 
     def arrived_bytes(self) -> int:
         """Return the bytes that have come so far, those of growing files included."""
-        downloaded = self._blobs.downloaded
         with self._mutex:
             half = {digest: blob for missing in self._with_skopeo.values() for digest, blob in missing.items()}
-        unknown = (blob for digest, blob in half.items() if digest not in downloaded)
+        unknown = (blob for blob in half.values() if not self._blobs.has_come(blob))
         blobs = self._cache.blobs
         half_there = sum(blob.size for blob in unknown if blobs.has(blob))
-        return sum(downloaded.values()) + half_there + blobs.arriving_bytes()
+        return self._blobs.downloaded_bytes + half_there + blobs.arriving_bytes()
 
     def lack(self, image: PlatformImage) -> Lack:
         """Return what the cache lacks of an image, and who pulls it. Its folder is written by one copy at a time."""
@@ -129,6 +127,8 @@ class Puller:
                     del self._with_skopeo[image.key]
             self._log.info(f"copied with {format_count(len(missing), 'blob')} in {time.monotonic() - started:.1f} s")
         self._blobs.count(blob for blob in stored.all_blobs() if image.is_converted or blob.digest in missing)
+        with self._mutex:
+            self._clocks.pop(image.key, None)  # a list has tens of thousands
         return stored
 
     def accept(self, image: PlatformImage) -> None:
@@ -172,12 +172,12 @@ class Puller:
     @contextmanager
     def _working_on(self, image: PlatformImage) -> Iterator[float]:
         """Give the ``time.monotonic()`` at which the image is given up; waiting for its turn takes none of its time."""
-        number, platform = self._places[image.key]
+        listed, platform = self._places[image.key]
+        name = str(listed.reference)
         with self._mutex:
             clock = self._clocks.setdefault(image.key, Clock(self._timeout))
-        name = self._names[image.key]
         what = f"{name} ({image.descriptor.platform or 'artefact'})"
-        with self._log.about(number, platform), self._progress.working_on(what), clock.running() as deadline:
+        with self._log.about(listed.number, platform), self._progress.working_on(what), clock.running() as deadline:
             try:
                 yield deadline
             except (TransferError, ManifestError) as error:

@@ -22,6 +22,7 @@ from .._oci.image import (
     ResolvedImage,
     SkippedImage,
 )
+from .._oci.image_list import ListedImage
 from .._oci.reference import Reference, Repository
 
 
@@ -32,28 +33,20 @@ class ResolvedList:
     :param lock: the lock file to come, without blobs and parts.
     """
 
-    resolved: tuple[ResolvedImage, ...]
+    resolved: list[ResolvedImage]
     skipped: tuple[SkippedImage, ...]
     failed: tuple[FailedImage, ...]
     lock: Lock
 
     @property
-    def places(self) -> dict[str, tuple[int, int]]:
-        """For each platform image by its key: its first reference's number in the list, and its own there, from 1."""
-        places: dict[str, tuple[int, int]] = {}
+    def places(self) -> dict[str, tuple[ListedImage, int]]:
+        """For each platform image by its key: the first image of the list that has it, and its number there, from 1."""
+        places: dict[str, tuple[ListedImage, int]] = {}
         for one in self.resolved:
             for number, image in enumerate(one.children, start=1):
-                places.setdefault(image.key, (one.listed.number, number))
+                if image.key not in places:
+                    places[image.key] = one.listed, number
         return places
-
-    @property
-    def names(self) -> dict[str, str]:
-        """For each platform image by its key, the first reference that has it."""
-        names: dict[str, str] = {}
-        for one in self.resolved:
-            for image in one.children:
-                names.setdefault(image.key, str(one.listed.reference))
-        return names
 
     @property
     def sources(self) -> dict[str, tuple[Repository, ...]]:
@@ -68,6 +61,10 @@ class ResolvedList:
                         found.setdefault(blob.digest, {first: None})[image.repository] = None
         return {digest: tuple(repositories) for digest, repositories in found.items()}
 
+    def let_go(self) -> None:
+        """Drop the images, once the record of their archive is made; the report then has room for its own."""
+        self.resolved.clear()
+
 
 def as_resolved_list(resolutions: Sequence[Resolution], options: Mapping[str, Json]) -> ResolvedList:
     """Group what resolving gave, and foresee the lock file. What refers to an image that failed is left out with it.
@@ -77,7 +74,7 @@ def as_resolved_list(resolutions: Sequence[Resolution], options: Mapping[str, Js
     """
     lost = {one.listed.number for one in resolutions if isinstance(one, FailedImage)}
     left = [one for one in resolutions if one.listed.behind not in lost]
-    resolved = tuple(one for one in left if isinstance(one, ResolvedImage))
+    resolved = [one for one in left if isinstance(one, ResolvedImage)]
     skipped = tuple(one for one in left if isinstance(one, SkippedImage))
     failed = tuple(one for one in left if isinstance(one, FailedImage))
     lock = Lock(

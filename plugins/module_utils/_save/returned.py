@@ -15,6 +15,7 @@ from .._archive.output import DIR, Output
 from .._archive.parts import Part
 from .._archive.referrers import kind_of_referrer, referrers_by_image
 from .._base.json import Json
+from .._base.shared import shared
 from .._report.causes import cause_json
 from .decide import describe
 from .result import Result, Stats
@@ -124,7 +125,7 @@ def _saved_entry(image: LockedImage, status: str) -> dict[str, Json]:
     entry["notes"] = list(image.notes)
     entry["platforms"] = [
         {
-            "platform": str(platform.platform) if platform.platform is not None else "",
+            "platform": shared(str(platform.platform)) if platform.platform is not None else "",
             "digest": platform.digest,
             "size": platform.size,
         }

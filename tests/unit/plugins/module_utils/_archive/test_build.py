@@ -142,7 +142,7 @@ def test_handing_over_many_pieces_at_once_does_not_change_them(
         tar.finish()
         parts.finish()
     assert [(one.size, one.sha256) for one in built.files] == [(one.size, one.sha256) for one in parts.files.written]
-    offsets = {digest: encoder.offset_of(plain) for digest, plain in tar.contents.items()}
+    offsets = {digest: encoder.offset_of(plain) for digest, plain in tar.contents()}
     assert built.offsets == {digest: offset for digest, offset in offsets.items() if offset is not None}
 
 
@@ -172,8 +172,8 @@ def test_a_directory_holds_the_same_files(cache: Cache, tmp_path: Path) -> None:
         names = sorted(member.name.partition("/")[2] for member in archive.getmembers())
     root = tmp_path / "dir" / "images"
     assert names_below(root) == names[1:]
-    assert sorted(one.path for one in built.files) == sorted(
-        str(path) for path in root.rglob("*") if path.is_file() and "blobs" not in path.parts
+    assert sorted(one.name for one in built.tree or ()) == sorted(
+        str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and "blobs" not in path.parts
     )
     assert os.readlink(root / "blobs") == "share"
 

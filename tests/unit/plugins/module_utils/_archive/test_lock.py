@@ -473,7 +473,7 @@ def test_a_record_is_renewed_without_touching_what_stands() -> None:
 
 def test_parts_are_added() -> None:
     part = Part("b", 1, SHA)
-    assert with_parts(FULL, [part], "zstd 1.5") == replace(FULL, parts=(part,), compressor="zstd 1.5")
+    assert with_parts(FULL, (part,), "zstd 1.5") == replace(FULL, parts=(part,), compressor="zstd 1.5")
 
 
 def test_a_bundle_is_read_as_it_was_written() -> None:

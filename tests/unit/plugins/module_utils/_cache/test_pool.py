@@ -19,6 +19,7 @@ from ansible_collections.airgap.images.plugins.module_utils._base.errors import 
     TransferError,
 )
 from ansible_collections.airgap.images.plugins.module_utils._base.stop import Stop
+from ansible_collections.airgap.images.plugins.module_utils._cache import pool as pool_module
 from ansible_collections.airgap.images.plugins.module_utils._cache.pool import CopyPool, Lack
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
 from ansible_collections.airgap.images.plugins.module_utils._oci.image import PlatformImage, StoredImage
@@ -521,6 +522,28 @@ def test_a_caller_that_fails_ends_the_transfers(step: str) -> None:
 
 
 # -- a window
+
+
+def test_of_a_long_list_a_part_is_in_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_IN_VIEW", 2)
+    bench = Bench({str(number): [f"b{number}"] for number in range(5)}, held=["0 gets b0"])
+    looked: list[str] = []
+    real = bench.lack
+
+    def lack(image: PlatformImage) -> Lack:
+        looked.append(bench.names[image.digest])
+        return real(image)
+
+    monkeypatch.setattr(bench, "lack", lack)
+    with bench.pool(jobs=1) as pool:
+        pool.add(bench.images())
+        bench.wait_running("0 gets b0")
+        assert looked == ["0", "1"]
+        bench.release()
+        assert pool.result(bench.image("4")) == bench.samples["4"].stored
+        assert looked == ["0", "1", "2", "3", "4"]
+        for image in bench.images():
+            assert pool.result(image).source.digest == image.digest
 
 
 def test_no_more_images_than_the_window_are_on_their_way() -> None:

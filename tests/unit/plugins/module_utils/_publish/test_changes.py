@@ -83,8 +83,9 @@ def publish(output: Output, files: Files, memory: VerifiedFiles, *, changes: boo
     with Staging(output, NoAttributes()).opened(0) as staging:
         staging.clear()
         lock, writer = write(output, staging, files, kept)
-        staging.publish(lock, writer.written, None, kept=None if kept is None else kept.names)
-    return set() if kept is None else kept.names
+        new = writer.new if isinstance(writer, ChangesWriter) else None
+        staging.publish(lock, writer.written, None, new=new)
+    return set() if new is None else {part.name for part in writer.written} - new
 
 
 def content(output: Output) -> dict[str, bytes]:

@@ -44,8 +44,8 @@ def output(tmp_path: Path) -> Output:
     output = make_options(tmp_path).output
     os.makedirs(output.directory, exist_ok=True)
     sample = bundle(output.name, ["a", "b"])
-    for suffix, raw in make_companions(output.name, sample.lock, sample.lock_sha256, sample.facts).items():
-        Path(f"{output.dest}{suffix}").write_bytes(raw)
+    for suffix, pieces in make_companions(output.name, sample.lock, sample.lock_sha256, sample.facts):
+        Path(f"{output.dest}{suffix}").write_bytes(b"".join(pieces))
     return output
 
 
@@ -166,8 +166,8 @@ def test_an_archive_of_an_earlier_writer_keeps_its_script_and_gets_a_report(outp
     sample = bundle(output.name, ["a", "b"])
     lock = replace(sample.lock, writer=WRITER - 1)
     lock_sha256 = hashlib.sha256(write_lock(lock)).hexdigest()
-    for suffix, content in make_companions(output.name, lock, lock_sha256, sample.facts).items():
-        Path(f"{output.dest}{suffix}").write_bytes(content)
+    for suffix, pieces in make_companions(output.name, lock, lock_sha256, sample.facts):
+        Path(f"{output.dest}{suffix}").write_bytes(b"".join(pieces))
     of_earlier_release(output)
     with_script(lambda script: without_seal(other_words(script)))(output)
     assert untidy(output, lock, lock_sha256) == ("report and script renewed, as an earlier release made them",)

@@ -44,8 +44,8 @@ def archive(folder: Path, names: dict[str, bytes], writer: int = WRITER, **optio
         path.write_bytes(names[part.name])
     lock = Lock({}, (), parts=parts, writer=writer)
     Path(output.lock_file).write_bytes(write_lock(lock))
-    for suffix, raw in make_companions(output.name, lock, hashlib.sha256(write_lock(lock)).hexdigest(), None).items():
-        Path(f"{output.dest}{suffix}").write_bytes(raw)
+    for suffix, pieces in make_companions(output.name, lock, hashlib.sha256(write_lock(lock)).hexdigest(), None):
+        Path(f"{output.dest}{suffix}").write_bytes(b"".join(pieces))
     Path(output.checksum_file).write_bytes(checksum_lines(output, parts))
     return output
 

@@ -21,6 +21,7 @@ from typing import Any, Callable
 
 import pytest
 
+from ansible_collections.airgap.images.plugins.module_utils._archive.file_table import FileTable
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock import Lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.lock_file import write_lock
 from ansible_collections.airgap.images.plugins.module_utils._archive.output import COMPANIONS, Output
@@ -59,7 +60,7 @@ def make_output(folder: Path, **options: Any) -> Output:
 forks = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
 
-def write(output: Output, staging: Staging, data: bytes) -> tuple[Lock, list[WrittenFile]]:
+def write(output: Output, staging: Staging, data: bytes) -> tuple[Lock, list[WrittenFile] | FileTable]:
     """An archive in the staging directory; for ``dir`` with two files."""
     if output.compress == "dir":
         tree = TreeWriter(os.path.join(staging.data, output.name), "root", Nothing(), link=True)
@@ -68,7 +69,7 @@ def write(output: Output, staging: Staging, data: bytes) -> tuple[Lock, list[Wri
         for name in ("root/one", "root/share/two"):
             tree.document(name, data)
         tree.link("root/blobs", "share")
-        files = tree.written
+        files: list[WrittenFile] | FileTable = tree.written
     else:
         writer = PartWriter(staging.data, output.part_size)
         writer.write(data)
@@ -82,7 +83,7 @@ def publish(output: Output, data: bytes) -> Lock:
     with Staging(output, NoAttributes()).opened(0) as staging:
         lock, files = write(output, staging, data)
         parity: dict[str, WrittenFile] = {}
-        if output.parity:
+        if output.parity and isinstance(files, list):
             paths, names = [file.path for file in files], wanted_names(output, len(files))
             lock, parity = make_parity(lock, paths, staging.data, names, archive=output.name, check=go_on)
         staging.publish(lock, files, None, parity)

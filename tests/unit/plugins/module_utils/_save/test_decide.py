@@ -185,8 +185,8 @@ def test_a_report_that_names_other_failures_is_renewed(known: str, same: bool) -
 
 FAILED = failed_image(listed("x", 3), "404")
 BAD_LINE = InvalidLine(Origin(None, 4), "A", "no reference")
-WHOLE = ResolvedList((), (), (), LOCK)
-NOTHING = ResolvedList((), (), (), replace(LOCK, images=()))
+WHOLE = ResolvedList([], (), (), LOCK)
+NOTHING = ResolvedList([], (), (), replace(LOCK, images=()))
 
 CONTENTS: dict[str, tuple[ResolvedList, tuple[InvalidLine, ...], bool, Action, str]] = {
     "all is well": (WHOLE, (), False, Action.KEEP, "nothing changed"),

@@ -228,8 +228,8 @@ def made_by(bench: Bench, writer: int) -> None:
     output = make_options(bench.folder, images=[A]).output
     facts = published_facts(output, bench.lock)
     Path(output.lock_file).write_bytes(write_lock(lock))
-    for suffix, raw in make_companions(output.name, lock, hashlib.sha256(write_lock(lock)).hexdigest(), facts).items():
-        Path(f"{output.dest}{suffix}").write_bytes(raw)
+    for suffix, pieces in make_companions(output.name, lock, hashlib.sha256(write_lock(lock)).hexdigest(), facts):
+        Path(f"{output.dest}{suffix}").write_bytes(b"".join(pieces))
     script = Path(output.restore_file)
     unsealed = re.sub(rb"# Seal: [0-9a-f]{64}\n", b"", script.read_bytes())
     script.write_bytes(unsealed.replace(b"writing to disk", b"bringing it to disk"))

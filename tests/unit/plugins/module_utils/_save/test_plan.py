@@ -57,7 +57,7 @@ def test_an_empty_cache() -> None:
     image = resolved("a", ONE, TWO)
     assert image.index is not None
     plan = plan_of([image])
-    assert plan.incomplete == plan.platform_images == (ONE.image, TWO.image)
+    assert plan.incomplete == tuple(plan.platform_images) == (ONE.image, TWO.image)
     assert plan.missing == {digest: len(data) for digest, data in {**ONE.blobs, **TWO.blobs}.items()}
     assert plan.missing_bytes == sum(plan.missing.values())
     assert plan.reused == {image.digest: len(image.index)}, "what resolving did not fetch is there"
@@ -99,7 +99,7 @@ def test_single_blobs_are_used() -> None:
 
 def test_an_image_under_two_references_is_copied_once() -> None:
     plan = plan_of([resolved("a", ONE), resolved("b", ONE, number=2)])
-    assert plan.platform_images == (ONE.image,)
+    assert plan.platform_images == [ONE.image]
 
 
 def test_what_resolving_fetched_counts_as_downloaded() -> None:

@@ -68,6 +68,11 @@ class NoWait(Stop):
         return self.is_set()
 
 
+def listed(number: int, name: str = "an image") -> Any:
+    """An image of the list, as far as it matters here."""
+    return SimpleNamespace(number=number, reference=name)
+
+
 class Bench:
     """A cache, and a registry with one image."""
 
@@ -113,7 +118,8 @@ class Bench:
         )
         run = make_run(made, self.cache, self.log, stop=self.stop, stages=Stages(self.log, self.progress))
         named = defaultdict(lambda: "an image") if names is None else names
-        images = SimpleNamespace(places=places, names=named, sources=sources or {})
+        shown = {key: (listed(number, named[key]), platform) for key, (number, platform) in places.items()}
+        images = SimpleNamespace(places=shown, sources=sources or {})
         return Puller(run, tools, cast(Any, images))
 
     def bring(self, image: PlatformImage = SAMPLE.image) -> StoredImage:
@@ -341,10 +347,9 @@ def test_a_registry_that_refuses_is_given_up(bench: Bench) -> None:
 
 
 def test_what_skopeo_is_refused_counts_as_well(bench: Bench) -> None:
-    names = {SAMPLE.image.key: "reg.lan/app:1"}
-    puller = bench.make(places={SAMPLE.image.key: (1, 1)}, names=names, retries=0)
+    puller = bench.make(places={}, retries=0)
     for number in range(5):
-        names[SAMPLE.image.key] = f"reg.lan/app:{number}"
+        puller._places = {SAMPLE.image.key: (listed(1, f"reg.lan/app:{number}"), 1)}
         bench.fail(ConnectionRefused("refused", heals=True))
         with pytest.raises(ConnectionRefused):
             puller.copy(SAMPLE.image)
@@ -494,14 +499,14 @@ def test_all_blobs_of_a_converted_image_count(bench: Bench) -> None:
         write_folder(folder, SAMPLE.image.descriptor)
 
     bench.skopeo.copy = convert  # type: ignore[method-assign]
-    bench.puller._places = {OLD.key: (1, 1)}
+    bench.puller._places = {OLD.key: (listed(1), 1)}
     assert bench.bring(OLD).descriptor.digest == SAMPLE.image.digest
     assert bench.puller.downloaded == {digest: len(data) for digest, data in SAMPLE.blobs.items()}
 
 
 def test_a_layer_that_is_named_twice_is_fetched_once(bench: Bench) -> None:
     bench.push(REPEATED)
-    bench.puller._places = {REPEATED.image.key: (1, 1)}
+    bench.puller._places = {REPEATED.image.key: (listed(1), 1)}
     assert bench.bring(REPEATED.image) == REPEATED.stored
     assert bench.registries.asked.count(f"GET blob {TWICE.digest}") == 1
     assert TWICE.digest not in bench.skopeo.fetched

@@ -296,7 +296,7 @@ def test_what_refers_to_an_image_that_failed_is_left_out(scene: Scene) -> None:
     found = scene.resolve()
     failed = FailedImage(found[0].listed, TransferError("no", heals=False))
     images = as_resolved_list([failed, *found[1:]], {})
-    assert (images.resolved, images.failed) == ((), (failed,))
+    assert (images.resolved, images.failed) == ([], (failed,))
 
 
 def test_a_registry_that_refuses_lists_has_tags(scene: Scene) -> None:

@@ -81,7 +81,7 @@ PARTIAL = Receipt((("0.tar.lock.json", f"{0:064x}"),), "tags", "t", lacking=("re
     ],
 )
 def test_when_there_is_nothing_to_carry(wanted: Lock, known: Bases, expected: bool) -> None:
-    assert is_needless(ResolvedList((), (), (), wanted), known) is expected
+    assert is_needless(ResolvedList([], (), (), wanted), known) is expected
 
 
 def test_whether_a_bundle_still_leaves_out_what_it_should() -> None:
