@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from playwright.sync_api import Locator, Page
@@ -37,7 +38,7 @@ def with_failure(sample: Bundle) -> tuple[Lock, Facts]:
 
 def report() -> bytes:
     lock, facts = with_failure(SAMPLE)
-    return render(SAMPLE.name, lock, write_lock(lock), facts).page
+    return render(SAMPLE.name, lock, sha256(write_lock(lock)).hexdigest(), facts).page
 
 
 def size_of(image: LockedImage) -> int:

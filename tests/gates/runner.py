@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -13,9 +14,9 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -230,12 +231,12 @@ def run_gates(
     processes = Processes()
     results = {}
     begin = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="airgap-images-", ignore_cleanup_errors=True) as folder:
-        snapshot = copy_collection(Path(folder) / "snapshot")
+    with _folder() as folder:
+        snapshot = copy_collection(folder / "snapshot")
         workers = ThreadPoolExecutor(max_workers=jobs)
 
         def start(gate: Gate) -> Result:
-            place = Path(folder) / gate.name
+            place = folder / gate.name
             place.mkdir()
             log = logs / f"{gate.name}.log"
             job = Job(plan, environments, snapshot, place, log, processes, len(gates) == 1, more_arguments)
@@ -257,6 +258,21 @@ def run_gates(
     if record:
         record_seconds({name: result.worked for name, result in results.items() if result.problem is None})
     return _summary([results[gate.name] for gate in gates], plan, time.monotonic() - begin, logs)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Make a folder for a run, and remove it.
+
+    podman reads the path of a layout as a name, in which an underscore may not be everywhere. The names of tempfile may
+    have one anywhere.
+    """
+    folder = Path(tempfile.gettempdir()) / f"airgap-images-{secrets.token_hex(8)}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _new_log_folder() -> Path:
