@@ -105,7 +105,7 @@ KINDS = (
     Kind(
         "429 with a Retry-After of hours",
         lambda _part, chance: Busy(chance.randint(1, 9) * 3600, as_date=chance.random() < 0.5),
-        ("429", "asks to wait [0-9]+ hours?", _AGAIN),
+        ("429", "asks to wait [0-9]+ (hours|minutes)", _AGAIN),
         _CLIENTS,
         forms=(LASTS,),
     ),

@@ -45,7 +45,8 @@ class Part:
         """
         by_skopeo = self.kind in (COPIED, CONFIG)
         agent = _SKOPEO if by_skopeo else "" if for_all else _CLIENT
-        return Rule(action, method="HEAD" if self.kind == TAG else "GET", path=self.path, agent=agent, times=times)
+        # A registry that refuses HEAD is asked with GET.
+        return Rule(action, method="HEAD|GET" if self.kind == TAG else "GET", path=self.path, agent=agent, times=times)
 
 
 def parts_of(image: PushedImage, registry: Registry, *, shared: Collection[str]) -> Iterator[Part]:
