@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,15 @@ from ansible_collections.airgap.images.tests.support.workbench import Source, Wo
 CONNECTIONS = Path(__file__).resolve().parents[1] / "support" / "connections"
 
 
-def test_where_it_keeps_away(source: Source, bench: Workbench, workdir: Path, home: Path, scratch: Path) -> None:
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where programs put their temporary files: a short path, as ansible-core 2.19 and later make sockets below it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108  # that of tests is too long
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+def test_where_it_keeps_away(source: Source, bench: Workbench, workdir: Path, home: Path, temporary: Path) -> None:
     """One's own ``async``, no place for jobs, a connection without jobs, ``no_log``: not a single line.
 
     In check mode there is one, which says how much it would be.
@@ -79,7 +89,7 @@ def test_where_it_keeps_away(source: Source, bench: Workbench, workdir: Path, ho
         assert list(whole(workdir / name / "images.tar.gz").references) == [reference]
     assert not (workdir / "checked").exists()
     assert not unused.exists() and not open_jobs(used)
-    assert not list(scratch.glob("ansible_*_payload_*")), "a module's own copy of its code"
+    assert not list(temporary.glob("ansible_*_payload_*")), "a module's own copy of its code"
     data = {name: result.task(name).data for name in ("own", "status", "nowhere", "unaided", "checked")}
     for name, each in data.items():
         assert each["changed"] and reference in str(each["images"]), name
