@@ -41,7 +41,7 @@ CONNECTIONS = Path(__file__).resolve().parents[1] / "support" / "connections"
 @pytest.fixture
 def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where programs put their temporary files: a short path, as ansible-core 2.19 and later make sockets below it."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108  # that of tests is too long
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # that of tests is too long
         monkeypatch.setenv("TMPDIR", folder)
         yield Path(folder)
 
