@@ -64,6 +64,15 @@ UNKNOWN = Platform("unknown", "unknown")
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
+DAMAGED_BLOBS: dict[str, tuple[bytes, str]] = {
+    "truncated": (b"12345678", "it has 8 bytes instead of 9"),
+    "longer": (b"1234567890", "it has more than 9 bytes"),
+    "much longer": (b"123456789" * 1_000_000, "it has more than 9 bytes"),
+    "flipped": (b"123456780", "its bytes have another sha256"),
+    "empty": (b"", "it has 0 bytes instead of 9"),
+}
+"""Bytes in place of those of a blob with the content 123456789, and what is said of them."""
+
 PARAMS: dict[str, Any] = {
     **{name: spec.get("default") for name, spec in {**FILE_COMMON_ARGUMENTS, **argument_spec()}.items()},
     "images": ["nginx"],

@@ -40,26 +40,19 @@ def planned_by(results: Iterable[Mapping[str, Any]]) -> Planned:
     for result in results:
         plan = result.get("plan")
         is_new = isinstance(plan, Mapping)
-        work = plan if isinstance(plan, Mapping) else {}
-        images = result.get("images")
+        images, stats = result.get("images"), result.get("stats")
         planned = Planned(
             hosts=planned.hosts + 1,
             images=planned.images + (len(images) if isinstance(images, (list, tuple)) else 0),
-            archives=planned.archives + (_number(work, "archive_bytes") if is_new else _parts(result)),
-            blobs=planned.blobs + _number(work, "blobs"),
-            bytes=planned.bytes + _number(work, "bytes"),
+            archives=planned.archives + (_number(plan, "archive_bytes") if is_new else _number(stats, "bytes_archive")),
+            blobs=planned.blobs + _number(plan, "blobs"),
+            bytes=planned.bytes + _number(plan, "bytes"),
             writes=planned.writes or is_new,
         )
     return planned
 
 
-def _parts(result: Mapping[str, Any]) -> int:
-    """Return the size of an archive that stays as it is."""
-    parts = result.get("parts")
-    found = parts if isinstance(parts, (list, tuple)) else ()
-    return sum(_number(part, "size") for part in found if isinstance(part, Mapping))
-
-
-def _number(values: Mapping[str, Any], name: str) -> int:
-    value = values.get(name)
+def _number(values: Any, name: str) -> int:
+    """Return a number of things; 0 where a host says anything else."""
+    value = values.get(name) if isinstance(values, Mapping) else None
     return value if type(value) is int and value > 0 else 0

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.airgap.images.plugins.module_utils._archive.small_blob import SMALL, read_checked
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import DamagedBlobError
-from ansible_collections.airgap.images.tests.unit.fakes import describe
+from ansible_collections.airgap.images.tests.unit.fakes import DAMAGED_BLOBS, describe
 
 
 @pytest.mark.parametrize("size", [0, 1, 9, SMALL])
@@ -24,16 +24,7 @@ def test_a_sound_blob_is_read_whole(tmp_path: Path, size: int) -> None:
     assert read_checked(str(tmp_path / "blob"), describe(data)) == data
 
 
-DAMAGED: dict[str, tuple[bytes, str]] = {
-    "truncated": (b"12345678", "it has 8 bytes instead of 9"),
-    "longer": (b"1234567890", "it has more than 9 bytes"),
-    "much longer": (b"123456789" * 1_000_000, "it has more than 9 bytes"),
-    "flipped": (b"123456780", "its bytes have another sha256"),
-    "empty": (b"", "it has 0 bytes instead of 9"),
-}
-
-
-@pytest.mark.parametrize(("data", "said"), DAMAGED.values(), ids=DAMAGED)
+@pytest.mark.parametrize(("data", "said"), DAMAGED_BLOBS.values(), ids=DAMAGED_BLOBS)
 def test_damage_is_noticed_and_the_mode_is_left(tmp_path: Path, data: bytes, said: str) -> None:
     path, blob = tmp_path / "blob", describe(b"123456789")
     path.write_bytes(data)

@@ -23,7 +23,7 @@ from ansible_collections.airgap.images.plugins.module_utils._archive.encoder imp
 from ansible_collections.airgap.images.plugins.module_utils._archive.tar import TarWriter, checked_chunks
 from ansible_collections.airgap.images.plugins.module_utils._base.errors import DamagedBlobError
 from ansible_collections.airgap.images.plugins.module_utils._oci.descriptor import Descriptor
-from ansible_collections.airgap.images.tests.unit.fakes import describe
+from ansible_collections.airgap.images.tests.unit.fakes import DAMAGED_BLOBS, describe
 
 GIB = 2**30
 
@@ -189,16 +189,7 @@ def test_what_is_touched_while_it_is_read_is_not_taken_for_checked(tmp_path: Pat
         list(checked_chunks(path, blob, lambda _digest, _descriptor: answers.pop(0)))
 
 
-DAMAGED: dict[str, tuple[bytes, str]] = {
-    "truncated": (b"12345678", "it has 8 bytes instead of 9"),
-    "longer": (b"1234567890", "it has more than 9 bytes"),
-    "much longer": (b"123456789" * 1_000_000, "it has more than 9 bytes"),
-    "flipped": (b"123456780", "its bytes have another sha256"),
-    "empty": (b"", "it has 0 bytes instead of 9"),
-}
-
-
-@pytest.mark.parametrize(("data", "said"), DAMAGED.values(), ids=DAMAGED)
+@pytest.mark.parametrize(("data", "said"), DAMAGED_BLOBS.values(), ids=DAMAGED_BLOBS)
 def test_damage_is_noticed(tmp_path: Path, data: bytes, said: str) -> None:
     path = tmp_path / "blob"
     path.write_bytes(data)

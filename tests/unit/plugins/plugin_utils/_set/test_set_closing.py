@@ -124,10 +124,10 @@ def test_check_mode_writes_nothing(ground: Ground) -> None:
 
 
 def test_check_mode_adds_up_what_hosts_foresee(ground: Ground) -> None:
-    """One has its archive already. What hosts say may be anything."""
+    """One has its archive already, a directory, of which no files are listed. What hosts say may be anything."""
     plan = {"blobs": 3, "bytes": 2048, "archive_bytes": 4096}
-    north, south = {"images": [1, 2], "plan": plan}, {"images": [1], "parts": [{"size": 1024}, {"size": "x"}, 7]}
-    odd = {"images": "many", "plan": {"blobs": True, "bytes": -5, "archive_bytes": 1.5}}
+    north, south = {"images": [1, 2], "plan": plan}, {"images": [1], "parts": [], "stats": {"bytes_archive": 1024}}
+    odd = {"images": "many", "plan": {"blobs": True, "bytes": -5, "archive_bytes": 1.5}, "stats": 7}
     planned = planned_by([north, south, {}, odd])
     result = ground.close(is_check=True, is_current=False, planned=planned)
     line = f"would be 3 images of 4 hosts (up to 5.0 KiB) in {ground.media}. To download: 3 blobs, 2.0 KiB"
